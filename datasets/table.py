@@ -1,0 +1,69 @@
+"""The schema of supervised tables, and the split that all of them share.
+
+Columns are float32. Numbers are standardised by the training rows' mean and deviation, which trees do not notice and
+linear models need; categories are codes 0, 1, 2, ... A regression's target has the training rows' mean taken off, so
+that models need no intercept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a target, split into rows to learn from and rows to predict."""
+
+    x: NDArray[np.float32]  # (rows, columns); NaN is a missing value
+    y: NDArray[np.float32]  # (rows,); 0 or 1 for a binary target
+    x_test: NDArray[np.float32]
+    y_test: NDArray[np.float32]
+    names: tuple[str, ...]
+    categorical: tuple[int, ...] = ()  # the columns that hold codes
+    expected_test: NDArray[np.float64] | None = None  # the known truth behind `y_test`, without its noise
+    remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
+
+    @property
+    def rows(self) -> int:
+        """Rows in all."""
+        return len(self.x) + len(self.x_test)
+
+
+def split(
+    x: NDArray[np.floating],
+    y: NDArray[np.floating],
+    names: Sequence[str],
+    seed: int,
+    *,
+    binary: bool = False,
+    categorical: Sequence[int] = (),
+    expected: NDArray[np.float64] | None = None,
+    remarks: Sequence[str] = (),
+) -> Table:
+    """A `Table` of shuffled rows, a fifth of them to predict, prepared as this module says."""
+    order = np.random.default_rng(seed).permutation(len(x))
+    test, train = np.split(order, [round(TEST_SHARE * len(order))])
+    numbers = [column for column in range(x.shape[1]) if column not in set(categorical)]
+    prepared = np.array(x, dtype=np.float64)
+    mean = np.nanmean(prepared[train][:, numbers], axis=0)
+    deviation = np.nanstd(prepared[train][:, numbers], axis=0)
+    prepared[:, numbers] = (prepared[:, numbers] - mean) / np.where(deviation > 0, deviation, 1.0)
+    offset = 0.0 if binary else float(y[train].mean(dtype=np.float64))
+    target = (np.asarray(y, dtype=np.float64) - offset).astype(np.float32)
+    cells = prepared.astype(np.float32)
+    return Table(
+        x=cells[train],
+        y=target[train],
+        x_test=cells[test],
+        y_test=target[test],
+        names=tuple(names),
+        categorical=tuple(categorical),
+        expected_test=None if expected is None else expected[test] - offset,
+        remarks=tuple(remarks),
+    )

@@ -1,0 +1,11 @@
+"""The ground floor: tasks and implementations, stages, quality, records and statistics.
+
+Standard library and NumPy only. What a task file needs is exported here; everything else has a module of its own.
+"""
+
+from residency.harness import quality
+from residency.harness.quality import Metric, metric
+from residency.harness.run import Run
+from residency.harness.task import Implementation, Task
+
+__all__ = ["Implementation", "Metric", "Run", "Task", "metric", "quality"]

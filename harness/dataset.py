@@ -1,0 +1,112 @@
+"""Datasets: made once on the host, cached, hashed, and handed to every implementation as the same bytes.
+
+A dataset file holds a function that makes the data and returns a frozen dataclass, its *schema*. The decorators here
+say of what kind the data is; the function's docstring is the dataset's card. A maker takes, by name, what it needs:
+
+    rows, seed    generated data: how many, and which
+    folder        an empty folder for data that lives in files (Parquet); fields of type `Path` point into it
+    source        public data: the folder that `fetch` filled
+    path, target  own data: the file the user named, and the column to predict
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+Kind = Literal["generated", "shipped", "public", "own"]
+Progress = Callable[[str], None]
+
+DEFAULT_SEED = 20_260
+
+
+class Source(Protocol):
+    """Where public data comes from. `fetch` raises `OSError` or `ResidencyError` with the remedy when it cannot."""
+
+    @property
+    def size(self) -> str:
+        """The download's size in words, `2.8 MB`."""
+
+    @property
+    def address(self) -> str:
+        """Where it is fetched from, for people."""
+
+    def is_here(self, folder: Path) -> bool:
+        """Whether `folder` already holds the data."""
+
+    def fetch(self, folder: Path, mirror: Path | None, progress: Progress) -> None:
+        """Bring the data into `folder`, from the mirror where it holds the file, and check its checksum."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset: its name, its kind, and how it is made."""
+
+    name: str
+    kind: Kind
+    maker: Callable[..., Any]
+    needs: tuple[str, ...] = ()  # modules that must be importable to make it
+    source: Source | None = None
+
+    @property
+    def card(self) -> str:
+        """What a reader should know of the data: the maker's docstring."""
+        return inspect.getdoc(self.maker) or ""
+
+    @property
+    def title(self) -> str:
+        """The card's first line."""
+        return self.card.partition("\n")[0]
+
+    @property
+    def file(self) -> Path:
+        """The file that defines it; its text is part of the cache key."""
+        return Path(inspect.getfile(self.maker))
+
+    def make(self, request: Request, folder: Path) -> Any:
+        """Make the data: call the maker with what it names."""
+        offered = {
+            "rows": request.rows,
+            "seed": request.seed,
+            "folder": folder,
+            "source": request.source,
+            "path": request.path,
+            "target": request.target,
+        }
+        return self.maker(**{name: offered[name] for name in inspect.signature(self.maker).parameters})
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which data: everything that decides its bytes, apart from the code that makes it."""
+
+    dataset: str
+    rows: int | None = None
+    seed: int = DEFAULT_SEED
+    source: Path | None = None
+    path: Path | None = None
+    target: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)  # of the libraries that ship the data
+
+
+def generated(maker: Callable[..., Any]) -> Dataset:
+    """Data of any size from a seed, learnable, with known truth."""
+    return Dataset(maker.__name__, "generated", maker)
+
+
+def shipped(*needs: str) -> Callable[[Callable[..., Any]], Dataset]:
+    """Real data that an installed library carries; `needs` are the modules to import for it."""
+    return lambda maker: Dataset(maker.__name__, "shipped", maker, needs)
+
+
+def public(source: Source, *needs: str) -> Callable[[Callable[..., Any]], Dataset]:
+    """Real data that `residency data fetch` downloads."""
+    return lambda maker: Dataset(maker.__name__, "public", maker, needs, source)
+
+
+def own(*needs: str) -> Callable[[Callable[..., Any]], Dataset]:
+    """The user's file, given by `--data PATH --target COLUMN`."""
+    return lambda maker: Dataset(maker.__name__, "own", maker, needs)

@@ -1,0 +1,64 @@
+"""The device an implementation runs on: its array library, and waiting for all of its work.
+
+Frameworks are looked up among the modules already imported, never imported here: what an implementation did not load
+cannot have work pending. One whole-device synchronisation covers every stream of every framework in the process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import numpy as np
+
+from residency.harness.errors import WrongResult
+
+
+def synchronise(device: str) -> None:
+    """Return when no work is pending: JAX's arrays on any device, and on a GPU every stream.
+
+    JAX dispatches to threads of its own even on a CPU, and computations not yet handed to the driver are invisible to
+    a device-wide wait, so its live arrays are waited for one by one.
+    """
+    if (jax := sys.modules.get("jax")) is not None:
+        jax.block_until_ready(jax.live_arrays())
+    if device != "gpu":
+        return
+    if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
+        torch.cuda.synchronize()
+    if (cupy := sys.modules.get("cupy")) is not None:
+        cupy.cuda.runtime.deviceSynchronize()
+    elif (numba_cuda := sys.modules.get("numba.cuda")) is not None:
+        numba_cuda.synchronize()
+
+
+def array_library(device: str) -> Any:
+    """NumPy on the CPU, CuPy on the GPU."""
+    return np if device == "cpu" else importlib.import_module("cupy")
+
+
+def to_host(value: Any) -> Any:
+    """A NumPy array of any framework's array; a dict of columns of any framework's data frame.
+
+    Raises `WrongResult` for what is not yet computed (Dask, Polars' lazy frames) or not data at all.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, (float, int, np.generic)):
+        return np.asarray(value)
+    if isinstance(value, dict):
+        return {name: to_host(entry) for name, entry in value.items()}
+    if hasattr(value, "compute") or hasattr(value, "collect"):
+        raise WrongResult(f"{type(value).__module__}.{type(value).__name__} is lazy: compute it inside a stage")
+    if hasattr(value, "columns") and hasattr(value, "__getitem__"):
+        return {str(name): to_host(value[name]) for name in value.columns}
+    if hasattr(value, "detach"):  # a Torch tensor
+        return value.detach().cpu().numpy()
+    if type(value).__module__.startswith("cupy"):
+        return value.get()
+    if hasattr(value, "to_numpy"):  # a column of pandas, cuDF, Polars or Arrow
+        return np.asarray(value.to_numpy())
+    if hasattr(value, "__array__"):
+        return np.asarray(value)
+    raise WrongResult(f"a result must be arrays or columns, not {type(value).__name__}")

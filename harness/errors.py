@@ -1,0 +1,44 @@
+"""The errors that reach a person, and the words they are put in.
+
+ResidencyError          everything this project raises on purpose
+├── UsageError          asked for something that does not exist or cannot be: exit status 2, one line
+│   └── RecordError     a file of a run that cannot be read; names the file and the line
+├── WrongResult         an implementation returned something other than host data; outcome `wrong` or `failed`
+└── Unavailable         something is missing here; outcome `unavailable`, with the remedy
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ResidencyError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class UsageError(ResidencyError):
+    """What was asked for does not exist or cannot be done; the message names the alternatives."""
+
+
+class RecordError(UsageError):
+    """A file of a run is damaged or of an unknown version; the message names the file and the line."""
+
+
+class WrongResult(ResidencyError):
+    """An implementation returned something that cannot be judged."""
+
+
+class Unavailable(ResidencyError):
+    """Something that an implementation or a dataset needs is missing on this machine."""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that does not exist: the nearest ones, or all of them where none is near."""
+    options = sorted(set(known))
+    near = difflib.get_close_matches(name, options, n=3, cutoff=0.6)
+    if near:
+        return UsageError(f"no {what} `{name}`; did you mean {' or '.join(f'`{option}`' for option in near)}?")
+    if not options:
+        return UsageError(f"no {what} `{name}`; there is none here")
+    return UsageError(f"no {what} `{name}`; there are: {', '.join(f'`{option}`' for option in options)}")

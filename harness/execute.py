@@ -1,0 +1,136 @@
+"""One execution of one implementation: timed from entry to return, then judged, in this process.
+
+Everything between an implementation's entry and its return is on the clock; what no stage covers is `other`. The
+result is checked and its quality computed after the clock has stopped.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+from residency.harness import device as devices
+from residency.harness.errors import Unavailable, WrongResult
+from residency.harness.libraries import is_installed, remedy
+from residency.harness.outcomes import OK, Ending, Outcome
+from residency.harness.run import Run, check_result
+from residency.harness.task import Implementation, Task
+
+OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What one execution measured. `seconds` is None where it did not return."""
+
+    ending: Ending
+    seconds: float | None = None
+    stages: dict[str, float] = field(default_factory=dict)  # seconds; `other` is what no stage covers
+    quality: float | None = None
+    cpu_seconds: float | None = None
+    peak_host_bytes: int | None = None  # resident, of this process, while it ran
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def execute(
+    task: Task,
+    implementation: Implementation,
+    data: Any,
+    *,
+    dataset: str,
+    reference: float | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    cold: bool = False,
+) -> Execution:
+    """Run an implementation once. A cold execution begins with the import of its library, as a stage `import`."""
+    run = Run(device=implementation.device, threads=threads, seed=seed)
+    gc.collect()
+    reset_peak_memory()
+    cpu, start = process_time(), perf_counter()
+    try:
+        if cold:
+            with run.stage("import"):
+                library = importlib.import_module(implementation.library)
+        else:
+            library = importlib.import_module(implementation.library)
+        result = implementation.function(data, run, library)
+        devices.synchronise(implementation.device)
+    except Exception as error:
+        return Execution(ending_of(error), parameters=run.parameters, peak_host_bytes=peak_memory())
+    seconds, cpu = perf_counter() - start, process_time() - cpu
+    peak = peak_memory()
+    stages = {**run.stages, "other": max(0.0, seconds - sum(run.stages.values()))}
+    try:
+        check_result(result)
+        quality = task.quality(data, result)
+        ending = judge(task, dataset, quality, reference)
+    except WrongResult as error:
+        quality, ending = None, Ending(Outcome.WRONG, str(error))
+    except Exception as error:
+        quality, ending = None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
+    return Execution(ending, seconds, stages, quality, cpu, peak, run.parameters)
+
+
+def judge(task: Task, dataset: str, quality: float, reference: float | None) -> Ending:
+    """Whether a quality passes: at least the floor, and within the tolerance of the exact solution if known."""
+    name = task.quality.name
+    floor = task.floor_for(dataset)
+    if not task.quality.beyond(quality, floor):
+        limit = "below the floor" if task.quality.better == "higher" else "above the ceiling"
+        return Ending(Outcome.WRONG, f"{name} {quality:.6g} is {limit} of {floor:g}")
+    if reference is not None and (short := task.quality.shortfall(quality, reference)) > task.tolerance:
+        unit = " of it" if task.quality.relative else ""
+        return Ending(
+            Outcome.WRONG,
+            f"{name} {quality:.6g} misses the exact solution's {reference:.6g} by {short:.3g}{unit}; "
+            f"the tolerance is {task.tolerance:g}",
+        )
+    return OK
+
+
+def ending_of(error: Exception) -> Ending:
+    """The outcome an exception means, with its own words as the reason."""
+    text = _describe(error)
+    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in OUT_OF_MEMORY):
+        return Ending(Outcome.OUT_OF_MEMORY, text)
+    if isinstance(error, Unavailable):
+        return Ending(Outcome.UNAVAILABLE, str(error))
+    if isinstance(error, ModuleNotFoundError) and error.name and not is_installed(error.name):
+        return Ending(Outcome.UNAVAILABLE, f"{error.name} is not installed: {remedy(error.name)}")
+    if isinstance(error, WrongResult):
+        return Ending(Outcome.WRONG, str(error))
+    return Ending(Outcome.FAILED, text)
+
+
+def peak_memory() -> int | None:
+    """Highest resident memory of this process since `reset_peak_memory`, in bytes; None where Linux does not say."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def reset_peak_memory() -> None:
+    """Start the peak anew; where the kernel refuses, the peak is that of the whole process."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
+
+
+def _describe(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
+    text = " ".join(str(error).split())
+    if len(text) > 400:
+        text = f"{text[:200]} ... {text[-180:]}"
+    return f"{type(error).__name__}: {text}{where}"

@@ -1,0 +1,33 @@
+"""What can become of an execution. Nothing is ever a 0.0, a NaN or a missing row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How an execution ended."""
+
+    OK = "ok"
+    WRONG = "wrong"  # the quality is outside the tolerance or below the floor
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"  # a library, a device or a dataset is missing here
+    FELL_BACK = "fell_back"  # asked for the GPU, ran on the CPU
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An outcome and why; only `ok` may go without a reason."""
+
+    outcome: Outcome
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.outcome is not Outcome.OK and not self.reason:
+            raise ValueError(f"outcome {self.outcome} needs a reason")
+
+
+OK = Ending(Outcome.OK)

@@ -1,0 +1,253 @@
+"""A run on disk: `run.json`, written once, and `records.jsonl`, append-only, one line a sample and one an outcome.
+
+A line is written by one call and at once, so killing the process at any moment loses at most the sample under way; a
+line that did not fit on the disk is taken back. `schema.json` beside this file describes both files for other programs.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from types import NoneType, TracebackType, UnionType
+from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
+
+from residency.harness.errors import RecordError, UsageError
+from residency.harness.outcomes import Ending, Outcome
+
+SCHEMA = 1
+RUN_FILE = "run.json"
+RECORDS_FILE = "records.jsonl"
+
+T = TypeVar("T")
+Phase = Literal["cold", "warmup", "timed"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One implementation of one task on one dataset at one size, somewhere: what a row of a report is about."""
+
+    task: str
+    dataset: str
+    size: str
+    rows: int | None  # None while the data could not be made
+    implementation: str
+    library: str
+    device: str
+    runner: str = "local"
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One execution that returned and whose quality passed."""
+
+    cell: Cell
+    replicate: int
+    round: int
+    phase: Phase
+    seconds: float
+    stages: dict[str, float]
+    quality: float
+    cpu_seconds: float | None
+    peak_host_bytes: int | None
+    peak_device_bytes: int | None
+    joules: float | None
+    threads: int
+    data_hash: str
+    at: str  # UTC, ISO 8601
+
+
+@dataclass(frozen=True)
+class OutcomeRecord:
+    """How a replicate of a cell ended, with what is known of it as a whole."""
+
+    cell: Cell
+    replicate: int
+    outcome: str
+    reason: str
+    quality: float | None
+    reference: float | None
+    threads: int
+    data_hash: str
+    parameters: dict[str, Any]
+    cores: float | None  # mean number of cores busy over the timed samples
+    flops: float | None  # least work of the task, where it is declared
+    bytes: float | None
+    at: str
+
+    @property
+    def ending(self) -> Ending:
+        """The outcome and its reason."""
+        return Ending(Outcome(self.outcome), self.reason)
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """`run.json`: what a run was, and where."""
+
+    id: str
+    started: str
+    command: list[str]
+    settings: dict[str, Any]
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    commit: str | None
+    cells: list[Cell]  # what was planned, so that what is missing can be told
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True)
+class Records:
+    """A run, read back."""
+
+    folder: Path
+    info: RunInfo
+    samples: list[Sample] = field(default_factory=list)
+    outcomes: list[OutcomeRecord] = field(default_factory=list)
+
+
+class Recorder:
+    """Appends to a run's folder; use it as a context manager."""
+
+    def __init__(self, folder: Path, info: RunInfo) -> None:
+        """Create the folder and write `run.json`; raises `UsageError` where it cannot be written or holds a run."""
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / RUN_FILE).open("x", encoding="utf-8") as file:
+                json.dump(asdict(info), file, indent=1)
+            self._file = os.open(folder / RECORDS_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except FileExistsError:
+            raise UsageError(f"{folder} already holds a run; nothing was changed, name another folder") from None
+        except OSError as error:
+            raise UsageError(
+                f"cannot write results to {folder}: {error.strerror}; name another with --results"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)
+
+    def add(self, record: Sample | OutcomeRecord) -> None:
+        """Append one line; on a full disk the file is left as it was and a `UsageError` says so."""
+        line = (json.dumps(to_json(record), allow_nan=False) + "\n").encode()
+        before = os.fstat(self._file).st_size
+        try:
+            written = os.write(self._file, line)
+            while written < len(line):
+                written += os.write(self._file, line[written:])
+        except OSError as error:
+            os.ftruncate(self._file, before)
+            raise UsageError(
+                f"cannot write to {self.folder / RECORDS_FILE}: {error.strerror}; all before is kept"
+            ) from error
+
+
+def now() -> str:
+    """The time in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_json(record: Sample | OutcomeRecord) -> dict[str, Any]:
+    """A record as one flat object: its kind, its cell's fields, its own."""
+    kind = "sample" if isinstance(record, Sample) else "outcome"
+    own = {entry.name: getattr(record, entry.name) for entry in fields(record) if entry.name != "cell"}
+    return {"kind": kind, **asdict(record.cell), **own}
+
+
+def read(folder: Path) -> Records:
+    """Read a run; raises `RecordError` naming the file and the line of what is damaged or of another version.
+
+    A last line without its newline is a write that was cut off with its process: it counts for nothing.
+    """
+    info = _read_info(folder / RUN_FILE)
+    records = Records(folder, info)
+    path = folder / RECORDS_FILE
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return records
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror}") from error
+    lines = text.split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            record = _parse(json.loads(line))
+        except (ValueError, UnicodeDecodeError) as error:
+            raise RecordError(f"{path}:{number}: damaged line: {error}") from None
+        if isinstance(record, Sample):
+            records.samples.append(record)
+        else:
+            records.outcomes.append(record)
+    return records
+
+
+def _read_info(path: Path) -> RunInfo:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecordError(f"no run in {path.parent}: it has no {RUN_FILE}") from None
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise RecordError(f"{path}: damaged: {error}") from None
+    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+        found = raw.get("schema") if isinstance(raw, dict) else None
+        raise RecordError(
+            f"{path}: schema {found!r} is not one this version reads ({SCHEMA}); use the version that wrote it"
+        )
+    try:
+        cells = [_build(Cell, cell) for cell in raw.pop("cells", [])]
+        return _build(RunInfo, {**raw, "cells": cells})
+    except ValueError as error:
+        raise RecordError(f"{path}: {error}") from None
+
+
+def _parse(raw: Any) -> Sample | OutcomeRecord:
+    if not isinstance(raw, dict) or raw.get("kind") not in {"sample", "outcome"}:
+        raise ValueError("not a sample or an outcome")
+    cell = _build(Cell, raw)
+    if raw["kind"] == "sample":
+        return _build(Sample, {**raw, "cell": cell})
+    return _build(OutcomeRecord, {**raw, "cell": cell})
+
+
+def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
+    """An instance of a record's class from its fields; a missing one or one of another type is a `ValueError`."""
+    values: dict[str, Any] = {}
+    for name, hint in _hints(kind).items():  # type: ignore[arg-type]
+        if name not in raw:
+            raise ValueError(f"field `{name}` is missing")
+        if not _fits(raw[name], hint):
+            raise ValueError(f"field `{name}` is {raw[name]!r}")
+        values[name] = raw[name]
+    return kind(**values)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin = get_origin(hint)
+    if origin is UnionType:
+        return any(_fits(value, option) for option in get_args(hint))
+    if origin is Literal:
+        return value in get_args(hint)
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is NoneType or hint is None:
+        return value is None
+    return isinstance(value, origin or hint)

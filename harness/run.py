@@ -1,0 +1,112 @@
+"""What an implementation is given beside its data: stages to time, the device, and the record of what it used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from residency.harness import device as devices
+from residency.harness.errors import WrongResult
+from residency.harness.task import Device
+
+StageKind = Literal["start", "io", "transfer", "compute"]
+KINDS: Mapping[str, StageKind] = {
+    "import": "start",
+    "load": "io",
+    "put": "transfer",
+    "get": "transfer",
+}
+
+T = TypeVar("T")
+
+
+def stage_kind(name: str) -> StageKind:
+    """What a stage's time is spent on, by its name: `load` is io, `put` and `get` transfers, all others compute."""
+    return KINDS.get(name, "compute")
+
+
+@dataclass
+class Run:
+    """One execution. An implementation opens stages, moves data, and says which parameters took effect."""
+
+    device: Device
+    threads: int = 1
+    seed: int = 0
+    client: Any = None  # the Dask client, on a cluster
+    frame: Any = None  # dask.dataframe with the back end of the device, on a cluster
+    stages: dict[str, float] = field(default_factory=dict)  # seconds, in order of first use
+    parameters: dict[str, Any] = field(default_factory=dict)
+    _open: str | None = None
+
+    @property
+    def xp(self) -> Any:
+        """The array library of the device: NumPy or CuPy."""
+        return devices.array_library(self.device)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a named part of the execution, with all the device's work waited for at its end.
+
+        A stage opened again adds to its time. Stages do not nest: their sum must not count anything twice.
+        """
+        if self._open is not None:
+            raise RuntimeError(f"stage `{name}` opened inside stage `{self._open}`; stages do not nest")
+        self._open = name
+        start = perf_counter()
+        try:
+            yield
+            devices.synchronise(self.device)
+            self.stages[name] = self.stages.get(name, 0.0) + perf_counter() - start
+        finally:
+            self._open = None
+
+    def to_device(self, *arrays: Any) -> Any:
+        """The arrays on the device: themselves on the CPU (no copy), CuPy's copies on the GPU."""
+        moved = [self.xp.asarray(array) for array in arrays]
+        return moved[0] if len(moved) == 1 else moved
+
+    def to_host(self, value: Any) -> Any:
+        """Data of any framework as NumPy arrays: an array, or a dict of a frame's columns."""
+        return devices.to_host(value)
+
+    def only(self, *, cpu: Mapping[str, Any] | None = None, gpu: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The arguments that only one side of a pair takes: `PCA(8, **run.only(gpu={"output_type": "cupy"}))`."""
+        chosen = cpu if self.device == "cpu" else gpu
+        return dict(chosen or {})
+
+    def effective(self, model: T = None, /, **parameters: Any) -> T:  # type: ignore[assignment]
+        """Put the parameters that decide the result on record; with an estimator, its own. Returns the estimator."""
+        if model is not None:
+            parameters = {**model.get_params(deep=False), **parameters}  # type: ignore[attr-defined]
+        self.parameters.update({name: _plain(value) for name, value in parameters.items()})
+        return model
+
+
+def check_result(result: Any) -> None:
+    """Raise `WrongResult` where a result is not host data of exact types, or work is still going on behind it."""
+    values = result.values() if isinstance(result, dict) else result if isinstance(result, tuple) else (result,)
+    for value in values:
+        if type(value) is not np.ndarray:
+            kind = f"{type(value).__module__}.{type(value).__name__}"
+            raise WrongResult(f"a result must be NumPy arrays (run.to_host gives them), not {kind}")
+        if value.dtype == object and any(callable(getattr(entry, "compute", None)) for entry in value.flat):
+            raise WrongResult("a result holds lazy objects")
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else str(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, np.ndarray):
+        return f"array {value.dtype} {value.shape}"
+    if isinstance(value, (list, tuple)) and len(value) <= 32:
+        return [_plain(entry) for entry in value]
+    return str(value)[:200]

@@ -1,0 +1,169 @@
+"""The cache of made data: a folder of `.npy` files and one `meta.json`, keyed by what was asked and by the code.
+
+Loading needs NumPy alone, so a worker can bring its data into memory without importing a single library that its
+first, cold execution is about to be timed importing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from residency.harness.dataset import Dataset, Request
+
+CHUNK = 16 * 2**20  # bytes hashed at a time
+
+
+def cache_folder() -> Path:
+    """`RESIDENCY_CACHE`, or `residency` in the user's cache folder."""
+    if named := os.environ.get("RESIDENCY_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "residency"
+
+
+def public_folder(dataset: Dataset) -> Path:
+    """Where `fetch` puts a public dataset's files."""
+    return cache_folder() / "public" / dataset.name
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Made data on disk; `hash` covers every byte of every field, `bytes` is what they take in memory or in files."""
+
+    folder: Path
+    hash: str
+    rows: int
+    bytes: int
+
+
+def folder_for(dataset: Dataset, request: Request) -> Path:
+    """The cache folder of this request: it changes with the request and with the code of all datasets."""
+    digest = hashlib.sha256(json.dumps(asdict(request), default=str, sort_keys=True).encode())
+    if request.path is not None:
+        digest.update(hash_file(request.path).encode())
+    for file in sorted(dataset.file.parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    digest.update(f"numpy {np.__version__} python {sys.version_info[:2]}".encode())
+    size = f"-{request.rows}" if request.rows is not None else ""
+    return cache_folder() / "data" / f"{dataset.name}{size}-{digest.hexdigest()[:16]}"
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def hash_data(data: Any) -> str:
+    """SHA-256 over a schema's fields in order: name, and for arrays type, shape and bytes; for paths the file."""
+    digest = hashlib.sha256()
+    for name, value in _fields(data):
+        digest.update(name.encode())
+        if isinstance(value, np.ndarray):
+            digest.update(f"{value.dtype.str}{value.shape}".encode())
+            flat = np.ascontiguousarray(value).reshape(-1)
+            step = max(1, CHUNK // max(1, value.itemsize))
+            for start in range(0, flat.size, step):
+                digest.update(flat[start : start + step].tobytes())
+        elif isinstance(value, Path):
+            digest.update(hash_file(value).encode())
+        else:
+            digest.update(json.dumps(value, default=list).encode())
+    return digest.hexdigest()
+
+
+def make(dataset: Dataset, request: Request) -> Stored:
+    """The data of this request, made now where the cache does not hold it yet."""
+    folder = folder_for(dataset, request)
+    if (stored := find(folder)) is not None:
+        return stored
+    work = scratch(folder)
+    try:
+        files = work / "files"
+        files.mkdir()
+        data = dataset.make(request, files)
+        size = save(data, work)
+        made = Stored(folder, hash_data(data), int(data.rows), size)
+        facts = {"hash": made.hash, "rows": made.rows, "bytes": made.bytes}
+        (work / "stored.json").write_text(json.dumps(facts, indent=1))
+        publish(work, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return made
+
+
+def find(folder: Path) -> Stored | None:
+    """What the cache holds there, if it does."""
+    try:
+        return Stored(folder, **json.loads((folder / "stored.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def save(data: Any, folder: Path) -> int:
+    """Write a schema's fields to `folder`, whose `files/` already holds those of type `Path`; returns their bytes."""
+    """Write a schema's fields to `folder`; those of type `Path` must lie in `files` and are moved along."""
+    meta: dict[str, Any] = {}
+    size = 0
+    for name, value in _fields(data):
+        if isinstance(value, np.ndarray):
+            np.save(folder / f"{name}.npy", value, allow_pickle=False)
+            meta[name] = {"array": f"{name}.npy"}
+            size += value.nbytes
+        elif isinstance(value, Path):
+            meta[name] = {"file": str(value.relative_to(folder))}
+            size += value.stat().st_size
+        else:
+            meta[name] = {"value": value}
+    (folder / "fields.json").write_text(json.dumps(meta, indent=1, default=list))
+    return size
+
+
+def load(schema: type, folder: Path) -> Any:
+    """Read a schema's instance back, arrays wholly in memory (never mapped: page faults would land in a stage)."""
+    meta = json.loads((folder / "fields.json").read_text())
+    values: dict[str, Any] = {}
+    for name, entry in meta.items():
+        if "array" in entry:
+            values[name] = np.load(folder / entry["array"], allow_pickle=False)
+        elif "file" in entry:
+            values[name] = folder / entry["file"]
+        else:
+            values[name] = tuple(entry["value"]) if isinstance(entry["value"], list) else entry["value"]
+    return schema(**values)
+
+
+def publish(work: Path, folder: Path) -> None:
+    """Put a finished folder in its place in one step; where somebody else was first, theirs stays."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        work.rename(folder)
+    except OSError:
+        if find(folder) is None:
+            raise
+
+
+def scratch(folder: Path) -> Path:
+    """A fresh folder on the same file system as `folder`, to be filled and published."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+
+
+def _fields(data: Any) -> Iterator[tuple[str, Any]]:
+    if not is_dataclass(data) or isinstance(data, type):
+        raise TypeError(f"a dataset's maker must return a dataclass, not {type(data).__name__}")
+    for entry in fields(data):
+        yield entry.name, getattr(data, entry.name)

@@ -1,0 +1,141 @@
+"""A task, and the ways to do it: the words every file under `suites/` is written in.
+
+    task = Task(datasets=[...], sizes={...}, quality=..., tolerance=..., floor=...)
+
+    @task.pair(cpu="numpy", gpu="cupy")       one function, two implementations: the same lines on both devices
+    @task.on_cpu("polars")                    one-sided, where the libraries' interfaces really differ
+    @task.on_gpu("faiss")
+    @task.on_cluster(cpu="pandas", gpu="cudf")   on Dask workers, partitioned frames of that back end
+
+Every implementation is called as `function(data, run, library)`: the dataset, the run with its stages, and the
+imported module named by the registration (on a cluster `run.client` and `run.frame` take its place).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from residency.harness.dataset import Dataset
+from residency.harness.errors import unknown
+from residency.harness.quality import Metric
+
+Device = Literal["cpu", "gpu"]
+Place = Literal["local", "cluster"]
+SIZES = ("smoke", "lab", "lecture", "production")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One way to do a task: a library on a device."""
+
+    name: str
+    device: Device
+    library: str
+    function: Callable[..., Any]
+    runner: Place = "local"
+    twin: str | None = None  # the id of a pair's other side
+    needs: tuple[str, ...] = ()  # further modules that must be installed
+
+    @property
+    def id(self) -> str:
+        """`normal_equations@gpu`: unique within its task and runner."""
+        return f"{self.name}@{self.device}"
+
+    @property
+    def package(self) -> str:
+        """The library's top-level name, for people."""
+        return self.library.partition(".")[0]
+
+
+@dataclass
+class Task:
+    """One piece of work on one dataset, with its quality metric and tolerance.
+
+    `datasets` share one schema; the first is the default. `sizes` are rows of generated data. A result is correct
+    where its quality is at least `floor` (a model that learned nothing stays below it) and not worse by more than
+    `tolerance` than the `reference`: the quality of an exact float64 solution on the host where the task gives a
+    function for it, else the best quality that any implementation reached in the same run.
+    `work(data)` is the least work any implementation must do: (floating-point operations, bytes moved).
+    """
+
+    datasets: Sequence[Dataset]
+    sizes: Mapping[str, int]
+    quality: Metric
+    tolerance: float
+    floor: float | Mapping[str, float]  # by dataset where one number would be too loose
+    reference: Callable[[Any], float] | None = None
+    work: Callable[[Any], tuple[float, float]] | None = None
+    implementations: list[Implementation] = field(default_factory=list, init=False)
+    topic: str = field(default="", init=False)  # its folder's name, set by discovery
+    name: str = field(default="", init=False)  # its file's name, set by discovery
+    file: Path = field(default=Path(), init=False)
+    package: str | None = field(default=None, init=False)  # the suites' package; None for a folder of the user's
+    card: str = field(default="", init=False)  # its file's docstring
+
+    @property
+    def path(self) -> str:
+        """`tabular/ridge`."""
+        return f"{self.topic}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """The first line of its file."""
+        return self.card.strip().partition("\n")[0]
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of that name; raises `UsageError` with the alternatives."""
+        for dataset in self.datasets:
+            if dataset.name == name:
+                return dataset
+        raise unknown(f"dataset of {self.path}", name, (dataset.name for dataset in self.datasets))
+
+    def implementation(self, identity: str) -> Implementation:
+        """The implementation of that id; raises `UsageError` with the alternatives."""
+        for implementation in self.implementations:
+            if implementation.id == identity:
+                return implementation
+        raise unknown(f"implementation of {self.path}", identity, (one.id for one in self.implementations))
+
+    def floor_for(self, dataset: str) -> float:
+        """The floor on this dataset."""
+        return self.floor[dataset] if isinstance(self.floor, Mapping) else self.floor
+
+    def pair(self, *, cpu: str, gpu: str, needs: Sequence[str] = ()) -> Callable[[F], F]:
+        """Register one function as two implementations, given the CPU library or its GPU twin."""
+        return self._register({"cpu": cpu, "gpu": gpu}, "local", tuple(needs))
+
+    def on_cpu(self, library: str, *, needs: Sequence[str] = ()) -> Callable[[F], F]:
+        """Register a CPU implementation."""
+        return self._register({"cpu": library}, "local", tuple(needs))
+
+    def on_gpu(self, library: str, *, needs: Sequence[str] = ()) -> Callable[[F], F]:
+        """Register a GPU implementation."""
+        return self._register({"gpu": library}, "local", tuple(needs))
+
+    def on_cluster(
+        self, *, cpu: str | None = None, gpu: str | None = None, needs: Sequence[str] = ()
+    ) -> Callable[[F], F]:
+        """Register an implementation on Dask workers, for either device or both."""
+        libraries: dict[Device, str] = {}
+        if cpu is not None:
+            libraries["cpu"] = cpu
+        if gpu is not None:
+            libraries["gpu"] = gpu
+        return self._register(libraries, "cluster", tuple(needs))
+
+    def _register(self, libraries: Mapping[Device, str], runner: Place, needs: tuple[str, ...]) -> Callable[[F], F]:
+        def register(function: F) -> F:
+            for device, library in libraries.items():
+                other = next((f"{function.__name__}@{side}" for side in libraries if side != device), None)
+                made = Implementation(function.__name__, device, library, function, runner, other, needs)
+                if any(known.id == made.id and known.runner == runner for known in self.implementations):
+                    raise ValueError(f"{made.id} is registered twice")
+                self.implementations.append(made)
+            return function
+
+        return register

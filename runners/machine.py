@@ -1,0 +1,170 @@
+"""What this machine is and how much of it is ours: cores and memory by affinity and cgroup, GPUs through NVML."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import platform
+import socket
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from residency.harness.libraries import PROJECT
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def cores() -> int:
+    """CPU cores this process may use: its affinity, capped by the cgroup's quota; never `os.cpu_count()`."""
+    available = len(os.sched_getaffinity(0))
+    quota = _cgroup_quota()
+    return max(1, min(available, math.ceil(quota))) if quota else available
+
+
+def memory_limit() -> int:
+    """Bytes of memory this process may use: the cgroup's limit or the machine's memory."""
+    limits = [int(psutil.virtual_memory().total)]
+    for folder in _cgroup_folders("memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            if (text := _read(folder / name)) and text.isdigit():
+                limits.append(int(text))
+    return min(limits)
+
+
+def memory_available() -> int:
+    """Bytes that can be had now without swapping, within the limit."""
+    return min(int(psutil.virtual_memory().available), memory_limit())
+
+
+def out_of_memory_kills() -> int:
+    """How many processes the kernel has killed for memory since it started."""
+    for line in (_read(Path("/proc/vmstat")) or "").splitlines():
+        if line.startswith("oom_kill "):
+            return int(line.split()[1])
+    return 0
+
+
+def cpu_model() -> str:
+    """The processor's name."""
+    for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
+        if line.startswith(("model name", "Model")):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+@functools.cache
+def gpus() -> tuple[list[dict[str, Any]], str]:
+    """The NVIDIA GPUs that NVML shows, and where there is none, why."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return [], f"no NVIDIA GPU on this machine ({error})"
+    try:
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        found = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            found.append(
+                {
+                    "name": pynvml.nvmlDeviceGetName(handle),
+                    "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+                    "driver": driver,
+                    "cuda": pynvml.nvmlSystemGetCudaDriverVersion_v2(),
+                }
+            )
+        return found, "" if found else "NVML finds no NVIDIA GPU on this machine"
+    except pynvml.NVMLError as error:
+        return [], f"NVML cannot read this machine's GPUs ({error})"
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def facts() -> dict[str, Any]:
+    """The machine's part of `run.json`."""
+    found, why = gpus()
+    return {
+        "host": socket.gethostname(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cpu": cpu_model(),
+        "cores": cores(),
+        "cores_in_machine": psutil.cpu_count() or 1,
+        "memory_bytes": memory_limit(),
+        "gpus": found,
+        "no_gpu_because": why or None,
+        "python": platform.python_version(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of this project and of whatever any of its extras names and is installed here."""
+    found = {PROJECT: metadata.version(PROJECT)}
+    for line in metadata.requires(PROJECT) or []:
+        name = line.partition(";")[0].partition("[")[0].split("=")[0].split("<")[0].split(">")[0].split("!")[0].strip()
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return dict(sorted(found.items()))
+
+
+def commit() -> str | None:
+    """The git commit of the checkout this code runs from, with `+` where the tree is changed; None from a wheel."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return None
+    try:
+        head = _git(here, "rev-parse", "--short=12", "HEAD")
+        return f"{head}+" if _git(here, "status", "--porcelain", "--untracked-files=no") else head
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
+
+
+def _cgroup_quota() -> float | None:
+    """Cores granted by the cgroup's CPU quota; None without one."""
+    found: list[float] = []
+    for folder in _cgroup_folders("cpu"):
+        if text := _read(folder / "cpu.max"):
+            quota, _, period = text.partition(" ")
+            if quota != "max":
+                found.append(int(quota) / int(period))
+        elif text := _read(folder / "cpu.cfs_quota_us"):
+            period = _read(folder / "cpu.cfs_period_us") or "100000"
+            if int(text) > 0:
+                found.append(int(text) / int(period))
+    return min(found, default=None)
+
+
+def _cgroup_folders(controller: str) -> list[Path]:
+    """This process's cgroup and all above it, under version 2 and under version 1."""
+    folders: list[Path] = []
+    for line in (_read(Path("/proc/self/cgroup")) or "").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            root = CGROUP
+        elif controller in controllers.split(","):
+            root = CGROUP / controllers
+        else:
+            continue
+        place = root / path.lstrip("/")
+        folders += [place, *(parent for parent in place.parents if parent.is_relative_to(root))]
+        folders.append(root)
+    return list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None

@@ -1,0 +1,169 @@
+"""From what was asked for to what will be measured: groups of implementations that share task, data and size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from residency.harness import store
+from residency.harness.dataset import DEFAULT_SEED, Dataset, Request
+from residency.harness.discovery import Catalogue
+from residency.harness.errors import UsageError, unknown
+from residency.harness.libraries import is_installed, remedy, version
+from residency.harness.outcomes import Ending, Outcome
+from residency.harness.records import Cell
+from residency.harness.task import SIZES, Device, Implementation, Task
+from residency.runners import machine
+
+FULL = "full"  # the size of data that is not generated: all of it
+KINDS = ("generated", "shipped", "public", "own")
+DEVICES: tuple[Device, ...] = ("cpu", "gpu")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Implementations to be compared with each other: one task, one dataset, one size."""
+
+    task: Task
+    dataset: Dataset
+    request: Request
+    size: str
+    implementations: tuple[Implementation, ...]
+
+    @property
+    def title(self) -> str:
+        """For people: `tabular/ridge, linear at smoke`."""
+        return f"{self.task.path}, {self.dataset.name} at {self.size}"
+
+    def cell(self, implementation: Implementation, rows: int | None = None) -> Cell:
+        """The cell of one of its implementations."""
+        return Cell(
+            task=self.task.path,
+            dataset=self.dataset.name,
+            size=self.size,
+            rows=rows,
+            implementation=implementation.id,
+            library=implementation.package,
+            device=implementation.device,
+            runner=implementation.runner,
+        )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for, in the words of the command line; empty means all, for datasets each task's default."""
+
+    tasks: Sequence[str] = ()
+    sizes: Sequence[str] = ("smoke",)
+    datasets: Sequence[str] = ()  # names or kinds
+    devices: Sequence[str] = DEVICES
+    implementations: Sequence[str] = ()  # functions, ids or libraries
+    path: Path | None = None
+    target: str | None = None
+    seed: int = DEFAULT_SEED
+    left_out: list[str] = field(default_factory=list)  # said to the user: what was named and does not apply
+
+
+def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
+    """The groups that a selection means; raises `UsageError` for names that do not exist, or when nothing is left."""
+    for size in selection.sizes:
+        if size not in SIZES:
+            raise unknown("size", size, SIZES)
+    for device in selection.devices:
+        if device not in DEVICES:
+            raise unknown("device", device, DEVICES)
+    tasks = catalogue.select(selection.tasks)
+    _check_names(tasks, selection)
+    groups = [group for task in tasks for group in _groups(task, selection)]
+    if not groups:
+        raise UsageError(
+            "nothing to run: none of the tasks has such an implementation, dataset and device; "
+            "`residency list` shows what there is"
+        )
+    return groups
+
+
+def unavailable(implementation: Implementation) -> Ending | None:
+    """Why an implementation cannot run on this machine; None where it can."""
+    missing = [name for name in (implementation.library, *implementation.needs) if not is_installed(name)]
+    reasons = []
+    if implementation.device == "gpu":
+        found, why = machine.gpus()
+        if not found:
+            reasons.append(why)
+    if missing:
+        names = ", ".join(dict.fromkeys(name.partition(".")[0] for name in missing))
+        reasons.append(f"{names} is not installed: {remedy(missing[0])}")
+    return Ending(Outcome.UNAVAILABLE, "; ".join(reasons)) if reasons else None
+
+
+def absent(dataset: Dataset) -> Ending | None:
+    """Why a dataset cannot be had on this machine now; None where it can."""
+    for module in dataset.needs:
+        if not is_installed(module):
+            return Ending(Outcome.UNAVAILABLE, f"dataset {dataset.name} needs {module}: {remedy(module)}")
+    if dataset.source is not None and not dataset.source.is_here(store.public_folder(dataset)):
+        return Ending(Outcome.UNAVAILABLE, f"dataset {dataset.name} is not here: residency data fetch {dataset.name}")
+    return None
+
+
+def _check_names(tasks: Sequence[Task], selection: Selection) -> None:
+    """Every dataset and implementation that is named must exist in at least one of the tasks."""
+    datasets = {dataset.name for task in tasks for dataset in task.datasets}
+    for name in selection.datasets:
+        if name not in datasets and name not in KINDS:
+            raise unknown("dataset", name, datasets | set(KINDS))
+    names = {alias for task in tasks for one in task.implementations for alias in (one.id, one.name, one.package)}
+    for name in selection.implementations:
+        if name not in names:
+            raise unknown("implementation", name, names)
+    if selection.path is not None and not selection.path.is_file():
+        raise UsageError(f"--data {selection.path}: there is no such file")
+
+
+def _groups(task: Task, selection: Selection) -> list[Group]:
+    chosen = tuple(
+        one
+        for one in task.implementations
+        if one.runner == "local"
+        and one.device in selection.devices
+        and (not selection.implementations or {one.id, one.name, one.package} & set(selection.implementations))
+    )
+    if not chosen:
+        selection.left_out.append(f"{task.path}: no such implementation on {' or '.join(selection.devices)}")
+        return []
+    datasets = _datasets(task, selection)
+    if not datasets:
+        wanted = "own data" if selection.path else ", ".join(selection.datasets)
+        selection.left_out.append(f"{task.path}: takes no {wanted}")
+    groups = []
+    for dataset in datasets:
+        for size in selection.sizes if dataset.kind == "generated" else (FULL,):
+            if size != FULL and size not in task.sizes:
+                selection.left_out.append(f"{task.path}: has no size {size}")
+                continue
+            request = _request(task, dataset, size, selection)
+            groups.append(Group(task, dataset, request, size, chosen))
+    return groups
+
+
+def _datasets(task: Task, selection: Selection) -> list[Dataset]:
+    """The task's datasets that were asked for; its default where none was."""
+    if selection.path is not None:
+        return [dataset for dataset in task.datasets if dataset.kind == "own"]
+    if not selection.datasets:
+        return [task.datasets[0]]
+    wanted = set(selection.datasets)
+    return [one for one in task.datasets if one.kind != "own" and (one.name in wanted or one.kind in wanted)]
+
+
+def _request(task: Task, dataset: Dataset, size: str, selection: Selection) -> Request:
+    versions = {module: version(module) or "unknown" for module in dataset.needs}
+    if dataset.kind == "generated":
+        return Request(dataset.name, rows=task.sizes[size], seed=selection.seed, versions=versions)
+    if dataset.kind == "own" and selection.path is not None:
+        path = selection.path.resolve()
+        return Request(dataset.name, seed=selection.seed, path=path, target=selection.target, versions=versions)
+    source = store.public_folder(dataset) if dataset.source is not None else None
+    return Request(dataset.name, seed=selection.seed, source=source, versions=versions)

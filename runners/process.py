@@ -1,0 +1,211 @@
+"""A worker seen from the parent: start it, ask it, end it and everything it started."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from residency.harness.execute import OUT_OF_MEMORY
+from residency.harness.outcomes import Ending, Outcome
+from residency.runners import machine
+
+SETTLE_TIMEOUT = 1.0  # seconds
+SETTLE_STEP = 0.005
+START_TIMEOUT = 120.0  # seconds for Python and NumPy to come up, on a machine busy or slow
+END_TIMEOUT = 5.0  # seconds for a worker that closed its pipe to be gone
+
+
+class Ended(Exception):
+    """The worker is gone or said that it cannot: the outcome and its reason."""
+
+    def __init__(self, ending: Ending) -> None:
+        """Keep the ending."""
+        super().__init__(ending.reason)
+        self.ending = ending
+
+
+def environment(device: str, threads: int) -> dict[str, str]:
+    """The environment of a worker: thread limits known to every library before it is imported, and its device."""
+    limits = dict.fromkeys(
+        (
+            "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "BLIS_NUM_THREADS",
+            "NUMEXPR_NUM_THREADS",
+            "NUMBA_NUM_THREADS",
+            "POLARS_MAX_THREADS",
+            "RAYON_NUM_THREADS",
+            "LOKY_MAX_CPU_COUNT",
+        ),
+        str(threads),
+    )
+    fixed = {"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "ignore"}
+    if device == "cpu":
+        fixed |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    else:
+        fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
+    return {**os.environ, **limits, **fixed}
+
+
+def settle(workers: Sequence[Worker]) -> None:
+    """Wait until no thread of these workers runs any more, for `SETTLE_TIMEOUT` at most.
+
+    Thread pools of BLAS and OpenMP libraries go on spinning for up to 0.2 s after their work is done; the next
+    worker's turn would be timed against them. A two-threaded product of 2.5 ms was seen to take 110 ms.
+    """
+    deadline = monotonic() + SETTLE_TIMEOUT
+    while any(worker.is_busy() for worker in workers) and monotonic() < deadline:
+        sleep(SETTLE_STEP)
+
+
+class Worker:
+    """A fresh process for one implementation. Use it as a context manager: leaving kills all it started."""
+
+    def __init__(self, device: str, threads: int) -> None:
+        """Start the process and wait for its first word; raises `Ended` where it does not come up."""
+        self._kills = machine.out_of_memory_kills()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
+        request_end, self._requests = os.pipe()
+        self._replies, reply_end = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "residency.runners.worker", str(request_end), str(reply_end)],
+                pass_fds=(request_end, reply_end),
+                env=environment(device, threads),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,
+            )
+        finally:
+            os.close(request_end)
+            os.close(reply_end)
+        self._handle = os.pidfd_open(self._process.pid)
+        self._tasks = Path(f"/proc/{self._process.pid}/task")
+        try:
+            self._answer(START_TIMEOUT)
+        except Ended:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def ask(self, request: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+        """Send a request and wait for the reply, without using the processor.
+
+        Raises `Ended` where the worker dies, says that it failed, or takes longer than `timeout` seconds; then it and
+        all it started are gone.
+        """
+        try:
+            os.write(self._requests, (json.dumps(request, default=str) + "\n").encode())
+        except BrokenPipeError:
+            raise self._died() from None
+        reply = self._answer(timeout)
+        if "error" in reply:
+            raise Ended(Ending(Outcome(reply["error"]["outcome"]), reply["error"]["reason"]))
+        return reply
+
+    def resident_bytes(self) -> int:
+        """Memory the process holds now."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
+
+    def is_busy(self) -> bool:
+        """Whether any of its threads is running or ready to run."""
+        try:
+            states = [task.read_text().rpartition(")")[2].split()[0] for task in self._tasks.glob("*/stat")]
+        except (FileNotFoundError, ProcessLookupError):
+            return True  # a thread ended while it was looked at: look again
+        return "R" in states
+
+    def close(self) -> None:
+        """Kill the process and all it started, and free what it held; may be called again."""
+        if self._process.returncode is None:
+            self._kill()
+        for descriptor in (self._requests, self._replies, self._handle):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._requests = self._replies = self._handle = -1
+        self._log.close()
+
+    def _answer(self, timeout: float) -> dict[str, Any]:
+        deadline = monotonic() + timeout
+        poll = select.poll()
+        poll.register(self._replies, select.POLLIN)
+        poll.register(self._handle, select.POLLIN)
+        buffer = b""
+        while not buffer.endswith(b"\n"):
+            ready = dict(poll.poll(max(0.0, deadline - monotonic()) * 1000))
+            if not ready:
+                self._kill()
+                raise Ended(Ending(Outcome.TIMEOUT, f"took longer than {timeout:g} s; killed"))
+            part = os.read(self._replies, 65536) if self._replies in ready else b""
+            if not part:
+                raise self._died()
+            buffer += part
+        return dict(json.loads(buffer))
+
+    def _kill(self) -> None:
+        try:
+            family = psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            family = []
+        for one in family:
+            try:
+                one.kill()
+            except psutil.NoSuchProcess:
+                continue
+        self._process.kill()
+        self._kill_group()
+        self._process.wait()
+
+    def _died(self) -> Ended:
+        """What a worker's end without a word means."""
+        try:
+            self._process.wait(END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            return Ended(Ending(Outcome.FAILED, "the worker closed its pipe and stayed; killed"))
+        self._kill_group()
+        code = self._process.returncode
+        said = self._last_words()
+        if code >= 0:
+            return Ended(Ending(Outcome.FAILED, f"the worker exited with status {code}{said}"))
+        name = signal.Signals(-code).name
+        if name == "SIGKILL" and machine.out_of_memory_kills() > self._kills:
+            return Ended(Ending(Outcome.OUT_OF_MEMORY, "killed by the kernel, which had run out of memory"))
+        if any(sign in said.lower() for sign in OUT_OF_MEMORY):
+            return Ended(Ending(Outcome.OUT_OF_MEMORY, f"killed by {name}{said}"))
+        return Ended(Ending(Outcome.FAILED, f"the worker was killed by {name}{said}"))
+
+    def _kill_group(self) -> None:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # nothing was left of the group
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1][:300]}" if lines else ""

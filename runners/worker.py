@@ -1,0 +1,147 @@
+"""The process in which implementations run: `python -m residency.runners.worker REQUESTS REPLIES`, two descriptors.
+
+It reads one JSON request a line and answers each with one line. It imports NumPy and the task's own file before the
+first request is served, and no library of an implementation before that implementation's first execution.
+
+    {"do": "make", ...}     make a dataset into the cache, and the task's exact quality and least work on it
+    {"do": "load", ...}     bring the data into memory, untimed
+    {"do": "sample", ...}   execute once
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from residency.harness import store
+from residency.harness.dataset import Dataset, Request
+from residency.harness.discovery import Suites, load
+from residency.harness.execute import ending_of, execute
+from residency.harness.task import Implementation, Task
+
+PR_SET_PDEATHSIG = 1
+
+
+class Session:
+    """What a worker keeps between requests."""
+
+    task: Task
+    implementation: Implementation
+    data: Any
+    settings: Mapping[str, Any]
+
+    def make(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the dataset unless the cache holds it, and what the task says of it."""
+        task = _task(request["task"])
+        dataset = task.dataset(request["data"]["dataset"])
+        stored = store.make(dataset, _request(request["data"]))
+        facts = {"folder": str(stored.folder), "hash": stored.hash, "rows": stored.rows, "bytes": stored.bytes}
+        return {**facts, **_about(task, dataset, stored)}
+
+    def load(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Bring the data into memory and set the memory limit."""
+        self.task = _task(request["task"])
+        self.implementation = self.task.implementation(request["implementation"])
+        self.settings = request
+        if limit := request["memory_limit"]:
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        self.data = store.load(_schema(self.task.dataset(request["dataset"])), Path(request["folder"]))
+        return {}
+
+    def sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Execute once."""
+        execution = execute(
+            self.task,
+            self.implementation,
+            self.data,
+            dataset=self.settings["dataset"],
+            reference=self.settings["reference"],
+            threads=self.settings["threads"],
+            seed=self.settings["seed"],
+            cold=request["cold"],
+        )
+        return asdict(execution)
+
+
+def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]:
+    """The exact quality and the least work on this data, computed once and kept beside it."""
+    key = hashlib.sha256(task.file.read_bytes()).hexdigest()[:16]
+    file = stored.folder / f"about-{task.topic}-{task.name}-{key}.json"
+    if not file.exists():
+        data = store.load(_schema(dataset), stored.folder)
+        flops, moved = task.work(data) if task.work else (None, None)
+        about = {"reference": task.reference(data) if task.reference else None, "flops": flops, "moved": moved}
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(about))
+        part.rename(file)
+    return dict(json.loads(file.read_text()))
+
+
+def _schema(dataset: Dataset) -> type:
+    return get_type_hints(dataset.maker)["return"]  # type: ignore[no-any-return]
+
+
+def _task(place: Mapping[str, Any]) -> Task:
+    return load(Suites(Path(place["folder"]), place["package"]), Path(place["file"]))
+
+
+def _request(raw: Mapping[str, Any]) -> Request:
+    paths = {name: Path(raw[name]) if raw[name] else None for name in ("source", "path")}
+    return Request(**{**raw, **paths})
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1:
+        sys.exit("the parent has ended")
+
+
+def be_killed_first() -> None:
+    """Where memory runs out the kernel should take this process, not the one that keeps the records."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        pass  # not allowed everywhere, and only a preference
+
+
+def serve(requests: int, replies: int) -> None:
+    """Answer requests until there are no more."""
+    session = Session()
+    actions = {"make": session.make, "load": session.load, "sample": session.sample}
+    with os.fdopen(requests, "r", encoding="utf-8") as source, os.fdopen(replies, "w", encoding="utf-8") as sink:
+        sink.write("{}\n")
+        sink.flush()
+        for line in source:
+            request = json.loads(line)
+            try:
+                reply = actions[request["do"]](request)
+            except Exception as error:
+                reply = {"error": asdict(ending_of(error))}
+            sink.write(json.dumps(reply, default=_number) + "\n")
+            sink.flush()
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} in a reply")
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    be_killed_first()
+    for descriptor in sys.argv[1:3]:
+        os.set_inheritable(int(descriptor), False)
+    serve(int(sys.argv[1]), int(sys.argv[2]))

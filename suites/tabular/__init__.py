@@ -1,0 +1,1 @@
+"""Tables: the work most of machine learning in production is."""

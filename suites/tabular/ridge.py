@@ -1,0 +1,80 @@
+"""Ridge regression by the normal equations: one matrix product, one small solve.
+
+Question  From how many rows on does the GPU win, with the table already there and paying for the copy?
+Expect    The product does 2 x rows x columns² operations on rows x columns numbers: at 128 columns 64 a byte. A CPU's
+          matrix units keep up with its memory there, so the CPU is a strong opponent; on a GPU the copy over PCIe
+          takes longer than the arithmetic, and only a table that stays on the device shows the difference.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from residency.datasets.diabetes import diabetes
+from residency.datasets.linear import linear
+from residency.datasets.table import Table
+from residency.harness import Run, Task, quality
+
+ALPHA = 1.0
+CHUNK = 100_000  # rows in float64 at a time
+
+
+def exact(data: Table) -> float:
+    """R² of the float64 solution, on the host: what every implementation must reach."""
+    columns = data.x.shape[1]
+    gram, moment = ALPHA * np.eye(columns), np.zeros(columns)
+    for start in range(0, len(data.x), CHUNK):
+        x = data.x[start : start + CHUNK].astype(np.float64)
+        gram += x.T @ x
+        moment += x.T @ data.y[start : start + CHUNK]
+    return quality.r2(data, data.x_test @ np.linalg.solve(gram, moment))
+
+
+def work(data: Table) -> tuple[float, float]:
+    """One pass over the table: a multiply and an add for each pair of columns (the product is symmetric: half)."""
+    rows, columns = data.x.shape
+    return float(rows * columns * (columns + 1)), float(data.x.nbytes + data.y.nbytes)
+
+
+task = Task(
+    datasets=[linear, diabetes],
+    sizes={"smoke": 20_000, "lab": 1_000_000, "lecture": 20_000_000, "production": 400_000_000},  # rows
+    quality=quality.r2,
+    tolerance=1e-3,
+    floor=0.2,
+    reference=exact,
+    work=work,
+)
+
+
+@task.pair(cpu="numpy", gpu="cupy")
+def normal_equations(data: Table, run: Run, xp):
+    """The same lines on both devices: `xp` is NumPy or CuPy."""
+    run.effective(alpha=ALPHA, fit_intercept=False, dtype=str(data.x.dtype))
+    with run.stage("put"):
+        x, y, x_test = run.to_device(data.x, data.y, data.x_test)
+    with run.stage("fit"):
+        gram = x.T @ x + ALPHA * xp.eye(x.shape[1], dtype=x.dtype)
+        weights = xp.linalg.solve(gram, x.T @ y)
+    with run.stage("predict"):
+        predicted = x_test @ weights
+    with run.stage("get"):
+        return run.to_host(predicted)
+
+
+@task.pair(cpu="sklearn.linear_model", gpu="cuml.linear_model")
+def estimator(data: Table, run: Run, linear_model):
+    """The library's own estimator; the solver is the same normal equations, by Cholesky or by eigenvalues."""
+    model = run.effective(
+        linear_model.Ridge(
+            alpha=ALPHA, fit_intercept=False, **run.only(cpu={"solver": "cholesky"}, gpu={"solver": "eig"})
+        )
+    )
+    with run.stage("put"):
+        x, y, x_test = run.to_device(data.x, data.y, data.x_test)
+    with run.stage("fit"):
+        model.fit(x, y)
+    with run.stage("predict"):
+        predicted = model.predict(x_test)
+    with run.stage("get"):
+        return run.to_host(predicted)
