@@ -18,6 +18,7 @@ from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_h
 
 from residency.harness.errors import RecordError, UsageError
 from residency.harness.outcomes import Ending, Outcome
+from residency.harness.task import Task
 
 SCHEMA = 1
 RUN_FILE = "run.json"
@@ -87,6 +88,24 @@ class OutcomeRecord:
 
 
 @dataclass(frozen=True)
+class TaskInfo:
+    """How a task judges, so that a run can be summarised without the code that made it."""
+
+    title: str
+    metric: str
+    better: str
+    relative: bool
+    tolerance: float
+    sizes: dict[str, int]
+
+    @classmethod
+    def of(cls, task: Task) -> TaskInfo:
+        """Of a task."""
+        metric = task.quality
+        return cls(task.title, metric.name, metric.better, metric.relative, task.tolerance, dict(task.sizes))
+
+
+@dataclass(frozen=True)
 class RunInfo:
     """`run.json`: what a run was, and where."""
 
@@ -97,6 +116,7 @@ class RunInfo:
     machine: dict[str, Any]
     versions: dict[str, str]
     commit: str | None
+    tasks: dict[str, TaskInfo]
     cells: list[Cell]  # what was planned, so that what is missing can be told
     schema: int = SCHEMA
 
@@ -207,7 +227,8 @@ def _read_info(path: Path) -> RunInfo:
         )
     try:
         cells = [_build(Cell, cell) for cell in raw.pop("cells", [])]
-        return _build(RunInfo, {**raw, "cells": cells})
+        tasks = {name: _build(TaskInfo, task) for name, task in raw.pop("tasks", {}).items()}
+        return _build(RunInfo, {**raw, "cells": cells, "tasks": tasks})
     except ValueError as error:
         raise RecordError(f"{path}: {error}") from None
 

@@ -26,6 +26,7 @@ WARMUPS = 5  # at most; they end when a time no longer falls by more than a tent
 STEADY = 0.9
 COPIES_IN_MEMORY = 3  # what an implementation is expected to hold, in sizes of its data, before it has been seen
 LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library imported
+MEASURING = 0.5  # of the time that starting and warming up took: worth spending on samples, whatever the budget
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
 TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 3600.0, "full": 600.0}
@@ -137,7 +138,7 @@ class _Run:
                 for turn in turns:
                     turn.begin()
                 spent = monotonic() - start
-                self._rounds(turns, share / len(teams) - spent)
+                self._rounds(turns, max(share / len(teams) - spent, MEASURING * spent))
                 for turn in turns:
                     turn.finish()
 
@@ -270,16 +271,28 @@ class Turn:
                 peak_device_bytes=None,
                 joules=None,
                 threads=self.run.settings.threads,
-                data_hash=self.prepared.facts["hash"],
+                data_hash=self._hash,
                 at=now(),
             )
         )
         return True
 
     def finish(self) -> None:
-        """Record how it went, if that is not yet known."""
-        if self.ending is None:
-            self._record(OK)
+        """Record how it went, if that is not yet known; at first also whether it left its data as it was."""
+        if self.ending is not None or self.worker is None:
+            return
+        try:
+            if self.replicate == 0 and self.worker.ask({"do": "unchanged"}, MAKE_TIMEOUT)["hash"] != self._hash:
+                self._give_up(Ending(Outcome.FAILED, "changed its input, so later executions had other data"))
+                return
+        except Ended as ended:
+            self._give_up(ended.ending)
+            return
+        self._record(OK)
+
+    @property
+    def _hash(self) -> str:
+        return str(self.prepared.facts["hash"])
 
     def _give_up(self, ending: Ending) -> None:
         self.ending = ending
@@ -297,7 +310,7 @@ class Turn:
             ending,
             quality=self.quality,
             reference=facts["reference"],
-            data_hash=facts["hash"],
+            data_hash=self._hash,
             parameters=self.parameters,
             cores=sum(self.cores) / len(self.cores) if self.cores else None,
             flops=facts["flops"],

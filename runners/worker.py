@@ -6,6 +6,7 @@ first request is served, and no library of an implementation before that impleme
     {"do": "make", ...}     make a dataset into the cache, and the task's exact quality and least work on it
     {"do": "load", ...}     bring the data into memory, untimed
     {"do": "sample", ...}   execute once
+    {"do": "unchanged"}     hash the data again
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class Session:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         self.data = store.load(_schema(self.task.dataset(request["dataset"])), Path(request["folder"]))
         return {}
+
+    def unchanged(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether the data still has the bytes it came with, after all that was executed on it."""
+        return {"hash": store.hash_data(self.data)}
 
     def sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Execute once."""
@@ -119,7 +124,7 @@ def be_killed_first() -> None:
 def serve(requests: int, replies: int) -> None:
     """Answer requests until there are no more."""
     session = Session()
-    actions = {"make": session.make, "load": session.load, "sample": session.sample}
+    actions = {"make": session.make, "load": session.load, "sample": session.sample, "unchanged": session.unchanged}
     with os.fdopen(requests, "r", encoding="utf-8") as source, os.fdopen(replies, "w", encoding="utf-8") as sink:
         sink.write("{}\n")
         sink.flush()

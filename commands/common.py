@@ -1,0 +1,49 @@
+"""What several commands need: the catalogue, consoles, options, and finding a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from residency.harness import records
+from residency.harness.discovery import Catalogue, Suites
+from residency.harness.errors import UsageError
+from residency.suites import SHIPPED
+
+RESULTS = Path("results") / "runs"
+
+
+def catalogue() -> Catalogue:
+    """Every task: the shipped suites, and the user's own in the folders that RESIDENCY_SUITES names."""
+    named = os.environ.get("RESIDENCY_SUITES", "")
+    return Catalogue([SHIPPED, *(Suites(Path(folder).resolve()) for folder in named.split(os.pathsep) if folder)])
+
+
+def output() -> Console:
+    """Where results go; as wide as its tables where nobody is looking."""
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def progress() -> Console:
+    """Where progress goes: stderr, so that stdout can be piped."""
+    return Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def find_run(named: Path | None, results: Path) -> records.Records:
+    """The run in a folder, or the newest of the results; raises `UsageError` where there is none."""
+    if named is not None:
+        return records.read(named if named.is_dir() or named.name != records.RUN_FILE else named.parent)
+    runs = sorted(path.parent for path in results.glob(f"*/{records.RUN_FILE}"))
+    if not runs:
+        raise UsageError(f"no run in {results}; `residency run` makes one, or name a run's folder")
+    return records.read(runs[-1])

@@ -1,0 +1,135 @@
+"""`residency data`: the datasets, what they hold, and fetching the public ones."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from residency.commands import common
+from residency.harness import store
+from residency.harness.dataset import Dataset, Progress
+from residency.harness.errors import Unavailable, UsageError, unknown
+from residency.harness.libraries import is_installed, remedy
+from residency.runners.plan import absent
+
+app = typer.Typer(
+    help="The datasets: what they hold, whether they are here, and fetching the public ones.", no_args_is_help=True
+)
+
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="All where none is named.")]
+
+
+@app.command("list", epilog="Examples:  [bold]residency data list[/]   [bold]residency data list flights[/]")
+def list_data(name: Name = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show the datasets, their kinds and tasks; a dataset's own name shows its card."""
+    found = _datasets()
+    if name is not None:
+        found = {name: _named(found, name)}
+    if json:
+        common.print_json(
+            [
+                {"dataset": one.name, "kind": one.kind, "tasks": tasks, "card": one.card, "absent": _state(one)}
+                for one, tasks in found.values()
+            ]
+        )
+        return
+    out = common.output()
+    if name is not None:
+        dataset, tasks = found[name]
+        out.print(f"[bold]{dataset.name}[/] ({dataset.kind}), for {', '.join(tasks)}\n")
+        out.print(escape(dataset.card), highlight=False)
+        if dataset.source is not None:
+            out.print(f"\nFrom {dataset.source.address}, {dataset.source.size}", highlight=False)
+        out.print(f"\n{escape(_state(dataset) or 'here')}", highlight=False)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("dataset", "kind", "what it is", "tasks", "here"):
+        table.add_column(column)
+    for dataset, tasks in found.values():
+        state = _state(dataset)
+        table.add_row(
+            dataset.name,
+            dataset.kind,
+            escape(dataset.title),
+            ", ".join(tasks),
+            "--data PATH" if dataset.kind == "own" else escape(state.partition(": ")[2]) if state else "yes",
+        )
+    out.print(table)
+
+
+@app.command(
+    "fetch", epilog="Examples:  [bold]residency data fetch taxis[/]   [bold]residency data fetch --mirror DIR[/]"
+)
+def fetch(
+    name: Name = None,
+    mirror: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", envvar="RESIDENCY_MIRROR", help="A folder to look into before the network."),
+    ] = None,
+) -> None:
+    """Download public datasets and check their checksums; those that are here already are left alone."""
+    if mirror is not None and not mirror.is_dir():
+        raise UsageError(f"--mirror {mirror}: there is no such folder")
+    found = _datasets()
+    chosen = [_named(found, name)[0]] if name else [one for one, _ in found.values() if one.kind == "public"]
+    failed = []
+    for dataset in chosen:
+        if dataset.source is None:
+            raise UsageError(f"{dataset.name} is {dataset.kind}: there is nothing to fetch")
+        folder = store.public_folder(dataset)
+        if dataset.source.is_here(folder):
+            print(f"{dataset.name}: already here")
+            continue
+        try:
+            dataset.source.fetch(folder, mirror, _progress(dataset.name))
+            print(f"{dataset.name}: here now, checksum right")
+        except ModuleNotFoundError as error:
+            failed.append(f"{dataset.name}: needs {error.name}: {remedy(error.name or '')}")
+        except Unavailable as error:
+            failed.append(f"{dataset.name}: {error}")
+        except OSError as error:
+            failed.append(f"{dataset.name}: cannot write to {folder}: {error.strerror}{os.linesep}")
+    if failed:
+        raise UsageError("\nresidency: ".join(failed))
+
+
+def _progress(name: str) -> Progress:
+    err = common.progress()
+    last = [""]
+
+    def show(text: str) -> None:
+        if text != last[0]:
+            last[0] = text
+            err.print(f"{name}: {text}", end="\r" if text.endswith("%") and err.is_terminal else "\n", highlight=False)
+
+    return show
+
+
+def _datasets() -> dict[str, tuple[Dataset, list[str]]]:
+    """Every dataset of every task, by name, with the tasks that use it."""
+    found: dict[str, tuple[Dataset, list[str]]] = {}
+    for task in common.catalogue().select([]):
+        for dataset in task.datasets:
+            found.setdefault(dataset.name, (dataset, []))[1].append(task.path)
+    return dict(sorted(found.items()))
+
+
+def _named(found: dict[str, tuple[Dataset, list[str]]], name: str) -> tuple[Dataset, list[str]]:
+    if name not in found:
+        raise unknown("dataset", name, found)
+    return found[name]
+
+
+def _state(dataset: Dataset) -> str | None:
+    """Why a dataset is not here; None where it is."""
+    for module in dataset.needs:
+        if not is_installed(module):
+            return f"needs {module}: {remedy(module)}"
+    why = absent(dataset)
+    return why.reason if why else None

@@ -1,0 +1,66 @@
+"""`residency doctor`: this machine, what is installed, and what can run here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from residency.commands import common
+from residency.reports import words
+from residency.runners import machine
+from residency.runners.plan import unavailable
+
+EPILOG = "Examples:  [bold]residency doctor[/]   [bold]residency doctor --json[/]"
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show the machine, the libraries, and which implementations can run here, and why not the others."""
+    facts, versions = machine.facts(), machine.versions()
+    tasks = common.catalogue().select([])
+    states: list[dict[str, Any]] = [
+        {
+            "task": task.path,
+            "implementation": one.id,
+            "library": one.library,
+            "runner": one.runner,
+            "unavailable": why.reason if (why := unavailable(one)) else None,
+        }
+        for task in tasks
+        for one in task.implementations
+    ]
+    if json:
+        common.print_json({"machine": facts, "versions": versions, "implementations": states})
+        return
+    out = common.output()
+    out.print("[bold]Machine[/]")
+    out.print(f"  {facts['cpu']}, {facts['cores']} of {facts['cores_in_machine']} cores may be used", highlight=False)
+    out.print(f"  {words.size(facts['memory_bytes'])} of memory, {words.size(machine.memory_available())} free")
+    for gpu in facts["gpus"]:
+        out.print(f"  {gpu['name']}, {words.size(gpu['memory_bytes'])}, driver {gpu['driver']}", highlight=False)
+    if not facts["gpus"]:
+        out.print(f"  [yellow]{escape(str(facts['no_gpu_because']))}[/]")
+    out.print(f"  {facts['system']}, Python {facts['python']}", highlight=False)
+    out.print("\n[bold]Libraries[/]")
+    out.print("  " + ", ".join(f"{name} {version}" for name, version in versions.items()), highlight=False)
+    out.print("\n[bold]Implementations[/]")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("task", "can run here", "cannot"):
+        table.add_column(column)
+    for task in tasks:
+        mine = [state for state in states if state["task"] == task.path]
+        table.add_row(
+            task.path,
+            ", ".join(state["implementation"] for state in mine if not state["unavailable"]),
+            ", ".join(state["implementation"] for state in mine if state["unavailable"]),
+        )
+    out.print(table)
+    reasons: dict[str, list[str]] = {}
+    for state in states:
+        if state["unavailable"]:
+            reasons.setdefault(state["unavailable"], []).append(f"{state['task']}:{state['implementation']}")
+    for reason, names in reasons.items():
+        out.print(f"\n[yellow]{escape(reason)}[/]\n  {', '.join(names)}", highlight=False)

@@ -1,0 +1,77 @@
+"""`residency list`: the tasks, and one of them in full."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from residency.commands import common
+from residency.harness.task import Task
+from residency.reports import words
+from residency.runners.plan import unavailable
+
+EPILOG = "Examples:  [bold]residency list[/]   [bold]residency list tabular/ridge[/]"
+
+
+def list_tasks(
+    name: Annotated[str | None, typer.Argument(metavar="[TOPIC[/TASK]]", help="All where none is named.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show which tasks there are; a task's own name shows its question, data, sizes and implementations."""
+    tasks = common.catalogue().select([name] if name else [])
+    if json:
+        common.print_json([_document(task) for task in tasks])
+    elif name and "/" in name:
+        _show(tasks[0])
+    else:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for column in ("task", "what it is", "implementations"):
+            table.add_column(column)
+        for task in tasks:
+            table.add_row(
+                task.path, escape(task.title), ", ".join(dict.fromkeys(one.id for one in task.implementations))
+            )
+        common.output().print(table)
+
+
+def _document(task: Task) -> dict[str, Any]:
+    return {
+        "task": task.path,
+        "title": task.title,
+        "card": task.card,
+        "metric": task.quality.name,
+        "tolerance": task.tolerance,
+        "sizes": dict(task.sizes),
+        "datasets": [{"name": one.name, "kind": one.kind, "title": one.title} for one in task.datasets],
+        "implementations": [
+            {
+                "implementation": one.id,
+                "library": one.library,
+                "device": one.device,
+                "runner": one.runner,
+                "unavailable": why.reason if (why := unavailable(one)) else None,
+            }
+            for one in task.implementations
+        ],
+    }
+
+
+def _show(task: Task) -> None:
+    out = common.output()
+    out.print(f"[bold]{task.path}[/]\n")
+    out.print(escape(task.card), highlight=False)
+    out.print(f"\nQuality: {task.quality.name}, {task.quality.better} is better, tolerance {task.tolerance:g}")
+    out.print("Sizes: " + ", ".join(f"{size} {words.count(rows)}" for size, rows in task.sizes.items()) + " rows")
+    out.print("Datasets:")
+    for dataset in task.datasets:
+        out.print(f"  {dataset.name} ({dataset.kind}): {escape(dataset.title)}", highlight=False)
+    out.print("Implementations:")
+    for one in task.implementations:
+        why = unavailable(one)
+        state = f"[yellow]{escape(why.reason)}[/]" if why else "[green]can run here[/]"
+        place = " on a cluster" if one.runner == "cluster" else ""
+        out.print(f"  {one.id} ({one.library}{place}): {state}", highlight=False)

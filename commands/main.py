@@ -1,0 +1,55 @@
+"""`residency`: what a GPU is worth, measured."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import metadata
+
+import typer
+
+from residency.commands import data, doctor, list_tasks, report, run
+from residency.harness.errors import UsageError
+from residency.harness.libraries import PROJECT
+
+app = typer.Typer(
+    name="residency",
+    help="Measure CPU and GPU implementations of the same machine-learning work, and say how sure that is.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
+app.command("list", epilog=list_tasks.EPILOG)(list_tasks.list_tasks)
+app.add_typer(data.app, name="data")
+app.command("run", epilog=run.EPILOG)(run.run)
+app.command("report", epilog=report.EPILOG)(report.report)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(metadata.version(PROJECT))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; what was asked for wrongly ends in one line on stderr and status 2."""
+    try:
+        app()
+    except UsageError as error:
+        print(f"residency: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("residency: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # `residency report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

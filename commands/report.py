@@ -1,0 +1,53 @@
+"""`residency report`: what a run has to say, in a terminal, as Markdown or as JSON."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from residency.commands import common
+from residency.harness.errors import UsageError
+from residency.reports import console, markdown
+from residency.reports.summary import document
+
+EPILOG = (
+    "Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]"
+)
+
+
+class Format(StrEnum):
+    """The forms of a report."""
+
+    CONSOLE = "console"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+def report(
+    run: Annotated[
+        Path | None, typer.Argument(help="A run's folder. [default: the newest]", show_default=False)
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.CONSOLE,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write it to a file.")] = None,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where to look for the newest run.")] = common.RESULTS,
+) -> None:
+    """Show what a run measured."""
+    measured = common.find_run(run, results)
+    if form is Format.CONSOLE:
+        if output is not None:
+            raise UsageError("a console report is for reading; with --output use --format markdown or json")
+        console.show(measured, common.output())
+        return
+    text = markdown.render(measured) if form is Format.MARKDOWN else json.dumps(document(measured), indent=2) + "\n"
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror}") from error
+    print(output)

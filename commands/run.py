@@ -1,0 +1,120 @@
+"""`residency run`: measure."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from residency.commands import common
+from residency.harness import records
+from residency.harness.dataset import DEFAULT_SEED
+from residency.harness.outcomes import Outcome
+from residency.reports import console
+from residency.reports.live import Progress
+from residency.reports.summary import document, rows
+from residency.runners import machine
+from residency.runners.local import Settings, run_local
+from residency.runners.plan import Group, Selection, plan
+
+EPILOG = """
+Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --size lab --budget 900[/]
+[bold]residency run tabular/gradient_boosting --data loans.csv --target default[/]
+
+Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory; 2 asked for
+something that does not exist; 130 interrupted.
+"""
+
+
+def run(  # noqa: PLR0917
+    tasks: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOPIC[/TASK]]...", help="All where none is named.")
+    ] = None,
+    size: Annotated[list[str], typer.Option(help="smoke, lab, lecture or production; may be repeated.")] = ["smoke"],  # noqa: B006
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="A dataset, or all of a kind: generated, shipped, public. [default: each task's first]"),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Your own CSV or Parquet file.")] = None,
+    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file to predict.")] = None,
+    devices: Annotated[str, typer.Option(help="cpu, gpu or both, with a comma between.")] = "cpu,gpu",
+    implementations: Annotated[
+        str | None, typer.Option(help="Functions, libraries or ids (fit@gpu), with commas between.")
+    ] = None,
+    replicates: Annotated[int, typer.Option(min=1, help="Fresh processes for each implementation.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed samples in each process, at most.")] = 8,
+    budget: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="When to stop.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="For one execution.")] = None,
+    memory: Annotated[float | None, typer.Option(min=0.1, metavar="GIB", help="Limit for one worker.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="For each worker. [default: the cores we may use]")] = None,
+    seed: Annotated[int, typer.Option(help="Of generated data and of splits.")] = DEFAULT_SEED,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = common.RESULTS,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Measure implementations against each other, in fresh processes that take turns."""
+    selection = Selection(
+        tasks=tasks or (),
+        sizes=size,
+        datasets=dataset or (),
+        devices=_split(devices),
+        implementations=_split(implementations or ""),
+        path=data,
+        target=target,
+        seed=seed,
+    )
+    groups = plan(common.catalogue(), selection)
+    settings = Settings(
+        replicates, rounds, budget, timeout, threads or machine.cores(), int(memory * 2**30) if memory else None
+    )
+    err = common.progress()
+    for note in selection.left_out:
+        err.print(f"left out: {note}", style="dim", highlight=False)
+    info = _info(groups, settings, selection)
+    folder = results / info.id
+    interrupted = False
+    with records.Recorder(folder, info) as recorder, Progress(err, len(info.cells)) as listener:
+        try:
+            run_local(groups, settings, recorder, listener)
+        except KeyboardInterrupt:
+            interrupted = True
+    measured = records.read(folder)
+    if json:
+        common.print_json(document(measured))
+    else:
+        console.show(measured, common.output())
+    err.print(f"\nkept in {folder}; again: residency report {folder}", highlight=False, soft_wrap=True)
+    if interrupted:
+        err.print("interrupted: what was measured is kept, what is missing is marked as not measured", style="yellow")
+        raise typer.Exit(130)
+    good = {Outcome.OK, Outcome.UNAVAILABLE}
+    raise typer.Exit(0 if all(row.outcome in good for row in rows(measured)) else 1)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _info(groups: list[Group], settings: Settings, selection: Selection) -> records.RunInfo:
+    moment = datetime.now(UTC)
+    host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
+    chosen = asdict(replace(selection, left_out=[]))
+    return records.RunInfo(
+        id=f"{moment:%Y%m%dT%H%M%S}Z-{host}",
+        started=records.now(),
+        command=["residency", *sys.argv[1:]],
+        settings={
+            **asdict(settings),
+            **{name: str(value) if isinstance(value, Path) else value for name, value in chosen.items()},
+        },
+        machine=machine.facts(),
+        versions=machine.versions(),
+        commit=machine.commit(),
+        tasks={group.task.path: records.TaskInfo.of(group.task) for group in groups},
+        cells=[group.cell(implementation) for group in groups for implementation in group.implementations],
+    )

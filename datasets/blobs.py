@@ -1,0 +1,42 @@
+"""Overlapping Gaussian blobs of different sizes: generated, any number of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from residency.datasets.points import SAMPLE, Points, initial_centres
+from residency.harness.dataset import generated
+
+COLUMNS = 32
+BLOBS = 64
+NARROWEST, WIDEST = 0.6, 1.4  # deviation, against 1 between the blobs' centres
+CHUNK = 8_192  # rows
+
+
+@generated
+def blobs(rows: int, seed: int) -> Points:
+    """Sixty-four round Gaussian blobs in 32 columns, the largest with ten times the rows of the smallest.
+
+    Centres are standard normal, deviations go from 0.6 to 1.4, so neighbouring blobs overlap: k-means still moves
+    its centres after 25 rounds and leaves about 54 % of the variance unexplained; the blobs' own centres leave
+    52 %. Rows come in random order.
+    """
+    generator = np.random.default_rng(seed)
+    centres = generator.standard_normal((BLOBS, COLUMNS))
+    widths = np.linspace(NARROWEST, WIDEST, BLOBS)
+    weights = generator.permutation(np.linspace(1.0, 10.0, BLOBS))
+    bounds = np.cumsum(weights) / np.cumsum(weights)[-1]
+    x = np.empty((rows, COLUMNS), np.float32)
+    labels = np.empty(rows, np.int32)
+    for start in range(0, rows, CHUNK):
+        part = slice(start, min(start + CHUNK, rows))
+        label = np.searchsorted(bounds, generator.random(part.stop - start), side="right")
+        noise = generator.standard_normal((len(label), COLUMNS))
+        x[part] = centres[label] + widths[label, np.newaxis] * noise
+        labels[part] = label
+    return Points(
+        x=x,
+        initial=initial_centres(x[:SAMPLE], BLOBS, generator),
+        labels=labels,
+        names=tuple(f"x{column}" for column in range(COLUMNS)),
+    )

@@ -1,0 +1,256 @@
+"""Your own data, a CSV or Parquet file: what would a GPU do for it?
+
+The file is prepared once, before anything is timed, so that all implementations get the same bytes. A column is the
+first of these that fits it, and the data's `remarks` say what became of each:
+
+    column                                                      becomes
+    empty: fewer than 20 values                                 left out
+    constant: one value in all rows                             left out
+    dates, times, and text in which every value reads as one    a number: days since the earliest
+    booleans                                                    a number: 0 and 1
+    whole numbers or text, a different value in every row       left out: an identifier
+    numbers, and text in which every value reads as one         a number; infinite or beyond ±1e38 is missing
+    text, different values: over 20, over a tenth of the rows   left out
+    other text                                                  a category; missing is a level of it
+
+    cell              own_regression, own_points, own_outliers          own_binary
+    missing number    the column's median                               NaN, which boosted trees take
+    category          a column of 0 and 1 for each level but the        codes 0, 1, 2, ..., the commonest level first;
+                      commonest; of more than 20 the rarest are one     of more than 255 the rarest are one
+
+    target                                                      becomes
+    missing, infinite or beyond ±1e38                           the row is left out
+    own_regression: numbers                                     the number, divided by the standard deviation
+    own_binary: two values                                      1 for the greater: the larger number, the later date,
+                                                                True, the later in the alphabet; 0 for the other
+    own_outliers: two values                                    1 for the rarer, the known anomalies
+    own_points: none                                            a column named with --target is set aside
+
+Text reads as dates in ISO 8601 and as 31.12.2024, 12/31/2024, 31/12/2024, 12-31-2024 or 31-12-2024, with or without a
+time of day; where month first and day first both fit, month first, and the remark says so. To keep whole numbers that
+are different in every row, write them with a point (12.0). Numbers that do not read as such (`1,234`, `5 kg`) are text:
+repair them first. How files are read (delimiters, encodings, names, pandas' index) is told in `reading.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.datasets.reading import Category, Column, Numbers, OwnFile, read_file, typed
+from residency.datasets.table import Table, split
+from residency.harness.dataset import own
+from residency.harness.errors import UsageError, unknown
+
+LEAST_ROWS = 50
+LEAST_VALUES = 20  # fewer, and the rows to learn from may hold none
+FEW_LEVELS, FEW_SHARE = 20, 0.1  # text with more different values than both is no category
+MOST_COLUMNS = 20  # levels of a category that is to be columns of 0 and 1
+MOST_CODES = 255  # levels that every boosting library takes
+TINY = 1e-12  # standard deviations from the median that count as none, lest the scaling leave float32's range
+ATTEMPTS = 20  # seeds to split by, until both parts hold different targets
+
+
+@own("pandas", "pyarrow")
+def own_regression(path: Path | None, target: str | None, seed: int) -> Table:
+    """Your file: one column, a number, to predict from the others.
+
+    Missing numbers are filled with the median, categories become columns of 0 and 1, everything is standardised. The
+    remarks say what became of every column; what quality to expect is for your data to say.
+    """
+    file = read_file(path)
+    wanted = _target(file, target)
+    remarks = list(file.remarks)
+    y = _number_target(file, wanted, remarks)
+    x, names = _columns_of_numbers(_features(file, wanted, remarks), remarks)
+    return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks)
+
+
+@own("pandas", "pyarrow")
+def own_binary(path: Path | None, target: str | None, seed: int) -> Table:
+    """Your file: one column with two values, to tell apart by the others; the greater value is 1.
+
+    Missing numbers stay missing and categories are codes: boosted trees take both as they are. The remarks say what
+    became of every column; what quality to expect is for your data to say.
+    """
+    file = read_file(path)
+    wanted = _target(file, target)
+    remarks = list(file.remarks)
+    y = _two_valued_target(file, wanted, remarks)
+    x, names, coded = _numbers_and_codes(_features(file, wanted, remarks), remarks)
+    return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks, binary=True, categorical=coded)
+
+
+def _target(file: OwnFile, target: str | None) -> Column:
+    """The column to predict; raises `UsageError` where none is named, it does not exist, or too few rows have it."""
+    names = list(file.frame.columns)
+    if target is None:
+        listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
+        raise UsageError(f"{file.name}: name the column to predict with --target COLUMN; there are: {listed}")
+    if target in file.repeated:
+        raise UsageError(f"{file.name} has several columns called `{target}`: rename the one to predict")
+    if target not in names:
+        raise unknown(f"column of {file.name}", target, names)
+    wanted, _ = typed(target, file.frame[target])
+    if (rows := int(wanted.present.sum())) < LEAST_ROWS:
+        raise UsageError(f"{file.name} has {rows} rows with a value in `{target}`; at least {LEAST_ROWS} are needed")
+    if len(labels := wanted.labels) == 1:
+        raise UsageError(f"{file.name}: column `{target}` is {labels[0]} in all rows: name one whose values differ")
+    return wanted
+
+
+def _number_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float32]:
+    """A regression's target in the rows that have one."""
+    if isinstance(wanted, Category) or wanted.kind in {"boolean", "date"}:
+        kind = "text" if isinstance(wanted, Category) else f"{wanted.kind}s"
+        remedy = "try tabular/gradient_boosting" if len(wanted.labels) == 2 else "name a column of numbers"
+        raise UsageError(f"{file.name}: column `{wanted.name}` holds {kind}; a regression predicts a number: {remedy}")
+    remarks.append(f"`{wanted.name}`: the target, divided by its standard deviation")
+    return _scaled(wanted.values[wanted.present])
+
+
+def _two_valued_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float32]:
+    """A classification's target in the rows that have one: 1 for the greater of its two values."""
+    labels = wanted.labels
+    if len(labels) != 2:
+        numbers = isinstance(wanted, Numbers) and wanted.kind != "date"
+        remedy = "try tabular/random_forest" if numbers else "name a column with two values"
+        raise UsageError(
+            f"{file.name}: column `{wanted.name}` holds {len(labels)} different values; "
+            f"tabular/gradient_boosting predicts two: {remedy}"
+        )
+    y = wanted.ranks().astype(np.float32)
+    ones = int(y.sum())
+    remarks.append(f"`{wanted.name}`: the target, {labels[1]} is 1 ({ones} rows), {labels[0]} is 0 ({len(y) - ones})")
+    return y
+
+
+def _features(file: OwnFile, target: Column | None, remarks: list[str]) -> list[Column]:
+    """The usable columns beside the target, in the rows that have it; raises `UsageError` where there are none."""
+    frame = file.frame
+    if target is not None:
+        frame = frame.drop(columns=target.name)
+        if lacking := int((~target.present).sum()):
+            frame = frame[target.present]
+            remarks.append(f"`{target.name}`: {lacking} rows without a target left out")
+    if len(frame) < LEAST_ROWS:
+        raise UsageError(f"{file.name} has {len(frame)} rows; at least {LEAST_ROWS} are needed")
+    columns: list[Column] = []
+    reasons: list[str] = []
+    for name in frame.columns:
+        column, infinite = typed(name, frame[name])
+        if (reason := _unusable(column)) is not None:
+            reasons.append(f"`{name}`: left out, {reason}")
+            continue
+        columns.append(column)
+        if column.note:
+            remarks.append(f"`{name}`: {column.note}")
+        if infinite:
+            remarks.append(f"`{name}`: {infinite} infinite values count as missing")
+    if not columns:
+        why = "; ".join([*file.remarks, *reasons][:5]) or "there is none beside the target"
+        raise UsageError(f"{file.name} holds no usable column: {why}; add a column of numbers or categories")
+    remarks += reasons
+    return columns
+
+
+def _unusable(column: Column) -> str | None:
+    """Why a column is left out; None where it is not."""
+    rows, present = len(column.present), int(column.present.sum())
+    if present < LEAST_VALUES:
+        return f"empty: {present} values in {rows} rows" if present else "empty"
+    if isinstance(column, Numbers):
+        values = column.values[column.present]
+        if values.min() == values.max():
+            return f"constant: {values[0]:g}"
+        if column.kind == "whole number" and present == rows == len(np.unique(values)):
+            return "an identifier: a different whole number in every row"
+        return None
+    levels = len(column.levels)
+    if levels == 1 and present == rows:
+        return f"constant: {column.levels[0]}"
+    if levels == rows:
+        return "an identifier: a different text in every row"
+    if levels > max(FEW_LEVELS, FEW_SHARE * rows):
+        return f"text: {levels} different values in {rows} rows"
+    return None
+
+
+def _columns_of_numbers(columns: Sequence[Column], remarks: list[str]) -> tuple[NDArray[np.float32], list[str]]:
+    """Numbers with the median for what is missing, and a column for each level but the commonest: shape (rows, n)."""
+    cells, names = [], []
+    for column in columns:
+        if isinstance(column, Numbers):
+            if missing := int((~column.present).sum()):
+                middle = np.median(column.values[column.present])
+                remarks.append(f"`{column.name}`: {missing} missing values filled with the median, {middle:g}")
+            cells.append(np.nan_to_num(_scaled(column.values)))
+            names.append(column.name)
+            continue
+        codes, labels = _ranked(column, MOST_COLUMNS, remarks)
+        remarks.append(f"`{column.name}`: a category, {len(labels) - 1} columns of 0 and 1; all 0 is {labels[0]}")
+        for code in range(1, len(labels)):
+            cells.append((codes == code).astype(np.float32))
+            names.append(f"{column.name} = {labels[code]}")
+    return np.column_stack(cells), names
+
+
+def _numbers_and_codes(
+    columns: Sequence[Column], remarks: list[str]
+) -> tuple[NDArray[np.float32], list[str], list[int]]:
+    """Numbers with NaN for what is missing, and codes: shape (rows, columns); which columns hold codes."""
+    cells, coded = [], []
+    for place, column in enumerate(columns):
+        if isinstance(column, Numbers):
+            if missing := int((~column.present).sum()):
+                remarks.append(f"`{column.name}`: {missing} missing values kept, as NaN")
+            cells.append(_scaled(column.values))
+            continue
+        codes, labels = _ranked(column, MOST_CODES, remarks)
+        remarks.append(f"`{column.name}`: a category, {len(labels)} levels as codes; 0 is {labels[0]}")
+        cells.append(codes.astype(np.float32))
+        coded.append(place)
+    return np.column_stack(cells), [column.name for column in columns], coded
+
+
+def _ranked(column: Category, most: int, remarks: list[str]) -> tuple[NDArray[np.intp], list[str]]:
+    """Codes by falling count, and what they stand for; missing is a level, and beyond `most` the rarest are one."""
+    labels = [*(str(level) for level in column.levels), "missing"]
+    counts = np.bincount(column.codes % len(labels), minlength=len(labels))  # -1 becomes the last
+    order = sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-counts[code], labels[code]))
+    shown = [labels[code] for code in order]
+    if len(order) > most:
+        remarks.append(f"`{column.name}`: its {len(order) - most + 1} rarest levels are one, other")
+        shown = [*shown[: most - 1], "other"]
+    rank = np.zeros(len(labels), dtype=np.intp)
+    rank[order] = np.minimum(np.arange(len(order)), most - 1)
+    return rank[column.codes], shown
+
+
+def _scaled(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Standard deviations from the median.
+
+    `split` standardises by the rows to learn from. Should a column be constant there, the median is exactly that
+    value, and stays exactly zero; and numbers as large as 1e38 or as small as 1e-300 neither overflow nor vanish.
+    """
+    centred = values - np.nanmedian(values)
+    centred /= np.nanmax(np.abs(centred))
+    centred /= np.nanstd(centred)
+    return np.where(np.abs(centred) < TINY, 0.0, centred).astype(np.float32)
+
+
+def _settled(
+    file: OwnFile, target: str, x: NDArray[np.float32], y: NDArray[np.float32], *, names: Sequence[str], seed: int,
+    remarks: Sequence[str], binary: bool = False, categorical: Sequence[int] = (),
+) -> Table:  # fmt: skip
+    """The table split by the first seed from `seed` on for which both parts hold different targets."""
+    for attempt in range(seed, seed + ATTEMPTS):
+        table = split(x, y, names, attempt, binary=binary, categorical=categorical, remarks=remarks)
+        if all(part.min() < part.max() for part in (table.y, table.y_test)):
+            return table
+    raise UsageError(
+        f"{file.name}: column `{target}` hardly varies: too few rows differ to have some both to learn from and to test"
+    )

@@ -1,0 +1,90 @@
+"""A run as it happens: a table of the group being measured in a terminal, a line a finished replicate elsewhere."""
+
+from __future__ import annotations
+
+from statistics import median
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from residency.harness.outcomes import Outcome
+from residency.harness.records import OutcomeRecord, Sample
+from residency.reports import words
+
+REFRESH = 0.25  # seconds; nothing is drawn between events, so that drawing disturbs no sample
+
+
+class Progress:
+    """Listens to a run and shows it; use it as a context manager."""
+
+    def __init__(self, console: Console, cells: int) -> None:
+        """`cells` is how many implementations there are to be measured or told of."""
+        self._console, self._cells = console, cells
+        self._start = self._drawn = monotonic()
+        self._group = ""
+        self._status = ""
+        self._lines: dict[str, tuple[str, str, str]] = {}
+        self._times: dict[tuple[str, str], list[float]] = {}
+        self._done: set[tuple[str, str]] = set()
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def status(self, text: str) -> None:
+        """What is being done now."""
+        self._status = text
+        self._draw()
+
+    def record(self, record: Sample | OutcomeRecord) -> None:
+        """Something was measured, or ended."""
+        cell = record.cell
+        group = f"{cell.task}  {cell.dataset}, {cell.size}"
+        if group != self._group:
+            self._group, self._lines = group, {}
+        if isinstance(record, Sample):
+            times = self._times.setdefault((group, cell.implementation), [])
+            if record.phase == "timed":
+                times.append(record.seconds)
+            shown = words.seconds(median(times)) if times else f"{words.seconds(record.seconds)} ({record.phase})"
+            self._lines[cell.implementation] = (cell.library, shown, f"{len(times)} samples")
+        else:
+            self._done.add((group, cell.implementation))
+            self._ended(record, group)
+        self._draw()
+
+    def _ended(self, record: OutcomeRecord, group: str) -> None:
+        cell = record.cell
+        times = self._times.get((group, cell.implementation), [])
+        ok = record.outcome == Outcome.OK
+        result = f"{words.seconds(median(times))}, {len(times)} samples" if ok and times else record.reason
+        self._lines[cell.implementation] = (cell.library, record.outcome, result)
+        if self._live is None and record.outcome != Outcome.UNAVAILABLE:
+            about = f"{group}: {cell.implementation}, replicate {record.replicate + 1}: {record.outcome}, {result}"
+            self._console.print(escape(about), soft_wrap=True, highlight=False)
+
+    def _draw(self) -> None:
+        if self._live is None or monotonic() - self._drawn < REFRESH:
+            return
+        self._drawn = monotonic()
+        table = Table(title=escape(self._group), title_justify="left", box=None, pad_edge=False)
+        for name in ("implementation", "library", "so far", ""):
+            table.add_column(name)
+        for implementation, line in self._lines.items():
+            table.add_row(implementation, *(escape(cell) for cell in line))
+        head = Text(f"{len(self._done)} of {self._cells} seen, {words.seconds(monotonic() - self._start)}", style="dim")
+        self._live.update(Group(head, table, Text(self._status, style="dim")), refresh=True)

@@ -1,0 +1,27 @@
+"""A report in Markdown, for a repository or a web page."""
+
+from __future__ import annotations
+
+from residency.harness.records import Records
+from residency.reports.tables import HEADER, report
+
+
+def render(records: Records) -> str:
+    """A run as Markdown."""
+    said = report(records)
+    lines = [f"# {said.title}", "", *(f"- {fact}" for fact in said.facts)]
+    for table in said.tables:
+        lines += ["", f"## {table.title}", "", table.caption]
+        if table.lines:
+            lines += ["", _line(HEADER), _line(["---"] * len(HEADER)), *(_line(line) for line in table.lines)]
+        if table.notes:
+            lines += ["", *(f"- {note}" for note in table.notes)]
+    lines += ["", "## In all", "", *said.summary]
+    for missing in said.missing:
+        why = "; and ".join([missing.reason, *missing.further])
+        lines += ["", f"Not run here: {why}", "", *(f"- `{name}`" for name in missing.names)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: tuple[str, ...] | list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,262 @@
+"""From the records of a run to its rows: one an implementation at a size. Derived whenever asked for, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from statistics import median
+from typing import Any
+
+from residency.harness import statistics
+from residency.harness.outcomes import OK, Ending, Outcome
+from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, TaskInfo
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """A time with its 95 % interval."""
+
+    median: float
+    low: float
+    high: float
+    samples: int
+    replicates: int
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """A ratio of times with its 95 % interval: how many times faster than the baseline."""
+
+    ratio: float
+    low: float
+    high: float
+    baseline: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a run has to say of one implementation at one size. Times in seconds, memory in bytes."""
+
+    task: str
+    dataset: str
+    size: str
+    rows: int | None
+    implementation: str
+    library: str
+    device: str
+    runner: str
+    workers: int
+    outcome: str
+    reason: str
+    quality: float | None
+    metric: str
+    reference: float | None
+    seconds: Seconds | None
+    cold_seconds: float | None
+    cold_stages: dict[str, float]
+    stages: dict[str, float]  # shares of the time, scaled so that they add up to the median
+    speedup: Speedup | None
+    twin: Speedup | None
+    peak_host_bytes: int | None
+    peak_device_bytes: int | None
+    joules: float | None
+    threads: int | None
+    cores_used: float | None
+    flops: float | None
+    bytes: float | None
+    data_hash: str
+    parameters: dict[str, Any]
+
+    @property
+    def group(self) -> tuple[str, str, str]:
+        """What it is compared within: task, dataset and size."""
+        return self.task, self.dataset, self.size
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is what the others are compared with."""
+        return self.speedup is not None and self.speedup.baseline == self.implementation
+
+
+@dataclass
+class _Evidence:
+    """All records of one cell."""
+
+    samples: list[Sample] = field(default_factory=list)
+    outcomes: list[OutcomeRecord] = field(default_factory=list)
+
+    def timed(self) -> dict[int, list[float]]:
+        """Seconds of the timed samples by replicate."""
+        found: dict[int, list[float]] = {}
+        for sample in self.samples:
+            if sample.phase == "timed":
+                found.setdefault(sample.replicate, []).append(sample.seconds)
+        return found
+
+
+def document(records: Records) -> dict[str, Any]:
+    """The contract for programs: `{"schema": 1, "run": ..., "rows": [...]}`."""
+    return {
+        "schema": SCHEMA,
+        "run": {**asdict(records.info), "folder": str(records.folder)},
+        "rows": [asdict(row) for row in rows(records)],
+    }
+
+
+def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
+    """Every row of a run, those included that were planned and never measured, in the order of the plan."""
+    evidence: dict[Cell, _Evidence] = {cell: _Evidence() for cell in records.info.cells}
+    for sample in records.samples:
+        evidence.setdefault(replace(sample.cell, rows=None), _Evidence()).samples.append(sample)
+    for outcome in records.outcomes:
+        evidence.setdefault(replace(outcome.cell, rows=None), _Evidence()).outcomes.append(outcome)
+    plain = [_row(cell, found, records.info) for cell, found in evidence.items()]
+    by_group: dict[tuple[str, str, str], list[Row]] = {}
+    for row in plain:
+        by_group.setdefault(row.group, []).append(row)
+    timed = {(cell.task, cell.dataset, cell.size, cell.implementation): e.timed() for cell, e in evidence.items()}
+    finished: list[Row] = []
+    for group in by_group.values():
+        judged = _same_quality(group, records.info.tasks.get(group[0].task))
+        finished += _compared(judged, timed, margin)
+    return finished
+
+
+def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
+    """A row before it is compared with the others of its group."""
+    last = found.outcomes[-1] if found.outcomes else None
+    ending = _ending(found)
+    timed = [sample for sample in found.samples if sample.phase == "timed"]
+    cold = [sample for sample in found.samples if sample.phase == "cold"]
+    trusted = ending.outcome is Outcome.OK and timed
+    seconds = _seconds(list(found.timed().values())) if trusted else None
+    known = (found.samples or found.outcomes or [None])[-1]
+    task = info.tasks.get(cell.task)
+    qualities = [sample.quality for sample in timed or found.samples]
+    return Row(
+        task=cell.task,
+        dataset=cell.dataset,
+        size=cell.size,
+        rows=known.cell.rows if known else cell.rows,
+        implementation=cell.implementation,
+        library=cell.library,
+        device=cell.device,
+        runner=cell.runner,
+        workers=cell.workers,
+        outcome=str(ending.outcome),
+        reason=ending.reason,
+        quality=median(qualities) if ending.outcome is Outcome.OK and qualities else last.quality if last else None,
+        metric=task.metric if task else "",
+        reference=last.reference if last else None,
+        seconds=seconds,
+        cold_seconds=median(sample.seconds for sample in cold) if seconds and cold else None,
+        cold_stages=_shares(cold, median(sample.seconds for sample in cold)) if seconds and cold else {},
+        stages=_shares(timed, seconds.median) if seconds else {},
+        speedup=None,
+        twin=None,
+        peak_host_bytes=max((sample.peak_host_bytes or 0 for sample in found.samples), default=0) or None,
+        peak_device_bytes=max((sample.peak_device_bytes or 0 for sample in found.samples), default=0) or None,
+        joules=None,
+        threads=known.threads if known else None,
+        cores_used=_cores_used(timed) if seconds else None,
+        flops=last.flops if last else None,
+        bytes=last.bytes if last else None,
+        data_hash=known.data_hash if known else "",
+        parameters=last.parameters if last else {},
+    )
+
+
+def _ending(found: _Evidence) -> Ending:
+    """The first bad ending of any replicate, else ok; a cell that was never reached says so."""
+    replicates = {sample.replicate for sample in found.samples} | {one.replicate for one in found.outcomes}
+    for one in found.outcomes:
+        if one.ending != OK:
+            where = f"in replicate {one.replicate + 1}: " if len(replicates) > 1 else ""
+            return Ending(one.ending.outcome, where + one.reason)
+    if any(sample.phase == "timed" for sample in found.samples):
+        return OK
+    return Ending(Outcome.UNAVAILABLE, "not measured: the run ended before its turn")
+
+
+def _seconds(replicates: list[list[float]]) -> Seconds:
+    found = statistics.median_time(replicates)
+    return Seconds(found.value, found.low, found.high, found.samples, found.replicates)
+
+
+def _shares(samples: Sequence[Sample], middle: float) -> dict[str, float]:
+    """The stages' mean shares of the time, scaled to its middle: they add up to it."""
+    total = sum(sample.seconds for sample in samples)
+    names = dict.fromkeys(name for sample in samples for name in sample.stages)
+    return {name: sum(sample.stages.get(name, 0.0) for sample in samples) / total * middle for name in names}
+
+
+def _cores_used(samples: Sequence[Sample]) -> float | None:
+    known = [sample.cpu_seconds / sample.seconds for sample in samples if sample.cpu_seconds is not None]
+    return median(known) if known else None
+
+
+def _same_quality(group: list[Row], task: TaskInfo | None) -> list[Row]:
+    """Where no exact solution is known, whoever falls short of the run's best by more than the tolerance is wrong."""
+    good = [row for row in group if row.outcome == Outcome.OK and row.quality is not None]
+    if task is None or not good or any(row.reference is not None for row in good):
+        return group
+    sign = 1.0 if task.better == "higher" else -1.0
+    best = max(good, key=lambda row: sign * (row.quality or 0.0))
+    judged = []
+    for row in group:
+        short = 0.0
+        if row in good and row.quality is not None and best.quality is not None:
+            short = sign * (best.quality - row.quality)
+            short = short / abs(best.quality) if task.relative and best.quality else short
+        if short > task.tolerance:
+            reason = (
+                f"{task.metric} {row.quality:.6g} falls short of {best.implementation}'s {best.quality:.6g} by "
+                f"{short:.3g}; the tolerance is {task.tolerance:g}"
+            )
+            row = _without_numbers(row, Ending(Outcome.WRONG, reason))  # noqa: PLW2901
+        judged.append(row)
+    return judged
+
+
+def _without_numbers(row: Row, ending: Ending) -> Row:
+    return replace(
+        row,
+        outcome=str(ending.outcome),
+        reason=ending.reason,
+        seconds=None,
+        cold_seconds=None,
+        cold_stages={},
+        stages={},
+    )
+
+
+def _compared(
+    group: list[Row], timed: Mapping[tuple[str, str, str, str], dict[int, list[float]]], margin: float
+) -> list[Row]:
+    """The group with speedups over its strongest correct CPU implementation, and over each GPU side's twin."""
+    local = {row.implementation: row for row in group if row.seconds is not None}
+    on_cpu = [row for row in local.values() if row.device == "cpu"]
+    baseline = min(on_cpu, key=lambda row: row.seconds.median if row.seconds else 0.0, default=None)
+
+    def ratio(row: Row, base: Row | None) -> Speedup | None:
+        if base is None or row.seconds is None:
+            return None
+        if base.implementation == row.implementation:
+            return Speedup(1.0, 1.0, 1.0, base.implementation, "equivalent")
+        mine, theirs = timed[(*row.group, row.implementation)], timed[(*base.group, base.implementation)]
+        shared = sorted(mine.keys() & theirs.keys())
+        if not shared:
+            return None
+        found = statistics.speed_ratio([theirs[one] for one in shared], [mine[one] for one in shared])
+        verdict = statistics.verdict(found, margin)
+        return Speedup(found.value, found.low, found.high, base.implementation, verdict)
+
+    def twin(row: Row) -> Speedup | None:
+        if row.device != "gpu":
+            return None
+        return ratio(row, local.get(row.implementation.replace("@gpu", "@cpu")))
+
+    return [replace(row, speedup=ratio(row, baseline), twin=twin(row)) for row in group]

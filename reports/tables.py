@@ -1,0 +1,166 @@
+"""What every written report says, as headings, tables and sentences, before a terminal or Markdown draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from residency.harness import statistics
+from residency.harness.outcomes import Outcome
+from residency.harness.records import Records, RunInfo
+from residency.reports import words
+from residency.reports.summary import Row, rows
+
+HEADER = (
+    "implementation",
+    "library",
+    "cores",
+    "median time [95 %]",
+    "speedup [95 %]",
+    "quality",
+    "where the time went",
+    "cold",
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One group: implementations of one task on one dataset at one size."""
+
+    title: str
+    caption: str
+    lines: list[tuple[str, ...]]  # cells as in HEADER
+    emphasis: list[str]  # a line's outcome, for colour
+    notes: list[str]  # failures, with their reasons
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why implementations could not run here."""
+
+    reason: str
+    names: list[str]
+    further: list[str]  # what else they need
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole run in words."""
+
+    title: str
+    facts: list[str]
+    tables: list[Table]
+    summary: list[str]
+    missing: list[Missing]
+
+
+def report(records: Records) -> Report:
+    """A run as tables and sentences; every number in them has passed its quality check."""
+    found = rows(records)
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in found:
+        groups.setdefault(row.group, []).append(row)
+    return Report(
+        title=f"Residency run {records.info.id}",
+        facts=_facts(records.info),
+        tables=[_table(group, records.info) for group in groups.values()],
+        summary=_summary(found, records.info),
+        missing=_missing(found),
+    )
+
+
+def _facts(info: RunInfo) -> list[str]:
+    machine = info.machine
+    gpus = machine.get("gpus") or []
+    memory = words.size(machine["memory_bytes"])
+    facts = [
+        f"{info.started}, commit {info.commit or 'unknown'}, Python {machine['python']}",
+        f"{machine['cpu']}, {machine['cores']} of {machine['cores_in_machine']} cores, {memory} of memory",
+    ]
+    if gpus:
+        facts.append(", ".join(f"{gpu['name']} ({words.size(gpu['memory_bytes'])})" for gpu in gpus))
+    else:
+        facts.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
+    return facts
+
+
+def _table(group: Sequence[Row], info: RunInfo) -> Table:
+    first = group[0]
+    task = info.tasks.get(first.task)
+    amount = next((words.count(row.rows) for row in group if row.rows is not None), None)
+    at = f"{first.dataset}, {first.size}" + (f", {amount} rows" if amount else "")
+    reference = next((row.reference for row in group if row.reference is not None), None)
+    caption = f"{task.title} " if task else ""
+    if task:
+        of = f"the exact solution's {reference:.4g}" if reference is not None else "the best of the run"
+        unit = " of it" if task.relative else ""
+        caption += f"Quality: {task.metric}, {task.better} is better, at most {task.tolerance:g}{unit} worse than {of}."
+    order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))
+    shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
+    notes = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
+    if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
+        notes.append(f"not run: {', '.join(absent)} (reasons below)")
+    return Table(f"{first.task}  {at}", caption, [_line(row) for row in shown], [row.outcome for row in shown], notes)
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    quality = f"{row.quality:.5g}" if row.quality is not None and row.outcome == Outcome.OK else "-"
+    if row.seconds is None:
+        return (row.implementation, row.library, "-", row.outcome, "-", quality, "-", "-")
+    return (
+        row.implementation,
+        row.library,
+        f"{row.cores_used:.1f} of {row.threads}" if row.cores_used is not None else "-",
+        words.interval(row.seconds),
+        words.speedup(row.speedup, row.implementation) if row.speedup else "-",
+        quality,
+        words.where_time_went(row),
+        words.seconds(row.cold_seconds) if row.cold_seconds is not None else "-",
+    )
+
+
+def _summary(found: Sequence[Row], info: RunInfo) -> list[str]:
+    """What the run says as a whole: the gain on the GPU over all groups, losses included, or that there is none."""
+    lines = []
+    best: dict[tuple[str, str, str], Row] = {}
+    for row in found:
+        if row.device == "gpu" and row.speedup is not None:
+            known = best.get(row.group)
+            if known is None or known.speedup is None or row.speedup.ratio > known.speedup.ratio:
+                best[row.group] = row
+    ratios = [row.speedup.ratio for row in best.values() if row.speedup is not None]
+    if len(ratios) > 1:
+        mean = statistics.geometric_mean(ratios)
+        lost = sum(ratio < 1 for ratio in ratios)
+        lines.append(
+            f"GPU over the strongest correct CPU implementation, best of each of {len(ratios)} tasks: geometric mean "
+            f"{words.digits(mean.value)} × [{words.digits(mean.low)}, {words.digits(mean.high)}], from "
+            f"{words.digits(min(ratios))} to {words.digits(max(ratios))}; slower in {lost}."
+        )
+    elif not info.machine.get("gpus"):
+        lines.append("No GPU implementation ran, so this run says nothing of GPUs; it compares CPU libraries.")
+    replicates = {row.seconds.replicates for row in found if row.seconds}
+    if replicates and min(replicates) < statistics.ENOUGH_REPLICATES:
+        lines.append(
+            f"Intervals rest on {_range(replicates)} processes an implementation; below "
+            f"{statistics.ENOUGH_REPLICATES} they are widened by what is known of the spread between processes."
+        )
+    return lines
+
+
+def _range(values: set[int]) -> str:
+    return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
+
+
+def _missing(found: Sequence[Row]) -> list[Missing]:
+    """What could not run, by the first thing that stands in its way; what else is missing is said once for all."""
+    missing: dict[str, Missing] = {}
+    for row in found:
+        if row.outcome == Outcome.UNAVAILABLE:
+            first, *further = row.reason.split("; ")
+            entry = missing.setdefault(first, Missing(first, [], []))
+            name = f"{row.task}:{row.implementation}"
+            if name not in entry.names:
+                entry.names.append(name)
+            entry.further.extend(reason for reason in further if reason not in entry.further)
+    return list(missing.values())

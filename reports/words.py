@@ -1,0 +1,65 @@
+"""Numbers in words: times, counts, sizes, ratios. One place, so that every report writes them alike."""
+
+from __future__ import annotations
+
+from residency.reports.summary import Row, Seconds, Speedup
+
+STAGES_SHOWN = 4
+STAGE_SHARE = 0.02  # a stage below it is not worth its place
+
+
+def seconds(value: float) -> str:
+    """Three digits and the unit: `2.53 ms`."""
+    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s"), (7200.0, 1 / 60, "min")):
+        if value < limit:
+            return f"{digits(value * factor)} {unit}"
+    return f"{digits(value / 3600)} h"
+
+
+def digits(value: float) -> str:
+    """Three significant digits without an exponent: `0.123`, `1.23`, `12.3`, `123`, `1,235`."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    places = 3 if size < 0.9995 else 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{value:,.{places}f}" if size >= 0.001 else f"{value:.1e}"
+
+
+def interval(time: Seconds) -> str:
+    """`2.53 ms [2.41, 2.66]`, the bounds in the unit of the middle."""
+    text = seconds(time.median)
+    number, _, unit = text.partition(" ")
+    factor = time.median / (float(number.replace(",", "")) or 1.0)
+    return f"{number} [{digits(time.low / factor)}, {digits(time.high / factor)}] {unit}"
+
+
+def speedup(ratio: Speedup, implementation: str) -> str:
+    """`0.54 × [0.50, 0.58]`, or that it is the baseline itself."""
+    if ratio.baseline == implementation:
+        return "baseline"
+    return f"{digits(ratio.ratio)} × [{digits(ratio.low)}, {digits(ratio.high)}] {ratio.verdict}"
+
+
+def count(value: int) -> str:
+    """`20,000`."""
+    return f"{value:,}"
+
+
+def size(value: int) -> str:
+    """`1.2 GiB`."""
+    amount = float(value)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{digits(amount) if unit != 'B' else int(amount)} {unit}"
+        amount /= 1024
+    return f"{digits(amount)} TiB"
+
+
+def where_time_went(row: Row) -> str:
+    """The largest stages and their shares: `fit 95 %, predict 3 %`."""
+    total = sum(row.stages.values())
+    if not total:
+        return ""
+    ranked = sorted(row.stages.items(), key=lambda stage: -stage[1])
+    shown = [(name, time / total) for name, time in ranked if time / total >= STAGE_SHARE][:STAGES_SHOWN]
+    return ", ".join(f"{name} {share:.0%}".replace("%", " %") for name, share in shown)

@@ -1,0 +1,112 @@
+"""What is written can be read back, fits the published schema, and damage is named by file and line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from residency.harness import records
+from residency.harness.errors import RecordError, UsageError
+
+CELL = records.Cell("tabular/ridge", "linear", "smoke", 100, "normal_equations@cpu", "numpy", "cpu")
+INFO = records.RunInfo(
+    id="now", started=records.now(), command=["residency"], settings={}, machine={}, versions={}, commit=None,
+    tasks={"tabular/ridge": records.TaskInfo("Ridge", "R²", "higher", False, 0.001, {"smoke": 100})}, cells=[CELL],
+)  # fmt: skip
+SAMPLE = records.Sample(
+    cell=CELL, replicate=0, round=0, phase="timed", seconds=0.5, stages={"fit": 0.4, "other": 0.1}, quality=0.9,
+    cpu_seconds=0.9, peak_host_bytes=1, peak_device_bytes=None, joules=None, threads=2, data_hash="ab",
+    at=records.now(),
+)  # fmt: skip
+OUTCOME = records.OutcomeRecord(
+    cell=CELL, replicate=0, outcome="failed", reason="why", quality=None, reference=None, threads=2, data_hash="ab",
+    parameters={}, cores=None, flops=None, bytes=None, at=records.now(),
+)  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    with records.Recorder(tmp_path / "run", INFO) as recorder:
+        recorder.add(SAMPLE)
+        recorder.add(replace(SAMPLE, round=1))
+        recorder.add(OUTCOME)
+    return tmp_path / "run"
+
+
+def test_what_is_written_is_read_back(run: Path) -> None:
+    found = records.read(run)
+    assert found.info == INFO
+    assert found.samples == [SAMPLE, replace(SAMPLE, round=1)]
+    assert found.outcomes == [OUTCOME]
+
+
+def test_both_files_fit_the_published_schema(run: Path) -> None:
+    schema = json.loads((Path(records.__file__).parent / "schema.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.validate(json.loads((run / "run.json").read_text()))
+    for line in (run / "records.jsonl").read_text().splitlines():
+        validator.validate(json.loads(line))
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate({**json.loads(line), "reason": ""})
+
+
+def test_a_cut_off_last_line_counts_for_nothing(run: Path) -> None:
+    path = run / "records.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    found = records.read(run)
+    assert len(found.samples) == 2
+    assert not found.outcomes
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{not json", "damaged line"),
+        ("[]", "not a sample or an outcome"),
+        ('{"kind": "guess"}', "not a sample or an outcome"),
+        (json.dumps({**records.to_json(SAMPLE), "seconds": "fast"}), "field `seconds` is 'fast'"),
+        (
+            json.dumps({key: value for key, value in records.to_json(SAMPLE).items() if key != "task"}),
+            "`task` is missing",
+        ),
+        (json.dumps({**records.to_json(SAMPLE), "phase": "lukewarm"}), "field `phase`"),
+        ("\udcff", "damaged line"),
+    ],
+)
+def test_a_damaged_line_is_named(run: Path, line: str, reason: str) -> None:
+    path = run / "records.jsonl"
+    lines = path.read_bytes().split(b"\n")
+    lines[1] = line.encode(errors="surrogateescape")
+    path.write_bytes(b"\n".join(lines))
+    with pytest.raises(RecordError) as caught:
+        records.read(run)
+    assert f"{path}:2: damaged line" in str(caught.value)
+    assert reason in str(caught.value)
+
+
+def test_an_unknown_version_is_refused(run: Path) -> None:
+    (run / "run.json").write_text(json.dumps({**asdict(INFO), "schema": 99}))
+    with pytest.raises(RecordError, match="schema 99 is not one this version reads"):
+        records.read(run)
+
+
+def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="no run in"):
+        records.read(tmp_path)
+
+
+def test_nothing_is_overwritten(run: Path) -> None:
+    before = (run / "run.json").read_bytes(), (run / "records.jsonl").read_bytes()
+    with pytest.raises(UsageError, match="already holds a run"):
+        records.Recorder(run, INFO)
+    assert ((run / "run.json").read_bytes(), (run / "records.jsonl").read_bytes()) == before
+
+
+def test_nan_is_never_written(tmp_path: Path) -> None:
+    with records.Recorder(tmp_path / "run", INFO) as recorder, pytest.raises(ValueError, match="JSON"):
+        recorder.add(replace(SAMPLE, quality=float("nan")))
+    assert (tmp_path / "run" / "records.jsonl").read_bytes() == b""

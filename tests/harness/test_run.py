@@ -1,0 +1,79 @@
+"""Stages account for the time, and results must be finished data on the host."""
+
+from __future__ import annotations
+
+from time import sleep
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from residency.harness.errors import WrongResult
+from residency.harness.run import Run, check_result, stage_kind
+
+
+def test_a_stage_opened_again_adds_up() -> None:
+    run = Run(device="cpu")
+    for _ in range(3):
+        with run.stage("fit"):
+            sleep(0.01)
+    assert list(run.stages) == ["fit"]
+    assert 0.03 <= run.stages["fit"] < 0.2
+
+
+def test_stages_do_not_nest() -> None:
+    run = Run(device="cpu")
+    with (
+        pytest.raises(RuntimeError, match="`predict` opened inside stage `fit`"),
+        run.stage("fit"),
+        run.stage("predict"),
+    ):
+        pass
+    with run.stage("predict"):
+        pass
+    assert list(run.stages) == ["predict"]
+
+
+def test_kinds_follow_the_names() -> None:
+    kinds = [stage_kind(name) for name in ("import", "load", "put", "get", "fit", "whatever")]
+    assert kinds == ["start", "io", "transfer", "transfer", "compute", "compute"]
+
+
+def test_arguments_of_one_side_only() -> None:
+    assert Run(device="cpu").only(cpu={"n_jobs": -1}, gpu={"output_type": "cupy"}) == {"n_jobs": -1}
+    assert Run(device="gpu").only(cpu={"n_jobs": -1}) == {}
+
+
+def test_effective_parameters_are_plain() -> None:
+    class Model:
+        def get_params(self, deep: bool = True):
+            return {"alpha": np.float32(0.5), "init": np.zeros((2, 3)), "missing": float("nan"), "names": ["a"]}
+
+    run = Run(device="cpu")
+    model = Model()
+    assert run.effective(model, dtype="float32") is model
+    assert run.parameters == {
+        "alpha": 0.5, "init": "array float64 (2, 3)", "missing": "nan", "names": ["a"], "dtype": "float32",
+    }  # fmt: skip
+
+
+def test_frames_and_columns_come_to_the_host() -> None:
+    run = Run(device="cpu")
+    for frame in (pd.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [1, 2]})):
+        host = run.to_host(frame)
+        assert list(host) == ["a"]
+        check_result(host)
+        np.testing.assert_array_equal(host["a"], [1, 2])
+
+
+@pytest.mark.parametrize("lazy", [pl.LazyFrame({"a": [1]}), type("Graph", (), {"compute": None})()])
+def test_what_is_not_computed_is_refused(lazy) -> None:
+    with pytest.raises(WrongResult, match="lazy"):
+        Run(device="cpu").to_host(lazy)
+
+
+@pytest.mark.parametrize("result", [3.0, [1, 2], pd.Series([1]), np.ma.masked_array([1.0]), {"a": [1]}, None])
+def test_only_exact_arrays_pass(result) -> None:
+    with pytest.raises(WrongResult, match="must be NumPy arrays"):
+        check_result(result)

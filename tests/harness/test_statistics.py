@@ -1,0 +1,95 @@
+"""Estimates and verdicts on samples whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from residency.harness import statistics
+
+DRIFT, NOISE, BURST = 0.05, 0.03, 0.5
+
+
+def simulate(generator: np.random.Generator, replicates: int, rounds: int, spread: float, slower: float = 0.0):
+    """Two sides taking turns: process effects, a drift common to both, noise, and bursts that hit one sample in ten."""
+    first, second = [], []
+    for _ in range(replicates):
+        drift = np.cumsum(generator.normal(0, DRIFT / np.sqrt(rounds), rounds))
+        for side, shift in ((first, 0.0), (second, slower)):
+            noise = generator.normal(0, NOISE, rounds) + BURST * (generator.random(rounds) < 0.1)
+            side.append(list(np.exp(shift + generator.normal(0, spread / np.sqrt(2)) + drift + noise)))
+    return first, second
+
+
+@pytest.mark.parametrize(("replicates", "spread"), [(5, 0.006), (5, 0.08), (8, 0.03), (12, 0.03)])
+def test_the_interval_covers_the_truth_as_often_as_it_says(replicates: int, spread: float) -> None:
+    generator = np.random.default_rng(replicates)
+    found = [statistics.speed_ratio(*simulate(generator, replicates, 8, spread)) for _ in range(1500)]
+    assert 0.93 <= np.mean([one.low <= 1.0 <= one.high for one in found]) <= 0.97
+
+
+@pytest.mark.parametrize("replicates", [1, 2, 3, 4])
+def test_few_processes_never_look_precise(replicates: int) -> None:
+    generator = np.random.default_rng(replicates)
+    found = [statistics.speed_ratio(*simulate(generator, replicates, 8, 0.08)) for _ in range(300)]
+    assert np.mean([one.low <= 1.0 <= one.high for one in found]) >= 0.95
+    assert min(one.high / one.low for one in found) > 1.1
+
+
+def test_false_alarms_are_rare_and_a_large_effect_is_seen() -> None:
+    generator = np.random.default_rng(0)
+    same = [statistics.verdict(statistics.speed_ratio(*simulate(generator, 5, 8, 0.03))) for _ in range(1000)]
+    assert np.mean([one in {"faster", "slower"} for one in same]) <= 0.01
+    slow = [
+        statistics.verdict(statistics.speed_ratio(*simulate(generator, 5, 8, 0.03, slower=0.4))) for _ in range(300)
+    ]
+    assert np.mean([one == "slower" for one in slow]) >= 0.95
+
+
+def test_the_ratio_is_that_of_the_medians() -> None:
+    found = statistics.speed_ratio([[2.0, 2.0, 9.0]] * 5, [[1.0, 1.0, 0.1]] * 5)
+    assert found.value == pytest.approx(2.0)
+    assert (found.low, found.high) == pytest.approx((2.0, 2.0))
+    assert found.samples == 15
+    assert found.replicates == 5
+
+
+def test_one_disturbed_sample_does_not_move_the_estimate() -> None:
+    quiet = [[1.0, 1.01, 0.99, 1.0, 1.0]] * 5
+    disturbed = [[1.0, 1.01, 0.99, 1.0, 50.0]] * 5
+    assert statistics.median_time(disturbed).value == pytest.approx(statistics.median_time(quiet).value, rel=0.01)
+
+
+def test_the_same_samples_give_the_same_interval() -> None:
+    sides = simulate(np.random.default_rng(3), 2, 8, 0.03)
+    assert statistics.speed_ratio(*sides) == statistics.speed_ratio(*sides)
+
+
+def test_replicates_without_samples_of_both_are_left_out() -> None:
+    found = statistics.speed_ratio([[2.0], [2.0], []], [[1.0], [1.0], [1.0]])
+    assert found.replicates == 2
+    with pytest.raises(ValueError, match="no replicate holds samples of both"):
+        statistics.speed_ratio([[1.0], []], [[], [1.0]])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (1.02, 1.5, "faster"),
+        (1.005, 1.5, "inconclusive"),
+        (0.5, 0.98, "slower"),
+        (0.992, 1.008, "equivalent"),
+        (0.9, 1.1, "inconclusive"),
+    ],
+)
+def test_verdicts_are_judged_at_99_percent_against_the_margin(low: float, high: float, expected: str) -> None:
+    ratio = statistics.Estimate(1.0, low, high, low, high, 10, 5)
+    assert statistics.verdict(ratio) == expected
+
+
+def test_the_geometric_mean_of_tasks() -> None:
+    found = statistics.geometric_mean([0.5, 2.0, 8.0])
+    assert found.value == pytest.approx(2.0)
+    assert found.low < 0.5
+    with pytest.raises(ValueError, match="at least two"):
+        statistics.geometric_mean([3.0])
