@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -36,6 +37,14 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         common.print_json({"machine": facts, "versions": versions, "implementations": states})
         return
     out = common.output()
+    _show_machine(out, facts)
+    out.print("\n[bold]Libraries[/]")
+    out.print("  " + ", ".join(f"{name} {version}" for name, version in versions.items()), highlight=False)
+    out.print("\n[bold]Implementations[/]")
+    _show_implementations(out, states)
+
+
+def _show_machine(out: Console, facts: dict[str, Any]) -> None:
     out.print("[bold]Machine[/]")
     out.print(f"  {facts['cpu']}, {facts['cores']} of {facts['cores_in_machine']} cores may be used", highlight=False)
     out.print(f"  {words.size(facts['memory_bytes'])} of memory, {words.size(machine.memory_available())} free")
@@ -44,16 +53,16 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     if not facts["gpus"]:
         out.print(f"  [yellow]{escape(str(facts['no_gpu_because']))}[/]")
     out.print(f"  {facts['system']}, Python {facts['python']}", highlight=False)
-    out.print("\n[bold]Libraries[/]")
-    out.print("  " + ", ".join(f"{name} {version}" for name, version in versions.items()), highlight=False)
-    out.print("\n[bold]Implementations[/]")
+
+
+def _show_implementations(out: Console, states: list[dict[str, Any]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("task", "can run here", "cannot"):
         table.add_column(column)
-    for task in tasks:
-        mine = [state for state in states if state["task"] == task.path]
+    for task in dict.fromkeys(state["task"] for state in states):
+        mine = [state for state in states if state["task"] == task]
         table.add_row(
-            task.path,
+            task,
             ", ".join(state["implementation"] for state in mine if not state["unavailable"]),
             ", ".join(state["implementation"] for state in mine if state["unavailable"]),
         )

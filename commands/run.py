@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -32,57 +32,67 @@ something that does not exist; 130 interrupted.
 """
 
 
-def run(  # noqa: PLR0917
-    tasks: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOPIC[/TASK]]...", help="All where none is named.")
-    ] = None,
-    size: Annotated[list[str], typer.Option(help="smoke, lab, lecture or production; may be repeated.")] = ["smoke"],  # noqa: B006
-    dataset: Annotated[
-        list[str] | None,
-        typer.Option(help="A dataset, or all of a kind: generated, shipped, public. [default: each task's first]"),
-    ] = None,
-    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Your own CSV or Parquet file.")] = None,
-    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file to predict.")] = None,
-    devices: Annotated[str, typer.Option(help="cpu, gpu or both, with a comma between.")] = "cpu,gpu",
-    implementations: Annotated[
-        str | None, typer.Option(help="Functions, libraries or ids (fit@gpu), with commas between.")
-    ] = None,
-    replicates: Annotated[int, typer.Option(min=1, help="Fresh processes for each implementation.")] = 5,
-    rounds: Annotated[int, typer.Option(min=1, help="Timed samples in each process, at most.")] = 8,
-    budget: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="When to stop.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="For one execution.")] = None,
-    memory: Annotated[float | None, typer.Option(min=0.1, metavar="GIB", help="Limit for one worker.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="For each worker. [default: the cores we may use]")] = None,
-    seed: Annotated[int, typer.Option(help="Of generated data and of splits.")] = DEFAULT_SEED,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = common.RESULTS,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+Tasks = Annotated[list[str] | None, typer.Argument(metavar="[TOPIC[/TASK]]...", help="All where none is named.")]
+Sizes = Annotated[list[str] | None, typer.Option(help="smoke, lab, lecture or production; may be repeated.")]
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A dataset, or all of a kind: generated, shipped, public; each task's first where none is named."
+    ),
+]
+Data = Annotated[Path | None, typer.Option(metavar="PATH", help="Your own CSV or Parquet file.")]
+Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file to predict.")]
+Devices = Annotated[str, typer.Option(help="cpu, gpu or both, with a comma between.")]
+Names = Annotated[str, typer.Option(help="Functions, libraries or ids (estimator@gpu), with commas between.")]
+Replicates = Annotated[int, typer.Option(min=1, help="Fresh processes for each implementation.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Timed samples in each process, at most.")]
+Budget = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="When to stop. By default, by the size.")]
+Timeout = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="For one execution.")]
+Memory = Annotated[float | None, typer.Option(min=0.1, metavar="GIB", help="Limit for one worker on the CPU.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="For each worker. By default, the cores we may use.")]
+Seed = Annotated[int, typer.Option(help="Of generated data and of splits.")]
+Results = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+
+def run(
+    tasks: Tasks = None,
+    size: Sizes = None,
+    dataset: Datasets = None,
+    data: Data = None,
+    target: Target = None,
+    devices: Devices = "cpu,gpu",
+    implementations: Names = "",
+    replicates: Replicates = 5,
+    rounds: Rounds = 8,
+    budget: Budget = None,
+    timeout: Timeout = None,
+    memory: Memory = None,
+    threads: Threads = None,
+    seed: Seed = DEFAULT_SEED,
+    results: Results = common.RESULTS,
+    json: Json = False,
 ) -> None:
     """Measure implementations against each other, in fresh processes that take turns."""
     selection = Selection(
         tasks=tasks or (),
-        sizes=size,
+        sizes=size or ("smoke",),
         datasets=dataset or (),
         devices=_split(devices),
-        implementations=_split(implementations or ""),
+        implementations=_split(implementations),
         path=data,
         target=target,
         seed=seed,
     )
     groups = plan(common.catalogue(), selection)
-    settings = Settings(
-        replicates, rounds, budget, timeout, threads or machine.cores(), int(memory * 2**30) if memory else None
-    )
+    limit = int(memory * 2**30) if memory else None
+    settings = Settings(replicates, rounds, budget, timeout, threads or machine.cores(), limit)
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)
     info = _info(groups, settings, selection)
     folder = results / info.id
-    interrupted = False
-    with records.Recorder(folder, info) as recorder, Progress(err, len(info.cells)) as listener:
-        try:
-            run_local(groups, settings, recorder, listener)
-        except KeyboardInterrupt:
-            interrupted = True
+    interrupted = _measure(groups, settings, info, folder)
     measured = records.read(folder)
     if json:
         common.print_json(document(measured))
@@ -96,6 +106,16 @@ def run(  # noqa: PLR0917
     raise typer.Exit(0 if all(row.outcome in good for row in rows(measured)) else 1)
 
 
+def _measure(groups: list[Group], settings: Settings, info: records.RunInfo, folder: Path) -> bool:
+    """Measure into a folder, showing progress; whether it was interrupted."""
+    with records.Recorder(folder, info) as recorder, Progress(common.progress(), len(info.cells)) as listener:
+        try:
+            run_local(groups, settings, recorder, listener)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -103,15 +123,13 @@ def _split(text: str) -> tuple[str, ...]:
 def _info(groups: list[Group], settings: Settings, selection: Selection) -> records.RunInfo:
     moment = datetime.now(UTC)
     host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
-    chosen = asdict(replace(selection, left_out=[]))
+    chosen = {**asdict(selection), "path": str(selection.path) if selection.path else None}
+    del chosen["left_out"]
     return records.RunInfo(
         id=f"{moment:%Y%m%dT%H%M%S}Z-{host}",
         started=records.now(),
         command=["residency", *sys.argv[1:]],
-        settings={
-            **asdict(settings),
-            **{name: str(value) if isinstance(value, Path) else value for name, value in chosen.items()},
-        },
+        settings={**asdict(settings), **chosen},
         machine=machine.facts(),
         versions=machine.versions(),
         commit=machine.commit(),

@@ -38,6 +38,6 @@ def standardised(
     return Outliers(
         x=np.ascontiguousarray(cells, dtype=np.float32),
         y_test=anomaly.astype(np.int8),
-        names=tuple(str(names[column]) for column in varies),
+        names=tuple(str(names[int(column)]) for column in varies),
         remarks=tuple(remarks),
     )

@@ -35,11 +35,13 @@ repair them first. How files are read (delimiters, encodings, names, pandas' ind
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.datasets import outliers, points
 from residency.datasets.reading import Category, Column, Numbers, OwnFile, read_file, typed
 from residency.datasets.table import Table, split
 from residency.harness.dataset import own
@@ -48,6 +50,7 @@ from residency.harness.errors import UsageError, unknown
 LEAST_ROWS = 50
 LEAST_VALUES = 20  # fewer, and the rows to learn from may hold none
 FEW_LEVELS, FEW_SHARE = 20, 0.1  # text with more different values than both is no category
+CLUSTERS = 8
 MOST_COLUMNS = 20  # levels of a category that is to be columns of 0 and 1
 MOST_CODES = 255  # levels that every boosting library takes
 TINY = 1e-12  # standard deviations from the median that count as none, lest the scaling leave float32's range
@@ -65,7 +68,7 @@ def own_regression(path: Path | None, target: str | None, seed: int) -> Table:
     wanted = _target(file, target)
     remarks = list(file.remarks)
     y = _number_target(file, wanted, remarks)
-    x, names = _columns_of_numbers(_features(file, wanted, remarks), remarks)
+    x, names = _columns_of_numbers(_features(file, wanted.name, wanted.present, remarks), remarks)
     return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks)
 
 
@@ -80,8 +83,56 @@ def own_binary(path: Path | None, target: str | None, seed: int) -> Table:
     wanted = _target(file, target)
     remarks = list(file.remarks)
     y = _two_valued_target(file, wanted, remarks)
-    x, names, coded = _numbers_and_codes(_features(file, wanted, remarks), remarks)
+    x, names, coded = _numbers_and_codes(_features(file, wanted.name, wanted.present, remarks), remarks)
     return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks, binary=True, categorical=coded)
+
+
+@own("pandas", "pyarrow")
+def own_points(path: Path | None, target: str | None, seed: int) -> points.Points:
+    """Your file: rows to group into eight clusters, all columns standardised; a column named as target is set aside.
+
+    Missing numbers are filled with the median, categories become columns of 0 and 1. The remarks say what became of
+    every column; which clusters there are, if any, is for your data to say.
+    """
+    file = read_file(path)
+    remarks = list(file.remarks)
+    if target is not None:
+        _find(file, target)
+        remarks.append(f"`{target}`: set aside")
+    x, names = _columns_of_numbers(_features(file, target, None, remarks), remarks)
+    made = points.standardised(x, 1, None, names, seed)
+    generator = np.random.default_rng(seed)
+    chosen = generator.choice(len(made.x), size=min(points.SAMPLE, len(made.x)), replace=False, shuffle=False)
+    sample = made.x[chosen]
+    clusters = min(CLUSTERS, len(np.unique(sample, axis=0)))
+    if clusters == 1:
+        raise UsageError(f"{file.name}: nearly all of its rows are the same: there is nothing to cluster")
+    if clusters < CLUSTERS:
+        remarks.append(f"{clusters} clusters, for there are no more different rows")
+    return replace(made, initial=points.initial_centres(sample, clusters, generator), remarks=tuple(remarks))
+
+
+@own("pandas", "pyarrow")
+def own_outliers(path: Path | None, target: str | None) -> outliers.Outliers:
+    """Your file: rows of which one column, with two values, marks the known anomalies; the rarer value is theirs.
+
+    Missing numbers are filled with the median, categories become columns of 0 and 1, all columns are standardised.
+    The remarks say what became of every column; whether your anomalies are far from other rows is for them to say.
+    """
+    file = read_file(path)
+    wanted = _target(file, target)
+    remarks = list(file.remarks)
+    anomaly = _known_anomalies(file, wanted, remarks)
+    x, names = _columns_of_numbers(_features(file, wanted.name, wanted.present, remarks), remarks)
+    return outliers.standardised(x, anomaly, names, remarks)
+
+
+def _find(file: OwnFile, target: str) -> None:
+    """Raise `UsageError` where the file has no such column, or several."""
+    if target in file.repeated:
+        raise UsageError(f"{file.name} has several columns called `{target}`: rename the one you mean")
+    if target not in file.frame.columns:
+        raise unknown(f"column of {file.name}", target, file.frame.columns)
 
 
 def _target(file: OwnFile, target: str | None) -> Column:
@@ -90,10 +141,7 @@ def _target(file: OwnFile, target: str | None) -> Column:
     if target is None:
         listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
         raise UsageError(f"{file.name}: name the column to predict with --target COLUMN; there are: {listed}")
-    if target in file.repeated:
-        raise UsageError(f"{file.name} has several columns called `{target}`: rename the one to predict")
-    if target not in names:
-        raise unknown(f"column of {file.name}", target, names)
+    _find(file, target)
     wanted, _ = typed(target, file.frame[target])
     if (rows := int(wanted.present.sum())) < LEAST_ROWS:
         raise UsageError(f"{file.name} has {rows} rows with a value in `{target}`; at least {LEAST_ROWS} are needed")
@@ -128,14 +176,27 @@ def _two_valued_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDA
     return y
 
 
-def _features(file: OwnFile, target: Column | None, remarks: list[str]) -> list[Column]:
+def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.bool_]:
+    """Which of the rows that are marked are anomalies: those with the rarer of two marks, the greater in a draw."""
+    labels = wanted.labels
+    if len(labels) != 2:
+        raise UsageError(
+            f"{file.name}: column `{wanted.name}` holds {len(labels)} different values; "
+            "anomalies are marked with two: name a column with 1 for an anomaly, 0 for an ordinary row"
+        )
+    marks = wanted.ranks()
+    rarer = int(2 * marks.sum() <= len(marks))
+    anomaly: NDArray[np.bool_] = marks == rarer
+    remarks.append(f"`{wanted.name}`: {labels[rarer]} marks the {int(anomaly.sum())} anomalies of {len(marks)} rows")
+    return anomaly
+
+
+def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | None, remarks: list[str]) -> list[Column]:
     """The usable columns beside the target, in the rows that have it; raises `UsageError` where there are none."""
-    frame = file.frame
-    if target is not None:
-        frame = frame.drop(columns=target.name)
-        if lacking := int((~target.present).sum()):
-            frame = frame[target.present]
-            remarks.append(f"`{target.name}`: {lacking} rows without a target left out")
+    frame = file.frame if target is None else file.frame.drop(columns=target)
+    if present is not None and not present.all():
+        frame = frame[present]
+        remarks.append(f"`{target}`: {int((~present).sum())} rows without a target left out")
     if len(frame) < LEAST_ROWS:
         raise UsageError(f"{file.name} has {len(frame)} rows; at least {LEAST_ROWS} are needed")
     columns: list[Column] = []

@@ -49,9 +49,7 @@ def standardised(
     )
 
 
-def initial_centres(
-    sample: NDArray[np.float32], clusters: int, generator: np.random.Generator
-) -> NDArray[np.float32]:
+def initial_centres(sample: NDArray[np.float32], clusters: int, generator: np.random.Generator) -> NDArray[np.float32]:
     """Rows of `sample` far from each other, by k-means++: each drawn by its squared distance to those before.
 
     Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding". Distances are added up column by

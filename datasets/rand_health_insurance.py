@@ -18,12 +18,14 @@ def rand_health_insurance(seed: int) -> Table:
     limitation, chronic diseases, and three indicators of self-rated health. Cameron and Trivedi (2005),
     "Microeconometrics", after the RAND experiment of 1974 to 1982; public domain. Visits are counts from 0 to 77 with
     a third of zeros and a long tail, so the target is log(1 + visits): on the raw counts a handful of people would
-    decide R². Most of the rest is chance: linear models explain about 0.07 of the variance, trees up to twice that,
-    helped by persons who appear in several years.
+    decide R². Most of the rest is chance: a linear model explains 0.09 of the variance. Forests with small leaves reach
+    0.2, which is no merit: persons appear in several years, and a split by rows lets a model recognise them.
     """
     from statsmodels.datasets import randhie
 
     frame = randhie.load_pandas().data
     columns = [name for name in frame.columns if name != TARGET]
     visits = frame[TARGET].to_numpy(dtype=np.float64)
-    return split(frame[columns].to_numpy(dtype=np.float64), np.log1p(visits), columns, seed, remarks=("log(1 + visits)",))
+    return split(
+        frame[columns].to_numpy(dtype=np.float64), np.log1p(visits), columns, seed, remarks=("log(1 + visits)",)
+    )

@@ -1,4 +1,4 @@
-"""A user's file, CSV or Parquet, as a data frame with clean column names.
+"""A user's file, CSV or Parquet, as a data frame with clean column names; and what the values of a column are.
 
 What a file is, its content says: its name does not matter. Every error names the file and the remedy.
 
@@ -50,7 +50,6 @@ NEITHER = {  # how files of other kinds begin, and what to do with them
     b"[{": "JSON: write it as CSV or Parquet",
     b"<": "HTML or XML: write the table as CSV or Parquet",
 }
-
 
 LARGEST = 1e38  # about the range of float32
 
@@ -269,7 +268,7 @@ def _plain(column: Any) -> Any:
 def _named(file: str, frame: Any, remarks: Sequence[str]) -> OwnFile:
     """The frame with every name a string of its own, without the columns that hold pandas' index."""
     said = list(remarks)
-    given = [str(name).strip() or f"Unnamed: {position}" for position, name in enumerate(frame.columns)]
+    given = [" ".join(str(name).split()) or f"Unnamed: {position}" for position, name in enumerate(frame.columns)]
     taken, repeated, names = set(given), set[str](), list[str]()
     for position, name in enumerate(given):
         unique = name

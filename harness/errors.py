@@ -36,7 +36,9 @@ class Unavailable(ResidencyError):
 def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist: the nearest ones, or all of them where none is near."""
     options = sorted(set(known))
-    near = difflib.get_close_matches(name, options, n=3, cutoff=0.6)
+    likeness = {option: difflib.SequenceMatcher(None, name, option).ratio() for option in options}
+    best = max(likeness.values(), default=0.0)
+    near = [option for option in options if likeness[option] >= max(0.6, best - 0.05)][:3]
     if near:
         return UsageError(f"no {what} `{name}`; did you mean {' or '.join(f'`{option}`' for option in near)}?")
     if not options:

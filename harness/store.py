@@ -115,7 +115,6 @@ def find(folder: Path) -> Stored | None:
 
 def save(data: Any, folder: Path) -> int:
     """Write a schema's fields to `folder`, whose `files/` already holds those of type `Path`; returns their bytes."""
-    """Write a schema's fields to `folder`; those of type `Path` must lie in `files` and are moved along."""
     meta: dict[str, Any] = {}
     size = 0
     for name, value in _fields(data):

@@ -34,6 +34,8 @@ def rows(residency_in, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
         ("not_a_number@cpu", "wrong", "R² is nan"),
         ("raises@cpu", "failed", "ArithmeticError: the matrix is singular (endings.py:"),
         ("sleeps@cpu", "timeout", "took longer than 3 s"),
+        ("waits_later@cpu", "timeout", "took longer than 3 s"),
+        ("waits@cpu", "timeout", "took longer than 3 s"),
         ("killed@cpu", "failed", "killed by SIGKILL"),
         ("exits@cpu", "failed", "exited with status 7"),
         ("hungry@cpu", "out_of_memory", "Unable to allocate"),

@@ -1,0 +1,77 @@
+"""Anomalies by the distance to the tenth neighbour: every row against every row, or a tree.
+
+Question  A GPU compares all pairs of rows in a flash. Is that faster than a CPU that does not have to compare them?
+Expect    Brute force is rows² pairs of 16 columns: 48 flops a pair, read from caches, so arithmetic decides, and a
+          GPU has some thirty times more of it. The distances must stay in registers: written out, a million rows
+          squared are 4 TB. The table itself is 64 bytes a row, its copy is noise.
+          A k-d tree compares a row with few others where the columns are few, and with ever more of them at 16: on a
+          CPU it loses to brute force on 40,000 rows and wins, by a growing factor, beyond some 100,000. The GPU pays
+          rows² all the way. Find where the tree, on all cores, catches up with it.
+"""
+
+from __future__ import annotations
+
+from residency.datasets.breast_cancer_outliers import breast_cancer_outliers
+from residency.datasets.clusters_with_outliers import clusters_with_outliers
+from residency.datasets.kdd_cup99 import kdd_cup99
+from residency.datasets.outliers import Outliers
+from residency.harness import Run, Task, quality
+
+LEAF = 16  # rows in a leaf of the tree, below which it compares them all
+
+task = Task(
+    datasets=[clusters_with_outliers, breast_cancer_outliers, kdd_cup99],
+    sizes={"smoke": 5_000, "lab": 40_000, "lecture": 1_000_000, "production": 4_000_000},  # rows; time grows by rows²
+    quality=quality.average_precision,
+    tolerance=5e-3,  # all are exact: a pair of rows may change places where float32 cannot tell their distances apart
+    floor={"clusters_with_outliers": 0.5, "breast_cancer_outliers": 0.2, "kdd_cup99": 0.01},
+)
+
+
+@task.pair(cpu="sklearn.neighbors", gpu="cuml.neighbors")
+def brute_force(data: Outliers, run: Run, neighbors):
+    """All pairs. Both libraries compute blocks of distances and keep the nearest of each block before the next."""
+    model = run.effective(
+        neighbors.NearestNeighbors(
+            n_neighbors=data.neighbours,
+            algorithm="brute",
+            metric="euclidean",
+            **run.only(cpu={"n_jobs": run.threads}),
+        )
+    )
+    with run.stage("put"):
+        x = run.to_device(data.x)
+    with run.stage("fit"):
+        model.fit(x)  # brute force has nothing to learn: this keeps the table
+    with run.stage("search"):
+        distance, _ = model.kneighbors()  # without an argument no row is its own neighbour
+        score = distance[:, -1]
+    with run.stage("get"):
+        return run.to_host(score)
+
+
+@task.on_cpu("sklearnex.neighbors")
+def onedal(data: Outliers, run: Run, neighbors):
+    """All pairs by Intel's oneDAL, in float32 through its matrix product: the strongest brute force on a CPU."""
+    model = run.effective(
+        neighbors.NearestNeighbors(
+            n_neighbors=data.neighbours, algorithm="brute", metric="euclidean", n_jobs=run.threads
+        )
+    )
+    with run.stage("fit"):
+        model.fit(data.x)
+    with run.stage("search"):
+        distance, _ = model.kneighbors()
+        return run.to_host(distance[:, -1])
+
+
+@task.on_cpu("scipy.spatial")
+def tree(data: Outliers, run: Run, spatial):
+    """Few pairs: a k-d tree skips every box of rows that lies farther off than the tenth neighbour so far."""
+    run.effective(n_neighbors=data.neighbours, algorithm="kd_tree", metric="euclidean", leafsize=LEAF)
+    with run.stage("fit"):
+        searcher = spatial.KDTree(data.x, leafsize=LEAF)
+    with run.stage("search"):
+        # The nearest neighbour of a row is the row itself.
+        distance, _ = searcher.query(data.x, k=[data.neighbours + 1], p=2.0, workers=run.threads)
+        return run.to_host(distance[:, 0])

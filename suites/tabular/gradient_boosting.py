@@ -1,0 +1,134 @@
+"""Gradient boosting: a hundred trees of depth ten, by histograms of binned columns.
+
+Question  What does a GPU gain where the work is counting into small tables at addresses that the data decides?
+Expect    Every level of every tree adds each row's gradient and curvature to one bin of each column: two additions for
+          some ten bytes read, so memory and the speed of scattered additions decide, not arithmetic. A CPU keeps the
+          histograms of a node in its cache, a GPU in shared memory with atomic additions from thousands of threads.
+          100 trees x 10 levels are thousands of dependent launches and waits, at about ten microseconds each, however
+          few the rows: at smoke size the CPU wins, at ten million rows the GPU should by about ten. The copy is 320 MB,
+          hundredths of a second, once. LightGBM's GPU side counts on the GPU and grows the tree on the CPU, node by
+          node: many more and smaller transfers, and a smaller gain.
+
+The table, the trees and the 10 million rows to learn from at lecture size follow GBM-perf (Pafka), which reports for
+XGBoost V100 5 s, A100 3.7 s, H100 3.6 s, and 40 s for 32 CPU cores. Its clock leaves out the making of the matrix, the
+stages `put` and `bin` here, and it gives XGBoost a column for each airport; here every library takes codes as codes.
+"""
+
+from __future__ import annotations
+
+from residency.datasets.breast_cancer import breast_cancer
+from residency.datasets.covertype import covertype
+from residency.datasets.flights import flights
+from residency.datasets.table import Table
+from residency.harness import Run, Task, quality
+
+ROUNDS, DEPTH, RATE = 100, 10, 0.1
+BINS = 255  # the most that all three libraries take
+L2 = 1.0
+CURVATURE = 5.0  # least sum of p (1 - p) in a leaf: about thirty flights, of which a fifth are late
+ONE_HOT, SUBSET = 4, 64  # up to 4 categories are split one against the rest; at most 64 go to one side
+
+
+def work(data: Table) -> tuple[float, float]:
+    """Each tree's first level alone: two additions a cell, of one byte, and a gradient of eight bytes a row."""
+    rows, columns = data.x.shape
+    return float(ROUNDS * rows * columns * 2), float(ROUNDS * rows * (columns + 8))
+
+
+task = Task(
+    datasets=[flights, breast_cancer, covertype],
+    sizes={"smoke": 5_000, "lab": 500_000, "lecture": 12_500_000, "production": 800_000_000},  # rows
+    quality=quality.auc,
+    tolerance=0.03,  # libraries group categories differently: 0.015 on a thousand flights, 0.001 on a hundred thousand
+    floor={"flights": 0.55, "breast_cancer": 0.95, "covertype": 0.9},
+    work=work,
+)
+
+
+@task.pair(cpu="xgboost", gpu="xgboost")
+def level_by_level(data: Table, run: Run, xgboost):
+    """XGBoost: all nodes of a level at once, which suits a GPU; the data stays there from `put` to `get`."""
+    parameters = {
+        "objective": "binary:logistic",
+        "tree_method": "hist",
+        "grow_policy": "depthwise",
+        "max_depth": DEPTH,
+        "learning_rate": RATE,
+        "max_bin": BINS,
+        "reg_lambda": L2,
+        "min_child_weight": CURVATURE,
+        "max_cat_to_onehot": ONE_HOT,
+        "max_cat_threshold": SUBSET,
+        "seed": run.seed,
+        "nthread": run.threads,
+        **run.only(cpu={"device": "cpu"}, gpu={"device": "cuda"}),
+    }
+    run.effective(rounds=ROUNDS, **parameters)
+    kinds = ["c" if column in data.categorical else "q" for column in range(data.x.shape[1])]
+    with run.stage("put"):
+        x, y, x_test = run.to_device(data.x, data.y, data.x_test)
+    with run.stage("bin"):
+        binned = xgboost.QuantileDMatrix(
+            x, y, feature_types=kinds, enable_categorical=True, max_bin=BINS, nthread=run.threads
+        )
+    with run.stage("fit"):
+        model = xgboost.train(parameters, binned, ROUNDS)
+    with run.stage("predict"):
+        chance = model.inplace_predict(x_test)
+    with run.stage("get"):
+        return run.to_host(chance)
+
+
+@task.pair(cpu="lightgbm", gpu="lightgbm")
+def leaf_by_leaf(data: Table, run: Run, lightgbm):
+    """LightGBM: the best leaf first, as deep. It takes host arrays, copies inside `fit` and predicts on the CPU."""
+    parameters = {
+        "objective": "binary",
+        "max_depth": DEPTH,
+        "num_leaves": 2**DEPTH,
+        "learning_rate": RATE,
+        "max_bin": BINS,
+        "lambda_l2": L2,
+        "cat_l2": L2,
+        "min_sum_hessian_in_leaf": CURVATURE,
+        "min_data_in_leaf": 1,
+        "max_cat_to_onehot": ONE_HOT,
+        "max_cat_threshold": SUBSET,
+        "deterministic": True,
+        "seed": run.seed,
+        "num_threads": run.threads,
+        "verbosity": -1,
+        **run.only(cpu={"device_type": "cpu", "force_row_wise": True}, gpu={"device_type": "gpu", "gpu_use_dp": False}),
+    }
+    run.effective(rounds=ROUNDS, **parameters)
+    with run.stage("bin"):
+        binned = lightgbm.Dataset(
+            data.x, data.y, categorical_feature=list(data.categorical), params=parameters
+        ).construct()
+    with run.stage("fit"):
+        model = lightgbm.train(parameters, binned, ROUNDS)
+    with run.stage("predict"):
+        return model.predict(data.x_test)
+
+
+@task.on_cpu("sklearn.ensemble")
+def estimator(data: Table, run: Run, ensemble):
+    """Scikit-learn's own: the same method, on as many OpenMP threads as the run allows; it bins inside `fit`."""
+    model = run.effective(
+        ensemble.HistGradientBoostingClassifier(
+            max_iter=ROUNDS,
+            max_depth=DEPTH,
+            max_leaf_nodes=None,
+            learning_rate=RATE,
+            max_bins=BINS,
+            l2_regularization=L2,
+            min_samples_leaf=30,
+            categorical_features=list(data.categorical),
+            early_stopping=False,
+            random_state=run.seed,
+        )
+    )
+    with run.stage("fit"):
+        model.fit(data.x, data.y)
+    with run.stage("predict"):
+        return model.predict_proba(data.x_test)[:, 1]

@@ -1,0 +1,128 @@
+"""Random forest: a hundred deep trees that do not depend on each other, and their mean.
+
+Question  Trees that need not wait for each other look made for a GPU: do they gain more there than boosted ones?
+Expect    Near the root a tree counts whole columns into histograms, as boosting does, and many trees at once fill the
+          device even where one does not. Towards depth 16 a tree has thousands of nodes of a dozen rows: little work a
+          node, scattered reads, and on a GPU a launch for each batch of nodes on each of eight streams. The copy is 80
+          bytes a row, once, for a hundred trees: it hardly counts. Against scikit-learn's exact splits, which sort each
+          node's rows for every column tried, any histogram wins by five to ten times, on a CPU too: that part of a GPU
+          forest's advertised speed is the method's and not the device's, so the twin here is a CPU forest with bins.
+
+Bootstrapped rows, four columns in ten tried at each node, at least five rows a leaf, 128 bins where there are bins.
+"""
+
+from __future__ import annotations
+
+from residency.datasets.california_housing import california_housing
+from residency.datasets.diabetes import diabetes
+from residency.datasets.diamonds import diamonds
+from residency.datasets.friedman import friedman
+from residency.datasets.table import Table
+from residency.harness import Run, Task, quality
+
+TREES, DEPTH, LEAF = 100, 16, 5
+COLUMNS = 0.4  # share of the columns tried at each node
+BINS = 128
+DISTINCT = 0.632  # share of the rows that a bootstrap sample holds, 1 - 1/e: the rest are repeats
+PARAMETERS = {
+    "n_estimators": TREES,
+    "max_depth": DEPTH,
+    "min_samples_leaf": LEAF,
+    "min_samples_split": 2,
+    "max_features": COLUMNS,
+    "min_impurity_decrease": 0.0,
+    "bootstrap": True,
+    "max_samples": 1.0,
+}
+
+
+def work(data: Table) -> tuple[float, float]:
+    """The root of each tree alone: two additions (count and sum) a cell that is looked at, of one byte."""
+    rows, columns = data.x.shape
+    cells = TREES * DISTINCT * rows * COLUMNS * columns
+    return 2 * cells, cells
+
+
+task = Task(
+    datasets=[friedman, diabetes, california_housing, diamonds],
+    sizes={"smoke": 2_000, "lab": 80_000, "lecture": 5_000_000, "production": 400_000_000},  # rows
+    quality=quality.r2,
+    tolerance=0.03,  # chance, and bins against exact splits; on the 88 patients to predict of `diabetes` it shows
+    floor={
+        "friedman": 0.5,
+        "diabetes": 0.2,
+        "california_housing": 0.7,
+        "diamonds": 0.9,
+    },
+    work=work,
+)
+
+
+@task.pair(cpu="sklearnex.ensemble", gpu="cuml.ensemble")
+def histograms(data: Table, run: Run, ensemble):
+    """The same method on both devices, bins included: oneDAL's forest behind scikit-learn's interface, and cuML's."""
+    model = run.effective(
+        ensemble.RandomForestRegressor(
+            **PARAMETERS,
+            random_state=run.seed,
+            **run.only(
+                cpu={"criterion": "squared_error", "max_bins": BINS, "min_bin_size": 1, "n_jobs": run.threads},
+                gpu={"split_criterion": "mse", "n_bins": BINS, "n_streams": 8},
+            ),
+        )
+    )
+    with run.stage("put"):
+        x, y, x_test = run.to_device(data.x, data.y, data.x_test)
+    with run.stage("fit"):
+        model.fit(x, y)
+    with run.stage("predict"):
+        predicted = model.predict(x_test)
+    with run.stage("get"):
+        return run.to_host(predicted)
+
+
+@task.on_cpu("sklearn.ensemble")
+def exact_splits(data: Table, run: Run, ensemble):
+    """Scikit-learn's forest, which most people mean: every value of a column is a possible split."""
+    model = run.effective(
+        ensemble.RandomForestRegressor(
+            **PARAMETERS, criterion="squared_error", random_state=run.seed, n_jobs=run.threads
+        )
+    )
+    with run.stage("fit"):
+        model.fit(data.x, data.y)
+    with run.stage("predict"):
+        return model.predict(data.x_test)
+
+
+@task.pair(cpu="xgboost", gpu="xgboost")
+def one_round(data: Table, run: Run, xgboost):
+    """A single round of boosting with a hundred trees at full rate is a forest; rows are drawn without repeats."""
+    parameters = {
+        "objective": "reg:squarederror",
+        "tree_method": "hist",
+        "grow_policy": "depthwise",
+        "num_parallel_tree": TREES,
+        "learning_rate": 1.0,
+        "max_depth": DEPTH,
+        "min_child_weight": LEAF,
+        "subsample": DISTINCT,
+        "sampling_method": "uniform",
+        "colsample_bynode": COLUMNS,
+        "reg_lambda": 0.0,
+        "max_bin": BINS,
+        "seed": run.seed,
+        "nthread": run.threads,
+        **run.only(cpu={"device": "cpu"}, gpu={"device": "cuda"}),
+    }
+    run.effective(rounds=1, **parameters)
+    with run.stage("put"):
+        x, y, x_test = run.to_device(data.x, data.y, data.x_test)
+    with run.stage("bin"):
+        binned = xgboost.QuantileDMatrix(x, y, max_bin=BINS, nthread=run.threads)
+    with run.stage("fit"):
+        model = xgboost.train(parameters, binned, num_boost_round=1)
+    with run.stage("predict"):
+        predicted = model.inplace_predict(x_test)
+    with run.stage("get"):
+        return run.to_host(predicted)

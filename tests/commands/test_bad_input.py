@@ -1,0 +1,80 @@
+"""Bad input gets one clear line on stderr with the alternatives, status 2, and nothing is overwritten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+def refused(done) -> str:
+    """The one line of a refusal."""
+    assert done.status == 2, done.err
+    assert done.out == ""
+    assert "Traceback" not in done.err
+    lines = done.err.strip().splitlines()
+    assert len(lines) == 1, done.err
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "tabular/ridgee"], "no task `tabular/ridgee`; did you mean `tabular/ridge`?"),
+        (["run", "tabluar"], "no topic or task `tabluar`; did you mean `tabular`"),
+        (
+            ["run", "tabular/ridge", "--size", "larg"],
+            "no size `larg`; there are: `lab`, `lecture`, `production`, `smoke`",
+        ),
+        (["run", "tabular/ridge", "--dataset", "diabetis"], "no dataset `diabetis`; did you mean `diabetes`?"),
+        (["run", "tabular/ridge", "--devices", "tpu"], "no device `tpu`; did you mean"),
+        (["run", "tabular/ridge", "--implementations", "normal_equation"], "did you mean `normal_equations`"),
+        (["run", "tabular/ridge", "--data", "none.csv"], "--data none.csv: there is no such file"),
+        (["list", "tabular/rigde"], "no task `tabular/rigde`; did you mean `tabular/ridge`?"),
+        (["data", "list", "linaer"], "no dataset `linaer`; did you mean `linear`?"),
+        (["data", "fetch", "linear"], "linear is generated: there is nothing to fetch"),
+        (["data", "fetch", "--mirror", "nowhere"], "--mirror nowhere: there is no such folder"),
+        (["report"], "no run in results/runs; `residency run` makes one"),
+        (["report", "nowhere"], "no run in nowhere: it has no run.json"),
+    ],
+)
+def test_what_does_not_exist_is_named_with_the_alternatives(residency, arguments: list[str], message: str) -> None:
+    assert message in refused(residency(*arguments))
+
+
+def test_results_that_cannot_be_written(residency, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    line = refused(residency("run", "tabular/ridge", "--results", "taken"))
+    assert "cannot write results to taken" in line
+    assert "--results" in line
+    assert (tmp_path / "taken").read_text() == "a file"
+
+
+def test_damaged_records_are_named_by_file_and_line(residency, tmp_path: Path) -> None:
+    done = residency("run", "tabular/ridge", "--replicates", "1", "--rounds", "1", "--results", "runs")
+    assert done.status == 0, done.err
+    records = next((tmp_path / "runs").glob("*/records.jsonl"))
+    lines = records.read_text().splitlines()
+    records.write_text("\n".join([*lines[:2], lines[2][:40], *lines[3:]]) + "\n")
+    before = records.read_bytes()
+    line = refused(residency("report", records.parent))
+    assert f"{records}:3: damaged line" in line
+    assert records.read_bytes() == before
+
+
+def test_a_run_of_another_version_is_refused(residency, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text(json.dumps({"schema": 7}))
+    assert "schema 7 is not one this version reads" in refused(residency("report", "run"))
+
+
+def test_an_unknown_option_ends_with_status_2(residency) -> None:
+    done = residency("run", "--sizes", "lab")
+    assert done.status == 2
+    assert "No such option" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_suite_folder_that_is_not_there(residency) -> None:
+    assert "no folder of suites at" in refused(residency("list", RESIDENCY_SUITES="nowhere"))

@@ -1,0 +1,56 @@
+"""Workers: the parent rests while it waits, thread limits hold, and the memory limit is the kernel's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import process_time
+
+import pytest
+
+from residency.harness.outcomes import Outcome
+from residency.runners.process import Ended, Worker, environment
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
+TASK = {"folder": str(FIXTURES), "package": None, "file": str(FIXTURES / "outcomes" / "endings.py")}
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+    monkeypatch.setenv("RESIDENCY_CACHE", str(tmp_path))
+    data = {"dataset": "linear", "rows": 2000, "seed": 1, "source": None, "path": None, "target": None, "versions": {}}
+    with Worker("cpu", 1) as worker:
+        return worker.ask({"do": "make", "task": TASK, "data": data}, 60)
+
+
+def load(made: dict, implementation: str) -> dict:
+    return {
+        "do": "load", "task": TASK, "implementation": implementation, "dataset": "linear", "folder": made["folder"],
+        "reference": None, "threads": 1, "seed": 0, "memory_limit": None,
+    }  # fmt: skip
+
+
+def test_the_parent_rests_while_it_waits(made: dict) -> None:
+    with Worker("cpu", 1) as worker:
+        worker.ask(load(made, "waits@cpu"), 60)
+        before = process_time()
+        with pytest.raises(Ended) as caught:
+            worker.ask({"do": "sample", "cold": True}, 3.0)
+        spent = process_time() - before
+    assert caught.value.ending.outcome is Outcome.TIMEOUT
+    assert spent <= 0.02 * 3.0
+
+
+def test_an_ended_worker_says_so_again_and_again(made: dict) -> None:
+    with Worker("cpu", 1) as worker:
+        worker.ask(load(made, "exits@cpu"), 60)
+        for _ in range(2):
+            with pytest.raises(Ended, match="exited with status 7"):
+                worker.ask({"do": "sample", "cold": True}, 10)
+
+
+def test_thread_limits_are_set_before_anything_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")
+    found = environment("cpu", 3)
+    assert {found[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")} == {"3"}
+    assert found["CUDA_VISIBLE_DEVICES"] == ""
+    assert "CUDA_VISIBLE_DEVICES" not in environment("gpu", 3) or environment("gpu", 3)["CUDA_VISIBLE_DEVICES"] != ""

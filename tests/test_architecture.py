@@ -1,0 +1,136 @@
+"""The rules of the house: which room may import which, what the wheel must list, which versions must agree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parent.parent
+ROOMS = ["commands", "reports", "suites", "datasets", "runners", "harness"]  # a room imports only from rooms below it
+BELOW = {
+    "commands": {"reports", "suites", "datasets", "runners", "harness"},
+    "reports": {"runners", "harness"},
+    "suites": {"datasets", "runners", "harness"},
+    "datasets": {"runners", "harness"},
+    "runners": {"harness"},
+    "harness": set(),
+}
+FILES = [file for room in ROOMS for file in sorted((HERE / room).rglob("*.py"))]
+PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text())
+LIGHT = {"numpy", "residency"}  # what the ground floor may import beside the standard library
+
+
+def imports(file: Path, *, top_only: bool = False) -> set[str]:
+    """The dotted modules a file imports, anywhere or at its top."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = tree.body if top_only else ast.walk(tree)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HERE)))
+def test_a_room_imports_only_from_rooms_below_it(file: Path) -> None:
+    room = file.relative_to(HERE).parts[0]
+    used = {name.split(".")[1] for name in imports(file) if name.startswith("residency.")}
+    assert used <= BELOW[room] | {room}
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if "harness" in file.parts], ids=lambda file: file.name)
+def test_the_ground_floor_needs_numpy_alone(file: Path) -> None:
+    import sys
+
+    used = {name.partition(".")[0] for name in imports(file)}
+    assert used <= LIGHT | set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if {"suites", "datasets"} & set(file.parts)], ids=lambda file: file.name
+)
+def test_listing_tasks_imports_nothing_heavy(file: Path) -> None:
+    import sys
+
+    used = {name.partition(".")[0] for name in imports(file, top_only=True)}
+    assert used <= LIGHT | set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HERE)))
+def test_no_file_holds_two_ideas(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 400
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert (node.end_lineno or 0) - node.lineno < 60, node.name
+
+
+def test_packaging_lists_every_folder_of_every_room() -> None:
+    listed = set(PROJECT["tool"]["setuptools"]["packages"])
+    on_disk = {".".join(("residency", *file.relative_to(HERE).parent.parts)) for file in FILES}
+    assert listed == on_disk
+
+
+def test_type_checkers_see_every_room() -> None:
+    links = {link.name: link.resolve() for link in (HERE / "typings" / "residency").iterdir()}
+    assert links == {room: (HERE / room).resolve() for room in ROOMS}
+
+
+def test_no_folder_can_be_imported_in_place_of_a_well_known_library() -> None:
+    assert not (HERE / "datasets" / "__init__.py").exists()
+
+
+def pins() -> dict[str, str]:
+    lines = (HERE / "constraints.txt").read_text().splitlines()
+    split = (line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    return {name.strip().lower(): version.split("#")[0].strip() for name, version in split}
+
+
+def requirements() -> dict[str, str]:
+    """Every requirement of every extra: its name and its specifier."""
+    listed = list(PROJECT["project"]["dependencies"])
+    for extra in PROJECT["project"]["optional-dependencies"].values():
+        listed += extra
+    found = {}
+    for line in listed:
+        name, specifier = re.match(r"([A-Za-z0-9_.-]+)(?:\[.*\])?(.*)", line.partition(";")[0].strip()).groups()
+        found[name.lower()] = specifier.strip()
+    return found
+
+
+def test_what_was_tested_is_pinned() -> None:
+    gpu_only = {"cudf-cu13", "cuml-cu13", "cupy-cuda13x", "dask-cuda", "dask-cudf-cu13", "xgboost"}
+    assert set(requirements()) - gpu_only - {"residency-bench"} <= set(pins())
+
+
+def test_conda_and_pip_ask_for_the_same_versions() -> None:
+    conda = yaml.safe_load((HERE / "environment.yml").read_text())
+    alias = {
+        "python-duckdb": "duckdb",
+        "cudf": "cudf-cu13",
+        "cuml": "cuml-cu13",
+        "dask-cudf": "dask-cudf-cu13",
+        "cupy": "cupy-cuda13x",
+    }
+    entries = {}
+    for line in conda["dependencies"]:
+        if isinstance(line, str):
+            name, _, version = line.partition("=")
+            entries[alias.get(name, name)] = version.lstrip("=")
+    wanted, pinned = requirements(), {**pins(), "xgboost": pins()["xgboost-cpu"]}
+    runtime = set(wanted) - {
+        one.split(">")[0].split("=")[0].lower() for one in PROJECT["project"]["optional-dependencies"]["dev"]
+    }
+    assert runtime - {"residency-bench", "xgboost-cpu"} <= set(entries)
+    for name, version in entries.items():
+        if name in pinned:
+            assert version == pinned[name], name
+        elif "==" in wanted.get(name, ""):
+            assert wanted[name] == f"=={version}", name
