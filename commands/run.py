@@ -20,8 +20,8 @@ from residency.reports import console
 from residency.reports.live import Progress
 from residency.reports.summary import document, rows
 from residency.runners import machine
-from residency.runners.local import Settings, run_local
-from residency.runners.plan import Group, Selection, plan
+from residency.runners.local import Settings, make, run_local
+from residency.runners.plan import Group, Selection, absent, plan
 
 EPILOG = """
 Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --size lab --budget 900[/]
@@ -90,6 +90,9 @@ def run(
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)
+    for group in groups:
+        if group.dataset.kind == "own" and absent(group.dataset) is None:
+            make(group, settings.threads)  # so that what is wrong with the file is said before anything is written
     info = _info(groups, settings, selection)
     folder = results / info.id
     interrupted = _measure(groups, settings, info, folder)

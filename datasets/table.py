@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TEST_SHARE = 0.2
+CONSTANT = 1e-12  # of the mean: a deviation no larger is rounding, of a column that is constant among training rows
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def split(
     prepared = np.array(x, dtype=np.float64)
     mean = np.nanmean(prepared[train][:, numbers], axis=0)
     deviation = np.nanstd(prepared[train][:, numbers], axis=0)
-    prepared[:, numbers] = (prepared[:, numbers] - mean) / np.where(deviation > 0, deviation, 1.0)
+    prepared[:, numbers] = (prepared[:, numbers] - mean) / np.where(deviation > CONSTANT * np.abs(mean), deviation, 1.0)
     offset = 0.0 if binary else float(y[train].mean(dtype=np.float64))
     target = (np.asarray(y, dtype=np.float64) - offset).astype(np.float32)
     cells = prepared.astype(np.float32)

@@ -6,6 +6,8 @@ not as promised: an empty list is a pass. Run it on suites of your own as on the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord, Records, Sample
 from residency.harness.task import Task
@@ -50,6 +52,9 @@ def _registration(task: Task) -> list[str]:
     if not any(one.device == "cpu" for one in task.implementations):
         found.append("there is no CPU implementation to compare with")
     found += [f"dataset {dataset.name} has no card" for dataset in task.datasets if not dataset.card]
+    if isinstance(task.floor, Mapping):
+        judged = {dataset.name for dataset in task.datasets if dataset.kind != "own"}
+        found += [f"no floor for dataset {name}" for name in sorted(judged - set(task.floor))]
     found += [f"{one.id} has no docstring" for one in task.implementations if not one.function.__doc__]
     return found
 
@@ -80,6 +85,7 @@ def _sample(task: Task, sample: Sample) -> list[str]:
             found.append("has no stage")
         if "import" in sample.stages:
             found.append("imports in a warm execution")
-    if not task.quality.beyond(sample.quality, task.floor_for(sample.cell.dataset)):
+    floor = task.floor_for(sample.cell.dataset)
+    if floor is not None and not task.quality.beyond(sample.quality, floor):
         found.append(f"a sample with quality {sample.quality} beyond the floor was called ok")
     return found

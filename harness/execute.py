@@ -81,7 +81,7 @@ def judge(task: Task, dataset: str, quality: float, reference: float | None) -> 
     """Whether a quality passes: at least the floor, and within the tolerance of the exact solution if known."""
     name = task.quality.name
     floor = task.floor_for(dataset)
-    if not task.quality.beyond(quality, floor):
+    if floor is not None and not task.quality.beyond(quality, floor):
         limit = "below the floor" if task.quality.better == "higher" else "above the ceiling"
         return Ending(Outcome.WRONG, f"{name} {quality:.6g} is {limit} of {floor:g}")
     if reference is not None and (short := task.quality.shortfall(quality, reference)) > task.tolerance:

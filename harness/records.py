@@ -76,6 +76,7 @@ class OutcomeRecord:
     threads: int
     data_hash: str
     parameters: dict[str, Any]
+    remarks: list[str]  # what a reader must know of how the data was prepared
     cores: float | None  # mean number of cores busy over the timed samples
     flops: float | None  # least work of the task, where it is declared
     bytes: float | None

@@ -101,8 +101,10 @@ class Task:
                 return implementation
         raise unknown(f"implementation of {self.path}", identity, (one.id for one in self.implementations))
 
-    def floor_for(self, dataset: str) -> float:
-        """The floor on this dataset."""
+    def floor_for(self, dataset: str) -> float | None:
+        """The floor on this dataset; None for the user's own, of which nobody knows what can be learned."""
+        if self.dataset(dataset).kind == "own":
+            return None
         return self.floor[dataset] if isinstance(self.floor, Mapping) else self.floor
 
     def pair(self, *, cpu: str, gpu: str, needs: Sequence[str] = ()) -> Callable[[F], F]:

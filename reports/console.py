@@ -27,8 +27,10 @@ def show(records: Records, console: Console) -> None:
         console.print(escape(table.caption), style="dim")
         if table.lines:
             console.print(grid(table))
+        for failure in table.failures:
+            console.print(f"  {escape(failure)}", style="red")
         for note in table.notes:
-            console.print(f"  {escape(note)}", style="dim" if note.startswith("not run") else "red")
+            console.print(f"  {escape(note)}", style="dim")
     console.print()
     for line in said.summary:
         console.print(escape(line), style="bold")

@@ -14,8 +14,8 @@ def render(records: Records) -> str:
         lines += ["", f"## {table.title}", "", table.caption]
         if table.lines:
             lines += ["", _line(HEADER), _line(["---"] * len(HEADER)), *(_line(line) for line in table.lines)]
-        if table.notes:
-            lines += ["", *(f"- {note}" for note in table.notes)]
+        if table.failures or table.notes:
+            lines += ["", *(f"- {note}" for note in [*table.failures, *table.notes])]
     lines += ["", "## In all", "", *said.summary]
     for missing in said.missing:
         why = "; and ".join([missing.reason, *missing.further])

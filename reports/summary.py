@@ -69,6 +69,7 @@ class Row:
     bytes: float | None
     data_hash: str
     parameters: dict[str, Any]
+    remarks: list[str]
 
     @property
     def group(self) -> tuple[str, str, str]:
@@ -166,6 +167,7 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         bytes=last.bytes if last else None,
         data_hash=known.data_hash if known else "",
         parameters=last.parameters if last else {},
+        remarks=last.remarks if last else [],
     )
 
 

@@ -31,7 +31,8 @@ class Table:
     caption: str
     lines: list[tuple[str, ...]]  # cells as in HEADER
     emphasis: list[str]  # a line's outcome, for colour
-    notes: list[str]  # failures, with their reasons
+    failures: list[str]  # with their reasons
+    notes: list[str]  # how the data was prepared, and who could not run
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,13 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
         caption += f"Quality: {task.metric}, {task.better} is better, at most {task.tolerance:g}{unit} worse than {of}."
     order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))
     shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
-    notes = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
+    failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
+    notes = list(next((row.remarks for row in group if row.remarks), []))
     if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")
-    return Table(f"{first.task}  {at}", caption, [_line(row) for row in shown], [row.outcome for row in shown], notes)
+    return Table(
+        f"{first.task}  {at}", caption, [_line(row) for row in shown], [row.outcome for row in shown], failures, notes
+    )
 
 
 def _line(row: Row) -> tuple[str, ...]:

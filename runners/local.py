@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from time import monotonic
 from typing import Any, Protocol
 
@@ -75,6 +75,16 @@ def run_local(groups: Sequence[Group], settings: Settings, recorder: Recorder, l
     _Run(settings, recorder, listener).measure(groups)
 
 
+def make(group: Group, threads: int) -> dict[str, Any]:
+    """Make a group's data, unless the cache holds it, in a process of its own; what is known of it.
+
+    Raises `Ended` where that fails, and `UsageError` where the user's own file cannot be used.
+    """
+    request = {entry.name: getattr(group.request, entry.name) for entry in fields(group.request)}
+    with Worker("cpu", threads) as worker:
+        return worker.ask({"do": "make", "task": _place(group), "data": request}, MAKE_TIMEOUT)
+
+
 @dataclass
 class _Run:
     settings: Settings
@@ -111,7 +121,7 @@ class _Run:
         if why is None:
             self.listener.status(f"{group.title}: making the data")
             try:
-                facts = self._make(group)
+                facts = make(group, self.settings.threads)
             except Ended as ended:
                 why = Ending(ended.ending.outcome, f"making the data: {ended.ending.reason}")
         if why is not None:
@@ -120,12 +130,6 @@ class _Run:
             return None
         expected = len(open_ones) * (COPIES_IN_MEMORY * facts["bytes"] + LIBRARIES_IN_MEMORY)
         return Prepared(group, facts, open_ones, alone=expected > 0.8 * machine.memory_available())
-
-    def _make(self, group: Group) -> dict[str, Any]:
-        request = group.request
-        data = {name: getattr(request, name) for name in request.__dataclass_fields__}
-        with Worker("cpu", self.settings.threads) as worker:
-            return worker.ask({"do": "make", "task": _place(group), "data": data}, MAKE_TIMEOUT)
 
     def _replicate(self, one: Prepared, replicate: int, share: float) -> None:
         order = list(one.open)
@@ -163,6 +167,7 @@ class _Run:
             threads=self.settings.threads,
             data_hash=known.get("data_hash", ""),
             parameters=known.get("parameters", {}),
+            remarks=known.get("remarks", []),
             cores=known.get("cores"),
             flops=known.get("flops"),
             bytes=known.get("bytes"),
@@ -312,6 +317,7 @@ class Turn:
             reference=facts["reference"],
             data_hash=self._hash,
             parameters=self.parameters,
+            remarks=facts["remarks"],
             cores=sum(self.cores) / len(self.cores) if self.cores else None,
             flops=facts["flops"],
             bytes=facts["moved"],

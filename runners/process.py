@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import psutil
 
+from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
 from residency.harness.outcomes import Ending, Outcome
 from residency.runners import machine
@@ -112,14 +113,16 @@ class Worker:
     def ask(self, request: Mapping[str, Any], timeout: float) -> dict[str, Any]:
         """Send a request and wait for the reply, without using the processor.
 
-        Raises `Ended` where the worker dies, says that it failed, or takes longer than `timeout` seconds; then it and
-        all it started are gone.
+        Raises `Ended` where the worker dies, says that it failed, or takes longer than `timeout` seconds (then it and
+        all it started are gone), and `UsageError` where it says that what it was asked for cannot be.
         """
         try:
             os.write(self._requests, (json.dumps(request, default=str) + "\n").encode())
         except BrokenPipeError:
             raise self._died() from None
         reply = self._answer(timeout)
+        if "usage" in reply:
+            raise UsageError(reply["usage"])
         if "error" in reply:
             raise Ended(Ending(Outcome(reply["error"]["outcome"]), reply["error"]["reason"]))
         return reply

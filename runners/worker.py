@@ -28,6 +28,7 @@ import numpy as np
 from residency.harness import store
 from residency.harness.dataset import Dataset, Request
 from residency.harness.discovery import Suites, load
+from residency.harness.errors import UsageError
 from residency.harness.execute import ending_of, execute
 from residency.harness.task import Implementation, Task
 
@@ -86,7 +87,12 @@ def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]
     if not file.exists():
         data = store.load(_schema(dataset), stored.folder)
         flops, moved = task.work(data) if task.work else (None, None)
-        about = {"reference": task.reference(data) if task.reference else None, "flops": flops, "moved": moved}
+        about = {
+            "reference": task.reference(data) if task.reference else None,
+            "flops": flops,
+            "moved": moved,
+            "remarks": list(getattr(data, "remarks", ())),
+        }
         part = file.with_suffix(f".{os.getpid()}")
         part.write_text(json.dumps(about))
         part.rename(file)
@@ -132,6 +138,8 @@ def serve(requests: int, replies: int) -> None:
             request = json.loads(line)
             try:
                 reply = actions[request["do"]](request)
+            except UsageError as error:
+                reply = {"usage": str(error)}
             except Exception as error:
                 reply = {"error": asdict(ending_of(error))}
             sink.write(json.dumps(reply, default=_number) + "\n")

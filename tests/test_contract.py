@@ -1,4 +1,4 @@
-"""Every implementation of every shipped task, at smoke size, on generated, shipped and mirrored data, keeps the contract."""
+"""Every implementation of every shipped task keeps the contract: at smoke size, on generated and shipped data."""
 
 from __future__ import annotations
 

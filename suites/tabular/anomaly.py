@@ -15,12 +15,13 @@ from residency.datasets.breast_cancer_outliers import breast_cancer_outliers
 from residency.datasets.clusters_with_outliers import clusters_with_outliers
 from residency.datasets.kdd_cup99 import kdd_cup99
 from residency.datasets.outliers import Outliers
+from residency.datasets.own import own_outliers
 from residency.harness import Run, Task, quality
 
 LEAF = 16  # rows in a leaf of the tree, below which it compares them all
 
 task = Task(
-    datasets=[clusters_with_outliers, breast_cancer_outliers, kdd_cup99],
+    datasets=[clusters_with_outliers, breast_cancer_outliers, kdd_cup99, own_outliers],
     sizes={"smoke": 5_000, "lab": 40_000, "lecture": 1_000_000, "production": 4_000_000},  # rows; time grows by rows²
     quality=quality.average_precision,
     tolerance=5e-3,  # all are exact: a pair of rows may change places where float32 cannot tell their distances apart

@@ -19,6 +19,7 @@ from residency.datasets.blobs import blobs
 from residency.datasets.covertype_points import covertype_points
 from residency.datasets.digits import digits
 from residency.datasets.iris import iris
+from residency.datasets.own import own_points
 from residency.datasets.points import Points
 from residency.datasets.wine import wine
 from residency.harness import Run, Task
@@ -78,7 +79,7 @@ def work(data: Points) -> tuple[float, float]:
 
 
 task = Task(
-    datasets=[blobs, digits, wine, iris, covertype_points],
+    datasets=[blobs, digits, wine, iris, covertype_points, own_points],
     sizes={"smoke": 20_000, "lab": 1_000_000, "lecture": 40_000_000, "production": 250_000_000},  # rows of 128 bytes
     quality=unexplained,
     tolerance=1e-3,

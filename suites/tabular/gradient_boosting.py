@@ -19,6 +19,7 @@ from __future__ import annotations
 from residency.datasets.breast_cancer import breast_cancer
 from residency.datasets.covertype import covertype
 from residency.datasets.flights import flights
+from residency.datasets.own import own_binary
 from residency.datasets.table import Table
 from residency.harness import Run, Task, quality
 
@@ -36,7 +37,7 @@ def work(data: Table) -> tuple[float, float]:
 
 
 task = Task(
-    datasets=[flights, breast_cancer, covertype],
+    datasets=[flights, breast_cancer, covertype, own_binary],
     sizes={"smoke": 5_000, "lab": 500_000, "lecture": 12_500_000, "production": 800_000_000},  # rows
     quality=quality.auc,
     tolerance=0.03,  # libraries group categories differently: 0.015 on a thousand flights, 0.001 on a hundred thousand

@@ -17,6 +17,7 @@ from residency.datasets.california_housing import california_housing
 from residency.datasets.diabetes import diabetes
 from residency.datasets.diamonds import diamonds
 from residency.datasets.friedman import friedman
+from residency.datasets.own import own_regression
 from residency.datasets.table import Table
 from residency.harness import Run, Task, quality
 
@@ -44,7 +45,7 @@ def work(data: Table) -> tuple[float, float]:
 
 
 task = Task(
-    datasets=[friedman, diabetes, california_housing, diamonds],
+    datasets=[friedman, diabetes, california_housing, diamonds, own_regression],
     sizes={"smoke": 2_000, "lab": 80_000, "lecture": 5_000_000, "production": 400_000_000},  # rows
     quality=quality.r2,
     tolerance=0.03,  # chance, and bins against exact splits; on the 88 patients to predict of `diabetes` it shows

@@ -24,7 +24,7 @@ SAMPLE = records.Sample(
 )  # fmt: skip
 OUTCOME = records.OutcomeRecord(
     cell=CELL, replicate=0, outcome="failed", reason="why", quality=None, reference=None, threads=2, data_hash="ab",
-    parameters={}, cores=None, flops=None, bytes=None, at=records.now(),
+    parameters={}, remarks=[], cores=None, flops=None, bytes=None, at=records.now(),
 )  # fmt: skip
 
 
