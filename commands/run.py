@@ -15,6 +15,7 @@ import typer
 from residency.commands import common
 from residency.harness import records
 from residency.harness.dataset import DEFAULT_SEED
+from residency.harness.errors import UsageError
 from residency.harness.outcomes import Outcome
 from residency.reports import console
 from residency.reports.live import Progress
@@ -84,15 +85,12 @@ def run(
         target=target,
         seed=seed,
     )
-    groups = plan(common.catalogue(), selection)
     limit = int(memory * 2**30) if memory else None
     settings = Settings(replicates, rounds, budget, timeout, threads or machine.cores(), limit)
+    groups = _usable(plan(common.catalogue(), selection), settings, selection)
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)
-    for group in groups:
-        if group.dataset.kind == "own" and absent(group.dataset) is None:
-            make(group, settings.threads)  # so that what is wrong with the file is said before anything is written
     info = _info(groups, settings, selection)
     folder = results / info.id
     interrupted = _measure(groups, settings, info, folder)
@@ -107,6 +105,23 @@ def run(
         raise typer.Exit(130)
     good = {Outcome.OK, Outcome.UNAVAILABLE}
     raise typer.Exit(0 if all(row.outcome in good for row in rows(measured)) else 1)
+
+
+def _usable(groups: list[Group], settings: Settings, selection: Selection) -> list[Group]:
+    """The groups that the user's own file suits, tried before anything is written; raises where it suits none."""
+    usable: list[Group] = []
+    refused: UsageError | None = None
+    for group in groups:
+        try:
+            if group.dataset.kind == "own" and absent(group.dataset) is None:
+                make(group, settings.threads)
+            usable.append(group)
+        except UsageError as error:
+            refused = error
+            selection.left_out.append(f"{group.task.path}: {error}")
+    if not usable and refused is not None:
+        raise refused
+    return usable
 
 
 def _measure(groups: list[Group], settings: Settings, info: records.RunInfo, folder: Path) -> bool:

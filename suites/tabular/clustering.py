@@ -80,7 +80,7 @@ def work(data: Points) -> tuple[float, float]:
 
 task = Task(
     datasets=[blobs, digits, wine, iris, covertype_points, own_points],
-    sizes={"smoke": 20_000, "lab": 1_000_000, "lecture": 40_000_000, "production": 250_000_000},  # rows of 128 bytes
+    sizes={"smoke": 10_000, "lab": 500_000, "lecture": 40_000_000, "production": 250_000_000},  # rows of 128 bytes
     quality=unexplained,
     tolerance=1e-3,
     floor={"blobs": 0.6, "digits": 0.7, "wine": 0.6, "iris": 0.3, "covertype_points": 0.7},  # ceilings; one centre: 1
