@@ -21,7 +21,10 @@ $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 setup-all: setup  ## the same and every topic there is
 
 demo: setup  ## every task on real data and at smoke size, then a report
-	$(BIN)/residency demo
+	@status=0; \
+	$(BIN)/residency run --dataset generated --dataset shipped --replicates 3 --budget 75 || status=$$?; \
+	printf '\nthe same as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
+	exit $$status
 
 test: setup  ## the tests
 	$(BIN)/python -m pytest

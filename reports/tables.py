@@ -145,8 +145,9 @@ def _summary(found: Sequence[Row], info: RunInfo) -> list[str]:
         lines.append("No GPU implementation ran, so this run says nothing of GPUs; it compares CPU libraries.")
     replicates = {row.seconds.replicates for row in found if row.seconds}
     if replicates and min(replicates) < statistics.ENOUGH_REPLICATES:
+        noun = "process" if replicates == {1} else "processes"
         lines.append(
-            f"Intervals rest on {_range(replicates)} processes an implementation; below "
+            f"Intervals rest on {_range(replicates)} {noun} an implementation; below "
             f"{statistics.ENOUGH_REPLICATES} they are widened by what is known of the spread between processes."
         )
     return lines

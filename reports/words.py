@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from residency.reports.summary import Row, Seconds, Speedup
 
-STAGES_SHOWN = 4
+STAGES_SHOWN = 3
 STAGE_SHARE = 0.02  # a stage below it is not worth its place
 
 
@@ -62,4 +62,4 @@ def where_time_went(row: Row) -> str:
         return ""
     ranked = sorted(row.stages.items(), key=lambda stage: -stage[1])
     shown = [(name, time / total) for name, time in ranked if time / total >= STAGE_SHARE][:STAGES_SHOWN]
-    return ", ".join(f"{name} {share:.0%}".replace("%", " %") for name, share in shown)
+    return ", ".join(f"{name}\N{NO-BREAK SPACE}{100 * share:.0f}\N{NO-BREAK SPACE}%" for name, share in shown)

@@ -47,7 +47,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(cache: Path) -> dict[str, str]:
     """The command's environment: that cache, no colours, no suites or mirror of the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RESIDENCY_")}
-    return {**kept, "RESIDENCY_CACHE": str(cache), "NO_COLOR": "1", "COLUMNS": "200"}
+    quiet = {"OMP_WAIT_POLICY": "passive"}  # spinning OpenMP threads make a test machine with other work very slow
+    return {**kept, **quiet, "RESIDENCY_CACHE": str(cache), "NO_COLOR": "1", "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="session")

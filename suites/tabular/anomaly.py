@@ -1,12 +1,13 @@
 """Anomalies by the distance to the tenth neighbour: every row against every row, or a tree.
 
-Question  A GPU compares all pairs of rows in a flash. Is that faster than a CPU that does not have to compare them?
-Expect    Brute force is rows² pairs of 16 columns: 48 flops a pair, read from caches, so arithmetic decides, and a
-          GPU has some thirty times more of it. The distances must stay in registers: written out, a million rows
-          squared are 4 TB. The table itself is 64 bytes a row, its copy is noise.
-          A k-d tree compares a row with few others where the columns are few, and with ever more of them at 16: on a
-          CPU it loses to brute force on 40,000 rows and wins, by a growing factor, beyond some 100,000. The GPU pays
-          rows² all the way. Find where the tree, on all cores, catches up with it.
+Question  A GPU compares all pairs of rows in a flash. Does it beat a CPU that need not compare them?
+Expect    All pairs of n rows of 16 numbers are 32 n² operations on 64 n bytes: the copy is noise, arithmetic decides,
+          and a GPU has far more of it, as long as distances stay on the chip and only the nearest leave it: those of
+          a million rows, written out, would take 4 TB.
+          A k-d tree skips what lies far off. These rows differ in few directions at a time, so on a CPU it needs
+          half the time of the best brute force at 40,000 rows and a fifth at a million: its work grows a little
+          faster than n, the GPU's with n². Beyond some size the tree must win; look for it. (With 16 independent
+          columns the tree visits nearly everything, out of order, and loses at every size.)
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from residency.datasets.outliers import Outliers
 from residency.datasets.own import own_outliers
 from residency.harness import Run, Task, quality
 
-LEAF = 16  # rows in a leaf of the tree, below which it compares them all
+LEAF = 32  # rows in a leaf of the tree, below which it compares them all
 
 task = Task(
     datasets=[clusters_with_outliers, breast_cancer_outliers, kdd_cup99, own_outliers],
-    sizes={"smoke": 5_000, "lab": 40_000, "lecture": 1_000_000, "production": 4_000_000},  # rows; time grows by rows²
+    sizes={"smoke": 8_000, "lab": 40_000, "lecture": 1_000_000, "production": 4_000_000},  # rows; time grows by rows²
     quality=quality.average_precision,
     tolerance=5e-3,  # all are exact: a pair of rows may change places where float32 cannot tell their distances apart
-    floor={"clusters_with_outliers": 0.5, "breast_cancer_outliers": 0.2, "kdd_cup99": 0.01},
+    floor={"clusters_with_outliers": 0.3, "breast_cancer_outliers": 0.2, "kdd_cup99": 0.01},
 )
 
 
@@ -53,7 +54,7 @@ def brute_force(data: Outliers, run: Run, neighbors):
 
 @task.on_cpu("sklearnex.neighbors")
 def onedal(data: Outliers, run: Run, neighbors):
-    """All pairs by Intel's oneDAL, in float32 through its matrix product: the strongest brute force on a CPU."""
+    """All pairs by Intel's oneDAL, in float32 by matrix products: the fastest brute force on a CPU."""
     model = run.effective(
         neighbors.NearestNeighbors(
             n_neighbors=data.neighbours, algorithm="brute", metric="euclidean", n_jobs=run.threads

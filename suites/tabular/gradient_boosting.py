@@ -40,7 +40,7 @@ task = Task(
     datasets=[flights, breast_cancer, covertype, own_binary],
     sizes={"smoke": 5_000, "lab": 250_000, "lecture": 12_500_000, "production": 800_000_000},  # rows
     quality=quality.auc,
-    tolerance=0.03,  # libraries group categories differently: 0.015 on a thousand flights, 0.001 on a hundred thousand
+    tolerance=0.03,  # libraries group categories differently: up to 0.015 between them, most on few rows
     floor={"flights": 0.55, "breast_cancer": 0.95, "covertype": 0.9},
     work=work,
 )
@@ -90,7 +90,9 @@ def leaf_by_leaf(data: Table, run: Run, lightgbm):
         "learning_rate": RATE,
         "max_bin": BINS,
         "lambda_l2": L2,
-        "cat_l2": L2,
+        "cat_l2": 10.0,  # on top of lambda_l2; this and the next two guard small categories, XGBoost has no such guard
+        "cat_smooth": 10.0,
+        "min_data_per_group": 100,
         "min_sum_hessian_in_leaf": CURVATURE,
         "min_data_in_leaf": 1,
         "max_cat_to_onehot": ONE_HOT,
