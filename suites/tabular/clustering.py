@@ -80,13 +80,18 @@ def work(data: Points) -> tuple[float, float]:
 
 task = Task(
     datasets=[blobs, digits, wine, iris, covertype_points, own_points],
-    sizes={"smoke": 10_000, "lab": 500_000, "lecture": 40_000_000, "production": 250_000_000},  # rows of 128 bytes
+    sizes={"smoke": 10_000, "lab": 1_000_000, "lecture": 40_000_000, "production": 250_000_000},  # rows of 128 bytes
     quality=unexplained,
     tolerance=1e-3,
     floor={"blobs": 0.6, "digits": 0.7, "wine": 0.6, "iris": 0.3, "covertype_points": 0.7},  # ceilings; one centre: 1
     reference=exact,
     work=work,
 )
+
+
+def search(data: Points) -> dict[str, Any]:
+    """The parameters that decide the result, for every library's `KMeans`."""
+    return {"n_clusters": len(data.initial), "init": data.initial, "n_init": 1, "max_iter": ROUNDS, "tol": TOLERANCE}
 
 
 @task.pair(cpu="numpy", gpu="cupy")
@@ -116,12 +121,7 @@ def array_operations(data: Points, run: Run, xp):
 def estimator(data: Points, run: Run, cluster):
     """The library's own: distances and minimum in one kernel, which also assigns the rows at its end."""
     model = cluster.KMeans(
-        n_clusters=len(data.initial),
-        init=data.initial,
-        n_init=1,
-        max_iter=ROUNDS,
-        tol=TOLERANCE,
-        **run.only(cpu={"algorithm": "lloyd"}, gpu={"max_samples_per_batch": 32_768}),
+        **search(data), **run.only(cpu={"algorithm": "lloyd"}, gpu={"max_samples_per_batch": 32_768})
     )
     with run.stage("put"):
         x = run.to_device(data.x)
@@ -135,15 +135,7 @@ def estimator(data: Points, run: Run, cluster):
 @task.on_cpu("sklearnex.cluster")
 def onedal(data: Points, run: Run, cluster):
     """The same by Intel's oneDAL, a drop-in for scikit-learn's."""
-    model = cluster.KMeans(
-        n_clusters=len(data.initial),
-        init=data.initial,
-        n_init=1,
-        max_iter=ROUNDS,
-        tol=TOLERANCE,
-        algorithm="lloyd",
-        n_jobs=run.threads,
-    )
+    model = cluster.KMeans(**search(data), algorithm="lloyd", n_jobs=run.threads)
     with run.stage("fit"):
         model.fit(data.x)
     run.effective(model, rounds=model.n_iter_)

@@ -1,0 +1,60 @@
+"""A user's own table, by the command they type."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROWS = 3_000
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A CSV file with numbers, a category, missing values, a constant and a text column."""
+    generator = np.random.default_rng(0)
+    size = generator.normal(100, 20, ROWS)
+    city = generator.choice(["Aachen", "Berlin", "Celle"], ROWS)
+    rent = 5 * size + 200 * (city == "Berlin") + generator.normal(0, 20, ROWS)
+    lines = ["size,city,note,year,rent,dear"]
+    for row in range(ROWS):
+        cell = "" if row % 10 == 0 else f"{size[row]:.2f}"
+        lines.append(f"{cell},{city[row]},note {row % 2900},2026,{rent[row]:.1f},{int(rent[row] > 560)}")
+    path = tmp_path / "rents.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_what_would_a_gpu_do_for_my_table(residency, table: Path) -> None:
+    done = residency(
+        "run", "tabular", "--data", table, "--target", "dear", "--replicates", "1", "--rounds", "1", "--json"
+    )
+    assert done.status == 0, [row["reason"] for row in done.json["rows"] if row["outcome"] not in ("ok", "unavailable")]
+    rows = {(row["task"], row["implementation"]): row for row in done.json["rows"] if row["device"] == "cpu"}
+    assert {row["outcome"] for row in rows.values()} == {"ok"}
+    tasks = {"ridge", "gradient_boosting", "random_forest", "clustering", "anomaly"}
+    assert {task for task, _ in rows} == {f"tabular/{name}" for name in tasks}
+    remarks = rows["tabular/gradient_boosting", "level_by_level@cpu"]["remarks"]
+    assert any("`year`: left out, constant" in one for one in remarks)
+    assert any("`note`: left out, text" in one for one in remarks)
+    assert any("`size`: 300 missing values kept" in one for one in remarks)
+    assert "tabular/etl: takes no own data" in done.err
+    assert "`note`: left out, text" in residency("report").out
+
+
+@pytest.mark.parametrize(
+    ("task", "target", "message"),
+    [
+        ("tabular/ridge", ["--target", "rnet"], "no column of rents.csv `rnet`; did you mean `rent`?"),
+        ("tabular/ridge", [], "name the column to predict with --target COLUMN; there are: `size`"),
+        ("tabular/gradient_boosting", ["--target", "rent"], "different values; tabular/gradient_boosting predicts two"),
+    ],
+)
+def test_a_table_that_does_not_suit(residency, table: Path, task: str, target: list[str], message: str) -> None:
+    done = residency("run", task, "--data", table, *target)
+    assert done.status == 2
+    assert done.out == ""
+    assert len(done.err.strip().splitlines()) == 1
+    assert message in done.err
+    assert not (table.parent / "results").exists()
