@@ -5,8 +5,8 @@ Expect    All pairs of n rows of 16 numbers are 32 n² operations on 64 n bytes:
           and a GPU has far more of it, as long as distances stay on the chip and only the nearest leave it: those of
           a million rows, written out, would take 4 TB.
           A k-d tree skips what lies far off. These rows differ in few directions at a time, so on a CPU it needs
-          half the time of the best brute force at 40,000 rows and a fifth at a million: its work grows a little
-          faster than n, the GPU's with n². Beyond some size the tree must win; look for it. (With 16 independent
+          a third of the time of the best brute force at 100,000 rows and a fifth at a million: its work grows a
+          little faster than n, the GPU's with n². Beyond some size the tree must win; look for it. (With 16 independent
           columns the tree visits nearly everything, out of order, and loses at every size.)
 """
 

@@ -2,11 +2,10 @@
 
 Question  What does one round cost, and who pays it in arithmetic, who in memory traffic?
 Expect    A round multiplies the rows with 64 centres: 2 x 32 x 64 = 4,096 operations on a row of 128 bytes, 32 a byte.
-          Kept in one kernel, as scikit-learn, oneDAL and cuML do, a round reads the table once: arithmetic bound on a
-          CPU, between the two limits on a GPU. Written with array operations it also writes 64 distances a row, reads
-          them again for the minimum, and writes them once more as zeros and ones: several times the traffic and a few
-          launches a block. The table goes to the GPU once for 25 rounds, so the copy weighs little, and less with
-          every round.
+          Kept in one kernel, as scikit-learn, oneDAL and cuML do, it reads the table once: arithmetic bound on a CPU,
+          between the two limits on a GPU. Written with array operations it also writes 64 distances a row, reads them
+          for the minimum, and writes 64 zeros and ones: several times the traffic, and some launches a block. The
+          table goes to the GPU once for 25 rounds, so the copy weighs less with every round.
 """
 
 from __future__ import annotations

@@ -17,10 +17,11 @@ def table(tmp_path: Path) -> Path:
     size = generator.normal(100, 20, ROWS)
     city = generator.choice(["Aachen", "Berlin", "Celle"], ROWS)
     rent = 5 * size + 200 * (city == "Berlin") + generator.normal(0, 20, ROWS)
+    dear = size + generator.normal(0, 20, ROWS) > 100
     lines = ["size,city,note,year,rent,dear"]
     for row in range(ROWS):
         cell = "" if row % 10 == 0 else f"{size[row]:.2f}"
-        lines.append(f"{cell},{city[row]},note {row % 2900},2026,{rent[row]:.1f},{int(rent[row] > 560)}")
+        lines.append(f"{cell},{city[row]},note {row % 2900},2026,{rent[row]:.1f},{int(dear[row])}")
     path = tmp_path / "rents.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
