@@ -22,7 +22,7 @@ setup-all: setup  ## the same and every topic there is
 
 demo: setup  ## every task on real data and at smoke size, then a report
 	@status=0; \
-	$(BIN)/residency run --dataset generated --dataset shipped --replicates 3 --budget 75 || status=$$?; \
+	$(BIN)/residency run --dataset generated --dataset shipped --replicates 3 --budget 95 || status=$$?; \
 	printf '\nthe same as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	exit $$status
 
