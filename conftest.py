@@ -1,5 +1,40 @@
-"""pytest's front door. Task files are imported by name, never collected by path."""
+"""pytest's front door: `pytest --residency tabular --size smoke --benchmark-json out.json` runs the suites.
+
+Each implementation becomes a benchmark of pytest-benchmark, with markers for its topic and its device, so that
+`-m gpu`, `pytest-benchmark compare` and CI actions work on it as on any other. Task files are imported by name, never
+collected by path. Without `--residency` pytest runs the tests.
+"""
 
 from __future__ import annotations
 
-collect_ignore = ["suites", "datasets", "harness", "runners", "reports", "commands"]
+from pathlib import Path
+
+import pytest
+
+collect_ignore = ["suites", "datasets", "harness", "runners", "reports", "commands", "results"]
+
+BENCHMARKS = Path(__file__).parent / "tests" / "suite_benchmarks.py"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What to measure, in the words of `residency run`."""
+    group = parser.getgroup("residency", "run Residency's suites as benchmarks")
+    group.addoption("--residency", action="append", metavar="TOPIC[/TASK]", help="a topic, a task, or `all`")
+    group.addoption("--size", action="append", help="smoke, lab, lecture or production; smoke by default")
+    group.addoption("--dataset", action="append", help="a dataset, or all of a kind; each task's first by default")
+    group.addoption("--rounds", type=int, default=8, help="timed samples of each implementation")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the benchmarks in place of the tests; markers for topics and devices."""
+    for name, meaning in (("gpu", "runs on a GPU"), ("cpu", "runs on the CPU"), ("cluster", "runs on a Dask cluster")):
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    if not config.getoption("residency"):
+        return
+    from residency.suites import SHIPPED
+
+    for topic in sorted(folder.name for folder in SHIPPED.folder.iterdir() if folder.is_dir()):
+        config.addinivalue_line("markers", f"{topic}: a task of this topic")
+    if not config.pluginmanager.hasplugin("benchmark"):
+        raise pytest.UsageError("--residency needs pytest-benchmark: pip install pytest-benchmark")
+    config.args[:] = [str(BENCHMARKS)]

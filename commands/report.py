@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,8 @@ import typer
 
 from residency.commands import common
 from residency.harness.errors import UsageError
-from residency.reports import console, markdown
+from residency.harness.records import Records
+from residency.reports import console, markdown, pytest_benchmark
 from residency.reports.summary import document
 
 EPILOG = (
@@ -25,6 +27,14 @@ class Format(StrEnum):
     CONSOLE = "console"
     JSON = "json"
     MARKDOWN = "markdown"
+    PYTEST_BENCHMARK = "pytest-benchmark"
+
+
+_TEXTS: dict[Format, Callable[[Records], str]] = {
+    Format.JSON: lambda records: json.dumps(document(records), indent=2) + "\n",
+    Format.MARKDOWN: markdown.render,
+    Format.PYTEST_BENCHMARK: lambda records: json.dumps(pytest_benchmark.document(records), indent=2) + "\n",
+}
 
 
 def report(
@@ -42,7 +52,7 @@ def report(
             raise UsageError("a console report is for reading; with --output use --format markdown or json")
         console.show(measured, common.output())
         return
-    text = markdown.render(measured) if form is Format.MARKDOWN else json.dumps(document(measured), indent=2) + "\n"
+    text = _TEXTS[form](measured)
     if output is None:
         print(text, end="")
         return

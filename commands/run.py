@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +21,9 @@ from residency.reports import console
 from residency.reports.live import Progress
 from residency.reports.summary import document, rows
 from residency.runners import machine
-from residency.runners.local import Settings, make, run_local
+from residency.runners.local import run_local
 from residency.runners.plan import Group, Selection, absent, plan
+from residency.runners.turn import Settings, make
 
 EPILOG = """
 Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --size lab --budget 900[/]
@@ -51,6 +52,16 @@ Budget = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Wh
 Timeout = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="For one execution.")]
 Memory = Annotated[float | None, typer.Option(min=0.1, metavar="GIB", help="Limit for one worker on the CPU.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="For each worker. By default, the cores we may use.")]
+Gate = Annotated[
+    bool,
+    typer.Option("--gate", help="Fix memory layouts, pin one-threaded workers: to see small changes."),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN", help="Go on with an interrupted run: what is missing, by its own settings.", exists=False
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Of generated data and of splits.")]
 Results = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
@@ -72,39 +83,51 @@ def run(
     threads: Threads = None,
     seed: Seed = DEFAULT_SEED,
     results: Results = common.RESULTS,
+    gate: Gate = False,
+    resume: Resume = None,
     json: Json = False,
 ) -> None:
     """Measure implementations against each other, in fresh processes that take turns."""
-    selection = Selection(
-        tasks=tasks or (),
-        sizes=size or ("smoke",),
-        datasets=dataset or (),
-        devices=_split(devices),
-        implementations=_split(implementations),
-        path=data,
-        target=target,
-        seed=seed,
-    )
-    limit = int(memory * 2**30) if memory else None
-    settings = Settings(replicates, rounds, budget, timeout, threads or machine.cores(), limit)
+    before = records.read(resume) if resume is not None else None
+    if before is not None:
+        selection, settings = _as_before(before.info)
+    else:
+        selection = Selection(
+            tasks=tasks or (),
+            sizes=size or ("smoke",),
+            datasets=dataset or (),
+            devices=_split(devices),
+            implementations=_split(implementations),
+            path=data,
+            target=target,
+            seed=seed,
+        )
+        limit = int(memory * 2**30) if memory else None
+        settings = Settings(replicates, rounds, budget, timeout, threads or machine.cores(), limit, gate)
     groups = _usable(plan(common.catalogue(), selection), settings, selection)
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)
-    info = _info(groups, settings, selection)
-    folder = results / info.id
-    interrupted = _measure(groups, settings, info, folder)
-    measured = records.read(folder)
+    info = before.info if before is not None else _info(groups, settings, selection)
+    folder = resume or results / info.id
+    interrupted = _measure(groups, settings, info, folder, before)
+    raise typer.Exit(_told(records.read(folder), json, interrupted))
+
+
+def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
+    """Show a run that has just ended; the command's exit status."""
     if json:
         common.print_json(document(measured))
     else:
         console.show(measured, common.output())
+    err, folder = common.progress(), measured.folder
     err.print(f"\nkept in {folder}; again: residency report {folder}", highlight=False, soft_wrap=True)
     if interrupted:
-        err.print("interrupted: what was measured is kept, what is missing is marked as not measured", style="yellow")
-        raise typer.Exit(130)
+        text = f"interrupted: what was measured is kept; go on with: residency run --resume {folder}"
+        err.print(text, style="yellow", highlight=False, soft_wrap=True)
+        return 130
     good = {Outcome.OK, Outcome.UNAVAILABLE}
-    raise typer.Exit(0 if all(row.outcome in good for row in rows(measured)) else 1)
+    return 0 if all(row.outcome in good for row in rows(measured)) else 1
 
 
 def _usable(groups: list[Group], settings: Settings, selection: Selection) -> list[Group]:
@@ -124,14 +147,26 @@ def _usable(groups: list[Group], settings: Settings, selection: Selection) -> li
     return usable
 
 
-def _measure(groups: list[Group], settings: Settings, info: records.RunInfo, folder: Path) -> bool:
+def _measure(
+    groups: list[Group], settings: Settings, info: records.RunInfo, folder: Path, before: records.Records | None
+) -> bool:
     """Measure into a folder, showing progress; whether it was interrupted."""
-    with records.Recorder(folder, info) as recorder, Progress(common.progress(), len(info.cells)) as listener:
+    recorder = records.Recorder(folder, info if before is None else None)
+    with recorder, Progress(common.progress(), len(info.cells)) as listener:
         try:
-            run_local(groups, settings, recorder, listener)
+            run_local(groups, settings, recorder, listener, before)
         except KeyboardInterrupt:
             return True
     return False
+
+
+def _as_before(info: records.RunInfo) -> tuple[Selection, Settings]:
+    """What a run was asked for, from its own `run.json`."""
+    kept = info.settings
+    selected = {entry.name: kept[entry.name] for entry in fields(Selection) if entry.name in kept}
+    path = Path(kept["path"]) if kept.get("path") else None
+    measured = {entry.name: kept[entry.name] for entry in fields(Settings) if entry.name in kept}
+    return Selection(**{**selected, "path": path}), Settings(**measured)
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ class Execution:
     stages: dict[str, float] = field(default_factory=dict)  # seconds; `other` is what no stage covers
     quality: float | None = None
     cpu_seconds: float | None = None
+    other_cpu_seconds: float | None = None
     peak_host_bytes: int | None = None  # resident, of this process, while it ran
     parameters: dict[str, Any] = field(default_factory=dict)
 
@@ -47,25 +49,33 @@ def execute(
     threads: int = 1,
     seed: int = 0,
     cold: bool = False,
+    calls: int = 1,
 ) -> Execution:
-    """Run an implementation once. A cold execution begins with the import of its library, as a stage `import`."""
+    """Run an implementation, several times in a row where one call is too short to be timed; all times are a call's.
+
+    A cold execution begins with the import of its library, as a stage `import`. The last call's result is judged.
+    """
     run = Run(device=implementation.device, threads=threads, seed=seed)
     gc.collect()
     reset_peak_memory()
-    cpu, start = process_time(), perf_counter()
+    busy, cpu, start = machine_cpu_seconds(), process_time(), perf_counter()
     try:
         if cold:
             with run.stage("import"):
                 library = importlib.import_module(implementation.library)
         else:
             library = importlib.import_module(implementation.library)
-        result = implementation.function(data, run, library)
-        devices.synchronise(implementation.device)
+        for _ in range(calls):
+            result = implementation.function(data, run, library)
+            devices.synchronise(implementation.device)
     except Exception as error:
         return Execution(ending_of(error), parameters=run.parameters, peak_host_bytes=peak_memory())
-    seconds, cpu = perf_counter() - start, process_time() - cpu
+    seconds, cpu = (perf_counter() - start) / calls, (process_time() - cpu) / calls
+    after = machine_cpu_seconds()
+    others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
     peak = peak_memory()
-    stages = {**run.stages, "other": max(0.0, seconds - sum(run.stages.values()))}
+    stages = {name: time / calls for name, time in run.stages.items()}
+    stages["other"] = max(0.0, seconds - sum(stages.values()))
     try:
         check_result(result)
         quality = task.quality(data, result)
@@ -74,7 +84,7 @@ def execute(
         quality, ending = None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
         quality, ending = None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
-    return Execution(ending, seconds, stages, quality, cpu, peak, run.parameters)
+    return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters)
 
 
 def judge(task: Task, dataset: str, quality: float, reference: float | None) -> Ending:
@@ -106,6 +116,16 @@ def ending_of(error: Exception) -> Ending:
     if isinstance(error, WrongResult):
         return Ending(Outcome.WRONG, str(error))
     return Ending(Outcome.FAILED, text)
+
+
+def machine_cpu_seconds() -> float | None:
+    """Processor time that everything on this machine has used, in seconds, to a hundredth; None if Linux is silent."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    except OSError:
+        return None
+    user, nice, system, _, _, irq, softirq, steal = (int(field) for field in fields[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory() -> int | None:

@@ -6,11 +6,12 @@ line that did not fit on the disk is taken back. `schema.json` beside this file 
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import NoneType, TracebackType, UnionType
@@ -61,6 +62,9 @@ class Sample:
     threads: int
     data_hash: str
     at: str  # UTC, ISO 8601
+    calls: int = 1  # executions in the sample; all times are a call's
+    other_cpu_seconds: float | None = None  # processor time that other processes took meanwhile
+    key: str = ""  # of code, data, environment and parameters: samples of different keys are never mixed
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class OutcomeRecord:
     flops: float | None  # least work of the task, where it is declared
     bytes: float | None
     at: str
+    key: str = ""
 
     @property
     def ending(self) -> Ending:
@@ -135,20 +140,36 @@ class Records:
 class Recorder:
     """Appends to a run's folder; use it as a context manager."""
 
-    def __init__(self, folder: Path, info: RunInfo) -> None:
-        """Create the folder and write `run.json`; raises `UsageError` where it cannot be written or holds a run."""
+    def __init__(self, folder: Path, info: RunInfo | None) -> None:
+        """Create the folder and write `run.json`, or without `info` go on in a folder that holds a run.
+
+        Raises `UsageError` where it cannot be written, holds a run already, or another process is writing to it.
+        """
         self.folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with (folder / RUN_FILE).open("x", encoding="utf-8") as file:
-                json.dump(asdict(info), file, indent=1)
-            self._file = os.open(folder / RECORDS_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            if info is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                with (folder / RUN_FILE).open("x", encoding="utf-8") as file:
+                    json.dump(asdict(info), file, indent=1)
+            self._file = os.open(folder / RECORDS_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except FileExistsError:
             raise UsageError(f"{folder} already holds a run; nothing was changed, name another folder") from None
         except OSError as error:
-            raise UsageError(
-                f"cannot write results to {folder}: {error.strerror}; name another with --results"
-            ) from error
+            why = f"cannot write results to {folder}: {error.strerror}; name another with --results"
+            raise UsageError(why) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise UsageError(f"another process is writing to {folder}; wait for it, or end it") from None
+        self._drop_cut_off_line()
+
+    def _drop_cut_off_line(self) -> None:
+        """Take back a last line whose process was killed while it wrote."""
+        with (self.folder / RECORDS_FILE).open("rb") as file:
+            text = file.read()
+        if not text.endswith(b"\n"):
+            os.ftruncate(self._file, text.rfind(b"\n") + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -246,9 +267,11 @@ def _parse(raw: Any) -> Sample | OutcomeRecord:
 def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
     """An instance of a record's class from its fields; a missing one or one of another type is a `ValueError`."""
     values: dict[str, Any] = {}
-    for name, hint in _hints(kind).items():  # type: ignore[arg-type]
+    for name, (hint, required) in _fields(kind).items():  # type: ignore[arg-type]
         if name not in raw:
-            raise ValueError(f"field `{name}` is missing")
+            if required:
+                raise ValueError(f"field `{name}` is missing")
+            continue
         if not _fits(raw[name], hint):
             raise ValueError(f"field `{name}` is {raw[name]!r}")
         values[name] = raw[name]
@@ -256,8 +279,10 @@ def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _fields(kind: type) -> dict[str, tuple[Any, bool]]:
+    """A record's fields: type, and whether it must be there; what was added later has a default."""
+    hints = get_type_hints(kind)
+    return {entry.name: (hints[entry.name], entry.default is MISSING) for entry in fields(kind)}
 
 
 def _fits(value: Any, hint: Any) -> bool:

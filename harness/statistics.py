@@ -74,6 +74,45 @@ def speed_ratio(baseline: Replicates, other: Replicates) -> Estimate:
     )
 
 
+@dataclass(frozen=True)
+class Change:
+    """How much slower one run is than another, as a log ratio with its standard error and degrees of freedom."""
+
+    log_ratio: float
+    error: float
+    freedom: float
+    replicates: int
+
+    def interval(self, t: float) -> tuple[float, float]:
+        """The ratio's interval at a quantile of Student's t for its degrees of freedom."""
+        return float(np.exp(self.log_ratio - t * self.error)), float(np.exp(self.log_ratio + t * self.error))
+
+
+def change(baseline: Replicates, current: Replicates) -> Change:
+    """The current time / the baseline's, of two runs that did not take turns: Welch's comparison of their processes."""
+    sides = [[np.log(np.asarray(one, dtype=np.float64)) for one in side if len(one)] for side in (baseline, current)]
+    if not all(sides):
+        raise ValueError("both runs must hold samples")
+    means, variances, freedoms = zip(*(_side(side) for side in sides), strict=True)
+    total = sum(variances)
+    spread = sum(variance**2 / freedom for variance, freedom in zip(variances, freedoms, strict=True))
+    freedom = total**2 / spread if spread > 0 else float(min(freedoms))
+    return Change(means[1] - means[0], total**0.5, max(1.0, freedom), min(len(side) for side in sides))
+
+
+def _side(logs: list[NDArray[np.float64]]) -> tuple[float, float, float]:
+    """Mean of the replicates' medians, its variance, and the degrees of freedom of that."""
+    each = np.array([np.median(one) for one in logs])
+    count, freedom = len(each), float(len(each) - 1)
+    variance = float(each.var(ddof=1)) / count if count > 1 else 0.0
+    if count < ENOUGH_REPLICATES:
+        inside = float(np.mean([_variance_of_median(one) for one in logs]))
+        known = (KNOWN_SPREAD**2 / 2 + inside) / count  # half: the known spread is that of a ratio of two
+        variance = (KNOWN_WEIGHT * known + freedom * variance) / (KNOWN_WEIGHT + freedom)
+        freedom += KNOWN_WEIGHT
+    return float(each.mean()), variance, freedom
+
+
 def verdict(ratio: Estimate, margin: float = MARGIN) -> VerdictName:
     """What a ratio of speeds says at 99 % against a margin, a fraction."""
     if ratio.low99 > 1.0 + margin:
@@ -98,7 +137,7 @@ def _estimate(logs: list[NDArray[np.float64]], minus: list[NDArray[np.float64]] 
     """From log times of one side, a vector a replicate, or of two sides to be subtracted."""
     count = len(logs)
     each = np.array([np.median(one) for one in logs])
-    if minus is not None:
+    if minus is not None:  # a ratio inside each replicate, whose samples took turns
         each = each - np.array([np.median(one) for one in minus])
     variance = float(each.var(ddof=1)) / count if count > 1 else 0.0
     freedom = count - 1

@@ -50,6 +50,10 @@ class Progress:
         self._status = text
         self._draw()
 
+    def note(self, text: str) -> None:
+        """Something that must stay on the screen."""
+        self._console.print(escape(text), style="dim", highlight=False)
+
     def record(self, record: Sample | OutcomeRecord) -> None:
         """Something was measured, or ended."""
         cell = record.cell

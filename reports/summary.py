@@ -10,8 +10,10 @@ from typing import Any
 from residency.harness import statistics
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, TaskInfo
+from residency.reports.clocks import Clocks, break_even, clocks, shares
 
 SCHEMA = 1
+TICKS_SECONDS = 0.1  # the shortest sample in which other processes' time is told apart from the clock's steps
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,19 @@ class Row:
     data_hash: str
     parameters: dict[str, Any]
     remarks: list[str]
+    clocks: Clocks | None
+    break_even_calls: int | None  # calls after which it has caught up with the baseline, cold start included
+    other_cores: float | None  # cores that other processes kept busy meanwhile
 
     @property
     def group(self) -> tuple[str, str, str]:
         """What it is compared within: task, dataset and size."""
         return self.task, self.dataset, self.size
+
+    @property
+    def key(self) -> Key:
+        """Its cell, within a run of one runner."""
+        return self.task, self.dataset, self.size, self.implementation
 
     @property
     def is_baseline(self) -> bool:
@@ -88,6 +98,14 @@ class _Evidence:
 
     samples: list[Sample] = field(default_factory=list)
     outcomes: list[OutcomeRecord] = field(default_factory=list)
+
+    def keep_latest(self) -> None:
+        """Drop what was measured under another key than the last record's: other code, other libraries."""
+        records: list[Sample | OutcomeRecord] = [*self.samples, *self.outcomes]
+        if records:
+            key = max(records, key=lambda record: record.at).key
+            self.samples = [one for one in self.samples if one.key == key]
+            self.outcomes = [one for one in self.outcomes if one.key == key]
 
     def timed(self) -> dict[int, list[float]]:
         """Seconds of the timed samples by replicate."""
@@ -107,23 +125,44 @@ def document(records: Records) -> dict[str, Any]:
     }
 
 
+Key = tuple[str, str, str, str]
+"""Task, dataset, size, implementation."""
+
+
+def timed_samples(records: Records) -> dict[Key, dict[int, list[float]]]:
+    """Seconds of the timed samples, by cell and replicate, in the order of the rounds."""
+    return {_key(cell): found.timed() for cell, found in _evidence(records).items()}
+
+
 def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
     """Every row of a run, those included that were planned and never measured, in the order of the plan."""
-    evidence: dict[Cell, _Evidence] = {cell: _Evidence() for cell in records.info.cells}
-    for sample in records.samples:
-        evidence.setdefault(replace(sample.cell, rows=None), _Evidence()).samples.append(sample)
-    for outcome in records.outcomes:
-        evidence.setdefault(replace(outcome.cell, rows=None), _Evidence()).outcomes.append(outcome)
-    plain = [_row(cell, found, records.info) for cell, found in evidence.items()]
+    evidence = _evidence(records)
     by_group: dict[tuple[str, str, str], list[Row]] = {}
-    for row in plain:
+    for cell, found in evidence.items():
+        row = _row(cell, found, records.info)
         by_group.setdefault(row.group, []).append(row)
-    timed = {(cell.task, cell.dataset, cell.size, cell.implementation): e.timed() for cell, e in evidence.items()}
+    timed = {_key(cell): found.timed() for cell, found in evidence.items()}
     finished: list[Row] = []
     for group in by_group.values():
         judged = _same_quality(group, records.info.tasks.get(group[0].task))
         finished += _compared(judged, timed, margin)
     return finished
+
+
+def _evidence(records: Records) -> dict[Cell, _Evidence]:
+    """The records by cell, those of the plan first and in its order."""
+    evidence: dict[Cell, _Evidence] = {cell: _Evidence() for cell in records.info.cells}
+    for sample in records.samples:
+        evidence.setdefault(replace(sample.cell, rows=None), _Evidence()).samples.append(sample)
+    for outcome in records.outcomes:
+        evidence.setdefault(replace(outcome.cell, rows=None), _Evidence()).outcomes.append(outcome)
+    for found in evidence.values():
+        found.keep_latest()
+    return evidence
+
+
+def _key(cell: Cell) -> Key:
+    return cell.task, cell.dataset, cell.size, cell.implementation
 
 
 def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
@@ -134,6 +173,9 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
     cold = [sample for sample in found.samples if sample.phase == "cold"]
     trusted = ending.outcome is Outcome.OK and timed
     seconds = _seconds(list(found.timed().values())) if trusted else None
+    stages = shares(timed, seconds.median) if seconds else {}
+    cold_seconds = median(sample.seconds for sample in cold) if seconds and cold else None
+    cold_stages = shares(cold, cold_seconds) if cold_seconds else {}
     known = (found.samples or found.outcomes or [None])[-1]
     task = info.tasks.get(cell.task)
     qualities = [sample.quality for sample in timed or found.samples]
@@ -153,9 +195,9 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         metric=task.metric if task else "",
         reference=last.reference if last else None,
         seconds=seconds,
-        cold_seconds=median(sample.seconds for sample in cold) if seconds and cold else None,
-        cold_stages=_shares(cold, median(sample.seconds for sample in cold)) if seconds and cold else {},
-        stages=_shares(timed, seconds.median) if seconds else {},
+        cold_seconds=cold_seconds,
+        cold_stages=cold_stages,
+        stages=stages,
         speedup=None,
         twin=None,
         peak_host_bytes=max((sample.peak_host_bytes or 0 for sample in found.samples), default=0) or None,
@@ -168,6 +210,9 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         data_hash=known.data_hash if known else "",
         parameters=last.parameters if last else {},
         remarks=last.remarks if last else [],
+        clocks=clocks(stages, cold_seconds, cold_stages) if seconds else None,
+        break_even_calls=None,
+        other_cores=_other_cores(timed) if seconds else None,
     )
 
 
@@ -188,11 +233,14 @@ def _seconds(replicates: list[list[float]]) -> Seconds:
     return Seconds(found.value, found.low, found.high, found.samples, found.replicates)
 
 
-def _shares(samples: Sequence[Sample], middle: float) -> dict[str, float]:
-    """The stages' mean shares of the time, scaled to its middle: they add up to it."""
-    total = sum(sample.seconds for sample in samples)
-    names = dict.fromkeys(name for sample in samples for name in sample.stages)
-    return {name: sum(sample.stages.get(name, 0.0) for sample in samples) / total * middle for name in names}
+def _other_cores(samples: Sequence[Sample]) -> float | None:
+    """Long samples only: the clock of the machine's processor time ticks every hundredth of a second."""
+    known = [
+        sample.other_cpu_seconds / sample.seconds
+        for sample in samples
+        if sample.other_cpu_seconds is not None and sample.seconds * sample.calls >= TICKS_SECONDS
+    ]
+    return median(known) if known else None
 
 
 def _cores_used(samples: Sequence[Sample]) -> float | None:
@@ -232,12 +280,12 @@ def _without_numbers(row: Row, ending: Ending) -> Row:
         cold_seconds=None,
         cold_stages={},
         stages={},
+        clocks=None,
+        other_cores=None,
     )
 
 
-def _compared(
-    group: list[Row], timed: Mapping[tuple[str, str, str, str], dict[int, list[float]]], margin: float
-) -> list[Row]:
+def _compared(group: list[Row], timed: Mapping[Key, dict[int, list[float]]], margin: float) -> list[Row]:
     """The group with speedups over its strongest correct CPU implementation, and over each GPU side's twin."""
     local = {row.implementation: row for row in group if row.seconds is not None}
     on_cpu = [row for row in local.values() if row.device == "cpu"]
@@ -261,4 +309,20 @@ def _compared(
             return None
         return ratio(row, local.get(row.implementation.replace("@gpu", "@cpu")))
 
-    return [replace(row, speedup=ratio(row, baseline), twin=twin(row)) for row in group]
+    return [
+        replace(
+            row,
+            speedup=ratio(row, baseline),
+            twin=twin(row),
+            break_even_calls=_break_even(row, baseline),
+        )
+        for row in group
+    ]
+
+
+def _break_even(row: Row, baseline: Row | None) -> int | None:
+    if baseline is None or row.seconds is None or baseline.seconds is None:
+        return None
+    if row.cold_seconds is None or baseline.cold_seconds is None:
+        return None
+    return break_even(row.cold_seconds, row.seconds.median, baseline.cold_seconds, baseline.seconds.median)

@@ -23,6 +23,9 @@ HEADER = (
 )
 
 
+DISTURBED = 0.1  # cores
+
+
 @dataclass(frozen=True)
 class Table:
     """One group: implementations of one task on one dataset at one size."""
@@ -100,11 +103,32 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
     failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
     notes = list(next((row.remarks for row in group if row.remarks), []))
+    notes += [_clocks(row) for row in shown if row.clocks is not None and row.device == "gpu"]
+    notes += [_disturbance(row) for row in shown if row.other_cores is not None and row.other_cores > DISTURBED]
     if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")
     return Table(
         f"{first.task}  {at}", caption, [_line(row) for row in shown], [row.outcome for row in shown], failures, notes
     )
+
+
+def _clocks(row: Row) -> str:
+    """A GPU side's clocks, and what its cold start costs, in a sentence."""
+    clocks = row.clocks
+    if clocks is None:
+        return ""
+    parts = [f"compute {words.seconds(clocks.compute)}", f"transfers {words.seconds(clocks.transfer)}"]
+    if clocks.io:
+        parts.append(f"io {words.seconds(clocks.io)}")
+    if clocks.cold is not None:
+        imports = f" (imports {words.seconds(clocks.imports)})" if clocks.imports else ""
+        parts.append(f"cold {words.seconds(clocks.cold)}{imports}")
+    pays = f"pays from call {row.break_even_calls} on" if row.break_even_calls else "never pays at this size"
+    return f"{row.implementation}: {', '.join(parts)}; {pays}"
+
+
+def _disturbance(row: Row) -> str:
+    return f"disturbed: other processes kept {row.other_cores:.1f} cores busy beside {row.implementation}"
 
 
 def _line(row: Row) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Ended(Exception):
         self.ending = ending
 
 
-def environment(device: str, threads: int) -> dict[str, str]:
+def environment(device: str, threads: int, gate: bool = False) -> dict[str, str]:
     """The environment of a worker: thread limits known to every library before it is imported, and its device."""
     limits = dict.fromkeys(
         (
@@ -54,6 +54,8 @@ def environment(device: str, threads: int) -> dict[str, str]:
         str(threads),
     )
     fixed = {"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "ignore"}
+    if gate:
+        fixed |= {"RESIDENCY_GATE": "1"}
     if device == "cpu":
         fixed |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     else:
@@ -75,7 +77,7 @@ def settle(workers: Sequence[Worker]) -> None:
 class Worker:
     """A fresh process for one implementation. Use it as a context manager: leaving kills all it started."""
 
-    def __init__(self, device: str, threads: int) -> None:
+    def __init__(self, device: str, threads: int, gate: bool = False) -> None:
         """Start the process and wait for its first word; raises `Ended` where it does not come up."""
         self._kills = machine.out_of_memory_kills()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
@@ -85,7 +87,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "residency.runners.worker", str(request_end), str(reply_end)],
                 pass_fds=(request_end, reply_end),
-                env=environment(device, threads),
+                env=environment(device, threads, gate),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

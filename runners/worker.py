@@ -33,6 +33,9 @@ from residency.harness.execute import ending_of, execute
 from residency.harness.task import Implementation, Task
 
 PR_SET_PDEATHSIG = 1
+PERSONALITY_ONLY_ASK = 0xFFFFFFFF
+ADDR_NO_RANDOMIZE = 0x0040000
+GATE = "RESIDENCY_GATE"
 
 
 class Session:
@@ -66,7 +69,7 @@ class Session:
         return {"hash": store.hash_data(self.data)}
 
     def sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Execute once."""
+        """Execute, once or several times in a row."""
         execution = execute(
             self.task,
             self.implementation,
@@ -76,6 +79,7 @@ class Session:
             threads=self.settings["threads"],
             seed=self.settings["seed"],
             cold=request["cold"],
+            calls=request["calls"],
         )
         return asdict(execution)
 
@@ -152,7 +156,24 @@ def _number(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} in a reply")
 
 
+def fix_layout_and_processor() -> None:
+    """Gate mode: the same memory layout in every process, and one-threaded work on one processor.
+
+    Two fresh processes running the same code differ by several per cent in where their memory lies and which
+    processor they are on; a gate that is to see five per cent must not. One fixed layout may favour a side: the run
+    says that it was used. The layout takes effect when a program is loaded, so this process loads itself again.
+    """
+    if os.environ.get("OMP_NUM_THREADS") == "1":
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    libc = ctypes.CDLL(None)
+    now = libc.personality(PERSONALITY_ONLY_ASK)
+    if not now & ADDR_NO_RANDOMIZE and libc.personality(now | ADDR_NO_RANDOMIZE) != -1:
+        os.execv(sys.executable, [sys.executable, "-m", "residency.runners.worker", *sys.argv[1:]])
+
+
 if __name__ == "__main__":
+    if os.environ.get(GATE):
+        fix_layout_and_processor()
     die_with_parent()
     be_killed_first()
     for descriptor in sys.argv[1:3]:

@@ -153,7 +153,7 @@ def test_interrupting_keeps_what_was_measured(environment, residency, tmp_path: 
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "interrupted: what was measured is kept" in err
+    assert "interrupted: what was measured is kept; go on with: residency run --resume results/runs/" in err
     assert "not measured" in out
     assert workers
     assert not workers_left(workers)

@@ -1,0 +1,208 @@
+"""Two runs of like machines, cell by cell: what became slower, faster, wrong, or cannot be told.
+
+A cell is slower only if Student's t-test against the margin says so after the false discovery rate over all cells is
+controlled (Benjamini and Hochberg 1995, at 1 %): of a hundred unchanged cells a plain 99 % test would accuse one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from residency.harness import statistics
+from residency.harness.outcomes import Outcome
+from residency.harness.records import Records, RunInfo
+from residency.reports.summary import Key, Row, rows, timed_samples
+
+FALSE_DISCOVERIES = 0.01
+LIKE = ("cpu", "cores", "cores_in_machine", "memory_bytes", "gpus", "system", "python")
+NEEDED = ("cpu", "cores", "gpus")  # machines that differ in these are not alike
+
+
+class Status(IntEnum):
+    """What the command ends with."""
+
+    SAME = 0
+    REGRESSION = 1
+    CANNOT_COMPARE = 2
+    INCONCLUSIVE = 3
+    WRONG = 4
+    NO_DEVICE = 5
+
+
+class Kind(StrEnum):
+    """What became of a cell."""
+
+    SLOWER = "slower"
+    FASTER = "faster"
+    EQUIVALENT = "equivalent"
+    INCONCLUSIVE = "inconclusive"
+    WRONG = "wrong"  # or failed, where it was right before
+    NO_DEVICE = "no device"
+    MISSING = "missing"  # not in the current run
+    NEW = "new"  # not in the baseline, or not ok there
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One implementation at one size in both runs. `ratio` is current / baseline time, above 1 is slower."""
+
+    task: str
+    dataset: str
+    size: str
+    implementation: str
+    kind: Kind
+    margin: float
+    baseline_seconds: float | None = None
+    current_seconds: float | None = None
+    ratio: float | None = None
+    low: float | None = None  # 95 %
+    high: float | None = None
+    chance: float | None = None  # p-value of "not slower than the margin"
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs compared."""
+
+    baseline: str
+    current: str
+    status: Status
+    cells: list[Cell]
+    differences: list[str]  # between the machines and their software
+    reason: str
+
+
+def compare(
+    baseline: Records, current: Records, margin: float, margins: Mapping[str, float] | None = None
+) -> Comparison:
+    """Compare two runs, at a margin of slowness that is tolerated, by task where `margins` names one."""
+    differences, unlike = _differences(baseline.info, current.info)
+    names = baseline.info.id, current.info.id
+    if unlike:
+        return Comparison(*names, Status.CANNOT_COMPARE, [], differences, f"unlike machines: {'; '.join(unlike)}")
+    before, after = _by_cell(rows(baseline)), _by_cell(rows(current))
+    if not before.keys() & after.keys():
+        return Comparison(*names, Status.CANNOT_COMPARE, [], differences, "the runs have no cell in common")
+    times = timed_samples(baseline), timed_samples(current)
+    cells = []
+    for key in {**before, **after}:
+        allowed = (margins or {}).get(key[0], margin)
+        cells.append(_cell(key, before.get(key), after.get(key), times, allowed))
+    cells = _accused(cells)
+    status = _status(cells)
+    return Comparison(*names, status, cells, differences, _REASONS[status])
+
+
+_REASONS = {
+    Status.SAME: "no regression",
+    Status.REGRESSION: "something became slower",
+    Status.CANNOT_COMPARE: "nothing could be compared",
+    Status.INCONCLUSIVE: "some cells are inconclusive: more replicates, a quieter machine or a wider margin would tell",
+    Status.WRONG: "something that was right is wrong, or no longer runs",
+    Status.NO_DEVICE: "the baseline used a device that this machine lacks",
+}
+
+
+def _differences(first: RunInfo, second: RunInfo) -> tuple[list[str], list[str]]:
+    """What differs between two runs' machines and software, and what of it forbids a comparison."""
+    found, unlike = [], []
+    for name in LIKE:
+        a, b = first.machine.get(name), second.machine.get(name)
+        if a != b:
+            text = f"{name} {_short(a)} against {_short(b)}"
+            found.append(text)
+            if name in NEEDED:
+                unlike.append(text)
+    for name in sorted(first.versions.keys() | second.versions.keys()):
+        a, b = first.versions.get(name), second.versions.get(name)
+        if a != b:
+            found.append(f"{name} {a or 'absent'} against {b or 'absent'}")
+    if (a := first.settings.get("threads")) != (b := second.settings.get("threads")):
+        found.append(f"threads {a} against {b}")
+        unlike.append(f"threads {a} against {b}")
+    return found, unlike
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(one.get("name", str(one)) for one in value) or "none"
+    return str(value)
+
+
+def _by_cell(found: Sequence[Row]) -> dict[Key, Row]:
+    return {(row.task, row.dataset, row.size, row.implementation): row for row in found}
+
+
+def _cell(
+    key: Key,
+    before: Row | None,
+    after: Row | None,
+    times: tuple[Mapping[Key, Any], Mapping[Key, Any]],
+    margin: float,
+) -> Cell:
+    """A cell before the others are taken into account."""
+    plain = Cell(*key, Kind.NEW, margin)
+    if before is None or before.seconds is None:
+        return plain
+    if after is None:
+        return replace(
+            plain, kind=Kind.MISSING, baseline_seconds=before.seconds.median, reason="not in the current run"
+        )
+    if after.outcome != Outcome.OK or after.seconds is None:
+        kind = Kind.WRONG
+        if after.outcome == Outcome.UNAVAILABLE:
+            kind = Kind.NO_DEVICE if after.device == "gpu" else Kind.MISSING
+        return replace(
+            plain, kind=kind, baseline_seconds=before.seconds.median, reason=f"{after.outcome}: {after.reason}"
+        )
+    if before.data_hash != after.data_hash:
+        return replace(plain, kind=Kind.MISSING, reason="the data is not the same")
+    return _timed(plain, before.seconds.median, after.seconds.median, *(list(side[key].values()) for side in times))
+
+
+def _timed(cell: Cell, before: float, after: float, first: Any, second: Any) -> Cell:
+    from scipy.stats import t  # half a second to import
+
+    found = statistics.change(first, second)
+    low, high = found.interval(float(t.ppf(0.975, found.freedom)))
+    _, high99 = found.interval(float(t.ppf(0.995, found.freedom)))
+    limit = 1.0 + cell.margin
+    kind = Kind.INCONCLUSIVE
+    if high99 <= limit:
+        kind = Kind.FASTER if high99 < 1.0 / limit else Kind.EQUIVALENT
+    beyond = found.log_ratio - math.log(limit)
+    chance = float(t.sf(beyond / found.error, found.freedom)) if found.error > 0 else float(beyond <= 0)
+    return replace(
+        cell, kind=kind, baseline_seconds=before, current_seconds=after, low=low, high=high, chance=chance,
+        ratio=after / before,
+    )  # fmt: skip
+
+
+def _accused(cells: list[Cell]) -> list[Cell]:
+    """Those that are slower beyond doubt: Benjamini and Hochberg's step-up over all that were timed."""
+    ranked = sorted((cell.chance, place) for place, cell in enumerate(cells) if cell.chance is not None)
+    last = 0
+    for rank, (chance, _) in enumerate(ranked, start=1):
+        if chance <= FALSE_DISCOVERIES * rank / len(ranked):
+            last = rank
+    slower = {place for _, place in ranked[:last]}
+    return [replace(cell, kind=Kind.SLOWER) if place in slower else cell for place, cell in enumerate(cells)]
+
+
+def _status(cells: Sequence[Cell]) -> Status:
+    kinds = {cell.kind for cell in cells}
+    for kind, status in (
+        (Kind.WRONG, Status.WRONG),
+        (Kind.SLOWER, Status.REGRESSION),
+        (Kind.NO_DEVICE, Status.NO_DEVICE),
+        (Kind.INCONCLUSIVE, Status.INCONCLUSIVE),
+        (Kind.MISSING, Status.INCONCLUSIVE),
+    ):
+        if kind in kinds:
+            return status
+    return Status.SAME if kinds & {Kind.EQUIVALENT, Kind.FASTER} else Status.CANNOT_COMPARE

@@ -1,0 +1,288 @@
+"""One implementation in one replicate: its worker from start to end, and the records it leaves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
+
+from residency.harness.outcomes import OK, Ending, Outcome
+from residency.harness.records import Cell, OutcomeRecord, Phase, Recorder, Sample, now
+from residency.harness.task import Implementation
+from residency.runners import machine
+from residency.runners.plan import Group
+from residency.runners.process import Ended, Worker
+
+WARMUPS = 20  # at most
+WARMUP_SECONDS = 2.0  # after which one execution that is no faster than those before is enough
+STEADY = 0.95  # of the fastest so far: an execution that takes longer is no faster
+SAMPLE_SECONDS = 0.005  # a sample lasts at least as long: shorter calls are timed several in a row
+MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
+MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
+TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 3600.0, "full": 600.0}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure. Times in seconds, memory in bytes; None is this machine's or the size's default."""
+
+    replicates: int = 5
+    rounds: int = 8
+    budget: float | None = None
+    timeout: float | None = None
+    threads: int = field(default_factory=machine.cores)
+    memory_limit: int | None = None
+    gate: bool = False  # pin one-threaded workers, fix their memory layout: for seeing small changes
+
+
+class Listener(Protocol):
+    """Who is told of what happens, as it happens."""
+
+    def status(self, text: str) -> None:
+        """What is being done now."""
+
+    def note(self, text: str) -> None:
+        """Something that the user must know."""
+
+    def record(self, record: Sample | OutcomeRecord) -> None:
+        """A record that was just written."""
+
+
+@dataclass
+class Ledger:
+    """How to measure, where the records go, and who is told."""
+
+    settings: Settings
+    recorder: Recorder
+    listener: Listener
+
+    def end(self, cell: Cell, replicate: int, ending: Ending, **known: Any) -> None:
+        """Record how a cell ended in a replicate, with what is known of it."""
+        record = OutcomeRecord(
+            cell=cell,
+            replicate=replicate,
+            outcome=str(ending.outcome),
+            reason=ending.reason,
+            quality=known.get("quality"),
+            reference=known.get("reference"),
+            threads=self.settings.threads,
+            data_hash=known.get("data_hash", ""),
+            parameters=known.get("parameters", {}),
+            remarks=known.get("remarks", []),
+            cores=known.get("cores"),
+            flops=known.get("flops"),
+            bytes=known.get("bytes"),
+            at=now(),
+            key=known.get("key", ""),
+        )
+        self.add(record)
+
+    def add(self, record: Sample | OutcomeRecord) -> None:
+        """Write a record, then tell of it."""
+        self.recorder.add(record)
+        self.listener.record(record)
+
+
+@dataclass
+class Prepared:
+    """A group whose data is made, and what of it is still to be measured."""
+
+    group: Group
+    facts: dict[str, Any]
+    open: list[Implementation]
+    alone: bool  # whether memory forbids keeping all workers alive together
+    key: str
+    replicates: list[int]  # to be done
+    last_seconds: float = 0.0  # what its last replicate took, wall clock
+
+
+@dataclass
+class Turn:
+    """One implementation in one replicate: its worker, and how it is doing."""
+
+    ledger: Ledger
+    prepared: Prepared
+    implementation: Implementation
+    replicate: int
+    stack: ExitStack
+    ending: Ending | None = None
+    last: float = 0.0  # seconds of the latest execution
+    calls: int = 1  # executions in a timed sample
+    quality: float | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    cores: list[float] = field(default_factory=list)
+    worker: Worker | None = None
+
+    @property
+    def cell(self) -> Cell:
+        """Its cell."""
+        return self.prepared.group.cell(self.implementation, self.prepared.facts["rows"])
+
+    @property
+    def timeout(self) -> float:
+        """Seconds an execution may take."""
+        return self.ledger.settings.timeout or timeout_of(self.prepared.group)
+
+    def begin(self) -> None:
+        """Start the worker, run cold, and warm up."""
+        group, settings = self.prepared.group, self.ledger.settings
+        try:
+            self.worker = self.stack.enter_context(Worker(self.implementation.device, settings.threads, settings.gate))
+            request = load_request(
+                group, self.implementation, self.prepared.facts, settings.threads, settings.memory_limit
+            )
+            self.worker.ask(request, MAKE_TIMEOUT)
+        except Ended as ended:
+            self._give_up(ended.ending)
+            return
+        self.take("cold", 0)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Execute until the times no longer fall: twice in a row no faster than the fastest before."""
+        times: list[float] = []
+        spent, steady = 0.0, 0
+        for number in range(WARMUPS):
+            if not self.take("warmup", number):
+                return
+            steady = steady + 1 if times and self.last > STEADY * min(times) else 0
+            times.append(self.last)
+            spent += self.last
+            if steady >= 2 or (spent > WARMUP_SECONDS and (steady or self.last > WARMUP_SECONDS)):
+                break
+        self.calls = max(1, math.ceil(SAMPLE_SECONDS / min(times)))
+
+    def take(self, phase: Phase, number: int) -> bool:
+        """Execute once and record it; False where that was the end of it."""
+        if self.worker is None or self.ending is not None:
+            return False
+        group = self.prepared.group
+        self.ledger.listener.status(
+            f"{group.title}: {self.implementation.id}, replicate {self.replicate + 1}, {phase} {number + 1}"
+        )
+        try:
+            calls = self.calls if phase == "timed" else 1
+            request = {"do": "sample", "cold": phase == "cold", "calls": calls}
+            reply = self.worker.ask(request, self.timeout)
+        except Ended as ended:
+            self._give_up(ended.ending)
+            return False
+        self.quality = reply["quality"]
+        self.parameters = self.parameters or reply["parameters"]
+        ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
+        if ending != OK:
+            self._give_up(ending)
+            return False
+        self.last = reply["seconds"] - reply["stages"].get("import", 0.0)
+        if phase == "timed":
+            self.cores.append(reply["cpu_seconds"] / reply["seconds"])
+        self.ledger.add(
+            Sample(
+                cell=self.cell,
+                replicate=self.replicate,
+                round=number,
+                phase=phase,
+                seconds=reply["seconds"],
+                stages=reply["stages"],
+                quality=reply["quality"],
+                cpu_seconds=reply["cpu_seconds"],
+                peak_host_bytes=reply["peak_host_bytes"],
+                peak_device_bytes=None,
+                joules=None,
+                threads=self.ledger.settings.threads,
+                data_hash=self._hash,
+                at=now(),
+                calls=calls,
+                other_cpu_seconds=reply["other_cpu_seconds"],
+                key=self.prepared.key,
+            )
+        )
+        return True
+
+    def finish(self) -> None:
+        """Record how it went, if that is not yet known; at first also whether it left its data as it was."""
+        if self.ending is not None or self.worker is None:
+            return
+        try:
+            if self.replicate == 0 and self.worker.ask({"do": "unchanged"}, MAKE_TIMEOUT)["hash"] != self._hash:
+                self._give_up(Ending(Outcome.FAILED, "changed its input, so later executions had other data"))
+                return
+        except Ended as ended:
+            self._give_up(ended.ending)
+            return
+        self._record(OK)
+
+    @property
+    def _hash(self) -> str:
+        return str(self.prepared.facts["hash"])
+
+    def _give_up(self, ending: Ending) -> None:
+        self.ending = ending
+        if self.implementation in self.prepared.open:
+            self.prepared.open.remove(self.implementation)
+        if self.worker is not None:
+            self.worker.close()
+        self._record(ending)
+
+    def _record(self, ending: Ending) -> None:
+        facts = self.prepared.facts
+        self.ledger.end(
+            self.cell,
+            self.replicate,
+            ending,
+            quality=self.quality,
+            reference=facts["reference"],
+            data_hash=self._hash,
+            parameters=self.parameters,
+            remarks=facts["remarks"],
+            cores=sum(self.cores) / len(self.cores) if self.cores else None,
+            flops=facts["flops"],
+            bytes=facts["moved"],
+            key=self.prepared.key,
+        )
+
+
+def make(group: Group, threads: int) -> dict[str, Any]:
+    """Make a group's data, unless the cache holds it, in a process of its own; what is known of it.
+
+    Raises `Ended` where that fails, and `UsageError` where the user's own file cannot be used.
+    """
+    request = {entry.name: getattr(group.request, entry.name) for entry in fields(group.request)}
+    with Worker("cpu", threads) as worker:
+        return worker.ask({"do": "make", "task": _place(group), "data": request}, MAKE_TIMEOUT)
+
+
+def timeout_of(group: Group) -> float:
+    """Seconds one execution may take, by the size."""
+    return TIMEOUTS[group.size]
+
+
+def load_request(
+    group: Group,
+    implementation: Implementation,
+    facts: Mapping[str, Any],
+    threads: int,
+    memory_limit: int | None = None,
+) -> dict[str, Any]:
+    """What tells a worker to bring made data into memory for an implementation."""
+    if memory_limit is None and implementation.device == "cpu":  # a GPU driver reserves far more than it uses
+        memory_limit = int(MEMORY_SHARE * machine.memory_limit())
+    return {
+        "do": "load",
+        "task": _place(group),
+        "implementation": implementation.id,
+        "dataset": group.dataset.name,
+        "folder": facts["folder"],
+        "reference": facts["reference"],
+        "threads": threads,
+        "seed": group.request.seed,
+        "memory_limit": memory_limit,
+    }
+
+
+def _place(group: Group) -> dict[str, Any]:
+    """Where a worker finds the group's task."""
+    task = group.task
+    return {"folder": str(task.file.parent.parent), "package": task.package, "file": str(task.file)}

@@ -1,0 +1,81 @@
+"""Going on where a run was interrupted: only what is missing, never samples of different code together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
+COMMAND = [str(Path(sys.executable).parent / "residency")]
+ARGUMENTS = ["run", "outcomes", "--implementations", "waits_later", "--replicates", "2", "--rounds", "2"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_goes_on(environment, residency, tmp_path: Path, how: signal.Signals) -> None:
+    suites = {"RESIDENCY_SUITES": str(FIXTURES)}
+    nowhere = subprocess.DEVNULL
+    command, where = [*COMMAND, *ARGUMENTS], {**environment, **suites}
+    process = subprocess.Popen(command, cwd=tmp_path, env=where, stdout=nowhere, stderr=nowhere)
+    deadline = monotonic() + 60
+    while not any('"cold"' in kept.read_text() for kept in tmp_path.glob("results/runs/*/records.jsonl")):
+        assert monotonic() < deadline
+        sleep(0.05)
+    process.send_signal(how)
+    process.wait(timeout=30)
+    run = next(tmp_path.glob("results/runs/*"))
+    before = (run / "records.jsonl").read_bytes()
+    done = residency("run", "--resume", run, "--json", TEST_WAIT="no", **suites)
+    assert done.status == 0, done.err
+    assert "2 replicates more: it was interrupted" in done.err
+    after = (run / "records.jsonl").read_bytes()
+    assert after.startswith(before[: before.rfind(b"\n") + 1])
+    (row,) = done.json["rows"]
+    assert row["outcome"] == "ok"
+    assert (row["seconds"]["replicates"], row["seconds"]["samples"]) == (2, 4)
+    again = residency("run", "--resume", run, "--json", TEST_WAIT="no", **suites)
+    assert again.status == 0, again.err
+    assert "more:" not in again.err
+    assert (run / "records.jsonl").read_bytes() == after
+
+
+def test_other_code_is_measured_again_and_never_mixed(residency, tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "steady", tmp_path / "suites" / "steady")
+    suites = {"RESIDENCY_SUITES": str(tmp_path / "suites")}
+    done = residency("run", "steady", "--implementations", "varying", "--replicates", "2", "--rounds", "2", **suites)
+    assert done.status == 0, done.err
+    run = next(tmp_path.glob("results/runs/*"))
+    lines = len((run / "records.jsonl").read_text().splitlines())
+    file = tmp_path / "suites" / "steady" / "naps.py"
+    file.write_text(file.read_text().replace('"0.02"', '"0.04"'))
+    done = residency("run", "--resume", run, "--json", **suites)
+    assert done.status == 0, done.err
+    assert "2 replicates more: code, data, libraries or parameters have changed" in done.err
+    (row,) = done.json["rows"]
+    assert row["seconds"]["low"] > 0.03
+    assert row["seconds"]["samples"] == 4
+    assert len((run / "records.jsonl").read_text().splitlines()) == 2 * lines
+
+
+def test_a_cut_off_line_is_taken_back(residency, tmp_path: Path) -> None:
+    suites = {"RESIDENCY_SUITES": str(FIXTURES)}
+    residency("run", "steady", "--implementations", "steady", "--replicates", "1", "--rounds", "2", **suites)
+    run = next(tmp_path.glob("results/runs/*"))
+    path = run / "records.jsonl"
+    path.write_bytes(path.read_bytes()[:-30])
+    done = residency("run", "--resume", run, **suites)
+    assert done.status == 0, done.err
+    for line in path.read_text().splitlines():
+        json.loads(line)
+
+
+def test_resuming_what_is_not_a_run(residency) -> None:
+    done = residency("run", "--resume", "nowhere")
+    assert done.status == 2
+    assert "no run in nowhere" in done.err
