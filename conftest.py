@@ -37,4 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{topic}: a task of this topic")
     if not config.pluginmanager.hasplugin("benchmark"):
         raise pytest.UsageError("--residency needs pytest-benchmark: pip install pytest-benchmark")
+    from residency.commands.common import catalogue
+    from residency.harness.errors import UsageError
+
+    try:
+        catalogue().select([name for name in config.getoption("residency") if name != "all"])
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
     config.args[:] = [str(BENCHMARKS)]

@@ -63,7 +63,9 @@ def done(group: Group, key: str, before: Records | None) -> Done:
     found.next = 1 + max(numbers, default=-1)
     current = [one for one in mine if one.key == key]
     if not current:
-        if mine or samples:
+        if any(one.key == key for one in samples):
+            found.reason = "it was interrupted"
+        elif mine or samples:
             found.reason = "code, data, libraries or parameters have changed"
         return found
     found.ended = {one.cell.implementation for one in current if one.outcome != Outcome.OK}
@@ -71,7 +73,7 @@ def done(group: Group, key: str, before: Records | None) -> Done:
     found.replicates = {
         number for number in {one.replicate for one in current} if waiting <= _ok_in(current, number)
     } if waiting else set()  # fmt: skip
-    found.reason = "it was interrupted" if samples and not found.replicates else "replicates are missing"
+    found.reason = "replicates are missing"
     return found
 
 
