@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 from xml.etree import ElementTree
@@ -18,7 +18,8 @@ from residency.commands import common
 from residency.harness import records
 from residency.harness.errors import UsageError
 from residency.reports import words
-from residency.reports.compare import Cell, Comparison, Kind, compare
+from residency.reports.compare import Cell, Comparison, Kind, Status, compare
+from residency.reports.selftest import smallest_on_record
 
 EPILOG = """
 Examples:  [bold]residency compare results/runs/A results/runs/B[/]
@@ -44,7 +45,13 @@ def compare_runs(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two runs of like machines, cell by cell."""
-    found = compare(records.read(baseline), records.read(current), margin, _margins(task_margin or []))
+    runs = records.read(baseline), records.read(current)
+    found = compare(*runs, margin, _margins(task_margin or []))
+    tightest = min([margin, *_margins(task_margin or []).values()])
+    smallest = smallest_on_record(runs[1].info.machine)
+    if smallest is not None and tightest < smallest and found.status in {Status.SAME, Status.REGRESSION}:
+        reason = f"this machine cannot see a margin of {tightest:.1%}: by its self-test the smallest is {smallest:.1%}"
+        found = replace(found, status=Status.INCONCLUSIVE, reason=reason)
     if junit is not None:
         _write_junit(found, junit)
     if json:

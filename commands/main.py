@@ -8,7 +8,7 @@ from importlib import metadata
 
 import typer
 
-from residency.commands import compare, data, doctor, list_tasks, report, run
+from residency.commands import compare, data, doctor, list_tasks, report, run, selftest
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
 
@@ -25,6 +25,7 @@ app.command("list", epilog=list_tasks.EPILOG)(list_tasks.list_tasks)
 app.add_typer(data.app, name="data")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("report", epilog=report.EPILOG)(report.report)
+app.command("selftest", epilog=selftest.EPILOG)(selftest.selftest)
 app.command("compare", epilog=compare.EPILOG)(compare.compare_runs)
 
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import socket
-import sys
-from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from residency.commands import common
+from residency.commands.measuring import info_of, measure
 from residency.harness import records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
 from residency.harness.outcomes import Outcome
 from residency.reports import console
-from residency.reports.live import Progress
 from residency.reports.summary import document, rows
 from residency.runners import machine
-from residency.runners.local import run_local
 from residency.runners.plan import Group, Selection, absent, plan
 from residency.runners.turn import Settings, make
 
@@ -108,9 +103,9 @@ def run(
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)
-    info = before.info if before is not None else _info(groups, settings, selection)
+    info = before.info if before is not None else info_of(groups, settings, selection)
     folder = resume or results / info.id
-    interrupted = _measure(groups, settings, info, folder, before)
+    interrupted = measure(groups, settings, info, folder, before)
     raise typer.Exit(_told(records.read(folder), json, interrupted))
 
 
@@ -147,19 +142,6 @@ def _usable(groups: list[Group], settings: Settings, selection: Selection) -> li
     return usable
 
 
-def _measure(
-    groups: list[Group], settings: Settings, info: records.RunInfo, folder: Path, before: records.Records | None
-) -> bool:
-    """Measure into a folder, showing progress; whether it was interrupted."""
-    recorder = records.Recorder(folder, info if before is None else None)
-    with recorder, Progress(common.progress(), len(info.cells)) as listener:
-        try:
-            run_local(groups, settings, recorder, listener, before)
-        except KeyboardInterrupt:
-            return True
-    return False
-
-
 def _as_before(info: records.RunInfo) -> tuple[Selection, Settings]:
     """What a run was asked for, from its own `run.json`."""
     kept = info.settings
@@ -171,21 +153,3 @@ def _as_before(info: records.RunInfo) -> tuple[Selection, Settings]:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _info(groups: list[Group], settings: Settings, selection: Selection) -> records.RunInfo:
-    moment = datetime.now(UTC)
-    host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
-    chosen = {**asdict(selection), "path": str(selection.path) if selection.path else None}
-    del chosen["left_out"]
-    return records.RunInfo(
-        id=f"{moment:%Y%m%dT%H%M%S}Z-{host}",
-        started=records.now(),
-        command=["residency", *sys.argv[1:]],
-        settings={**asdict(settings), **chosen},
-        machine=machine.facts(),
-        versions=machine.versions(),
-        commit=machine.commit(),
-        tasks={group.task.path: records.TaskInfo.of(group.task) for group in groups},
-        cells=[group.cell(implementation) for group in groups for implementation in group.implementations],
-    )

@@ -48,7 +48,7 @@ class Progress:
     def status(self, text: str) -> None:
         """What is being done now."""
         self._status = text
-        self._draw()
+        self._draw(now=True)
 
     def note(self, text: str) -> None:
         """Something that must stay on the screen."""
@@ -81,8 +81,8 @@ class Progress:
             about = f"{group}: {cell.implementation}, replicate {record.replicate + 1}: {record.outcome}, {result}"
             self._console.print(escape(about), soft_wrap=True, highlight=False)
 
-    def _draw(self) -> None:
-        if self._live is None or monotonic() - self._drawn < REFRESH:
+    def _draw(self, now: bool = False) -> None:
+        if self._live is None or (not now and monotonic() - self._drawn < REFRESH):
             return
         self._drawn = monotonic()
         table = Table(title=escape(self._group), title_justify="left", box=None, pad_edge=False)

@@ -75,7 +75,7 @@ def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
             raise unknown("device", device, DEVICES)
     tasks = catalogue.select(selection.tasks)
     _check_names(tasks, selection)
-    groups = [group for task in tasks for group in _groups(task, selection)]
+    groups = [group for task in tasks for group in groups_of(task, selection)]
     if not groups:
         raise UsageError(
             "nothing to run: none of the tasks has such an implementation, dataset and device; "
@@ -122,7 +122,8 @@ def _check_names(tasks: Sequence[Task], selection: Selection) -> None:
         raise UsageError(f"--data {selection.path}: there is no such file")
 
 
-def _groups(task: Task, selection: Selection) -> list[Group]:
+def groups_of(task: Task, selection: Selection) -> list[Group]:
+    """A task's groups of a selection; what does not apply is noted in `left_out`."""
     chosen = tuple(
         one
         for one in task.implementations

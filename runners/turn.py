@@ -19,6 +19,7 @@ WARMUPS = 20  # at most
 WARMUP_SECONDS = 2.0  # after which one execution that is no faster than those before is enough
 STEADY = 0.95  # of the fastest so far: an execution that takes longer is no faster
 SAMPLE_SECONDS = 0.005  # a sample lasts at least as long: shorter calls are timed several in a row
+TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
 TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 3600.0, "full": 600.0}
@@ -159,9 +160,9 @@ class Turn:
         if self.worker is None or self.ending is not None:
             return False
         group = self.prepared.group
-        self.ledger.listener.status(
-            f"{group.title}: {self.implementation.id}, replicate {self.replicate + 1}, {phase} {number + 1}"
-        )
+        if self.last == 0.0 or self.last > TOLD_SECONDS:
+            about = f"{self.implementation.id}, replicate {self.replicate + 1}, {phase} {number + 1}"
+            self.ledger.listener.status(f"{group.title}: {about}")
         try:
             calls = self.calls if phase == "timed" else 1
             request = {"do": "sample", "cold": phase == "cold", "calls": calls}

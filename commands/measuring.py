@@ -1,0 +1,50 @@
+"""Measuring into a folder with progress on the screen: what `run` and `selftest` share."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from residency.commands import common
+from residency.harness import records
+from residency.reports.live import Progress
+from residency.runners import machine
+from residency.runners.local import run_local
+from residency.runners.plan import Group, Selection
+from residency.runners.turn import Settings
+
+
+def measure(
+    groups: list[Group], settings: Settings, info: records.RunInfo, folder: Path, before: records.Records | None
+) -> bool:
+    """Measure into a folder, showing progress; whether it was interrupted."""
+    recorder = records.Recorder(folder, info if before is None else None)
+    with recorder, Progress(common.progress(), len(info.cells)) as listener:
+        try:
+            run_local(groups, settings, recorder, listener, before)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def info_of(groups: list[Group], settings: Settings, selection: Selection) -> records.RunInfo:
+    """What a run is, for its `run.json`: the machine, the versions, what was asked for and what is planned."""
+    moment = datetime.now(UTC)
+    host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
+    chosen = {**asdict(selection), "path": str(selection.path) if selection.path else None}
+    del chosen["left_out"]
+    return records.RunInfo(
+        id=f"{moment:%Y%m%dT%H%M%S}Z-{host}",
+        started=records.now(),
+        command=["residency", *sys.argv[1:]],
+        settings={**asdict(settings), **chosen},
+        machine=machine.facts(),
+        versions=machine.versions(),
+        commit=machine.commit(),
+        tasks={group.task.path: records.TaskInfo.of(group.task) for group in groups},
+        cells=[group.cell(implementation) for group in groups for implementation in group.implementations],
+    )

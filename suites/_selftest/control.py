@@ -1,0 +1,80 @@
+"""The same work twice, and once 5 % more of it: what can this machine tell apart?
+
+Question  How often is a difference seen where there is none, and how often is one of 5 % missed?
+Expect    Repeats in one process agree to a fraction of a per cent, fresh processes do not: pure Python moves by several
+          per cent with where its objects happen to lie, compiled one-threaded work by less than one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from residency.datasets.linear import linear
+from residency.datasets.table import Table
+from residency.harness import Run, Task, quality
+
+LOOPS = 60_000
+REPEATS = 200  # sorts of 4,096 numbers
+MORE = 1.05
+
+task = Task(
+    datasets=[linear],
+    sizes={"smoke": 500, "lab": 1_000, "lecture": 2_000},
+    quality=quality.r2,
+    tolerance=1e-6,
+    floor=0.1,
+)
+
+
+def python_loop(data: Table, run: Run, turns: int):
+    run.effective(turns=turns)
+    with run.stage("loop"):
+        total = 0
+        for number in range(turns):
+            total += number & 7
+    return data.expected_test
+
+
+def native_sorts(data: Table, run: Run, turns: int):
+    run.effective(turns=turns)
+    numbers = np.random.default_rng(0).standard_normal(4_096)
+    with run.stage("sort"):
+        for _ in range(turns):
+            np.sort(numbers)
+    return data.expected_test
+
+
+@task.on_cpu("numpy")
+def python(data: Table, run: Run, np):
+    """Pure Python."""
+    return python_loop(data, run, LOOPS)
+
+
+@task.on_cpu("numpy")
+def python_again(data: Table, run: Run, np):
+    """The same."""
+    return python_loop(data, run, LOOPS)
+
+
+@task.on_cpu("numpy")
+def python_slower(data: Table, run: Run, np):
+    """5 % more turns."""
+    return python_loop(data, run, round(LOOPS * MORE))
+
+
+@task.on_cpu("numpy")
+def native(data: Table, run: Run, np):
+    """Compiled code on one thread."""
+    return native_sorts(data, run, REPEATS)
+
+
+@task.on_cpu("numpy")
+def native_again(data: Table, run: Run, np):
+    """The same."""
+    return native_sorts(data, run, REPEATS)
+
+
+@task.on_cpu("numpy")
+def native_slower(data: Table, run: Run, np):
+    """5 % more sorts."""
+    return native_sorts(data, run, round(REPEATS * MORE))

@@ -1,0 +1,31 @@
+"""The A/A control by the real command, and the margins it allows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
+
+
+def test_the_control_says_what_can_be_seen_and_compare_holds_to_it(residency, tmp_path: Path) -> None:
+    cache = {"RESIDENCY_CACHE": str(tmp_path / "cache"), "RESIDENCY_SUITES": str(FIXTURES)}
+    done = residency("selftest", "--gate", "--processes", "6", "--json", **cache)
+    assert done.status == 0, done.err
+    for control in done.json["controls"]:
+        assert control["processes"] == 6
+        assert 0.0 <= control["false_alarms"] <= 1.0
+        assert 0.0 < control["spread"] < control["smallest"]
+        assert control["needed"] >= control["replicates"] == 5
+    assert json.loads((tmp_path / "cache" / "selftest.json").read_text()) == done.json
+
+    arguments = ["run", "steady", "--implementations", "steady", "--replicates", "5", "--rounds", "2"]
+    for place in ("a", "b"):
+        assert residency(*arguments, "--results", place, **cache).status == 0
+    runs = [next((tmp_path / place).iterdir()) for place in ("a", "b")]
+    compared = residency("compare", *runs, "--margin", "0.0001", **cache)
+    assert compared.status == 3
+    if "cannot see" not in compared.out:  # then it was inconclusive all by itself
+        assert "inconclusive" in compared.out
+    (tmp_path / "cache" / "selftest.json").unlink()
+    assert residency("compare", *runs, "--margin", "0.5", **cache).status == 0
