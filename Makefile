@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 EXTRA  := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-all demo test lint clean
+.PHONY: help setup setup-all demo test lint bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ lint: setup  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: setup  ## the harness's own benchmark, beside timeit, pyperf and pytest-benchmark; writes results/bench.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pyperf
+	$(BIN)/python tests/trials/harness_cost.py | tee results/bench.md
 
 clean:  ## remove what was built; results stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

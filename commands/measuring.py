@@ -38,7 +38,7 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection) -> re
     chosen = {**asdict(selection), "path": str(selection.path) if selection.path else None}
     del chosen["left_out"]
     return records.RunInfo(
-        id=f"{moment:%Y%m%dT%H%M%S}Z-{host}",
+        id=f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z-{host}",
         started=records.now(),
         command=["residency", *sys.argv[1:]],
         settings={**asdict(settings), **chosen},

@@ -113,22 +113,20 @@ def _side(logs: list[NDArray[np.float64]]) -> tuple[float, float, float]:
     return float(each.mean()), variance, freedom
 
 
-def ratio_in_one_process(baseline: Replicates, other: Replicates, quantile: float = 25.0) -> Estimate:
+def ratio_in_one_process(baseline: Replicates, other: Replicates) -> Estimate:
     """How many times faster `other` is, of two functions that took turns inside one process.
 
-    Both hold one sequence a round, as `A B B A` gives two samples of each. What drifts or disturbs hits a round as a
-    whole, so rounds are what the bootstrap resamples. Lower quartiles are compared: on a machine with bursts of other
-    work the faster half of the samples says more of the code, and the slower half more of the machine.
+    Both hold one sequence a round, as `A B B A` gives two samples of each. In each round the faster samples are
+    compared, which bursts of other work seldom spoil both of, and the median over the rounds is taken: a processor
+    that changes its clock for a second or two changes both sides of a round. Rounds are what the bootstrap resamples.
     """
-    first, second = (np.log(np.asarray(side, dtype=np.float64)) for side in (baseline, other))
-    rounds = len(first)
-    if rounds < 2 or len(second) != rounds:
+    if len(baseline) < 2 or len(baseline) != len(other):
         raise ValueError("both sides must hold the same rounds, two at least")
-    drawn = np.random.default_rng(0).integers(rounds, size=(RESAMPLES, rounds))
-    sides = [np.percentile(side[drawn].reshape(RESAMPLES, -1), quantile, axis=1) for side in (first, second)]
-    low, high, low99, high99 = np.exp(np.percentile(sides[0] - sides[1], (2.5, 97.5, 0.5, 99.5)))
-    value = np.exp(np.percentile(first, quantile) - np.percentile(second, quantile))
-    return Estimate(float(value), float(low), float(high), float(low99), float(high99), second.size, 1)
+    each = np.log([min(one) for one in baseline]) - np.log([min(one) for one in other])
+    drawn = np.random.default_rng(0).integers(len(each), size=(RESAMPLES, len(each)))
+    low, high, low99, high99 = np.exp(np.percentile(np.median(each[drawn], axis=1), (2.5, 97.5, 0.5, 99.5)))
+    samples = sum(len(one) for one in other)
+    return Estimate(float(np.exp(np.median(each))), float(low), float(high), float(low99), float(high99), samples, 1)
 
 
 def verdict(ratio: Estimate, margin: float = MARGIN) -> VerdictName:

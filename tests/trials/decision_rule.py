@@ -94,7 +94,7 @@ RULES: dict[str, Callable[[Samples, Samples], bool]] = {
     "the same and a factor of 1.1 (asv's default)": mann_whitney_and_factor,
     "Mann-Whitney, p < .05 (google/benchmark)": mann_whitney(0.05),
     "median off by more than 5 % (pytest-benchmark)": median_off,
-    "**rounds bootstrapped, lower quartiles, 99 % beyond 1 % (Residency)**": residency,
+    "**faster samples of each round, rounds bootstrapped, 99 % beyond 1 % (Residency)**": residency,
 }
 
 
