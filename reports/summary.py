@@ -86,11 +86,6 @@ class Row:
         """Its cell, within a run of one runner."""
         return self.task, self.dataset, self.size, self.implementation
 
-    @property
-    def is_baseline(self) -> bool:
-        """Whether it is what the others are compared with."""
-        return self.speedup is not None and self.speedup.baseline == self.implementation
-
 
 @dataclass
 class _Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -18,6 +19,7 @@ ROOMS = ["commands", "reports", "suites", "datasets", "runners", "harness"]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
+    shutil.rmtree(HERE / "build", ignore_errors=True)  # what an earlier build left would get into this one
     built = subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--outdir", str(out), str(HERE)],
         capture_output=True,
