@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import threading
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,7 @@ def execute(
     run = Run(device=implementation.device, threads=threads, seed=seed)
     gc.collect()
     reset_peak_memory()
+    threads_before = set(threading.enumerate())
     busy, cpu, start = machine_cpu_seconds(), process_time(), perf_counter()
     try:
         if cold:
@@ -71,12 +73,15 @@ def execute(
     except Exception as error:
         return Execution(ending_of(error), parameters=run.parameters, peak_host_bytes=peak_memory())
     seconds, cpu = (perf_counter() - start) / calls, (process_time() - cpu) / calls
+    working = still_working(threads_before)
     after = machine_cpu_seconds()
     others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
     peak = peak_memory()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
     try:
+        if working:
+            raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
         check_result(result)
         quality = task.quality(data, result)
         ending = judge(task, dataset, quality, reference)
@@ -116,6 +121,24 @@ def ending_of(error: Exception) -> Ending:
     if isinstance(error, WrongResult):
         return Ending(Outcome.WRONG, str(error))
     return Ending(Outcome.FAILED, text)
+
+
+def still_working(before: set[threading.Thread]) -> list[str]:
+    """The Python threads started since `before` that are on a processor now: work that the clock has not seen.
+
+    Threads that wait, as those of an idle pool do, are no work.
+    """
+    found = []
+    for thread in threading.enumerate():
+        if thread in before or thread is threading.current_thread():
+            continue
+        try:
+            state = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue  # it has just ended
+        if state == "R":
+            found.append(thread.name)
+    return found
 
 
 def machine_cpu_seconds() -> float | None:

@@ -40,6 +40,7 @@ def rows(residency_in, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
         ("exits@cpu", "failed", "exited with status 7"),
         ("hungry@cpu", "out_of_memory", "Unable to allocate"),
         ("lazy@cpu", "wrong", "is lazy"),
+        ("lingers@cpu", "wrong", "returned before its work was done: sorting is still running"),
         ("changes_input@cpu", "failed", "changed its input"),
         ("lacking@cpu", "unavailable", "a_library_nobody_has is not installed: pip install"),
         ("paired@gpu", "unavailable", "no NVIDIA GPU"),

@@ -1,0 +1,55 @@
+"""When a cold start has paid, and how numbers are written."""
+
+from __future__ import annotations
+
+import pytest
+
+from residency.reports import words
+from residency.reports.clocks import break_even, clocks
+from residency.reports.summary import Seconds
+
+
+@pytest.mark.parametrize(
+    ("cold", "warm", "baseline_cold", "baseline_warm", "calls"),
+    [
+        (5.0, 0.1, 1.0, 1.0, 6),  # 4 s behind after the first call, 0.9 s gained by each that follows
+        (0.5, 0.1, 1.0, 1.0, 1),
+        (5.0, 1.0, 1.0, 0.1, None),
+        (1.0, 1.0, 1.0, 1.0, 1),
+        (2.0, 1.0, 1.0, 1.0, None),
+    ],
+)
+def test_the_call_from_which_it_pays(cold, warm, baseline_cold, baseline_warm, calls) -> None:
+    assert break_even(cold, warm, baseline_cold, baseline_warm) == calls
+    if calls is not None and calls > 1:
+        total = cold + (calls - 1) * warm
+        assert total <= baseline_cold + (calls - 1) * baseline_warm
+        assert total - warm > baseline_cold + (calls - 2) * baseline_warm
+
+
+def test_clocks_add_up() -> None:
+    stages = {"load": 1.0, "put": 0.5, "fit": 2.0, "predict": 0.25, "get": 0.25, "other": 0.1}
+    found = clocks(stages, cold=9.0, cold_stages={"import": 3.0, **stages})
+    assert (found.io, found.transfer, found.compute, found.other) == (1.0, 0.75, 2.25, 0.1)
+    assert found.end_to_end == pytest.approx(4.1)
+    assert found.imports == 3.0
+    assert found.first_call == pytest.approx(9.0 - 3.0 - 4.1)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (15e-9, "0.015 µs"),
+        (2.5e-4, "250 µs"),
+        (2.534e-3, "2.53 ms"),
+        (0.9999, "1,000 ms"),
+        (12.34, "12.3 s"),
+        (600.0, "10.0 min"),
+    ],
+)
+def test_times_have_three_digits_and_a_unit(value: float, text: str) -> None:
+    assert words.seconds(value) == text
+
+
+def test_an_interval_stays_in_the_unit_of_its_middle() -> None:
+    assert words.interval(Seconds(0.9, 0.5, 1.5, 8, 5)) == "900 [500, 1,500] ms"
