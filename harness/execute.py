@@ -13,7 +13,7 @@ import threading
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 from typing import Any
 
 from residency.harness import device as devices
@@ -23,6 +23,7 @@ from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.run import Run, check_result
 from residency.harness.task import Implementation, Task
 
+LINGER_SECONDS = 1.0  # that an execution waits for threads of its own to rest
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
 
 
@@ -70,10 +71,10 @@ def execute(
         for _ in range(calls):
             result = implementation.function(data, run, library)
             devices.synchronise(implementation.device)
+        working = wait_for_threads(threads_before)
     except Exception as error:
         return Execution(ending_of(error), parameters=run.parameters, peak_host_bytes=peak_memory())
     seconds, cpu = (perf_counter() - start) / calls, (process_time() - cpu) / calls
-    working = still_working(threads_before)
     after = machine_cpu_seconds()
     others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
     peak = peak_memory()
@@ -123,22 +124,27 @@ def ending_of(error: Exception) -> Ending:
     return Ending(Outcome.FAILED, text)
 
 
-def still_working(before: set[threading.Thread]) -> list[str]:
-    """The Python threads started since `before` that are on a processor now: work that the clock has not seen.
+def wait_for_threads(before: set[threading.Thread]) -> list[str]:
+    """Wait, on the clock, for Python threads started since `before` to rest; the names of those that go on working.
 
-    Threads that wait, as those of an idle pool do, are no work.
+    A pool that is being closed rests within a millisecond; work left to a thread is part of the execution. Threads
+    that wait, as those of an idle pool do, are no work.
     """
-    found = []
-    for thread in threading.enumerate():
-        if thread in before or thread is threading.current_thread():
-            continue
-        try:
-            state = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue  # it has just ended
-        if state == "R":
-            found.append(thread.name)
-    return found
+    deadline = perf_counter() + LINGER_SECONDS
+    while working := [one.name for one in threading.enumerate() if one not in before and _is_running(one)]:
+        if perf_counter() > deadline:
+            return working
+        sleep(0.0005)
+    return []
+
+
+def _is_running(thread: threading.Thread) -> bool:
+    if thread is threading.current_thread():
+        return False
+    try:
+        return Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+    except OSError:
+        return False  # it has just ended
 
 
 def machine_cpu_seconds() -> float | None:
