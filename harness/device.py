@@ -38,6 +38,26 @@ def array_library(device: str) -> Any:
     return np if device == "cpu" else importlib.import_module("cupy")
 
 
+def place(array: Any, device: str, into: Any = None) -> Any:
+    """An array on the device: NumPy's or CuPy's, or that of the framework whose module is given (Torch, JAX).
+
+    Nothing is copied where it is there already; Torch may then share its memory with the host's array.
+    """
+    name = into.__name__.partition(".")[0] if into is not None else ""
+    if name == "torch":
+        torch = importlib.import_module("torch")
+        return torch.from_numpy(np.ascontiguousarray(array)).to(torch_device(device))
+    if name == "jax":
+        jax = importlib.import_module("jax")
+        return jax.device_put(array, jax.devices(device)[0])
+    return array_library(device).asarray(array)
+
+
+def torch_device(device: str) -> str:
+    """Torch's name of the device."""
+    return "cpu" if device == "cpu" else "cuda"
+
+
 def to_host(value: Any) -> Any:
     """A NumPy array of any framework's array; a dict of columns of any framework's data frame.
 

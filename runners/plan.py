@@ -118,8 +118,8 @@ def _check_names(tasks: Sequence[Task], selection: Selection) -> None:
     for name in selection.implementations:
         if name not in names:
             raise unknown("implementation", name, names)
-    if selection.path is not None and not selection.path.is_file():
-        raise UsageError(f"--data {selection.path}: there is no such file")
+    if selection.path is not None and not selection.path.exists():
+        raise UsageError(f"--data {selection.path}: there is no such file or folder")
 
 
 def groups_of(task: Task, selection: Selection) -> list[Group]:

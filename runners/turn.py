@@ -196,6 +196,7 @@ class Turn:
                 data_hash=self._hash,
                 at=now(),
                 calls=calls,
+                figures=reply["figures"],
                 other_cpu_seconds=reply["other_cpu_seconds"],
                 key=self.prepared.key,
             )

@@ -118,11 +118,13 @@ def test_conda_and_pip_ask_for_the_same_versions() -> None:
         "cuml": "cuml-cu13",
         "dask-cudf": "dask-cudf-cu13",
         "cupy": "cupy-cuda13x",
+        "pytorch-gpu": "torch",
+        "jax[cuda13]": "jax",
     }
     entries = {}
     for line in conda["dependencies"]:
-        if isinstance(line, str):
-            name, _, version = line.partition("=")
+        for entry in [line] if isinstance(line, str) else line["pip"]:
+            name, _, version = entry.partition("=")
             entries[alias.get(name, name)] = version.lstrip("=")
     wanted, pinned = requirements(), {**pins(), "xgboost": pins()["xgboost-cpu"]}
     runtime = set(wanted) - {

@@ -30,7 +30,7 @@ def refused(done) -> str:
         (["run", "tabular/ridge", "--dataset", "diabetis"], "no dataset `diabetis`; did you mean `diabetes`?"),
         (["run", "tabular/ridge", "--devices", "tpu"], "no device `tpu`; did you mean"),
         (["run", "tabular/ridge", "--implementations", "normal_equation"], "did you mean `normal_equations`"),
-        (["run", "tabular/ridge", "--data", "none.csv"], "--data none.csv: there is no such file"),
+        (["run", "tabular/ridge", "--data", "none.csv"], "--data none.csv: there is no such file or folder"),
         (["list", "tabular/rigde"], "no task `tabular/rigde`; did you mean `tabular/ridge`?"),
         (["data", "list", "linaer"], "no dataset `linaer`; did you mean `linear`?"),
         (["data", "fetch", "linear"], "linear is generated: there is nothing to fetch"),

@@ -1,0 +1,1 @@
+"""Images: getting them ready, and telling them apart."""

@@ -1,0 +1,1 @@
+"""Text: telling it apart and finding it."""

@@ -1,0 +1,1 @@
+"""Reading: from a scanned page to its text."""
