@@ -15,7 +15,7 @@ from residency.reports.live import Progress
 from residency.runners import machine
 from residency.runners.local import run_local
 from residency.runners.plan import Group, Selection
-from residency.runners.turn import Settings
+from residency.runners.settings import Settings
 
 
 def measure(

@@ -18,7 +18,8 @@ from residency.reports import console
 from residency.reports.summary import document, rows
 from residency.runners import machine
 from residency.runners.plan import Group, Selection, absent, plan
-from residency.runners.turn import Settings, make
+from residency.runners.settings import Settings
+from residency.runners.turn import make
 
 EPILOG = """
 Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --size lab --budget 900[/]
@@ -44,6 +45,14 @@ Names = Annotated[str, typer.Option(help="Functions, libraries or ids (estimator
 Replicates = Annotated[int, typer.Option(min=1, help="Fresh processes for each implementation.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Timed samples in each process, at most.")]
 Budget = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="When to stop. By default, by the size.")]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        metavar="FRACTION",
+        help="Go on, up to eight times the replicates, until every ratio is known to ± this, as 0.05.",
+    ),
+]
 Timeout = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="For one execution.")]
 Memory = Annotated[float | None, typer.Option(min=0.1, metavar="GIB", help="Limit for one worker on the CPU.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="For each worker. By default, the cores we may use.")]
@@ -72,6 +81,7 @@ def run(
     implementations: Names = "",
     replicates: Replicates = 5,
     rounds: Rounds = 8,
+    precision: Precision = None,
     budget: Budget = None,
     timeout: Timeout = None,
     memory: Memory = None,
@@ -98,7 +108,7 @@ def run(
             seed=seed,
         )
         limit = int(memory * 2**30) if memory else None
-        settings = Settings(replicates, rounds, budget, timeout, threads or machine.cores(), limit, gate)
+        settings = Settings(replicates, rounds, budget, timeout, threads or machine.cores(), limit, gate, precision)
     groups = _usable(plan(common.catalogue(), selection), settings, selection)
     err = common.progress()
     for note in selection.left_out:

@@ -17,7 +17,7 @@ from residency.harness.discovery import load
 from residency.reports.selftest import EFFECT, TASK, Control, controls, keep
 from residency.runners import machine
 from residency.runners.plan import Selection, groups_of
-from residency.runners.turn import Settings
+from residency.runners.settings import Settings
 from residency.suites import SHIPPED
 
 EPILOG = "Examples:  [bold]residency selftest[/]   [bold]residency selftest --gate --processes 20[/]"

@@ -96,7 +96,9 @@ def _record() -> Path:
 
 def smallest_effect(spread: float, replicates: int) -> float:
     """The effect that a 99 % verdict beyond the margin sees four times in five, as a fraction."""
-    return statistics.MARGIN + float(statistics.t99(replicates - 1) + POWER_T) * spread / float(np.sqrt(replicates))
+    return statistics.MARGIN + (statistics.student(0.01, replicates - 1) + POWER_T) * spread / float(
+        np.sqrt(replicates)
+    )
 
 
 def _verdict(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], chosen: Sequence[int]) -> str:

@@ -140,11 +140,17 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
         row = _row(cell, found, records.info)
         by_group.setdefault(row.group, []).append(row)
     timed = {_key(cell): found.timed() for cell, found in evidence.items()}
+    looks = looks_of(records.info)
     finished: list[Row] = []
     for group in by_group.values():
         judged = _same_quality(group, records.info.tasks.get(group[0].task))
-        finished += _compared(judged, timed, margin)
+        finished += _compared(judged, timed, margin, looks)
     return finished
+
+
+def looks_of(info: RunInfo) -> int:
+    """How often the run looked whether it knew enough: a run with a target precision may stop at any of its looks."""
+    return statistics.LOOKS if info.settings.get("precision") else 1
 
 
 def _evidence(records: Records) -> dict[Cell, _Evidence]:
@@ -170,7 +176,7 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
     timed = [sample for sample in found.samples if sample.phase == "timed"]
     cold = [sample for sample in found.samples if sample.phase == "cold"]
     trusted = ending.outcome is Outcome.OK and timed
-    seconds = _seconds(list(found.timed().values())) if trusted else None
+    seconds = _seconds(list(found.timed().values()), looks_of(info)) if trusted else None
     stages = shares(timed, seconds.median) if seconds else {}
     cold_seconds = median(sample.seconds for sample in cold) if seconds and cold else None
     cold_stages = shares(cold, cold_seconds) if cold_seconds else {}
@@ -207,7 +213,7 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         bytes=last.bytes if last else None,
         data_hash=known.data_hash if known else "",
         parameters=last.parameters if last else {},
-        remarks=last.remarks if last else [],
+        remarks=_remarks(cell, found),
         clocks=clocks(stages, cold_seconds, cold_stages) if seconds else None,
         break_even_calls=None,
         unit=task.unit if task else "rows",
@@ -218,19 +224,32 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
 
 
 def _ending(found: _Evidence) -> Ending:
-    """The first bad ending of any replicate, else ok; a cell that was never reached says so."""
-    replicates = {sample.replicate for sample in found.samples} | {one.replicate for one in found.outcomes}
-    for one in found.outcomes:
-        if one.ending != OK:
-            where = f"in replicate {one.replicate + 1}: " if len(replicates) > 1 else ""
-            return Ending(one.ending.outcome, where + one.reason)
+    """The last outcome, since what is not ok ends a cell; one that was never reached says so."""
+    if found.outcomes and found.outcomes[-1].ending != OK:
+        return _where(found.outcomes[-1], found)
     if any(sample.phase == "timed" for sample in found.samples):
         return OK
     return Ending(Outcome.UNAVAILABLE, "not measured: the run ended before its turn")
 
 
-def _seconds(replicates: list[list[float]]) -> Seconds:
-    found = statistics.median_time(replicates)
+def _where(outcome: OutcomeRecord, found: _Evidence) -> Ending:
+    """An outcome with the replicate it happened in, where there are several."""
+    replicates = {sample.replicate for sample in found.samples} | {one.replicate for one in found.outcomes}
+    where = f"in replicate {outcome.replicate + 1}: " if len(replicates) > 1 else ""
+    return Ending(outcome.ending.outcome, where + outcome.reason)
+
+
+def _remarks(cell: Cell, found: _Evidence) -> list[str]:
+    """What a reader must know of the data, and of what was tried again after it had failed."""
+    if not found.outcomes:
+        return []
+    failures = [_where(one, found) for one in found.outcomes[:-1] if one.outcome == Outcome.FAILED]
+    again = [f"{cell.implementation} was tried again: {one.outcome}: {one.reason}" for one in failures]
+    return [*found.outcomes[-1].remarks, *again]
+
+
+def _seconds(replicates: list[list[float]], looks: int) -> Seconds:
+    found = statistics.median_time(replicates, looks)
     return Seconds(found.value, found.low, found.high, found.samples, found.replicates)
 
 
@@ -293,7 +312,7 @@ def _without_numbers(row: Row, ending: Ending) -> Row:
     )
 
 
-def _compared(group: list[Row], timed: Mapping[Key, dict[int, list[float]]], margin: float) -> list[Row]:
+def _compared(group: list[Row], timed: Mapping[Key, dict[int, list[float]]], margin: float, looks: int) -> list[Row]:
     """The group with speedups over its strongest correct CPU implementation, and over each GPU side's twin."""
     local = {row.implementation: row for row in group if row.seconds is not None}
     on_cpu = [row for row in local.values() if row.device == "cpu"]
@@ -308,7 +327,7 @@ def _compared(group: list[Row], timed: Mapping[Key, dict[int, list[float]]], mar
         shared = sorted(mine.keys() & theirs.keys())
         if not shared:
             return None
-        found = statistics.speed_ratio([theirs[one] for one in shared], [mine[one] for one in shared])
+        found = statistics.speed_ratio([theirs[one] for one in shared], [mine[one] for one in shared], looks)
         verdict = statistics.verdict(found, margin)
         return Speedup(found.value, found.low, found.high, base.implementation, verdict)
 

@@ -102,7 +102,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))
     shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
     failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
-    notes = list(next((row.remarks for row in group if row.remarks), []))
+    notes = list(dict.fromkeys(remark for row in group for remark in row.remarks))
     notes += _throughput(shown) if first.unit != "rows" else []
     notes += [_figures(row) for row in shown if row.figures]
     notes += [_clocks(row) for row in shown if row.clocks is not None and row.device == "gpu"]

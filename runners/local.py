@@ -1,27 +1,34 @@
 """Running on this machine: a fresh process for every implementation and replicate, taking turns.
 
 In a replicate the workers of all implementations of a group are alive together. Each first runs cold, then warms up;
-then in every round each has its turn once, forward in even rounds and backward in odd ones, so that a drift of the
-machine falls on all alike. Where memory does not allow that, one after another lives alone. Replicates go over all
-groups before the next begins: whenever a run ends, it has the most of everything.
+then in every round each has its turn once. Of every two rounds one goes forward and one backward, and chance decides
+which is first, so that a drift of the machine falls on all alike. Where memory does not allow that, one after another
+lives alone. Replicates go over all groups before the next begins: whenever a run ends, it has the most of everything.
+
+With a target precision a run looks, after the replicates asked for and then after twice, four and eight times as many,
+whether every ratio's interval is as narrow; a group that has got there is left alone.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from statistics import median
 from time import monotonic
 from typing import Any
 
+from residency.harness import statistics
 from residency.harness.outcomes import Ending
 from residency.harness.records import Recorder, Records
 from residency.runners import machine
 from residency.runners.plan import Group, absent, unavailable
 from residency.runners.process import Ended, settle
-from residency.runners.resume import done, key_of
-from residency.runners.turn import Ledger, Listener, Prepared, Settings, Turn, make
+from residency.runners.resume import Done, done, key_of
+from residency.runners.settings import Settings
+from residency.runners.turn import Ledger, Listener, Prepared, Turn, make
 
 COPIES_IN_MEMORY = 3  # what an implementation is expected to hold, in sizes of its data, before it has been seen
 LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library imported
@@ -40,6 +47,32 @@ def run_local(
     _Run(Ledger(settings, recorder, listener), before, machine.versions()).measure(groups)
 
 
+def looks(settings: Settings) -> list[int]:
+    """The numbers of replicates after which the run looks whether it knows enough."""
+    times = statistics.LOOKS if settings.precision else 1
+    return [settings.replicates * 2**number for number in range(times)]
+
+
+def half_width(times: Mapping[str, Mapping[int, Sequence[float]]], on_cpu: Sequence[str]) -> float:
+    """The widest 95 % interval of the ratios to the fastest on the CPU, as a fraction on either side; of one, its own.
+
+    Infinite where there is nothing to compare.
+    """
+    middle = {name: median(one for found in mine.values() for one in found) for name, mine in times.items()}
+    base = min([name for name in middle if name in on_cpu] or middle, key=middle.__getitem__, default=None)
+    if base is None:
+        return math.inf
+    found = []
+    for name, mine in times.items():
+        shared = sorted(mine.keys() & times[base].keys())
+        if name != base and shared:
+            theirs, own = ([side[one] for one in shared] for side in (times[base], mine))
+            found.append(statistics.speed_ratio(theirs, own, statistics.LOOKS))
+    if len(times) == 1:
+        found.append(statistics.median_time(list(times[base].values()), statistics.LOOKS))
+    return max(((one.high / one.low) ** 0.5 - 1 for one in found), default=math.inf)
+
+
 @dataclass
 class _Run:
     ledger: Ledger
@@ -47,25 +80,36 @@ class _Run:
     versions: Mapping[str, str]
 
     def measure(self, groups: Sequence[Group]) -> None:
+        settings = self.ledger.settings
         prepared = [one for group in groups if (one := self._prepare(group)) is not None]
-        budget = self.ledger.settings.budget
+        budget = settings.budget
         if budget is None:
             budget = sum(BUDGETS[one.group.size] for one in prepared)
         deadline = monotonic() + budget
-        share = budget / max(1, len(prepared) * self.ledger.settings.replicates)
-        for turn in range(self.ledger.settings.replicates):
+        share = budget / max(1, len(prepared) * settings.replicates)
+        for target in looks(settings):
+            for turn in range(target):
+                for one in prepared:
+                    start = monotonic()
+                    late = one.last_seconds and start + one.last_seconds > deadline
+                    if one.open and one.complete <= turn and not one.settled and not late:
+                        self._replicate(one, share)
+                        one.last_seconds = monotonic() - start
             for one in prepared:
-                start = monotonic()
-                if not one.open or turn >= len(one.replicates) or (turn and start + one.last_seconds > deadline):
-                    continue
-                self._replicate(one, one.replicates[turn], share)
-                one.last_seconds = monotonic() - start
+                one.settled = one.settled or self._is_settled(one.open, one.known)
+
+    def _is_settled(self, open_ones: Sequence[Any], known: Done) -> bool:
+        """Whether the ratios are known as precisely as asked; never where nothing was asked."""
+        precision = self.ledger.settings.precision
+        times = {one.id: known.times[one.id] for one in open_ones if one.id in known.times}
+        on_cpu = [one.id for one in open_ones if one.device == "cpu"]
+        return precision is not None and half_width(times, on_cpu) <= precision
 
     def _prepare(self, group: Group) -> Prepared | None:
         """Tell what cannot run here, and make the data for what can."""
-        key = key_of(group, self.ledger.settings, self.versions)
+        settings = self.ledger.settings
+        key = key_of(group, settings, self.versions)
         known = done(group, key, self.before)
-        replicates = list(range(known.next, known.next + self.ledger.settings.replicates - len(known.replicates)))
         open_ones = []
         for implementation in group.implementations:
             if implementation.id in known.ended:
@@ -74,29 +118,41 @@ class _Run:
                 self.ledger.end(group.cell(implementation), known.next, why, key=key)
             else:
                 open_ones.append(implementation)
-        if not open_ones or not replicates:
+        one = Prepared(group, {}, open_ones, False, key, known)
+        if not open_ones or one.complete >= looks(settings)[-1]:
+            return None
+        if one.complete in looks(settings):
+            one.settled = self._is_settled(open_ones, known)
+        if one.settled:
             return None
         if self.before is not None:
-            self.ledger.listener.note(f"{group.title}: {len(replicates)} replicates more: {known.reason}")
+            missing = f"{settings.replicates - one.complete} replicates" if settings.precision is None else "replicates"
+            self.ledger.listener.note(f"{group.title}: {missing} more: {known.reason}")
+        return one if self._make(one) else None
+
+    def _make(self, one: Prepared) -> bool:
+        """Make the group's data; where that cannot be, every implementation ends."""
+        group = one.group
         why = absent(group.dataset)
-        facts: dict[str, Any] = {}
         if why is None:
             self.ledger.listener.status(f"{group.title}: making the data")
             try:
-                facts = make(group, self.ledger.settings.threads)
+                one.facts = make(group, self.ledger.settings.threads)
             except Ended as ended:
                 why = Ending(ended.ending.outcome, f"making the data: {ended.ending.reason}")
         if why is not None:
-            for implementation in open_ones:
-                self.ledger.end(group.cell(implementation), known.next, why, key=key)
-            return None
-        expected = len(open_ones) * (COPIES_IN_MEMORY * facts["bytes"] + LIBRARIES_IN_MEMORY)
-        alone = expected > 0.8 * machine.memory_available()
-        return Prepared(group, facts, open_ones, alone, key, replicates)
+            for implementation in one.open:
+                self.ledger.end(group.cell(implementation), one.known.next, why, key=one.key)
+            return False
+        expected = len(one.open) * (COPIES_IN_MEMORY * one.facts["bytes"] + LIBRARIES_IN_MEMORY)
+        one.alone = expected > 0.8 * machine.memory_available()
+        return True
 
-    def _replicate(self, one: Prepared, replicate: int, share: float) -> None:
+    def _replicate(self, one: Prepared, share: float) -> None:
+        replicate, one.known.next = one.known.next, one.known.next + 1
         order = list(one.open)
-        random.Random(f"{one.group.title} {replicate}").shuffle(order)
+        chance = random.Random(f"{one.group.title} {replicate}")
+        chance.shuffle(order)
         teams = [[implementation] for implementation in order] if one.alone else [order]
         for team in teams:
             with ExitStack() as stack:
@@ -106,16 +162,18 @@ class _Run:
                     settle([one.worker for one in turns if one.worker is not None and one.ending is None])
                     turn.begin()
                 spent = monotonic() - start
-                self._rounds(turns, max(share / len(teams) - spent, MEASURING * spent))
+                self._rounds(turns, max(share / len(teams) - spent, MEASURING * spent), chance)
                 for turn in turns:
                     turn.finish()
 
-    def _rounds(self, turns: Sequence[Turn], seconds: float) -> None:
+    def _rounds(self, turns: Sequence[Turn], seconds: float, chance: random.Random) -> None:
         """As many rounds as the time allows, one at least."""
         alive = [turn for turn in turns if turn.ending is None]
         expected = sum(turn.last * turn.calls for turn in alive)
         rounds = max(1, min(self.ledger.settings.rounds, int(seconds / expected))) if expected else 0
+        forward = True
         for number in range(rounds):
-            for turn in alive if number % 2 == 0 else reversed(alive):
+            forward = not forward if number % 2 else chance.random() < 0.5
+            for turn in alive if forward else reversed(alive):
                 settle([one.worker for one in alive if one.worker is not None and one.ending is None])
                 turn.take("timed", number)

@@ -1,23 +1,24 @@
-"""What of a run is done already, and why the rest is not: for going on where a run was interrupted.
+"""What of a run is known already, and why the rest is not: for going on where a run was interrupted.
 
-A replicate of a group is done when every implementation of the group has an outcome in it, under the same key: of the
-code, the request for data, the libraries and the parameters. Under another key everything is measured again, since
-samples of different code are never mixed; the records of before stay in the file.
+An implementation has a replicate when it has the outcome `ok` in it, under the same key: of the code, the request for
+data, the libraries and the parameters. Under another key everything is measured again, since samples of different
+code are never mixed; the records of before stay in the file. What `failed`, as a worker does that was killed from
+outside, is tried again; other outcomes would come out the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from residency.harness.outcomes import Outcome
-from residency.harness.records import OutcomeRecord, Records
+from residency.harness.records import Cell, Records
 from residency.runners import machine
 from residency.runners.plan import Group
-from residency.runners.turn import Settings
+from residency.runners.settings import Settings
 
 ROOMS = ("harness", "runners", "datasets")  # the code that every measurement passes through
 
@@ -43,47 +44,47 @@ def _code() -> bytes:
 
 @dataclass
 class Done:
-    """What is known of a group from before."""
+    """What is known of a group. Implementations by their ids."""
 
-    replicates: set[int] = field(default_factory=set)  # complete
-    next: int = 0  # the first number that no record bears
-    ended: set[str] = field(default_factory=set)  # implementations whose outcome is not ok: not tried again
+    ok: dict[str, set[int]] = field(default_factory=dict)  # the replicates in which each was ok
+    times: dict[str, dict[int, list[float]]] = field(default_factory=dict)  # seconds of timed samples, by replicate
+    ended: set[str] = field(default_factory=set)  # whose outcome is neither ok nor failed: not tried again
+    next: int = 0  # the first replicate that no record bears
     reason: str = "it was not reached"  # why what is missing is measured now
+
+    def add(self, implementation: str, replicate: int, seconds: float) -> None:
+        """Keep a timed sample."""
+        self.times.setdefault(implementation, {}).setdefault(replicate, []).append(seconds)
 
 
 def done(group: Group, key: str, before: Records | None) -> Done:
-    """What of a group is complete under this key."""
+    """What of a group is known under this key."""
     found = Done()
     if before is None:
         return found
-    cells = {group.cell(one).implementation for one in group.implementations}
-    mine = [one for one in before.outcomes if _same(one.cell, group) and one.cell.implementation in cells]
+    cells = {one.id for one in group.implementations}
+    outcomes = [one for one in before.outcomes if _same(one.cell, group) and one.cell.implementation in cells]
     samples = [one for one in before.samples if _same(one.cell, group) and one.cell.implementation in cells]
-    numbers = [one.replicate for one in mine] + [one.replicate for one in samples]
-    found.next = 1 + max(numbers, default=-1)
-    current = [one for one in mine if one.key == key]
-    if not current:
-        if any(one.key == key for one in samples):
-            found.reason = "it was interrupted"
-        elif mine or samples:
-            found.reason = "code, data, libraries or parameters have changed"
-        return found
-    found.ended = {one.cell.implementation for one in current if one.outcome != Outcome.OK}
-    waiting = cells - found.ended
-    found.replicates = {
-        number for number in {one.replicate for one in current} if waiting <= _ok_in(current, number)
-    } if waiting else set()  # fmt: skip
-    found.reason = "replicates are missing"
+    found.next = 1 + max([one.replicate for one in outcomes] + [one.replicate for one in samples], default=-1)
+    for one in outcomes:
+        if one.key != key:
+            continue
+        if one.outcome == Outcome.OK:
+            found.ok.setdefault(one.cell.implementation, set()).add(one.replicate)
+        elif one.outcome != Outcome.FAILED:
+            found.ended.add(one.cell.implementation)
+    for sample in samples:
+        if sample.key == key and sample.phase == "timed":
+            found.add(sample.cell.implementation, sample.replicate, sample.seconds)
+    current = {one.key == key for one in outcomes} | {one.key == key for one in samples}
+    if any(one.outcome == Outcome.FAILED and one.key == key for one in outcomes):
+        found.reason = "something failed"
+    elif True in current:
+        found.reason = "it was interrupted"
+    elif current:
+        found.reason = "code, data, libraries or parameters have changed"
     return found
 
 
-def _ok_in(outcomes: Sequence[OutcomeRecord], replicate: int) -> set[str]:
-    return {one.cell.implementation for one in outcomes if one.replicate == replicate and one.outcome == Outcome.OK}
-
-
-def _same(cell: object, group: Group) -> bool:
-    return (
-        getattr(cell, "task", None) == group.task.path
-        and getattr(cell, "dataset", None) == group.dataset.name
-        and getattr(cell, "size", None) == group.size
-    )
+def _same(cell: Cell, group: Group) -> bool:
+    return (cell.task, cell.dataset, cell.size) == (group.task.path, group.dataset.name, group.size)

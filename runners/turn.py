@@ -14,6 +14,8 @@ from residency.harness.task import Implementation
 from residency.runners import machine
 from residency.runners.plan import Group
 from residency.runners.process import Ended, Worker
+from residency.runners.resume import Done
+from residency.runners.settings import Settings
 
 WARMUPS = 20  # at most
 WARMUP_SECONDS = 2.0  # after which one execution that is no faster than those before is enough
@@ -23,19 +25,6 @@ TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
 TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 3600.0, "full": 600.0}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to measure. Times in seconds, memory in bytes; None is this machine's or the size's default."""
-
-    replicates: int = 5
-    rounds: int = 8
-    budget: float | None = None
-    timeout: float | None = None
-    threads: int = field(default_factory=machine.cores)
-    memory_limit: int | None = None
-    gate: bool = False  # pin one-threaded workers, fix their memory layout: for seeing small changes
 
 
 class Listener(Protocol):
@@ -95,8 +84,14 @@ class Prepared:
     open: list[Implementation]
     alone: bool  # whether memory forbids keeping all workers alive together
     key: str
-    replicates: list[int]  # to be done
+    known: Done  # of before, and what is added to it
     last_seconds: float = 0.0  # what its last replicate took, wall clock
+    settled: bool = False  # ratios are known as precisely as asked
+
+    @property
+    def complete(self) -> int:
+        """Replicates that every implementation which still runs has."""
+        return min((len(self.known.ok.get(one.id, ())) for one in self.open), default=0)
 
 
 @dataclass
@@ -179,6 +174,8 @@ class Turn:
         self.last = reply["seconds"] - reply["stages"].get("import", 0.0)
         if phase == "timed":
             self.cores.append(reply["cpu_seconds"] / reply["seconds"])
+        if phase == "timed":
+            self.prepared.known.add(self.implementation.id, self.replicate, reply["seconds"])
         self.ledger.add(
             Sample(
                 cell=self.cell,
@@ -214,6 +211,7 @@ class Turn:
         except Ended as ended:
             self._give_up(ended.ending)
             return
+        self.prepared.known.ok.setdefault(self.implementation.id, set()).add(self.replicate)
         self._record(OK)
 
     @property

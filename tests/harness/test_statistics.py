@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import numpy as np
 import pytest
 
@@ -10,13 +12,21 @@ from residency.harness import statistics
 DRIFT, NOISE, BURST = 0.05, 0.03, 0.5
 
 
+def remembering(generator: np.random.Generator, rounds: int):
+    """Autocorrelated noise: each value is half of the one before, and a new part."""
+    values = generator.normal(0, NOISE, rounds)
+    for number in range(1, rounds):
+        values[number] = 0.5 * values[number - 1] + 0.75**0.5 * values[number]
+    return values
+
+
 def simulate(generator: np.random.Generator, replicates: int, rounds: int, spread: float, slower: float = 0.0):
-    """Two sides taking turns: process effects, a drift common to both, noise, and bursts that hit one sample in ten."""
+    """Two sides taking turns: process effects, a drift common to both, noise that remembers, bursts of one in ten."""
     first, second = [], []
     for _ in range(replicates):
         drift = np.cumsum(generator.normal(0, DRIFT / np.sqrt(rounds), rounds))
         for side, shift in ((first, 0.0), (second, slower)):
-            noise = generator.normal(0, NOISE, rounds) + BURST * (generator.random(rounds) < 0.1)
+            noise = remembering(generator, rounds) + BURST * (generator.random(rounds) < 0.1)
             side.append(list(np.exp(shift + generator.normal(0, spread / np.sqrt(2)) + drift + noise)))
     return first, second
 
@@ -26,6 +36,42 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(replicates: int, spre
     generator = np.random.default_rng(replicates)
     found = [statistics.speed_ratio(*simulate(generator, replicates, 8, spread)) for _ in range(1500)]
     assert 0.93 <= np.mean([one.low <= 1.0 <= one.high for one in found]) <= 0.97
+
+
+def test_a_run_that_looks_four_times_covers_as_often_as_it_says() -> None:
+    """It stops where its interval is narrow enough, as `run --precision` does."""
+    generator = np.random.default_rng(11)
+    covered, stopped = [], []
+    for _ in range(600):
+        first, second = simulate(generator, 40, 8, 0.03)
+        for count in (5, 10, 20, 40):
+            found = statistics.speed_ratio(first[:count], second[:count], statistics.LOOKS)
+            if (found.high / found.low) ** 0.5 - 1 <= 0.03:
+                break
+        covered.append(found.low <= 1.0 <= found.high)
+        stopped.append(count)
+    assert np.mean(covered) >= 0.95
+    assert len(set(stopped)) > 2
+
+
+@pytest.mark.parametrize(("error", "looks"), [(0.05, 1), (0.01, 1), (0.05, statistics.LOOKS), (0.01, statistics.LOOKS)])
+def test_quantiles_are_those_of_students_t(error: float, looks: int) -> None:
+    from scipy.stats import t
+
+    for freedom in (1, 2, 4, 9, 10, 11, 15, 39, 500):
+        exact = t.ppf(1 - error / looks / 2, freedom)
+        assert statistics.student(error, freedom, looks) == pytest.approx(exact, rel=2e-3)
+
+
+def test_a_hundred_thousand_samples_are_judged_at_once() -> None:
+    """One process of a hundred rounds each, a thousand times: 100,000 samples a side."""
+    generator = np.random.default_rng(0)
+    sides = np.exp(generator.normal(0, 0.02, (2, 1000, 100)))
+    start = perf_counter()
+    found = statistics.speed_ratio(sides[0], sides[1])
+    assert perf_counter() - start < 5.0
+    assert found.samples == 100_000
+    assert statistics.verdict(found) == "equivalent"
 
 
 @pytest.mark.parametrize("replicates", [1, 2, 3, 4])

@@ -1,0 +1,21 @@
+"""How to measure: what was asked for beside which tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from residency.runners import machine
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure. Times in seconds, memory in bytes; None is this machine's or the size's default."""
+
+    replicates: int = 5
+    rounds: int = 8
+    budget: float | None = None
+    timeout: float | None = None
+    threads: int = field(default_factory=machine.cores)
+    memory_limit: int | None = None
+    gate: bool = False  # pin one-threaded workers, fix their memory layout: for seeing small changes
+    precision: float | None = None  # of ratios: go on with more replicates until their intervals are as narrow
