@@ -15,14 +15,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from residency.commands import common
+from residency.commands.confirming import measured_again
 from residency.harness import records
 from residency.harness.errors import UsageError
 from residency.reports import words
-from residency.reports.compare import Cell, Comparison, Kind, Status, compare
+from residency.reports.compare import Cell, Comparison, Kind, Status, compare, confirmed
 from residency.reports.selftest import smallest_on_record
 
 EPILOG = """
 Examples:  [bold]residency compare results/runs/A results/runs/B[/]
+[bold]residency compare A B --confirm[/]
 [bold]residency compare A B --margin 0.1 --task-margin tabular/etl=0.2 --junit compare.xml --github[/]
 
 Exit status: 0 no regression; 1 something became slower; 2 the runs cannot be compared; 3 inconclusive; 4 something
@@ -40,6 +42,9 @@ def compare_runs(
     task_margin: Annotated[
         list[str] | None, typer.Option(metavar="TASK=MARGIN", help="Another margin for a task; may be repeated.")
     ] = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Measure what seems slower again, here and now, and judge by that.")
+    ] = False,
     junit: Annotated[Path | None, typer.Option(metavar="PATH", help="Write JUnit XML.")] = None,
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -47,6 +52,10 @@ def compare_runs(
     """Compare two runs of like machines, cell by cell."""
     runs = records.read(baseline), records.read(current)
     found = compare(*runs, margin, _margins(task_margin or []))
+    if confirm and any(cell.kind is Kind.SLOWER for cell in found.cells):
+        again = measured_again(found, runs[1])
+        found = confirmed(found, compare(runs[0], records.read(again), margin, _margins(task_margin or [])))
+        common.progress().print(f"measured again in {again}", style="dim", highlight=False, soft_wrap=True)
     tightest = min([margin, *_margins(task_margin or []).values()])
     smallest = smallest_on_record(runs[1].info.machine)
     if smallest is not None and tightest < smallest and found.status in {Status.SAME, Status.REGRESSION}:

@@ -1,11 +1,11 @@
-"""Measuring into a folder with progress on the screen: what `run` and `selftest` share."""
+"""Measuring into a folder with progress on the screen: what `run`, `selftest` and `compare --confirm` share."""
 
 from __future__ import annotations
 
 import re
 import socket
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,3 +48,12 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection) -> re
         tasks={group.task.path: records.TaskInfo.of(group.task) for group in groups},
         cells=[group.cell(implementation) for group in groups for implementation in group.implementations],
     )
+
+
+def as_before(info: records.RunInfo) -> tuple[Selection, Settings]:
+    """What a run was asked for, from its own `run.json`."""
+    kept = info.settings
+    selected = {entry.name: kept[entry.name] for entry in fields(Selection) if entry.name in kept}
+    path = Path(kept["path"]) if kept.get("path") else None
+    measured = {entry.name: kept[entry.name] for entry in fields(Settings) if entry.name in kept}
+    return Selection(**{**selected, "path": path}), Settings(**measured)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from residency.commands import common
-from residency.commands.measuring import info_of, measure
+from residency.commands.measuring import as_before, info_of, measure
 from residency.harness import records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
@@ -95,7 +94,7 @@ def run(
     """Measure implementations against each other, in fresh processes that take turns."""
     before = records.read(resume) if resume is not None else None
     if before is not None:
-        selection, settings = _as_before(before.info)
+        selection, settings = as_before(before.info)
     else:
         selection = Selection(
             tasks=tasks or (),
@@ -150,15 +149,6 @@ def _usable(groups: list[Group], settings: Settings, selection: Selection) -> li
     if not usable and refused is not None:
         raise refused
     return usable
-
-
-def _as_before(info: records.RunInfo) -> tuple[Selection, Settings]:
-    """What a run was asked for, from its own `run.json`."""
-    kept = info.settings
-    selected = {entry.name: kept[entry.name] for entry in fields(Selection) if entry.name in kept}
-    path = Path(kept["path"]) if kept.get("path") else None
-    measured = {entry.name: kept[entry.name] for entry in fields(Settings) if entry.name in kept}
-    return Selection(**{**selected, "path": path}), Settings(**measured)
 
 
 def _split(text: str) -> tuple[str, ...]:

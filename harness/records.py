@@ -64,6 +64,10 @@ class Sample:
     at: str  # UTC, ISO 8601
     calls: int = 1  # executions in the sample; all times are a call's
     other_cpu_seconds: float | None = None  # processor time that other processes took meanwhile
+    cpu_joules: float | None = None  # of the processors' packages, everything on them; `joules` is the device's
+    device_megahertz: int | None = None  # the GPU's lowest clock seen
+    slowed_by: list[str] = field(default_factory=list)  # what held the GPU's clock down
+    tenants: int | None = None  # other processes that computed on the GPU
     figures: dict[str, float] = field(default_factory=dict)  # that the implementation measured itself
     key: str = ""  # of code, data, environment and parameters: samples of different keys are never mixed
 
@@ -86,6 +90,7 @@ class OutcomeRecord:
     flops: float | None  # least work of the task, where it is declared
     bytes: float | None
     at: str
+    unknown: dict[str, str] = field(default_factory=dict)  # why measures of the samples are None
     key: str = ""
 
     @property

@@ -98,6 +98,30 @@ def compare(
     return Comparison(*names, status, cells, differences, _REASONS[status])
 
 
+def confirmed(first: Comparison, second: Comparison) -> Comparison:
+    """The first comparison with every suspect judged by fresh samples alone: the second, of a run made to confirm it.
+
+    The suspects were picked for looking slow, so the samples that they were picked by no longer count.
+    """
+    fresh = {_place(cell): cell for cell in second.cells}
+    cells = [_retried(cell, fresh.get(_place(cell))) if cell.kind is Kind.SLOWER else cell for cell in first.cells]
+    status = _status(cells)
+    return replace(first, status=status, cells=cells, reason=f"{_REASONS[status]}; suspects were measured again")
+
+
+def _place(cell: Cell) -> Key:
+    return cell.task, cell.dataset, cell.size, cell.implementation
+
+
+def _retried(suspect: Cell, fresh: Cell | None) -> Cell:
+    if fresh is None:
+        return replace(suspect, kind=Kind.INCONCLUSIVE, reason="suspected to be slower, and not measured again")
+    if fresh.ratio is None or suspect.ratio is None:
+        return fresh
+    how = "confirmed" if fresh.kind is Kind.SLOWER else "not confirmed"
+    return replace(fresh, reason=f"{suspect.ratio:.3g} × at first, measured again: {how}")
+
+
 _REASONS = {
     Status.SAME: "no regression",
     Status.REGRESSION: "something became slower",
@@ -122,9 +146,10 @@ def _differences(first: RunInfo, second: RunInfo) -> tuple[list[str], list[str]]
         a, b = first.versions.get(name), second.versions.get(name)
         if a != b:
             found.append(f"{name} {a or 'absent'} against {b or 'absent'}")
-    if (a := first.settings.get("threads")) != (b := second.settings.get("threads")):
-        found.append(f"threads {a} against {b}")
-        unlike.append(f"threads {a} against {b}")
+    for name, absent in (("threads", None), ("gate", False)):
+        if (a := first.settings.get(name, absent)) != (b := second.settings.get(name, absent)):
+            found.append(f"{name} {a} against {b}")
+            unlike.append(f"{name} {a} against {b}")
     return found, unlike
 
 

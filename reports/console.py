@@ -11,7 +11,7 @@ from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
 from residency.reports.tables import HEADER, Table, report
 
-NUMBERS = {"cores", "median time [95 %]", "speedup [95 %]", "quality", "cold"}
+NUMBERS = {"cores", "median time [95 %]", "speedup [95 %]", "quality", "cold", "memory"}
 
 
 def show(records: Records, console: Console) -> None:

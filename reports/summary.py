@@ -64,7 +64,12 @@ class Row:
     twin: Speedup | None
     peak_host_bytes: int | None
     peak_device_bytes: int | None
-    joules: float | None
+    joules: float | None  # an execution's, of its device: the GPU's board or the processors' packages
+    cpu_joules: float | None  # of the processors' packages, everything on them
+    device_megahertz: int | None  # the GPU's lowest clock
+    slowed_by: list[str]  # what held the GPU's clock down
+    tenants: int | None  # other processes that computed on the GPU, at most
+    unknown: dict[str, str]  # why measures are None
     threads: int | None
     cores_used: float | None
     flops: float | None
@@ -206,9 +211,14 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         twin=None,
         peak_host_bytes=max((sample.peak_host_bytes or 0 for sample in found.samples), default=0) or None,
         peak_device_bytes=max((sample.peak_device_bytes or 0 for sample in found.samples), default=0) or None,
-        joules=None,
+        joules=_middle([one.joules for one in timed]) if seconds else None,
+        cpu_joules=_middle([one.cpu_joules for one in timed]) if seconds else None,
+        device_megahertz=min((one.device_megahertz for one in timed if one.device_megahertz), default=None),
+        slowed_by=sorted({name for one in timed for name in one.slowed_by}),
+        tenants=max((one.tenants for one in timed if one.tenants is not None), default=None),
+        unknown=last.unknown if last else {},
         threads=known.threads if known else None,
-        cores_used=_cores_used(timed) if seconds else None,
+        cores_used=_middle([_share(one.cpu_seconds, one) for one in timed]) if seconds else None,
         flops=last.flops if last else None,
         bytes=last.bytes if last else None,
         data_hash=known.data_hash if known else "",
@@ -255,12 +265,7 @@ def _seconds(replicates: list[list[float]], looks: int) -> Seconds:
 
 def _other_cores(samples: Sequence[Sample]) -> float | None:
     """Long samples only: the clock of the machine's processor time ticks every hundredth of a second."""
-    known = [
-        sample.other_cpu_seconds / sample.seconds
-        for sample in samples
-        if sample.other_cpu_seconds is not None and sample.seconds * sample.calls >= TICKS_SECONDS
-    ]
-    return median(known) if known else None
+    return _middle([_share(one.other_cpu_seconds, one) for one in samples if one.seconds * one.calls >= TICKS_SECONDS])
 
 
 def _figures(samples: Sequence[Sample]) -> dict[str, float]:
@@ -268,8 +273,13 @@ def _figures(samples: Sequence[Sample]) -> dict[str, float]:
     return {name: median(one.figures[name] for one in samples if name in one.figures) for name in names}
 
 
-def _cores_used(samples: Sequence[Sample]) -> float | None:
-    known = [sample.cpu_seconds / sample.seconds for sample in samples if sample.cpu_seconds is not None]
+def _share(part: float | None, sample: Sample) -> float | None:
+    return None if part is None else part / sample.seconds
+
+
+def _middle(values: Sequence[float | None]) -> float | None:
+    """The median of what is known."""
+    known = [value for value in values if value is not None]
     return median(known) if known else None
 
 

@@ -20,6 +20,7 @@ HEADER = (
     "quality",
     "where the time went",
     "cold",
+    "memory",
 )
 
 
@@ -106,7 +107,8 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     notes += _throughput(shown) if first.unit != "rows" else []
     notes += [_figures(row) for row in shown if row.figures]
     notes += [_clocks(row) for row in shown if row.clocks is not None and row.device == "gpu"]
-    notes += [_disturbance(row) for row in shown if row.other_cores is not None and row.other_cores > DISTURBED]
+    notes += _energy(shown)
+    notes += [note for row in shown for note in _disturbances(row)]
     if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")
     return Table(
@@ -139,14 +141,35 @@ def _clocks(row: Row) -> str:
     return f"{row.implementation}: {', '.join(parts)}; {pays}"
 
 
-def _disturbance(row: Row) -> str:
-    return f"disturbed: other processes kept {row.other_cores:.1f} cores busy beside {row.implementation}"
+def _memory(row: Row) -> str:
+    """Peak memory: of the host, and on a GPU of the device."""
+    host = words.size(row.peak_host_bytes) if row.peak_host_bytes is not None else "-"
+    if row.device == "cpu":
+        return host
+    return f"{host}, GPU {words.size(row.peak_device_bytes) if row.peak_device_bytes is not None else 'not known'}"
+
+
+def _disturbances(row: Row) -> list[str]:
+    """What else went on while it was measured."""
+    found = []
+    if row.other_cores is not None and row.other_cores > DISTURBED:
+        found.append(f"other processes kept {row.other_cores:.1f} cores busy")
+    if row.tenants:
+        found.append(f"{row.tenants} other process{'es' if row.tenants > 1 else ''} computed on the GPU")
+    if row.slowed_by:
+        found.append(f"the GPU's clock was held down to {row.device_megahertz} MHz by {', '.join(row.slowed_by)}")
+    return [f"disturbed: beside {row.implementation} {text}" for text in found]
+
+
+def _energy(shown: Sequence[Row]) -> list[str]:
+    known = [f"{row.implementation} {words.digits(row.joules)} J" for row in shown if row.joules is not None]
+    return [f"energy of an execution, the whole device's: {', '.join(known)}"] if known else []
 
 
 def _line(row: Row) -> tuple[str, ...]:
     quality = f"{row.quality:.5g}" if row.quality is not None and row.outcome == Outcome.OK else "-"
     if row.seconds is None:
-        return (row.implementation, row.library, "-", row.outcome, "-", quality, "-", "-")
+        return (row.implementation, row.library, "-", row.outcome, "-", quality, "-", "-", "-")
     return (
         row.implementation,
         row.library,
@@ -156,6 +179,7 @@ def _line(row: Row) -> tuple[str, ...]:
         quality,
         words.where_time_went(row),
         words.seconds(row.cold_seconds) if row.cold_seconds is not None else "-",
+        _memory(row),
     )
 
 
@@ -179,6 +203,7 @@ def _summary(found: Sequence[Row], info: RunInfo) -> list[str]:
         )
     elif not info.machine.get("gpus"):
         lines.append("No GPU implementation ran, so this run says nothing of GPUs; it compares CPU libraries.")
+    lines += _unknown(found)
     replicates = {row.seconds.replicates for row in found if row.seconds}
     if replicates and min(replicates) < statistics.ENOUGH_REPLICATES:
         noun = "process" if replicates == {1} else "processes"
@@ -187,6 +212,13 @@ def _summary(found: Sequence[Row], info: RunInfo) -> list[str]:
             f"{statistics.ENOUGH_REPLICATES} they are widened by what is known of the spread between processes."
         )
     return lines
+
+
+def _unknown(found: Sequence[Row]) -> list[str]:
+    """Which energy is not on record, and why: the reason that most rows have, without those too short to tell."""
+    reasons = [row.unknown["joules"] for row in found if row.seconds is not None and "joules" in row.unknown]
+    machine = [reason for reason in reasons if "shorter" not in reason]
+    return [f"Energy is not known: {max(set(machine), key=machine.count)}."] if machine else []
 
 
 def _range(values: set[int]) -> str:

@@ -21,6 +21,7 @@ from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
 from residency.harness.outcomes import Ending, Outcome
 from residency.runners import machine
+from residency.runners.watch import STEP, Watch
 
 SETTLE_TIMEOUT = 1.0  # seconds
 SETTLE_STEP = 0.005
@@ -60,6 +61,7 @@ def environment(device: str, threads: int, gate: bool = False) -> dict[str, str]
         fixed |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     else:
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
+        fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
     return {**os.environ, **limits, **fixed}
 
 
@@ -112,8 +114,12 @@ class Worker:
     ) -> None:
         self.close()
 
-    def ask(self, request: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-        """Send a request and wait for the reply, without using the processor.
+    def watch(self, device: str) -> Watch:
+        """What observes this worker while it is asked something."""
+        return Watch(self._process.pid, device)
+
+    def ask(self, request: Mapping[str, Any], timeout: float, watch: Watch | None = None) -> dict[str, Any]:
+        """Send a request and wait for the reply, using the processor for no more than an occasional look.
 
         Raises `Ended` where the worker dies, says that it failed, or takes longer than `timeout` seconds (then it and
         all it started are gone), and `UsageError` where it says that what it was asked for cannot be.
@@ -122,7 +128,7 @@ class Worker:
             os.write(self._requests, (json.dumps(request, default=str) + "\n").encode())
         except BrokenPipeError:
             raise self._died() from None
-        reply = self._answer(timeout)
+        reply = self._answer(timeout, watch)
         if "usage" in reply:
             raise UsageError(reply["usage"])
         if "error" in reply:
@@ -154,14 +160,18 @@ class Worker:
         self._requests = self._replies = self._handle = -1
         self._log.close()
 
-    def _answer(self, timeout: float) -> dict[str, Any]:
+    def _answer(self, timeout: float, watch: Watch | None = None) -> dict[str, Any]:
         deadline = monotonic() + timeout
         poll = select.poll()
         poll.register(self._replies, select.POLLIN)
         poll.register(self._handle, select.POLLIN)
         buffer = b""
         while not buffer.endswith(b"\n"):
-            ready = dict(poll.poll(max(0.0, deadline - monotonic()) * 1000))
+            left = max(0.0, deadline - monotonic())
+            ready = dict(poll.poll((min(left, STEP) if watch else left) * 1000))
+            if not ready and watch is not None and monotonic() < deadline:
+                watch.look()
+                continue
             if not ready:
                 self._kill()
                 raise Ended(Ending(Outcome.TIMEOUT, f"took longer than {timeout:g} s; killed"))
@@ -169,6 +179,8 @@ class Worker:
             if not part:
                 raise self._died()
             buffer += part
+        if watch is not None:
+            watch.finish()
         return dict(json.loads(buffer))
 
     def _kill(self) -> None:

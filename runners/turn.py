@@ -16,6 +16,7 @@ from residency.runners.plan import Group
 from residency.runners.process import Ended, Worker
 from residency.runners.resume import Done
 from residency.runners.settings import Settings
+from residency.runners.watch import Watch
 
 WARMUPS = 20  # at most
 WARMUP_SECONDS = 2.0  # after which one execution that is no faster than those before is enough
@@ -64,6 +65,7 @@ class Ledger:
             cores=known.get("cores"),
             flops=known.get("flops"),
             bytes=known.get("bytes"),
+            unknown=known.get("unknown", {}),
             at=now(),
             key=known.get("key", ""),
         )
@@ -107,6 +109,7 @@ class Turn:
     last: float = 0.0  # seconds of the latest execution
     calls: int = 1  # executions in a timed sample
     quality: float | None = None
+    unknown: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
     cores: list[float] = field(default_factory=list)
     worker: Worker | None = None
@@ -161,7 +164,8 @@ class Turn:
         try:
             calls = self.calls if phase == "timed" else 1
             request = {"do": "sample", "cold": phase == "cold", "calls": calls}
-            reply = self.worker.ask(request, self.timeout)
+            watch = self.worker.watch(self.implementation.device)
+            reply = self.worker.ask(request, self.timeout, watch)
         except Ended as ended:
             self._give_up(ended.ending)
             return False
@@ -172,8 +176,16 @@ class Turn:
             self._give_up(ending)
             return False
         self.last = reply["seconds"] - reply["stages"].get("import", 0.0)
+        self._keep(phase, number, calls, reply, watch)
+        return True
+
+    def _keep(self, phase: Phase, number: int, calls: int, reply: Mapping[str, Any], watch: Watch) -> None:
+        """Record an execution that went well."""
+        children = watch.children_cpu_seconds / calls
+        cpu, others = reply["cpu_seconds"] + children, reply["other_cpu_seconds"]
+        self.unknown = watch.unknown
         if phase == "timed":
-            self.cores.append(reply["cpu_seconds"] / reply["seconds"])
+            self.cores.append(cpu / reply["seconds"])
         if phase == "timed":
             self.prepared.known.add(self.implementation.id, self.replicate, reply["seconds"])
         self.ledger.add(
@@ -185,20 +197,23 @@ class Turn:
                 seconds=reply["seconds"],
                 stages=reply["stages"],
                 quality=reply["quality"],
-                cpu_seconds=reply["cpu_seconds"],
-                peak_host_bytes=reply["peak_host_bytes"],
-                peak_device_bytes=None,
-                joules=None,
+                cpu_seconds=cpu,
+                peak_host_bytes=max(reply["peak_host_bytes"] or 0, watch.peak_host_bytes) or None,
+                peak_device_bytes=watch.peak_device_bytes,
+                joules=None if watch.joules is None else watch.joules / calls,
+                cpu_joules=None if watch.cpu_joules is None else watch.cpu_joules / calls,
+                device_megahertz=watch.device_megahertz,
+                slowed_by=sorted(watch.slowed_by),
+                tenants=watch.tenants,
                 threads=self.ledger.settings.threads,
                 data_hash=self._hash,
                 at=now(),
                 calls=calls,
                 figures=reply["figures"],
-                other_cpu_seconds=reply["other_cpu_seconds"],
+                other_cpu_seconds=None if others is None else max(0.0, others - children),
                 key=self.prepared.key,
             )
         )
-        return True
 
     def finish(self) -> None:
         """Record how it went, if that is not yet known; at first also whether it left its data as it was."""
@@ -240,6 +255,7 @@ class Turn:
             cores=sum(self.cores) / len(self.cores) if self.cores else None,
             flops=facts["flops"],
             bytes=facts["moved"],
+            unknown=self.unknown,
             key=self.prepared.key,
         )
 

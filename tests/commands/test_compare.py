@@ -51,7 +51,7 @@ def test_the_same_commit_twice_is_no_regression(residency, measure, baseline: Pa
 
 
 def test_a_slow_down_of_20_percent_is_a_regression(residency, measure, baseline: Path, tmp_path: Path) -> None:
-    slow = measure(TEST_NAP="0.024")
+    slow = measure(TEST_NAP="0.072")
     done = residency("compare", baseline, slow, "--margin", "0.1", "--junit", "out.xml", "--github")
     assert done.status == 1, done.out + done.err
     assert "::error title=steady/naps, linear at smoke, varying@cpu::slower: now / before 1.2" in done.out
@@ -66,8 +66,36 @@ def test_a_slow_down_of_20_percent_is_a_regression(residency, measure, baseline:
     assert residency("compare", slow, baseline, "--margin", "0.1").status == 0
 
 
+def test_a_regression_that_stays_is_confirmed(residency, measure, baseline: Path) -> None:
+    slow = measure(TEST_NAP="0.072")
+    environment = {"RESIDENCY_SUITES": str(FIXTURES), "TEST_NAP": "0.072"}
+    done = residency("compare", baseline, slow, "--margin", "0.1", "--confirm", **environment)
+    assert done.status == 1, done.out + done.err
+    assert "measured again: confirmed" in done.out
+    assert len(list(slow.parent.iterdir())) == 2
+
+
+def test_a_regression_that_was_a_mishap_is_not(residency, measure, baseline: Path) -> None:
+    mishap = measure(TEST_NAP="0.072")
+    done = residency("compare", baseline, mishap, "--margin", "0.1", "--confirm", RESIDENCY_SUITES=str(FIXTURES))
+    assert done.status == 0, done.out + done.err
+    assert "at first, measured again: not confirmed" in done.out
+
+
+def test_other_code_cannot_confirm(residency, measure, baseline: Path, tmp_path: Path) -> None:
+    slow = measure(TEST_NAP="0.072")
+    shutil.copytree(FIXTURES / "steady", tmp_path / "suites" / "steady")
+    file = tmp_path / "suites" / "steady" / "naps.py"
+    file.write_text(file.read_text() + "# changed\n")
+    suites = {"RESIDENCY_SUITES": str(tmp_path / "suites")}
+    done = residency("compare", baseline, slow, "--margin", "0.1", "--confirm", **suites)
+    assert done.status == 2
+    assert "not those that" in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
 def test_wrong_results_outrank_a_slow_down(residency, measure, baseline: Path) -> None:
-    done = residency("compare", baseline, measure(TEST_WRONG="yes", TEST_NAP="0.04"), "--margin", "0.1")
+    done = residency("compare", baseline, measure(TEST_WRONG="yes", TEST_NAP="0.12"), "--margin", "0.1")
     assert done.status == 4, done.out + done.err
     assert "wrong: wrong: R²" in done.out
 

@@ -1,0 +1,159 @@
+"""What is told beside time: by real processes, and by stand-ins for counters that this machine may lack."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from residency.runners import nvml, watch
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
+MEGABYTE = 2**20
+
+
+def test_children_count_in_memory_and_in_processor_time(residency) -> None:
+    done = residency("run", "family", "--replicates", "1", "--rounds", "2", "--json", RESIDENCY_SUITES=str(FIXTURES))
+    assert done.status == 0, done.err
+    rows = {row["implementation"]: row for row in done.json["rows"]}
+    with_child, alone = rows["with_a_child@cpu"], rows["alone@cpu"]
+    assert with_child["peak_host_bytes"] > alone["peak_host_bytes"] + 200 * MEGABYTE
+    assert with_child["cores_used"] > 0.2
+    assert alone["cores_used"] < 0.1
+    assert alone["peak_device_bytes"] is None
+    assert alone["unknown"]["peak_device_bytes"] == "runs on the CPU"
+    assert (alone["joules"] is None) == ("joules" in alone["unknown"])
+
+
+def counters(folder: Path, microjoules: int) -> None:
+    """The counters of one package and of its cores, as the kernel shows them."""
+    for name, kind in (("intel-rapl:0", "package-0"), ("intel-rapl:0:0", "core")):
+        (folder / name).mkdir(exist_ok=True, parents=True)
+        (folder / name / "name").write_text(f"{kind}\n")
+        (folder / name / "energy_uj").write_text(f"{microjoules}\n")
+        (folder / name / "max_energy_range_uj").write_text("1000000000\n")
+
+
+@pytest.fixture
+def packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(watch, "POWERCAP", tmp_path)
+    monkeypatch.setattr(watch, "ENERGY_SECONDS", 0.0)
+    watch._packages.cache_clear()
+    yield tmp_path
+    watch._packages.cache_clear()
+
+
+def test_energy_of_the_packages_over_a_wrap_of_the_counter(packages: Path) -> None:
+    counters(packages, 990_000_000)
+    seen = watch.Watch(os.getpid(), "cpu")
+    counters(packages, 5_000_000)
+    seen.finish()
+    assert seen.joules == seen.cpu_joules == pytest.approx(15.0)
+    assert "joules" not in seen.unknown
+
+
+def test_what_is_too_short_for_the_counters_is_not_told(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "ENERGY_SECONDS", 60.0)
+    counters(packages, 1)
+    seen = watch.Watch(os.getpid(), "cpu")
+    seen.finish()
+    assert seen.joules is None
+    assert seen.unknown["joules"] == "shorter than 60.0 s"
+
+
+def test_without_counters_the_reason_is_told(packages: Path) -> None:
+    seen = watch.Watch(os.getpid(), "cpu")
+    seen.finish()
+    assert seen.joules is None
+    assert "RAPL" in seen.unknown["joules"]
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A stand-in for NVML's module, with a GPU on which a worker, a child of its and a stranger compute."""
+    state = SimpleNamespace(
+        millijoules=1_000, reasons=0x1, megahertz=1980, running=[(1, 100), (2, 50), (9, 7)], visible=None
+    )
+
+    class Error(Exception):
+        pass
+
+    def by_index(index: int) -> str:
+        state.visible = index
+        return "gpu"
+
+    module = SimpleNamespace(
+        NVMLError=Error,
+        NVML_CLOCK_SM=1,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByIndex=by_index,
+        nvmlDeviceGetComputeRunningProcesses=lambda _: [
+            SimpleNamespace(pid=pid, usedGpuMemory=held) for pid, held in state.running
+        ],
+        nvmlDeviceGetTotalEnergyConsumption=lambda _: state.millijoules,
+        nvmlDeviceGetCurrentClocksEventReasons=lambda _: state.reasons,
+        nvmlDeviceGetClockInfo=lambda *_: state.megahertz,
+    )
+    state.module, state.error = module, Error
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,4")
+    nvml._handle.cache_clear()
+    yield state
+    nvml._handle.cache_clear()
+
+
+def test_a_gpu_tells_memory_by_process_and_other_tenants(gpu: SimpleNamespace) -> None:
+    seen = nvml.look({1, 2})
+    assert seen == nvml.Look(memory=150, joules=1.0, megahertz=1980, slowed_by=frozenset(), tenants=1)
+    assert gpu.visible == 3
+
+
+def test_a_gpu_that_is_slowed_down(gpu: SimpleNamespace) -> None:
+    gpu.reasons = 0x1 | 0x4 | 0x40
+    seen = nvml.look({1})
+    assert seen is not None
+    assert seen.slowed_by == {"power cap", "thermal limit (hardware)"}
+
+
+def test_inside_a_container_processes_cannot_be_told_apart(gpu: SimpleNamespace) -> None:
+    gpu.running = [(4_000_000, 100)]
+    seen = nvml.look({1})
+    assert seen is not None
+    assert (seen.memory, seen.tenants) == (None, None)
+
+
+def test_questions_that_a_gpu_does_not_answer_are_none(gpu: SimpleNamespace) -> None:
+    def refuse(*_):
+        raise gpu.error
+
+    gpu.module.nvmlDeviceGetTotalEnergyConsumption = refuse
+    gpu.module.nvmlDeviceGetComputeRunningProcesses = refuse
+    assert nvml.look({1}) == nvml.Look(None, None, 1980, frozenset(), None)
+
+
+def test_a_watch_takes_peaks_and_differences(gpu: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "ENERGY_SECONDS", 0.0)
+    gpu.running = [(os.getpid(), 500)]
+    seen = watch.Watch(os.getpid(), "gpu")
+    gpu.running, gpu.megahertz, gpu.reasons = [(os.getpid(), 900), (9, 1)], 1200, 0x20
+    seen.look()
+    gpu.running, gpu.megahertz, gpu.millijoules = [(os.getpid(), 600)], 1980, 5_000
+    seen.finish()
+    assert seen.peak_device_bytes == 900
+    assert seen.joules == pytest.approx(4.0)
+    assert (seen.device_megahertz, seen.slowed_by, seen.tenants) == (1200, {"thermal limit"}, 1)
+
+
+def test_processor_time_of_children_that_are_gone_and_that_still_run() -> None:
+    burn = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
+    seen = watch.Watch(os.getpid(), "cpu")
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    with subprocess.Popen([sys.executable, "-c", burn + "print(flush=True)\ninput()"], stdin=-1, stdout=-1) as other:
+        other.stdout.readline()
+        seen.finish()
+        other.stdin.close()
+    assert 0.55 < seen.children_cpu_seconds < 1.2
