@@ -54,41 +54,41 @@ def test_a_slow_down_of_20_percent_is_a_regression(residency, measure, baseline:
     slow = measure(TEST_NAP="0.072")
     done = residency("compare", baseline, slow, "--margin", "0.1", "--junit", "out.xml", "--github")
     assert done.status == 1, done.out + done.err
-    assert "::error title=steady/naps, linear at smoke, varying@cpu::slower: now / before 1.2" in done.out
+    assert "::error title=steady/naps, linear at smoke, varying@cpu::slower: now / before 1." in done.out
     suite = ElementTree.parse(tmp_path / "out.xml").getroot()
     assert suite.get("failures") == "1"
     assert suite.find("testcase/failure") is not None
     cells = {cell["implementation"]: cell for cell in residency("compare", baseline, slow, "--json").json["cells"]}
     assert cells["varying@cpu"]["kind"] == "slower"
     assert cells["varying@cpu"]["low"] > 1.1
-    assert 1.15 < cells["varying@cpu"]["ratio"] < 1.25
+    assert 1.12 < cells["varying@cpu"]["ratio"] < 1.28
     assert residency("compare", baseline, slow, "--margin", "0.1", "--task-margin", "steady/naps=0.5").status == 0
     assert residency("compare", slow, baseline, "--margin", "0.1").status == 0
 
 
 def test_a_regression_that_stays_is_confirmed(residency, measure, baseline: Path) -> None:
-    slow = measure(TEST_NAP="0.072")
-    environment = {"RESIDENCY_SUITES": str(FIXTURES), "TEST_NAP": "0.072"}
-    done = residency("compare", baseline, slow, "--margin", "0.1", "--confirm", **environment)
+    slow = measure(TEST_NAP="0.09")
+    environment = {"RESIDENCY_SUITES": str(FIXTURES), "TEST_NAP": "0.09"}
+    done = residency("compare", baseline, slow, "--margin", "0.2", "--confirm", **environment)
     assert done.status == 1, done.out + done.err
     assert "measured again: confirmed" in done.out
     assert len(list(slow.parent.iterdir())) == 2
 
 
 def test_a_regression_that_was_a_mishap_is_not(residency, measure, baseline: Path) -> None:
-    mishap = measure(TEST_NAP="0.072")
-    done = residency("compare", baseline, mishap, "--margin", "0.1", "--confirm", RESIDENCY_SUITES=str(FIXTURES))
+    mishap = measure(TEST_NAP="0.09")
+    done = residency("compare", baseline, mishap, "--margin", "0.2", "--confirm", RESIDENCY_SUITES=str(FIXTURES))
     assert done.status == 0, done.out + done.err
     assert "at first, measured again: not confirmed" in done.out
 
 
 def test_other_code_cannot_confirm(residency, measure, baseline: Path, tmp_path: Path) -> None:
-    slow = measure(TEST_NAP="0.072")
+    slow = measure(TEST_NAP="0.09")
     shutil.copytree(FIXTURES / "steady", tmp_path / "suites" / "steady")
     file = tmp_path / "suites" / "steady" / "naps.py"
     file.write_text(file.read_text() + "# changed\n")
     suites = {"RESIDENCY_SUITES": str(tmp_path / "suites")}
-    done = residency("compare", baseline, slow, "--margin", "0.1", "--confirm", **suites)
+    done = residency("compare", baseline, slow, "--margin", "0.2", "--confirm", **suites)
     assert done.status == 2
     assert "not those that" in done.err
     assert len(done.err.strip().splitlines()) == 1
