@@ -4,7 +4,8 @@
 
 One process; a pure-Python loop of about 0.85 ms; 30 samples a side in turns A B B A; 50 ms of warm-up; 200 trials;
 quiet, and with two bursty processes beside it, each at random busy or asleep for 0.05 to 0.8 s. All rules judge the
-same samples: Residency's, and those that pyperf, asv, google/benchmark and pytest-benchmark apply, restated here.
+same samples: Residency's, and those that pyperf, asv, google/benchmark and pytest-benchmark apply, restated here. These
+tools do not take turns: a second table judges by their rules as many samples taken one side after the other.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -67,6 +67,15 @@ def trial(count: int, other: int) -> tuple[Samples, Samples]:
     return first, second
 
 
+def in_blocks(count: int, other: int) -> tuple[Samples, Samples]:
+    """As many samples of both sides, one side after the other."""
+    end = perf_counter() + WARMUP_SECONDS
+    while perf_counter() < end:
+        loop(count), loop(other)
+    first, second = (np.array([timed(one) for _ in range(2 * ROUNDS)]).reshape(ROUNDS, 2) for one in (count, other))
+    return first, second
+
+
 def residency(a: Samples, b: Samples) -> bool:
     return statistics.verdict(statistics.ratio_in_one_process(a, b)) in {"faster", "slower"}
 
@@ -117,27 +126,35 @@ def calibrated() -> int:
     return round(count * TARGET_SECONDS / best)
 
 
+def judged(sampling: Callable[[int, int], tuple[Samples, Samples]], trials: int, rules: list[str]) -> None:
+    """Print a table of the rules on trials sampled this way."""
+    count = calibrated()
+    alarms: dict[str, list[float]] = {name: [] for name in rules}
+    caught: dict[str, list[float]] = {name: [] for name in rules}
+    for processes in (0, 2):
+        with beside(processes):
+            same = [sampling(count, count) for _ in range(trials)]
+            slower = [sampling(count, round(count * SLOWER)) for _ in range(trials)]
+        for name in rules:
+            rule = RULES[name]
+            alarms[name].append(np.mean([rule(*one) for one in same]))
+            caught[name].append(np.mean([rule(*one) and np.median(one[1]) > np.median(one[0]) for one in slower]))
+    print("| rule | false alarms, quiet / noisy | catches +5 %, quiet / noisy |\n|---|---|---|")
+    for name in rules:
+        cells = [f"{100 * quiet:.1f} / {100 * noisy:.1f} %" for quiet, noisy in (alarms[name], caught[name])]
+        print(f"| {name} | {cells[0]} | {cells[1]} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=200)
     trials = parser.parse_args().trials
-    random.seed(0)
-    count = calibrated()
-    alarms = {name: {} for name in RULES}
-    caught = {name: {} for name in RULES}
-    for place, processes in (("quiet", 0), ("noisy", 2)):
-        with beside(processes):
-            same = [trial(count, count) for _ in range(trials)]
-            slower = [trial(count, round(count * SLOWER)) for _ in range(trials)]
-        for name, rule in RULES.items():
-            alarms[name][place] = np.mean([rule(*one) for one in same])
-            caught[name][place] = np.mean([rule(*one) and np.median(one[1]) > np.median(one[0]) for one in slower])
     machine = f"Python {platform.python_version()}, {len(os.sched_getaffinity(0))} cores"
     print(f"# Decision rules on a noisy machine\n\n{trials} trials each, {machine}, `tests/trials/decision_rule.py`.\n")
-    print("| rule | false alarms, quiet / noisy | catches +5 %, quiet / noisy |\n|---|---|---|")
-    for name in RULES:
-        cells = [f"{100 * one[name]['quiet']:.1f} / {100 * one[name]['noisy']:.1f} %" for one in (alarms, caught)]
-        print(f"| {name} | {cells[0]} | {cells[1]} |")
+    print("All rules on the same samples, taken in turns:\n")
+    judged(trial, trials, list(RULES))
+    print("\nThe tools' rules on as many samples, taken one side after the other, as they take them:\n")
+    judged(in_blocks, trials, list(RULES)[:-1])
 
 
 if __name__ == "__main__":

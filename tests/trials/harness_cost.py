@@ -4,7 +4,7 @@
 
 The same two functions for all: one that does nothing, and a pure-Python loop of about a millisecond. Per tool: the time
 it reports for either, the seconds it takes for both together, and the processor time its parent burns while its
-workers run, where it has workers.
+workers run, where it has workers. Beside the table: what one more fresh process costs Residency.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Line:
 
 
 def watched(command: list[str], folder: Path, **environment: str) -> tuple[str, float, float]:
-    """Run a command: its output, its wall time, and the share of a core that its own process used."""
+    """Run a command: its output, its wall time, and the share of a core its own process used beside its workers."""
     start = monotonic()
     process = psutil.Popen(
         command,
@@ -90,11 +90,12 @@ def watched(command: list[str], folder: Path, **environment: str) -> tuple[str, 
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    used = 0.0
+    seen: list[tuple[float, float]] = []  # moments with a worker alive, and processor time used by then
     while process.poll() is None:
         try:
             times = process.cpu_times()
-            used = times.user + times.system
+            if process.children():
+                seen.append((monotonic(), times.user + times.system))
         except psutil.NoSuchProcess:
             break
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -103,8 +104,8 @@ def watched(command: list[str], folder: Path, **environment: str) -> tuple[str, 
     out, _ = process.communicate()
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}")
-    wall = monotonic() - start
-    return out, wall, used / wall
+    share = (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0]) if len(seen) > 1 else 0.0
+    return out, monotonic() - start, share
 
 
 def by_timeit() -> Line:
@@ -152,7 +153,8 @@ def by_pyperf(folder: Path) -> Line:
     return Line("pyperf", *times, wall, max(shares))
 
 
-def by_residency(folder: Path) -> Line:
+def by_residency(folder: Path) -> tuple[Line, float]:
+    """Its line, and the seconds that one more fresh process costs: start, cold execution, warm-up and end."""
     (folder / "cost").mkdir()
     (folder / "cost" / "both.py").write_text(SUITE.format(functions=FUNCTIONS))
     place = {"RESIDENCY_SUITES": str(folder), "RESIDENCY_CACHE": str(folder / "cache")}
@@ -163,7 +165,11 @@ def by_residency(folder: Path) -> Line:
     found = [rows[f"{name}@cpu"]["seconds"]["median"] for name in ("nothing", "looping")]
     resting = ["resting", "--replicates", "1", "--rounds", "20", "--budget", "30"]
     _, _, share = watched([*command, *resting], folder, **place)
-    return Line("**Residency** (5 processes each)", *found, wall, share)
+    few, many = (
+        watched([*command, "nothing", "--rounds", "1", "--replicates", str(count)], folder, **place)[1]
+        for count in (5, 25)
+    )
+    return Line("**Residency** (5 processes each)", *found, wall, share), (many - few) / 20
 
 
 def main() -> None:
@@ -171,18 +177,17 @@ def main() -> None:
         folder = Path(name)
         for part in ("pytest", "pyperf", "residency"):
             (folder / part).mkdir()
-        lines = [
-            by_timeit(),
-            by_pytest_benchmark(folder / "pytest"),
-            by_pyperf(folder / "pyperf"),
-            by_residency(folder / "residency"),
-        ]
+        lines = [by_timeit(), by_pytest_benchmark(folder / "pytest"), by_pyperf(folder / "pyperf")]
+        ours, process = by_residency(folder / "residency")
+        lines.append(ours)
     print("# What measuring costs\n")
     print(f"`make bench`, in one run: Python {platform.python_version()}, {len(os.sched_getaffinity(0))} cores.\n")
     print("| tool | an empty call | a loop | both, in all | parent's share of a core |\n|---|---|---|---|---|")
     for line in lines:
         share = "no workers" if line.parent is None else f"{100 * line.parent:.1f} %"
         print(f"| {line.tool} | {line.empty * 1e9:,.0f} ns | {line.loop * 1e3:.3f} ms | {line.wall:.1f} s | {share} |")
+    print(f"\nA fresh process with a cell in it costs Residency {process:.2f} s: Python and NumPy coming up, the cold")
+    print("execution of nothing, the warm-up, and the end.")
 
 
 if __name__ == "__main__":

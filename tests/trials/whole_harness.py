@@ -1,0 +1,123 @@
+"""The whole harness on trial: `residency run` of the same work twice, and of 5 % more work, again and again.
+
+    python tests/trials/whole_harness.py --trials 200 --gate          (add --noisy for two bursty processes beside it)
+    python tests/trials/whole_harness.py --table > results/trials/whole_harness.md
+
+Every trial is a run of its own by the real command, with five fresh processes for each side: no process serves two
+trials. The verdicts are those of the report. Trials are kept as they end, so the script may be stopped and goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+from decision_rule import beside
+
+from residency.harness import records, statistics
+from residency.reports.selftest import WORKS, smallest_effect
+from residency.reports.summary import timed_samples
+from residency.suites import SHIPPED
+
+KEPT = Path(__file__).parent.parent.parent / "results" / "trials" / "whole_harness.jsonl"
+REPLICATES = 5
+
+
+def trial(folder: Path, gate: bool) -> list[dict]:
+    """One run: for every kind of work the verdicts on the same, and on 5 % more, and the log ratio of each process."""
+    command = ["run", "trial/control", "--devices", "cpu", "--threads", "1", "--budget", "600", "--results", folder]
+    subprocess.run(
+        [
+            Path(sys.executable).parent / "residency",
+            *command,
+            *(["--gate"] if gate else []),
+            "--replicates",
+            str(REPLICATES),
+        ],
+        env={**os.environ, "RESIDENCY_SUITES": str(folder / "suites")},
+        check=True,
+        capture_output=True,
+    )
+    run = next(path.parent for path in folder.glob("*/run.json"))
+    times = timed_samples(records.read(run))
+    found = []
+    for work in WORKS:
+        sides = [
+            [times["trial/control", "linear", "smoke", f"{name}@cpu"][number] for number in range(REPLICATES)]
+            for name in (work, f"{work}_again", f"{work}_slower")
+        ]
+        found.append({
+            "work": work,
+            "same": statistics.verdict(statistics.speed_ratio(sides[0], sides[1])),
+            "slower": statistics.verdict(statistics.speed_ratio(sides[0], sides[2])),
+            "logs": [float(np.log(np.median(a) / np.median(b))) for a, b in zip(sides[0], sides[1], strict=True)],
+        })  # fmt: skip
+    for file in run.iterdir():
+        file.unlink()
+    run.rmdir()
+    return found
+
+
+def go_on(trials: int, gate: bool, noisy: bool) -> None:
+    """Trials of a condition until there are as many."""
+    known = sum((one["gate"], one["noisy"]) == (gate, noisy) for one in kept())
+    with tempfile.TemporaryDirectory() as name, beside(2) if noisy else nullcontext():
+        folder = Path(name)
+        (folder / "suites").mkdir()
+        (folder / "suites" / "trial").symlink_to(SHIPPED.folder / "_selftest")
+        for number in range(known, trials):
+            found = trial(folder, gate)
+            with KEPT.open("a") as file:
+                file.write(json.dumps({"gate": gate, "noisy": noisy, "works": found}) + "\n")
+            print(f"{number + 1} of {trials}", file=sys.stderr)
+
+
+def kept() -> list[dict]:
+    return [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
+
+
+def table() -> None:
+    """All that was kept, by condition and work."""
+    print("# The whole harness on trial\n")
+    machine = f"Python {platform.python_version()}, {len(os.sched_getaffinity(0))} cores"
+    print(f"{machine}, {REPLICATES} processes a side and trial, 8 rounds, `tests/trials/whole_harness.py`.\n")
+    print("| mode | machine | work | trials | false alarms | sees +5 % | spread between processes | processes needed |")
+    print("|---|---|---|---|---|---|---|---|")
+    conditions = sorted({(one["gate"], one["noisy"]) for one in kept()}, reverse=True)
+    for gate, noisy in conditions:
+        mine = [one["works"] for one in kept() if (one["gate"], one["noisy"]) == (gate, noisy)]
+        for number, label in enumerate(WORKS.values()):
+            found = [one[number] for one in mine]
+            alarms = np.mean([one["same"] in {"faster", "slower"} for one in found])
+            caught = np.mean([one["slower"] == "slower" for one in found])
+            spread = float(np.std(np.concatenate([one["logs"] for one in found]), ddof=1))
+            needed = next((n for n in range(REPLICATES, 500) if smallest_effect(spread, n) <= 0.05), 500)
+            cells = ("gate" if gate else "plain", "noisy" if noisy else "quiet", label, len(found))
+            figures = (f"{alarms:.1%}", f"{caught:.0%}", f"{spread:.2%}", needed)
+            print("| " + " | ".join(str(cell) for cell in (*cells, *figures)) + " |")
+    print("\nNeeded: processes a side for seeing 5 % four times in five.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--gate", action="store_true", help="as `run --gate`")
+    parser.add_argument("--noisy", action="store_true", help="two bursty processes beside it")
+    parser.add_argument("--table", action="store_true", help="print what was kept")
+    given = parser.parse_args()
+    if given.table:
+        table()
+    else:
+        go_on(given.trials, given.gate, given.noisy)
+
+
+if __name__ == "__main__":
+    main()
