@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import metadata
@@ -11,6 +12,8 @@ import typer
 from residency.commands import compare, data, doctor, list_tasks, report, run, selftest
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
+
+DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 app = typer.Typer(
     name="residency",
@@ -45,7 +48,10 @@ def _root(
 def main() -> None:
     """Run the command line; what was asked for wrongly ends in one line on stderr and status 2."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except UsageError as error:
         print(f"residency: {error}", file=sys.stderr)
         sys.exit(2)
@@ -55,3 +61,9 @@ def main() -> None:
     except BrokenPipeError:  # `residency report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"residency: cannot write the output: {error.strerror}", file=sys.stderr)
+        sys.exit(2)

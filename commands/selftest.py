@@ -40,11 +40,11 @@ def selftest(
         raise typer.Exit(130)
     found = controls(records.read(folder))
     text = {"machine": machine.facts(), "gate": gate, "at": records.now(), "controls": [asdict(one) for one in found]}
-    keep(text)
     if json:
         common.print_json(text)
-        return
-    _show(found, gate)
+    else:
+        _show(found, gate)
+    keep(text)
 
 
 def _show(found: list[Control], gate: bool) -> None:

@@ -6,6 +6,7 @@ cannot have work pending. One whole-device synchronisation covers every stream o
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from typing import Any
@@ -19,10 +20,13 @@ def synchronise(device: str) -> None:
     """Return when no work is pending: JAX's arrays on any device, and on a GPU every stream.
 
     JAX dispatches to threads of its own even on a CPU, and computations not yet handed to the driver are invisible to
-    a device-wide wait, so its live arrays are waited for one by one.
+    a device-wide wait, so its live arrays are waited for one by one; and, since a computation whose result was dropped
+    has no array, so is one small step after it on every device.
     """
     if (jax := sys.modules.get("jax")) is not None:
         jax.block_until_ready(jax.live_arrays())
+        step, zeros = _one_step(jax)
+        jax.block_until_ready([step(zero) for zero in zeros])
     if device != "gpu":
         return
     if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
@@ -31,6 +35,12 @@ def synchronise(device: str) -> None:
         cupy.cuda.runtime.deviceSynchronize()
     elif (numba_cuda := sys.modules.get("numba.cuda")) is not None:
         numba_cuda.synchronize()
+
+
+@functools.cache
+def _one_step(jax: Any) -> tuple[Any, list[Any]]:
+    """A compiled step and a number on every device to take it with."""
+    return jax.jit(lambda value: value + 1), [jax.device_put(0.0, one) for one in jax.local_devices()]
 
 
 def array_library(device: str) -> Any:
@@ -58,6 +68,13 @@ def torch_device(device: str) -> str:
     return "cpu" if device == "cpu" else "cuda"
 
 
+def refuse_lazy(value: Any) -> None:
+    """Raise `WrongResult` for what is not yet computed: Dask's collections, Polars' lazy frames, DuckDB's relations."""
+    kind = f"{type(value).__module__}.{type(value).__name__}"
+    if hasattr(value, "compute") or hasattr(value, "collect") or kind.endswith("DuckDBPyRelation"):
+        raise WrongResult(f"{kind} is lazy: compute it inside a stage")
+
+
 def to_host(value: Any) -> Any:
     """A NumPy array of any framework's array; a dict of columns of any framework's data frame.
 
@@ -69,8 +86,7 @@ def to_host(value: Any) -> Any:
         return np.asarray(value)
     if isinstance(value, dict):
         return {name: to_host(entry) for name, entry in value.items()}
-    if hasattr(value, "compute") or hasattr(value, "collect"):
-        raise WrongResult(f"{type(value).__module__}.{type(value).__name__} is lazy: compute it inside a stage")
+    refuse_lazy(value)
     if hasattr(value, "columns") and hasattr(value, "__getitem__"):
         return {str(name): to_host(value[name]) for name in value.columns}
     if hasattr(value, "detach"):  # a Torch tensor

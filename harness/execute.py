@@ -9,21 +9,20 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import threading
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter, process_time, sleep
+from time import perf_counter, process_time
 from typing import Any
 
 from residency.harness import device as devices
 from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.libraries import is_installed, remedy
+from residency.harness.lingering import Started, native_work
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.run import Run, check_result
 from residency.harness.task import Implementation, Task
 
-LINGER_SECONDS = 1.0  # that an execution waits for threads of its own to rest
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
 
 
@@ -61,7 +60,7 @@ def execute(
     run = Run(device=implementation.device, threads=threads, seed=seed)
     gc.collect()
     reset_peak_memory()
-    threads_before = set(threading.enumerate())
+    started = Started()
     busy, cpu, start = machine_cpu_seconds(), process_time(), perf_counter()
     try:
         if cold:
@@ -72,13 +71,14 @@ def execute(
         for _ in range(calls):
             result = implementation.function(data, run, library)
             devices.synchronise(implementation.device)
-        working = wait_for_threads(threads_before)
+        working = started.wait()
     except Exception as error:
         return Execution(ending_of(error), parameters=run.parameters, peak_host_bytes=peak_memory())
     seconds, cpu = (perf_counter() - start) / calls, (process_time() - cpu) / calls
     after = machine_cpu_seconds()
     others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
     peak = peak_memory()
+    working = working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
     try:
@@ -123,29 +123,6 @@ def ending_of(error: Exception) -> Ending:
     if isinstance(error, WrongResult):
         return Ending(Outcome.WRONG, str(error))
     return Ending(Outcome.FAILED, text)
-
-
-def wait_for_threads(before: set[threading.Thread]) -> list[str]:
-    """Wait, on the clock, for Python threads started since `before` to rest; the names of those that go on working.
-
-    A pool that is being closed rests within a millisecond; work left to a thread is part of the execution. Threads
-    that wait, as those of an idle pool do, are no work.
-    """
-    deadline = perf_counter() + LINGER_SECONDS
-    while working := [one.name for one in threading.enumerate() if one not in before and _is_running(one)]:
-        if perf_counter() > deadline:
-            return working
-        sleep(0.0005)
-    return []
-
-
-def _is_running(thread: threading.Thread) -> bool:
-    if thread is threading.current_thread():
-        return False
-    try:
-        return Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[0] == "R"
-    except OSError:
-        return False  # it has just ended
 
 
 def machine_cpu_seconds() -> float | None:

@@ -156,8 +156,7 @@ class Recorder:
         try:
             if info is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-                with (folder / RUN_FILE).open("x", encoding="utf-8") as file:
-                    json.dump(asdict(info), file, indent=1)
+                _write_whole(folder / RUN_FILE, json.dumps(asdict(info), indent=1))
             self._file = os.open(folder / RECORDS_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except FileExistsError:
             raise UsageError(f"{folder} already holds a run; nothing was changed, name another folder") from None
@@ -199,6 +198,18 @@ class Recorder:
             raise UsageError(
                 f"cannot write to {self.folder / RECORDS_FILE}: {error.strerror}; all before is kept"
             ) from error
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """A new file with all of its text, or none, wherever the disk is full or the process killed."""
+    if path.exists():
+        raise FileExistsError(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def now() -> str:

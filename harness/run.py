@@ -108,6 +108,7 @@ def check_result(result: Any) -> None:
     values = result.values() if isinstance(result, dict) else result if isinstance(result, tuple) else (result,)
     for value in values:
         if type(value) is not np.ndarray:
+            devices.refuse_lazy(value)
             kind = f"{type(value).__module__}.{type(value).__name__}"
             raise WrongResult(f"a result must be NumPy arrays (run.to_host gives them), not {kind}")
         if value.dtype == object and any(callable(getattr(entry, "compute", None)) for entry in value.flat):

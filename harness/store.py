@@ -166,9 +166,15 @@ def publish(work: Path, folder: Path) -> None:
 
 
 def scratch(folder: Path) -> Path:
-    """A fresh folder on the same file system as `folder`, to be filled and published."""
+    """A fresh folder on the same file system as `folder`, to be filled and published.
+
+    Those of processes that were killed while they filled theirs are removed.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    for left in folder.parent.glob(".making-*"):
+        if not Path(f"/proc/{left.name.split('-')[1]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f".making-{os.getpid()}-", dir=folder.parent))
 
 
 def _fields(data: Any) -> Iterator[tuple[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from residency.harness import statistics, store
+from residency.harness.errors import UsageError
 from residency.harness.records import Records
 from residency.reports.summary import timed_samples
 
@@ -73,10 +74,15 @@ def _control(
 
 
 def keep(text: dict[str, Any]) -> None:
-    """Put a self-test on record for this machine."""
+    """Put a self-test on record for this machine; raises `UsageError` where that cannot be written."""
     path = _record()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(text, indent=1))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(text, indent=1))
+    except OSError as error:
+        raise UsageError(
+            f"cannot keep the self-test in {path}: {error.strerror}; RESIDENCY_CACHE names a folder"
+        ) from None
 
 
 def smallest_on_record(machine: Mapping[str, Any]) -> float | None:
