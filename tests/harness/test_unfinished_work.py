@@ -17,7 +17,7 @@ FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 FILE = FIXTURES / "unfinished" / "returns.py"
 TASK = {"folder": str(FIXTURES), "package": None, "file": str(FILE)}
 LEFT_SECONDS = 0.6  # of work left to a thread or a process, at least
-ALMOST = 0.4  # of the time of the same work waited for; not waited for takes a tenth, and two processors that others share are not steady
+ALMOST = 0.4  # of the time of the same work waited for; what is not waited for takes a tenth
 
 Reply = dict[str, Any]
 Execute = Callable[..., Reply]
