@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from types import NoneType, TracebackType, UnionType
+from types import TracebackType, UnionType
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from residency.harness.errors import RecordError, UsageError
@@ -285,37 +285,29 @@ def _parse(raw: Any) -> Sample | OutcomeRecord:
 def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
     """An instance of a record's class from its fields; a missing one or one of another type is a `ValueError`."""
     values: dict[str, Any] = {}
-    for name, (hint, required) in _fields(kind).items():  # type: ignore[arg-type]
+    for name, types, choices, required in _fields(kind):  # type: ignore[arg-type]
         if name not in raw:
             if required:
                 raise ValueError(f"field `{name}` is missing")
             continue
-        if not _fits(raw[name], hint):
-            raise ValueError(f"field `{name}` is {raw[name]!r}")
-        values[name] = raw[name]
+        value = raw[name]
+        if type(value) not in types or (choices and value not in choices):
+            raise ValueError(f"field `{name}` is {value!r}")
+        values[name] = value
     return kind(**values)
 
 
 @functools.cache
-def _fields(kind: type) -> dict[str, tuple[Any, bool]]:
-    """A record's fields: type, and whether it must be there; what was added later has a default."""
+def _fields(kind: type) -> list[tuple[str, set[Any], tuple[Any, ...], bool]]:
+    """A record's fields: JSON's types for it, its choices, and whether it must be there; later ones have a default."""
     hints = get_type_hints(kind)
-    return {
-        entry.name: (hints[entry.name], entry.default is MISSING and entry.default_factory is MISSING)
-        for entry in fields(kind)
-    }
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin = get_origin(hint)
-    if origin is UnionType:
-        return any(_fits(value, option) for option in get_args(hint))
-    if origin is Literal:
-        return value in get_args(hint)
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint is NoneType or hint is None:
-        return value is None
-    return isinstance(value, origin or hint)
+    found = []
+    for entry in fields(kind):
+        hint = hints[entry.name]
+        choices = get_args(hint) if get_origin(hint) is Literal else ()
+        options = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+        types = {type(one) for one in choices} or {get_origin(option) or option for option in options}
+        types |= {int} if float in types else set()  # 1.0 may be written as 1
+        required = entry.default is MISSING and entry.default_factory is MISSING
+        found.append((entry.name, types, choices, required))
+    return found

@@ -106,7 +106,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     notes = list(dict.fromkeys(remark for row in group for remark in row.remarks))
     notes += _throughput(shown) if first.unit != "rows" else []
     notes += [_figures(row) for row in shown if row.figures]
-    notes += [_clocks(row) for row in shown if row.clocks is not None and row.device == "gpu"]
+    notes += [_clocks(row) for row in shown if row.clocks is not None]
     notes += _energy(shown)
     notes += [note for row in shown for note in _disturbances(row)]
     if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
@@ -127,18 +127,22 @@ def _figures(row: Row) -> str:
 
 
 def _clocks(row: Row) -> str:
-    """A GPU side's clocks, and what its cold start costs, in a sentence."""
+    """A row's clocks, and what its cold start costs, in a sentence."""
     clocks = row.clocks
     if clocks is None:
         return ""
-    parts = [f"compute {words.seconds(clocks.compute)}", f"transfers {words.seconds(clocks.transfer)}"]
+    parts = [f"compute {words.seconds(clocks.compute)}"]
+    if clocks.transfer or row.device == "gpu":
+        parts.append(f"transfers {words.seconds(clocks.transfer)}")
     if clocks.io:
         parts.append(f"io {words.seconds(clocks.io)}")
     if clocks.cold is not None:
         imports = f" (imports {words.seconds(clocks.imports)})" if clocks.imports else ""
         parts.append(f"cold {words.seconds(clocks.cold)}{imports}")
-    pays = f"pays from call {row.break_even_calls} on" if row.break_even_calls else "never pays at this size"
-    return f"{row.implementation}: {', '.join(parts)}; {pays}"
+    if row.speedup is None or row.speedup.baseline == row.implementation:
+        return f"{row.implementation}: {', '.join(parts)}"
+    pays = f"has paid from call {row.break_even_calls} on" if row.break_even_calls else "never pays at this size"
+    return f"{row.implementation}: {', '.join(parts)}; its cold start {pays}"
 
 
 def _memory(row: Row) -> str:
