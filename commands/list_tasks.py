@@ -65,7 +65,9 @@ def _show(task: Task) -> None:
     out.print(f"[bold]{task.path}[/]\n")
     out.print(escape(task.card), highlight=False)
     out.print(f"\nQuality: {task.quality.name}, {task.quality.better} is better, tolerance {task.tolerance:g}")
-    out.print("Sizes: " + ", ".join(f"{size} {words.count(rows)}" for size, rows in task.sizes.items()) + " rows")
+    out.print(
+        "Sizes: " + ", ".join(f"{size} {words.count(rows)}" for size, rows in task.sizes.items()) + f" {task.unit}"
+    )
     out.print("Datasets:")
     for dataset in task.datasets:
         out.print(f"  {dataset.name} ({dataset.kind}): {escape(dataset.title)}", highlight=False)

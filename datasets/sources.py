@@ -26,11 +26,12 @@ class Address:
     address: str
     sha256: str
     size: str
+    name: str = ""  # where the address's own says too little, as `test.csv` does
 
     @property
     def file(self) -> str:
         """The file's name, in the mirror and in the cache."""
-        return self.address.rpartition("/")[2]
+        return self.name or self.address.rpartition("/")[2]
 
     def is_here(self, folder: Path) -> bool:
         """Whether the file is there, whole."""
@@ -65,6 +66,33 @@ class Address:
                 f"cannot reach {self.address}: {type(error).__name__}; without a network, put {self.file} "
                 f"(SHA-256 {self.sha256}) into a folder and name it with --mirror or RESIDENCY_MIRROR"
             ) from error
+
+
+@dataclass(frozen=True)
+class Several:
+    """Files that make one dataset, each in a folder of its own."""
+
+    files: tuple[Address, ...]
+    size: str  # of all together
+
+    @property
+    def address(self) -> str:
+        """Where they are fetched from, for people."""
+        return ", ".join(file.address for file in self.files)
+
+    def is_here(self, folder: Path) -> bool:
+        """Whether all files are there, whole."""
+        return all(file.is_here(folder / file.file) for file in self.files)
+
+    def fetch(self, folder: Path, mirror: Path | None, progress: Progress) -> None:
+        """Copy from the mirror or download those that are not there yet."""
+        for file in self.files:
+            if not file.is_here(folder / file.file):
+                file.fetch(folder / file.file, mirror, progress)
+
+    def path(self, folder: Path, name: str) -> Path:
+        """Where `fetch` put the file of that name."""
+        return folder / name / name
 
 
 @dataclass(frozen=True)

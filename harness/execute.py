@@ -87,6 +87,7 @@ def execute(
         check_result(result)
         quality = task.quality(data, result)
         ending = judge(task, dataset, quality, reference)
+        run.observe(**{name: function(data, result) for name, function in task.also.items()})
     except WrongResult as error:
         quality, ending = None, Ending(Outcome.WRONG, str(error))
     except Exception as error:

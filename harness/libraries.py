@@ -12,6 +12,7 @@ DISTRIBUTIONS = {
     "cuml": "cuml-cu13",
     "PIL": "pillow",
     "cupy": "cupy-cuda13x",
+    "cupyx": "cupy-cuda13x",
     "cv2": "opencv-python-headless",
     "dask_cuda": "dask-cuda",
     "dask_cudf": "dask-cudf-cu13",
@@ -22,7 +23,7 @@ DISTRIBUTIONS = {
     "sklearnex": "scikit-learn-intelex",
 }
 EXTRAS = {
-    "gpu": {"cudf", "cuml", "cupy", "dask_cuda", "dask_cudf"},
+    "gpu": {"cudf", "cuml", "cupy", "cupyx", "dask_cuda", "dask_cudf"},
     "timeseries": {"numba", "stumpy"},
     "image": {"PIL", "cv2", "flax", "jax", "optax", "skimage", "torch"},
     "ocr": {"matplotlib"},

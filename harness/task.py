@@ -60,6 +60,8 @@ class Task:
     where its quality is at least `floor` (a model that learned nothing stays below it) and not worse by more than
     `tolerance` than the `reference`: the quality of an exact float64 solution on the host where the task gives a
     function for it, else the best quality that any implementation reached in the same run.
+    `also` are further numbers of a result, `function(data, result)` by name, computed when the clock has stopped: they
+    are shown, and judge nothing.
     `unit` is what `sizes` and `rows` count: rows of a table, images, pages, texts.
     `work(data)` is the least work any implementation must do: (floating-point operations, bytes moved).
     """
@@ -71,6 +73,7 @@ class Task:
     floor: float | Mapping[str, float]  # by dataset where one number would be too loose
     reference: Callable[[Any], float] | None = None
     work: Callable[[Any], tuple[float, float]] | None = None
+    also: Mapping[str, Callable[[Any, Any], float]] = field(default_factory=dict)
     unit: str = "rows"
     implementations: list[Implementation] = field(default_factory=list, init=False)
     topic: str = field(default="", init=False)  # its folder's name, set by discovery

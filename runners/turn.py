@@ -22,6 +22,7 @@ WARMUPS = 20  # at most
 WARMUP_SECONDS = 2.0  # after which one execution that is no faster than those before is enough
 STEADY = 0.95  # of the fastest so far: an execution that takes longer is no faster
 SAMPLE_SECONDS = 0.005  # a sample lasts at least as long: shorter calls are timed several in a row
+COMPILING = 240.0  # seconds more for a cold execution, which may compile
 TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
@@ -119,10 +120,10 @@ class Turn:
         """Its cell."""
         return self.prepared.group.cell(self.implementation, self.prepared.facts["rows"])
 
-    @property
-    def timeout(self) -> float:
-        """Seconds an execution may take."""
-        return self.ledger.settings.timeout or timeout_of(self.prepared.group)
+    def timeout(self, phase: Phase) -> float:
+        """Seconds an execution may take: as asked, else by the size, and more for a cold one."""
+        usual = timeout_of(self.prepared.group) + (COMPILING if phase == "cold" else 0.0)
+        return self.ledger.settings.timeout or usual
 
     def begin(self) -> None:
         """Start the worker, run cold, and warm up."""
@@ -165,7 +166,7 @@ class Turn:
             calls = self.calls if phase == "timed" else 1
             request = {"do": "sample", "cold": phase == "cold", "calls": calls}
             watch = self.worker.watch(self.implementation.device)
-            reply = self.worker.ask(request, self.timeout, watch)
+            reply = self.worker.ask(request, self.timeout(phase), watch)
         except Ended as ended:
             self._give_up(ended.ending)
             return False

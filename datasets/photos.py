@@ -1,0 +1,158 @@
+"""The schema of encoded photographs, and what preparing them for a network means, exactly.
+
+Each photograph becomes 3 x 224 x 224 numbers of float32, in this order:
+
+    decode     to 8-bit RGB: a grey image has three equal channels; orientation marks are not obeyed
+    blur       along each axis, where the photograph is larger than 224, by a Gaussian of standard deviation
+               (scale - 1) / 2 pixels cut off at four of them, `taps`; beyond the edge lies the edge's own pixel
+    resize     to 224 by 224, aspect ratio given up: between the two nearest pixel centres, linearly, on each axis
+    colour     to luma and two colour differences, BT.601 at full range, which is also what JPEG stores
+    normalise  each channel by its `MEAN` and `DEVIATION`, and put the channels first
+
+Blur and resize are linear and act on each axis alone, so both together are one matrix an axis: `weights`. Nothing is
+rounded to 8 bits after decoding.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 224  # pixels
+CUT = 4.0  # standard deviations of the blur
+LUMA = np.array([0.299, 0.587, 0.114])  # BT.601's weights of red, green and blue
+MEAN = np.array([0.38, 0.46, 0.57])  # of luma, blue and red difference, on a scale of 0 to 1: those of the shipped
+DEVIATION = np.array([0.25, 0.07, 0.11])  # photographs, rounded
+QUALITY = 90  # of JPEG
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Encoded photographs end to end, as they lie in files: JPEG, or PNG where JPEG would lose something."""
+
+    encoded: NDArray[np.uint8]  # (bytes,)
+    offsets: NDArray[np.int64]  # (images + 1,): image i is encoded[offsets[i]:offsets[i + 1]]
+    sizes: NDArray[np.int32]  # (images, 2): height and width in pixels
+    remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
+
+    @property
+    def rows(self) -> int:
+        """Images."""
+        return len(self.sizes)
+
+    def file(self, image: int) -> NDArray[np.uint8]:
+        """The bytes of one image's file."""
+        return self.encoded[self.offsets[image] : self.offsets[image + 1]]
+
+    def chunks(self, images: int) -> Iterator[range]:
+        """All images, so many at a time."""
+        for start in range(0, self.rows, images):
+            yield range(start, min(start + images, self.rows))
+
+    def views(self, pixels: Any, chunk: range) -> list[Any]:
+        """The images in an array of `decode_all`, on whichever device: views of shape (height, width, 3)."""
+        sizes = self.sizes[chunk].tolist()
+        ends = np.cumsum([3 * height * width for height, width in sizes]).tolist()
+        starts = [0, *ends[:-1]]
+        return [pixels[a:b].reshape(*size, 3) for a, b, size in zip(starts, ends, sizes, strict=True)]
+
+
+def packed(files: list[bytes], sizes: list[tuple[int, int]], remarks: tuple[str, ...] = ()) -> Photos:
+    """`Photos` of files; `sizes` are heights and widths."""
+    lengths = np.array([len(file) for file in files], np.int64)
+    return Photos(
+        encoded=np.frombuffer(b"".join(files), np.uint8),
+        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
+        sizes=np.array(sizes, np.int32).reshape(-1, 2),
+        remarks=remarks,
+    )
+
+
+def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """RGB pixels, shape (height, width, 3), as a JPEG file: colour at half the resolution, as cameras write it."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY, subsampling="4:2:0")
+    return file.getvalue()
+
+
+def decode(data: Photos, image: int) -> Any:
+    """One image's pixels in RGB, shape (height, width, 3), decoded by OpenCV on this thread."""
+    import cv2
+
+    pixels = cv2.imdecode(data.file(image), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise ValueError(f"OpenCV cannot decode image {image}, which Pillow can")
+    return pixels
+
+
+def decode_all(data: Photos, chunk: range, threads: int) -> NDArray[np.uint8]:
+    """The pixels of many images end to end, decoded on so many threads: one array to copy to a device."""
+    pixels = np.empty(3 * int(data.sizes[chunk].prod(axis=1, dtype=np.int64).sum()), np.uint8)
+
+    def fill(image: int, place: NDArray[np.uint8]) -> None:
+        place[:] = decode(data, image)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, chunk, data.views(pixels, chunk)))
+    return pixels
+
+
+def deviation(source: int) -> float:
+    """The blur's standard deviation along an axis of `source` pixels, in pixels; 0 is no blur."""
+    return max(0.0, (source / SIDE - 1.0) / 2.0)
+
+
+def taps(source: int) -> NDArray[np.float64]:
+    """The blur along an axis of `source` pixels, shape (2 radius + 1,): a Gaussian whose weights add up to 1."""
+    radius = int(CUT * deviation(source) + 0.5)
+    if radius == 0:
+        return np.ones(1)
+    bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation(source)) ** 2)
+    normalised: NDArray[np.float64] = bell / bell.sum()
+    return normalised
+
+
+def weights(source: int) -> NDArray[np.float64]:
+    """Blur and resize along an axis of `source` pixels, shape (224, source): each row adds up to 1."""
+    blur = taps(source)
+    centre = (np.arange(SIDE) + 0.5) * source / SIDE - 0.5
+    left = np.floor(centre).astype(np.int64)
+    shares = np.stack([1.0 - (centre - left), centre - left], axis=1)  # of the two nearest pixels
+    pixels = np.clip(np.stack([left, left + 1], axis=1), 0, source - 1)
+    places = np.clip(pixels[:, :, None] + np.arange(len(blur)) - len(blur) // 2, 0, source - 1)
+    matrix = np.zeros((SIDE, source))
+    np.add.at(matrix, (np.arange(SIDE)[:, None, None], places), shares[:, :, None] * blur)
+    return matrix
+
+
+def colours() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Colour and normalisation as a matrix (3, 3) and an offset (3,): ready = matrix @ (red, green, blue) + offset.
+
+    The differences are (blue - luma) / 1.772 and (red - luma) / 1.402, so that all three lie in 0 to 1, with 0.5 for
+    no colour.
+    """
+    red, _, blue = np.eye(3)
+    matrix = np.stack([LUMA, (blue - LUMA) / (2.0 - 2.0 * LUMA[2]), (red - LUMA) / (2.0 - 2.0 * LUMA[0])])
+    grey = np.array([0.0, 0.5, 0.5])
+    return matrix / 255.0 / DEVIATION[:, None], (grey - MEAN) / DEVIATION
+
+
+def prepared(data: Photos, image: int) -> NDArray[np.float64]:
+    """One photograph ready for a network, in float64, shape (3, 224, 224): decoded by Pillow, the rest as defined."""
+    from PIL import Image
+
+    pixels = np.asarray(Image.open(io.BytesIO(data.file(image).tobytes())).convert("RGB"))
+    height, width = pixels.shape[:2]
+    channels = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float64)
+    small = weights(height) @ channels @ weights(width).T
+    matrix, offset = colours()
+    ready: NDArray[np.float64] = np.einsum("oc,chw->ohw", matrix, small) + offset[:, None, None]
+    return ready

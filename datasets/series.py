@@ -1,0 +1,177 @@
+"""The schema of many series of which the ends are to be forecast, and the metrics of forecasts.
+
+A panel is a long table: series after series, each in order of time and without gaps, the last `horizon` steps of each
+standing there without their values. So the row `lag` places above a row holds the value `lag` steps earlier, unless
+the row is among the first `lag` of its series: no grouping is needed to look back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.harness.errors import WrongResult
+from residency.harness.quality import metric
+
+SEASONS_BACK = 6  # beyond the nearest lag
+LEAST_BACK = 2  # of those, however short the series
+LONG_SEASONS_BACK = 2
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Series to learn from, and the end of each to forecast."""
+
+    series: NDArray[np.int32]  # (rows,): 0, 0, ..., 1, 1, ...
+    step: NDArray[np.int32]  # (rows,): 0, 1, 2, ... within its series
+    moment: NDArray[np.int32]  # (rows,): steps since the calendar's beginning, the same for all series
+    future: NDArray[np.bool_]  # (rows,): the last `horizon` steps of each series
+    value: NDArray[np.float32]  # (rows,): 0 in the future
+    unit: NDArray[np.float32]  # (rows,): the scale of its series
+    known: NDArray[np.float32]  # (columns, rows): what is known in advance, such as promotions
+    scale: Values  # (series,): mean absolute difference of values one season apart, before the future
+    y_test: Values  # (series, horizon): the future's values; NaN where nobody knows
+    horizon: int  # steps
+    season: int  # steps
+    lags: tuple[int, ...]  # steps to look back, ascending; none shorter than the horizon
+    phases: tuple[int, ...] = ()  # periods of the calendar, in steps, at which things come back
+    names: tuple[str, ...] = ()  # of the columns of `known`
+    expected_test: Values | None = None  # (series, horizon): the truth behind y_test, where it is known
+    remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
+
+    @property
+    def rows(self) -> int:
+        """Values of all series, the future included."""
+        return len(self.value)
+
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The long table's columns, each of shape (rows,); nothing is copied."""
+        names = ("series", "step", "moment", "future", "value", "unit")
+        return {name: getattr(self, name) for name in names} | dict(zip(self.names, self.known, strict=True))
+
+
+def panel(
+    values: Sequence[Values], *, horizon: int, season: int, long_season: int = 0, starts: Sequence[int] | None = None,
+    known: NDArray[np.float32] | None = None, phases: Sequence[int] = (), names: Sequence[str] = (),
+    expected: Values | None = None, remarks: Sequence[str] = (),
+) -> Panel:  # fmt: skip
+    """`Panel` of series on a regular grid, each with its future at its end; NaN is a gap.
+
+    A gap before the future is filled with the value one season earlier, within the first season with the last value.
+    The scale is computed from what is there. `starts` are the moments at which the series begin.
+    """
+    lengths = np.array([len(one) for one in values])
+    ends = np.cumsum(lengths)
+    series = np.repeat(np.arange(len(values), dtype=np.int32), lengths)
+    step = (np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)).astype(np.int32)
+    future = step >= np.repeat(lengths - horizon, lengths)
+    begin = np.zeros(len(values), np.int32) if starts is None else np.asarray(starts, np.int32)
+    flat = np.concatenate([_filled(one[:-horizon], season, horizon) for one in values])
+    scale = np.array([seasonal_difference(one[:-horizon], season) for one in values])
+    return Panel(
+        series=series,
+        step=step,
+        moment=step + np.repeat(begin, lengths),
+        future=future,
+        value=flat.astype(np.float32),
+        unit=np.repeat(scale.astype(np.float32), lengths),
+        known=np.zeros((0, len(flat)), np.float32) if known is None else known,
+        scale=scale,
+        y_test=np.stack([one[-horizon:] for one in values]),
+        horizon=horizon,
+        season=season,
+        lags=lags(horizon, season, long_season, int(lengths.min()) - horizon),
+        phases=tuple(phases),
+        names=tuple(names),
+        expected_test=expected,
+        remarks=tuple(remarks),
+    )
+
+
+def nearest_lag(horizon: int, season: int) -> int:
+    """Whole seasons, in steps, that lead from every step of the horizon back to a value that is known."""
+    return -(-horizon // season) * season
+
+
+def lags(horizon: int, season: int, long_season: int, shortest: int) -> tuple[int, ...]:
+    """The nearest lag, those one season further each, and whole long seasons: up to half of the shortest history."""
+    first = nearest_lag(horizon, season)
+    wanted = {first + back * season for back in range(SEASONS_BACK + 1)}
+    wanted |= {back * long_season for back in range(1, LONG_SEASONS_BACK + 1)}
+    return tuple(lag for lag in sorted(wanted) if first <= lag <= max(first + LEAST_BACK * season, shortest // 2))
+
+
+def least_history(horizon: int, season: int) -> int:
+    """Steps before the future that a series needs, so that half of them have all lags to learn from."""
+    return 2 * (nearest_lag(horizon, season) + LEAST_BACK * season)
+
+
+def seasonal_difference(history: Values, season: int) -> float:
+    """Mean absolute difference of values one season apart, gaps left out; 0 where there are none.
+
+    Summed in order, one after the other: the same bytes on any machine.
+    """
+    difference = np.abs(history[season:] - history[:-season])
+    difference = difference[~np.isnan(difference)]
+    return float(np.cumsum(difference)[-1] / len(difference)) if len(difference) else 0.0
+
+
+def _filled(history: Values, season: int, horizon: int) -> Values:
+    """The history without gaps, and zeros for the future."""
+    whole = np.append(history, np.zeros(horizon))
+    for gap in np.flatnonzero(np.isnan(history)):
+        whole[gap] = whole[gap - (season if gap >= season else 1)]
+    return whole
+
+
+def seasonal_naive(data: Panel) -> Values:
+    """The plainest forecast there is: the last season of each series over again, shape (series, horizon)."""
+    last = data.value[~data.future].astype(np.float64)
+    ends = np.flatnonzero(np.diff(data.series[~data.future], append=-1)) + 1
+    back = np.arange(data.horizon) % data.season - data.season
+    forecast: Values = last[ends[:, None] + back]
+    return forecast
+
+
+@metric(name="MASE", better="lower")
+def mase(data: Panel, forecast: Any) -> float:
+    """Mean absolute scaled error (Hyndman and Koehler 2006), the mean over the series, each with the same weight.
+
+    A series' mean absolute error over the horizon is divided by its `scale`: the error that repeating the value of
+    one season earlier makes, one step ahead, in its history. Values that nobody knows are left out.
+    """
+    error = np.abs(data.y_test - _matrix(data, forecast))
+    return float(np.mean(np.nanmean(error, axis=1) / data.scale))
+
+
+def smape(data: Panel, forecast: Any) -> float:
+    """Symmetric mean absolute percentage error as the M4 competition defines it: 0 to 200; a 0 met by 0 counts 0."""
+    predicted = _matrix(data, forecast)
+    known = ~np.isnan(data.y_test)
+    truth, predicted = data.y_test[known], predicted[known]
+    size = np.abs(truth) + np.abs(predicted)
+    return float(200.0 * np.mean(np.abs(truth - predicted) / np.where(size > 0, size, 1.0)))
+
+
+def _matrix(data: Panel, forecast: Any) -> Values:
+    values = np.asarray(forecast)
+    if values.shape not in {data.y_test.shape, (data.y_test.size,)}:
+        raise WrongResult(f"the result has shape {values.shape}, expected {data.y_test.shape}")
+    if not np.isfinite(values).all():
+        raise WrongResult(f"{int((~np.isfinite(values)).sum())} forecasts are no finite numbers")
+    return values.reshape(data.y_test.shape).astype(np.float64)
+
+
+def wave(turns: Values) -> Values:
+    """Two parabolas a turn that follow a sine within 6 %, from -1 to 1: the same bytes on any machine."""
+    turn = turns - np.floor(turns)
+    half = 2.0 * turn - np.floor(2.0 * turn)
+    height: Values = np.where(turn < 0.5, 4.0, -4.0) * half * (1.0 - half)
+    return height

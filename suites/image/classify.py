@@ -1,0 +1,183 @@
+"""A small residual network, trained from nothing, then used to classify.
+
+Question  What is a GPU worth where each step is little work, and the next needs its result?
+Expect    Eight convolutions on 16 x 16 pixels are 6 million operations a picture forwards and twice that backwards: 0.6
+          billion for a step of 32 pictures, some ten milliseconds on two CPU cores. A GPU that reaches ten teraflops
+          does them in 0.06 ms, but Torch asks for hundreds of kernels a step, one after the other, at five to ten
+          microseconds each: milliseconds a step, whatever the arithmetic, and the device is idle most of the time.
+          From 100,000 pictures on a step has 512 of them, sixteen times the work in the same launches. JAX compiles
+          the step, which fuses what lies between convolutions and asks for the whole as one: fewer launches, after
+          seconds of compiling in the first, cold execution. The copy is one byte a pixel, once: nothing.
+
+Torch and JAX train the same network from the same weights on the same batches; what differs is the order of sums, and
+after a thousand steps that is enough to make two networks that err on different pictures. Everything is float32 with
+channels last, which is how matrix units want convolutions; on a GPU their products may take TF32's shorter factors.
+`torch.compile` is left out: it needs a C++ compiler on the machine.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from residency.datasets.digit_images import digit_images
+from residency.datasets.face_patches import face_patches
+from residency.datasets.labelled_images import LabelledImages, accuracy
+from residency.datasets.own_images import own_labelled
+from residency.datasets.residual import initial, operations
+from residency.datasets.shapes import shapes
+from residency.harness import Run, Task
+
+WIDTHS = (16, 32, 64)  # channels of the three blocks; each but the first halves the picture's sides
+GROUPS, EPSILON = 8, 1e-5  # of channels that are normalised together
+EPOCHS, LEAST_STEPS = 4, 150
+RATE, MOMENTUM = 0.3, 0.9  # the rate falls linearly to 0
+SETTINGS = {
+    "widths": WIDTHS,
+    "optimiser": "SGD, Nesterov",
+    "learning_rate": RATE,
+    "momentum": MOMENTUM,
+    "dtype": "float32",
+    "memory_format": "NHWC",
+}
+PREDICTED = 1_000  # pictures classified at a time
+
+
+def plan(data: LabelledImages) -> tuple[int, int]:
+    """How many steps, of how many pictures: four passes over the data, and 150 steps at least."""
+    batch = 512 if len(data.x) >= 100_000 else 32
+    return max(LEAST_STEPS, EPOCHS * len(data.x) // batch), batch
+
+
+def work(data: LabelledImages) -> tuple[float, float]:
+    """The convolutions, forwards and twice as much backwards; each step's pictures read once."""
+    learned = float(np.prod(plan(data)))
+    passes = 3.0 * learned + len(data.x_test)
+    return passes * operations(data.x.shape[1:], WIDTHS), learned * data.x[0].nbytes
+
+
+task = Task(
+    datasets=[shapes, digit_images, face_patches, own_labelled],
+    sizes={"smoke": 1_200, "lab": 10_000, "lecture": 1_000_000, "production": 120_000_000},  # images
+    quality=accuracy,
+    tolerance=0.06,  # two of the 40 faces; Torch and JAX differ by up to 0.02 on the other sets
+    floor={"shapes": 0.4, "digit_images": 0.8, "face_patches": 0.75},
+    work=work,
+    unit="images",
+)
+
+
+@task.pair(cpu="torch", gpu="torch")
+def eager(data: LabelledImages, run: Run, torch):
+    """Torch: Python reaches one operation after the other and has the device do it."""
+    updates, batch = plan(data)
+    torch.backends.cudnn.allow_tf32 = True  # no matter on a CPU
+    run.effective(steps=updates, batch=batch, **SETTINGS, **run.only(gpu={"factors": "TF32"}))
+    with run.stage("put"):
+        x, y, x_test = run.to_device(data.x, data.y.astype(np.int64), data.x_test, into=torch)
+        order = run.to_device(data.batches(updates, batch, run.seed), into=torch)
+        weights = {
+            f"{layer} {part}": run.to_device(
+                array.transpose(3, 0, 1, 2) if array.ndim == 4 else array, into=torch
+            ).requires_grad_()
+            for layer, parts in initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed).items()
+            for part, array in parts.items()
+        }
+    network = functools.partial(torch_network, torch.nn.functional, weights, data)
+    with run.stage("fit"):
+        optimiser = torch.optim.SGD(weights.values(), lr=RATE, momentum=MOMENTUM, nesterov=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1.0 - step / updates)
+        for chosen in order:
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(network(x[chosen]), y[chosen]).backward()
+            optimiser.step()
+            schedule.step()
+    run.observe(samples_per_second=updates * batch / run.stages["fit"])
+    with run.stage("predict"), torch.inference_mode():
+        predicted = torch.cat([network(part).argmax(1) for part in x_test.split(PREDICTED)])
+    with run.stage("get"):
+        return run.to_host(predicted)
+
+
+def torch_network(functional: Any, weights: dict[str, Any], data: LabelledImages, x: Any) -> Any:
+    """The classes' scores for pictures (images, height, width, channels)."""
+
+    def convolution(x: Any, name: str, stride: int = 1) -> Any:
+        kernel = weights[f"{name} kernel"].permute(0, 3, 1, 2)  # Torch's order of axes; in memory channels are last
+        x = functional.conv2d(x, kernel, stride=stride, padding=kernel.shape[-1] // 2)
+        return functional.group_norm(x, GROUPS, weights[f"{name}_norm scale"], weights[f"{name}_norm bias"], EPSILON)
+
+    x = (x.permute(0, 3, 1, 2).float() - data.mean) / data.deviation
+    x = convolution(x, "stem").relu()
+    for block in range(len(WIDTHS)):
+        stride = 2 if block else 1
+        y = convolution(convolution(x, f"first{block}", stride).relu(), f"second{block}")
+        x = (y + (convolution(x, f"short{block}", stride) if block else x)).relu()
+    return x.mean((2, 3)) @ weights["head kernel"] + weights["head bias"]
+
+
+@task.pair(cpu="jax", gpu="jax", needs=["flax", "optax"])
+def compiled(data: LabelledImages, run: Run, jax):
+    """JAX with Flax and Optax: a step is compiled once in a process, and Python asks for whole steps."""
+    updates, batch = plan(data)
+    run.effective(steps=updates, batch=batch, **SETTINGS, **run.only(gpu={"factors": "TF32"}))
+    start, step, predict = jax_functions(len(data.classes), updates, data.mean, data.deviation)
+    with run.stage("put"):
+        x, y, x_test = run.to_device(data.x, data.y, data.x_test, into=jax)
+        order = run.to_device(data.batches(updates, batch, run.seed), into=jax)
+        weights = jax.tree.map(
+            lambda array: run.to_device(array, into=jax), initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed)
+        )
+    with run.stage("fit"):
+        state = start(weights)
+        for number in range(updates):
+            weights, state = step(weights, state, x, y, order[number])
+    run.observe(samples_per_second=updates * batch / run.stages["fit"])
+    with run.stage("predict"):
+        parts = [predict(weights, x_test[part : part + PREDICTED]) for part in range(0, len(x_test), PREDICTED)]
+        predicted = jax.numpy.concatenate(parts)
+    with run.stage("get"):
+        return run.to_host(predicted)
+
+
+@functools.cache  # what is compiled stays with these functions: all executions of a process must use the same
+def jax_functions(classes: int, updates: int, mean: float, deviation: float) -> tuple[Any, Any, Any]:
+    """The optimiser's start, one step of training, and the classification of pictures."""
+    import jax
+    import optax
+    from flax import linen
+
+    class Network(linen.Module):
+        @linen.compact
+        def __call__(self, x: Any) -> Any:
+            def convolution(x: Any, name: str, width: int, side: int = 3, stride: int = 1) -> Any:
+                x = linen.Conv(width, (side, side), stride, padding=side // 2, use_bias=False, name=name)(x)
+                return linen.GroupNorm(GROUPS, epsilon=EPSILON, name=f"{name}_norm")(x)
+
+            x = (x.astype(np.float32) - mean) / deviation
+            x = linen.relu(convolution(x, "stem", WIDTHS[0]))
+            for block, width in enumerate(WIDTHS):
+                stride = 2 if block else 1
+                y = linen.relu(convolution(x, f"first{block}", width, stride=stride))
+                y = convolution(y, f"second{block}", width)
+                x = linen.relu(y + (convolution(x, f"short{block}", width, 1, stride) if block else x))
+            return linen.Dense(classes, name="head")(x.mean((1, 2)))
+
+    def scores(weights: Any, x: Any) -> Any:
+        with jax.default_matmul_precision("tensorfloat32"):
+            return Network().apply({"params": weights}, x)
+
+    def loss(weights: Any, x: Any, y: Any) -> Any:
+        return optax.softmax_cross_entropy_with_integer_labels(scores(weights, x), y).mean()
+
+    optimiser = optax.sgd(optax.linear_schedule(RATE, 0.0, updates), MOMENTUM, nesterov=True)
+
+    @jax.jit
+    def step(weights: Any, state: Any, x: Any, y: Any, chosen: Any) -> tuple[Any, Any]:
+        gradient = jax.grad(loss)(weights, x[chosen], y[chosen])
+        change, state = optimiser.update(gradient, state)
+        return optax.apply_updates(weights, change), state
+
+    return optimiser.init, step, jax.jit(lambda weights, x: scores(weights, x).argmax(1))

@@ -1,0 +1,163 @@
+"""From JPEG files to what a network takes: decode, blur, resize, convert colours, normalise.
+
+Question  How much faster does preparing photographs get on a GPU that does everything but the decoding?
+Expect    A photograph of 640 x 480 pixels is 73 kB of JPEG, 0.9 MB decoded and 0.6 MB of float32 when ready. Decoding
+          is bit by bit and stays on the host: about a millisecond on one core. The rest is some ten multiply-adds for
+          each of 0.9 million numbers: nearly a millisecond on a core for OpenCV; on a GPU some microseconds of
+          arithmetic and of memory traffic, but three to ten launches an image, at about ten microseconds each, and
+          1.5 MB over PCIe there and back, about 0.1 ms from memory that is not pinned. So by Amdahl's law the GPU can
+          hardly do more than halve the time, however fast it is: what it saves is the second millisecond, and only
+          faster decoding could save the first. The stages show it.
+
+What each step means exactly is told in `datasets/photos.py`; all do it in float32 after decoding. Every implementation
+decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neither CuPy nor Torch itself offers it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.datasets.own_images import own_photos
+from residency.datasets.photographs import photographs
+from residency.datasets.photos import (  # fmt: skip
+    CUT,
+    DEVIATION,
+    SIDE,
+    Photos,
+    colours,
+    decode,
+    decode_all,
+    deviation,
+    prepared,
+    taps,
+    weights,
+)
+from residency.datasets.synthetic_photos import synthetic_photos
+from residency.harness import Run, Task
+from residency.harness.errors import WrongResult
+from residency.harness.quality import metric
+
+CHUNK = 64  # images at a time: decoded 60 MB, in float32 240 MB
+SAMPLE = 16  # images whose result is compared
+ROUNDING = 1 / 12  # grey levels squared: what rounding the decoded pixels to whole levels cost
+
+
+@metric(name="PSNR")
+def psnr(data: Photos, result: Any) -> float:
+    """Peak signal-to-noise ratio in decibels against float64, the peak being 255 grey levels, on up to 16 images.
+
+    The images are spread evenly from the first to the last. To the mean squared error comes that of the 8-bit pixels
+    themselves: an exact result has 58.9 dB, and what lies far below a pixel's own precision does not count.
+    """
+    if result.shape != (data.rows, 3, SIDE, SIDE) or result.dtype != np.float32:
+        raise WrongResult(f"the result is {result.dtype} {result.shape}, expected float32 {(data.rows, 3, SIDE, SIDE)}")
+    error = 0.0
+    images = np.unique(np.linspace(0, data.rows - 1, SAMPLE).astype(np.int64))
+    for image in images:
+        levels = (result[image] - prepared(data, int(image))) * 255.0 * DEVIATION[:, None, None]
+        error += float(np.mean(levels**2)) / len(images)
+    return float(10.0 * np.log10(255.0**2 / (error + ROUNDING)))
+
+
+def work(data: Photos) -> tuple[float, float]:
+    """The filters at the needed points only, first down, then across; all bytes in, decoded and out. No decoding."""
+    flops = 0.0
+    for size, images in zip(*np.unique(data.sizes, axis=0, return_counts=True), strict=True):
+        down, across = (len(taps(int(side))) + 1 for side in size)
+        flops += float(images) * 2.0 * 3 * SIDE * (down * float(size[1]) + across * SIDE)
+    pixels = float(data.sizes.prod(axis=1, dtype=np.int64).sum())
+    return flops, data.encoded.nbytes + 3.0 * pixels + 4.0 * 3 * SIDE**2 * data.rows
+
+
+task = Task(
+    datasets=[synthetic_photos, photographs, own_photos],
+    sizes={"smoke": 64, "lab": 2_000, "lecture": 20_000, "production": 100_000},  # images
+    quality=psnr,
+    tolerance=6.0,  # dB: twice the error; enough for a pixel rounded to 8 bits between two steps
+    floor=50.0,  # a resize without the blur has 45
+    work=work,
+    unit="images",
+)
+
+
+@task.on_cpu("cv2")
+def image_by_image(data: Photos, run: Run, cv2):
+    """OpenCV, one image a core at a time: nothing leaves the core's cache between the steps."""
+    cv2.setNumThreads(1)  # images are shared out among threads, not rows of an image
+    run.effective(dtype="float32", interpolation="INTER_LINEAR", threads=run.threads, opencv_threads=1)
+    blurs = {side: taps(side).astype(np.float32) for side in np.unique(data.sizes).tolist()}
+    colour = np.column_stack(colours()).astype(np.float32)
+    ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
+
+    def prepare(image: int, pixels: NDArray[np.uint8]) -> None:
+        height, width = pixels.shape[:2]
+        soft = cv2.sepFilter2D(pixels, cv2.CV_32F, blurs[width], blurs[height], borderType=cv2.BORDER_REPLICATE)
+        small = cv2.resize(soft, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+        ready[image] = cv2.transform(small, colour).transpose(2, 0, 1)
+
+    with ThreadPoolExecutor(run.threads) as pool:
+        for chunk in data.chunks(CHUNK):
+            with run.stage("decode"):
+                decoded = list(pool.map(lambda image: decode(data, image), chunk))
+            with run.stage("prepare"):
+                list(pool.map(prepare, chunk, decoded))
+    return ready
+
+
+@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", needs=["cv2"])
+def filters(data: Photos, run: Run, ndimage):
+    """One filter after the other, image by image: on a GPU launches; SciPy's own work is on one core."""
+    run.effective(dtype="float32", order=1, mode="nearest", truncate=CUT, grid_mode=True, chunk=CHUNK)
+    matrix, offset = (array.astype(np.float32) for array in colours())
+    ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
+    for chunk in data.chunks(CHUNK):
+        with run.stage("decode"):
+            flat = decode_all(data, chunk, run.threads)
+        with run.stage("put"):
+            flat, matrix, offset = run.to_device(flat, matrix, offset)
+        with run.stage("blur"):
+            soft = []
+            for image in data.views(flat, chunk):
+                blur = [deviation(side) for side in image.shape[:2]]
+                soft.append(ndimage.gaussian_filter(image, (*blur, 0), output=np.float32, mode="nearest", truncate=CUT))
+        with run.stage("resize"):
+            small = []
+            for image in soft:
+                scale = [SIDE / side for side in image.shape[:2]]
+                small.append(ndimage.zoom(image, (*scale, 1), order=1, mode="nearest", grid_mode=True))
+        with run.stage("colour"):
+            done = run.xp.ascontiguousarray((run.xp.stack(small) @ matrix.T + offset).transpose(0, 3, 1, 2))
+        with run.stage("get"):
+            ready[chunk] = run.to_host(done)
+    return ready
+
+
+@task.pair(cpu="torch", gpu="torch", needs=["cv2"])
+def matrix_products(data: Photos, run: Run, torch):
+    """Blur and resize as one matrix an axis: mostly zeros, so many times the arithmetic, in the form GPUs do best."""
+    run.effective(dtype="float32", matmul_precision=torch.get_float32_matmul_precision(), chunk=CHUNK)
+    ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
+    with run.stage("put"):
+        sides = np.unique(data.sizes).tolist()
+        resample = {side: run.to_device(weights(side).astype(np.float32), into=torch) for side in sides}
+        matrix, offset = run.to_device(*(array.astype(np.float32) for array in colours()), into=torch)
+    for chunk in data.chunks(CHUNK):
+        with run.stage("decode"):
+            flat = decode_all(data, chunk, run.threads)
+        with run.stage("put"):
+            flat = run.to_device(flat, into=torch)
+        with run.stage("resample"):
+            small = []
+            for image in data.views(flat, chunk):
+                height, width = image.shape[:2]
+                rows = resample[height] @ image.reshape(height, -1).float()  # (224, width * 3)
+                small.append(rows.reshape(SIDE, width, 3).permute(2, 0, 1) @ resample[width].T)
+        with run.stage("colour"):
+            done = matrix @ torch.stack(small).reshape(-1, 3, SIDE**2) + offset[:, None]
+        with run.stage("get"):
+            ready[chunk] = run.to_host(done).reshape(-1, 3, SIDE, SIDE)
+    return ready

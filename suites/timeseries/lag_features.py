@@ -1,0 +1,130 @@
+"""Forecasting by lag features: one model of boosted trees for many series.
+
+Question  Half of such a job is making columns: shifts, windows, differences. Does a GPU gain there, or in the trees?
+Expect    A dozen features cost some thirty passes over columns of four bytes, an operation or two a value: bytes
+          decide. At two million values a column is 9 MB, a millisecond or two for a CPU's memory, and for a GPU's less
+          than a launch takes. pandas makes one column after the other on one core; Polars makes all of them at once on
+          all cores. The trees then count every feature of every row once a level, 100 trees x 8 levels: hundreds of
+          times as much. So on a CPU the trees take nearly all the time; on a GPU, look what is left of either.
+
+Every lag is at least as long as the horizon, so one model forecasts all steps from values that are known. It learns
+the change against `base`, the value whole seasons back, in units of the series' usual seasonal change (what MASE
+divides by): series of any size become one problem.
+"""
+
+from __future__ import annotations
+
+from residency.datasets.m4_hourly import m4_hourly
+from residency.datasets.mauna_loa import mauna_loa
+from residency.datasets.own_series import own_series
+from residency.datasets.retail import retail
+from residency.datasets.series import Panel, mase, smape
+from residency.harness import Run, Task
+
+ROUNDS = 100
+TREES = {"max_depth": 8, "learning_rate": 0.1, "max_bin": 255}  # under the same names in both libraries
+LEAF = 20  # rows at least
+L2 = 1.0
+WINDOWS = (1, 2)  # seasons of a rolling mean; they end before the longest lag does
+
+
+def work(data: Panel) -> tuple[float, float]:
+    """Each tree's first level alone: two additions a feature, of one byte, and a gradient of eight bytes a row."""
+    rows = int(((data.step >= max(data.lags)) & ~data.future).sum())
+    columns = len(data.lags) + len(WINDOWS) + len(data.phases) + 2 * len(data.names)
+    return float(ROUNDS * rows * columns * 2), float(ROUNDS * rows * (columns + 8))
+
+
+task = Task(
+    datasets=[retail, mauna_loa, m4_hourly, own_series],
+    sizes={"smoke": 44_800, "lab": 2_240_000, "lecture": 56_000_000, "production": 1_120_000_000},  # 1,120 a series
+    quality=mase,
+    also={"sMAPE": smape},
+    tolerance=0.05,  # two libraries bin and grow trees in their own ways
+    floor={"retail": 0.9, "mauna_loa": 0.9, "m4_hourly": 1.0},
+    work=work,
+    unit="values",
+)
+
+
+def columns(data: Panel, table, rolling_mean):
+    """Features, target, base: series of pandas or cuDF, or Polars expressions; rows before the longest lag are void."""
+    scaled = table["value"] / table["unit"]
+    base = scaled.shift(data.lags[0])
+    features = {"level": base} | {f"lag_{lag}": scaled.shift(lag) - base for lag in data.lags[1:]}
+    for seasons in WINDOWS:
+        features[f"mean_{seasons}"] = rolling_mean(base, seasons * data.season) - base
+    for period in data.phases:
+        features[f"phase_{period}"] = table["moment"] % period
+    for name in data.names:
+        features |= {name: table[name], f"{name}_before": table[name].shift(data.lags[0])}
+    return features, scaled - base, base
+
+
+@task.pair(cpu="pandas", gpu="cudf", needs=["xgboost"])
+def data_frame(data: Panel, run: Run, frames):
+    """Columns by pandas or cuDF, one after the other; trees by XGBoost on the same device."""
+    import xgboost
+
+    parameters = {
+        "objective": "reg:squarederror",
+        "tree_method": "hist",
+        "grow_policy": "depthwise",
+        **TREES,
+        "reg_lambda": L2,
+        "min_child_weight": LEAF,
+        "seed": run.seed,
+        "nthread": run.threads,
+        **run.only(cpu={"device": "cpu"}, gpu={"device": "cuda"}),
+    }
+    run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
+    with run.stage("put"):
+        table = frames.DataFrame({name: run.to_device(column) for name, column in data.columns.items()})
+    with run.stage("features"):
+        features, target, base = columns(data, table, lambda column, steps: column.rolling(steps).mean())
+        features = frames.DataFrame(features).astype("float32")
+        learn = (table["step"] >= max(data.lags)) & ~table["future"]
+        x, y, ahead = features[learn], target[learn], features[table["future"]]
+    with run.stage("bin"):
+        binned = xgboost.QuantileDMatrix(x, y, max_bin=TREES["max_bin"], nthread=run.threads)
+    with run.stage("fit"):
+        model = xgboost.train(parameters, binned, ROUNDS)
+    with run.stage("predict"):
+        last, unit = (column[table["future"]].values for column in (base, table["unit"]))
+        forecast = (model.inplace_predict(ahead) + last) * unit
+    with run.stage("get"):
+        return run.to_host(forecast)
+
+
+@task.on_cpu("polars", needs=["lightgbm"])
+def lazy_frame(data: Panel, run: Run, pl):
+    """All columns at once on all cores by Polars; trees by LightGBM, the best leaf first, as deep."""
+    import lightgbm
+
+    parameters = {
+        "objective": "regression",
+        **TREES,
+        "num_leaves": 2 ** TREES["max_depth"],
+        "lambda_l2": L2,
+        "min_data_in_leaf": LEAF,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": run.seed,
+        "num_threads": run.threads,
+        "verbosity": -1,
+    }
+    run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
+    with run.stage("features"):
+        table = {name: pl.col(name) for name in data.columns}
+        features, target, base = columns(data, table, lambda column, steps: column.cast(pl.Float64).rolling_mean(steps))
+        features = {name: column.cast(pl.Float32) for name, column in features.items()}
+        plan = pl.LazyFrame(data.columns).with_columns(target=target, base=base, **features)
+        table = plan.filter(pl.col("step") >= max(data.lags)).collect()
+        past, ahead = table.filter(~pl.col("future")), table.filter("future")
+        x, y, x_ahead = past.select(*features).to_numpy(), past["target"].to_numpy(), ahead.select(*features).to_numpy()
+    with run.stage("bin"):
+        binned = lightgbm.Dataset(x, y, params=parameters).construct()
+    with run.stage("fit"):
+        model = lightgbm.train(parameters, binned, ROUNDS)
+    with run.stage("predict"):
+        return (model.predict(x_ahead) + ahead["base"].to_numpy()) * ahead["unit"].to_numpy()

@@ -1,0 +1,81 @@
+"""Anomalies of a series by its matrix profile: every window against every other.
+
+Question  The same distances can be had with few operations in a strict order, or with many in any order: which is
+          faster where?
+Expect    A window that occurred but once is far from its nearest neighbour. All pairs of n windows of m points are
+          n² / 2 distances. Along a diagonal of that table the next one follows from the last by two multiply-adds,
+          whatever m, with everything in registers: some ten operations a pair, in float64, for errors add up along the
+          way. A CPU does so at the full speed of its cores. STUMPY's GPU kernel does one row a launch: n launches at
+          about ten microseconds, and each pair is read from device memory and written again, 16 bytes and more: below
+          some 100,000 points launches decide, above it memory; and many cards have few float64 units.
+          As matrix products of normalised windows a pair costs 2 m operations, 200 here, in float32. A CPU must lose
+          by that; a GPU's arithmetic is so much faster than its memory that it need not.
+          The copy is 8 n bytes: noise.
+
+Windows that begin within a quarter of their length of each other match trivially, and are left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from residency.datasets.anomalous import Anomalous, anomalies_found
+from residency.datasets.el_nino import el_nino
+from residency.datasets.machine_cycles import machine_cycles
+from residency.datasets.nab import machine_temperature, nyc_taxi
+from residency.harness import Run, Task
+
+HELD = 2**24  # similarities at a time, 64 MB
+
+
+def work(data: Anomalous) -> tuple[float, float]:
+    """Two multiply-adds a pair of windows, and the series read once; half the pairs, for they are symmetric."""
+    windows = data.rows - data.window + 1
+    return 2.0 * windows**2, 8.0 * data.rows
+
+
+task = Task(
+    datasets=[machine_cycles, el_nino, nyc_taxi, machine_temperature],
+    sizes={"smoke": 10_000, "lab": 100_000, "lecture": 500_000, "production": 4_000_000},  # time grows by points²
+    quality=anomalies_found,
+    tolerance=0.0,
+    floor={"machine_cycles": 1.0, "el_nino": 1.0, "nyc_taxi": 0.8, "machine_temperature": 0.0},
+    work=work,
+    unit="points",
+)
+
+
+@task.pair(cpu="stumpy", gpu="stumpy")
+def recurrence(data: Anomalous, run: Run, stumpy):
+    """Each distance from the one before it, by STUMPY: along diagonals on a CPU, row by row on a GPU. Float64."""
+    search = getattr(stumpy, {"cpu": "stump", "gpu": "gpu_stump"}[run.device])
+    run.effective(window=data.window, exclusion_zone=data.zone, normalize=True, dtype=str(data.values.dtype))
+    with run.stage("search"):  # it takes and gives host arrays, and copies inside
+        return np.array(search(data.values, data.window)[:, 0], np.float64)
+
+
+@task.pair(cpu="numpy", gpu="cupy")
+def matrix_products(data: Anomalous, run: Run, xp):
+    """Each distance by itself: the correlations of all windows are one large matrix product, made in blocks of rows."""
+    window, zone, windows = data.window, data.zone, data.rows - data.window + 1
+    rows = max(1, HELD // windows)
+    run.effective(window=window, exclusion_zone=zone, dtype="float32", rows_of_a_block=rows)
+    with run.stage("put"):
+        values = run.to_device(data.values)
+    with run.stage("normalise"):
+        step = values.strides[0]
+        shaped = xp.lib.stride_tricks.as_strided(values, (windows, window), (step, step))
+        shaped = shaped - shaped.mean(axis=1, keepdims=True)
+        shaped /= xp.sqrt((shaped**2).sum(axis=1, keepdims=True))
+        shaped = shaped.astype(xp.float32)
+        nearest = xp.empty(windows, xp.float32)
+    with run.stage("search"):
+        for start in range(0, windows, rows):
+            similar = shaped[start : start + rows] @ shaped.T
+            row = xp.arange(len(similar))[:, None]
+            trivial = xp.clip(start + row + xp.arange(-zone, zone + 1), 0, windows - 1)
+            similar[row, trivial] = -1.0
+            nearest[start : start + rows] = similar.max(axis=1)
+        profile = xp.sqrt(2.0 * window * xp.maximum(1.0 - nearest, 0.0))
+    with run.stage("get"):
+        return run.to_host(profile)

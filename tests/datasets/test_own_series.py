@@ -1,0 +1,168 @@
+"""Your own series: how they are found in a file, and what becomes of gaps, duplicates and series of no use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from residency.datasets.own_series import own_series
+from residency.datasets.series import Panel
+from residency.harness.dataset import Request
+from residency.harness.errors import UsageError
+
+RANDOM = np.random.default_rng(5)
+DAYS = 200
+
+
+def sales(stores: str = "AB", days: int = DAYS) -> pd.DataFrame:
+    """A line a store and day."""
+    time = np.arange(days)
+    parts = []
+    for place, store in enumerate(stores):
+        amount = (100 + 10 * place + 20 * (time % 7) + RANDOM.normal(0, 3, days)).round(2)
+        parts.append(pd.DataFrame({"day": pd.date_range("2024-01-01", periods=days), "store": store, "amount": amount}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture
+def make(tmp_path: Path):
+    """The panel of a frame written as CSV."""
+
+    def made(frame: pd.DataFrame, target: str | None = "amount") -> Panel:
+        path = tmp_path / "sales.csv"
+        frame.to_csv(path, index=False)
+        return own_series.make(Request("own_series", path=path, target=target), tmp_path)
+
+    return made
+
+
+def test_a_series_for_each_store(make) -> None:
+    frame = sales()
+    data = make(frame.sample(frac=1, random_state=0))  # in no order
+    assert (len(data.scale), data.rows, data.horizon, data.season) == (2, 2 * DAYS, 28, 7)
+    np.testing.assert_allclose(data.value[~data.future][: DAYS - 28], frame["amount"][: DAYS - 28], rtol=1e-6)
+    np.testing.assert_allclose(data.y_test[1], frame["amount"][-28:])
+    assert "a series for each `store`" in data.remarks
+    assert "a step is one day; 28 steps of each series are forecast, a season is 7" in data.remarks
+    assert data.phases == (7, 364)
+
+
+def test_series_of_two_columns_and_what_is_not_used(make) -> None:
+    frame = pd.concat([sales().assign(item=item) for item in (7, 8)])
+    frame["weather"] = RANDOM.choice(["wet", "dry"], len(frame))
+    data = make(frame)
+    assert len(data.scale) == 4
+    assert "a series for each `store` and `item`" in data.remarks
+    assert "not used: `weather`" in data.remarks
+
+
+def test_a_single_series_needs_no_name(make) -> None:
+    data = make(sales("A").drop(columns="store"))
+    assert (len(data.scale), "one series" in data.remarks) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "count", "season", "horizon", "words"),
+    [
+        ("30min", 1_000, 48, 96, "0.5 hours"),
+        ("h", 500, 24, 48, "one hour"),
+        ("D", 200, 7, 28, "one day"),
+        ("W", 400, 52, 13, "one week"),
+        ("MS", 120, 12, 12, "one month"),
+        ("ME", 120, 12, 12, "one month"),
+        ("QS", 60, 4, 8, "one quarter"),
+        ("YS", 40, 1, 6, "one year"),
+        ("2D", 80, 1, 12, "48 hours"),
+        ("28D", 80, 1, 12, "672 hours"),
+    ],
+)
+def test_the_step_of_time_says_what_is_forecast(make, *, frequency, count, season, horizon, words) -> None:
+    times = pd.date_range("2000-01-01", periods=count, freq=frequency)
+    data = make(pd.DataFrame({"day": times, "amount": RANDOM.normal(50, 9, count).round(3)}))
+    assert (data.rows, data.season, data.horizon) == (count, season, horizon)
+    assert any(f"a step is {words};" in remark for remark in data.remarks)
+
+
+def test_gaps_are_filled_in_the_past_and_not_judged_in_the_future(make) -> None:
+    frame = sales("A")
+    amount = frame["amount"].to_numpy()
+    frame.loc[[50, 190], "amount"] = [np.nan, np.inf]
+    data = make(frame.drop(index=[100, 101]))
+    assert data.rows == DAYS
+    np.testing.assert_allclose(data.value[[50, 100, 101]], amount[[43, 93, 94]], rtol=1e-6)
+    assert np.flatnonzero(np.isnan(data.y_test[0])).tolist() == [190 - (DAYS - 28)]
+    assert "4 gaps, filled with the value one season earlier where they lie in the past" in data.remarks
+
+
+def test_series_of_no_use_are_left_out(make) -> None:
+    frame = sales("ABCDE")
+    store, day = frame["store"], frame.groupby("store").cumcount()
+    frame.loc[store == "B", "amount"] = 5.0
+    frame.loc[(store == "C") & (day % 3 > 0) & (day > 0) & (day < DAYS - 1), "amount"] = np.nan
+    frame = frame[(store != "D") | (day < 100)]
+    frame.loc[frame["store"] == "E", "amount"] = np.nan
+    data = make(frame)
+    assert len(data.scale) == 1
+    assert "series B: left out, it repeats its season without any change" in data.remarks
+    assert "series C: left out, 66% of its steps are gaps" in data.remarks
+    assert "series D: left out, it has 100 steps, 112 are needed" in data.remarks
+    assert "series E: left out, it has 0 steps, 112 are needed" in data.remarks
+
+
+def test_lines_without_a_time_are_left_out(make) -> None:
+    frame = sales("A")
+    frame.loc[0, "day"] = pd.NaT
+    data = make(frame)
+    assert data.rows == DAYS - 1
+    assert "lines without a time, left out: 1" in data.remarks
+
+
+@pytest.mark.parametrize(
+    ("change", "target", "message"),
+    [
+        (lambda f: f, None, "name the column to forecast with --target COLUMN; there are: `day`, `store`, `amount`"),
+        (lambda f: f, "amuont", "no column of sales.csv `amuont`; did you mean `amount`?"),
+        (lambda f: f, "store", "column `store` holds text, such as ['A']; name a column of numbers"),
+        (lambda f: f, "day", "column `day` holds dates; name a column of numbers"),
+        (lambda f: f.drop(columns="day"), "amount", "holds no column of times"),
+        (
+            lambda f: pd.concat([f, f[5:6]]),
+            "amount",
+            "two lines of `store` A have the same time (the later is line 402)",
+        ),
+        (lambda f: f.drop(columns="store"), "amount", "two lines have the same time (the later is line 202)"),
+        (
+            lambda f: f.groupby("store").head(50),
+            "amount",
+            "no series that can be used: of A, it has 50 steps, 112 are needed",
+        ),
+        (lambda f: f.assign(amount=1.5), "amount", "no series that can be used: of A, it repeats its season"),
+        (lambda f: f.groupby("day").head(1).groupby("store").head(1), "amount", "every series has one line only"),
+        (
+            lambda f: f.assign(day=f["day"] + pd.to_timedelta(RANDOM.integers(0, 600, len(f)), "min")),
+            "amount",
+            "its times lie on no grid",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_said(make, change, target, message) -> None:
+    with pytest.raises(UsageError) as caught:
+        make(change(sales()), target)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_by_the_command(residency, tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    sales("ABC").to_csv(path, index=False)
+    task = ("run", "timeseries/lag_features", "--data", path, "--replicates", "1", "--rounds", "1")
+    done = residency(*task, "--target", "amount", "--json")
+    rows = {row["implementation"]: row for row in done.json["rows"] if row["device"] == "cpu"}
+    assert {row["outcome"] for row in rows.values()} == {"ok"}, done.err
+    assert all(row["quality"] < 1 for row in rows.values())
+    assert "a series for each `store`" in rows["data_frame@cpu"]["remarks"]
+    wrong = residency(*task)
+    assert (wrong.status, wrong.out, len(wrong.err.strip().splitlines())) == (2, "", 1)
