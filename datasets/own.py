@@ -65,7 +65,7 @@ def own_regression(path: Path | None, target: str | None, seed: int) -> Table:
     remarks say what became of every column; what quality to expect is for your data to say.
     """
     file = read_file(path)
-    wanted = _target(file, target)
+    wanted = target_column(file, target)
     remarks = list(file.remarks)
     y = _number_target(file, wanted, remarks)
     x, names = _columns_of_numbers(_features(file, wanted.name, wanted.present, remarks), remarks)
@@ -80,7 +80,7 @@ def own_binary(path: Path | None, target: str | None, seed: int) -> Table:
     became of every column; what quality to expect is for your data to say.
     """
     file = read_file(path)
-    wanted = _target(file, target)
+    wanted = target_column(file, target)
     remarks = list(file.remarks)
     y = _two_valued_target(file, wanted, remarks)
     x, names, coded = _numbers_and_codes(_features(file, wanted.name, wanted.present, remarks), remarks)
@@ -120,7 +120,7 @@ def own_outliers(path: Path | None, target: str | None) -> outliers.Outliers:
     The remarks say what became of every column; whether your anomalies are far from other rows is for them to say.
     """
     file = read_file(path)
-    wanted = _target(file, target)
+    wanted = target_column(file, target)
     remarks = list(file.remarks)
     anomaly = _known_anomalies(file, wanted, remarks)
     x, names = _columns_of_numbers(_features(file, wanted.name, wanted.present, remarks), remarks)
@@ -135,7 +135,7 @@ def _find(file: OwnFile, target: str) -> None:
         raise unknown(f"column of {file.name}", target, file.frame.columns)
 
 
-def _target(file: OwnFile, target: str | None) -> Column:
+def target_column(file: OwnFile, target: str | None) -> Column:
     """The column to predict; raises `UsageError` where none is named, it does not exist, or too few rows have it."""
     names = list(file.frame.columns)
     if target is None:

@@ -23,6 +23,8 @@ from residency.harness.errors import unknown
 from residency.harness.quality import Metric
 
 Device = Literal["cpu", "gpu"]
+Needs = Sequence[str] | Mapping[Device, Sequence[str]]
+"""Further modules that must be installed, for every device or by device."""
 Place = Literal["local", "cluster"]
 SIZES = ("smoke", "lab", "lecture", "production")
 
@@ -112,34 +114,33 @@ class Task:
             return None
         return self.floor[dataset] if isinstance(self.floor, Mapping) else self.floor
 
-    def pair(self, *, cpu: str, gpu: str, needs: Sequence[str] = ()) -> Callable[[F], F]:
+    def pair(self, *, cpu: str, gpu: str, needs: Needs = ()) -> Callable[[F], F]:
         """Register one function as two implementations, given the CPU library or its GPU twin."""
-        return self._register({"cpu": cpu, "gpu": gpu}, "local", tuple(needs))
+        return self._register({"cpu": cpu, "gpu": gpu}, "local", needs)
 
-    def on_cpu(self, library: str, *, needs: Sequence[str] = ()) -> Callable[[F], F]:
+    def on_cpu(self, library: str, *, needs: Needs = ()) -> Callable[[F], F]:
         """Register a CPU implementation."""
-        return self._register({"cpu": library}, "local", tuple(needs))
+        return self._register({"cpu": library}, "local", needs)
 
-    def on_gpu(self, library: str, *, needs: Sequence[str] = ()) -> Callable[[F], F]:
+    def on_gpu(self, library: str, *, needs: Needs = ()) -> Callable[[F], F]:
         """Register a GPU implementation."""
-        return self._register({"gpu": library}, "local", tuple(needs))
+        return self._register({"gpu": library}, "local", needs)
 
-    def on_cluster(
-        self, *, cpu: str | None = None, gpu: str | None = None, needs: Sequence[str] = ()
-    ) -> Callable[[F], F]:
+    def on_cluster(self, *, cpu: str | None = None, gpu: str | None = None, needs: Needs = ()) -> Callable[[F], F]:
         """Register an implementation on Dask workers, for either device or both."""
         libraries: dict[Device, str] = {}
         if cpu is not None:
             libraries["cpu"] = cpu
         if gpu is not None:
             libraries["gpu"] = gpu
-        return self._register(libraries, "cluster", tuple(needs))
+        return self._register(libraries, "cluster", needs)
 
-    def _register(self, libraries: Mapping[Device, str], runner: Place, needs: tuple[str, ...]) -> Callable[[F], F]:
+    def _register(self, libraries: Mapping[Device, str], runner: Place, needs: Needs) -> Callable[[F], F]:
         def register(function: F) -> F:
             for device, library in libraries.items():
                 other = next((f"{function.__name__}@{side}" for side in libraries if side != device), None)
-                made = Implementation(function.__name__, device, library, function, runner, other, needs)
+                modules = needs.get(device, ()) if isinstance(needs, Mapping) else needs
+                made = Implementation(function.__name__, device, library, function, runner, other, tuple(modules))
                 if any(known.id == made.id and known.runner == runner for known in self.implementations):
                     raise ValueError(f"{made.id} is registered twice")
                 self.implementations.append(made)

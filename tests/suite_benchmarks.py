@@ -16,7 +16,7 @@ from residency.harness.task import Implementation
 from residency.runners import machine
 from residency.runners.plan import Group, Selection, absent, plan, unavailable
 from residency.runners.process import Ended, Worker
-from residency.runners.turn import load_request, make, timeout_of
+from residency.runners.turn import COMPILING, load_request, make, timeout_of
 
 
 class WorkerClock:
@@ -73,7 +73,7 @@ def test_implementation(
 
     def execute() -> None:
         try:
-            reply = worker.ask({"do": "sample", "cold": not replies, "calls": 1}, timeout_of(group))
+            reply = worker.ask({"do": "sample", "cold": not replies, "calls": 1}, timeout_of(group) + COMPILING)
         except Ended as ended:
             pytest.fail(f"{ended.ending.outcome}: {ended.ending.reason}")
         if reply["ending"]["outcome"] != "ok":

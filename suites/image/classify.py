@@ -29,9 +29,8 @@ from residency.datasets.own_images import own_labelled
 from residency.datasets.residual import initial, operations
 from residency.datasets.shapes import shapes
 from residency.harness import Run, Task
+from residency.suites.image._residual import WIDTHS, flax_network, torch_network
 
-WIDTHS = (16, 32, 64)  # channels of the three blocks; each but the first halves the picture's sides
-GROUPS, EPSILON = 8, 1e-5  # of channels that are normalised together
 EPOCHS, LEAST_STEPS = 4, 150
 RATE, MOMENTUM = 0.3, 0.9  # the rate falls linearly to 0
 SETTINGS = {
@@ -101,23 +100,6 @@ def eager(data: LabelledImages, run: Run, torch):
         return run.to_host(predicted)
 
 
-def torch_network(functional: Any, weights: dict[str, Any], data: LabelledImages, x: Any) -> Any:
-    """The classes' scores for pictures (images, height, width, channels)."""
-
-    def convolution(x: Any, name: str, stride: int = 1) -> Any:
-        kernel = weights[f"{name} kernel"].permute(0, 3, 1, 2)  # Torch's order of axes; in memory channels are last
-        x = functional.conv2d(x, kernel, stride=stride, padding=kernel.shape[-1] // 2)
-        return functional.group_norm(x, GROUPS, weights[f"{name}_norm scale"], weights[f"{name}_norm bias"], EPSILON)
-
-    x = (x.permute(0, 3, 1, 2).float() - data.mean) / data.deviation
-    x = convolution(x, "stem").relu()
-    for block in range(len(WIDTHS)):
-        stride = 2 if block else 1
-        y = convolution(convolution(x, f"first{block}", stride).relu(), f"second{block}")
-        x = (y + (convolution(x, f"short{block}", stride) if block else x)).relu()
-    return x.mean((2, 3)) @ weights["head kernel"] + weights["head bias"]
-
-
 @task.pair(cpu="jax", gpu="jax", needs=["flax", "optax"])
 def compiled(data: LabelledImages, run: Run, jax):
     """JAX with Flax and Optax: a step is compiled once in a process, and Python asks for whole steps."""
@@ -147,27 +129,12 @@ def jax_functions(classes: int, updates: int, mean: float, deviation: float) -> 
     """The optimiser's start, one step of training, and the classification of pictures."""
     import jax
     import optax
-    from flax import linen
 
-    class Network(linen.Module):
-        @linen.compact
-        def __call__(self, x: Any) -> Any:
-            def convolution(x: Any, name: str, width: int, side: int = 3, stride: int = 1) -> Any:
-                x = linen.Conv(width, (side, side), stride, padding=side // 2, use_bias=False, name=name)(x)
-                return linen.GroupNorm(GROUPS, epsilon=EPSILON, name=f"{name}_norm")(x)
-
-            x = (x.astype(np.float32) - mean) / deviation
-            x = linen.relu(convolution(x, "stem", WIDTHS[0]))
-            for block, width in enumerate(WIDTHS):
-                stride = 2 if block else 1
-                y = linen.relu(convolution(x, f"first{block}", width, stride=stride))
-                y = convolution(y, f"second{block}", width)
-                x = linen.relu(y + (convolution(x, f"short{block}", width, 1, stride) if block else x))
-            return linen.Dense(classes, name="head")(x.mean((1, 2)))
+    network = flax_network(classes, mean, deviation)
 
     def scores(weights: Any, x: Any) -> Any:
         with jax.default_matmul_precision("tensorfloat32"):
-            return Network().apply({"params": weights}, x)
+            return network.apply({"params": weights}, x)
 
     def loss(weights: Any, x: Any, y: Any) -> Any:
         return optax.softmax_cross_entropy_with_integer_labels(scores(weights, x), y).mean()

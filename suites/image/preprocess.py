@@ -16,61 +16,29 @@ decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neith
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.own_images import own_photos
 from residency.datasets.photographs import photographs
-from residency.datasets.photos import (  # fmt: skip
+from residency.datasets.photos import (
     CUT,
-    DEVIATION,
     SIDE,
     Photos,
     colours,
     decode,
     decode_all,
     deviation,
-    prepared,
+    least_work,
+    psnr,
     taps,
     weights,
 )
 from residency.datasets.synthetic_photos import synthetic_photos
 from residency.harness import Run, Task
-from residency.harness.errors import WrongResult
-from residency.harness.quality import metric
 
 CHUNK = 64  # images at a time: decoded 60 MB, in float32 240 MB
-SAMPLE = 16  # images whose result is compared
-ROUNDING = 1 / 12  # grey levels squared: what rounding the decoded pixels to whole levels cost
-
-
-@metric(name="PSNR")
-def psnr(data: Photos, result: Any) -> float:
-    """Peak signal-to-noise ratio in decibels against float64, the peak being 255 grey levels, on up to 16 images.
-
-    The images are spread evenly from the first to the last. To the mean squared error comes that of the 8-bit pixels
-    themselves: an exact result has 58.9 dB, and what lies far below a pixel's own precision does not count.
-    """
-    if result.shape != (data.rows, 3, SIDE, SIDE) or result.dtype != np.float32:
-        raise WrongResult(f"the result is {result.dtype} {result.shape}, expected float32 {(data.rows, 3, SIDE, SIDE)}")
-    error = 0.0
-    images = np.unique(np.linspace(0, data.rows - 1, SAMPLE).astype(np.int64))
-    for image in images:
-        levels = (result[image] - prepared(data, int(image))) * 255.0 * DEVIATION[:, None, None]
-        error += float(np.mean(levels**2)) / len(images)
-    return float(10.0 * np.log10(255.0**2 / (error + ROUNDING)))
-
-
-def work(data: Photos) -> tuple[float, float]:
-    """The filters at the needed points only, first down, then across; all bytes in, decoded and out. No decoding."""
-    flops = 0.0
-    for size, images in zip(*np.unique(data.sizes, axis=0, return_counts=True), strict=True):
-        down, across = (len(taps(int(side))) + 1 for side in size)
-        flops += float(images) * 2.0 * 3 * SIDE * (down * float(size[1]) + across * SIDE)
-    pixels = float(data.sizes.prod(axis=1, dtype=np.int64).sum())
-    return flops, data.encoded.nbytes + 3.0 * pixels + 4.0 * 3 * SIDE**2 * data.rows
 
 
 task = Task(
@@ -79,7 +47,7 @@ task = Task(
     quality=psnr,
     tolerance=6.0,  # dB: twice the error; enough for a pixel rounded to 8 bits between two steps
     floor=50.0,  # a resize without the blur has 45
-    work=work,
+    work=least_work,
     unit="images",
 )
 

@@ -1,0 +1,136 @@
+"""Telling texts apart: words counted, weighed, and a linear model on top.
+
+Question  Most of the time goes into cutting text into words and finding each in a dictionary. Is that work for a GPU?
+Expect    A text of 24 words is 140 bytes. Cutting reads each byte a few times, without arithmetic; counting is a sort
+          or a hash table of (text, word) pairs, 16 bytes or more for each of the words. So bytes decide, and a GPU's
+          memory moves ten to fifty times as many a second. Python's dictionary, one word after the other on one core,
+          is the slow way; a query engine that does it in columns on all cores is the opponent to beat.
+          The model's optimiser goes over the matrix about a hundred times: for each of its 23 entries a text, two
+          operations for each of 8 classes, there and back, some 3 operations a byte. A sparse matrix times a dense
+          one is bound by memory too, and its random reads stay in cache as long as the weights (20,000 words x 8
+          classes x 4 bytes = 640 kB) do. On a few thousand texts, launches (dozens a step) cost more than the work.
+
+All implementations weigh words alike: the words of at least two letters, lower case, that at least two texts hold;
+TF-IDF with 1 + log(count), rows of length 1, float32. They minimise logistic loss with the same L2 penalty: together
+for all classes by L-BFGS until it stands still, or one class against the rest by stochastic gradient descent, five
+times over the texts. The losses differ, and their macro-F1 with them, by up to a hundredth or two.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from residency.datasets.ag_news import ag_news
+from residency.datasets.docstrings import docstrings
+from residency.datasets.invented_texts import invented_texts
+from residency.datasets.own_texts import own_texts
+from residency.datasets.texts import Texts, macro_f1
+from residency.harness import Run, Task
+from residency.suites.nlp._words import LEAST_TEXTS, WORD, weighed
+
+C = 1.0  # inverse of the penalty's weight
+COLUMNS = 2**18  # that words are hashed to
+EPOCHS = 5  # times that stochastic gradient descent goes over the texts
+STEPS = 500  # of L-BFGS, at most
+WEIGHTS = {"use_idf": True, "smooth_idf": True, "sublinear_tf": True, "norm": "l2"}
+
+
+def work(data: Texts) -> tuple[float, float]:
+    """Every byte of text read once; arithmetic, a few operations a word, is not what bounds it."""
+    return 0.0, float(data.text.nbytes + data.text_test.nbytes)
+
+
+task = Task(
+    datasets=[invented_texts, docstrings, ag_news, own_texts],
+    sizes={"smoke": 4_000, "lab": 200_000, "lecture": 2_000_000, "production": 40_000_000},
+    quality=macro_f1,
+    tolerance=0.03,  # between the two losses, see above
+    floor={"invented_texts": 0.5, "docstrings": 0.75, "ag_news": 0.8},
+    work=work,
+    unit="texts",
+)
+
+
+@task.pair(cpu="sklearn", gpu="cuml", needs={"gpu": ["cudf", "pyarrow"]})
+def estimator(data: Texts, run: Run, library):
+    """The library's own vectoriser and its L-BFGS: Python's dictionary on one core, or cuDF's columns of strings.
+
+    Scikit-learn multiplies sparse matrices on one core, and its BLAS has only short vectors to add up, for which
+    waking other threads costs more than they bring: it is held to one.
+    """
+    from threadpoolctl import threadpool_limits
+
+    parts = ("feature_extraction.text", "linear_model")  # of either library, which may not have imported them
+    text, linear_model = (import_module(f"{library.__name__}.{part}") for part in parts)
+    vectoriser = run.effective(text.TfidfVectorizer(min_df=LEAST_TEXTS, dtype=np.float32, **WEIGHTS))
+    solver = run.only(cpu={"solver": "lbfgs"}, gpu={"solver": "qn", "penalty": "l2", "penalty_normalized": True})
+    model = run.effective(linear_model.LogisticRegression(C=C, fit_intercept=True, max_iter=STEPS, tol=1e-4, **solver))
+    with run.stage("put"):  # Python's strings on the CPU, columns of strings on the GPU
+        texts, texts_test = on_device(data, run)
+        y = run.to_device(data.y)
+    with run.stage("vectorise"):
+        x = vectoriser.fit_transform(texts)
+        x_test = vectoriser.transform(texts_test)
+    with run.stage("fit"), threadpool_limits(1, user_api="blas"):
+        model.fit(x, y)
+    with run.stage("predict"):
+        predicted = model.predict(x_test)
+    with run.stage("get"):
+        return run.to_host(predicted)
+
+
+@task.on_cpu("sklearn")
+def hashing(data: Texts, run: Run, sklearn):
+    """No dictionary: a word's column is its hash, so no text waits for another; two words may share a column."""
+    text = import_module("sklearn.feature_extraction.text")
+    vectoriser = run.effective(
+        text.HashingVectorizer(
+            token_pattern=WORD, n_features=COLUMNS, norm=None, alternate_sign=False, dtype=np.float32
+        )
+    )
+    weights = run.effective(text.TfidfTransformer(**WEIGHTS))
+    model = descent(data, run)
+    with run.stage("put"):
+        texts, texts_test = data.strings()
+    with run.stage("vectorise"):
+        x = weights.fit_transform(vectoriser.transform(texts))
+        x_test = weights.transform(vectoriser.transform(texts_test))
+    with run.stage("fit"):
+        model.fit(x, data.y)
+    with run.stage("predict"):
+        return model.predict(x_test)
+
+
+@task.on_cpu("polars", needs=["pyarrow", "scipy", "sklearn"])
+def columns(data: Texts, run: Run, pl):
+    """Words as columns of a data frame, cut, counted and joined with the dictionary by Polars on all cores."""
+    run.effective(polars_threads=pl.thread_pool_size(), word=WORD, min_df=LEAST_TEXTS, dtype="float32", **WEIGHTS)
+    model = descent(data, run)
+    with run.stage("put"):
+        texts, texts_test = (pl.from_arrow(part) for part in data.arrow())
+    with run.stage("vectorise"):
+        x, x_test = weighed(pl, texts, texts_test)
+    with run.stage("fit"):
+        model.fit(x, data.y)
+    with run.stage("predict"):
+        return model.predict(x_test)
+
+
+def descent(data: Texts, run: Run) -> Any:
+    """One class against the rest, each on a thread of its own, by stochastic gradients; the penalty counts per text."""
+    from sklearn.linear_model import SGDClassifier
+
+    settings = {"loss": "log_loss", "penalty": "l2", "alpha": 1.0 / (C * len(data.y)), "max_iter": EPOCHS, "tol": None}
+    return run.effective(SGDClassifier(**settings, random_state=run.seed, n_jobs=run.threads))
+
+
+def on_device(data: Texts, run: Run) -> Any:
+    """The texts to learn from and to tell apart, as the pair's libraries take them."""
+    if run.device == "cpu":
+        return data.strings()
+    import cudf
+
+    return [cudf.Series.from_arrow(part) for part in data.arrow()]

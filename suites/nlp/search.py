@@ -1,0 +1,137 @@
+"""Finding the passage that answers: the ten documents nearest to a question, exactly.
+
+Question  A help desk's chatbot asks its corpus before it speaks. What is a GPU worth to it: to one user who waits, and
+          to thousands who ask at once?
+Expect    Question by document is one inner product of 384 numbers: 768 operations. One question alone reads the whole
+          corpus, 1,536 bytes a document, for half an operation a byte: memory bandwidth decides, 154 MB for 100,000
+          documents, hundredths of a second on a CPU and tenths of a millisecond on a GPU, where launches and the way
+          there and back, tens of microseconds each, begin to show. 256 questions at once read the corpus once for all
+          of them: 128 operations a byte, and arithmetic decides, where a GPU has the most to give. That is why services
+          gather requests into batches, and what the wait for a batch costs the first user in it.
+          Choosing the ten greatest of as many scores as there are documents is work too, without arithmetic: scores
+          that are written out first take 1 KB a document and batch. Look at what a library does with them.
+
+First all questions in batches of 256 (`search`), one batch after the other, then 200 single ones (`serve`). A request
+begins with its questions in the host's memory and ends with the answers there; the next waits for it. Of 200 waits the
+99th percentile is about the third longest, of sixteen batches nearly the longest. Every request looks at all
+documents. The corpus is copied (`put`) and indexed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.datasets.docstring_vectors import docstring_encodings, docstring_vectors
+from residency.datasets.embeddings import NEAREST, Embeddings, recall
+from residency.datasets.planted_answers import planted_answers
+from residency.harness import Run, Task
+from residency.harness.device import synchronise
+
+BATCH = 256  # questions in a request
+SINGLE = 200  # requests of one question
+BLOCK = 262_144  # documents whose scores are held at a time
+
+Answer = Callable[[NDArray[np.float32]], Any]
+
+
+def work(data: Embeddings) -> tuple[float, float]:
+    """A multiply and an add for each question, document and column; the corpus read once a request."""
+    batches = -(-len(data.questions) // BATCH)
+    asked = len(data.questions) + SINGLE
+    return 2.0 * asked * data.documents.size, float((batches + SINGLE) * data.documents.nbytes)
+
+
+task = Task(
+    datasets=[planted_answers, docstring_vectors, docstring_encodings],
+    sizes={"smoke": 5_000, "lab": 100_000, "lecture": 2_000_000, "production": 16_000_000},  # by 384 float32
+    quality=recall,
+    tolerance=1e-3,
+    floor=0.99,  # all are exact
+    reference=lambda _: 1.0,
+    work=work,
+    unit="documents",
+)
+
+
+def served(data: Embeddings, run: Run, answer: Answer) -> Any:
+    """All questions in batches, then some alone; what was found, by question, and how long requests took."""
+
+    def requests(size: int, count: int) -> tuple[list[Any], NDArray[np.float64]]:
+        found, waits = [], np.empty(count)
+        for number in range(count):
+            start = perf_counter()
+            found.append(run.to_host(answer(data.questions[number * size : (number + 1) * size])))
+            synchronise(run.device)
+            waits[number] = 1_000.0 * (perf_counter() - start)
+        return found, waits
+
+    with run.stage("search"):
+        found, batches = requests(BATCH, -(-len(data.questions) // BATCH))
+    with run.stage("serve"):
+        _, singles = requests(1, min(SINGLE, len(data.questions)))
+    nearest = np.concatenate(found)
+    run.observe(
+        questions_per_second=len(data.questions) / run.stages["search"],
+        p50_ms_batch_256=np.percentile(batches, 50),
+        p99_ms_batch_256=np.percentile(batches, 99),
+        p50_ms_batch_1=np.percentile(singles, 50),
+        p99_ms_batch_1=np.percentile(singles, 99),
+        mean_reciprocal_rank=data.reciprocal_rank(nearest),
+    )
+    return nearest
+
+
+@task.pair(cpu="torch", gpu="torch")
+def matrix_product(data: Embeddings, run: Run, torch):
+    """One matrix product and one selection a block of documents, and a selection among the blocks' ten."""
+    run.effective(k=NEAREST, block=BLOCK, dtype="float32", precision=torch.get_float32_matmul_precision())
+    torch.set_num_threads(run.threads)
+    with run.stage("put"):
+        documents = run.to_device(data.documents, into=torch)
+
+    def answer(questions):
+        asked = run.to_device(questions, into=torch)
+        best, place = [], []
+        for start in range(0, len(documents), BLOCK):
+            scores = asked @ documents[start : start + BLOCK].T
+            top = scores.topk(min(NEAREST, scores.shape[1]), dim=1)
+            best.append(top.values)
+            place.append(top.indices + start)
+        chosen = torch.cat(best, dim=1).topk(NEAREST, dim=1).indices
+        return torch.cat(place, dim=1).gather(1, chosen)
+
+    return served(data, run, answer)
+
+
+@task.pair(cpu="sklearn.neighbors", gpu="cuml.neighbors")
+def estimator(data: Embeddings, run: Run, neighbors):
+    """The library's own brute force; of unit vectors those of greatest cosine are those of least distance."""
+    model = run.effective(
+        neighbors.NearestNeighbors(
+            n_neighbors=NEAREST,
+            algorithm="brute",
+            metric="sqeuclidean",
+            **run.only(cpu={"n_jobs": run.threads}),
+        )
+    )
+    with run.stage("put"):
+        documents = run.to_device(data.documents)
+    with run.stage("build"):
+        model.fit(documents)
+    return served(data, run, lambda asked: model.kneighbors(run.to_device(asked), return_distance=False))
+
+
+@task.on_cpu("faiss")
+def flat_index(data: Embeddings, run: Run, faiss):
+    """FAISS's index that compresses nothing: matrix products in blocks, the ten best kept in a heap a question."""
+    faiss.omp_set_num_threads(run.threads)
+    run.effective(k=NEAREST, index="IndexFlatIP", threads=run.threads)
+    index = faiss.IndexFlatIP(data.documents.shape[1])
+    with run.stage("build"):
+        index.add(data.documents)
+    return served(data, run, lambda asked: index.search(asked, NEAREST)[1])
