@@ -10,11 +10,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from residency.datasets.labelled_images import LabelledImages
+from residency.datasets.residual import Weights
 
 WIDTHS = (16, 32, 64)  # channels of the three blocks; each but the first halves the picture's sides
 GROUPS, EPSILON = 8, 1e-5  # of channels that are normalised together
+
+
+def torch_layout(weights: Weights) -> dict[str, NDArray[np.float32]]:
+    """The weights by one name each; a kernel's axes in Torch's order but for the channels, which stay last."""
+    return {
+        f"{layer} {part}": array.transpose(3, 0, 1, 2) if array.ndim == 4 else array
+        for layer, parts in weights.items()
+        for part, array in parts.items()
+    }
 
 
 def torch_network(functional: Any, weights: dict[str, Any], data: LabelledImages, x: Any) -> Any:

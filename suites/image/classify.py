@@ -29,18 +29,12 @@ from residency.datasets.own_images import own_labelled
 from residency.datasets.residual import initial, operations
 from residency.datasets.shapes import shapes
 from residency.harness import Run, Task
-from residency.suites.image._residual import WIDTHS, flax_network, torch_network
+from residency.suites.image._residual import WIDTHS, flax_network, torch_layout, torch_network
 
 EPOCHS, LEAST_STEPS = 4, 150
 RATE, MOMENTUM = 0.3, 0.9  # the rate falls linearly to 0
-SETTINGS = {
-    "widths": WIDTHS,
-    "optimiser": "SGD, Nesterov",
-    "learning_rate": RATE,
-    "momentum": MOMENTUM,
-    "dtype": "float32",
-    "memory_format": "NHWC",
-}
+SETTINGS = {"widths": WIDTHS, "optimiser": "SGD, Nesterov", "learning_rate": RATE, "momentum": MOMENTUM}
+LAYOUT = {"dtype": "float32", "memory_format": "NHWC"}
 PREDICTED = 1_000  # pictures classified at a time
 
 
@@ -73,17 +67,12 @@ def eager(data: LabelledImages, run: Run, torch):
     """Torch: Python reaches one operation after the other and has the device do it."""
     updates, batch = plan(data)
     torch.backends.cudnn.allow_tf32 = True  # no matter on a CPU
-    run.effective(steps=updates, batch=batch, **SETTINGS, **run.only(gpu={"factors": "TF32"}))
+    run.effective(steps=updates, batch=batch, **SETTINGS, **LAYOUT, **run.only(gpu={"factors": "TF32"}))
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y.astype(np.int64), data.x_test, into=torch)
         order = run.to_device(data.batches(updates, batch, run.seed), into=torch)
-        weights = {
-            f"{layer} {part}": run.to_device(
-                array.transpose(3, 0, 1, 2) if array.ndim == 4 else array, into=torch
-            ).requires_grad_()
-            for layer, parts in initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed).items()
-            for part, array in parts.items()
-        }
+        first = torch_layout(initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed))
+        weights = {name: run.to_device(array, into=torch).requires_grad_() for name, array in first.items()}
     network = functools.partial(torch_network, torch.nn.functional, weights, data)
     with run.stage("fit"):
         optimiser = torch.optim.SGD(weights.values(), lr=RATE, momentum=MOMENTUM, nesterov=True)
@@ -104,14 +93,13 @@ def eager(data: LabelledImages, run: Run, torch):
 def compiled(data: LabelledImages, run: Run, jax):
     """JAX with Flax and Optax: a step is compiled once in a process, and Python asks for whole steps."""
     updates, batch = plan(data)
-    run.effective(steps=updates, batch=batch, **SETTINGS, **run.only(gpu={"factors": "TF32"}))
+    run.effective(steps=updates, batch=batch, **SETTINGS, **LAYOUT, **run.only(gpu={"factors": "TF32"}))
     start, step, predict = jax_functions(len(data.classes), updates, data.mean, data.deviation)
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y, data.x_test, into=jax)
         order = run.to_device(data.batches(updates, batch, run.seed), into=jax)
-        weights = jax.tree.map(
-            lambda array: run.to_device(array, into=jax), initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed)
-        )
+        first = initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed)
+        weights = jax.tree.map(lambda array: run.to_device(array, into=jax), first)
     with run.stage("fit"):
         state = start(weights)
         for number in range(updates):
