@@ -136,3 +136,33 @@ def test_conda_and_pip_ask_for_the_same_versions() -> None:
             assert version == pinned[name], name
         elif "==" in wanted.get(name, ""):
             assert wanted[name] == f"=={version}", name
+
+
+def test_what_is_missing_is_remedied_by_an_extra_that_brings_it() -> None:
+    from residency.harness.discovery import Catalogue
+    from residency.harness.libraries import distribution, remedy
+    from residency.suites import SHIPPED
+
+    extras = PROJECT["project"]["optional-dependencies"]
+    base = {re.split(r"[<>=!\[; ]", line)[0].lower() for line in PROJECT["project"]["dependencies"]}
+
+    def brought(extra: str) -> set[str]:
+        found = set()
+        for line in extras[extra]:
+            if own := re.match(r"residency-bench\[(.*)\]", line):
+                found |= {name for part in own[1].split(",") for name in brought(part)}
+            else:
+                found.add(re.split(r"[<>=!\[; ]", line)[0].lower())
+        return found
+
+    modules = set()
+    for task in map(Catalogue([SHIPPED]).task, Catalogue([SHIPPED]).files):
+        for one in task.implementations:
+            modules |= {one.library, *one.needs}
+        modules |= {module for dataset in task.datasets for module in dataset.needs}
+    brings = {"scipy": "scikit-learn", "networkx": "torch"}  # that come with another
+    for module in sorted({module.partition(".")[0] for module in modules}):
+        wanted = brings.get(distribution(module), distribution(module)).lower()
+        if wanted not in base:
+            extra = re.search(r"\[(.*)\]", remedy(module))[1]
+            assert wanted in brought(extra) or f"{wanted}-cpu" in brought(extra), (module, extra)
