@@ -110,12 +110,15 @@ class TaskInfo:
     tolerance: float
     sizes: dict[str, int]
     unit: str = "rows"
+    beside: list[str] = field(default_factory=list)  # implementations that do less than the task: never compared
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
         """Of a task."""
-        metric = task.quality
-        return cls(task.title, metric.name, metric.better, metric.relative, task.tolerance, dict(task.sizes), task.unit)
+        metric, beside = task.quality, [one.id for one in task.implementations if one.beside]
+        return cls(
+            task.title, metric.name, metric.better, metric.relative, task.tolerance, dict(task.sizes), task.unit, beside
+        )
 
 
 @dataclass(frozen=True)

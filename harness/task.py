@@ -42,6 +42,7 @@ class Implementation:
     runner: Place = "local"
     twin: str | None = None  # the id of a pair's other side
     needs: tuple[str, ...] = ()  # further modules that must be installed
+    beside: bool = False  # does less than the task, as a ready-made model that need not learn: shown, never compared
 
     @property
     def id(self) -> str:
@@ -118,9 +119,9 @@ class Task:
         """Register one function as two implementations, given the CPU library or its GPU twin."""
         return self._register({"cpu": cpu, "gpu": gpu}, "local", needs)
 
-    def on_cpu(self, library: str, *, needs: Needs = ()) -> Callable[[F], F]:
-        """Register a CPU implementation."""
-        return self._register({"cpu": library}, "local", needs)
+    def on_cpu(self, library: str, *, needs: Needs = (), beside: bool = False) -> Callable[[F], F]:
+        """Register a CPU implementation; `beside` the others where it need not do all that they do."""
+        return self._register({"cpu": library}, "local", needs, beside)
 
     def on_gpu(self, library: str, *, needs: Needs = ()) -> Callable[[F], F]:
         """Register a GPU implementation."""
@@ -135,12 +136,16 @@ class Task:
             libraries["gpu"] = gpu
         return self._register(libraries, "cluster", needs)
 
-    def _register(self, libraries: Mapping[Device, str], runner: Place, needs: Needs) -> Callable[[F], F]:
+    def _register(
+        self, libraries: Mapping[Device, str], runner: Place, needs: Needs, beside: bool = False
+    ) -> Callable[[F], F]:
         def register(function: F) -> F:
             for device, library in libraries.items():
                 other = next((f"{function.__name__}@{side}" for side in libraries if side != device), None)
                 modules = needs.get(device, ()) if isinstance(needs, Mapping) else needs
-                made = Implementation(function.__name__, device, library, function, runner, other, tuple(modules))
+                made = Implementation(
+                    function.__name__, device, library, function, runner, other, tuple(modules), beside
+                )
                 if any(known.id == made.id and known.runner == runner for known in self.implementations):
                     raise ValueError(f"{made.id} is registered twice")
                 self.implementations.append(made)

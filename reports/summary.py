@@ -149,7 +149,8 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
     finished: list[Row] = []
     for group in by_group.values():
         judged = _same_quality(group, records.info.tasks.get(group[0].task))
-        finished += _compared(judged, timed, margin, looks)
+        task = records.info.tasks.get(group[0].task)
+        finished += _compared(judged, timed, margin, looks, task.beside if task else ())
     return finished
 
 
@@ -227,7 +228,7 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         clocks=clocks(stages, cold_seconds, cold_stages) if seconds else None,
         break_even_calls=None,
         unit=task.unit if task else "rows",
-        per_second=known.cell.rows / seconds.median if seconds and known and known.cell.rows else None,
+        per_second=_per_second(cell, known, seconds, task),
         figures=_figures(timed) if seconds else {},
         other_cores=_other_cores(timed) if seconds else None,
     )
@@ -266,6 +267,14 @@ def _seconds(replicates: list[list[float]], looks: int) -> Seconds:
 def _other_cores(samples: Sequence[Sample]) -> float | None:
     """Long samples only: the clock of the machine's processor time ticks every hundredth of a second."""
     return _middle([_share(one.other_cpu_seconds, one) for one in samples if one.seconds * one.calls >= TICKS_SECONDS])
+
+
+def _per_second(
+    cell: Cell, known: Sample | OutcomeRecord | None, seconds: Seconds | None, task: TaskInfo | None
+) -> float | None:
+    if seconds is None or known is None or not known.cell.rows or (task and cell.implementation in task.beside):
+        return None
+    return known.cell.rows / seconds.median
 
 
 def _figures(samples: Sequence[Sample]) -> dict[str, float]:
@@ -322,14 +331,20 @@ def _without_numbers(row: Row, ending: Ending) -> Row:
     )
 
 
-def _compared(group: list[Row], timed: Mapping[Key, dict[int, list[float]]], margin: float, looks: int) -> list[Row]:
+def _compared(
+    group: list[Row],
+    timed: Mapping[Key, dict[int, list[float]]],
+    margin: float,
+    looks: int,
+    beside: Sequence[str],
+) -> list[Row]:
     """The group with speedups over its strongest correct CPU implementation, and over each GPU side's twin."""
-    local = {row.implementation: row for row in group if row.seconds is not None}
+    local = {row.implementation: row for row in group if row.seconds is not None and row.implementation not in beside}
     on_cpu = [row for row in local.values() if row.device == "cpu"]
     baseline = min(on_cpu, key=lambda row: row.seconds.median if row.seconds else 0.0, default=None)
 
     def ratio(row: Row, base: Row | None) -> Speedup | None:
-        if base is None or row.seconds is None:
+        if base is None or row.implementation not in local:
             return None
         if base.implementation == row.implementation:
             return Speedup(1.0, 1.0, 1.0, base.implementation, "equivalent")
@@ -351,7 +366,7 @@ def _compared(group: list[Row], timed: Mapping[Key, dict[int, list[float]]], mar
             row,
             speedup=ratio(row, baseline),
             twin=twin(row),
-            break_even_calls=_break_even(row, baseline),
+            break_even_calls=_break_even(row, baseline if row.implementation in local else None),
         )
         for row in group
     ]

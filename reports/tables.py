@@ -179,7 +179,7 @@ def _line(row: Row) -> tuple[str, ...]:
         row.library,
         f"{row.cores_used:.1f} of {row.threads}" if row.cores_used is not None else "-",
         words.interval(row.seconds),
-        words.speedup(row.speedup, row.implementation) if row.speedup else "-",
+        words.speedup(row.speedup, row.implementation) if row.speedup else "not compared",
         quality,
         words.where_time_went(row),
         words.seconds(row.cold_seconds) if row.cold_seconds is not None else "-",

@@ -1,0 +1,139 @@
+"""Cleaning up scanned pages: median, local threshold, specks, skew; grey in, upright ink out.
+
+Question  How much of a clean-up is a GPU's work, and what does a page cost when every step is a library call?
+Expect    A page of a million pixels is 1 MB; each step reads and writes it a few times and computes little, so memory
+          bandwidth decides, and a GPU has ten to twenty times a CPU's. But how the work is done decides too: running
+          sums make a 31 x 31 mean cost four additions a pixel on a CPU, whatever the window; CuPy adds up 31 values
+          twice. Connected components are a chain of lookups, the least parallel step. And a page takes some hundred
+          launches of 5 to 10 µs, while OpenCV cleans it in about 10 ms on one core: expect a GPU to gain a few times
+          against few cores, and little or nothing against thirty; larger pages are in its favour.
+
+What a clean page is, exactly, is defined in datasets/pages.py; all implementations follow it and share the estimate of
+the skew, which no library has. Pages are independent: on a CPU each thread takes one at a time, step by step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from residency.datasets.ink import f_measure
+from residency.datasets.own_pages import own_pages
+from residency.datasets.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, pages, profile_squares
+from residency.datasets.shaded_text import shaded_text
+from residency.harness import Run, Task
+
+Step = Callable[..., Any]
+
+
+def work(data: Pages) -> tuple[float, float]:
+    """Each grey value read and each answer written once; some 60 operations a pixel.
+
+    The median of nine is 19 comparisons, the threshold about 20 operations, and some ten each to find components and to
+    turn the page.
+    """
+    return 60.0 * data.grey.size, 2.0 * data.grey.size
+
+
+task = Task(
+    datasets=[pages, shaded_text, own_pages],
+    sizes={"smoke": 4, "lab": 200, "lecture": 1_000, "production": 40_000},
+    quality=f_measure,
+    tolerance=0.005,  # a pixel whose grey value meets the threshold to a float32's last bits may fall either way
+    floor={"pages": 0.95, "shaded_text": 0.99},
+    work=work,
+    unit="pages",
+)
+
+
+def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, despeckle: Step, rotate: Step) -> Any:
+    """Each step on every page before the next one, so that steps can be timed; the ink of all pages, one array."""
+    run.effective(median=3, window=WINDOW, k=K, r=R, speck=SPECK, strips=STRIPS, angles=len(ANGLES))
+    run.effective(steepest=float(ANGLES.max()), interpolation="bilinear")
+    with ThreadPoolExecutor(**run.only(cpu={"max_workers": run.threads}, gpu={"max_workers": 1})) as pool:
+        with run.stage("denoise"):
+            grey = list(pool.map(denoise, scans))
+        with run.stage("threshold"):
+            ink = list(pool.map(threshold, grey))
+        with run.stage("despeckle"):
+            ink = list(pool.map(despeckle, ink))
+        with run.stage("skew"):
+            angles = ANGLES[list(pool.map(lambda page: int(profile_squares(page, run.xp).argmax()), ink))]
+        with run.stage("rotate"):
+            upright = list(pool.map(rotate, ink, angles))
+            run.observe(mean_turn_degrees=float(np.abs(angles).mean()))
+            return run.xp.concatenate([page.reshape(-1) for page in upright])
+
+
+@task.on_cpu("cv2")
+def opencv(data: Pages, run: Run, cv2):
+    """OpenCV: vectorised, in 8-bit integers where it can; its own threads are off, for pages share out better."""
+    cv2.setNumThreads(1)
+
+    def threshold(page):
+        mean = cv2.boxFilter(page, cv2.CV_32F, (WINDOW, WINDOW))  # by default beyond a border the page is mirrored
+        variance = cv2.sqrBoxFilter(page, cv2.CV_32F, (WINDOW, WINDOW)) - mean * mean
+        return page < mean * (1 - K + K / R * np.sqrt(np.maximum(variance, 0)))
+
+    def despeckle(ink):
+        count, label = cv2.connectedComponents(ink.view(np.uint8), connectivity=8)
+        large = np.bincount(label.reshape(-1), minlength=count) >= SPECK  # OpenCV's own statistics take twice as long
+        large[0] = False  # the paper
+        return np.take(large, label)
+
+    def rotate(ink, angle):
+        height, width = ink.shape
+        turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1)
+        return cv2.warpAffine(ink.astype(np.float32), turn, (width, height)) >= 0.5
+
+    def denoise(page):
+        return cv2.medianBlur(page, 3)
+
+    scans = data.split(data.grey)
+    return step_by_step(run, scans, denoise=denoise, threshold=threshold, despeckle=despeckle, rotate=rotate)
+
+
+@task.on_cpu("skimage", needs=["scipy"])
+def scikit_image(data: Pages, run: Run, skimage):
+    """scikit-image: its own functions for each step; sums over windows come from an integral image, in float64."""
+    return step_by_step(
+        run,
+        data.split(data.grey),
+        denoise=lambda page: skimage.filters.median(page, np.ones((3, 3)), mode="nearest"),
+        threshold=lambda page: page < skimage.filters.threshold_sauvola(page, window_size=WINDOW, k=K, r=R),
+        despeckle=lambda ink: skimage.morphology.remove_small_objects(ink, max_size=SPECK - 1, connectivity=2),
+        rotate=lambda ink, angle: skimage.transform.rotate(ink.astype(np.float32), angle, order=1) >= 0.5,
+    )
+
+
+@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage")
+def ndimage(data: Pages, run: Run, nd):
+    """SciPy's and CuPy's filters, in float32; a GPU takes one page after the other, in the order of its stream."""
+    xp = run.xp
+
+    def denoise(page):
+        return nd.median_filter(page, size=3, mode="nearest")
+
+    def threshold(page):
+        value = page.astype(xp.float32)
+        mean = nd.uniform_filter(value, WINDOW, mode="mirror")
+        variance = nd.uniform_filter(value * value, WINDOW, mode="mirror") - mean * mean
+        return value < mean * (1 - K + K / R * xp.sqrt(xp.maximum(variance, 0)))
+
+    def despeckle(ink):
+        label, count = nd.label(ink, structure=np.ones((3, 3)))  # CuPy reads it on the host
+        large = xp.bincount(label.reshape(-1), minlength=int(count) + 1) >= SPECK
+        large[0] = False  # the paper
+        return large[label]
+
+    def rotate(ink, angle):
+        return nd.rotate(ink.astype(xp.float32), float(angle), reshape=False, order=1, prefilter=False) >= 0.5
+
+    with run.stage("put"):
+        scans = data.split(run.to_device(data.grey))
+    ink = step_by_step(run, scans, denoise=denoise, threshold=threshold, despeckle=despeckle, rotate=rotate)
+    with run.stage("get"):
+        return run.to_host(ink)

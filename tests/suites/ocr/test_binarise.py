@@ -1,0 +1,163 @@
+"""Cleaning pages: the data, the definition, its implementations, the measure, and pages of the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from residency.datasets.ink import f_measure
+from residency.datasets.own_pages import own_pages
+from residency.datasets.pages import ANGLES, Pages, cleaned, collected, pages, profile_squares, turned
+from residency.datasets.shaded_text import shaded_text
+from residency.harness import store
+from residency.harness.dataset import Request
+from residency.harness.errors import UsageError
+from residency.harness.execute import Execution, execute
+from residency.suites.ocr.binarise import task
+
+ON_CPU = [one.id for one in task.implementations if one.device == "cpu"]
+SEED = 20_260
+
+
+@pytest.fixture(scope="module")
+def scans() -> Pages:
+    return pages.make(Request("pages", rows=2, seed=SEED), Path())
+
+
+def run(implementation: str, data: Pages, dataset: str = "pages") -> Execution:
+    return execute(task, task.implementation(implementation), data, dataset=dataset, threads=2)
+
+
+def ink_of(implementation: str, data: Pages) -> list[Any]:
+    """The pages' ink, as the implementation itself returns it."""
+    import importlib
+
+    from residency.harness.run import Run
+
+    one = task.implementation(implementation)
+    return data.split(one.function(data, Run("cpu", threads=2), importlib.import_module(one.library)))
+
+
+def own(folder: Path) -> Pages:
+    return own_pages.make(Request("own_pages", path=folder), folder)
+
+
+@pytest.mark.parametrize(
+    ("rows", "hashed"),
+    [
+        (1, "c2bf4ee5f5c85a85a860d381e39fd68f231cfda5d636d686bd772c0216784b9f"),
+        (2, "0840b426b529b4f916fadf97967f876b79820ab17c4ab93a76b18967b83df638"),
+    ],
+)
+def test_the_same_seed_gives_the_same_bytes(rows: int, hashed: str) -> None:
+    assert store.hash_data(pages.make(Request("pages", rows=rows, seed=SEED), Path())) == hashed
+
+
+@pytest.mark.parametrize("implementation", ON_CPU)
+def test_every_implementation_follows_the_definition(implementation: str, scans: Pages) -> None:
+    for ink, grey in zip(ink_of(implementation, scans), scans.split(scans.grey), strict=True):
+        assert np.mean(ink != cleaned(grey)) < 2e-4  # of the pixels: those on the edge of a decision
+
+
+@pytest.mark.parametrize("implementation", ON_CPU)
+def test_pages_come_out_clean_and_upright(implementation: str, scans: Pages) -> None:
+    done = run(implementation, scans)
+    assert done.ending.outcome == "ok"
+    assert done.quality is not None
+    assert done.quality > 0.99
+    assert set(done.stages) >= {"denoise", "threshold", "despeckle", "skew", "rotate"}
+
+
+@pytest.mark.parametrize("implementation", ON_CPU)
+def test_shipped_photographs_are_cleaned_by_the_definition(implementation: str) -> None:
+    assert run(implementation, shaded_text.make(Request("shaded_text"), Path()), "shaded_text").ending.outcome == "ok"
+
+
+def test_what_skips_the_work_stays_below_the_floor(scans: Pages) -> None:
+    upright = [cleaned(grey) for grey in scans.split(scans.grey)]
+    poor = {
+        "nothing": [np.zeros_like(page) for page in upright],
+        "everything": [np.ones_like(page) for page in upright],
+        "the other page": upright[::-1],
+        "one threshold, askew": [grey < 90 for grey in scans.split(scans.grey)],
+    }
+    floor = task.floor_for("pages")
+    for what, answer in poor.items():
+        quality = f_measure(scans, np.concatenate([page.reshape(-1) for page in answer]))
+        assert not task.quality.beyond(quality, floor), what
+
+
+def test_the_measure_forgives_one_pixel_and_no_more() -> None:
+    truth = np.zeros((9, 9), bool)
+    truth[4, 2:7] = True
+    data = collected([np.zeros((9, 9), np.uint8)], [truth])
+    assert f_measure(data, truth.reshape(-1)) == 1.0
+    assert f_measure(data, np.roll(truth, 1, axis=0).reshape(-1)) == 1.0
+    assert f_measure(data, np.roll(truth, 2, axis=0).reshape(-1)) == 0.0
+    half = truth.copy()
+    half[0] = truth[4]  # as much again where nothing should be: precision 1/2, recall 1
+    assert f_measure(data, half.reshape(-1)) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("degrees", [-2.5, -0.3, 0.0, 1.2])
+def test_a_page_turned_by_an_angle_is_turned_back_by_it(degrees: float, scans: Pages) -> None:
+    clean = np.where(scans.split(scans.truth)[0], 0, 255).astype(np.uint8)
+    ink = turned(clean, degrees) < 128
+    assert abs(ANGLES[int(profile_squares(ink).argmax())] + degrees) < 0.15
+
+
+@pytest.mark.parametrize("implementation", ON_CPU)
+@pytest.mark.parametrize("value", [0, 200, 255])
+def test_a_blank_page_is_left_white(implementation: str, value: int) -> None:
+    shapes = [(60, 90), (1, 1), (3, 400), (400, 3)]
+    blank = [np.full(shape, value, np.uint8) for shape in shapes]
+    data = collected(blank, [cleaned(page) for page in blank])
+    assert not data.truth.any()
+    done = run(implementation, data)
+    assert (done.ending.outcome, done.quality) == ("ok", 1.0)
+    assert not np.concatenate([page.reshape(-1) for page in ink_of(implementation, data)]).any()
+
+
+def test_a_folder_of_all_sorts_of_pictures(scans: Pages, tmp_path: Path, residency) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    first, second = scans.split(scans.grey)
+    small = first[:500, :400]
+    Image.fromarray(small).save(folder / "grey.png")
+    Image.fromarray(np.stack([small, small // 2, small], axis=2)).save(folder / "colour.png")
+    Image.fromarray(small.astype(np.uint16) * 200).save(folder / "deep.png")
+    Image.fromarray(first[:300]).save(folder / "two.tif", save_all=True, append_images=[Image.fromarray(second[:200])])
+    Image.new("RGBA", (40, 30), (0, 0, 0, 0)).save(folder / "transparent.png")
+    Image.new("L", (1, 1), 255).save(folder / "dot.png")
+    (folder / "cut.png").write_bytes((folder / "grey.png").read_bytes()[:3000])
+    (folder / "notes.txt").write_text("not a picture")
+    done = residency("run", "ocr/binarise", "--data", folder, "--replicates", "1", "--rounds", "1", "--json")
+    assert done.status == 0, done.err
+    rows = [row for row in done.json["rows"] if row["device"] == "cpu"]
+    assert {row["outcome"] for row in rows} == {"ok"}
+    assert {row["rows"] for row in rows} == {7}
+    remarks = " / ".join(rows[0]["remarks"])
+    assert "in colour, now grey: colour.png" in remarks
+    assert "left out, for they cannot be read: cut.png" in remarks
+    assert "no ink on 2 of 7 pages: dot.png, transparent.png" in remarks
+    data = own(folder)
+    colour, deep, _, grey = data.split(data.grey)[:4]
+    assert colour.shape == deep.shape == grey.shape == small.shape
+    assert np.array_equal(grey, small)
+    assert abs(deep.astype(int) - small * (255 / small.max())).max() <= 1
+
+
+def test_folders_without_a_picture_are_refused(tmp_path: Path, residency) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UsageError, match=r"empty holds no picture; these kinds are read: \.png"):
+        own(empty)
+    (empty / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = residency("run", "ocr/binarise", "--data", empty)
+    assert done.status == 2
+    assert len(done.err.strip().splitlines()) == 1
+    assert "empty: no picture in it can be read: cut.png" in done.err
