@@ -71,11 +71,13 @@ def execute(
         for _ in range(calls):
             result = implementation.function(data, run, library)
             devices.synchronise(implementation.device)
-        working = started.wait()
+        end, cpu_end, after = perf_counter(), process_time(), machine_cpu_seconds()
+        if working := started.working():  # its work is part of the execution: the clock goes on
+            working = started.wait()
+            end, cpu_end, after = perf_counter(), process_time(), machine_cpu_seconds()
     except Exception as error:
         return Execution(ending_of(error), parameters=run.parameters, peak_host_bytes=peak_memory())
-    seconds, cpu = (perf_counter() - start) / calls, (process_time() - cpu) / calls
-    after = machine_cpu_seconds()
+    seconds, cpu = (end - start) / calls, (cpu_end - cpu) / calls
     others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
     peak = peak_memory()
     working = working or native_work()

@@ -27,13 +27,14 @@ class Started:
         self._threads = set(threading.enumerate())
         self._processes = _descendants()
 
-    def wait(self) -> list[str]:
-        """Wait for those started since to rest; who works on after `WAIT_SECONDS`.
+    def working(self) -> list[str]:
+        """Who of those started since is at work now. Those that wait, as in an idle pool, are not."""
+        return [*self._working_threads(), *self._working_processes()]
 
-        A pool that is being closed rests within a millisecond. Those that wait, as in an idle pool, do no work.
-        """
+    def wait(self) -> list[str]:
+        """Wait for those started since to rest, as a pool that is being closed does; who works on after a second."""
         deadline = perf_counter() + WAIT_SECONDS
-        while working := [*self._working_threads(), *self._working_processes()]:
+        while working := self.working():
             if perf_counter() > deadline:
                 return working
             sleep(STEP)
