@@ -17,7 +17,7 @@ from residency.reports import console
 from residency.reports.summary import document, rows
 from residency.runners import machine
 from residency.runners.plan import Group, Selection, absent, plan
-from residency.runners.settings import Settings
+from residency.runners.settings import GATE_ROUNDS, ROUNDS, Settings
 from residency.runners.turn import make
 
 EPILOG = """
@@ -42,7 +42,10 @@ Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column o
 Devices = Annotated[str, typer.Option(help="cpu, gpu or both, with a comma between.")]
 Names = Annotated[str, typer.Option(help="Functions, libraries or ids (estimator@gpu), with commas between.")]
 Replicates = Annotated[int, typer.Option(min=1, help="Fresh processes for each implementation.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Timed samples in each process, at most.")]
+Rounds = Annotated[
+    int | None,
+    typer.Option(min=1, help=f"Timed samples in each process, at most; {ROUNDS}, with --gate {GATE_ROUNDS}."),
+]
 Budget = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="When to stop. By default, by the size.")]
 Precision = Annotated[
     float | None,
@@ -79,7 +82,7 @@ def run(
     devices: Devices = "cpu,gpu",
     implementations: Names = "",
     replicates: Replicates = 5,
-    rounds: Rounds = 8,
+    rounds: Rounds = None,
     precision: Precision = None,
     budget: Budget = None,
     timeout: Timeout = None,
@@ -107,6 +110,7 @@ def run(
             seed=seed,
         )
         limit = int(memory * 2**30) if memory else None
+        rounds = rounds or (GATE_ROUNDS if gate else ROUNDS)
         settings = Settings(replicates, rounds, budget, timeout, threads or machine.cores(), limit, gate, precision)
     groups = _usable(plan(common.catalogue(), selection), settings, selection)
     err = common.progress()

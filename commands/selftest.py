@@ -17,7 +17,7 @@ from residency.harness.discovery import load
 from residency.reports.selftest import EFFECT, TASK, Control, controls, keep
 from residency.runners import machine
 from residency.runners.plan import Selection, groups_of
-from residency.runners.settings import Settings
+from residency.runners.settings import GATE_ROUNDS, ROUNDS, Settings
 from residency.suites import SHIPPED
 
 EPILOG = "Examples:  [bold]residency selftest[/]   [bold]residency selftest --gate --processes 20[/]"
@@ -32,7 +32,8 @@ def selftest(
     """Run one implementation against itself, and against 5 % more work; say what this machine can detect."""
     task = load(SHIPPED, SHIPPED.folder / f"{TASK}.py")
     selection = Selection(tasks=[TASK], devices=("cpu",))
-    settings = Settings(replicates=processes, rounds=8, budget=3600.0, threads=1, gate=gate)
+    rounds = GATE_ROUNDS if gate else ROUNDS
+    settings = Settings(replicates=processes, rounds=rounds, budget=3600.0, threads=1, gate=gate)
     groups = groups_of(task, selection)
     info = info_of(groups, settings, selection)
     folder = results / info.id

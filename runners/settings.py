@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 
 from residency.runners import machine
 
+ROUNDS, GATE_ROUNDS = 8, 32  # where single samples vary by 5 %, eight leave 2 % in a process's median, 32 leave 1 %
+
 
 @dataclass(frozen=True)
 class Settings:
     """How to measure. Times in seconds, memory in bytes; None is this machine's or the size's default."""
 
     replicates: int = 5
-    rounds: int = 8
+    rounds: int = ROUNDS
     budget: float | None = None
     timeout: float | None = None
     threads: int = field(default_factory=machine.cores)

@@ -31,9 +31,11 @@ KEPT = Path(__file__).parent.parent.parent / "results" / "trials" / "whole_harne
 REPLICATES = 5
 
 
-def trial(folder: Path, gate: bool) -> list[dict]:
+def trial(folder: Path, gate: bool, works: list[str]) -> list[dict]:
     """One run: for every kind of work the verdicts on the same, and on 5 % more, and the log ratio of each process."""
     command = ["run", "trial/control", "--devices", "cpu", "--threads", "1", "--budget", "600", "--results", folder]
+    names = ",".join(f"{work}{side}" for work in works for side in ("", "_again", "_slower"))
+    command += ["--implementations", names]
     subprocess.run(
         [
             Path(sys.executable).parent / "residency",
@@ -49,7 +51,7 @@ def trial(folder: Path, gate: bool) -> list[dict]:
     run = next(path.parent for path in folder.glob("*/run.json"))
     times = timed_samples(records.read(run))
     found = []
-    for work in WORKS:
+    for work in works:
         sides = [
             [times["trial/control", "linear", "smoke", f"{name}@cpu"][number] for number in range(REPLICATES)]
             for name in (work, f"{work}_again", f"{work}_slower")
@@ -66,7 +68,7 @@ def trial(folder: Path, gate: bool) -> list[dict]:
     return found
 
 
-def go_on(trials: int, gate: bool, noisy: bool) -> None:
+def go_on(trials: int, gate: bool, noisy: bool, works: list[str]) -> None:
     """Trials of a condition until there are as many."""
     known = sum((one["gate"], one["noisy"]) == (gate, noisy) for one in kept())
     with tempfile.TemporaryDirectory() as name, beside(2) if noisy else nullcontext():
@@ -74,7 +76,7 @@ def go_on(trials: int, gate: bool, noisy: bool) -> None:
         (folder / "suites").mkdir()
         (folder / "suites" / "trial").symlink_to(SHIPPED.folder / "_selftest")
         for number in range(known, trials):
-            found = trial(folder, gate)
+            found = trial(folder, gate, works)
             with KEPT.open("a") as file:
                 file.write(json.dumps({"gate": gate, "noisy": noisy, "works": found}) + "\n")
             print(f"{number + 1} of {trials}", file=sys.stderr)
@@ -88,14 +90,16 @@ def table() -> None:
     """All that was kept, by condition and work."""
     print("# The whole harness on trial\n")
     machine = f"Python {platform.python_version()}, {len(os.sched_getaffinity(0))} cores"
-    print(f"{machine}, {REPLICATES} processes a side and trial, 8 rounds, `tests/trials/whole_harness.py`.\n")
+    print(f"{machine}, {REPLICATES} processes a side and trial, `tests/trials/whole_harness.py`.\n")
     print("| mode | machine | work | trials | false alarms | sees +5 % | spread between processes | processes needed |")
     print("|---|---|---|---|---|---|---|---|")
     conditions = sorted({(one["gate"], one["noisy"]) for one in kept()}, reverse=True)
     for gate, noisy in conditions:
         mine = [one["works"] for one in kept() if (one["gate"], one["noisy"]) == (gate, noisy)]
-        for number, label in enumerate(WORKS.values()):
-            found = [one[number] for one in mine]
+        for work, label in WORKS.items():
+            found = [one for works in mine for one in works if one["work"] == work]
+            if not found:
+                continue
             alarms = np.mean([one["same"] in {"faster", "slower"} for one in found])
             caught = np.mean([one["slower"] == "slower" for one in found])
             spread = float(np.std(np.concatenate([one["logs"] for one in found]), ddof=1))
@@ -110,13 +114,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--gate", action="store_true", help="as `run --gate`")
+    parser.add_argument("--works", default=",".join(WORKS), help="python, native or both, with a comma between")
     parser.add_argument("--noisy", action="store_true", help="two bursty processes beside it")
     parser.add_argument("--table", action="store_true", help="print what was kept")
     given = parser.parse_args()
     if given.table:
         table()
     else:
-        go_on(given.trials, given.gate, given.noisy)
+        go_on(given.trials, given.gate, given.noisy, given.works.split(","))
 
 
 if __name__ == "__main__":
