@@ -25,7 +25,7 @@ class Started:
     def __init__(self) -> None:
         """Look who is there."""
         self._threads = set(threading.enumerate())
-        self._processes = _descendants()
+        self._processes = set(descendants(os.getpid()))
 
     def working(self) -> list[str]:
         """Who of those started since is at work now. Those that wait, as in an idle pool, are not."""
@@ -46,7 +46,7 @@ class Started:
         return [one.name for one in new if _state(Path(f"/proc/self/task/{one.native_id}")) == "R"]
 
     def _working_processes(self) -> list[str]:
-        new = _descendants() - self._processes
+        new = set(descendants(os.getpid())) - self._processes
         return [f"process {_name(one)}" for one in sorted(new) if _state(Path(f"/proc/{one}")) in {"R", "D"}]
 
 
@@ -70,19 +70,19 @@ def native_work() -> list[str]:
 
 def _tasks() -> list[Path]:
     mine = str(threading.get_native_id())
-    return [Path(one.path) for one in os.scandir("/proc/self/task") if one.name != mine]
+    return [task for task in Path("/proc/self/task").iterdir() if task.name != mine]
 
 
-def _descendants() -> set[int]:
-    """All processes that this one has started, and they."""
-    found = [os.getpid()]
+def descendants(process: int) -> list[int]:
+    """All processes that a process has started, and they, as far as they still run."""
+    found = [process]
     for one in found:
         try:
-            for task in os.scandir(f"/proc/{one}/task"):
-                found += map(int, Path(task.path, "children").read_text().split())
+            for task in Path(f"/proc/{one}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
         except OSError:
-            continue  # it has just ended
-    return set(found[1:])
+            continue  # it, or a thread of it, has just ended
+    return found[1:]
 
 
 def _stat(place: Path) -> tuple[str, list[str]] | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from residency.harness.lingering import descendants
 from residency.runners import nvml
 
 STEP = 0.1  # seconds between looks
@@ -117,14 +118,7 @@ def _packages() -> list[Path]:
 
 def _family(pid: int) -> list[int]:
     """The process and all it started that still run."""
-    found = [pid]
-    for one in found:
-        try:
-            for task in os.scandir(f"/proc/{one}/task"):
-                found += map(int, Path(task.path, "children").read_text().split())
-        except OSError:
-            continue  # it has just ended
-    return found
+    return [pid, *descendants(pid)]
 
 
 def _resident(pid: int) -> int:
