@@ -54,7 +54,7 @@ def _control(
 ) -> Control:
     shared = sorted(first.keys() & again.keys() & slower.keys())
     a, same, more = ([side[number] for number in shared] for side in (first, again, slower))
-    logs = [np.log(np.median(x) / np.median(y)) for x, y in zip(a, same, strict=True)]
+    logs = [float(np.median(one)) for one in statistics.log_ratios(a, same)]
     spread = float(np.std(logs, ddof=1))
     generator = np.random.default_rng(0)
     size = min(count, len(shared))

@@ -60,7 +60,7 @@ def trial(folder: Path, gate: bool, works: list[str]) -> list[dict]:
             "work": work,
             "same": statistics.verdict(statistics.speed_ratio(sides[0], sides[1])),
             "slower": statistics.verdict(statistics.speed_ratio(sides[0], sides[2])),
-            "logs": [float(np.log(np.median(a) / np.median(b))) for a, b in zip(sides[0], sides[1], strict=True)],
+            "logs": [float(np.median(one)) for one in statistics.log_ratios(sides[0], sides[1])],
         })  # fmt: skip
     for file in run.iterdir():
         file.unlink()
