@@ -139,7 +139,8 @@ def _clocks(row: Row) -> str:
     if clocks.cold is not None:
         imports = f" (imports {words.seconds(clocks.imports)})" if clocks.imports else ""
         parts.append(f"cold {words.seconds(clocks.cold)}{imports}")
-    if row.speedup is None or row.speedup.baseline == row.implementation:
+    baseline = row.speedup is None or row.speedup.baseline == row.implementation
+    if baseline or (row.device == "cpu" and row.break_even_calls is None):  # plainly slower: no matter of cold starts
         return f"{row.implementation}: {', '.join(parts)}"
     pays = f"has paid from call {row.break_even_calls} on" if row.break_even_calls else "never pays at this size"
     return f"{row.implementation}: {', '.join(parts)}; its cold start {pays}"

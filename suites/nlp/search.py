@@ -50,6 +50,7 @@ task = Task(
     datasets=[planted_answers, docstring_vectors, docstring_encodings],
     sizes={"smoke": 5_000, "lab": 100_000, "lecture": 2_000_000, "production": 16_000_000},  # by 384 float32
     quality=recall,
+    also={"mean_reciprocal_rank": Embeddings.reciprocal_rank},  # of the embeddings: every exact search reaches the same
     tolerance=1e-3,
     floor=0.99,  # all are exact
     reference=lambda _: 1.0,
@@ -81,7 +82,6 @@ def served(data: Embeddings, run: Run, answer: Answer) -> Any:
         p99_ms_batch_256=np.percentile(batches, 99),
         p50_ms_batch_1=np.percentile(singles, 50),
         p99_ms_batch_1=np.percentile(singles, 99),
-        mean_reciprocal_rank=data.reciprocal_rank(nearest),
     )
     return nearest
 
