@@ -12,10 +12,12 @@ from residency.commands.measuring import as_before, info_of, measure
 from residency.harness import records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
+from residency.harness.libraries import is_installed, remedy
 from residency.harness.outcomes import Outcome
 from residency.reports import console
 from residency.reports.summary import document, rows
 from residency.runners import machine
+from residency.runners.cluster import workers_at
 from residency.runners.plan import Group, Selection, absent, plan
 from residency.runners.settings import GATE_ROUNDS, ROUNDS, Settings
 from residency.runners.turn import make
@@ -23,6 +25,7 @@ from residency.runners.turn import make
 EPILOG = """
 Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --size lab --budget 900[/]
 [bold]residency run tabular/gradient_boosting --data loans.csv --target default[/]
+[bold]residency run tabular/etl --runner local,cluster --workers 2 --size lab[/]
 
 Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory; 2 asked for
 something that does not exist; 130 interrupted.
@@ -30,7 +33,10 @@ something that does not exist; 130 interrupted.
 
 
 Tasks = Annotated[list[str] | None, typer.Argument(metavar="[TOPIC[/TASK]]...", help="All where none is named.")]
-Sizes = Annotated[list[str] | None, typer.Option(help="smoke, lab, lecture or production; may be repeated.")]
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option(help="smoke, lab, lecture, production, or a number of rows; may be repeated."),
+]
 Datasets = Annotated[
     list[str] | None,
     typer.Option(
@@ -41,6 +47,24 @@ Data = Annotated[Path | None, typer.Option(metavar="PATH", help="Your own CSV or
 Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file to predict.")]
 Devices = Annotated[str, typer.Option(help="cpu, gpu or both, with a comma between.")]
 Names = Annotated[str, typer.Option(help="Functions, libraries or ids (estimator@gpu), with commas between.")]
+Runners = Annotated[str, typer.Option("--runner", help="local, cluster or both, with a comma between.")]
+Workers = Annotated[
+    str,
+    typer.Option(
+        metavar="N[,N]...",
+        help="Workers of a cluster that is started here. By default one for each GPU, or for four cores; two at least.",
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="A Dask scheduler that runs already, as tcp://10.0.0.1:8786: all its workers."
+    ),
+]
+Dashboard = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Serve Dask's dashboard there while a cluster runs; off by default."),
+]
 Replicates = Annotated[int, typer.Option(min=1, help="Fresh processes for each implementation.")]
 Rounds = Annotated[
     int | None,
@@ -56,7 +80,10 @@ Precision = Annotated[
     ),
 ]
 Timeout = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="For one execution.")]
-Memory = Annotated[float | None, typer.Option(min=0.1, metavar="GIB", help="Limit for one worker on the CPU.")]
+Memory = Annotated[
+    float | None,
+    typer.Option(min=0.1, metavar="GIB", help="Limit for one process on the CPU, for each worker of a cluster."),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="For each worker. By default, the cores we may use.")]
 Gate = Annotated[
     bool,
@@ -91,6 +118,10 @@ def run(
     seed: Seed = DEFAULT_SEED,
     results: Results = common.RESULTS,
     gate: Gate = False,
+    runner: Runners = "local",
+    workers: Workers = "",
+    scheduler: Scheduler = None,
+    dashboard: Dashboard = None,
     resume: Resume = None,
     json: Json = False,
 ) -> None:
@@ -103,15 +134,28 @@ def run(
             tasks=tasks or (),
             sizes=size or ("smoke",),
             datasets=dataset or (),
-            devices=_split(devices),
-            implementations=_split(implementations),
+            devices=split(devices),
+            implementations=split(implementations),
+            runners=split(runner),
+            workers=workers_of(workers, scheduler),
             path=data,
             target=target,
             seed=seed,
         )
         limit = int(memory * 2**30) if memory else None
         rounds = rounds or (GATE_ROUNDS if gate else ROUNDS)
-        settings = Settings(replicates, rounds, budget, timeout, threads or machine.cores(), limit, gate, precision)
+        settings = Settings(
+            replicates,
+            rounds,
+            budget,
+            timeout,
+            threads or machine.cores(),
+            limit,
+            gate,
+            precision=precision,
+            scheduler=scheduler,
+            dashboard=dashboard,
+        )
     groups = _usable(plan(common.catalogue(), selection), settings, selection)
     err = common.progress()
     for note in selection.left_out:
@@ -155,5 +199,25 @@ def _usable(groups: list[Group], settings: Settings, selection: Selection) -> li
     return usable
 
 
-def _split(text: str) -> tuple[str, ...]:
+def workers_of(text: str, scheduler: str | None = None) -> tuple[int, ...]:
+    """The numbers of workers asked for; those of a scheduler that runs already are all it has."""
+    counts = []
+    for part in split(text):
+        if not part.isdecimal() or int(part) < 1:
+            raise UsageError(f"--workers {part}: expected numbers of workers with commas between, as 1,2,4")
+        counts.append(int(part))
+    if scheduler is None:
+        return tuple(dict.fromkeys(counts))
+    if not is_installed("distributed"):
+        raise UsageError(f"--scheduler needs Dask: {remedy('distributed')}")
+    there = workers_at(scheduler)
+    if not there:
+        raise UsageError(f"the scheduler at {scheduler} has no workers; start some: dask worker {scheduler}")
+    if counts not in ([], [there]):
+        raise UsageError(f"the scheduler at {scheduler} has {there} workers and all are used: leave out --workers")
+    return (there,)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The parts between commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -16,6 +16,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from residency.harness import device as devices
+from residency.harness.cluster import Workers
 from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.libraries import is_installed, remedy
 from residency.harness.lingering import Started, native_work
@@ -39,6 +40,8 @@ class Execution:
     peak_host_bytes: int | None = None  # resident, of this process, while it ran
     parameters: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)  # that the implementation measured itself
+    cluster: dict[str, float] = field(default_factory=dict)  # what its workers spent, in seconds and bytes
+    events: list[str] = field(default_factory=list)  # what happened meanwhile that a reader must know
 
 
 def execute(
@@ -52,15 +55,19 @@ def execute(
     seed: int = 0,
     cold: bool = False,
     calls: int = 1,
+    cluster: Workers | None = None,
 ) -> Execution:
     """Run an implementation, several times in a row where one call is too short to be timed; all times are a call's.
 
-    A cold execution begins with the import of its library, as a stage `import`. The last call's result is judged.
+    A cold execution begins with the import of its library, as a stage `import`, and on a cluster with its start, as a
+    stage `cluster`. The last call's result is judged.
     """
     run = Run(device=implementation.device, threads=threads, seed=seed)
     gc.collect()
     reset_peak_memory()
-    started = Started()
+    started = Started(cluster)
+    if cluster is not None and not cold:
+        cluster.begin()
     busy, cpu, start = machine_cpu_seconds(), process_time(), perf_counter()
     try:
         if cold:
@@ -68,6 +75,12 @@ def execute(
                 library = importlib.import_module(implementation.library)
         else:
             library = importlib.import_module(implementation.library)
+        if cluster is not None:
+            if cold:
+                with run.stage("cluster"):
+                    cluster.open()
+            run.client, run.frame = cluster.client, cluster.frame
+            run.workers, run.threads = cluster.workers, cluster.threads
         for _ in range(calls):
             result = implementation.function(data, run, library)
             devices.synchronise(implementation.device)
@@ -76,10 +89,13 @@ def execute(
             working = started.wait()
             end, cpu_end, after = perf_counter(), process_time(), machine_cpu_seconds()
     except Exception as error:
-        return Execution(ending_of(error), parameters=run.parameters, peak_host_bytes=peak_memory())
+        ending = (cluster and cluster.explain(error)) or ending_of(error)
+        return Execution(ending, parameters=run.parameters, peak_host_bytes=peak_memory())
     seconds, cpu = (end - start) / calls, (cpu_end - cpu) / calls
     others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
     peak = peak_memory()
+    spent, events = cluster.told() if cluster is not None else ({}, [])
+    spent = {name: amount / calls for name, amount in spent.items()}
     working = working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
@@ -94,7 +110,7 @@ def execute(
         quality, ending = None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
         quality, ending = None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
-    return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures)
+    return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures, spent, events)
 
 
 def judge(task: Task, dataset: str, quality: float, reference: float | None) -> Ending:

@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "sklearnex": "scikit-learn-intelex",
 }
 EXTRAS = {
+    "cluster": {"dask", "dask_ml", "distributed"},
     "gpu": {"cudf", "cuml", "cupy", "cupyx", "dask_cuda", "dask_cudf"},
     "timeseries": {"numba", "stumpy"},
     "image": {"PIL", "cv2", "flax", "jax", "optax", "skimage", "torch"},

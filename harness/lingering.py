@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from time import perf_counter, sleep
 
+from residency.harness.cluster import Workers
+
 WAIT_SECONDS = 1.0  # for threads and processes of the execution's own to rest
 SPIN_SECONDS = 0.4  # of processor time: no library's threads spin for as long
 NATIVE_SECONDS = 5.0  # to see a thread of a library use that much
@@ -22,14 +24,16 @@ TICK = os.sysconf("SC_CLK_TCK")
 class Started:
     """Knows the threads and processes that were there before; make it when the execution begins."""
 
-    def __init__(self) -> None:
-        """Look who is there."""
+    def __init__(self, cluster: Workers | None = None) -> None:
+        """Look who is there. A cluster's processes come and go, and are asked what they do."""
+        self._cluster = cluster
         self._threads = set(threading.enumerate())
         self._processes = set(descendants(os.getpid()))
 
     def working(self) -> list[str]:
         """Who of those started since is at work now. Those that wait, as in an idle pool, are not."""
-        return [*self._working_threads(), *self._working_processes()]
+        others = self._working_processes() if self._cluster is None else self._cluster.working()
+        return [*self._working_threads(), *others]
 
     def wait(self) -> list[str]:
         """Wait for those started since to rest, as a pool that is being closed does; who works on after a second."""

@@ -69,6 +69,8 @@ class Sample:
     slowed_by: list[str] = field(default_factory=list)  # what held the GPU's clock down
     tenants: int | None = None  # other processes that computed on the GPU
     figures: dict[str, float] = field(default_factory=dict)  # that the implementation measured itself
+    cluster: dict[str, float] = field(default_factory=dict)  # what a cluster's workers spent, in seconds and bytes
+    events: list[str] = field(default_factory=list)  # what happened meanwhile that a reader must know
     key: str = ""  # of code, data, environment and parameters: samples of different keys are never mixed
 
 

@@ -9,7 +9,9 @@ from time import perf_counter
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from residency.harness import cluster
 from residency.harness import device as devices
 from residency.harness.errors import WrongResult
 from residency.harness.task import Device
@@ -17,10 +19,13 @@ from residency.harness.task import Device
 StageKind = Literal["start", "io", "transfer", "compute"]
 KINDS: Mapping[str, StageKind] = {
     "import": "start",
+    "cluster": "start",
     "load": "io",
     "put": "transfer",
     "get": "transfer",
 }
+
+PARTS = 4  # for each thread of a cluster: enough to share out evenly, few enough to cost little
 
 T = TypeVar("T")
 
@@ -37,6 +42,7 @@ class Run:
     device: Device
     threads: int = 1
     seed: int = 0
+    workers: int = 1  # on a cluster, each with `threads`
     client: Any = None  # the Dask client, on a cluster
     frame: Any = None  # dask.dataframe with the back end of the device, on a cluster
     stages: dict[str, float] = field(default_factory=dict)  # seconds, in order of first use
@@ -51,7 +57,7 @@ class Run:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a named part of the execution, with all the device's work waited for at its end.
+        """Time a named part of the execution, with all the device's work waited for at its end, and a cluster's.
 
         A stage opened again adds to its time. Stages do not nest: their sum must not count anything twice.
         """
@@ -62,6 +68,8 @@ class Run:
         try:
             yield
             devices.synchronise(self.device)
+            if self.client is not None:
+                cluster.wait(self.client)
             self.stages[name] = self.stages.get(name, 0.0) + perf_counter() - start
         finally:
             self._open = None
@@ -82,6 +90,23 @@ class Run:
     def to_host(self, value: Any) -> Any:
         """Data of any framework as NumPy arrays: an array, or a dict of a frame's columns."""
         return devices.to_host(value)
+
+    def partitions(self, *arrays: NDArray[Any], count: int | None = None) -> list[cluster.Rows]:
+        """The rows of arrays that belong together, in parts for the workers: places in files, nothing is read yet.
+
+        Four parts for each thread of the cluster, more where they would be larger than 64 MiB, or `count`. A worker
+        reads its own: `client.map(Rows.read, parts)`.
+        """
+        return cluster.partitions(arrays, count or PARTS * self.workers * self.threads, count is None)
+
+    def array(self, *arrays: NDArray[Any]) -> Any:
+        """Dask arrays of the data's own, on a cluster: each worker reads its rows from the file, onto its device.
+
+        All are split at the same rows, as by `partitions`. Nothing is read before it is computed or persisted.
+        """
+        parts = self.partitions(*arrays)
+        made = [cluster.dask_array(parts, number, array, self.device) for number, array in enumerate(arrays)]
+        return made[0] if len(made) == 1 else made
 
     def only(self, *, cpu: Mapping[str, Any] | None = None, gpu: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The arguments that only one side of a pair takes: `PCA(8, **run.only(gpu={"output_type": "cupy"}))`."""

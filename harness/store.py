@@ -141,13 +141,17 @@ def save(data: Any, folder: Path) -> int:
     return size
 
 
-def load(schema: type, folder: Path) -> Any:
-    """Read a schema's instance back, arrays wholly in memory (never mapped: page faults would land in a stage)."""
+def load(schema: type, folder: Path, mapped: bool = False) -> Any:
+    """Read a schema's instance back, arrays wholly in memory: mapped, their page faults would land in a stage.
+
+    A cluster's client gets them `mapped`: it hands its workers the places of rows, and never reads them itself.
+    """
     meta = json.loads((folder / "fields.json").read_text())
     values: dict[str, Any] = {}
     for name, entry in meta.items():
         if "array" in entry:
-            values[name] = np.load(folder / entry["array"], allow_pickle=False)
+            file = folder / entry["array"]
+            values[name] = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
         elif "file" in entry:
             values[name] = folder / entry["file"]
         else:

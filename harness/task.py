@@ -8,13 +8,16 @@
     @task.on_cluster(cpu="pandas", gpu="cudf")   on Dask workers, partitioned frames of that back end
 
 Every implementation is called as `function(data, run, library)`: the dataset, the run with its stages, and the
-imported module named by the registration (on a cluster `run.client` and `run.frame` take its place).
+imported module named by the registration. On a cluster the function runs in the client: `run.client` is Dask's client,
+`run.frame` is `dask.dataframe` with the device's back end, and the data's arrays are mapped from their files, so that
+`run.partitions` can hand workers the places of rows instead of rows.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -31,6 +34,10 @@ SIZES = ("smoke", "lab", "lecture", "production")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _place(device: Device, runner: Place, workers: int = 0) -> str:
+    return device if runner == "local" else f"{workers or 'N'}x{device}"
+
+
 @dataclass(frozen=True)
 class Implementation:
     """One way to do a task: a library on a device."""
@@ -42,12 +49,20 @@ class Implementation:
     runner: Place = "local"
     twin: str | None = None  # the id of a pair's other side
     needs: tuple[str, ...] = ()  # further modules that must be installed
+    workers: int = 0  # of a cluster; 0 where that is not yet decided
     beside: bool = False  # does less than the task, as a ready-made model that need not learn: shown, never compared
 
     @property
     def id(self) -> str:
-        """`normal_equations@gpu`: unique within its task and runner."""
-        return f"{self.name}@{self.device}"
+        """`normal_equations@gpu`, on a cluster of four workers `partial_sums@4xgpu`: unique within its task."""
+        return f"{self.name}@{_place(self.device, self.runner, self.workers)}"
+
+    def on(self, workers: int) -> Implementation:
+        """The same on a cluster of so many workers; what is not for a cluster stays as it is."""
+        if self.runner == "local":
+            return self
+        twin = re.sub(r"@[N0-9]+x", f"@{workers or 'N'}x", self.twin) if self.twin else None
+        return replace(self, workers=workers, twin=twin)
 
     @property
     def package(self) -> str:
@@ -107,6 +122,10 @@ class Task:
         for implementation in self.implementations:
             if implementation.id == identity:
                 return implementation
+            if placed := re.fullmatch(
+                rf"{re.escape(implementation.name)}@([1-9][0-9]*)x{implementation.device}", identity
+            ):
+                return implementation.on(int(placed[1]))
         raise unknown(f"implementation of {self.path}", identity, (one.id for one in self.implementations))
 
     def floor_for(self, dataset: str) -> float | None:
@@ -141,12 +160,14 @@ class Task:
     ) -> Callable[[F], F]:
         def register(function: F) -> F:
             for device, library in libraries.items():
-                other = next((f"{function.__name__}@{side}" for side in libraries if side != device), None)
+                other = next(
+                    (f"{function.__name__}@{_place(side, runner)}" for side in libraries if side != device), None
+                )
                 modules = needs.get(device, ()) if isinstance(needs, Mapping) else needs
                 made = Implementation(
-                    function.__name__, device, library, function, runner, other, tuple(modules), beside
+                    function.__name__, device, library, function, runner, other, tuple(modules), beside=beside
                 )
-                if any(known.id == made.id and known.runner == runner for known in self.implementations):
+                if any(known.id == made.id for known in self.implementations):
                     raise ValueError(f"{made.id} is registered twice")
                 self.implementations.append(made)
             return function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from statistics import median
@@ -82,6 +83,8 @@ class Row:
     unit: str  # what `rows` counts
     per_second: float | None  # of these
     figures: dict[str, float]  # that the implementation measured itself, medians over the samples
+    cluster: dict[str, float]  # what a cluster's workers spent together, in seconds and bytes, medians over the samples
+    events: list[str]  # what happened while it was measured that a reader must know
     other_cores: float | None  # cores that other processes kept busy meanwhile
 
     @property
@@ -229,7 +232,9 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         break_even_calls=None,
         unit=task.unit if task else "rows",
         per_second=_per_second(cell, known, seconds, task),
-        figures=_figures(timed) if seconds else {},
+        figures=_medians([one.figures for one in timed]) if seconds else {},
+        cluster=_medians([one.cluster for one in timed]) if seconds else {},
+        events=_counted([event for one in found.samples for event in one.events]),
         other_cores=_other_cores(timed) if seconds else None,
     )
 
@@ -277,9 +282,15 @@ def _per_second(
     return known.cell.rows / seconds.median
 
 
-def _figures(samples: Sequence[Sample]) -> dict[str, float]:
-    names = dict.fromkeys(name for sample in samples for name in sample.figures)
-    return {name: median(one.figures[name] for one in samples if name in one.figures) for name in names}
+def _medians(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for one in measured for name in one)
+    return {name: median(one[name] for one in measured if name in one) for name in names}
+
+
+def _counted(texts: Sequence[str]) -> list[str]:
+    """Every text once, with how often it was said."""
+    counts = Counter(texts)
+    return [f"{text} ({count} times)" if count > 1 else text for text, count in counts.items()]
 
 
 def _share(part: float | None, sample: Sample) -> float | None:
@@ -327,6 +338,7 @@ def _without_numbers(row: Row, ending: Ending) -> Row:
         clocks=None,
         per_second=None,
         figures={},
+        cluster={},
         other_cores=None,
     )
 
@@ -359,7 +371,7 @@ def _compared(
     def twin(row: Row) -> Speedup | None:
         if row.device != "gpu":
             return None
-        return ratio(row, local.get(row.implementation.replace("@gpu", "@cpu")))
+        return ratio(row, local.get(f"{row.implementation.removesuffix('gpu')}cpu"))
 
     return [
         replace(

@@ -107,6 +107,8 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     notes += _throughput(shown) if first.unit != "rows" else []
     notes += [_figures(row) for row in shown if row.figures]
     notes += [_clocks(row) for row in shown if row.clocks is not None]
+    notes += [_workers(row) for row in shown if row.cluster]
+    notes += [f"{row.implementation}: {event}" for row in shown for event in row.events]
     notes += _energy(shown)
     notes += [note for row in shown for note in _disturbances(row)]
     if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
@@ -144,6 +146,24 @@ def _clocks(row: Row) -> str:
         return f"{row.implementation}: {', '.join(parts)}"
     pays = f"has paid from call {row.break_even_calls} on" if row.break_even_calls else "never pays at this size"
     return f"{row.implementation}: {', '.join(parts)}; its cold start {pays}"
+
+
+def _workers(row: Row) -> str:
+    """What a cluster's workers did with their time, and how many bytes they moved and spilled."""
+    if row.seconds is None or not row.threads:
+        return ""
+    whole, spent = row.seconds.median * row.threads, row.cluster
+    parts = [f"{spent.get('task_seconds', 0.0) / whole:.0%} in tasks"]
+    for name, said, amount in (
+        ("fetch", "fetching from each other", "fetched"),
+        ("spill", "spilling to disk", "spilled"),
+    ):
+        if spent.get(f"{name}_seconds"):
+            moved = f" ({words.size(int(spent[f'{amount}_bytes']))})" if spent.get(f"{amount}_bytes") else ""
+            parts.append(f"{spent[f'{name}_seconds'] / whole:.1%} {said}{moved}")
+    idle = max(0.0, 1.0 - spent.get("task_seconds", 0.0) / whole)
+    parts.append(f"{idle:.0%} without a task")
+    return f"{row.implementation}: its workers' {row.threads} threads were {', '.join(parts)}"
 
 
 def _memory(row: Row) -> str:

@@ -84,7 +84,7 @@ class _Run:
         prepared = [one for group in groups if (one := self._prepare(group)) is not None]
         budget = settings.budget
         if budget is None:
-            budget = sum(BUDGETS[one.group.size] for one in prepared)
+            budget = sum(BUDGETS[one.group.scale] for one in prepared)
         deadline = monotonic() + budget
         share = budget / max(1, len(prepared) * settings.replicates)
         for target in looks(settings):
@@ -114,7 +114,7 @@ class _Run:
         for implementation in group.implementations:
             if implementation.id in known.ended:
                 continue
-            if (why := unavailable(implementation)) is not None:
+            if (why := unavailable(implementation, settings.scheduler is not None)) is not None:
                 self.ledger.end(group.cell(implementation), known.next, why, key=key)
             else:
                 open_ones.append(implementation)

@@ -13,12 +13,14 @@ from residency.harness.errors import UsageError, unknown
 from residency.harness.libraries import is_installed, remedy, version
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.records import Cell
-from residency.harness.task import SIZES, Device, Implementation, Task
+from residency.harness.task import SIZES, Device, Implementation, Place, Task
 from residency.runners import machine
 
 FULL = "full"  # the size of data that is not generated: all of it
 KINDS = ("generated", "shipped", "public", "own")
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
+PLACES: tuple[Place, ...] = ("local", "cluster")
+CORES_OF_WORKER = 4  # where nobody says how many workers there should be, and two at least
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,14 @@ class Group:
         """For people: `tabular/ridge, linear at smoke`."""
         return f"{self.task.path}, {self.dataset.name} at {self.size}"
 
+    @property
+    def scale(self) -> str:
+        """The named size that this one is nearest above: what time it may take."""
+        if self.size in (*SIZES, FULL):
+            return self.size
+        named = (name for name, rows in self.task.sizes.items() if rows >= int(self.size))
+        return next(named, SIZES[-1])
+
     def cell(self, implementation: Implementation, rows: int | None = None) -> Cell:
         """The cell of one of its implementations."""
         return Cell(
@@ -47,6 +57,7 @@ class Group:
             library=implementation.package,
             device=implementation.device,
             runner=implementation.runner,
+            workers=max(1, implementation.workers),
         )
 
 
@@ -55,10 +66,12 @@ class Selection:
     """What was asked for, in the words of the command line; empty means all, for datasets each task's default."""
 
     tasks: Sequence[str] = ()
-    sizes: Sequence[str] = ("smoke",)
+    sizes: Sequence[str] = ("smoke",)  # by name or as a number of rows
     datasets: Sequence[str] = ()  # names or kinds
     devices: Sequence[str] = DEVICES
     implementations: Sequence[str] = ()  # functions, ids or libraries
+    runners: Sequence[str] = ("local",)
+    workers: Sequence[int] = ()  # of a cluster; as many as suit this machine where none is named
     path: Path | None = None
     target: str | None = None
     seed: int = DEFAULT_SEED
@@ -68,8 +81,11 @@ class Selection:
 def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
     """The groups that a selection means; raises `UsageError` for names that do not exist, or when nothing is left."""
     for size in selection.sizes:
-        if size not in SIZES:
-            raise unknown("size", size, SIZES)
+        if size not in SIZES and not (size.isdecimal() and int(size) > 0):
+            raise unknown("size (a name or a number of rows)", size, SIZES)
+    for runner in selection.runners:
+        if runner not in PLACES:
+            raise unknown("runner", runner, PLACES)
     for device in selection.devices:
         if device not in DEVICES:
             raise unknown("device", device, DEVICES)
@@ -84,14 +100,19 @@ def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
     return groups
 
 
-def unavailable(implementation: Implementation) -> Ending | None:
-    """Why an implementation cannot run on this machine; None where it can."""
-    missing = [name for name in (implementation.library, *implementation.needs) if not is_installed(name)]
+def unavailable(implementation: Implementation, elsewhere: bool = False) -> Ending | None:
+    """Why an implementation cannot run on this machine, or on a cluster `elsewhere`; None where it can."""
+    modules = [implementation.library, *implementation.needs]
+    if implementation.runner == "cluster":
+        modules += ["distributed", *(["dask_cuda"] if implementation.device == "gpu" and not elsewhere else [])]
+    missing = [name for name in modules if not is_installed(name)]
     reasons = []
-    if implementation.device == "gpu":
+    if implementation.device == "gpu" and not elsewhere:
         found, why = machine.gpus()
         if not found:
             reasons.append(why)
+        elif implementation.workers > len(found):
+            reasons.append(f"{implementation.workers} workers need as many GPUs, here is {len(found)}")
     if missing:
         names = ", ".join(dict.fromkeys(name.partition(".")[0] for name in missing))
         reasons.append(f"{names} is not installed: {remedy(missing[0])}")
@@ -114,7 +135,8 @@ def _check_names(tasks: Sequence[Task], selection: Selection) -> None:
     for name in selection.datasets:
         if name not in datasets and name not in KINDS:
             raise unknown("dataset", name, datasets | set(KINDS))
-    names = {alias for task in tasks for one in task.implementations for alias in (one.id, one.name, one.package)}
+    names = {alias for task in tasks for one in task.implementations for alias in _aliases(one)}
+    names |= {one.id for task in tasks for one in _placed(task, selection)}
     for name in selection.implementations:
         if name not in names:
             raise unknown("implementation", name, names)
@@ -124,15 +146,11 @@ def _check_names(tasks: Sequence[Task], selection: Selection) -> None:
 
 def groups_of(task: Task, selection: Selection) -> list[Group]:
     """A task's groups of a selection; what does not apply is noted in `left_out`."""
-    chosen = tuple(
-        one
-        for one in task.implementations
-        if one.runner == "local"
-        and one.device in selection.devices
-        and (not selection.implementations or {one.id, one.name, one.package} & set(selection.implementations))
-    )
+    named = set(selection.implementations)
+    chosen = tuple(one for one in _placed(task, selection) if not named or named & _aliases(one))
     if not chosen:
-        selection.left_out.append(f"{task.path}: no such implementation on {' or '.join(selection.devices)}")
+        where = f"{' or '.join(selection.devices)}, {' or '.join(selection.runners)}"
+        selection.left_out.append(f"{task.path}: no such implementation on {where}")
         return []
     datasets = _datasets(task, selection)
     if not datasets:
@@ -141,12 +159,34 @@ def groups_of(task: Task, selection: Selection) -> list[Group]:
     groups = []
     for dataset in datasets:
         for size in selection.sizes if dataset.kind == "generated" else (FULL,):
-            if size != FULL and size not in task.sizes:
+            if size in SIZES and size not in task.sizes:
                 selection.left_out.append(f"{task.path}: has no size {size}")
                 continue
             request = _request(task, dataset, size, selection)
             groups.append(Group(task, dataset, request, size, chosen))
     return groups
+
+
+def default_workers(device: Device) -> int:
+    """Workers of a cluster on this machine: one for each GPU, or one for every four cores, two at least."""
+    if device == "gpu":
+        return max(1, len(machine.gpus()[0]))
+    return max(2, machine.cores() // CORES_OF_WORKER)
+
+
+def _placed(task: Task, selection: Selection) -> list[Implementation]:
+    """The task's implementations on the devices and runners asked for, a cluster's with each number of workers."""
+    found: list[Implementation] = []
+    for one in task.implementations:
+        if one.device in selection.devices and one.runner in selection.runners:
+            counts = selection.workers or (default_workers(one.device),)
+            found += [one] if one.runner == "local" else [one.on(count) for count in counts]
+    return found
+
+
+def _aliases(implementation: Implementation) -> set[str]:
+    """What an implementation may be called on the command line."""
+    return {implementation.id, implementation.on(0).id, implementation.name, implementation.package}
 
 
 def _datasets(task: Task, selection: Selection) -> list[Dataset]:
@@ -162,7 +202,8 @@ def _datasets(task: Task, selection: Selection) -> list[Dataset]:
 def _request(task: Task, dataset: Dataset, size: str, selection: Selection) -> Request:
     versions = {module: version(module) or "unknown" for module in dataset.needs}
     if dataset.kind == "generated":
-        return Request(dataset.name, rows=task.sizes[size], seed=selection.seed, versions=versions)
+        rows = task.sizes[size] if size in SIZES else int(size)
+        return Request(dataset.name, rows=rows, seed=selection.seed, versions=versions)
     if dataset.kind == "own" and selection.path is not None:
         path = selection.path.resolve()
         return Request(dataset.name, seed=selection.seed, path=path, target=selection.target, versions=versions)

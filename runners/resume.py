@@ -30,7 +30,15 @@ def key_of(group: Group, settings: Settings, versions: Mapping[str, str]) -> str
         digest.update(part.read_bytes())
     digest.update(_code())
     request = {**asdict(group.request), "path": str(group.request.path), "source": str(group.request.source)}
-    parts = [request, dict(versions), settings.threads, settings.memory_limit, settings.gate, machine.cpu_model()]
+    parts = [
+        request,
+        dict(versions),
+        settings.threads,
+        settings.memory_limit,
+        settings.gate,
+        settings.worker_threads,
+        machine.cpu_model(),
+    ]
     digest.update(json.dumps(parts, sort_keys=True).encode())
     return digest.hexdigest()[:12]
 

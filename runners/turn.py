@@ -59,7 +59,7 @@ class Ledger:
             reason=ending.reason,
             quality=known.get("quality"),
             reference=known.get("reference"),
-            threads=self.settings.threads,
+            threads=known.get("threads", self.settings.threads),
             data_hash=known.get("data_hash", ""),
             parameters=known.get("parameters", {}),
             remarks=known.get("remarks", []),
@@ -120,6 +120,11 @@ class Turn:
         """Its cell."""
         return self.prepared.group.cell(self.implementation, self.prepared.facts["rows"])
 
+    @property
+    def threads(self) -> int:
+        """Threads in all, a cluster's workers together."""
+        return self.ledger.settings.threads_of(self.implementation) * max(1, self.implementation.workers)
+
     def timeout(self, phase: Phase) -> float:
         """Seconds an execution may take: as asked, else by the size, and more for a cold one."""
         usual = timeout_of(self.prepared.group) + (COMPILING if phase == "cold" else 0.0)
@@ -129,10 +134,10 @@ class Turn:
         """Start the worker, run cold, and warm up."""
         group, settings = self.prepared.group, self.ledger.settings
         try:
-            self.worker = self.stack.enter_context(Worker(self.implementation.device, settings.threads, settings.gate))
-            request = load_request(
-                group, self.implementation, self.prepared.facts, settings.threads, settings.memory_limit
-            )
+            gate = settings.gate and self.implementation.runner == "local"
+            threads = settings.threads_of(self.implementation)
+            self.worker = self.stack.enter_context(Worker(self.implementation.device, threads, gate))
+            request = load_request(group, self.implementation, self.prepared.facts, settings)
             self.worker.ask(request, MAKE_TIMEOUT)
         except Ended as ended:
             self._give_up(ended.ending)
@@ -206,11 +211,13 @@ class Turn:
                 device_megahertz=watch.device_megahertz,
                 slowed_by=sorted(watch.slowed_by),
                 tenants=watch.tenants,
-                threads=self.ledger.settings.threads,
+                threads=self.threads,
                 data_hash=self._hash,
                 at=now(),
                 calls=calls,
                 figures=reply["figures"],
+                cluster=reply["cluster"],
+                events=reply["events"],
                 other_cpu_seconds=None if others is None else max(0.0, others - children),
                 key=self.prepared.key,
             )
@@ -257,6 +264,7 @@ class Turn:
             flops=facts["flops"],
             bytes=facts["moved"],
             unknown=self.unknown,
+            threads=self.threads,
             key=self.prepared.key,
         )
 
@@ -273,18 +281,24 @@ def make(group: Group, threads: int) -> dict[str, Any]:
 
 def timeout_of(group: Group) -> float:
     """Seconds one execution may take, by the size."""
-    return TIMEOUTS[group.size]
+    return TIMEOUTS[group.scale]
 
 
 def load_request(
     group: Group,
     implementation: Implementation,
     facts: Mapping[str, Any],
-    threads: int,
-    memory_limit: int | None = None,
+    settings: Settings,
 ) -> dict[str, Any]:
     """What tells a worker to bring made data into memory for an implementation."""
-    if memory_limit is None and implementation.device == "cpu":  # a GPU driver reserves far more than it uses
+    memory_limit, cluster = settings.memory_limit, None
+    if implementation.runner == "cluster":  # the limit is that of each of its workers
+        each = memory_limit or int(MEMORY_SHARE * machine.memory_limit() / implementation.workers)
+        threads = settings.threads_of(implementation)
+        where = {"scheduler": settings.scheduler, "dashboard": settings.dashboard}
+        cluster = {"threads": threads, "memory_limit": each, **where}
+        memory_limit = None
+    elif memory_limit is None and implementation.device == "cpu":  # a GPU driver reserves far more than it uses
         memory_limit = int(MEMORY_SHARE * machine.memory_limit())
     return {
         "do": "load",
@@ -293,7 +307,8 @@ def load_request(
         "dataset": group.dataset.name,
         "folder": facts["folder"],
         "reference": facts["reference"],
-        "threads": threads,
+        "threads": settings.threads_of(implementation),
+        "cluster": cluster,
         "seed": group.request.seed,
         "memory_limit": memory_limit,
     }

@@ -31,6 +31,7 @@ from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
 from residency.harness.execute import ending_of, execute
 from residency.harness.task import Implementation, Task
+from residency.runners.cluster import DaskCluster
 
 PR_SET_PDEATHSIG = 1
 PERSONALITY_ONLY_ASK = 0xFFFFFFFF
@@ -45,6 +46,7 @@ class Session:
     implementation: Implementation
     data: Any
     settings: Mapping[str, Any]
+    cluster: DaskCluster | None = None
 
     def make(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Make the dataset unless the cache holds it, and what the task says of it."""
@@ -55,13 +57,16 @@ class Session:
         return {**facts, **_about(task, dataset, stored)}
 
     def load(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Bring the data into memory and set the memory limit."""
+        """Bring the data into memory and set the memory limit; for a cluster the data is mapped from its files."""
         self.task = _task(request["task"])
         self.implementation = self.task.implementation(request["implementation"])
         self.settings = request
         if limit := request["memory_limit"]:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        self.data = store.load(_schema(self.task.dataset(request["dataset"])), Path(request["folder"]))
+        if request["cluster"]:
+            self.cluster = DaskCluster(self.implementation.device, self.implementation.workers, **request["cluster"])
+        schema = _schema(self.task.dataset(request["dataset"]))
+        self.data = store.load(schema, Path(request["folder"]), mapped=self.cluster is not None)
         return {}
 
     def unchanged(self, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +85,7 @@ class Session:
             seed=self.settings["seed"],
             cold=request["cold"],
             calls=request["calls"],
+            cluster=self.cluster,
         )
         return asdict(execution)
 

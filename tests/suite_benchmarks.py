@@ -13,9 +13,9 @@ import pytest
 from residency.commands.common import catalogue
 from residency.harness.errors import UsageError
 from residency.harness.task import Implementation
-from residency.runners import machine
 from residency.runners.plan import Group, Selection, absent, plan, unavailable
 from residency.runners.process import Ended, Worker
+from residency.runners.settings import Settings
 from residency.runners.turn import COMPILING, load_request, make, timeout_of
 
 
@@ -58,10 +58,10 @@ def worker(group: Group, implementation: Implementation) -> Iterator[Worker]:
     why = unavailable(implementation) or absent(group.dataset)
     if why is not None:
         pytest.skip(why.reason)
-    threads = machine.cores()
-    facts = make(group, threads)
-    with Worker(implementation.device, threads) as started:
-        started.ask(load_request(group, implementation, facts, threads), timeout_of(group))
+    settings = Settings()
+    facts = make(group, settings.threads)
+    with Worker(implementation.device, settings.threads) as started:
+        started.ask(load_request(group, implementation, facts, settings), timeout_of(group))
         yield started
 
 

@@ -21,11 +21,9 @@ import numpy as np
 from residency.datasets.taxis import taxis
 from residency.datasets.trips import CARD, LEAST_FARE, LEAST_SECONDS, MOST_MILES, MOST_SECONDS, Trips, trips
 from residency.harness import Run, Task
-from residency.harness.errors import WrongResult
-from residency.harness.quality import metric
+from residency.suites.tabular._totals import KEYS, NEEDED, correct_cells, work
 
-NEEDED = ["pickup", "dropoff", "pickup_zone", "passengers", "distance", "fare", "tip", "payment"]
-KEYS = ["borough", "weekday", "hour"]
+GROUPS = 4  # row groups of a partition: a million rows
 QUERY = f"""
     SELECT borough, isodow(pickup) - 1 AS weekday, hour(pickup) AS hour,
            count(*) AS trips, sum(fare)::BIGINT AS fare, avg(distance) AS distance, avg(tip) AS tip
@@ -35,40 +33,6 @@ QUERY = f"""
       AND epoch_us(dropoff) - epoch_us(pickup) BETWEEN {LEAST_SECONDS * 1_000_000} AND {MOST_SECONDS * 1_000_000}
     GROUP BY ALL ORDER BY borough, weekday, hour
 """
-
-
-@metric(name="correct cells")
-def correct_cells(data: Trips, result: Any) -> float:
-    """Share of the table's cells that are right, row by row in sorted order.
-
-    Keys, counts and sums of cents must be equal. A mean must be as near as float64 sums of so many positive terms in
-    any order are: count x 2**-53, and a little for rounding the terms, the quotient and the truth itself.
-    """
-    kept = np.nonzero(data.count)  # in the order of the keys
-    count = data.count[kept]
-    exact = {"borough": data.boroughs[kept[0]], "weekday": kept[1], "hour": kept[2], "trips": count}
-    exact["fare"] = data.fare[kept]
-    means = {"distance": data.distance[kept] / (100.0 * count), "tip": data.tip[kept] / count}
-    names = [*exact, *means]
-    if not isinstance(result, dict) or set(result) != set(names):
-        raise WrongResult(f"the result must be a dict of the columns {', '.join(names)}")
-    for name in names:
-        if result[name].shape != count.shape:
-            raise WrongResult(f"column {name} has shape {result[name].shape}, expected {count.shape}")
-    right = sum(np.sum(result[name] == truth) for name, truth in exact.items())
-    right += sum(np.sum(abs(result[name] - mean) <= (count + 4) * 2.0**-53 * mean) for name, mean in means.items())
-    return float(right / (len(names) * len(count)))
-
-
-def work(data: Trips) -> tuple[float, float]:
-    """Four additions for each trip that counts, and every compressed byte of the needed columns read once."""
-    from pyarrow.parquet import read_metadata
-
-    meta = read_metadata(data.trips)
-    groups = [meta.row_group(group) for group in range(meta.num_row_groups)]
-    chunks = [group.column(column) for group in groups for column in range(group.num_columns)]
-    read = sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in NEEDED)
-    return 4.0 * float(data.count.sum()), float(read)
 
 
 task = Task(
@@ -89,12 +53,8 @@ def data_frame(data: Trips, run: Run, frames):
     with run.stage("load"):
         table = frames.read_parquet(data.trips, columns=NEEDED, **engine)
         zones = frames.read_parquet(data.zones, **engine)
-    with run.stage("filter"):  # comparing a missing value gives false in pandas, missing in cuDF: both drop the row
-        lasted = table["dropoff"] - table["pickup"]
-        good = (table["payment"] == CARD) & (table["passengers"] > 0) & (table["fare"] >= LEAST_FARE)
-        good &= (table["distance"] > 0) & (table["distance"] <= MOST_MILES)
-        good &= (lasted >= np.timedelta64(LEAST_SECONDS, "s")) & (lasted <= np.timedelta64(MOST_SECONDS, "s"))
-        table = table[["pickup", "pickup_zone", "distance", "fare", "tip"]][good]
+    with run.stage("filter"):
+        table = table[["pickup", "pickup_zone", "distance", "fare", "tip"]][good(table)]
     with run.stage("derive"):
         table = table.assign(weekday=table["pickup"].dt.weekday, hour=table["pickup"].dt.hour)
     with run.stage("join"):
@@ -107,6 +67,29 @@ def data_frame(data: Trips, run: Run, frames):
         table = table.sort_values(KEYS, ignore_index=True)
     with run.stage("get"):
         return fixed_width(run.to_host(table))
+
+
+def good(table: Any) -> Any:
+    """Which trips count. Comparing a missing value gives false in pandas, missing in cuDF: both drop the row."""
+    lasted = table["dropoff"] - table["pickup"]
+    known = (table["payment"] == CARD) & (table["passengers"] > 0) & (table["fare"] >= LEAST_FARE)
+    possible = (table["distance"] > 0) & (table["distance"] <= MOST_MILES)
+    return known & possible & lasted.between(np.timedelta64(LEAST_SECONDS, "s"), np.timedelta64(MOST_SECONDS, "s"))
+
+
+@task.on_cluster(cpu="pandas", gpu="cudf", needs=("pyarrow",))
+def partitions(data: Trips, run: Run, frames):
+    """The same steps on Dask's frames: each worker takes row groups from the file to sums, the sums are added up."""
+    run.effective(split_row_groups=GROUPS)
+    with run.stage("query"):
+        table = run.frame.read_parquet(data.trips, columns=NEEDED, split_row_groups=GROUPS)
+        table = table[good(table)]
+        table = table.assign(weekday=table["pickup"].dt.weekday, hour=table["pickup"].dt.hour)
+        table = table.merge(frames.read_parquet(data.zones), how="inner", left_on="pickup_zone", right_on="zone")
+        found = table.groupby(KEYS).agg({"fare": ["count", "sum"], "distance": "mean", "tip": "mean"}).compute()
+    with run.stage("get"):
+        found.columns = ["trips", "fare", "distance", "tip"]
+        return fixed_width(run.to_host(found.reset_index().sort_values(KEYS)))
 
 
 @task.on_cpu("polars")

@@ -17,6 +17,7 @@ from residency.harness import statistics
 from residency.harness.discovery import load
 from residency.runners.plan import Selection, groups_of
 from residency.runners.process import Worker
+from residency.runners.settings import Settings
 from residency.runners.turn import load_request, make
 from residency.suites import SHIPPED
 
@@ -31,7 +32,7 @@ def samples(implementation: str, rounds: int) -> tuple[list[list[float]], list[l
     facts = make(group, 1)
     watched, alone = [], []
     with Worker("cpu", 1) as worker:
-        worker.ask(load_request(group, task.implementation(implementation), facts, 1), 60)
+        worker.ask(load_request(group, task.implementation(implementation), facts, Settings(threads=1)), 60)
 
         def timed(watch: bool, calls: int) -> float:
             request = {"do": "sample", "cold": False, "calls": calls}

@@ -1,0 +1,194 @@
+"""A Dask cluster: one that is started here for one implementation, or any that answers at an address.
+
+On processors it is a scheduler and processes on this machine (`LocalCluster`); on GPUs Dask-CUDA's, a process for each
+GPU (`LocalCUDACluster`). What is started here listens on loopback alone. The client lives in a worker process of the
+runner, as every implementation does: turns, limits of time, records and the end of all processes are as for any other.
+
+What the workers spent on an execution is read from Dask's own counters on each of them: seconds in tasks, in fetching
+from other workers, in spilling to disk and back; bytes fetched and spilled. What happened meanwhile (a worker lost, one
+that came, one restarted because it had filled its memory) is read from the scheduler's log of events.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from residency.harness.errors import Unavailable, UsageError
+from residency.harness.outcomes import Ending, Outcome
+from residency.harness.task import Device
+
+CONNECT_SECONDS = 10.0  # for a scheduler to answer, and for one that was lost to come back
+ARRIVE_SECONDS = 60.0  # for as many workers as were asked for to be there
+NO_WORKERS_SECONDS = 30.0  # that tasks wait where no worker is left
+FRAMES: Mapping[Device, str] = {"cpu": "pandas", "gpu": "cudf"}  # Dask's names of its back ends
+
+
+@dataclass
+class DaskCluster:
+    """A cluster from an implementation's first, cold execution to its process's end."""
+
+    device: Device
+    workers: int
+    threads: int  # of each worker
+    scheduler: str | None = None  # the address of one that runs already
+    memory_limit: int | None = None  # bytes, of each worker that is started here
+    dashboard: str | None = None  # where Dask's page of diagnostics is served, `127.0.0.1:8787`
+    client: Any = None
+    frame: Any = None
+    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _spent: dict[str, dict[str, float]] = field(default_factory=dict)  # by worker, when the execution began
+    _since: float = 0.0  # the scheduler's time of the last event before
+
+    def open(self) -> None:
+        """Start the cluster, or connect to it; wait for its workers.
+
+        Raises `Unavailable` where nobody answers at the address or too few workers are there.
+        """
+        import dask
+        from distributed import Client
+
+        dask.config.set(
+            {
+                "dataframe.backend": FRAMES[self.device],
+                "array.backend": "numpy" if self.device == "cpu" else "cupy",
+                "distributed.comm.timeouts.connect": CONNECT_SECONDS,
+                "distributed.scheduler.no-workers-timeout": NO_WORKERS_SECONDS,
+            }
+        )
+        try:
+            self.client = self._stack.enter_context(Client(self.scheduler or self._start(), set_as_default=True))
+        except (OSError, TimeoutError) as error:
+            raise Unavailable(f"no Dask scheduler answers at {self.scheduler}: {type(error).__name__}") from error
+        try:
+            self.client.wait_for_workers(self.workers, timeout=ARRIVE_SECONDS)
+        except TimeoutError:
+            here = len(self._nodes())
+            raise Unavailable(f"{here} of {self.workers} workers were there after {ARRIVE_SECONDS:g} s") from None
+        self.frame = importlib.import_module("dask.dataframe")
+        self.begin()
+
+    def _start(self) -> Any:
+        """A cluster of processes on this machine, on loopback."""
+        options = {
+            "n_workers": self.workers,
+            "threads_per_worker": self.threads,
+            "memory_limit": self.memory_limit or "auto",
+            "host": "127.0.0.1",
+            "dashboard_address": self.dashboard,
+        }
+        if self.device == "gpu":
+            kind = importlib.import_module("dask_cuda").LocalCUDACluster
+        else:
+            kind = importlib.import_module("distributed").LocalCluster
+            options["processes"] = True
+        return self._stack.enter_context(kind(**options))
+
+    def close(self) -> None:
+        """End what was started here; leave the rest to itself."""
+        self._stack.close()
+
+    def begin(self) -> None:
+        """An execution begins."""
+        self._spent = self.client.run(_spent)
+        self._since = max((at for at, _ in self.client.get_events("all")), default=0.0)
+
+    def working(self) -> list[str]:
+        """What the workers are still doing for this client."""
+        tasks = {key for keys in self.client.processing().values() for key in keys}
+        return [f"{len(tasks)} tasks on the cluster"] if tasks else []
+
+    def told(self) -> tuple[dict[str, float], list[str]]:
+        """What the workers spent since the execution began, and what happened."""
+        spent: dict[str, float] = {}
+        for worker, totals in self.client.run(_spent).items():
+            before = self._spent.get(worker, {})
+            for name, total in totals.items():
+                spent[name] = spent.get(name, 0.0) + total - before.get(name, 0.0)
+        return spent, self._happened()
+
+    def explain(self, error: Exception) -> Ending | None:
+        """How an execution ended where the cluster made it end; None where it is the implementation's own error."""
+        if self.client is None or isinstance(error, Unavailable):
+            return None
+        if self.client.status != "running":
+            return Ending(Outcome.FAILED, f"the scheduler at {self._address} is gone ({type(error).__name__})")
+        try:
+            happened = self._happened()
+        except (OSError, TimeoutError, RuntimeError) as gone:
+            return Ending(Outcome.FAILED, f"the scheduler at {self._address} does not answer ({type(gone).__name__})")
+        if type(error).__name__ == "KilledWorker":
+            filled = [text for text in happened if "memory" in text]
+            outcome = Outcome.OUT_OF_MEMORY if filled else Outcome.FAILED
+            return Ending(outcome, f"a task's workers were lost again and again: {'; '.join(filled or happened)}")
+        if type(error).__name__ == "NoValidWorkerError":
+            return Ending(Outcome.FAILED, f"no worker is left: {'; '.join(happened)}")
+        if isinstance(error, FileNotFoundError):
+            name = error.filename or error
+            return Ending(
+                Outcome.FAILED,
+                f"a worker does not find {name}: every worker must see the data's folder at the same place "
+                "(RESIDENCY_CACHE on a file system that all share)",
+            )
+        return None
+
+    @property
+    def _address(self) -> str:
+        return self.scheduler or "127.0.0.1"
+
+    def _nodes(self) -> dict[str, Any]:
+        return dict(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def _happened(self) -> list[str]:
+        """Workers that came and went since the execution began, and why, as far as the scheduler knows."""
+        found = []
+        restarted = self._told_of("worker-restart-memory")
+        for event in self._told_of("all"):
+            if event.get("action") == "remove-worker":
+                again = len(event["processing-tasks"]) + len(event["lost-computed-tasks"])
+                found.append(f"worker {event['worker']} was lost, and {again} of its tasks were computed again")
+            elif event.get("action") == "add-worker":
+                found.append(f"worker {event['worker']} came")
+        if restarted:
+            found.append(f"workers were restarted {len(restarted)} times because they had filled their memory")
+        return found
+
+    def _told_of(self, topic: str) -> list[dict[str, Any]]:
+        return [event for at, event in self.client.get_events(topic) if at > self._since]
+
+
+def workers_at(scheduler: str) -> int:
+    """How many workers a running scheduler has; raises `UsageError` where none answers at the address."""
+    from distributed import Client
+
+    try:
+        with Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False) as client:
+            return len(client.scheduler_info(n_workers=-1)["workers"])
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler answers at {scheduler} ({type(error).__name__})") from None
+
+
+def _spent(dask_worker: Any) -> dict[str, float]:
+    """Runs on a worker: what it has spent since it started, in seconds and bytes."""
+    total: dict[str, float] = {}
+    for name, amount in dask_worker.digests_total.items():
+        if not isinstance(name, tuple):
+            continue
+        activity, label, unit = name[0], name[-2], name[-1]
+        if (kind := _kind(activity, label, unit)) is not None:
+            total[kind] = total.get(kind, 0.0) + amount
+    return total
+
+
+def _kind(activity: str, label: str, unit: str) -> str | None:
+    """What one of Dask's counters counts, in this project's words; None where it counts something else."""
+    if label in {"disk-read", "disk-write"}:
+        if unit == "seconds":
+            return "spill_seconds"
+        return "spilled_bytes" if (label, unit) == ("disk-write", "bytes") else None
+    if unit == "seconds":
+        return {"execute": "task_seconds", "gather-dep": "fetch_seconds"}.get(activity)
+    return "fetched_bytes" if (activity, unit) == ("gather-dep", "bytes") and label == "network" else None
