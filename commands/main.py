@@ -9,7 +9,7 @@ from importlib import metadata
 
 import typer
 
-from residency.commands import compare, data, doctor, list_tasks, report, run, scale, selftest
+from residency.commands import compare, crossover, data, doctor, list_tasks, report, run, scale, selftest
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
 
@@ -28,6 +28,7 @@ app.command("list", epilog=list_tasks.EPILOG)(list_tasks.list_tasks)
 app.add_typer(data.app, name="data")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("scale", epilog=scale.EPILOG)(scale.scale)
+app.command("crossover", epilog=crossover.EPILOG)(crossover.find_crossover)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("selftest", epilog=selftest.EPILOG)(selftest.selftest)
 app.command("compare", epilog=compare.EPILOG)(compare.compare_runs)

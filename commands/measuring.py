@@ -23,7 +23,8 @@ def measure(
 ) -> bool:
     """Measure into a folder, showing progress; whether it was interrupted."""
     recorder = records.Recorder(folder, info if before is None else None)
-    with recorder, Progress(common.progress(), len(info.cells)) as listener:
+    cells = sum(len(group.implementations) for group in groups)
+    with recorder, Progress(common.progress(), cells) as listener:
         try:
             run_local(groups, settings, recorder, listener, before)
         except KeyboardInterrupt:

@@ -25,7 +25,7 @@ from residency.runners.plan import Group, Selection, plan
 from residency.runners.settings import ROUNDS, Settings
 
 EPILOG = """
-Examples:  [bold]residency scale tabular/etl[/]   [bold]residency scale tabular/ridge --workers 1,2,4,8 --size lecture[/]
+Examples:  [bold]residency scale tabular/etl[/]   [bold]residency scale tabular/ridge --workers 1,2,4 --size lecture[/]
 
 Strong scaling gives all workers together the size's rows, weak scaling each worker its share of them. Exit status: 0
 measured; 1 something that could run did not; 2 asked for something that does not exist; 130 interrupted.
