@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,7 @@ class DaskCluster:
     scheduler: str | None = None  # the address of one that runs already
     memory_limit: int | None = None  # bytes, of each worker that is started here
     dashboard: str | None = None  # where Dask's page of diagnostics is served, `127.0.0.1:8787`
+    source: str | None = None  # a module that workers cannot import, as a user's suite: its functions travel whole
     client: Any = None
     frame: Any = None
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -48,9 +50,12 @@ class DaskCluster:
 
         Raises `Unavailable` where nobody answers at the address or too few workers are there.
         """
+        import cloudpickle
         import dask
         from distributed import Client
 
+        if self.source is not None:
+            cloudpickle.register_pickle_by_value(sys.modules[self.source])
         dask.config.set(
             {
                 "dataframe.backend": FRAMES[self.device],
@@ -97,8 +102,11 @@ class DaskCluster:
         self._since = max((at for at, _ in self.client.get_events("all")), default=0.0)
 
     def working(self) -> list[str]:
-        """What the workers are still doing for this client."""
-        tasks = {key for keys in self.client.processing().values() for key in keys}
+        """What the workers are still doing; on a cluster that others may use too, what they do for this client."""
+        if self.scheduler is None:
+            tasks = {key for keys in self.client.processing().values() for key in keys}
+        else:
+            tasks = {key for key, state in self.client.futures.items() if state.status == "pending"}
         return [f"{len(tasks)} tasks on the cluster"] if tasks else []
 
     def told(self) -> tuple[dict[str, float], list[str]]:

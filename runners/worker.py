@@ -64,7 +64,9 @@ class Session:
         if limit := request["memory_limit"]:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         if request["cluster"]:
-            self.cluster = DaskCluster(self.implementation.device, self.implementation.workers, **request["cluster"])
+            one = self.implementation
+            source = one.function.__module__ if self.task.package is None else None
+            self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], source=source)
         schema = _schema(self.task.dataset(request["dataset"]))
         self.data = store.load(schema, Path(request["folder"]), mapped=self.cluster is not None)
         return {}

@@ -1,0 +1,113 @@
+"""A Dask cluster through the real command: what goes right, and an outcome with a reason for what goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from residency.harness import records
+
+pytest.importorskip("distributed")
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
+RIGHT = ["alone", "shared", "dispatches", "spills", "loses_a_worker"]
+WRONG = ["loses_all_workers", "hungry", "raises", "lazy", "lingers", "sleeps", "lacking"]
+
+
+def run(residency_in, folder: Path, names: list[str], *options: str) -> Any:
+    return residency_in(
+        folder, "run", "cluster/faults", "--runner", "local,cluster", "--devices", "cpu", "--workers", "2", "--json",
+        "--implementations", ",".join(names), "--replicates", "1", "--rounds", "2", "--budget", "200",
+        "--results", folder / "runs", *options,
+        RESIDENCY_SUITES=str(FIXTURES), FAULTS=str(folder),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def good(residency_in, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("good")
+    done = run(residency_in, folder, RIGHT, "--memory", "1")
+    assert done.status == 0, done.out + done.err
+    (made,) = (folder / "runs").iterdir()
+    return {row["implementation"]: row for row in done.json["rows"]}, records.read(made)
+
+
+@pytest.fixture(scope="module")
+def bad(residency_in, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    done = run(residency_in, tmp_path_factory.mktemp("bad"), WRONG, "--memory", "0.7", "--timeout", "30")
+    assert done.status == 1, done.out + done.err
+    return {row["implementation"]: row for row in done.json["rows"]}
+
+
+def test_all_workers_together_find_what_one_process_finds(good) -> None:
+    rows, _ = good
+    alone, shared = rows["alone@cpu"], rows["shared@2xcpu"]
+    assert shared["quality"] == pytest.approx(alone["quality"], abs=1e-6)
+    assert (alone["runner"], alone["workers"]) == ("local", 1)
+    assert (shared["runner"], shared["workers"], shared["device"]) == ("cluster", 2, "cpu")
+
+
+def test_start_is_part_of_the_cold_execution_alone(good) -> None:
+    _, made = good
+    for sample in made.samples:
+        if sample.cell.runner == "cluster":
+            assert ("cluster" in sample.stages) == (sample.phase == "cold")
+
+
+def test_what_the_workers_spent_is_told(good) -> None:
+    _, made = good
+    shared = [one for one in made.samples if one.cell.implementation == "shared@2xcpu" and one.phase == "timed"]
+    assert shared
+    for sample in shared:
+        assert 0 < sample.cluster["task_seconds"] < sample.seconds * 2 * 1.5
+
+
+def test_a_stage_waits_for_what_it_asked_for(good) -> None:
+    rows, _ = good
+    assert rows["dispatches@2xcpu"]["stages"]["dispatch"] >= 0.3
+
+
+def test_more_than_memory_holds_is_spilled_and_said(good) -> None:
+    rows, made = good
+    assert rows["spills@2xcpu"]["outcome"] == "ok"
+    assert rows["spills@2xcpu"]["cluster"]["spilled_bytes"] > 2**26
+    assert any(one.cluster.get("spill_seconds", 0) > 0 for one in made.samples)
+
+
+def test_a_lost_worker_is_made_good_and_told(good) -> None:
+    rows, _ = good
+    assert rows["loses_a_worker@2xcpu"]["outcome"] == "ok"
+    assert any("was lost" in event and "computed again" in event for event in rows["loses_a_worker@2xcpu"]["events"])
+    assert rows["shared@2xcpu"]["events"] == []
+
+
+@pytest.mark.parametrize(
+    ("implementation", "outcome", "reason"),
+    [
+        ("loses_all_workers@2xcpu", "failed", "lost again and again"),
+        ("hungry@2xcpu", "out_of_memory", "filled their memory"),
+        ("raises@2xcpu", "failed", "ArithmeticError: the matrix is singular"),
+        ("lazy@2xcpu", "wrong", "is lazy"),
+        ("lingers@2xcpu", "wrong", "returned before its work was done: 1 tasks on the cluster"),
+        ("sleeps@2xcpu", "timeout", "took longer than 30 s"),
+        ("lacking@2xcpu", "unavailable", "a_library_nobody_has is not installed"),
+    ],
+)
+def test_each_ending_has_its_own_outcome(bad, implementation: str, outcome: str, reason: str) -> None:
+    assert bad[implementation]["outcome"] == outcome
+    assert reason in bad[implementation]["reason"]
+
+
+def test_nothing_is_left_behind(good, bad) -> None:
+    ours = [
+        one for one in psutil.process_iter(["cmdline"]) if "residency.runners.worker" in (one.info["cmdline"] or [])
+    ]
+    spawned = [
+        one
+        for one in psutil.process_iter(["cmdline", "ppid"])
+        if one.info["ppid"] == 1 and any("multiprocessing" in part for part in one.info["cmdline"] or [])
+    ]
+    assert not ours
+    assert not spawned
