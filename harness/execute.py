@@ -79,6 +79,7 @@ def execute(
             if cold:
                 with run.stage("cluster"):
                     cluster.open()
+                started = Started(cluster)  # the client's own threads are no work of the implementation
             run.client, run.frame = cluster.client, cluster.frame
             run.workers, run.threads = cluster.workers, cluster.threads
         for _ in range(calls):

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from residency.harness.discovery import Suites, load
 from residency.harness.errors import Unavailable, UsageError
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.task import Device
@@ -38,7 +39,7 @@ class DaskCluster:
     scheduler: str | None = None  # the address of one that runs already
     memory_limit: int | None = None  # bytes, of each worker that is started here
     dashboard: str | None = None  # where Dask's page of diagnostics is served, `127.0.0.1:8787`
-    source: str | None = None  # a module that workers cannot import, as a user's suite: its functions travel whole
+    suite: Path | None = None  # a task's file that is not installed, for workers to load
     client: Any = None
     frame: Any = None
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -50,12 +51,9 @@ class DaskCluster:
 
         Raises `Unavailable` where nobody answers at the address or too few workers are there.
         """
-        import cloudpickle
         import dask
         from distributed import Client
 
-        if self.source is not None:
-            cloudpickle.register_pickle_by_value(sys.modules[self.source])
         dask.config.set(
             {
                 "dataframe.backend": FRAMES[self.device],
@@ -73,6 +71,8 @@ class DaskCluster:
         except TimeoutError:
             here = len(self._nodes())
             raise Unavailable(f"{here} of {self.workers} workers were there after {ARRIVE_SECONDS:g} s") from None
+        if self.suite is not None:
+            self.client.register_plugin(_suite(self.suite))
         self.frame = importlib.import_module("dask.dataframe")
         self.begin()
 
@@ -132,8 +132,8 @@ class DaskCluster:
             filled = [text for text in happened if "memory" in text]
             outcome = Outcome.OUT_OF_MEMORY if filled else Outcome.FAILED
             return Ending(outcome, f"a task's workers were lost again and again: {'; '.join(filled or happened)}")
-        if type(error).__name__ == "NoValidWorkerError":
-            return Ending(Outcome.FAILED, f"no worker is left: {'; '.join(happened)}")
+        if type(error).__name__ in {"NoValidWorkerError", "NoWorkerError"}:
+            return Ending(Outcome.FAILED, f"no worker is left: {'; '.join(happened) or error}")
         if isinstance(error, FileNotFoundError):
             name = error.filename or error
             return Ending(
@@ -166,6 +166,19 @@ class DaskCluster:
 
     def _told_of(self, topic: str) -> list[dict[str, Any]]:
         return [event for at, event in self.client.get_events(topic) if at > self._since]
+
+
+def _suite(file: Path) -> Any:
+    """What has every worker, those that come later too, load a task's file, which it must find at the same place."""
+    from distributed import WorkerPlugin
+
+    class LoadSuite(WorkerPlugin):  # type: ignore[misc]
+        name = f"residency {file}"
+
+        def setup(self, worker: Any) -> None:
+            load(Suites(file.parent.parent), file)
+
+    return LoadSuite()
 
 
 def workers_at(scheduler: str) -> int:

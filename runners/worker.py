@@ -65,8 +65,8 @@ class Session:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         if request["cluster"]:
             one = self.implementation
-            source = one.function.__module__ if self.task.package is None else None
-            self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], source=source)
+            suite = self.task.file if self.task.package is None else None
+            self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], suite=suite)
         schema = _schema(self.task.dataset(request["dataset"]))
         self.data = store.load(schema, Path(request["folder"]), mapped=self.cluster is not None)
         return {}
