@@ -126,6 +126,9 @@ def run(
     json: Json = False,
 ) -> None:
     """Measure implementations against each other, in fresh processes that take turns."""
+    worker_threads = None
+    if scheduler is not None:
+        workers, worker_threads = _all_of(scheduler, workers)
     before = records.read(resume) if resume is not None else None
     if before is not None:
         selection, settings = as_before(before.info)
@@ -137,7 +140,7 @@ def run(
             devices=split(devices),
             implementations=split(implementations),
             runners=split(runner),
-            workers=workers_of(workers, scheduler),
+            workers=workers_of(workers),
             path=data,
             target=target,
             seed=seed,
@@ -154,6 +157,7 @@ def run(
             gate,
             precision=precision,
             scheduler=scheduler,
+            worker_threads=worker_threads,
             dashboard=dashboard,
         )
     groups = _usable(plan(common.catalogue(), selection), settings, selection)
@@ -199,23 +203,26 @@ def _usable(groups: list[Group], settings: Settings, selection: Selection) -> li
     return usable
 
 
-def workers_of(text: str, scheduler: str | None = None) -> tuple[int, ...]:
-    """The numbers of workers asked for; those of a scheduler that runs already are all it has."""
+def workers_of(text: str) -> tuple[int, ...]:
+    """The numbers of workers asked for."""
     counts = []
     for part in split(text):
         if not part.isdecimal() or int(part) < 1:
             raise UsageError(f"--workers {part}: expected numbers of workers with commas between, as 1,2,4")
         counts.append(int(part))
-    if scheduler is None:
-        return tuple(dict.fromkeys(counts))
+    return tuple(dict.fromkeys(counts))
+
+
+def _all_of(scheduler: str, workers: str) -> tuple[str, int]:
+    """A running scheduler's workers, which are all used, and the threads of each."""
     if not is_installed("distributed"):
         raise UsageError(f"--scheduler needs Dask: {remedy('distributed')}")
-    there = workers_at(scheduler)
+    there, threads = workers_at(scheduler)
     if not there:
         raise UsageError(f"the scheduler at {scheduler} has no workers; start some: dask worker {scheduler}")
-    if counts not in ([], [there]):
+    if workers not in {"", str(there)}:
         raise UsageError(f"the scheduler at {scheduler} has {there} workers and all are used: leave out --workers")
-    return (there,)
+    return str(there), threads
 
 
 def split(text: str) -> tuple[str, ...]:

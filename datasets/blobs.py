@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from residency.datasets.points import SAMPLE, Points, initial_centres
-from residency.harness.dataset import generated
+from residency.harness.dataset import generated, mapped
 
 COLUMNS = 32
 BLOBS = 64
@@ -14,7 +16,7 @@ CHUNK = 8_192  # rows
 
 
 @generated
-def blobs(rows: int, seed: int) -> Points:
+def blobs(rows: int, seed: int, folder: Path) -> Points:
     """Sixty-four round Gaussian blobs in 32 columns, the largest with ten times the rows of the smallest.
 
     Centres are standard normal, deviations go from 0.6 to 1.4, so neighbouring blobs overlap. The initial centres
@@ -26,8 +28,7 @@ def blobs(rows: int, seed: int) -> Points:
     widths = np.linspace(NARROWEST, WIDEST, BLOBS)
     weights = generator.permutation(np.linspace(1.0, 10.0, BLOBS))
     bounds = np.cumsum(weights) / np.cumsum(weights)[-1]
-    x = np.empty((rows, COLUMNS), np.float32)
-    labels = np.empty(rows, np.int32)
+    x, labels = mapped(folder, (rows, COLUMNS), np.float32), mapped(folder, (rows,), np.int32)
     for start in range(0, rows, CHUNK):
         part = slice(start, min(start + CHUNK, rows))
         label = np.searchsorted(bounds, generator.random(part.stop - start), side="right")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from residency.datasets.outliers import Outliers
-from residency.harness.dataset import generated
+from residency.harness.dataset import generated, mapped
 
 COLUMNS = 16
 FACTORS = 4  # directions in which a cluster's rows really differ
@@ -19,7 +21,7 @@ CHUNK = 8_192  # rows
 
 
 @generated
-def clusters_with_outliers(rows: int, seed: int) -> Outliers:
+def clusters_with_outliers(rows: int, seed: int, folder: Path) -> Outliers:
     """Twelve clusters in 16 columns, and 1 % anomalies on the lines between their centres.
 
     Like the columns of most real tables these depend on each other: within a cluster four factors, loaded on all
@@ -32,8 +34,7 @@ def clusters_with_outliers(rows: int, seed: int) -> Outliers:
     centres = DISTANCE * generator.standard_normal((CLUSTERS, COLUMNS))
     loadings = generator.standard_normal((FACTORS, CLUSTERS, COLUMNS))
     widths = np.linspace(NARROWEST, WIDEST, CLUSTERS)
-    x = np.empty((rows, COLUMNS), np.float32)
-    anomaly = np.empty(rows, np.int8)
+    x, anomaly = mapped(folder, (rows, COLUMNS), np.float32), mapped(folder, (rows,), np.int8)
     for start in range(0, rows, CHUNK):
         part = slice(start, min(start + CHUNK, rows))
         size = part.stop - start

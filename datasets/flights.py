@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.table import TEST_SHARE, Table
-from residency.harness.dataset import generated
+from residency.harness.dataset import generated, mapped
 
 MONTHS, DAYS, WEEKDAYS, CARRIERS, AIRPORTS, MINUTES = 12, 31, 7, 22, 240, 1440
 NAMES = ("month", "day", "weekday", "departure", "carrier", "origin", "destination", "distance")
@@ -21,7 +22,7 @@ Numbers = NDArray[np.float64]
 
 
 @generated
-def flights(rows: int, seed: int) -> Table:
+def flights(rows: int, seed: int, folder: Path) -> Table:
     """Flights that leave more than 15 minutes late, or do not.
 
     Binary classification, one flight in five is late. Six columns are codes: month, day of the month, weekday, carrier
@@ -37,9 +38,8 @@ def flights(rows: int, seed: int) -> Table:
     generator = np.random.default_rng(seed)
     world = _world(generator)
     test = round(TEST_SHARE * rows)
-    x = np.empty((rows, len(NAMES)), np.float32)
-    y = np.empty(rows, np.float32)
-    expected = np.empty(test)
+    x, y = mapped(folder, (rows, len(NAMES)), np.float32), mapped(folder, (rows,), np.float32)
+    expected = mapped(folder, (test,), np.float64)
     for start in range(0, rows, CHUNK):
         part = x[start : start + CHUNK]
         chance = world.fly(generator, part)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.table import TEST_SHARE, Table
-from residency.harness.dataset import generated
+from residency.harness.dataset import generated, mapped
 
 COLUMNS = 20
 NOISE = 2.0  # standard deviation
@@ -16,7 +18,7 @@ CHUNK = 65_536  # rows
 
 
 @generated
-def friedman(rows: int, seed: int) -> Table:
+def friedman(rows: int, seed: int, folder: Path) -> Table:
     """Twenty independent uniform columns, five of which decide the target; and noise.
 
     Friedman (1991), "Multivariate adaptive regression splines", problem 1, with u uniform on (0, 1):
@@ -30,9 +32,8 @@ def friedman(rows: int, seed: int) -> Table:
     """
     generator = np.random.default_rng(seed)
     test = round(TEST_SHARE * rows)
-    x = np.empty((rows, COLUMNS), np.float32)
-    y = np.empty(rows, np.float32)
-    expected = np.empty(test)
+    x, y = mapped(folder, (rows, COLUMNS), np.float32), mapped(folder, (rows,), np.float32)
+    expected = mapped(folder, (test,), np.float64)
     for start in range(0, rows, CHUNK):
         part = x[start : start + CHUNK]
         generator.random(out=part, dtype=np.float32)

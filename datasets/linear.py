@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from residency.datasets.table import TEST_SHARE, Table
-from residency.harness.dataset import generated
+from residency.harness.dataset import generated, mapped
 
 COLUMNS = 128
 NOISE = 1.0  # against a signal of the same variance: R² 0.5 is the best there is
@@ -13,7 +15,7 @@ CHUNK = 8_192  # rows
 
 
 @generated
-def linear(rows: int, seed: int) -> Table:
+def linear(rows: int, seed: int, folder: Path) -> Table:
     """Independent standard normal columns, a target that weighs them all, and noise.
 
     128 columns, weights normal with variance 1/128, so that signal and noise have the same variance and no model can
@@ -22,15 +24,17 @@ def linear(rows: int, seed: int) -> Table:
     generator = np.random.default_rng(seed)
     weights = generator.standard_normal(COLUMNS) / np.sqrt(COLUMNS)
     test = round(TEST_SHARE * rows)
-    x = np.empty((rows, COLUMNS), np.float32)
-    expected = np.zeros(rows)
+    x, expected = mapped(folder, (rows, COLUMNS), np.float32), mapped(folder, (rows,), np.float64)
     for start in range(0, rows, CHUNK):
         part = x[start : start + CHUNK]
         generator.standard_normal(out=part, dtype=np.float32)
         signal = expected[start : start + CHUNK]
         for column, weight in enumerate(weights):
             signal += part[:, column] * weight
-    y = (expected + NOISE * generator.standard_normal(rows)).astype(np.float32)
+    y = mapped(folder, (rows,), np.float32)
+    for start in range(0, rows, CHUNK):
+        part = expected[start : start + CHUNK]
+        y[start : start + CHUNK] = part + NOISE * generator.standard_normal(len(part))
     return Table(
         x=x[test:],
         y=y[test:],

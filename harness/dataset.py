@@ -4,7 +4,8 @@ A dataset file holds a function that makes the data and returns a frozen datacla
 say of what kind the data is; the function's docstring is the dataset's card. A maker takes, by name, what it needs:
 
     rows, seed    generated data: how many, and which
-    folder        an empty folder for data that lives in files (Parquet); fields of type `Path` point into it
+    folder        an empty folder for data that lives in files (Parquet); fields of type `Path` point into it.
+                  `mapped(folder, shape, dtype)` is an array in a file there, for data larger than memory
     source        public data: the folder that `fetch` filled
     path, target  own data: the file the user named, and the column to predict
 """
@@ -12,10 +13,16 @@ say of what kind the data is; the function's docstring is the dataset's card. A 
 from __future__ import annotations
 
 import inspect
+import math
+import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 Kind = Literal["generated", "shipped", "public", "own"]
 Progress = Callable[[str], None]
@@ -90,6 +97,18 @@ class Request:
     path: Path | None = None
     target: str | None = None
     versions: dict[str, str] = field(default_factory=dict)  # of the libraries that ship the data
+
+
+def mapped(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """An array of zeros in a file under `folder`: what a maker fills part by part where memory may not hold it.
+
+    It has no name and goes with the array. Its room on the disk is taken now: raises `OSError` where none is left.
+    """
+    array_type = np.dtype(dtype)
+    size = max(1, math.prod(shape) * array_type.itemsize)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        return np.memmap(file, array_type, "r+", shape=shape)
 
 
 def generated(maker: Callable[..., Any]) -> Dataset:

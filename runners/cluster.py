@@ -72,6 +72,7 @@ class DaskCluster:
             here = len(self._nodes())
             raise Unavailable(f"{here} of {self.workers} workers were there after {ARRIVE_SECONDS:g} s") from None
         if self.suite is not None:
+            self.client.run_on_scheduler(_load, self.suite)  # which takes graphs of its functions apart
             self.client.register_plugin(_suite(self.suite))
         self.frame = importlib.import_module("dask.dataframe")
         self.begin()
@@ -176,18 +177,23 @@ def _suite(file: Path) -> Any:
         name = f"residency {file}"
 
         def setup(self, worker: Any) -> None:
-            load(Suites(file.parent.parent), file)
+            _load(file)
 
     return LoadSuite()
 
 
-def workers_at(scheduler: str) -> int:
-    """How many workers a running scheduler has; raises `UsageError` where none answers at the address."""
+def _load(file: Path) -> None:
+    load(Suites(file.parent.parent), file)
+
+
+def workers_at(scheduler: str) -> tuple[int, int]:
+    """Workers of a running scheduler, and the least threads of one; raises `UsageError` where none answers there."""
     from distributed import Client
 
     try:
         with Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False) as client:
-            return len(client.scheduler_info(n_workers=-1)["workers"])
+            workers = client.scheduler_info(n_workers=-1)["workers"].values()
+            return len(workers), min((one["nthreads"] for one in workers), default=0)
     except (OSError, TimeoutError, ValueError) as error:
         raise UsageError(f"no Dask scheduler answers at {scheduler} ({type(error).__name__})") from None
 

@@ -97,7 +97,7 @@ def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]
     key = hashlib.sha256(task.file.read_bytes()).hexdigest()[:16]
     file = stored.folder / f"about-{task.topic}-{task.name}-{key}.json"
     if not file.exists():
-        data = store.load(_schema(dataset), stored.folder)
+        data = store.load(_schema(dataset), stored.folder, mapped=True)  # it may be larger than memory
         flops, moved = task.work(data) if task.work else (None, None)
         about = {
             "reference": task.reference(data) if task.reference else None,
