@@ -60,6 +60,9 @@ class DaskCluster:
                 "array.backend": "numpy" if self.device == "cpu" else "cupy",
                 "distributed.comm.timeouts.connect": CONNECT_SECONDS,
                 "distributed.scheduler.no-workers-timeout": NO_WORKERS_SECONDS,
+                # A paused worker waits for memory that libraries hold to come free, which may be never: a cluster of
+                # paused workers hangs. Unpaused, it spills, and where that does not help is restarted, and says so.
+                "distributed.worker.memory.pause": False,
             }
         )
         try:
