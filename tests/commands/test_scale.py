@@ -1,0 +1,96 @@
+"""`residency scale` and `residency crossover` on work whose truth is known, through the real commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
+FEW = ("--replicates", "2", "--rounds", "2", "--budget", "30")
+
+
+@pytest.fixture(scope="module")
+def scaled(residency_in, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    pytest.importorskip("distributed")
+    return residency_in(
+        tmp_path_factory.mktemp("scale"), "scale", "steady/scaled", "--workers", "1,2", "--size", "smoke", "--json",
+        *FEW, RESIDENCY_SUITES=str(FIXTURES),
+    )  # fmt: skip
+
+
+def test_a_known_contention_is_found(scaled) -> None:
+    assert scaled.status == 0, scaled.err
+    (found,) = (one for one in scaled.json["scaling"] if one["implementation"] == "shared_out")
+    two = found["strong"][1]
+    assert two["workers"] == 2
+    assert two["over_one"]["value"] == pytest.approx(0.9 / 0.5, rel=0.08)
+    assert two["efficiency"] == pytest.approx(0.9, rel=0.08)
+    law = found["law"]["contention"]
+    assert law["low"] <= 1 / 9 <= law["high"]
+    assert found["law"]["coherence"] is None  # two counts of workers tell one parameter
+    assert set(found["law"]["predicted"]) == {"3", "4"}  # and nothing beyond twice what was measured
+
+
+def test_both_baselines_and_both_scalings_are_told(scaled) -> None:
+    (found,) = (one for one in scaled.json["scaling"] if one["implementation"] == "shared_out")
+    assert found["single_process"] == "growing@cpu"
+    assert all(one["over_single_process"]["value"] < 1 for one in found["strong"])
+    assert [(one["workers"], one["rows"]) for one in found["weak"]] == [(1, 1_000), (2, 2_000)]
+
+
+def test_slower_with_more_workers_is_said_first(scaled) -> None:
+    (found,) = (one for one in scaled.json["scaling"] if one["implementation"] == "queued")
+    assert found["strong"][1]["over_one"]["value"] == pytest.approx(0.5, rel=0.1)
+    assert "2 workers are SLOWER than one" in found["headline"]
+
+
+def test_a_known_crossover_is_found(residency) -> None:
+    """A fixed 60 ms is overtaken by 2 µs a row at 30,000 rows."""
+    done = residency(
+        "crossover", "steady/scaled", "--of", "fixed", "--over", "growing", "--from", "5000", "--up-to", "200000",
+        "--json", *FEW, RESIDENCY_SUITES=str(FIXTURES),
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    found = done.json["crossover"]
+    assert found["answer"] == "crosses"
+    assert found["rows"] == pytest.approx(30_000, rel=0.1)
+    assert found["low"] < 30_000 < found["high"]
+    assert 3 <= len(found["points"]) <= 10
+
+
+@pytest.mark.parametrize(
+    ("of", "over", "answer", "said"),
+    [
+        ("fixed", "growing", "never", "never overtakes growing@cpu, up to 10,000 rows"),
+        ("growing", "fixed", "always", "faster than fixed@cpu from the smallest size measured on, 5,000"),
+    ],
+)
+def test_never_and_always_are_answers(residency, of, over, answer, said) -> None:
+    done = residency(
+        "crossover", "steady/scaled", "--of", of, "--over", over, "--from", "5000", "--up-to", "10000", "--json", *FEW,
+        RESIDENCY_SUITES=str(FIXTURES),
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    assert done.json["crossover"]["answer"] == answer
+    assert said in done.json["crossover"]["said"]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("scale", "tabular/etl", "--workers", "0"), "--workers 0: expected numbers of workers"),
+        (("scale", "tabular"), "tabular: name one task, as tabular/etl"),
+        (("scale", "tabular/anomaly"), "tabular/anomaly has no implementation on a cluster"),
+        (("scale", "tabular/etl", "--size", "huge"), "no size (a name or a number of rows) `huge`"),
+        (("crossover", "tabular/etl", "--of", "gpu", "--over", "cpu"), "gpu cannot run here: no NVIDIA GPU"),
+        (("crossover", "tabular/etl", "--of", "polar", "--over", "cpu"), "no side of tabular/etl `polar`"),
+        (("crossover", "tabular/etl", "--of", "lazy_frame", "--over", "cpu"), "share lazy_frame@cpu"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(residency, command, said) -> None:
+    done = residency(*command)
+    assert done.status == 2
+    assert said in done.err
+    assert len(done.err.strip().splitlines()) == 1
