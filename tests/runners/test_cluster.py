@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,13 @@ def test_all_workers_together_find_what_one_process_finds(good) -> None:
     assert shared["quality"] == pytest.approx(alone["quality"], abs=1e-6)
     assert (alone["runner"], alone["workers"]) == ("local", 1)
     assert (shared["runner"], shared["workers"], shared["device"]) == ("cluster", 2, "cpu")
+
+
+def test_data_is_there_before_the_first_clock_starts(good, cache: Path) -> None:
+    _, made = good
+    (stored,) = cache.glob("data/linear-20000-*/stored.json")
+    first = min(datetime.fromisoformat(one.at).timestamp() - one.seconds for one in made.samples)
+    assert stored.stat().st_mtime < first
 
 
 def test_start_is_part_of_the_cold_execution_alone(good) -> None:

@@ -200,8 +200,10 @@ def test_a_scheduler_without_workers_and_too_many_asked_for(residency, hand: Han
     assert "has 1 workers and all are used: leave out --workers" in done.err
 
 
-def test_the_cluster_goes_with_a_killed_command(residency_in, environment: dict[str, str], tmp_path: Path) -> None:
-    """`kill -9` of the command: neither its worker nor the cluster's processes stay."""
+def test_a_cluster_listens_on_loopback_alone_and_goes_with_a_killed_command(
+    residency_in, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """After `kill -9` of the command neither its worker nor the cluster's processes stay."""
     import psutil
 
     asked = ["run", "cluster/faults", "--runner", "cluster", "--devices", "cpu", "--workers", "2"]
@@ -217,6 +219,9 @@ def test_the_cluster_goes_with_a_killed_command(residency_in, environment: dict[
         sleep(0.05)
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 4  # the worker, two of the cluster, and what watches them
+    listening = [one for process in family for one in process.net_connections("inet") if one.status == "LISTEN"]
+    assert len(listening) >= 3
+    assert {one.laddr.ip for one in listening} == {"127.0.0.1"}
     process.send_signal(signal.SIGKILL)
     process.wait()
     _, alive = psutil.wait_procs(family, timeout=20)
