@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from residency.commands import common, run
+from residency.commands import common, options
 from residency.commands.measuring import info_of, measure
 from residency.harness import records
 from residency.harness.errors import UsageError, unknown
@@ -41,20 +41,20 @@ def find_crossover(
     precision: Annotated[
         float, typer.Option(min=0.01, help="Until the answer lies between sizes that differ by this fraction.")
     ] = 0.25,
-    workers: run.Workers = "",
-    replicates: run.Replicates = 5,
-    rounds: run.Rounds = ROUNDS,
+    workers: options.Workers = "",
+    replicates: options.Replicates = 5,
+    rounds: options.Rounds = ROUNDS,
     budget: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="For each size.")] = None,
-    timeout: run.Timeout = None,
-    results: run.Results = common.RESULTS,
-    json: run.Json = False,
+    timeout: options.Timeout = None,
+    results: options.Results = common.RESULTS,
+    json: options.Json = False,
 ) -> None:
     """Search the size from which one side overtakes another, with its interval; `never, up to N` is an answer."""
     found = common.catalogue().select([task])[0] if "/" in task else None
     if found is None:
         raise UsageError(f"{task}: name one task, as tabular/etl")
     chosen = Selection(
-        tasks=(found.path,), sizes=(largest,), runners=("local", "cluster"), workers=run.workers_of(workers)
+        tasks=(found.path,), sizes=(largest,), runners=("local", "cluster"), workers=options.workers_of(workers)
     )
     (whole,) = plan(common.catalogue(), chosen)
     challenger, champion = _side(whole, of), _side(whole, over)

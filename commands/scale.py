@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from residency.commands import common, run
+from residency.commands import common, options
 from residency.commands.measuring import info_of, measure
 from residency.harness import records
 from residency.harness.dataset import DEFAULT_SEED
@@ -34,29 +34,29 @@ measured; 1 something that could run did not; 2 asked for something that does no
 
 def scale(
     task: Annotated[str, typer.Argument(metavar="TOPIC/TASK")],
-    workers: run.Workers = "",
+    workers: options.Workers = "",
     size: Annotated[str, typer.Option(help="smoke, lab, lecture, production, or a number of rows.")] = "lab",
-    devices: run.Devices = "cpu,gpu",
+    devices: options.Devices = "cpu,gpu",
     implementations: Annotated[str, typer.Option(help="Of those on a cluster: names, with commas between.")] = "",
     weak: Annotated[bool, typer.Option("--weak/--no-weak", help="Weak scaling too.")] = True,
-    replicates: run.Replicates = 5,
-    rounds: run.Rounds = ROUNDS,
-    budget: run.Budget = None,
-    timeout: run.Timeout = None,
-    memory: run.Memory = None,
-    results: run.Results = common.RESULTS,
-    json: run.Json = False,
+    replicates: options.Replicates = 5,
+    rounds: options.Rounds = ROUNDS,
+    budget: options.Budget = None,
+    timeout: options.Timeout = None,
+    memory: options.Memory = None,
+    results: options.Results = common.RESULTS,
+    json: options.Json = False,
 ) -> None:
     """Measure a task on clusters of several sizes: efficiency, what takes the rest, and the law behind it."""
     (found,) = common.catalogue().select([task]) if "/" in task else (None,)
     if found is None:
         raise UsageError(f"{task}: name one task, as tabular/etl")
-    counts = sorted(run.workers_of(workers) or _doubling())
+    counts = sorted(options.workers_of(workers) or _doubling())
     wanted = Selection(
         tasks=(found.path,),
         sizes=(size,),
-        devices=run.split(devices),
-        implementations=run.split(implementations),
+        devices=options.split(devices),
+        implementations=options.split(implementations),
         runners=("cluster",),
         workers=counts,
         seed=DEFAULT_SEED,

@@ -76,12 +76,8 @@ def execute(
         else:
             library = importlib.import_module(implementation.library)
         if cluster is not None:
-            if cold:
-                with run.stage("cluster"):
-                    cluster.open()
-                started = Started(cluster)  # the client's own threads are no work of the implementation
-            run.client, run.frame = cluster.client, cluster.frame
-            run.workers, run.threads = cluster.workers, cluster.threads
+            _join(cluster, run, cold)
+            started = Started(cluster)  # the client's own threads are no work of the implementation
         for _ in range(calls):
             result = implementation.function(data, run, library)
             devices.synchronise(implementation.device)
@@ -103,15 +99,30 @@ def execute(
     try:
         if working:
             raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
-        check_result(result)
-        quality = task.quality(data, result)
+        quality = _quality(task, data, result, run)
         ending = judge(task, dataset, quality, reference)
-        run.observe(**{name: function(data, result) for name, function in task.also.items()})
     except WrongResult as error:
         quality, ending = None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
         quality, ending = None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
     return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures, spent, events)
+
+
+def _join(cluster: Workers, run: Run, cold: bool) -> None:
+    """Give the run its cluster, which a cold execution starts."""
+    if cold:
+        with run.stage("cluster"):
+            cluster.open()
+    run.client, run.frame = cluster.client, cluster.frame
+    run.workers, run.threads = cluster.workers, cluster.threads
+
+
+def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
+    """The result's quality, and the task's further numbers of it on record."""
+    check_result(result)
+    quality = task.quality(data, result)
+    run.observe(**{name: function(data, result) for name, function in task.also.items()})
+    return quality
 
 
 def judge(task: Task, dataset: str, quality: float, reference: float | None) -> Ending:

@@ -63,7 +63,7 @@ class Session:
         self.settings = request
         if limit := request["memory_limit"]:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        if request["cluster"]:
+        if request.get("cluster"):
             one = self.implementation
             suite = self.task.file if self.task.package is None else None
             self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], suite=suite)

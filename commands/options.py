@@ -1,0 +1,93 @@
+"""Options that several commands share, and what their texts mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from residency.harness.errors import UsageError
+from residency.runners.settings import GATE_ROUNDS, ROUNDS
+
+Tasks = Annotated[list[str] | None, typer.Argument(metavar="[TOPIC[/TASK]]...", help="All where none is named.")]
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option(help="smoke, lab, lecture, production, or a number of rows; may be repeated."),
+]
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A dataset, or all of a kind: generated, shipped, public; each task's first where none is named."
+    ),
+]
+Data = Annotated[Path | None, typer.Option(metavar="PATH", help="Your own CSV or Parquet file.")]
+Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file to predict.")]
+Devices = Annotated[str, typer.Option(help="cpu, gpu or both, with a comma between.")]
+Names = Annotated[str, typer.Option(help="Functions, libraries or ids (estimator@gpu), with commas between.")]
+Runners = Annotated[str, typer.Option("--runner", help="local, cluster or both, with a comma between.")]
+Workers = Annotated[
+    str,
+    typer.Option(
+        metavar="N[,N]...",
+        help="Workers of a cluster that is started here. By default one for each GPU, or for four cores; two at least.",
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="A Dask scheduler that runs already, as tcp://10.0.0.1:8786: all its workers."
+    ),
+]
+Dashboard = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Serve Dask's dashboard there while a cluster runs; off by default."),
+]
+Replicates = Annotated[int, typer.Option(min=1, help="Fresh processes for each implementation.")]
+Rounds = Annotated[
+    int | None,
+    typer.Option(min=1, help=f"Timed samples in each process, at most; {ROUNDS}, with --gate {GATE_ROUNDS}."),
+]
+Budget = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="When to stop. By default, by the size.")]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        metavar="FRACTION",
+        help="Go on, up to eight times the replicates, until every ratio is known to ± this, as 0.05.",
+    ),
+]
+Timeout = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="For one execution.")]
+Memory = Annotated[
+    float | None,
+    typer.Option(min=0.1, metavar="GIB", help="Limit for one process on the CPU, for each worker of a cluster."),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="For each worker. By default, the cores we may use.")]
+Gate = Annotated[
+    bool,
+    typer.Option("--gate", help="Fix memory layouts, pin one-threaded workers: to see small changes."),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN", help="Go on with an interrupted run: what is missing, by its own settings.", exists=False
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Of generated data and of splits.")]
+Results = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+
+def workers_of(text: str) -> tuple[int, ...]:
+    """The numbers of workers asked for."""
+    counts = []
+    for part in split(text):
+        if not part.isdecimal() or int(part) < 1:
+            raise UsageError(f"--workers {part}: expected numbers of workers with commas between, as 1,2,4")
+        counts.append(int(part))
+    return tuple(dict.fromkeys(counts))
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The parts between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
