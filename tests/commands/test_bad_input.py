@@ -25,7 +25,7 @@ def refused(done) -> str:
         (["run", "tabluar"], "no topic or task `tabluar`; did you mean `tabular`"),
         (
             ["run", "tabular/ridge", "--size", "larg"],
-            "no size `larg`; there are: `lab`, `lecture`, `production`, `smoke`",
+            "no size (a name or a number of rows) `larg`; there are: `lab`, `lecture`, `production`, `smoke`",
         ),
         (["run", "tabular/ridge", "--dataset", "diabetis"], "no dataset `diabetis`; did you mean `diabetes`?"),
         (["run", "tabular/ridge", "--devices", "tpu"], "no device `tpu`; did you mean"),

@@ -15,7 +15,7 @@ FEW = ("--replicates", "2", "--rounds", "2", "--budget", "30")
 def scaled(residency_in, tmp_path_factory: pytest.TempPathFactory) -> Any:
     pytest.importorskip("distributed")
     return residency_in(
-        tmp_path_factory.mktemp("scale"), "scale", "steady/scaled", "--workers", "1,2", "--size", "smoke", "--json",
+        tmp_path_factory.mktemp("scale"), "scale", "known/scaled", "--workers", "1,2", "--size", "smoke", "--json",
         *FEW, RESIDENCY_SUITES=str(FIXTURES),
     )  # fmt: skip
 
@@ -49,7 +49,7 @@ def test_slower_with_more_workers_is_said_first(scaled) -> None:
 def test_a_known_crossover_is_found(residency) -> None:
     """A fixed 60 ms is overtaken by 2 µs a row at 30,000 rows."""
     done = residency(
-        "crossover", "steady/scaled", "--of", "fixed", "--over", "growing", "--from", "5000", "--up-to", "200000",
+        "crossover", "known/scaled", "--of", "fixed", "--over", "growing", "--from", "5000", "--up-to", "200000",
         "--json", *FEW, RESIDENCY_SUITES=str(FIXTURES),
     )  # fmt: skip
     assert done.status == 0, done.err
@@ -69,7 +69,7 @@ def test_a_known_crossover_is_found(residency) -> None:
 )
 def test_never_and_always_are_answers(residency, of, over, answer, said) -> None:
     done = residency(
-        "crossover", "steady/scaled", "--of", of, "--over", over, "--from", "5000", "--up-to", "10000", "--json", *FEW,
+        "crossover", "known/scaled", "--of", of, "--over", over, "--from", "5000", "--up-to", "10000", "--json", *FEW,
         RESIDENCY_SUITES=str(FIXTURES),
     )  # fmt: skip
     assert done.status == 0, done.err
