@@ -14,18 +14,20 @@ divides by): series of any size become one problem.
 
 from __future__ import annotations
 
+import numpy as np
+
 from residency.datasets.m4_hourly import m4_hourly
 from residency.datasets.mauna_loa import mauna_loa
 from residency.datasets.own_series import own_series
 from residency.datasets.retail import retail
 from residency.datasets.series import Panel, mase, smape
 from residency.harness import Run, Task
+from residency.suites.timeseries._features import WINDOWS, columns, frame, matrices
+from residency.suites.timeseries._parts import on_workers, part_arrays, part_forecast, parts, read_part
 
 ROUNDS = 100
 TREES = {"max_depth": 8, "learning_rate": 0.1, "max_bin": 255}  # under the same names in both libraries
-LEAF = 20  # rows at least
-L2 = 1.0
-WINDOWS = (1, 2)  # seasons of a rolling mean; they end before the longest lag does
+LEAF, L2 = 20, 1.0  # the least rows, and how strongly its value is held back
 
 
 def work(data: Panel) -> tuple[float, float]:
@@ -47,26 +49,9 @@ task = Task(
 )
 
 
-def columns(data: Panel, table, rolling_mean):
-    """Features, target, base: series of pandas or cuDF, or Polars expressions; rows before the longest lag are void."""
-    scaled = table["value"] / table["unit"]
-    base = scaled.shift(data.lags[0])
-    features = {"level": base} | {f"lag_{lag}": scaled.shift(lag) - base for lag in data.lags[1:]}
-    for seasons in WINDOWS:
-        features[f"mean_{seasons}"] = rolling_mean(base, seasons * data.season) - base
-    for period in data.phases:
-        features[f"phase_{period}"] = table["moment"] % period
-    for name in data.names:
-        features |= {name: table[name], f"{name}_before": table[name].shift(data.lags[0])}
-    return features, scaled - base, base
-
-
-@task.pair(cpu="pandas", gpu="cudf", needs=["xgboost"])
-def data_frame(data: Panel, run: Run, frames):
-    """Columns by pandas or cuDF, one after the other; trees by XGBoost on the same device."""
-    import xgboost
-
-    parameters = {
+def trees(run: Run):
+    """XGBoost's parameters, on one device and on many."""
+    return {
         "objective": "reg:squarederror",
         "tree_method": "hist",
         "grow_policy": "depthwise",
@@ -77,23 +62,48 @@ def data_frame(data: Panel, run: Run, frames):
         "nthread": run.threads,
         **run.only(cpu={"device": "cpu"}, gpu={"device": "cuda"}),
     }
+
+
+@task.pair(cpu="pandas", gpu="cudf", needs=["xgboost"])
+def data_frame(data: Panel, run: Run, frames):
+    """Columns by pandas or cuDF, one after the other; trees by XGBoost on the same device."""
+    import xgboost
+
+    parameters = trees(run)
     run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
     with run.stage("put"):
-        table = frames.DataFrame({name: run.to_device(column) for name, column in data.columns.items()})
+        table = frame(data, frames, run.device)
     with run.stage("features"):
-        features, target, base = columns(data, table, lambda column, steps: column.rolling(steps).mean())
-        features = frames.DataFrame(features).astype("float32")
-        learn = (table["step"] >= max(data.lags)) & ~table["future"]
-        x, y, ahead = features[learn], target[learn], features[table["future"]]
+        x, y, ahead, base, unit = matrices(data, table, frames)
     with run.stage("bin"):
         binned = xgboost.QuantileDMatrix(x, y, max_bin=TREES["max_bin"], nthread=run.threads)
     with run.stage("fit"):
         model = xgboost.train(parameters, binned, ROUNDS)
     with run.stage("predict"):
-        last, unit = (column[table["future"]].values for column in (base, table["unit"]))
-        forecast = (model.inplace_predict(ahead) + last) * unit
+        forecast = (model.inplace_predict(ahead) + base) * unit
     with run.stage("get"):
         return run.to_host(forecast)
+
+
+@task.on_cluster(cpu="pandas", gpu="cudf", needs=["xgboost", "dask.array"])
+def whole_series(data: Panel, run: Run, frames):
+    """Each worker takes whole series to features; the trees grow on all workers, which add up their histograms."""
+    from xgboost import dask as xgboost
+
+    parameters, client, pieces = trees(run), run.client, parts(data, run)
+    run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
+    with run.stage("load"):
+        tables = client.map(read_part, pieces, frames=frames, where=run.device, pure=False)
+    with run.stage("features"):
+        made = client.map(part_arrays, pieces, tables, frames=frames, pure=False)
+        x, y = (on_workers(run, made, place) for place in (0, 1))
+    with run.stage("fit"):  # the workers bin here
+        binned = xgboost.DaskQuantileDMatrix(client, x, y, max_bin=TREES["max_bin"])
+        model = xgboost.train(client, parameters, binned, ROUNDS)["booster"]
+    with run.stage("predict"):
+        forecasts = client.map(part_forecast, made, model=client.scatter(model, hash=False), pure=False)
+    with run.stage("get"):
+        return np.concatenate(client.gather(forecasts))
 
 
 @task.on_cpu("polars", needs=["lightgbm"])

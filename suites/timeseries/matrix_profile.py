@@ -54,6 +54,14 @@ def recurrence(data: Anomalous, run: Run, stumpy):
         return np.array(search(data.values, data.window)[:, 0], np.float64)
 
 
+@task.on_cluster(cpu="stumpy")
+def diagonals(data: Anomalous, run: Run, stumpy):
+    """STUMPY's own for Dask: each worker takes as many distances, along diagonals, and returns a profile of its own."""
+    run.effective(window=data.window, exclusion_zone=data.zone, normalize=True, dtype=str(data.values.dtype))
+    with run.stage("search"):  # the client sends the series to all, and takes the least of the profiles
+        return np.array(stumpy.stumped(run.client, np.array(data.values), data.window)[:, 0], np.float64)
+
+
 @task.pair(cpu="numpy", gpu="cupy")
 def matrix_products(data: Anomalous, run: Run, xp):
     """Each distance by itself: the correlations of all windows are one large matrix product, made in blocks of rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,16 +13,17 @@ import polars as pl
 import pytest
 
 from residency.datasets.m4_hourly import SOURCE
-from residency.datasets.series import Panel, mase, seasonal_naive, smape
-from residency.harness import Run
+from residency.datasets.series import Panel, mase, panel, seasonal_naive, smape
+from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue
 from residency.harness.execute import Execution, execute
 from residency.suites import SHIPPED
-from residency.suites.timeseries.lag_features import columns
+from residency.suites.timeseries._features import columns, frame, matrices
+from residency.suites.timeseries._parts import part_arrays, parts, read_part
 
 TASK = Catalogue([SHIPPED]).task("timeseries/lag_features")
-CPU = [one.id for one in TASK.implementations if one.device == "cpu"]
+CPU = [one.id for one in TASK.implementations if one.device == "cpu" and one.runner == "local"]
 MIRROR = os.environ.get("RESIDENCY_MIRROR")
 VALUES = 1_120 * 20  # values
 
@@ -104,6 +106,59 @@ def test_a_model_that_learned_nothing_does_not_pass(identity: str, dataset: str,
     ending = run(identity, replace(data, value=shuffled), dataset).ending
     assert ending.outcome == "wrong"
     assert "above the ceiling" in ending.reason
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Panel:
+    """Seven series, the third much longer than the others, on disk as a cluster's client sees them."""
+    generator = np.random.default_rng(4)
+    lengths = (60, 80, 900, 50, 61, 70, 55)
+    known = generator.standard_normal((2, sum(lengths))).astype(np.float32)
+    data = panel(
+        [generator.uniform(1, 2, length) for length in lengths], horizon=7, season=7, known=known, phases=(7,),
+        names=("promotion", "holiday"),
+    )  # fmt: skip
+    store.save(data, tmp_path)
+    return store.load(Panel, tmp_path, mapped=True)
+
+
+@pytest.mark.parametrize(("workers", "most"), [(1, 4), (2, 7), (40, 7)])
+def test_parts_are_whole_series_and_hold_no_rows_and_no_truth(uneven: Panel, workers: int, most: int) -> None:
+    made = parts(uneven, Run("cpu", workers=workers))
+    assert 2 <= len(made) <= most
+    assert [part.rows.start for part in made][1:] == [part.rows.stop for part in made][:-1]
+    assert (made[0].rows.start, made[-1].rows.stop) == (0, uneven.rows)
+    assert all(uneven.step[part.rows.start] == 0 and len(part.rows) > 0 for part in made)
+    assert all(len(pickle.dumps(part)) < 4_000 for part in made)
+    assert all(part.plan.y_test.size == part.plan.known.size == 0 for part in made)
+
+
+def test_parts_make_the_features_of_the_whole(uneven: Panel) -> None:
+    whole = matrices(uneven, frame(uneven, pd, "cpu"), pd)
+    made = [part_arrays(part, read_part(part, pd, "cpu"), pd) for part in parts(uneven, Run("cpu", workers=2))]
+    assert len(made) > 2
+    for column, (expected, *found) in enumerate(zip(whole, *made, strict=True)):
+        assert np.isfinite(np.asarray(expected)).all()
+        np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-6, atol=1e-6, err_msg=str(column))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "options"), [("retail", ("--size", str(VALUES), "--workers", "1,2")), ("mauna_loa", ("--workers", "2"))]
+)
+def test_a_cluster_finds_what_one_process_finds(residency, dataset: str, options: tuple[str, ...]) -> None:
+    pytest.importorskip("distributed")
+    done = residency(
+        "run", "timeseries/lag_features", "--dataset", dataset, *options, "--runner", "local,cluster", "--threads", "2",
+        "--devices", "cpu", "--implementations", "pandas", "--replicates", "1", "--rounds", "1", "--json",
+    )  # fmt: skip
+    assert done.status == 0, done.out + done.err
+    rows = {row["implementation"]: row for row in done.json["rows"]}
+    assert len(rows) == len(options[-1].split(",")) + 1
+    here = rows.pop("data_frame@cpu")
+    for name, row in rows.items():
+        same = name == "whole_series@1xcpu" or dataset == "mauna_loa"  # nothing to share out: no sums in another order
+        assert row["quality"] == pytest.approx(here["quality"], abs=1e-5 if same else TASK.tolerance)
+        assert set(row["stages"]) >= {"load", "features", "fit", "predict", "get"}
 
 
 def test_no_model_is_better_than_the_truth(retail: Panel) -> None:

@@ -21,7 +21,7 @@ from residency.harness.execute import execute
 from residency.suites import SHIPPED
 
 TASK = Catalogue([SHIPPED]).task("timeseries/matrix_profile")
-CPU = [one.id for one in TASK.implementations if one.device == "cpu"]
+CPU = [one.id for one in TASK.implementations if one.device == "cpu" and one.runner == "local"]
 MIRROR = os.environ.get("RESIDENCY_MIRROR")
 mirrored = pytest.mark.skipif(
     not MIRROR or not (Path(MIRROR) / "nab-nyc_taxi.csv").exists(),
@@ -39,6 +39,29 @@ found = recurrence(data, run, stumpy)
 assert type(found) is np.ndarray and found.dtype == np.float64
 np.testing.assert_allclose(found, exact_profile(data, np.arange(81)), atol=1e-6)
 print("as exact as", list(run.stages))
+"""
+
+SPREAD = """
+import numpy as np, stumpy
+from pathlib import Path
+from residency.datasets.anomalous import Anomalous, exact_profile
+from residency.datasets.machine_cycles import machine_cycles
+from residency.harness import Run, store
+from residency.harness.dataset import Request
+from residency.runners.cluster import DaskCluster
+from residency.suites.timeseries.matrix_profile import diagonals
+if __name__ == "__main__":
+    stored = store.make(machine_cycles, Request("machine_cycles", rows=400))
+    data = store.load(Anomalous, stored.folder, mapped=True)
+    cluster = DaskCluster("cpu", 3, 1)
+    cluster.open()
+    found = diagonals(data, Run("cpu", workers=3, client=cluster.client), stumpy)
+    assert not cluster.working() and not cluster.client.futures
+    tasks = cluster.client.run(lambda dask_worker: dask_worker.state.executed_count)
+    cluster.close()
+    assert type(found) is np.ndarray and found.dtype == np.float64
+    np.testing.assert_allclose(found, exact_profile(data, np.arange(len(found))), atol=1e-6)
+    print("as exact, by", sum(count > 0 for count in tasks.values()), "workers")
 """
 
 
@@ -86,6 +109,21 @@ def test_the_gpu_code_is_exact_in_a_simulator(environment: dict[str, str]) -> No
         check=False,
     )
     assert done.stdout == "as exact as ['search']\n", done.stderr
+
+
+def test_a_cluster_is_exact(environment: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    script = tmp_path / "spread.py"
+    script.write_text(SPREAD)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**environment, "NUMBA_DISABLE_JIT": "1", "NUMBA_NUM_THREADS": "1"},  # compiling takes each worker 20 s
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.stdout == "as exact, by 3 workers\n", done.stderr
 
 
 @pytest.mark.parametrize(("name", "rows"), [("machine_cycles", 10_000), ("el_nino", None)])
