@@ -54,9 +54,10 @@ def invented_texts(rows: int, seed: int) -> Texts:
         word = words[np.repeat(topic, size), drawn]
         first = np.cumsum(size) - size
         best[start : start + CHUNK] = np.add.reduceat(evidence[:, word], first, axis=1).argmax(axis=0)
-        text, length = _spell(letters, starts, word, first)
+        text, length = spell(letters, starts, word)
+        text[np.cumsum(length)[np.cumsum(size) - 1] - 1] = ord(".")  # in place of a text's last space
         parts.append(text)
-        lengths[1 + start : 1 + start + len(topic)] = length
+        lengths[1 + start : 1 + start + len(topic)] = np.add.reduceat(length, first)
     offsets, text = np.cumsum(lengths), np.concatenate(parts)
     return Texts(
         text=text[offsets[test] :],
@@ -88,15 +89,15 @@ def _vocabulary(generator: np.random.Generator) -> tuple[Bytes, NDArray[np.int64
 def _words_of_topics(generator: np.random.Generator) -> NDArray[np.uint16]:
     """Words by topic, each as often as its share of the topic's texts: shape (TOPICS, TICKETS)."""
     topical = round(TOPICAL_SHARE * TICKETS)
-    common = _zipf(VOCABULARY, TICKETS - topical)
+    common = zipf(VOCABULARY, TICKETS - topical)
     words = np.empty((TOPICS, TICKETS), np.uint16)
     for topic in range(TOPICS):
         own = COMMON + generator.permutation(VOCABULARY - COMMON)[:TOPICAL_WORDS]
-        words[topic] = np.concatenate([common, own[_zipf(TOPICAL_WORDS, topical)]])
+        words[topic] = np.concatenate([common, own[zipf(TOPICAL_WORDS, topical)]])
     return words
 
 
-def _zipf(ranks: int, tickets: int) -> NDArray[np.int64]:
+def zipf(ranks: int, tickets: int) -> NDArray[np.int64]:
     """Ranks from 0 on, each at least once, with a share like 1 / (rank + 2.7); the first take what is left."""
     shares = 10_000_000 // (10 * np.arange(ranks) + 37)
     held = 1 + shares * (tickets - ranks) // shares.sum()
@@ -104,14 +105,9 @@ def _zipf(ranks: int, tickets: int) -> NDArray[np.int64]:
     return np.repeat(np.arange(ranks), held)
 
 
-def _spell(
-    letters: Bytes, starts: NDArray[np.int64], word: NDArray[np.uint16], first: NDArray[np.int64]
-) -> tuple[Bytes, NDArray[np.int64]]:
-    """The bytes of texts whose words are given, a full stop at the end of each, and how many bytes each has."""
-    begin = starts[word]
-    length = starts[word.astype(np.int64) + 1] - begin
+def spell(letters: Bytes, starts: NDArray[np.int64], pieces: NDArray[np.integer]) -> tuple[Bytes, NDArray[np.int64]]:
+    """The bytes of pieces in a row, and how many each has; piece i is letters[starts[i] : starts[i + 1]]."""
+    begin = starts[pieces]
+    length = starts[pieces.astype(np.int64) + 1] - begin
     place = np.cumsum(length) - length
-    text = letters[np.repeat(begin - place, length) + np.arange(length.sum())]
-    lengths = np.add.reduceat(length, first)
-    text[np.cumsum(lengths) - 1] = ord(".")
-    return text, lengths
+    return letters[np.repeat(begin - place, length) + np.arange(length.sum())], length

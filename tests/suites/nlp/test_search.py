@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from residency.datasets.embeddings import NEAREST, Embeddings, recall, unit
 from residency.datasets.planted_answers import planted_answers
-from residency.harness import store
+from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.errors import WrongResult
 from residency.harness.execute import execute
 from residency.harness.outcomes import Outcome
+from residency.runners.cluster import DaskCluster
+from residency.suites.nlp import _serving, search
 from residency.suites.nlp.search import task
 
-CPU = [one for one in task.implementations if one.device == "cpu"]
+CPU = [one for one in task.implementations if one.device == "cpu" and one.runner == "local"]
 FIGURES = {
     "questions_per_second",
     "p50_ms_batch_1",
@@ -78,12 +85,64 @@ def test_any_number_of_questions(embeddings, exact, implementation, count: int) 
 
 
 def test_blocks_of_documents_are_put_together(embeddings, exact, monkeypatch: pytest.MonkeyPatch) -> None:
-    from residency.suites.nlp import search
-
     monkeypatch.setattr(search, "BLOCK", 333)  # the last block holds two documents
     data = replace(embeddings, documents=embeddings.documents[: 3 * 333 + 2])
     (implementation,) = [one for one in CPU if one.package == "torch"]
     assert execute(task, implementation, data, dataset="planted_answers", reference=1.0).quality == 1.0
+
+
+@pytest.fixture(scope="module")
+def shared(residency_in: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Three workers, each with fewer documents than are to be found."""
+    done = residency_in(
+        tmp_path_factory.mktemp("shared"), "run", "nlp/search", "--implementations", "matrix_product,shards",
+        "--size", "23", "--runner", "local,cluster", "--devices", "cpu", "--workers", "3",
+        "--replicates", "1", "--rounds", "1", "--json",
+    )  # fmt: skip
+    assert done.status == 0, done.out + done.err
+    return {row["implementation"]: row for row in done.json["rows"]}
+
+
+def test_workers_find_together_what_one_process_finds(shared: dict[str, Any]) -> None:
+    alone, together = shared["matrix_product@cpu"], shared["shards@3xcpu"]
+    assert alone["quality"] == together["quality"] == 1.0
+    assert set(together["figures"]) == FIGURES
+    assert together["figures"]["mean_reciprocal_rank"] == alone["figures"]["mean_reciprocal_rank"]
+    assert {"load", "search", "serve"} <= set(together["stages"])
+    assert together["parameters"] == alone["parameters"]
+
+
+@pytest.mark.filterwarnings("ignore")  # Dask's, of ports in use
+def test_no_document_is_forgotten_where_workers_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More shares than workers, of which one is killed on the way: others read its documents again."""
+    monkeypatch.setenv("RESIDENCY_CACHE", str(tmp_path))
+    monkeypatch.setattr(_serving, "SINGLE", 3)
+    stored = store.make(planted_answers, Request("planted_answers", rows=2_000))
+    data = store.load(Embeddings, stored.folder, mapped=True)
+    data = replace(data, questions=data.questions[:300], answer=data.answer[:300])
+    asked = []
+
+    def lossy(data: Embeddings, run: Run, answer: _serving.Answer) -> Any:
+        def kill_then_answer(questions: Any) -> Any:
+            asked.append(len(questions))
+            if len(asked) == 2:
+                os.kill(min(run.client.run(os.getpid).values()), signal.SIGKILL)
+            return answer(questions)
+
+        return _serving.served(data, run, kill_then_answer)
+
+    monkeypatch.setattr(search, "served", lossy)
+    cluster = DaskCluster("cpu", 2, 1)
+    try:
+        cluster.open()
+        run = Run("cpu", threads=1, workers=3, client=cluster.client, frame=cluster.frame)
+        found = search.shards(data, run, torch)
+        _, happened = cluster.told()
+    finally:
+        cluster.close()
+    assert asked == [256, 44, 1, 1, 1]
+    assert any("was lost" in one for one in happened)
+    assert recall(data, found) == 1.0
 
 
 def test_recall_counts_what_is_near_and_nothing_twice(embeddings, exact) -> None:

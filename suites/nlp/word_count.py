@@ -1,0 +1,140 @@
+"""Counting words: the hundred most frequent ones of a text, MapReduce's first example.
+
+Question  Cut lines into words, make them lower case, leave the commonest out, count. What do more cores, more machines
+          or a GPU bring to it?
+Expect    A line is 94 bytes in 15 words, and each byte is looked at a few times, without arithmetic. So bytes decide,
+          and how often they are moved: a data frame writes all words out as a column before it counts them, 10 bytes
+          or more for a word of 5; a query engine cuts, counts and forgets a batch that stays in cache, on all cores.
+          Python makes an object of every word, on one core: Polars and DuckDB are the opponents to beat, not pandas.
+          A GPU cuts a line with one thread, so it needs many lines, and none that are very long.
+          Counting parts well: 50,000 words and their counts travel between workers, however many lines there are.
+          What more workers do not make shorter is the last addition and the start; Spark's is the longest.
+
+What a word is, and why it is cut before it is made lower case, is told in `datasets/prose.py`. Stop words are left out
+after counting, when few words are left to look at; equally frequent words stand in the order of their bytes.
+`load` reads a file that was written before: from the page cache, not from a disk. Engines that read while they compute
+have one stage, `query`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from residency.datasets.docstring_prose import docstring_prose
+from residency.datasets.invented_prose import invented_prose
+from residency.datasets.own_prose import own_prose
+from residency.datasets.prose import STOP_WORDS, TOP, WORD, Prose, right_rows
+from residency.harness import Run, Task
+from residency.suites.nlp import _spark
+from residency.suites.nlp._counts import RULE, told, work
+
+GROUPS = 4  # row groups of a partition: 131,072 lines, 12 MB
+QUERY = f"""
+    WITH words AS (SELECT lower(unnest(regexp_extract_all(text, '{WORD}'))) AS word FROM read_parquet(?))
+    SELECT word, count(*) AS count FROM words GROUP BY word
+    HAVING word NOT IN {STOP_WORDS} ORDER BY count DESC, word LIMIT {TOP}
+"""
+
+
+task = Task(
+    datasets=[invented_prose, docstring_prose, own_prose],
+    sizes={"smoke": 100_000, "lab": 1_000_000, "lecture": 20_000_000, "production": 300_000_000},
+    quality=right_rows,
+    tolerance=0.0,
+    floor=1.0,
+    work=work,
+    unit="lines",
+)
+
+
+@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",))
+def data_frame(data: Prose, run: Run, frames):
+    """One step after the other, each a pass over a whole column of strings; `frames` is pandas or cuDF."""
+    run.effective(**RULE)
+    with run.stage("load"):
+        lines = frames.read_parquet(data.lines)["text"]
+    with run.stage("cut"):
+        words = cut(lines)
+    with run.stage("count"):
+        table = count(words)
+    with run.stage("top"):
+        table = most_frequent(table)
+    with run.stage("get"):
+        return told(run, table)
+
+
+def cut(lines: Any) -> Any:
+    """A row for each word; a line without one is a missing word."""
+    return lines.str.findall(WORD).explode(ignore_index=True).astype("str").str.lower()
+
+
+def count(words: Any) -> Any:
+    """How often each word occurs, the missing one left out."""
+    table = words.value_counts(sort=False).reset_index()
+    table.columns = ["word", "count"]
+    return table
+
+
+def most_frequent(table: Any) -> Any:
+    """The top of the table, without stop words."""
+    table = table[~table["word"].isin(list(STOP_WORDS))]
+    return table.sort_values(["count", "word"], ascending=[False, True]).head(TOP)
+
+
+@task.on_cluster(cpu="pandas", gpu="cudf", needs=("pyarrow",))
+def partitions(data: Prose, run: Run, frames):
+    """Each worker counts the words of its row groups by the same steps; the counts are added up in a tree."""
+    run.effective(split_row_groups=GROUPS, **RULE)
+    with run.stage("query"):
+        lines = run.frame.read_parquet(data.lines, split_row_groups=GROUPS)["text"]
+        table = lines.map_partitions(cut_and_count).groupby("word")["count"].sum().compute()
+    with run.stage("top"):
+        table = most_frequent(table.reset_index())
+    with run.stage("get"):
+        return told(run, table)
+
+
+def cut_and_count(lines: Any) -> Any:
+    """Runs on a worker."""
+    return count(cut(lines))
+
+
+@task.on_cpu("polars")
+def lazy_frame(data: Prose, run: Run, pl):
+    """The same steps as a plan: Polars streams lines through all of them in batches, on all cores."""
+    run.effective(engine="streaming", threads=pl.thread_pool_size(), **RULE)
+    with run.stage("query"):
+        table = (
+            pl.scan_parquet(data.lines)
+            .select(word=pl.col("text").str.extract_all(WORD))
+            .explode("word")
+            .drop_nulls()
+            .group_by(pl.col("word").str.to_lowercase())
+            .agg(count=pl.len())
+            .filter(~pl.col("word").is_in(STOP_WORDS))
+            .sort("count", "word", descending=[True, False])
+            .head(TOP)
+            .collect(engine="streaming")
+        )
+    with run.stage("get"):
+        return told(run, table)
+
+
+@task.on_cpu("duckdb")
+def sql(data: Prose, run: Run, duckdb):
+    """The same steps as one SQL query, planned and run by DuckDB batch by batch."""
+    run.effective(threads=run.threads, **RULE)
+    with run.stage("query"), duckdb.connect() as connection:
+        connection.execute(f"SET threads = {run.threads}")
+        table = connection.execute(QUERY, [str(data.lines)]).fetchnumpy()
+    with run.stage("get"):
+        return told(run, table)
+
+
+@task.on_cpu("pyspark")
+def spark(data: Prose, run: Run, pyspark):
+    """The same steps on Spark without a cluster: one Java virtual machine, which the cold execution starts."""
+    run.effective(master=f"local[{run.threads}]", driver_memory=_spark.MEMORY, **RULE)
+    engine = _spark.session(run)
+    with run.stage("query"):
+        return _spark.most_frequent(engine, data.lines)
