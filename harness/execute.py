@@ -70,11 +70,7 @@ def execute(
         cluster.begin()
     busy, cpu, start = machine_cpu_seconds(), process_time(), perf_counter()
     try:
-        if cold:
-            with run.stage("import"):
-                library = importlib.import_module(implementation.library)
-        else:
-            library = importlib.import_module(implementation.library)
+        library = _library(implementation, run, cold)
         if cluster is not None:
             _join(cluster, run, cold)
             started = Started(cluster)  # the client's own threads are no work of the implementation
@@ -99,13 +95,23 @@ def execute(
     try:
         if working:
             raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
-        quality = _quality(task, data, result, run)
+        check_result(result)
+        quality = task.quality(data, result)
         ending = judge(task, dataset, quality, reference)
+        run.observe(**{name: function(data, result) for name, function in task.also.items()})
     except WrongResult as error:
         quality, ending = None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
         quality, ending = None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
     return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures, spent, events)
+
+
+def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
+    """The implementation's library, which a cold execution imports on the clock."""
+    if not cold:
+        return importlib.import_module(implementation.library)
+    with run.stage("import"):
+        return importlib.import_module(implementation.library)
 
 
 def _join(cluster: Workers, run: Run, cold: bool) -> None:
@@ -115,14 +121,6 @@ def _join(cluster: Workers, run: Run, cold: bool) -> None:
             cluster.open()
     run.client, run.frame = cluster.client, cluster.frame
     run.workers, run.threads = cluster.workers, cluster.threads
-
-
-def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
-    """The result's quality, and the task's further numbers of it on record."""
-    check_result(result)
-    quality = task.quality(data, result)
-    run.observe(**{name: function(data, result) for name, function in task.also.items()})
-    return quality
 
 
 def judge(task: Task, dataset: str, quality: float, reference: float | None) -> Ending:
