@@ -6,7 +6,6 @@ The cluster itself is started by the runners. Dask is looked up among the module
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -100,5 +99,10 @@ def _block(rows: Rows, device: str) -> Any:
 
 def wait(client: Any) -> None:
     """Return when nothing that this client has asked for is still to be computed, whoever dropped its futures."""
-    distributed = sys.modules["distributed"]
-    distributed.wait([distributed.Future(key, client) for key in list(client.futures)])
+    client.sync(_settled, list(client.futures.values()))
+
+
+async def _settled(states: Sequence[Any]) -> None:
+    """Wait for states as they are: a `Future` made anew for a key that is just being released would wait forever."""
+    for state in states:
+        await state.wait()
