@@ -10,6 +10,7 @@ Expect    A round multiplies the rows with 64 centres: 2 x 32 x 64 = 4,096 opera
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,60 +23,12 @@ from residency.datasets.own import own_points
 from residency.datasets.points import Points
 from residency.datasets.wine import wine
 from residency.harness import Run, Task
-from residency.harness.errors import WrongResult
-from residency.harness.quality import metric
+from residency.suites.tabular._lloyd import ROUNDS, cut, exact, nearest, read, unexplained, work
 
-ROUNDS = 25
-# The smallest float32, so that a search ends early only when the centres stand still: cuML refuses a tolerance of 0,
-# and what the tolerance is compared with differs (scikit-learn: the centres' shift, scaled by the columns' variance;
-# cuML: the relative change of the inertia, or the shift as it is).
+# The smallest float32: a search ends early only when the centres stand still. cuML refuses 0. It bounds the shift
+# as it is (dask-ml, cuML) or scaled by the columns' variance (scikit-learn), or the inertia's relative change (cuML).
 TOLERANCE = float(np.finfo(np.float32).tiny)
-CHUNK = 65_536  # rows in float64 at a time
-
-
-@metric(name="unexplained variance", better="lower", relative=True)
-def unexplained(data: Points, result: tuple[np.ndarray, np.ndarray]) -> float:
-    """Squared distances of the rows to their clusters' centres, as a share of those to the mean of all rows."""
-    centres, labels = (np.asarray(part) for part in result)
-    if centres.shape != data.initial.shape or labels.shape != (data.rows,):
-        raise WrongResult(f"expected centres {data.initial.shape} and labels ({data.rows},)")
-    if labels.min() < 0 or labels.max() >= len(centres):
-        raise WrongResult(f"labels go from {labels.min()} to {labels.max()}, there are {len(centres)} centres")
-    mean = data.x.mean(axis=0, dtype=np.float64)
-    within = total = 0.0
-    for start in range(0, data.rows, CHUNK):
-        x = data.x[start : start + CHUNK].astype(np.float64)
-        within += float(((x - centres[labels[start : start + CHUNK]]) ** 2).sum())
-        total += float(((x - mean) ** 2).sum())
-    return within / total
-
-
-def nearest(rows: Any, centres: Any) -> Any:
-    """The centre where |centre|² / 2 - row · centre is least: |row|² is the same for all. NumPy or CuPy arrays."""
-    return ((centres * centres).sum(axis=1) / 2 - rows @ centres.T).argmin(axis=1)
-
-
-def exact(data: Points) -> float:
-    """Lloyd's algorithm in float64 on the host, from the same centres for as many rounds."""
-    centres, labels = data.initial.astype(np.float64), np.empty(data.rows, np.int64)
-    for step in range(ROUNDS + 1):  # the last one assigns only
-        sums, counts = np.zeros_like(centres), np.zeros(len(centres))
-        for start in range(0, data.rows, CHUNK):
-            x = data.x[start : start + CHUNK].astype(np.float64)
-            label = labels[start : start + CHUNK] = nearest(x, centres)
-            counts += np.bincount(label, minlength=len(centres))
-            for column, values in enumerate(x.T):
-                sums[:, column] += np.bincount(label, weights=values, minlength=len(centres))
-        if step < ROUNDS:
-            centres = np.where(counts[:, np.newaxis] > 0, sums / np.maximum(counts, 1)[:, np.newaxis], centres)
-    return unexplained(data, (centres, labels))
-
-
-def work(data: Points) -> tuple[float, float]:
-    """Every round multiplies the rows with the centres and adds the rows up, reading the table once."""
-    (rows, columns), clusters = data.x.shape, len(data.initial)
-    return float(ROUNDS * rows * columns * (2 * clusters + 1)), float(ROUNDS * data.x.nbytes)
-
+BLOCK = {"cpu": 65_536, "gpu": 1_048_576}  # rows: small for a CPU's caches, large for a GPU's launches
 
 task = Task(
     datasets=[blobs, digits, wine, iris, covertype_points, own_points],
@@ -95,33 +48,63 @@ def search(data: Points) -> dict[str, Any]:
 
 @task.pair(cpu="numpy", gpu="cupy")
 def array_operations(data: Points, run: Run, xp):
-    """The algorithm in five lines, in blocks of rows: small for a CPU's caches, large for a GPU's launches."""
-    block = run.only(cpu={"rows": 65_536}, gpu={"rows": 1_048_576})["rows"]
-    run.effective(n_clusters=len(data.initial), max_iter=ROUNDS, block=block, dtype=str(data.x.dtype))
+    """The algorithm in ten lines, in blocks of rows."""
+    run.effective(n_clusters=len(data.initial), max_iter=ROUNDS, block=BLOCK[run.device], dtype=str(data.x.dtype))
     with run.stage("put"):
         x, centres = run.to_device(data.x, data.initial)
-    blocks = [x[start : start + block] for start in range(0, len(x), block)]
-    numbers = xp.arange(len(centres))
+    blocks = cut(x, BLOCK[run.device])
     with run.stage("fit"):
         for _ in range(ROUNDS):
-            sums, counts = xp.zeros_like(centres), xp.zeros((len(centres), 1), centres.dtype)
-            for rows in blocks:
-                member = (nearest(rows, centres)[:, xp.newaxis] == numbers).astype(x.dtype)  # zeros and ones
-                sums += member.T @ rows
-                counts += member.sum(axis=0)[:, xp.newaxis]
-            centres = xp.where(counts > 0, sums / xp.maximum(counts, 1), centres)
+            centres = moved(centres, *totals(blocks, centres, xp), xp)
     with run.stage("assign"):
-        labels = xp.concatenate([nearest(rows, centres) for rows in blocks])
+        labels = assign(blocks, centres, xp)
     with run.stage("get"):
         return run.to_host(centres), run.to_host(labels)
+
+
+def totals(blocks: Sequence[Any], centres: Any, xp: Any) -> tuple[Any, Any]:
+    """The sum and the number of the rows nearest to each centre."""
+    sums, counts = xp.zeros_like(centres), xp.zeros((len(centres), 1), centres.dtype)
+    for rows in blocks:
+        member = (nearest(rows, centres)[:, xp.newaxis] == xp.arange(len(centres))).astype(rows.dtype)  # 0 and 1
+        sums += member.T @ rows
+        counts += member.sum(axis=0)[:, xp.newaxis]
+    return sums, counts
+
+
+def moved(centres: Any, sums: Any, counts: Any, xp: Any) -> Any:
+    """Every centre at the mean of its rows; one that has none stays."""
+    return xp.where(counts > 0, sums / xp.maximum(counts, 1), centres)
+
+
+def assign(blocks: Sequence[Any], centres: Any, xp: Any) -> Any:
+    """The number of each row's centre."""
+    return xp.concatenate([nearest(rows, centres) for rows in blocks])
+
+
+@task.on_cluster(cpu="numpy", gpu="cupy")
+def partial_sums(data: Points, run: Run, xp):
+    """Each worker keeps its rows: in a round the centres go out, and sums and numbers of rows come back."""
+    run.effective(n_clusters=len(data.initial), max_iter=ROUNDS, block=BLOCK[run.device], dtype=str(data.x.dtype))
+    with run.stage("load"):
+        parts = run.client.map(read, run.partitions(data.x), device=run.device, block=BLOCK[run.device], pure=False)
+        centres = run.to_device(data.initial)
+    with run.stage("fit"):
+        for _ in range(ROUNDS):
+            found = run.client.gather(run.client.map(totals, parts, centres=centres, xp=xp, pure=False))
+            sums, counts = (sum(one) for one in zip(*found, strict=True))
+            centres = moved(centres, sums, counts, xp)
+    with run.stage("assign"):
+        labels = run.client.map(assign, parts, centres=centres, xp=xp, pure=False)
+    with run.stage("get"):
+        return run.to_host(centres), np.concatenate([run.to_host(part) for part in run.client.gather(labels)])
 
 
 @task.pair(cpu="sklearn.cluster", gpu="cuml.cluster")
 def estimator(data: Points, run: Run, cluster):
     """The library's own: distances and minimum in one kernel, which also assigns the rows at its end."""
-    model = cluster.KMeans(
-        **search(data), **run.only(cpu={"algorithm": "lloyd"}, gpu={"max_samples_per_batch": 32_768})
-    )
+    extra = run.only(cpu={"algorithm": "lloyd"}, gpu={"max_samples_per_batch": 32_768})
+    model = cluster.KMeans(**search(data), **extra)
     with run.stage("put"):
         x = run.to_device(data.x)
     with run.stage("fit"):
@@ -139,3 +122,19 @@ def onedal(data: Points, run: Run, cluster):
         model.fit(data.x)
     run.effective(model, rounds=model.n_iter_)
     return model.cluster_centers_, model.labels_
+
+
+@task.on_cluster(cpu="dask_ml.cluster", gpu="cuml.dask.cluster")
+def partitioned_estimator(data: Points, run: Run, cluster):
+    """The libraries' own. dask-ml's checks the table first and plans every round anew; cuML's adds up over NCCL."""
+    wanted = {**search(data), "init": np.asarray(data.initial), **run.only(gpu={"max_samples_per_batch": 32_768})}
+    model = cluster.KMeans(**wanted)
+    with run.stage("load"):
+        x = run.array(data.x).persist()
+    with run.stage("fit"):
+        model.fit(x)
+    run.effective(**wanted, rounds=model.n_iter_)
+    with run.stage("assign"):
+        labels = model.predict(x).persist()
+    with run.stage("get"):
+        return run.to_host(model.cluster_centers_), run.to_host(labels.compute())

@@ -22,12 +22,7 @@ from residency.datasets.flights import flights
 from residency.datasets.own import own_binary
 from residency.datasets.table import Table
 from residency.harness import Run, Task, quality
-
-ROUNDS, DEPTH, RATE = 100, 10, 0.1
-BINS = 255  # the most that all three libraries take
-L2 = 1.0
-CURVATURE = 5.0  # least sum of p (1 - p) in a leaf: about thirty flights, of which a fifth are late
-ONE_HOT, SUBSET = 4, 64  # up to 4 categories are split one against the rest; at most 64 go to one side
+from residency.suites.tabular._boosting import BINS, DEPTH, L2, RATE, ROUNDS, binning, by_leaf, by_level
 
 
 def work(data: Table) -> tuple[float, float]:
@@ -49,29 +44,11 @@ task = Task(
 @task.pair(cpu="xgboost", gpu="xgboost")
 def level_by_level(data: Table, run: Run, xgboost):
     """XGBoost: all nodes of a level at once, which suits a GPU; the data stays there from `put` to `get`."""
-    parameters = {
-        "objective": "binary:logistic",
-        "tree_method": "hist",
-        "grow_policy": "depthwise",
-        "max_depth": DEPTH,
-        "learning_rate": RATE,
-        "max_bin": BINS,
-        "reg_lambda": L2,
-        "min_child_weight": CURVATURE,
-        "max_cat_to_onehot": ONE_HOT,
-        "max_cat_threshold": SUBSET,
-        "seed": run.seed,
-        "nthread": run.threads,
-        **run.only(cpu={"device": "cpu"}, gpu={"device": "cuda"}),
-    }
-    run.effective(rounds=ROUNDS, **parameters)
-    kinds = ["c" if column in data.categorical else "q" for column in range(data.x.shape[1])]
+    parameters = by_level(run)
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y, data.x_test)
     with run.stage("bin"):
-        binned = xgboost.QuantileDMatrix(
-            x, y, feature_types=kinds, enable_categorical=True, max_bin=BINS, nthread=run.threads
-        )
+        binned = xgboost.QuantileDMatrix(x, y, **binning(data), nthread=run.threads)
     with run.stage("fit"):
         model = xgboost.train(parameters, binned, ROUNDS)
     with run.stage("predict"):
@@ -80,30 +57,26 @@ def level_by_level(data: Table, run: Run, xgboost):
         return run.to_host(chance)
 
 
+@task.on_cluster(cpu="xgboost.dask", gpu="xgboost.dask", needs=("dask.array",))
+def level_by_level_together(data: Table, run: Run, xgboost):
+    """Every worker counts its rows, histograms are added up at every level, and all grow the same tree."""
+    parameters = by_level(run)
+    with run.stage("load"):
+        x, y = (part.persist() for part in run.array(data.x, data.y))
+        x_test = run.array(data.x_test).persist()
+        binned = xgboost.DaskQuantileDMatrix(run.client, x, y, **binning(data))
+    with run.stage("fit"):
+        model = xgboost.train(run.client, parameters, binned, ROUNDS)
+    with run.stage("predict"):
+        chance = xgboost.inplace_predict(run.client, model, x_test).persist()
+    with run.stage("get"):
+        return run.to_host(chance.compute())
+
+
 @task.pair(cpu="lightgbm", gpu="lightgbm")
 def leaf_by_leaf(data: Table, run: Run, lightgbm):
     """LightGBM: the best leaf first, as deep. It takes host arrays, copies inside `fit` and predicts on the CPU."""
-    parameters = {
-        "objective": "binary",
-        "max_depth": DEPTH,
-        "num_leaves": 2**DEPTH,
-        "learning_rate": RATE,
-        "max_bin": BINS,
-        "lambda_l2": L2,
-        "cat_l2": 10.0,  # on top of lambda_l2; this and the next two guard small categories, XGBoost has no such guard
-        "cat_smooth": 10.0,
-        "min_data_per_group": 100,
-        "min_sum_hessian_in_leaf": CURVATURE,
-        "min_data_in_leaf": 1,
-        "max_cat_to_onehot": ONE_HOT,
-        "max_cat_threshold": SUBSET,
-        "deterministic": True,
-        "seed": run.seed,
-        "num_threads": run.threads,
-        "verbosity": -1,
-        **run.only(cpu={"device_type": "cpu", "force_row_wise": True}, gpu={"device_type": "gpu", "gpu_use_dp": False}),
-    }
-    run.effective(rounds=ROUNDS, **parameters)
+    parameters = by_leaf(run)
     with run.stage("bin"):
         binned = lightgbm.Dataset(
             data.x, data.y, categorical_feature=list(data.categorical), params=parameters
@@ -112,6 +85,23 @@ def leaf_by_leaf(data: Table, run: Run, lightgbm):
         model = lightgbm.train(parameters, binned, ROUNDS)
     with run.stage("predict"):
         return model.predict(data.x_test)
+
+
+@task.on_cluster(cpu="lightgbm.dask", needs=("dask.array",))
+def leaf_by_leaf_together(data: Table, run: Run, lightgbm):
+    """The same by leaves. A worker decides the bins of its share of the columns, and sees its own rows only."""
+    model = lightgbm.DaskLGBMRegressor(  # the classifier would number the labels anew on each worker
+        n_estimators=ROUNDS, client=run.client, **by_leaf(run)
+    )
+    with run.stage("load"):
+        x, y = (part.persist() for part in run.array(data.x, data.y))
+        x_test = run.array(data.x_test).persist()
+    with run.stage("fit"):
+        model.fit(x, y, categorical_feature=list(data.categorical))
+    with run.stage("predict"):
+        chance = model.predict(x_test, num_threads=1).persist()
+    with run.stage("get"):
+        return run.to_host(chance.compute())
 
 
 @task.on_cpu("sklearn.ensemble")
