@@ -10,7 +10,8 @@ Expect    A photograph of 640 x 480 pixels is 73 kB of JPEG, 0.9 MB decoded and 
           faster decoding could save the first. The stages show it.
 
 What each step means exactly is told in `datasets/photos.py`; all do it in float32 after decoding. Every implementation
-decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neither CuPy nor Torch itself offers it.
+decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neither CuPy nor Torch itself offers it. On a
+cluster each worker prepares its own; what is ready is eight times what was read, and must all come back: stage `get`.
 """
 
 from __future__ import annotations
@@ -20,23 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.datasets import photos
 from residency.datasets.own_images import own_photos
 from residency.datasets.photographs import photographs
-from residency.datasets.photos import (
-    CUT,
-    SIDE,
-    Photos,
-    colours,
-    decode,
-    decode_all,
-    deviation,
-    least_work,
-    psnr,
-    taps,
-    weights,
-)
+from residency.datasets.photos import CUT, SIDE, Photos, colours, decode, decode_all, deviation, taps, weights
 from residency.datasets.synthetic_photos import synthetic_photos
 from residency.harness import Run, Task
+from residency.suites.image._shared_out import shared_out
 
 CHUNK = 64  # images at a time: decoded 60 MB, in float32 240 MB
 
@@ -44,10 +35,10 @@ CHUNK = 64  # images at a time: decoded 60 MB, in float32 240 MB
 task = Task(
     datasets=[synthetic_photos, photographs, own_photos],
     sizes={"smoke": 64, "lab": 2_000, "lecture": 20_000, "production": 100_000},  # images
-    quality=psnr,
+    quality=photos.psnr,
     tolerance=6.0,  # dB: twice the error; enough for a pixel rounded to 8 bits between two steps
     floor=50.0,  # a resize without the blur has 45
-    work=least_work,
+    work=photos.least_work,
     unit="images",
 )
 
@@ -129,3 +120,15 @@ def matrix_products(data: Photos, run: Run, torch):
         with run.stage("get"):
             ready[chunk] = run.to_host(done).reshape(-1, 3, SIDE, SIDE)
     return ready
+
+
+@task.on_cluster(cpu="cv2")
+def images_shared_out(data: Photos, run: Run, cv2):
+    """OpenCV's lines, a part of the photographs on each thread of each worker; all that is ready is sent back."""
+    return shared_out(data, run, image_by_image, cv2)
+
+
+@task.on_cluster(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", needs=["cv2"])
+def filters_shared_out(data: Photos, run: Run, ndimage):
+    """The filters' lines on each worker, on its processor or its GPU; all that is ready is sent back."""
+    return shared_out(data, run, filters, ndimage)

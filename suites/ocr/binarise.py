@@ -9,24 +9,20 @@ Expect    A page of a million pixels is 1 MB; each step reads and writes it a fe
           against few cores, and little or nothing against thirty; larger pages are in its favour.
 
 What a clean page is, exactly, is defined in datasets/pages.py; all implementations follow it and share the estimate of
-the skew, which no library has. Pages are independent: on a CPU each thread takes one at a time, step by step.
+the skew, which no library has. Pages are independent: on a CPU each thread takes one at a time, step by step; of a
+cluster each worker cleans its own, and as much comes back as was read, a byte a pixel.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
 from residency.datasets.ink import f_measure
 from residency.datasets.own_pages import own_pages
-from residency.datasets.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, pages, profile_squares
+from residency.datasets.pages import SPECK, WINDOW, K, Pages, R, pages
 from residency.datasets.shaded_text import shaded_text
 from residency.harness import Run, Task
-
-Step = Callable[..., Any]
+from residency.suites.ocr._by_page import shared_out, step_by_step
 
 
 def work(data: Pages) -> tuple[float, float]:
@@ -47,25 +43,6 @@ task = Task(
     work=work,
     unit="pages",
 )
-
-
-def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, despeckle: Step, rotate: Step) -> Any:
-    """Each step on every page before the next one, so that steps can be timed; the ink of all pages, one array."""
-    run.effective(median=3, window=WINDOW, k=K, r=R, speck=SPECK, strips=STRIPS, angles=len(ANGLES))
-    run.effective(steepest=float(ANGLES.max()), interpolation="bilinear")
-    with ThreadPoolExecutor(**run.only(cpu={"max_workers": run.threads}, gpu={"max_workers": 1})) as pool:
-        with run.stage("denoise"):
-            grey = list(pool.map(denoise, scans))
-        with run.stage("threshold"):
-            ink = list(pool.map(threshold, grey))
-        with run.stage("despeckle"):
-            ink = list(pool.map(despeckle, ink))
-        with run.stage("skew"):
-            angles = ANGLES[list(pool.map(lambda page: int(profile_squares(page, run.xp).argmax()), ink))]
-        with run.stage("rotate"):
-            upright = list(pool.map(rotate, ink, angles))
-            run.observe(mean_turn_degrees=float(np.abs(angles).mean()))
-            return run.xp.concatenate([page.reshape(-1) for page in upright])
 
 
 @task.on_cpu("cv2")
@@ -137,3 +114,15 @@ def ndimage(data: Pages, run: Run, nd):
     ink = step_by_step(run, scans, denoise=denoise, threshold=threshold, despeckle=despeckle, rotate=rotate)
     with run.stage("get"):
         return run.to_host(ink)
+
+
+@task.on_cluster(cpu="cv2")
+def opencv_shared_out(data: Pages, run: Run, cv2):
+    """OpenCV's lines, a part of the pages on each thread of each worker."""
+    return shared_out(data, run, opencv, cv2)
+
+
+@task.on_cluster(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage")
+def ndimage_shared_out(data: Pages, run: Run, nd):
+    """SciPy's and CuPy's lines on each worker, on its processor or its GPU."""
+    return shared_out(data, run, ndimage, nd)

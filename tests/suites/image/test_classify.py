@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -16,10 +19,13 @@ from residency.datasets.labelled_images import LabelledImages, labelled
 from residency.datasets.own_images import own_labelled
 from residency.datasets.residual import initial, operations
 from residency.datasets.shapes import CLASSES, shapes
-from residency.harness import store
+from residency.harness import Run, store
 from residency.harness.dataset import DEFAULT_SEED, Request
 from residency.harness.execute import Execution, execute
-from residency.suites.image.classify import WIDTHS, jax_functions, plan, task, torch_network
+from residency.suites.image._data_parallel import Ranks, meet
+from residency.suites.image._residual import WIDTHS, torch_network
+from residency.suites.image._training import jax_functions
+from residency.suites.image.classify import plan, task
 
 HASHES = {
     100: "b3da46ac87b6694fe06d3c8c80d9125648248f5ca373a936ebb639d997614083",
@@ -76,7 +82,7 @@ def test_both_libraries_mean_the_same_network(smoke: LabelledImages) -> None:
         for name, a in part.items()
     }
     ours = torch_network(torch.nn.functional, flat, smoke, torch.from_numpy(smoke.x_test)).argmax(1).numpy()
-    theirs = jax_functions(len(CLASSES), 150, smoke.mean, smoke.deviation)[2](weights, jax.numpy.asarray(smoke.x_test))
+    theirs = jax_functions(len(CLASSES), 200, smoke.mean, smoke.deviation)[2](weights, jax.numpy.asarray(smoke.x_test))
     assert len(set(ours.tolist())) > 3
     assert np.mean(ours == np.asarray(theirs)) > 0.99
 
@@ -85,7 +91,7 @@ def test_both_learn_and_come_out_alike(smoke: LabelledImages) -> None:
     done = {name: run(name, smoke) for name in ("eager", "compiled")}
     for one in done.values():
         assert one.ending.outcome == "ok", one.ending.reason
-        assert one.parameters["steps"] == 150
+        assert one.parameters["steps"] == 200
         assert one.figures["samples_per_second"] > 0
     assert abs(done["eager"].quality - done["compiled"].quality) <= task.tolerance
 
@@ -135,3 +141,62 @@ def test_ones_own_classes_are_learned(tmp_path: Path) -> None:
     done = run("eager", data, "own_labelled")
     assert done.ending.outcome == "ok", done.ending.reason
     assert done.quality == 1.0
+
+
+def on_cluster(cluster: Any, data: LabelledImages) -> Execution:
+    return execute(task, task.implementation("data_parallel@2xcpu"), data, dataset="shapes", cluster=cluster)
+
+
+def test_a_cluster_learns_as_much(smoke: LabelledImages, cluster: Any, mapped: Any) -> None:
+    alone, together = run("eager", smoke), on_cluster(cluster, mapped(smoke))
+    assert together.ending.outcome == "ok", together.ending.reason
+    assert abs(together.quality - alone.quality) <= task.tolerance
+    assert together.parameters == alone.parameters
+    assert together.figures["samples_per_second"] > 0
+    assert [name for name in together.stages if name != "other"] == ["load", "fit", "predict", "get"]
+
+
+@pytest.mark.parametrize("batch", [1, 5, 32])
+def test_however_a_cluster_splits_a_batch_the_step_is_the_same(
+    batch: int, smoke: LabelledImages, cluster: Any, mapped: Any
+) -> None:
+    data = mapped(smoke)
+    learnt = []
+    for workers in (1, 2):
+        ranks = Ranks(Run("cpu", seed=3, workers=workers, client=cluster.client))
+        shares = ranks.load(data, updates=4, batch=batch)
+        learnt += cluster.client.gather(ranks.train(shares))
+    alone, first, second = learnt
+    for name, weight in alone.items():
+        assert (first[name] == second[name]).all(), name
+        assert np.allclose(first[name], weight, rtol=1e-3, atol=1e-5), name
+
+
+def test_a_cluster_may_have_more_ranks_than_pictures(smoke: LabelledImages, cluster: Any, mapped: Any) -> None:
+    few = mapped(replace(smoke, x_test=smoke.x_test[:1], y_test=smoke.y_test[:1]))
+    ranks = Ranks(Run("cpu", workers=2, client=cluster.client))
+    shares = ranks.load(few, updates=2, batch=32)
+    found = cluster.client.gather(ranks.predict(shares, ranks.train(shares)))
+    assert sorted(map(len, found)) == [0, 1]
+
+
+def test_what_fails_on_one_worker_of_a_cluster_ends_all_and_is_told(
+    smoke: LabelledImages, cluster: Any, mapped: Any
+) -> None:
+    y = smoke.y.copy()
+    y[7] = len(CLASSES)  # met by one rank, after some steps
+    start = perf_counter()
+    ending = on_cluster(cluster, mapped(replace(smoke, y=y))).ending
+    assert perf_counter() - start < 30  # the others do not wait for their time to be over
+    assert ending.outcome == "failed"
+    assert "IndexError: Target 10 is out of bounds" in ending.reason
+    assert on_cluster(cluster, mapped(smoke)).ending.outcome == "ok"
+
+
+def test_ranks_of_a_cluster_on_this_machine_meet_on_loopback(cluster: Any) -> None:
+    workers = cluster.client.run(os.getpid)
+    first = min(workers)
+    host, port = cluster.client.submit(meet, workers=[first], pure=False).result()
+    listens = [one.laddr for one in psutil.Process(workers[first]).net_connections() if one.status == "LISTEN"]
+    assert (host, port) in listens
+    assert {address.ip for address in listens} == {"127.0.0.1"}

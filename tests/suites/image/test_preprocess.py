@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from residency.datasets.photos import SIDE, Photos, colours, decode, packed, prepared
+from residency.datasets.photos import SIDE, Photos, colours, decode, packed, prepared, psnr
 from residency.datasets.synthetic_photos import synthetic_photos
+from residency.harness import Run
 from residency.harness.errors import WrongResult
 from residency.harness.execute import Execution, execute
-from residency.suites.image.preprocess import CHUNK, psnr, task
+from residency.suites.image.preprocess import CHUNK, task
 
-CPU = [one for one in task.implementations if one.device == "cpu"]
+CPU = [one for one in task.implementations if one.device == "cpu" and one.runner == "local"]
+TWINS = {"images_shared_out": "image_by_image", "filters_shared_out": "filters"}  # on a cluster, and alone
 SIZES = [(1, 1), (1, 700), (700, 1), (30, 40), (SIDE, SIDE), (225, 223), (480, 333)]  # heights and widths
 
 
@@ -36,13 +40,7 @@ def run(implementation: Any, data: Photos) -> Execution:
 
 @pytest.mark.parametrize("implementation", CPU, ids=lambda one: one.name)
 def test_sizes_may_differ_as_they_like(implementation: Any) -> None:
-    generator = np.random.default_rng(5)
-    files = []
-    for height, width in SIZES:
-        file = io.BytesIO()
-        Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(file, "PNG")
-        files.append(file.getvalue())
-    done = run(implementation, packed(files, SIZES))
+    done = run(implementation, of_all_sizes())
     assert done.ending.outcome == "ok", done.ending.reason
     assert done.quality == pytest.approx(58.92, abs=0.01)
 
@@ -116,3 +114,41 @@ def test_a_folder_of_ones_own(residency: Callable[..., Any], tmp_path: Path) -> 
     assert {(row["task"], row["outcome"], row["rows"]) for row in done.json["rows"]} == {("image/preprocess", "ok", 3)}
     assert done.json["rows"][0]["remarks"] == ["`readme.txt`: left out, no picture that Pillow knows"]
     assert "image/classify: pictures holds 0 folders" in done.err
+
+
+def of_all_sizes() -> Photos:
+    generator = np.random.default_rng(5)
+    files = []
+    for height, width in SIZES:
+        file = io.BytesIO()
+        Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(file, "PNG")
+        files.append(file.getvalue())
+    return packed(files, SIZES)
+
+
+@pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize("rows", [1, len(SIZES)])
+def test_a_cluster_finds_what_one_process_finds(name: str, rows: int, cluster: Any, mapped: Any) -> None:
+    data = of_all_sizes()
+    data = packed([data.file(image).tobytes() for image in range(rows)], SIZES[:rows])
+    alone, together = Run("cpu"), Run("cpu", workers=2, client=cluster.client)
+    one, other = task.implementation(f"{TWINS[name]}@cpu"), task.implementation(f"{name}@2xcpu")
+    expected = one.function(data, alone, importlib.import_module(one.library))
+    found = other.function(mapped(data), together, importlib.import_module(other.library))
+    assert np.array_equal(found, expected)
+    assert together.parameters == alone.parameters
+    assert list(together.stages) == ["load", "prepare", "get"]
+
+
+def test_a_photograph_that_cannot_be_decoded_is_told_by_a_cluster(cluster: Any, mapped: Any) -> None:
+    data = of_all_sizes()
+    encoded = data.encoded.copy()
+    encoded[data.offsets[3] : data.offsets[4]] = 0
+    other = task.implementation("images_shared_out@2xcpu")
+    done = run_on(cluster, other, mapped(replace(data, encoded=encoded)))
+    assert (done.ending.outcome, "cannot decode" in done.ending.reason) == ("failed", True)
+    assert run_on(cluster, other, mapped(data)).ending.outcome == "ok"
+
+
+def run_on(cluster: Any, implementation: Any, data: Photos) -> Execution:
+    return execute(task, implementation, data, dataset="synthetic_photos", cluster=cluster)

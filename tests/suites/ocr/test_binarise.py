@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from residency.datasets.ink import f_measure
 from residency.datasets.own_pages import own_pages
 from residency.datasets.pages import ANGLES, Pages, cleaned, collected, pages, profile_squares, turned
 from residency.datasets.shaded_text import shaded_text
-from residency.harness import store
+from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.errors import UsageError
 from residency.harness.execute import Execution, execute
 from residency.suites.ocr.binarise import task
 
-ON_CPU = [one.id for one in task.implementations if one.device == "cpu"]
+ON_CPU = [one.id for one in task.implementations if one.device == "cpu" and one.runner == "local"]
+TWINS = {"opencv_shared_out": "opencv", "ndimage_shared_out": "ndimage"}  # on a cluster, and alone
 SEED = 20_260
 
 
@@ -34,10 +36,6 @@ def run(implementation: str, data: Pages, dataset: str = "pages") -> Execution:
 
 def ink_of(implementation: str, data: Pages) -> list[Any]:
     """The pages' ink, as the implementation itself returns it."""
-    import importlib
-
-    from residency.harness.run import Run
-
     one = task.implementation(implementation)
     return data.split(one.function(data, Run("cpu", threads=2), importlib.import_module(one.library)))
 
@@ -161,3 +159,27 @@ def test_folders_without_a_picture_are_refused(tmp_path: Path, residency) -> Non
     assert done.status == 2
     assert len(done.err.strip().splitlines()) == 1
     assert "empty: no picture in it can be read: cut.png" in done.err
+
+
+@pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_a_cluster_finds_what_one_process_finds(name: str, count: int, scans: Pages, cluster: Any, mapped: Any) -> None:
+    first, second = scans.split(scans.grey)
+    grey = [first[:400], second[100:350, :301], first[:1, :1], second[:3], first[:, :2], second[200:700]][:count]
+    data = collected(grey, [np.zeros(page.shape, bool) for page in grey])
+    one, other = task.implementation(f"{TWINS[name]}@cpu"), task.implementation(f"{name}@2xcpu")
+    alone, together = Run("cpu"), Run("cpu", workers=2, client=cluster.client)
+    expected = one.function(data, alone, importlib.import_module(one.library))
+    found = other.function(mapped(data), together, importlib.import_module(other.library))
+    assert expected.any()
+    assert np.array_equal(found, expected)
+    assert together.parameters == alone.parameters
+    assert together.figures == pytest.approx(alone.figures)
+    assert list(together.stages) == ["load", "clean", "get"]
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_pages_come_out_clean_and_upright_of_a_cluster(name: str, scans: Pages, cluster: Any, mapped: Any) -> None:
+    done = execute(task, task.implementation(f"{name}@2xcpu"), mapped(scans), dataset="pages", cluster=cluster)
+    assert done.ending.outcome == "ok", done.ending.reason
+    assert done.quality > 0.99
