@@ -89,7 +89,11 @@ def leaf_by_leaf(data: Table, run: Run, lightgbm):
 
 @task.on_cluster(cpu="lightgbm.dask", needs=("dask.array",))
 def leaf_by_leaf_together(data: Table, run: Run, lightgbm):
-    """The same by leaves. A worker decides the bins of its share of the columns, and sees its own rows only."""
+    """The same by leaves, with more messages: one exchange a leaf, not a level.
+
+    A worker decides the bins of its share of the columns by its own rows, so the result varies with who holds which.
+    `predict` writes the model as text and sends it with every part: it takes longer than the predictions themselves.
+    """
     model = lightgbm.DaskLGBMRegressor(  # the classifier would number the labels anew on each worker
         n_estimators=ROUNDS, client=run.client, **by_leaf(run)
     )
