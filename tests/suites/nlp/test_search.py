@@ -103,7 +103,7 @@ def shared(residency_in: Callable[..., Any], tmp_path_factory: pytest.TempPathFa
     return {row["implementation"]: row for row in done.json["rows"]}
 
 
-def test_workers_find_together_what_one_process_finds(shared: dict[str, Any]) -> None:
+def test_a_cluster_finds_what_one_process_finds(shared: dict[str, Any]) -> None:
     alone, together = shared["matrix_product@cpu"], shared["shards@3xcpu"]
     assert alone["quality"] == together["quality"] == 1.0
     assert set(together["figures"]) == FIGURES
@@ -113,7 +113,9 @@ def test_workers_find_together_what_one_process_finds(shared: dict[str, Any]) ->
 
 
 @pytest.mark.filterwarnings("ignore")  # Dask's, of ports in use
-def test_no_document_is_forgotten_where_workers_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_forgets_no_document_where_workers_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More shares than workers, of which one is killed on the way: others read its documents again."""
     monkeypatch.setenv("RESIDENCY_CACHE", str(tmp_path))
     monkeypatch.setattr(_serving, "SINGLE", 3)

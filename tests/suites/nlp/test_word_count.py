@@ -196,7 +196,7 @@ def everywhere(residency_in: Callable[..., Any], tmp_path_factory: pytest.TempPa
     return done.json["rows"], records.read(next((folder / "runs").iterdir()))
 
 
-def test_your_own_lines_wherever_they_are_counted(everywhere: Any) -> None:
+def test_your_own_lines_are_counted_alike_on_a_cluster_and_by_spark(everywhere: Any) -> None:
     rows = {row["implementation"]: row for row in everywhere[0]}
     ran = {"data_frame@cpu", "lazy_frame@cpu", "sql@cpu", "partitions@2xcpu"} | ({"spark@cpu"} if SPARK else set())
     assert {name for name, row in rows.items() if row["outcome"] == "ok"} == ran, rows
