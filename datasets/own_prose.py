@@ -28,7 +28,7 @@ def own_prose(path: Path | None, target: str | None, folder: Path) -> Prose:
     if target is not None and target not in file.frame.columns:
         raise unknown(f"column of {file.name}", target, file.frame.columns)
     column = text_column(file, target, remarks)
-    lines = file.frame[column].fillna("").astype(str)
+    lines = file.frame[column].astype(object).fillna("").astype(str)  # a Parquet dictionary takes no new value
     prose = counted(folder / "lines.parquet", (line.encode(errors="replace").decode() for line in lines), remarks)
     if not prose.occurrences:
         raise UsageError(f"{file.name}: column `{column}` holds no word but stop words: two ASCII letters or digits")

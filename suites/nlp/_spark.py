@@ -42,7 +42,7 @@ def _start(builder: Any, threads: int) -> Any:
         "spark.driver.memory": MEMORY,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={folder} -XX:-UsePerfData",
+        "spark.driver.extraJavaOptions": f'-Djava.io.tmpdir="{folder}" -XX:-UsePerfData',
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder),
         "spark.ui.enabled": "false",
@@ -71,8 +71,6 @@ def _scratch() -> Path:
     """A folder for what the virtual machine leaves behind when it is killed; those of dead processes are removed."""
     parent = Path(tempfile.gettempdir())
     for left in parent.glob("residency-spark-*"):
-        if not Path(f"/proc/{left.name.rpartition('-')[2]}").exists():
+        if not Path("/proc", left.name.split("-")[2]).exists():
             shutil.rmtree(left, ignore_errors=True)
-    folder = parent / f"residency-spark-{os.getpid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    return Path(tempfile.mkdtemp(prefix=f"residency-spark-{os.getpid()}-"))

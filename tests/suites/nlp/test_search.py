@@ -94,6 +94,7 @@ def test_blocks_of_documents_are_put_together(embeddings, exact, monkeypatch: py
 @pytest.fixture(scope="module")
 def shared(residency_in: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Three workers, each with fewer documents than are to be found."""
+    pytest.importorskip("distributed")
     done = residency_in(
         tmp_path_factory.mktemp("shared"), "run", "nlp/search", "--implementations", "matrix_product,shards",
         "--size", "23", "--runner", "local,cluster", "--devices", "cpu", "--workers", "3",
@@ -117,6 +118,7 @@ def test_a_cluster_forgets_no_document_where_workers_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More shares than workers, of which one is killed on the way: others read its documents again."""
+    pytest.importorskip("distributed")
     monkeypatch.setenv("RESIDENCY_CACHE", str(tmp_path))
     monkeypatch.setattr(_serving, "SINGLE", 3)
     stored = store.make(planted_answers, Request("planted_answers", rows=2_000))

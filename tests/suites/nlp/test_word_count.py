@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,8 +34,9 @@ from residency.suites.nlp import _spark
 from residency.suites.nlp.word_count import GROUPS, task
 
 CPU = [one for one in task.implementations if one.device == "cpu" and one.runner == "local" and one.name != "spark"]
-SPARK = importlib.util.find_spec("pyspark") is not None
-needs_spark = pytest.mark.skipif(not SPARK, reason="pyspark is not installed: pip install 'residency-bench[spark]'")
+JAVA = bool(shutil.which("java") or os.environ.get("JAVA_HOME"))
+SPARK = JAVA and importlib.util.find_spec("pyspark") is not None
+needs_spark = pytest.mark.skipif(not SPARK, reason="needs Java and pip install 'residency-bench[spark]'")
 AWKWARD = [
     "",
     " \t\r\n",
@@ -184,6 +186,7 @@ def test_long_lines_make_row_groups_of_their_own(tmp_path: Path, monkeypatch: py
 @pytest.fixture(scope="module")
 def everywhere(residency_in: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Awkward lines, and so many empty ones that a partition holds no word, by every implementation there is here."""
+    pytest.importorskip("distributed")
     folder = tmp_path_factory.mktemp("everywhere")
     texts = [*AWKWARD, *[None] * 3, *[""] * (GROUPS * ROW_GROUP)]
     pd.DataFrame({"text": texts, "queue": "one"}).to_parquet(folder / "mine.parquet")
@@ -244,10 +247,10 @@ def test_what_a_killed_virtual_machine_left_is_removed(tmp_path: Path, monkeypat
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     for owner in (dead.pid, os.getppid()):
-        (tmp_path / f"residency-spark-{owner}" / "blockmgr").mkdir(parents=True)
+        (tmp_path / f"residency-spark-{owner}-x" / "blockmgr").mkdir(parents=True)
     folder = _spark._scratch()
-    assert {one.name for one in tmp_path.iterdir()} == {folder.name, f"residency-spark-{os.getppid()}"}
-    assert folder.name == f"residency-spark-{os.getpid()}"
+    assert {one.name for one in tmp_path.iterdir()} == {folder.name, f"residency-spark-{os.getppid()}-x"}
+    assert folder.name.startswith(f"residency-spark-{os.getpid()}-")
 
 
 @pytest.mark.parametrize(
@@ -273,3 +276,10 @@ def test_a_target_is_set_aside_and_need_not_be_named(tmp_path: Path) -> None:
     path.write_text("short,long\n" + "ab,many more words\n" * 60)
     assert own_prose.maker(path, None, tmp_path).word.tolist() == ["many", "words"]
     assert own_prose.maker(path, "long", tmp_path).word.tolist() == ["ab"]
+
+
+def test_a_parquet_dictionary_with_missing_cells_is_text_too(tmp_path: Path) -> None:
+    path = tmp_path / "mine.parquet"
+    pd.DataFrame({"text": pd.Categorical(["some words", None, "words"] * 20)}).to_parquet(path)
+    prose = own_prose.maker(path, None, tmp_path)
+    assert (prose.rows, prose.word.tolist(), prose.count.tolist()) == (60, ["words", "some"], [40, 20])
