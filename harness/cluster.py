@@ -71,6 +71,8 @@ def partitions(arrays: Sequence[NDArray[Any]], count: int, split: bool = False) 
         name = getattr(array, "filename", None)
         if not isinstance(array, np.memmap) or name is None:
             raise TypeError("run.partitions takes the data's own arrays, on a cluster: they lie in files")
+        if Path(name).stat().st_size != array.offset + array.nbytes:
+            raise TypeError("run.partitions takes whole arrays: cut them where they are read")
         files.append(Path(name))
     rows = len(arrays[0])
     if any(len(array) != rows for array in arrays):

@@ -87,7 +87,7 @@ class DaskCluster:
             "threads_per_worker": self.threads,
             "memory_limit": self.memory_limit or "auto",
             "host": "127.0.0.1",
-            "dashboard_address": self.dashboard,
+            "dashboard_address": self.dashboard or "127.0.0.1:0",  # None would take a port that others know
         }
         if self.device == "gpu":
             kind = importlib.import_module("dask_cuda").LocalCUDACluster
@@ -103,7 +103,7 @@ class DaskCluster:
     def begin(self) -> None:
         """An execution begins."""
         self._spent = self.client.run(_spent)
-        self._since = max((at for at, _ in self.client.get_events("all")), default=0.0)
+        self._since = self.client.run_on_scheduler(_last_event)
 
     def working(self) -> list[str]:
         """What the workers are still doing; on a cluster that others may use too, what they do for this client."""
@@ -169,7 +169,7 @@ class DaskCluster:
         return found
 
     def _told_of(self, topic: str) -> list[dict[str, Any]]:
-        return [event for at, event in self.client.get_events(topic) if at > self._since]
+        return list(self.client.run_on_scheduler(_events, topic=topic, since=self._since))
 
 
 def _suite(file: Path) -> Any:
@@ -199,6 +199,24 @@ def workers_at(scheduler: str) -> tuple[int, int]:
             return len(workers), min((one["nthreads"] for one in workers), default=0)
     except (OSError, TimeoutError, ValueError) as error:
         raise UsageError(f"no Dask scheduler answers at {scheduler} ({type(error).__name__})") from None
+
+
+def _last_event(dask_scheduler: Any) -> float:
+    """Runs on the scheduler: when it last noted something."""
+    return max((at for at, _ in dask_scheduler.get_events("all")), default=0.0)
+
+
+def _events(dask_scheduler: Any, topic: str, since: float) -> list[dict[str, Any]]:
+    """Runs on the scheduler: what it noted of workers since.
+
+    Its whole log cannot be sent: after a `scatter(broadcast=True)` it holds objects that cannot be pickled.
+    """
+    kept = ("action", "worker", "processing-tasks", "lost-computed-tasks")
+    return [
+        {name: event[name] for name in kept if name in event}
+        for at, event in dask_scheduler.get_events(topic)
+        if at > since and (topic != "all" or event.get("action") in {"remove-worker", "add-worker"})
+    ]
 
 
 def _spent(dask_worker: Any) -> dict[str, float]:

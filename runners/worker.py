@@ -94,7 +94,8 @@ class Session:
 
 def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]:
     """The exact quality and the least work on this data, computed once and kept beside it."""
-    key = hashlib.sha256(task.file.read_bytes()).hexdigest()[:16]
+    code = [task.file, *sorted(task.file.parent.glob("_*.py"))]  # the task, and what tasks of a topic share
+    key = hashlib.sha256(b"".join(part.read_bytes() for part in code)).hexdigest()[:16]
     file = stored.folder / f"about-{task.topic}-{task.name}-{key}.json"
     if not file.exists():
         data = store.load(_schema(dataset), stored.folder, mapped=True)  # it may be larger than memory
