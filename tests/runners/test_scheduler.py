@@ -88,11 +88,12 @@ def slowly(
 
     def watch() -> None:
         deadline = monotonic() + 60
-        while not (hand.folder / "begun").exists() and monotonic() < deadline:
+        while not (hand.folder / "begun").exists() and monotonic() < deadline and not over.is_set():
             sleep(0.05)
-        sleep(0.7)
+        over.wait(0.7)
         meanwhile()
 
+    over = threading.Event()
     thread = threading.Thread(target=watch)
     thread.start()
     done = residency(
@@ -101,6 +102,7 @@ def slowly(
         "--timeout", timeout,
         RESIDENCY_SUITES=str(FIXTURES), FAULTS=str(hand.folder),
     )  # fmt: skip
+    over.set()
     thread.join()
     return done
 
