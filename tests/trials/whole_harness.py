@@ -3,6 +3,8 @@
     python tests/trials/whole_harness.py --trials 200 --gate          (add --noisy for two bursty processes beside it)
     python tests/trials/whole_harness.py --table > results/trials/whole_harness.md
 
+Two at a time, each on a core of its own: the same command twice, as `taskset -c 0 python ...` and `taskset -c 1 ...`.
+
 Every trial is a run of its own by the real command, with five fresh processes for each side: no process serves two
 trials. The verdicts are those of the report. Trials are kept as they end, so the script may be stopped and goes on.
 """
@@ -12,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from decision_rule import beside
 from residency.harness import records, statistics
 from residency.reports.selftest import WORKS, smallest_effect
 from residency.reports.summary import timed_samples
+from residency.runners import machine
 from residency.suites import SHIPPED
 
 KEPT = Path(__file__).parent.parent.parent / "results" / "trials" / "whole_harness.jsonl"
@@ -69,34 +71,42 @@ def trial(folder: Path, gate: bool, works: list[str]) -> list[dict]:
 
 
 def go_on(trials: int, gate: bool, noisy: bool, works: list[str]) -> None:
-    """Trials of a condition until there are as many."""
-    mine = [one["works"] for one in kept() if (one["gate"], one["noisy"]) == (gate, noisy)]
-    known = sum({one["work"] for one in found} >= set(works) for found in mine)
+    """Trials of a condition on this machine until there are as many, whoever else adds to them meanwhile."""
+    where = {"gate": gate, "noisy": noisy, "cpu": machine.cpu_model(), "cores": machine.cores()}
+
+    def known() -> int:
+        mine = [one["works"] for one in kept() if {**one, "works": 0} == {**where, "works": 0}]
+        return sum({one["work"] for one in found} >= set(works) for found in mine)
+
     with tempfile.TemporaryDirectory() as name, beside(2) if noisy else nullcontext():
         folder = Path(name)
         (folder / "suites").mkdir()
         (folder / "suites" / "trial").symlink_to(SHIPPED.folder / "_selftest")
-        for number in range(known, trials):
+        while (count := known()) < trials:
             found = trial(folder, gate, works)
             with KEPT.open("a") as file:
-                file.write(json.dumps({"gate": gate, "noisy": noisy, "works": found}) + "\n")
-            print(f"{number + 1} of {trials}", file=sys.stderr)
+                file.write(json.dumps({**where, "works": found}) + "\n")
+            print(f"{count + 1} of {trials}", file=sys.stderr)
 
 
 def kept() -> list[dict]:
     return [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
 
 
+def condition(one: dict) -> tuple[bool, bool, str, int]:
+    """Mode, noise, processor and cores of a trial."""
+    return one["gate"], one["noisy"], one["cpu"], one["cores"]
+
+
 def table() -> None:
     """All that was kept, by condition and work."""
     print("# The whole harness on trial\n")
-    machine = f"Python {platform.python_version()}, {len(os.sched_getaffinity(0))} cores"
-    print(f"{machine}, {REPLICATES} processes a side and trial, `tests/trials/whole_harness.py`.\n")
+    print(f"{REPLICATES} processes a side and trial, `tests/trials/whole_harness.py`.\n")
     print("| mode | machine | work | trials | false alarms | sees +5 % | spread between processes | processes needed |")
     print("|---|---|---|---|---|---|---|---|")
-    conditions = sorted({(one["gate"], one["noisy"]) for one in kept()}, reverse=True)
-    for gate, noisy in conditions:
-        mine = [one["works"] for one in kept() if (one["gate"], one["noisy"]) == (gate, noisy)]
+    conditions = sorted({condition(one) for one in kept()}, reverse=True)
+    for gate, noisy, cpu, cores in conditions:
+        mine = [one["works"] for one in kept() if condition(one) == (gate, noisy, cpu, cores)]
         for work, label in WORKS.items():
             found = [one for works in mine for one in works if one["work"] == work]
             if not found:
@@ -105,7 +115,8 @@ def table() -> None:
             caught = np.mean([one["slower"] == "slower" for one in found])
             spread = float(np.std(np.concatenate([one["logs"] for one in found]), ddof=1))
             needed = next((n for n in range(REPLICATES, 500) if smallest_effect(spread, n) <= 0.05), 500)
-            cells = ("gate" if gate else "plain", "noisy" if noisy else "quiet", label, len(found))
+            where = f"{'noisy' if noisy else 'quiet'}, {cores} core{'s' if cores > 1 else ''}, {cpu}"
+            cells = ("gate" if gate else "plain", where, label, len(found))
             figures = (f"{alarms:.1%}", f"{caught:.0%}", f"{spread:.2%}", needed)
             print("| " + " | ".join(str(cell) for cell in (*cells, *figures)) + " |")
     print("\nNeeded: processes a side for seeing 5 % four times in five.")
