@@ -79,8 +79,8 @@ def settle(workers: Sequence[Worker]) -> None:
 class Worker:
     """A fresh process for one implementation. Use it as a context manager: leaving kills all it started."""
 
-    def __init__(self, device: str, threads: int, gate: bool = False) -> None:
-        """Start the process and wait for its first word; raises `Ended` where it does not come up."""
+    def __init__(self, device: str, threads: int, gate: bool = False, patience: float = START_TIMEOUT) -> None:
+        """Start the process and wait for its first word; raises `Ended` where that takes longer than `patience`."""
         self._kills = machine.out_of_memory_kills()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         request_end, self._requests = os.pipe()
@@ -101,7 +101,7 @@ class Worker:
         self._handle = os.pidfd_open(self._process.pid)
         self._tasks = Path(f"/proc/{self._process.pid}/task")
         try:
-            self._answer(START_TIMEOUT)
+            self._answer(patience)
         except Ended:
             self.close()
             raise
