@@ -55,6 +55,14 @@ def size(value: int) -> str:
     return f"{digits(amount)} TiB"
 
 
+def roofline(row: Row) -> str:
+    """`62 % of memory`, and that it cannot be where it is faster than the device."""
+    if row.roofline is None:
+        return "-"
+    share = f"{100 * row.roofline.share:.0f}\N{NO-BREAK SPACE}% of {row.roofline.limit}"
+    return f"mistaken: {share}" if row.roofline.mistaken else share
+
+
 def where_time_went(row: Row) -> str:
     """The largest stages and their shares: `fit 95 %, predict 3 %`."""
     total = sum(row.stages.values())
