@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from residency.harness import store
@@ -24,6 +25,7 @@ IMPORT = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_modu
 IMPORT_SECONDS = 120.0  # for one library, on a machine busy or slow
 DRIVERS = {11: "450.80", 12: "525.60", 13: "580.65"}  # the oldest for Linux by CUDA's major version (its release notes)
 CAPABILITIES = {12: (5, 0), 13: (7, 5)}  # the least that libraries built for that CUDA have code for
+OPENCL = (Path("/etc/OpenCL/vendors"), Path(sys.prefix) / "etc" / "OpenCL" / "vendors")  # where drivers are registered
 CONTEXT = 512 * 2**20  # bytes of the device's memory for a context and a library's own, about
 
 
@@ -146,7 +148,7 @@ def _driver(gpus: Sequence[Mapping[str, Any]]) -> list[Finding]:
 
 
 def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
-    """Builds that cannot use a GPU, and libraries that cannot be imported."""
+    """Builds that cannot use a GPU, drivers that a library will not find, and libraries that cannot be imported."""
     wanted = dict.fromkeys(
         name.partition(".")[0]
         for task in tasks
@@ -159,6 +161,10 @@ def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding
         if is_installed(name) and (why := builds.without_cuda(name)) is not None:
             cause, _, remedy = why.partition(": ")
             found.append(Finding("library", cause, remedy))
+    if "lightgbm" in wanted and is_installed("lightgbm") and not any(any(one.glob("nvidia*")) for one in OPENCL):
+        cause = "LightGBM computes on a GPU through OpenCL, for which NVIDIA's driver is not registered here"
+        remedy = f"mkdir -p {OPENCL[0]} && echo libnvidia-opencl.so.1 > {OPENCL[0]}/nvidia.icd, as root"
+        found.append(Finding("library", cause, remedy))
     for name, error in broken.items():
         remedy = f"see all of it: python -c 'import {name}'; then pip install --force-reinstall {distribution(name)}"
         found.append(Finding("library", f"{name} is installed and cannot be imported: {error}", remedy))

@@ -102,6 +102,13 @@ def test_builds_without_cuda(ill) -> None:
     )
 
 
+@pytest.mark.skipif(Path("/etc/OpenCL/vendors").exists(), reason="needs a machine without OpenCL")
+def test_opencl_without_the_driver(ill) -> None:
+    pytest.importorskip("lightgbm")
+    (found,) = [found for found in about(ill, "library") if "OpenCL" in found["cause"]]
+    assert "/etc/OpenCL/vendors/nvidia.icd" in found["remedy"]
+
+
 @pytest.mark.parametrize("text", [BROKEN, "import a_dependency_nobody_has\n"])
 def test_a_run_fails_where_a_library_cannot_be_imported(residency, stand_in_gpu, tmp_path: Path, text: str) -> None:
     done = residency(
@@ -190,3 +197,32 @@ def test_a_conda_environment_tells_its_cuda(monkeypatch: pytest.MonkeyPatch, tmp
     (tmp_path / "cuda-version-13.0-h1.json").touch()
     monkeypatch.setattr(builds, "CONDA", tmp_path)
     assert builds.made_for()["conda's cuda-version"] == 13
+
+
+WITHOUT = """
+import sys
+from importlib.machinery import PathFinder
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in {missing} else super().find_spec(name, path, target)
+
+sys.meta_path[:] = [Without if one is PathFinder else one for one in sys.meta_path]
+"""
+
+
+def test_what_is_missing_is_unavailable_and_the_rest_runs(residency, stand_in_gpu, tmp_path: Path) -> None:
+    missing = {"cv2", "dask", "distributed", "duckdb", "pandas", "polars", "pyarrow", "pyspark", "sklearnex", "skimage"}
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT.replace("{missing}", repr(missing)))
+    done = residency(
+        "run", "tabular/etl", "tabular/ridge", "image/preprocess", "--runner", "local,cluster", "--replicates", "1",
+        "--rounds", "1", "--json", **stand_in_gpu(**HEALTHY), PYTHONPATH=str(tmp_path),
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    rows = done.json["rows"]
+    assert {row["outcome"] for row in rows} == {"ok", "unavailable"}
+    assert all("is not installed: pip install" in row["reason"] for row in rows if row["outcome"] == "unavailable")
+    by_task = {row["task"] for row in rows if row["outcome"] == "ok"}
+    assert "tabular/ridge" in by_task
+    assert "tabular/etl" not in by_task
