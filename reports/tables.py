@@ -85,7 +85,7 @@ def facts(info: RunInfo) -> list[str]:
         f"{machine['cpu']}, {machine['cores']} of {machine['cores_in_machine']} cores, {memory} of memory",
     ]
     if gpus:
-        lines.append(", ".join(f"{gpu['name']} ({words.size(gpu['memory_bytes'])})" for gpu in gpus))
+        lines.append(", ".join(words.gpu(gpu) for gpu in gpus))
     else:
         lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
     return lines
@@ -114,6 +114,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     notes += _energy(shown)
     notes += _rooflines(shown)
     notes += [note for row in shown for note in _disturbances(row)]
+    notes += [f"{row.implementation}: {row.unknown['fell_back']}" for row in shown if "fell_back" in row.unknown]
     if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")
     return Table(
