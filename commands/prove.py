@@ -14,7 +14,6 @@ from residency.commands.measuring import as_before, info_of
 from residency.commands.proving import STAGES, Course, contenders
 from residency.harness import records
 from residency.harness.errors import UsageError
-from residency.harness.outcomes import Outcome
 from residency.reports import proof, proof_page
 from residency.reports.compare import Status
 from residency.reports.summary import document, rows
@@ -82,8 +81,7 @@ def _proved(course: Course, json: bool) -> int:
         text = f"interrupted: what was measured is kept; go on with: residency prove --resume {folder}"
         err.print(text, style="yellow", highlight=False, soft_wrap=True)
         return 130
-    outcomes = {row.outcome for row in rows(measured) if row.device == "gpu"} - {Outcome.UNAVAILABLE}
-    return 0 if outcomes == {Outcome.OK} else 1
+    return 0 if proof.proof(measured, rows(measured)).flawless else 1
 
 
 def _check_gpu() -> None:

@@ -1,7 +1,7 @@
 """What a run proved on a GPU: implementation by implementation, at which size, and what it gained.
 
-Proved is what returned on a real GPU with a result that passed its quality check, and nothing else. What failed, what
-could not run and what was not reached has its place on the same page.
+Proved is what returned on the GPU with a result that passed its quality check, and nothing else: not what may have run
+on the CPU instead. What failed, what could not run and what was not reached has its place on the same page.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from residency.reports.summary import NOT_MEASURED, Row, rows
 
 NOT_REACHED = "not reached"
 NOT_TRIED = "-"  # of no such size, or not ok at a smaller one
+UNCLEAR = "unclear"  # ok, and whether it ran on the GPU cannot be told
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One GPU implementation: its outcome by size, or `NOT_REACHED` or `NOT_TRIED`."""
+    """One GPU implementation: its outcome by size, or `UNCLEAR`, `NOT_REACHED` or `NOT_TRIED`."""
 
     task: str
     implementation: str
@@ -65,6 +66,12 @@ class Proof:
         """Those that are proved at any size."""
         return [one for one in self.standings if one.proved_at]
 
+    @property
+    def flawless(self) -> bool:
+        """Whether something is proved, and whatever could run on the GPU is."""
+        harmless = {Outcome.OK, Outcome.UNAVAILABLE, NOT_REACHED, NOT_TRIED}
+        return bool(self.proved) and all(set(one.sizes.values()) <= harmless for one in self.standings)
+
 
 def proof(records: Records, found: Sequence[Row]) -> Proof:
     """What a run proved, from its rows."""
@@ -101,7 +108,7 @@ def _outcomes(
         elif row is None or row.reason == NOT_MEASURED:
             outcomes[size] = NOT_REACHED
         else:
-            outcomes[size] = row.outcome
+            outcomes[size] = UNCLEAR if row.outcome == Outcome.OK and "fell_back" in row.unknown else row.outcome
             going = row.outcome == Outcome.OK
     return outcomes
 

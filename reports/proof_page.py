@@ -41,6 +41,9 @@ def render(records: Records) -> str:
     lines += _peaks(proved)
     lines += ["", "## What was proved", "", *_proved(records, proved)]
     lines += ["", "## Speedup", "", *_speedups(found, proved)]
+    if doubts := [row for row in found if "fell_back" in row.unknown and row.outcome == Outcome.OK]:
+        lines += ["", "## What may not have run on the GPU", ""]
+        lines += [f"- `{row.task}:{row.implementation}` at {row.size}: {row.unknown['fell_back']}" for row in doubts]
     if failures := [row for row in found if row.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]:
         lines += ["", "## What went wrong", ""]
         lines += [f"- `{row.task}:{row.implementation}` at {row.size}: {row.outcome}: {row.reason}" for row in failures]
