@@ -21,6 +21,7 @@ from residency.harness import records
 from residency.harness.outcomes import Outcome
 from residency.harness.records import RunInfo
 from residency.reports import words
+from residency.reports.roofline import TOPIC
 from residency.reports.summary import Row, rows
 from residency.runners.plan import Group, unavailable
 from residency.runners.settings import Settings
@@ -59,7 +60,7 @@ class Course:
         below: Stage | None = None
         for stage in STAGES:
             groups = [one for group in self.groups if (one := contenders(group, stage, below, known)) is not None]
-            groups.sort(key=lambda group: (not is_foundation(group), self.costs.expected(group, known)))
+            groups.sort(key=lambda group: (group.task.topic != TOPIC, self.costs.expected(group, known)))
             self._say(f"{stage.size}: {len(groups)} groups, {words.seconds(self._left())} left")
             for replicate in range(1, stage.replicates + 1):
                 groups = self._replicate(groups, stage, replicate, known)
@@ -121,11 +122,6 @@ class Course:
 
     def _say(self, text: str) -> None:
         common.progress().print(text, style="dim", highlight=False, soft_wrap=True)
-
-
-def is_foundation(group: Group) -> bool:
-    """Whether a group measures what its device can do at most."""
-    return group.task.topic == "foundations"
 
 
 def contenders(group: Group, stage: Stage, below: Stage | None, known: Sequence[Row]) -> Group | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from residency.harness import statistics
 from residency.reports import words
+from residency.reports.roofline import TOPIC
 from residency.reports.summary import Row
 
 
@@ -25,10 +26,13 @@ class Gain:
 
 
 def gains(found: Sequence[Row]) -> list[Gain]:
-    """A gain for every size at which two tasks at least can be compared, the best of each group counting."""
+    """A gain for every size at which two tasks at least can be compared, the best of each group counting.
+
+    Foundations do not count: how fast a device copies and multiplies is no gain of anybody's work.
+    """
     best: dict[tuple[str, str, str], float] = {}
     for row in found:
-        if row.device == "gpu" and row.speedup is not None:
+        if row.device == "gpu" and row.speedup is not None and row.task.partition("/")[0] != TOPIC:
             best[row.group] = max(row.speedup.ratio, best.get(row.group, 0.0))
     made = []
     for size in dict.fromkeys(group[2] for group in best):

@@ -70,7 +70,7 @@ def test_above_smoke_the_strongest_of_the_cpu_stands_beside_in_three_processes(p
 
 
 def test_a_cpu_side_that_does_not_fit_is_left_out_and_said(proved) -> None:
-    run, done = proved
+    done = proved[1]
     assert "proving/growing, linear at lecture: without counts@cpu: about " in done.err
     rows = {(row["size"], row["implementation"]) for row in done.json["rows"] if row["task"] == "proving/growing"}
     assert ("lecture", "naps@gpu") in rows

@@ -20,6 +20,8 @@ def kept(written, made) -> records.Records:
             made("t/good", "one@cpu", "lab", 4.0),
             made("t/good", "one@gpu", "lab", 1.0, library="cupy"),
             made("t/good", "one@gpu", "lecture", 2.0, library="cupy", replicates=2),
+            made("foundations/bandwidth", "one@cpu", "smoke", 1.0),
+            made("foundations/bandwidth", "one@gpu", "smoke", 0.01),
             made("t/loses", "one@cpu", "smoke", 0.1),
             made("t/loses", "one@gpu", "smoke", 0.4),
             made("t/fails", "one@cpu", "smoke", 0.1),
@@ -35,6 +37,7 @@ def test_what_is_proved_is_what_was_ok_on_the_gpu(kept: records.Records) -> None
     found = proof.to_json(kept)
     assert {one["task"]: list(one["sizes"].values()) for one in found["standings"]} == {
         "t/good": ["ok", "ok", "ok"],
+        "foundations/bandwidth": ["ok", "not reached", "not reached"],
         "t/loses": ["ok", "not reached", "not reached"],
         "t/fails": ["wrong", "-", "-"],
         "t/absent": ["unavailable", "-", "-"],
@@ -52,7 +55,7 @@ def test_what_is_proved_is_what_was_ok_on_the_gpu(kept: records.Records) -> None
 def test_the_page_says_all_of_it(kept: records.Records) -> None:
     text = proof_page.render(kept).replace("\N{NO-BREAK SPACE}", " ")
     assert text.startswith("# 1 × NVIDIA Stand-in 9000, 8 cores of AMD EPYC\n")
-    assert "2 of 5 GPU implementations ran on the GPU and passed their quality check: 1 up to `lecture`" in text
+    assert "3 of 6 GPU implementations ran on the GPU and passed their quality check: 1 up to `lecture`" in text
     assert "| `t/good:one@gpu` | cupy | ok | ok | ok |" in text
     assert "| `t/loses:one@gpu` | numpy | ok | not reached | not reached |" in text
     assert "| `t/fails:one@gpu` | numpy | wrong | - | - |" in text
@@ -63,7 +66,7 @@ def test_the_page_says_all_of_it(kept: records.Records) -> None:
     assert "- `t/fails:one@gpu` at smoke: wrong: R² 0 is below the floor of 0.3" in text
     assert "cudf is not installed: pip:" in text
     assert "- `t/absent:one@gpu`" in text
-    assert "- lab: `t/loses:one@gpu`, `t/late:one@gpu`" in text
+    assert "- lab: `t/late:one@gpu`, `foundations/bandwidth:one@gpu`, `t/loses:one@gpu`" in text
     assert "- `t/good` at lecture: one@cpu, about 80.0 s an execution by its time at smaller sizes" in text
     line = next(one for one in text.splitlines() if one.startswith("| t/loses | smoke"))
     assert "slower" in line
@@ -86,8 +89,9 @@ def test_with_nothing_ok_there_is_nothing_to_compare(written, made) -> None:
         ({100: 2.0}, 1_000, 20.0),  # by the rows
         ({10: 0.1, 100: 1.0}, 1_000, 10.0),
         ({10: 0.01, 100: 1.0}, 1_000, 100.0),  # every row against every row
+        ({10: 0.001, 100: 1.0}, 1_000, 1_000.0),  # a product of square matrices
         ({10: 1.0, 100: 1.0}, 1_000, 10.0),  # the smaller was all overhead
-        ({10: 1e-6, 100: 1.0}, 1_000, 100.0),  # no steeper than squares
+        ({10: 1e-9, 100: 1.0}, 1_000, 1_000.0),  # no steeper than that
         ({100: 2.0}, 100, 2.0),
     ],
 )
