@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -14,8 +15,9 @@ from residency.commands.measuring import as_before, info_of
 from residency.commands.proving import STAGES, Course, contenders
 from residency.harness import records
 from residency.harness.errors import UsageError
-from residency.reports import proof, proof_page
+from residency.reports import proof_page
 from residency.reports.compare import Status
+from residency.reports.proof import Proof, proof
 from residency.reports.summary import document, rows
 from residency.runners import machine
 from residency.runners.plan import Group, Selection, plan
@@ -67,13 +69,11 @@ def _proved(course: Course, json: bool) -> int:
     err, folder, interrupted = common.progress(), course.folder, False
     try:
         for _ in course.run():
-            _write_page(folder)
+            proved = _write_page(folder)
     except KeyboardInterrupt:
-        interrupted = True
-        _write_page(folder)
-    measured = records.read(folder)
+        interrupted, proved = True, _write_page(folder)
     if json:
-        common.print_json({**document(measured), "proof": proof.to_json(measured)})
+        common.print_json({**document(records.read(folder)), "proof": asdict(proved)})
     else:
         print((folder / PAGE).read_text(encoding="utf-8"), end="")
     err.print(f"\nkept in {folder}; all of it: residency report {folder}", highlight=False, soft_wrap=True)
@@ -81,7 +81,7 @@ def _proved(course: Course, json: bool) -> int:
         text = f"interrupted: what was measured is kept; go on with: residency prove --resume {folder}"
         err.print(text, style="yellow", highlight=False, soft_wrap=True)
         return 130
-    return 0 if proof.proof(measured, rows(measured)).flawless else 1
+    return 0 if proved.flawless else 1
 
 
 def _check_gpu() -> None:
@@ -128,11 +128,15 @@ def _new(folder: Path, info: records.RunInfo) -> Path:
         return folder
 
 
-def _write_page(folder: Path) -> None:
-    """Write the page in one step, so that a page is never half of one."""
+def _write_page(folder: Path) -> Proof:
+    """Write the page in one step, so that a page is never half of one; what it says."""
+    measured = records.read(folder)
+    found = rows(measured)
+    proved = proof(measured, found)
     part = folder / f".{PAGE}.{os.getpid()}"
     try:
-        part.write_text(proof_page.render(records.read(folder)), encoding="utf-8")
+        part.write_text(proof_page.render(measured, found, proved), encoding="utf-8")
         part.rename(folder / PAGE)
     finally:
         part.unlink(missing_ok=True)
+    return proved

@@ -60,7 +60,7 @@ class Course:
         below: Stage | None = None
         for stage in STAGES:
             groups = [one for group in self.groups if (one := contenders(group, stage, below, known)) is not None]
-            groups.sort(key=lambda group: (group.task.topic != TOPIC, self.costs.expected(group, known)))
+            groups.sort(key=lambda group: (not group.task.path.startswith(TOPIC), self.costs.expected(group, known)))
             self._say(f"{stage.size}: {len(groups)} groups, {words.seconds(self._left())} left")
             for replicate in range(1, stage.replicates + 1):
                 groups = self._replicate(groups, stage, replicate, known)

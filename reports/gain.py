@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from residency.harness import statistics
+from residency.harness.outcomes import Outcome
 from residency.reports import words
 from residency.reports.roofline import TOPIC
 from residency.reports.summary import Row
@@ -25,14 +26,20 @@ class Gain:
     slower: int  # tasks in which the GPU lost
 
 
+def in_doubt(row: Row) -> bool:
+    """Whether it is ok, and cannot be told to have run on the GPU."""
+    return row.outcome == Outcome.OK and "fell_back" in row.unknown
+
+
 def gains(found: Sequence[Row]) -> list[Gain]:
     """A gain for every size at which two tasks at least can be compared, the best of each group counting.
 
-    Foundations do not count: how fast a device copies and multiplies is no gain of anybody's work.
+    Foundations do not count: how fast a device copies and multiplies is no gain of anybody's work. Nor does what may
+    have run on the CPU instead.
     """
     best: dict[tuple[str, str, str], float] = {}
     for row in found:
-        if row.device == "gpu" and row.speedup is not None and row.task.partition("/")[0] != TOPIC:
+        if row.device == "gpu" and row.speedup is not None and not in_doubt(row) and not row.task.startswith(TOPIC):
             best[row.group] = max(row.speedup.ratio, best.get(row.group, 0.0))
     made = []
     for size in dict.fromkeys(group[2] for group in best):

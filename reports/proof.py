@@ -7,15 +7,14 @@ on the CPU instead. What failed, what could not run and what was not reached has
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
-from residency.reports.gain import Gain, gains
+from residency.reports.gain import Gain, gains, in_doubt
 from residency.reports.growth import expected
 from residency.reports.roofline import FIGURES, peak
-from residency.reports.summary import NOT_MEASURED, Row, rows
+from residency.reports.summary import NOT_MEASURED, Row
 
 NOT_REACHED = "not reached"
 NOT_TRIED = "-"  # of no such size, or not ok at a smaller one
@@ -81,11 +80,6 @@ def proof(records: Records, found: Sequence[Row]) -> Proof:
     return Proof(_standings(records, found), gains(found), peaks, _alone(found))
 
 
-def to_json(records: Records) -> dict[str, Any]:
-    """The proof for programs, beside a run's document."""
-    return asdict(proof(records, rows(records)))
-
-
 def _standings(records: Records, found: Sequence[Row]) -> list[Standing]:
     by_size = {(row.task, row.implementation, row.size): row for row in found}
     mine = {(row.task, row.implementation): row for row in found if row.device == "gpu"}
@@ -108,7 +102,7 @@ def _outcomes(
         elif row is None or row.reason == NOT_MEASURED:
             outcomes[size] = NOT_REACHED
         else:
-            outcomes[size] = UNCLEAR if row.outcome == Outcome.OK and "fell_back" in row.unknown else row.outcome
+            outcomes[size] = UNCLEAR if in_doubt(row) else row.outcome
             going = row.outcome == Outcome.OK
     return outcomes
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
 from residency.reports import words
-from residency.reports.gain import sentence
+from residency.reports.gain import in_doubt, sentence
 from residency.reports.markdown import line
-from residency.reports.proof import NOT_REACHED, NOT_TRIED, Alone, Proof, proof
-from residency.reports.summary import NOT_MEASURED, Row, rows
+from residency.reports.proof import NOT_REACHED, NOT_TRIED, Alone, Proof
+from residency.reports.summary import NOT_MEASURED, Row
 from residency.reports.tables import facts, few_processes, missing_here
 
 HEADER = (
@@ -29,10 +29,8 @@ HEADER = (
 )
 
 
-def render(records: Records) -> str:
-    """The page, in Markdown."""
-    found = rows(records)
-    proved = proof(records, found)
+def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
+    """The page of a run, of its rows and what they prove, in Markdown."""
     machine = records.info.machine
     boards = ", ".join(f"{count} × {name}" for name, count in Counter(one["name"] for one in machine["gpus"]).items())
     lines = [f"# {boards}, {machine['cores']} cores of {machine['cpu']}", ""]
@@ -41,7 +39,7 @@ def render(records: Records) -> str:
     lines += _peaks(proved)
     lines += ["", "## What was proved", "", *_proved(records, proved)]
     lines += ["", "## Speedup", "", *_speedups(found, proved)]
-    if doubts := [row for row in found if "fell_back" in row.unknown and row.outcome == Outcome.OK]:
+    if doubts := [row for row in found if in_doubt(row)]:
         lines += ["", "## What may not have run on the GPU", ""]
         lines += [f"- `{row.task}:{row.implementation}` at {row.size}: {row.unknown['fell_back']}" for row in doubts]
     if failures := [row for row in found if row.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]:
@@ -80,7 +78,7 @@ def _proved(records: Records, proved: Proof) -> list[str]:
 
 
 def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
-    measured = [row for row in found if row.device == "gpu" and row.seconds is not None]
+    measured = [row for row in found if row.device == "gpu" and row.seconds is not None and not in_doubt(row)]
     if not measured:
         return ["Nothing ran on the GPU, so there is nothing to compare."]
     lines = [
@@ -89,9 +87,9 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
     ]
     lines += [text for gain in proved.gains for text in ("", sentence(gain))]
     lines += [text for few in few_processes(found) for text in ("", few)]
-    absent = {row.library for row in found if row.device == "cpu" and row.outcome == Outcome.UNAVAILABLE}
-    if absent:
-        lines += ["", f"Opponents that are not installed here, and might be stronger: {', '.join(sorted(absent))}."]
+    unavailable = [row for row in found if row.device == "cpu" and row.outcome == Outcome.UNAVAILABLE]
+    if absent := sorted({row.library for row in unavailable if row.reason != NOT_MEASURED}):
+        lines += ["", f"Opponents that could not run here, and might be stronger: {', '.join(absent)}."]
     lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(_cells(row)) for row in measured)]
     if proved.alone:
         lines += ["", "Without an opponent, since its time did not fit or it did not succeed:", ""]

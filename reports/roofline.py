@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from residency.reports.summary import Row
 
-TOPIC = "foundations"  # whose tasks measure devices: their gains are no gains of work
+TOPIC = "foundations/"  # whose tasks measure devices: their gains are no gains of work
 BELIEVED = 1.05  # a share beyond it is a mistake, not a measurement's spread
 Limit = Literal["memory", "arithmetic"]
 FIGURES: Mapping[Limit, tuple[str, str, float]] = {  # the task, its figure, the figure's unit in bytes or operations
-    "memory": (f"{TOPIC}/bandwidth", "copy_gb_per_s", 1e9),
-    "arithmetic": (f"{TOPIC}/matrix_product", "float32_tflops", 1e12),
+    "memory": (f"{TOPIC}bandwidth", "copy_gb_per_s", 1e9),
+    "arithmetic": (f"{TOPIC}matrix_product", "float32_tflops", 1e12),
 }
 
 

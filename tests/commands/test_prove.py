@@ -88,7 +88,7 @@ def test_the_page_and_the_records_stand_in_a_folder_named_after_the_machine(prov
     assert page.startswith("# 1 × NVIDIA Stand-in 9000, ")
     assert "2 of 4 GPU implementations ran on the GPU and passed their quality check: 2 up to `lecture`" in page
     assert "at lab, best of each of 2 tasks: geometric mean" in page
-    assert "not installed here, and might be stronger: a_library_nobody_has." in page
+    assert "could not run here, and might be stronger: a_library_nobody_has." in page
     assert "- `proving/quick:forgets@gpu` at smoke: fell_back: asked for the GPU, ran on the CPU" in page
     assert "- `proving/quick:fails@gpu` at smoke: failed: RuntimeError: no kernel image is available" in page
     assert "not reached within" not in page

@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from residency.harness import records
-from residency.reports import proof, proof_page
 from residency.reports.growth import expected
+from residency.reports.proof import proof
+from residency.reports.proof_page import render
+from residency.reports.summary import rows
+
+
+def page(kept: records.Records) -> str:
+    found = rows(kept)
+    return render(kept, found, proof(kept, found)).replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.fixture
@@ -34,8 +41,8 @@ def kept(written, made) -> records.Records:
 
 
 def test_what_is_proved_is_what_was_ok_on_the_gpu(kept: records.Records) -> None:
-    found = proof.to_json(kept)
-    assert {one["task"]: list(one["sizes"].values()) for one in found["standings"]} == {
+    found = proof(kept, rows(kept))
+    assert {one.task: list(one.sizes.values()) for one in found.standings} == {
         "t/good": ["ok", "ok", "ok"],
         "foundations/bandwidth": ["ok", "not reached", "not reached"],
         "t/loses": ["ok", "not reached", "not reached"],
@@ -43,17 +50,18 @@ def test_what_is_proved_is_what_was_ok_on_the_gpu(kept: records.Records) -> None
         "t/absent": ["unavailable", "-", "-"],
         "t/late": ["not reached", "not reached", "not reached"],
     }
-    (gain,) = found["gains"]
-    assert (gain["size"], gain["tasks"], gain["slower"]) == ("smoke", 2, 1)
-    assert gain["mean"] == pytest.approx((2.0 * 0.25) ** 0.5)
-    assert gain["low"] < gain["mean"] < gain["high"]
-    (alone,) = found["alone"]
-    assert (alone["task"], alone["size"], alone["implementation"]) == ("t/good", "lecture", "one@cpu")
-    assert alone["seconds"] == pytest.approx(80.0)  # twentyfold from smoke to lab, and so again
+    assert not found.flawless
+    (gain,) = found.gains
+    assert (gain.size, gain.tasks, gain.slower) == ("smoke", 2, 1)
+    assert gain.mean == pytest.approx((2.0 * 0.25) ** 0.5)
+    assert gain.low < gain.mean < gain.high
+    (alone,) = found.alone
+    assert (alone.task, alone.size, alone.implementation) == ("t/good", "lecture", "one@cpu")
+    assert alone.seconds == pytest.approx(80.0)  # twentyfold from smoke to lab, and so again
 
 
 def test_the_page_says_all_of_it(kept: records.Records) -> None:
-    text = proof_page.render(kept).replace("\N{NO-BREAK SPACE}", " ")
+    text = page(kept)
     assert text.startswith("# 1 × NVIDIA Stand-in 9000, 8 cores of AMD EPYC\n")
     assert "3 of 6 GPU implementations ran on the GPU and passed their quality check: 1 up to `lecture`" in text
     assert "| `t/good:one@gpu` | cupy | ok | ok | ok |" in text
@@ -62,7 +70,7 @@ def test_the_page_says_all_of_it(kept: records.Records) -> None:
     assert "| `t/absent" not in text
     assert "at smoke, best of each of 2 tasks: geometric mean 0.707 ×" in text
     assert "slower in 1." in text
-    assert "not installed here, and might be stronger: x." in text
+    assert "could not run here, and might be stronger: x." in text
     assert "- `t/fails:one@gpu` at smoke: wrong: R² 0 is below the floor of 0.3" in text
     assert "cudf is not installed: pip:" in text
     assert "- `t/absent:one@gpu`" in text
@@ -75,7 +83,7 @@ def test_the_page_says_all_of_it(kept: records.Records) -> None:
 
 def test_with_nothing_ok_there_is_nothing_to_compare(written, made) -> None:
     run = written(made("t/fails", "one@gpu", "smoke", None, outcome="fell_back", reason="ran on the CPU"))
-    text = proof_page.render(records.read(run))
+    text = page(records.read(run))
     assert "0 of 1 GPU implementations" in text
     assert "Nothing ran on the GPU" in text
     assert "fell_back: ran on the CPU" in text
