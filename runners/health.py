@@ -187,11 +187,9 @@ def _memory(tasks: Sequence[Task]) -> list[Finding]:
     if memory is None:
         return []
     short: dict[str, list[str]] = {}
-    here = {id(one) for one in _on_gpu(tasks) if one.runner == "local"}
     for task in tasks:
-        if not here & {id(one) for one in task.implementations}:
-            continue
-        bytes_of_row = store.bytes_of_row(task.datasets[0])
+        here = any(one.runner == "local" for one in _on_gpu([task]))
+        bytes_of_row = store.bytes_of_row(task.datasets[0]) if here else None
         for size, rows in task.sizes.items():
             wanted = COPIES_IN_MEMORY * (bytes_of_row or 0.0) * rows + CONTEXT
             if bytes_of_row and wanted > memory.free:

@@ -150,10 +150,15 @@ def test_a_build_without_cuda_is_unavailable_with_its_remedy(run) -> None:
     assert "is built without CUDA: pip install" in row["reason"]
 
 
-def test_a_resumed_run_does_not_try_again_what_fell_back(run, residency_in, stand_in_gpu) -> None:
+def test_what_fell_back_is_tried_again_with_another_driver_alone(run, residency_in, stand_in_gpu) -> None:
     folder, _ = run("forgetful")
     (kept,) = (folder / "results" / "runs").iterdir()
     before = (kept / "records.jsonl").read_text()
-    again = residency_in(folder, "run", "--resume", kept, RESIDENCY_SUITES=str(FIXTURES), **stand_in_gpu())
-    assert again.status == 1
-    assert (kept / "records.jsonl").read_text() == before
+
+    def resume(**facts: str) -> str:
+        environment = {"RESIDENCY_SUITES": str(FIXTURES), "PYTHONPATH": str(folder), **stand_in_gpu(**facts)}
+        assert residency_in(folder, "run", "--resume", kept, **environment).status == 1
+        return (kept / "records.jsonl").read_text()
+
+    assert resume() == before
+    assert len(resume(driver="590.00.01")) > len(before)
