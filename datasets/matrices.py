@@ -26,7 +26,7 @@ ROUNDING = {  # the largest relative error of rounding a number to the type
     "bfloat16": 2.0**-8,
 }
 ALLOWED = 3.0  # roundings: of two factors and of the product, or of two factors that are cut off instead
-TOO_EXACT = 0.1  # of a rounding: no product in the type comes as near
+TOO_EXACT = 0.2  # of a rounding: no product in the type comes as near
 
 
 @dataclass(frozen=True)
