@@ -43,9 +43,8 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
             compiled = torch.compile(function, dynamic=False)
             compiled(x)  # compiles; what is loaded stays when its file has gone
         finally:
-            if before is None:
-                del os.environ[PLACE]
-            else:
+            os.environ.pop(PLACE, None)
+            if before is not None:
                 os.environ[PLACE] = before
     return compiled  # type: ignore[no-any-return]
 
