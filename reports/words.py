@@ -9,6 +9,7 @@ from residency.reports.summary import Row, Seconds, Speedup
 
 STAGES_SHOWN = 3
 STAGE_SHARE = 0.02  # a stage below it is not worth its place
+LEAST_SHARE = 0.01  # of what a device can do: less is too far away for a number to say more
 
 
 def seconds(value: float) -> str:
@@ -62,7 +63,8 @@ def roofline(row: Row) -> str:
     """`62 % of memory`, and that it cannot be where it is faster than the device."""
     if row.roofline is None:
         return "-"
-    share = f"{100 * row.roofline.share:.0f}\N{NO-BREAK SPACE}% of {row.roofline.limit}"
+    percent = f"{100 * row.roofline.share:.0f}" if row.roofline.share >= LEAST_SHARE else "under 1"
+    share = f"{percent}\N{NO-BREAK SPACE}% of {row.roofline.limit}"
     return f"mistaken: {share}" if row.roofline.mistaken else share
 
 

@@ -89,6 +89,7 @@ def test_reports_show_shares_and_flag_what_no_device_can_do(written, residency, 
     run = written(
         *peaks,
         made("t/a", "good@gpu", seconds=0.5, flops=1e12, bytes=310e9),
+        made("t/a", "far@gpu", seconds=0.5, flops=1e9, bytes=1e9),
         made("t/a", "spread@gpu", seconds=0.5, flops=1e12, bytes=520e9),
         made("t/a", "magic@gpu", seconds=0.5, flops=9e12, bytes=1e9),
     )
@@ -96,6 +97,7 @@ def test_reports_show_shares_and_flag_what_no_device_can_do(written, residency, 
         text = residency("report", run, "--format", form).out.replace("\N{NO-BREAK SPACE}", " ")
         assert "good@gpu 62 % of memory" in text
         assert "spread@gpu 104 % of memory" in text
+        assert "far@gpu under 1 % of memory" in text
         assert "magic@gpu: mistaken: 180 % of arithmetic, which no device can do" in text
         assert "magic@gpu 180" not in text
 
