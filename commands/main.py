@@ -9,7 +9,7 @@ from importlib import metadata
 
 import typer
 
-from residency.commands import compare, crossover, data, doctor, list_tasks, report, run, scale, selftest
+from residency.commands import compare, crossover, data, doctor, list_tasks, rehearse, report, run, scale, selftest
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
 
@@ -29,6 +29,7 @@ app.add_typer(data.app, name="data")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("scale", epilog=scale.EPILOG)(scale.scale)
 app.command("crossover", epilog=crossover.EPILOG)(crossover.find_crossover)
+app.command("rehearse", epilog=rehearse.EPILOG)(rehearse.rehearse)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("selftest", epilog=selftest.EPILOG)(selftest.selftest)
 app.command("compare", epilog=compare.EPILOG)(compare.compare_runs)

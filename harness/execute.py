@@ -56,13 +56,14 @@ def execute(
     cold: bool = False,
     calls: int = 1,
     cluster: Workers | None = None,
+    kind: type[Run] = Run,
 ) -> Execution:
     """Run an implementation, several times in a row where one call is too short to be timed; all times are a call's.
 
     A cold execution begins with the import of its library, as a stage `import`, and on a cluster with its start, as a
-    stage `cluster`. The last call's result is judged.
+    stage `cluster`. The last call's result is judged. `kind` is what the implementation is given as its run.
     """
-    run = Run(device=implementation.device, threads=threads, seed=seed)
+    run = kind(device=implementation.device, threads=threads, seed=seed)
     gc.collect()
     reset_peak_memory()
     started = Started(cluster)

@@ -93,6 +93,7 @@ class OutcomeRecord:
     bytes: float | None
     at: str
     unknown: dict[str, str] = field(default_factory=dict)  # why measures of the samples are None
+    tier: int | None = None  # of a rehearsal, which holds no samples: what an `ok` says of a GPU (harness/tiers.py)
     key: str = ""
 
     @property

@@ -82,6 +82,12 @@ class DaskCluster:
 
     def _start(self) -> Any:
         """A cluster of processes on this machine, on loopback."""
+        if self.device == "gpu":
+            return self._stack.enter_context(importlib.import_module("dask_cuda").LocalCUDACluster(**self.options()))
+        return self._stack.enter_context(importlib.import_module("distributed").LocalCluster(**self.options()))
+
+    def options(self) -> dict[str, Any]:
+        """What a cluster of this machine is started with."""
         options = {
             "n_workers": self.workers,
             "threads_per_worker": self.threads,
@@ -89,12 +95,7 @@ class DaskCluster:
             "host": "127.0.0.1",
             "dashboard_address": self.dashboard or "127.0.0.1:0",  # None would take a port that others know
         }
-        if self.device == "gpu":
-            kind = importlib.import_module("dask_cuda").LocalCUDACluster
-        else:
-            kind = importlib.import_module("distributed").LocalCluster
-            options["processes"] = True
-        return self._stack.enter_context(kind(**options))
+        return options if self.device == "gpu" else {**options, "processes": True}
 
     def close(self) -> None:
         """End what was started here; leave the rest to itself."""

@@ -7,6 +7,7 @@ first request is served, and no library of an implementation before that impleme
     {"do": "load", ...}     bring the data into memory, untimed
     {"do": "sample", ...}   execute once
     {"do": "unchanged"}     hash the data again
+    {"do": "rehearse", ...} execute a GPU implementation once without a GPU
 """
 
 from __future__ import annotations
@@ -74,6 +75,12 @@ class Session:
     def unchanged(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Whether the data still has the bytes it came with, after all that was executed on it."""
         return {"hash": store.hash_data(self.data)}
+
+    def rehearse(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Execute a GPU implementation without a GPU, on the stage that is set for it; nothing is timed."""
+        from residency.runners.rehearsal.stage import rehearse
+
+        return rehearse(self.task, self.implementation, self.data, self.settings, request["twin"])
 
     def sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Execute, once or several times in a row."""
@@ -143,7 +150,13 @@ def be_killed_first() -> None:
 def serve(requests: int, replies: int) -> None:
     """Answer requests until there are no more."""
     session = Session()
-    actions = {"make": session.make, "load": session.load, "sample": session.sample, "unchanged": session.unchanged}
+    actions = {
+        "make": session.make,
+        "load": session.load,
+        "sample": session.sample,
+        "unchanged": session.unchanged,
+        "rehearse": session.rehearse,
+    }
     with os.fdopen(requests, "r", encoding="utf-8") as source, os.fdopen(replies, "w", encoding="utf-8") as sink:
         sink.write("{}\n")
         sink.flush()
