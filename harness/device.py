@@ -39,7 +39,7 @@ def synchronise(device: str) -> None:
         jax.block_until_ready(jax.live_arrays())
         step, zeros = _one_step(jax)
         jax.block_until_ready([step(zero) for zero in zeros])
-    if device != "gpu":
+    if _on_processor(device):
         return
     if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
         torch.cuda.synchronize()

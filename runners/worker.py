@@ -69,7 +69,7 @@ class Session:
             suite = self.task.file if self.task.package is None else None
             self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], suite=suite)
         schema = _schema(self.task.dataset(request["dataset"]))
-        self.data = store.load(schema, Path(request["folder"]), mapped=self.cluster is not None)
+        self.data = store.load(schema, Path(request["folder"]), mapped=self.implementation.runner == "cluster")
         return {}
 
     def unchanged(self, _: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,7 @@ def signature_of(real: Any) -> Signature | None:
     try:
         return inspect.signature(real)
     except (TypeError, ValueError):
-        return _from_docstring(inspect.getdoc(real) or "")
+        return _from_docstring(getattr(real, "__doc__", None) or "")
 
 
 def _ufunc(inputs: int, most: int) -> Signature:
@@ -68,7 +69,12 @@ def has_attribute(kind: type, name: str) -> bool:
 
     A fitted estimator's attributes are set where it is fitted. Compiled classes carry their source beside them.
     """
-    return hasattr(kind, name) or any(_sets(base, name) for base in kind.__mro__)
+    if hasattr(kind, name) or any(_sets(base, name) for base in kind.__mro__):
+        return True
+    if kind.__module__.startswith("cuml.dask."):  # these answer with what one GPU's estimator has
+        module = importlib.import_module(kind.__module__.replace(".dask", "", 1))
+        return has_attribute(getattr(getattr(module, "real_module", module), kind.__name__), name)
+    return False
 
 
 @functools.cache

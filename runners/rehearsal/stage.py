@@ -21,14 +21,14 @@ from residency.harness.outcomes import Ending, Outcome
 from residency.harness.run import Run
 from residency.harness.task import Implementation, Task
 from residency.harness.tiers import Tier
-from residency.runners.cluster import DaskCluster
+from residency.runners.cluster import BACK_ENDS, DaskCluster
 from residency.runners.rehearsal import pairs, twins
 from residency.runners.rehearsal.signatures import bind
 
 SIMULATED = ("numba", "stumpy")  # whose CUDA kernels Numba's simulator runs, thread by thread, in Python
 SIMULATED_ROWS = 400  # of generated data: the simulator is a million times slower than a GPU
-EMULATED = ("torch", "jax")  # which have a CPU back end of their own
-TWINNED = tuple(dict.fromkeys(name.partition(".")[0] for name in pairs.MODULES))
+EMULATED = ("torch", "jax", "xgboost")  # which have a CPU back end of their own; XGBoost falls back to it by itself
+TWINNED = tuple(dict.fromkeys(name.partition(".")[0] for name in pairs.MODULES))  # XGBoost only where it is beside one
 NO_OPENCL = "no OpenCL device was found: apt-get install pocl-opencl-icd"
 
 
@@ -70,6 +70,11 @@ class RehearsalRun(Run):
 class RehearsedCluster(DaskCluster):
     """One worker, a thread of this process: it sees the stage as it is set here. Dask-CUDA's arguments are bound."""
 
+    @property
+    def back_ends(self) -> Mapping[str, str]:
+        """The processor's: what Dask itself makes is computed as it is."""
+        return BACK_ENDS["cpu"]
+
     def _start(self) -> Any:
         from dask_cuda import LocalCUDACluster
         from distributed import LocalCluster
@@ -93,11 +98,12 @@ def rehearse(
 
     `twin` is the CPU library that computes for its own.
     """
-    if implementation.package in TWINNED:
-        _install_twins(implementation, twin)
-    elif implementation.package in EMULATED:
-        devices.emulate()
+    if implementation.package == "torch":
         _emulate_ranks()
+    if implementation.package in EMULATED:
+        devices.emulate()
+    elif implementation.package in TWINNED:
+        _install_twins(implementation, twin)
     cluster = RehearsedCluster("gpu", 1, 1) if implementation.runner == "cluster" else None
     execution = execute(
         task,

@@ -24,7 +24,12 @@ from residency.runners.rehearsal.signatures import Refused, accepted, bind, has_
 ABSENT = object()  # what a side is not given
 ONE_SIDED: dict[str, Any] = {}  # keywords that `run.only` gave to the GPU's side: the CPU's own value, or ABSENT
 CHECKED: dict[str, int] = {}  # how often each of the GPU libraries' callables was bound to its signature
+KEPT: list[Any] = []  # what Dask must not forget before the process ends
 UNCHECKED: set[str] = set()  # those that carry no signature: only that they exist was seen
+
+
+class NotRehearsed(AttributeError):
+    """What the GPU library has, and the CPU library cannot compute."""
 
 
 class ModuleTwin(ModuleType):
@@ -33,7 +38,9 @@ class ModuleTwin(ModuleType):
     def __init__(self, real: ModuleType, by: str, path: str) -> None:
         super().__init__(path, real.__doc__)
         self.__dict__.update(real_module=real, computed_by=by, __spec__=real.__spec__)
-        self.__dict__.update({name: getattr(real, name) for name in ("__path__", "__version__") if hasattr(real, name)})
+        self.__dict__.update(
+            {name: getattr(real, name) for name in ("__file__", "__path__", "__version__") if hasattr(real, name)}
+        )
 
     def __getattr__(self, name: str) -> Any:
         real, path = self.real_module, f"{self.__name__}.{name}"
@@ -60,7 +67,7 @@ def _attribute(module: str, name: str, path: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except (AttributeError, ModuleNotFoundError):
-        raise NotImplementedError(f"{path} cannot be rehearsed: {module} has no `{name}` to compute it by") from None
+        raise NotRehearsed(f"{path} cannot be rehearsed: {module} has no `{name}` to compute it by") from None
 
 
 def _paired(path: str, there: Any, here: Callable[[], Any]) -> Any:
@@ -74,7 +81,7 @@ class Call:
 
     def __init__(self, path: str, real: Any, mine: Callable[..., Any], instance: Any = ABSENT) -> None:
         self.path, self.real, self.mine, self.instance = path, real, mine, instance
-        self.__name__, self.__doc__ = path.rpartition(".")[2], inspect.getdoc(real)
+        self.__name__, self.__doc__ = path.rpartition(".")[2], getattr(real, "__doc__", None)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Bind, compute, wrap."""
@@ -88,6 +95,8 @@ class Call:
         result = self.mine(*on_cpu(list(arguments)), **self._on_cpu(keywords))
         if self.__name__ in pairs.ON_HOST:
             return result
+        if isinstance(self.instance, Twin) and result is self.instance._value:  # as `fit` returns the estimator
+            return self.instance
         return Twin.of(result, self.real) if inspect.isclass(self.real) else wrap(result, self.path)
 
     def _on_cpu(self, keywords: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +182,7 @@ class Twin:
 
     def __array_ufunc__(self, function: Any, method: str, *values: Any, **keywords: Any) -> Any:
         if method != "__call__":
-            raise NotImplementedError(f"numpy.{function.__name__}.{method} of a twin")
+            raise NotRehearsed(f"numpy.{function.__name__}.{method} cannot be rehearsed")
         return getattr(importlib.import_module("cupy"), function.__name__)(*values, **keywords)
 
     def __array_function__(self, function: Any, _: Any, values: Any, keywords: Any) -> Any:
@@ -290,6 +299,9 @@ def on_cpu(value: Any) -> Any:
         return value._value
     if isinstance(value, Call):
         return value.mine
+    if isinstance(getattr(value, "_meta", None), Twin):  # Dask's array, whose blocks are twins
+        KEPT.append(value.map_blocks(on_cpu, dtype=value.dtype, meta=on_cpu(value._meta)).persist())
+        return KEPT[-1]
     if type(value) in (tuple, list):
         return type(value)(on_cpu(one) for one in value)
     if type(value) is slice:
