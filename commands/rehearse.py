@@ -38,7 +38,7 @@ def rehearse(
         bool, typer.Option("--strict", help="What cannot be rehearsed here, for want of a library, is a failure too.")
     ] = False,
     threads: options.Threads = None,
-    results: options.Results = common.RESULTS,
+    results: options.Results = common.REHEARSALS,
     json: options.Json = False,
 ) -> None:
     """Run every GPU implementation without a GPU: by real signatures, or on an emulated device. Nothing is timed."""

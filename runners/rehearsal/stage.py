@@ -26,7 +26,8 @@ from residency.runners.rehearsal import pairs, twins
 from residency.runners.rehearsal.signatures import bind
 
 SIMULATED = ("numba", "stumpy")  # whose CUDA kernels Numba's simulator runs, thread by thread, in Python
-SIMULATED_ROWS = 400  # of generated data: the simulator is a million times slower than a GPU
+SIMULATED_ROWS = 240  # of generated data: in the simulator every thread of the GPU is a thread of Python
+SIMULATED_BLOCK = 32  # threads of a block, where the library lets it be chosen
 EMULATED = ("torch", "jax", "xgboost")  # which have a CPU back end of their own; XGBoost falls back to it by itself
 TWINNED = tuple(dict.fromkeys(name.partition(".")[0] for name in pairs.MODULES))  # XGBoost only where it is beside one
 NO_OPENCL = "no OpenCL device was found: apt-get install pocl-opencl-icd"
@@ -98,6 +99,8 @@ def rehearse(
 
     `twin` is the CPU library that computes for its own.
     """
+    if implementation.package == "stumpy":
+        importlib.import_module("stumpy").config.STUMPY_THREADS_PER_BLOCK = SIMULATED_BLOCK
     if implementation.package == "torch":
         _emulate_ranks()
     if implementation.package in EMULATED:
