@@ -27,8 +27,9 @@ demo: setup  ## every task at smoke size, some on real data too, then a report
 	printf '\nthe same as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	exit $$status
 
-test: setup  ## the tests
-	$(BIN)/python -m pytest
+test: setup  ## the tests: what is only right or wrong on all cores at once, what listens to the clock by itself
+	$(BIN)/python -m pytest --numprocesses 2 --benchmark-disable tests/suites tests/datasets tests/harness tests/test_*.py
+	$(BIN)/python -m pytest tests/commands tests/reports tests/runners
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
