@@ -108,11 +108,19 @@ def execute(
 
 
 def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
-    """The implementation's library, which a cold execution imports on the clock."""
+    """The implementation's library, which a cold execution imports on the clock.
+
+    On a machine with a GPU, a library that is installed and cannot be imported is a failure, whatever it lacks.
+    """
     if not cold:
         return importlib.import_module(implementation.library)
     with run.stage("import"):
-        return importlib.import_module(implementation.library)
+        try:
+            return importlib.import_module(implementation.library)
+        except ModuleNotFoundError as error:
+            if implementation.device == "cpu" or not is_installed(implementation.library):
+                raise
+            raise ImportError(f"{implementation.library} is installed and cannot be imported: {error}") from error
 
 
 def _join(cluster: Workers, run: Run, cold: bool) -> None:

@@ -83,7 +83,7 @@ def _facts(info: RunInfo) -> list[str]:
         f"{machine['cpu']}, {machine['cores']} of {machine['cores_in_machine']} cores, {memory} of memory",
     ]
     if gpus:
-        facts.append(", ".join(f"{gpu['name']} ({words.size(gpu['memory_bytes'])})" for gpu in gpus))
+        facts.append(", ".join(words.gpu(gpu) for gpu in gpus))
     else:
         facts.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
     return facts
@@ -111,6 +111,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     notes += [f"{row.implementation}: {event}" for row in shown for event in row.events]
     notes += _energy(shown)
     notes += [note for row in shown for note in _disturbances(row)]
+    notes += [f"{row.implementation}: {row.unknown['fell_back']}" for row in shown if "fell_back" in row.unknown]
     if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")
     return Table(

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from residency.harness.libraries import PROJECT
+from residency.runners import nvml
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -59,31 +60,20 @@ def cpu_model() -> str:
 
 @functools.cache
 def gpus() -> tuple[list[dict[str, Any]], str]:
-    """The NVIDIA GPUs that NVML shows, and where there is none, why."""
+    """The NVIDIA GPUs that CUDA programs see here, and where there is none, why."""
     import pynvml
 
     try:
-        pynvml.nvmlInit()
+        found = nvml.gpus()
     except pynvml.NVMLError as error:
-        return [], f"no NVIDIA GPU on this machine ({error})"
-    try:
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        found = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            found.append(
-                {
-                    "name": pynvml.nvmlDeviceGetName(handle),
-                    "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
-                    "driver": driver,
-                    "cuda": pynvml.nvmlSystemGetCudaDriverVersion_v2(),
-                }
-            )
-        return found, "" if found else "NVML finds no NVIDIA GPU on this machine"
-    except pynvml.NVMLError as error:
-        return [], f"NVML cannot read this machine's GPUs ({error})"
-    finally:
-        pynvml.nvmlShutdown()
+        if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
+            return [], f"no NVIDIA GPU on this machine ({error})"
+        return [], f"the NVIDIA driver of this machine does not answer ({error})"
+    if found:
+        return found, ""
+    if nvml.VISIBLE in os.environ:
+        return [], f"{nvml.VISIBLE} is `{os.environ[nvml.VISIBLE]}`, which leaves no NVIDIA GPU to be seen"
+    return [], "NVML finds no NVIDIA GPU on this machine"
 
 
 def facts() -> dict[str, Any]:

@@ -21,11 +21,13 @@ from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
 from residency.harness.outcomes import Ending, Outcome
 from residency.runners import machine
+from residency.runners.fallback import Trace
 from residency.runners.watch import STEP, Watch
 
 SETTLE_TIMEOUT = 1.0  # seconds
 SETTLE_STEP = 0.005
 START_TIMEOUT = 120.0  # seconds for Python and NumPy to come up, on a machine busy or slow
+LOG_BYTES = 2**20
 END_TIMEOUT = 5.0  # seconds for a worker that closed its pipe to be gone
 
 
@@ -64,6 +66,7 @@ def environment(
     else:
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
         fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
+        fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost's, which says where it falls back
     return {**os.environ, **limits, **fixed, **(extra or {})}
 
 
@@ -116,9 +119,13 @@ class Worker:
     ) -> None:
         self.close()
 
-    def watch(self, device: str) -> Watch:
-        """What observes this worker while it is asked something."""
-        return Watch(self._process.pid, device)
+    def watch(self, device: str, trace: Trace | None = None) -> Watch:
+        """What observes this worker while it is asked something; with a trace, also whether it uses the GPU."""
+        return Watch(self._process.pid, device, trace=trace)
+
+    def log(self) -> str:
+        """What it has written to its output so far, the beginning if it is long."""
+        return os.pread(self._log.fileno(), LOG_BYTES, 0).decode(errors="replace")  # its own place in the file stays
 
     def ask(self, request: Mapping[str, Any], timeout: float, watch: Watch | None = None) -> dict[str, Any]:
         """Send a request and wait for the reply, using the processor for no more than an occasional look.

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell, OutcomeRecord, Phase, Recorder, Sample, now
 from residency.harness.task import Implementation
-from residency.runners import machine
+from residency.runners import fallback, machine
 from residency.runners.plan import Group
 from residency.runners.process import Ended, Worker
 from residency.runners.resume import Done
@@ -112,6 +112,7 @@ class Turn:
     calls: int = 1  # executions in a timed sample
     quality: float | None = None
     unknown: dict[str, str] = field(default_factory=dict)
+    doubt: str | None = None  # why it cannot be told whether it ran on the GPU, where it was to
     parameters: dict[str, Any] = field(default_factory=dict)
     cores: list[float] = field(default_factory=list)
     worker: Worker | None = None
@@ -125,6 +126,12 @@ class Turn:
     def threads(self) -> int:
         """Threads in all, a cluster's workers together."""
         return self.ledger.settings.threads_of(self.implementation) * max(1, self.implementation.workers)
+
+    @property
+    def _on_a_gpu_here(self) -> bool:
+        """Whether it is to run on a GPU in processes that are started here."""
+        elsewhere = self.implementation.runner == "cluster" and self.ledger.settings.scheduler is not None
+        return self.implementation.device == "gpu" and not elsewhere
 
     def timeout(self, phase: Phase) -> float:
         """Seconds an execution may take: as asked, else by the size, and more for a cold one."""
@@ -171,7 +178,8 @@ class Turn:
         try:
             calls = self.calls if phase == "timed" else 1
             request = {"do": "sample", "cold": phase == "cold", "calls": calls}
-            watch = self.worker.watch(self.implementation.device)
+            trace = fallback.Trace() if phase == "cold" and self._on_a_gpu_here else None
+            watch = self.worker.watch(self.implementation.device, trace)
             reply = self.worker.ask(request, self.timeout(phase), watch)
         except Ended as ended:
             self._give_up(ended.ending)
@@ -179,6 +187,8 @@ class Turn:
         self.quality = reply["quality"]
         self.parameters = self.parameters or reply["parameters"]
         ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
+        if ending == OK and phase == "cold" and self.implementation.device == "gpu":
+            ending, self.doubt = fallback.judge(self.implementation, trace, reply["context"], self.worker.log())
         if ending != OK:
             self._give_up(ending)
             return False
@@ -190,7 +200,7 @@ class Turn:
         """Record an execution that went well."""
         children = watch.children_cpu_seconds / calls
         cpu, others = reply["cpu_seconds"] + children, reply["other_cpu_seconds"]
-        self.unknown = watch.unknown
+        self.unknown = watch.unknown | ({"fell_back": self.doubt} if self.doubt else {})
         if phase == "timed":
             self.cores.append(cpu / reply["seconds"])
         if phase == "timed":

@@ -26,7 +26,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from residency.harness import store
+from residency.harness import driver, store
 from residency.harness.dataset import Dataset, Request
 from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
@@ -83,7 +83,7 @@ class Session:
         return rehearse(self.task, self.implementation, self.data, self.settings, request["twin"])
 
     def sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Execute, once or several times in a row."""
+        """Execute, once or several times in a row; also whether that has left this process with a CUDA context."""
         execution = execute(
             self.task,
             self.implementation,
@@ -96,7 +96,7 @@ class Session:
             calls=request["calls"],
             cluster=self.cluster,
         )
-        return asdict(execution)
+        return {**asdict(execution), "context": driver.has_context()}
 
 
 def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]:
