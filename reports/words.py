@@ -58,6 +58,14 @@ def size(value: int) -> str:
     return f"{digits(amount)} TiB"
 
 
+def roofline(row: Row) -> str:
+    """`62 % of memory`, and that it cannot be where it is faster than the device."""
+    if row.roofline is None:
+        return "-"
+    share = f"{100 * row.roofline.share:.0f}\N{NO-BREAK SPACE}% of {row.roofline.limit}"
+    return f"mistaken: {share}" if row.roofline.mistaken else share
+
+
 def gpu(facts: Mapping[str, Any]) -> str:
     """`NVIDIA L4 (22.5 GiB)`; a GPU that shares the host's memory, or its own with others, may not tell how much."""
     amount = facts["memory_bytes"]

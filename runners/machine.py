@@ -6,10 +6,14 @@ import functools
 import math
 import os
 import platform
+import re
 import socket
 import subprocess
+from collections import Counter
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from time import time
 from typing import Any
 
 import psutil
@@ -90,6 +94,21 @@ def facts() -> dict[str, Any]:
         "no_gpu_because": why or None,
         "python": platform.python_version(),
     }
+
+
+def seconds_running() -> float:
+    """Seconds since this process began, loading this program included."""
+    return time() - psutil.Process().create_time()
+
+
+def name_of(facts: Mapping[str, Any]) -> str:
+    """A machine's name by its facts, fit for a folder: `1-h200-16-cores-xeon`."""
+    counts = Counter(re.sub(r"nvidia|tesla|geforce", "", gpu["name"].lower()) for gpu in facts["gpus"])
+    boards = [f"{count} {model}" for model, count in counts.items()]
+    cpu = re.sub(r"\((r|tm)\)", " ", facts["cpu"].lower())
+    family = re.search(r"(?:intel|amd)\s+([a-z]+)", cpu) or re.search(r"([a-z0-9_]+)", cpu)
+    parts = [*boards, f"{facts['cores']} cores", family[1] if family else ""]
+    return "-".join(word for part in parts for word in re.findall(r"[a-z0-9_.]+", part))
 
 
 def versions() -> dict[str, str]:

@@ -84,8 +84,15 @@ def settle(workers: Sequence[Worker]) -> None:
 class Worker:
     """A fresh process for one implementation. Use it as a context manager: leaving kills all it started."""
 
-    def __init__(self, device: str, threads: int, gate: bool = False, extra: Mapping[str, str] | None = None) -> None:
-        """Start the process, with an `extra` environment; raises `Ended` where it does not come up."""
+    def __init__(
+        self,
+        device: str,
+        threads: int,
+        gate: bool = False,
+        patience: float = START_TIMEOUT,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start the process, with an `extra` environment; raises `Ended` where it takes longer than `patience`."""
         self._kills = machine.out_of_memory_kills()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         request_end, self._requests = os.pipe()
@@ -106,7 +113,7 @@ class Worker:
         self._handle = os.pidfd_open(self._process.pid)
         self._tasks = Path(f"/proc/{self._process.pid}/task")
         try:
-            self._answer(START_TIMEOUT)
+            self._answer(patience)
         except Ended:
             self.close()
             raise

@@ -16,7 +16,8 @@ class Settings:
 
     replicates: int = 5
     rounds: int = ROUNDS
-    budget: float | None = None
+    budget: float | None = None  # after which nothing is begun; what is under way is finished
+    limit: float | None = None  # after which nothing goes on: what is under way is cut
     timeout: float | None = None
     threads: int = field(default_factory=machine.cores)
     memory_limit: int | None = None

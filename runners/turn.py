@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
+from time import monotonic
 from typing import Any, Protocol
 
 from residency.harness.outcomes import OK, Ending, Outcome
@@ -13,7 +14,7 @@ from residency.harness.records import Cell, OutcomeRecord, Phase, Recorder, Samp
 from residency.harness.task import Implementation
 from residency.runners import fallback, machine
 from residency.runners.plan import Group
-from residency.runners.process import Ended, Worker
+from residency.runners.process import START_TIMEOUT, Ended, Worker
 from residency.runners.resume import Done
 from residency.runners.settings import Settings
 from residency.runners.watch import Watch
@@ -27,6 +28,10 @@ TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
 TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 3600.0, "full": 600.0}
+
+
+class OutOfTime(Exception):
+    """The run's limit has come while something was under way; says what was cut."""
 
 
 class Listener(Protocol):
@@ -49,6 +54,16 @@ class Ledger:
     settings: Settings
     recorder: Recorder
     listener: Listener
+    deadline: float = math.inf  # by the monotonic clock: what is under way then is cut
+
+    def within(self, seconds: float) -> float:
+        """How long something may take that may take so many seconds: no longer than there is time."""
+        return min(seconds, max(0.0, self.deadline - monotonic()))
+
+    def check(self, ending: Ending, what: str) -> None:
+        """Raise `OutOfTime` where it was the run's limit that ended something: that says nothing of the thing."""
+        if ending.outcome is Outcome.TIMEOUT and monotonic() >= self.deadline:
+            raise OutOfTime(what)
 
     def end(self, cell: Cell, replicate: int, ending: Ending, **known: Any) -> None:
         """Record how a cell ended in a replicate, with what is known of it."""
@@ -144,9 +159,10 @@ class Turn:
         try:
             gate = settings.gate and self.implementation.runner == "local"
             threads = settings.threads_of(self.implementation)
-            self.worker = self.stack.enter_context(Worker(self.implementation.device, threads, gate))
+            patience = self.ledger.within(START_TIMEOUT)
+            self.worker = self.stack.enter_context(Worker(self.implementation.device, threads, gate, patience))
             request = load_request(group, self.implementation, self.prepared.facts, settings)
-            self.worker.ask(request, MAKE_TIMEOUT)
+            self.worker.ask(request, self.ledger.within(MAKE_TIMEOUT))
         except Ended as ended:
             self._give_up(ended.ending)
             return
@@ -180,7 +196,7 @@ class Turn:
             request = {"do": "sample", "cold": phase == "cold", "calls": calls}
             trace = fallback.Trace() if phase == "cold" and self._on_a_gpu_here else None
             watch = self.worker.watch(self.implementation.device, trace)
-            reply = self.worker.ask(request, self.timeout(phase), watch)
+            reply = self.worker.ask(request, self.ledger.within(self.timeout(phase)), watch)
         except Ended as ended:
             self._give_up(ended.ending)
             return False
@@ -239,20 +255,32 @@ class Turn:
         if self.ending is not None or self.worker is None:
             return
         try:
-            if self.replicate == 0 and self.worker.ask({"do": "unchanged"}, MAKE_TIMEOUT)["hash"] != self._hash:
+            if self.replicate == 0 and not self._unchanged(self.worker):
                 self._give_up(Ending(Outcome.FAILED, "changed its input, so later executions had other data"))
                 return
         except Ended as ended:
             self._give_up(ended.ending)
             return
-        self.prepared.known.ok.setdefault(self.implementation.id, set()).add(self.replicate)
-        self._record(OK)
+        self.keep()
+
+    def keep(self) -> None:
+        """Record what was measured as ok, if anything was and nothing else is known."""
+        if self.ending is None and self.cores:
+            self.ending = OK
+            self.prepared.known.ok.setdefault(self.implementation.id, set()).add(self.replicate)
+            self._record(OK)
+
+    def _unchanged(self, worker: Worker) -> bool:
+        """Whether its data is as it was before all executions."""
+        reply = worker.ask({"do": "unchanged"}, self.ledger.within(MAKE_TIMEOUT))
+        return bool(reply["hash"] == self._hash)
 
     @property
     def _hash(self) -> str:
         return str(self.prepared.facts["hash"])
 
     def _give_up(self, ending: Ending) -> None:
+        self.ledger.check(ending, f"{self.prepared.group.title}: {self.implementation.id}")
         self.ending = ending
         if self.implementation in self.prepared.open:
             self.prepared.open.remove(self.implementation)
@@ -280,14 +308,15 @@ class Turn:
         )
 
 
-def make(group: Group, threads: int) -> dict[str, Any]:
+def make(group: Group, threads: int, within: Callable[[float], float] = float) -> dict[str, Any]:
     """Make a group's data, unless the cache holds it, in a process of its own; what is known of it.
 
-    Raises `Ended` where that fails, and `UsageError` where the user's own file cannot be used.
+    `within` says how long what may take so many seconds may take. Raises `Ended` where it fails, and `UsageError`
+    where the user's own file cannot be used.
     """
     request = {entry.name: getattr(group.request, entry.name) for entry in fields(group.request)}
-    with Worker("cpu", threads) as worker:
-        return worker.ask({"do": "make", "task": _place(group), "data": request}, MAKE_TIMEOUT)
+    with Worker("cpu", threads, patience=within(START_TIMEOUT)) as worker:
+        return worker.ask({"do": "make", "task": _place(group), "data": request}, within(MAKE_TIMEOUT))
 
 
 def timeout_of(group: Group) -> float:
