@@ -30,7 +30,7 @@ from residency.datasets.own_images import own_labelled
 from residency.datasets.residual import initial, operations
 from residency.datasets.shapes import shapes
 from residency.harness import Run, Task
-from residency.suites.image._data_parallel import Ranks
+from residency.suites.image._data_parallel import DataParallel
 from residency.suites.image._residual import WIDTHS, torch_layout, torch_network
 from residency.suites.image._training import MOMENTUM, PREDICTED, RATE, jax_functions, torch_descent
 
@@ -117,7 +117,7 @@ def data_parallel(data: LabelledImages, run: Run, torch):
     """Torch on every worker, each with its share of every batch; at every step their gradients are averaged."""
     updates, batch = plan(data)
     run.effective(steps=updates, batch=batch, **SETTINGS, **LAYOUT, **run.only(gpu={"factors": "TF32"}))
-    ranks = Ranks(run)
+    ranks = DataParallel(run)
     with run.stage("load"):
         shares = ranks.load(data, updates, batch)
     with run.stage("fit"):

@@ -22,7 +22,8 @@ from residency.datasets.shapes import CLASSES, shapes
 from residency.harness import Run, store
 from residency.harness.dataset import DEFAULT_SEED, Request
 from residency.harness.execute import Execution, execute
-from residency.suites.image._data_parallel import Ranks, meet
+from residency.runners.ranks import meet
+from residency.suites.image._data_parallel import DataParallel
 from residency.suites.image._residual import WIDTHS, torch_network
 from residency.suites.image._training import jax_functions
 from residency.suites.image.classify import plan, task
@@ -163,7 +164,7 @@ def test_however_a_cluster_splits_a_batch_the_step_is_the_same(
     data = mapped(smoke)
     learnt = []
     for workers in (1, 2):
-        ranks = Ranks(Run("cpu", seed=3, workers=workers, client=cluster.client))
+        ranks = DataParallel(Run("cpu", seed=3, workers=workers, client=cluster.client))
         shares = ranks.load(data, updates=4, batch=batch)
         learnt += cluster.client.gather(ranks.train(shares))
     alone, first, second = learnt
@@ -174,7 +175,7 @@ def test_however_a_cluster_splits_a_batch_the_step_is_the_same(
 
 def test_a_cluster_may_have_more_ranks_than_pictures(smoke: LabelledImages, cluster: Any, mapped: Any) -> None:
     few = mapped(replace(smoke, x_test=smoke.x_test[:1], y_test=smoke.y_test[:1]))
-    ranks = Ranks(Run("cpu", workers=2, client=cluster.client))
+    ranks = DataParallel(Run("cpu", workers=2, client=cluster.client))
     shares = ranks.load(few, updates=2, batch=32)
     found = cluster.client.gather(ranks.predict(shares, ranks.train(shares)))
     assert sorted(map(len, found)) == [0, 1]

@@ -1,0 +1,64 @@
+"""Numbers without a meaning, for tasks that measure how fast numbers move: generated, any number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.harness.dataset import generated, mapped
+from residency.harness.errors import WrongResult
+
+CHUNK = 2**20  # numbers at a time
+
+Exact = Callable[[slice], tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""For a slice of the numbers the exact ones, and how far from them rounding may lead."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One long array."""
+
+    values: NDArray[np.float32]  # (rows,)
+
+    @property
+    def rows(self) -> int:
+        """Numbers."""
+        return len(self.values)
+
+    def halves(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Two arrays of equal length; of an odd number the last is left out."""
+        half = self.rows // 2
+        return self.values[:half], self.values[half : 2 * half]
+
+
+@generated
+def numbers(rows: int, seed: int, folder: Path) -> Numbers:
+    """Independent standard normal numbers in float32: no two neighbours alike, so none that is missing goes unseen."""
+    values = mapped(folder, (rows,), np.float32)
+    draw(values, np.random.default_rng(seed))
+    return Numbers(values)
+
+
+def draw(values: NDArray[np.float32], generator: np.random.Generator) -> None:
+    """Fill an array with standard normal numbers, a part at a time: it may be larger than memory."""
+    flat = values.reshape(-1)
+    for start in range(0, len(flat), CHUNK):
+        generator.standard_normal(out=flat[start : start + CHUNK], dtype=np.float32)
+
+
+def share_correct(found: Any, size: int, exact: Exact) -> float:
+    """Share of float32 numbers that are as near to the exact ones as rounding allows; below 1 if only one is not."""
+    if not isinstance(found, np.ndarray) or found.shape != (size,) or found.dtype != np.float32:
+        kind = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+        raise WrongResult(f"the result is {kind}, expected float32 ({size},)")
+    right = 0
+    for start in range(0, size, CHUNK):
+        part = slice(start, min(start + CHUNK, size))
+        expected, allowed = exact(part)
+        right += int((np.abs(found[part] - expected) <= allowed).sum())
+    return right / size

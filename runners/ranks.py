@@ -1,0 +1,119 @@
+"""Torch's process groups on the workers of a cluster: each worker is a rank, and ranks talk to each other directly.
+
+Dask starts the ranks; what they send each other goes by Gloo between processors and by NCCL between GPUs, never through
+Dask. They meet at the first rank's worker, at the address that it has for Dask: on loopback nobody else can come.
+Torch's own `tcp://` would listen on every address.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import socket
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from time import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from residency.harness.run import Run
+
+TIMEOUT = timedelta(seconds=60)  # that a rank waits for the others
+_stores: dict[int, Any] = {}  # on the first rank's worker, by port: where the ranks meet
+
+
+class Failure(Exception):
+    """A rank's error, and when it was, in seconds since the epoch: those that wait for the rank then fail as well."""
+
+    def __init__(self, at: float, error: Exception) -> None:
+        super().__init__(at, error)
+        self.at, self.error = at, error
+
+
+class Ranks:
+    """The workers of a cluster, a rank each."""
+
+    def __init__(self, run: Run) -> None:
+        self.client = run.client
+        self.addresses = sorted(run.client.scheduler_info(n_workers=-1)["workers"])[: run.workers]
+        self.run = Run(run.device, run.threads, run.seed, len(self.addresses))
+
+    def each(self, function: Callable[..., Any], *lists: Sequence[Any], **same: Any) -> list[Any]:
+        """Futures of the function on every rank, with its own of the lists; raises what went wrong first."""
+        futures = [
+            self.client.submit(function, self.run, rank, *own, **same, workers=[address], pure=False)
+            for rank, (address, *own) in enumerate(zip(self.addresses, *lists, strict=True))
+        ]
+        errors = [error for future in futures if (error := future.exception())]
+        if errors:
+            first = min(errors, key=lambda error: error.at if isinstance(error, Failure) else 0.0)
+            raise first.error if isinstance(first, Failure) else first
+        return futures
+
+    def together(self, function: Callable[..., Any], *lists: Sequence[Any]) -> list[Any]:
+        """The same at one time, within a process group of all ranks."""
+        place = self.client.submit(meet, workers=self.addresses[:1], pure=False).result()
+        return self.each(in_group, *lists, function=function, place=place)
+
+
+def meet() -> tuple[str, int]:
+    """Runs on the first rank's worker: where the others will find it."""
+    from distributed import get_worker
+
+    torch_distributed: Any = importlib.import_module("torch.distributed")
+    host = host_of(get_worker().address)
+    place = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    port = int(place.getsockname()[1])
+    _stores[port] = torch_distributed.TCPStore(
+        host, port, is_master=True, timeout=TIMEOUT, wait_for_workers=False, master_listen_fd=place.detach()
+    )
+    return host, port
+
+
+def host_of(address: str) -> str:
+    """`127.0.0.1` of `tcp://127.0.0.1:40001`."""
+    return str(urlsplit(address).hostname)
+
+
+def in_group(run: Run, rank: int, *own: Any, function: Callable[..., Any], place: tuple[str, int]) -> Any:
+    """Runs on a worker, at the same time on all of them."""
+    import torch
+
+    torch.set_num_threads(run.threads)
+    try:
+        with group(run, rank, place):
+            return function(run, rank, *own)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the client is told)
+        failure = Failure(time(), error)
+        traceback.clear_frames(error.__traceback__)
+        gc.collect()  # closes the connections at which the others would wait for a minute
+        raise failure from None
+
+
+@contextmanager
+def group(run: Run, rank: int, place: tuple[str, int]) -> Iterator[None]:
+    """The process group of all ranks, on the network that the workers use; afterwards there is none."""
+    import psutil
+    from distributed import get_worker
+
+    torch_distributed: Any = importlib.import_module("torch.distributed")
+    importlib.import_module("torch.distributed.nn")  # later it would keep the group as a default of its functions
+    host = host_of(get_worker().address)
+    for network, addresses in psutil.net_if_addrs().items():
+        if host in {one.address for one in addresses}:
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", network)
+            os.environ.setdefault("NCCL_SOCKET_IFNAME", f"={network}")
+    os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "2")  # who waits in vain fails, and its worker lives on
+    store = _stores.pop(place[1]) if rank == 0 else torch_distributed.TCPStore(*place, timeout=TIMEOUT)
+    backend = "gloo" if run.device == "cpu" else "nccl"
+    try:
+        torch_distributed.init_process_group(backend, store=store, rank=rank, world_size=run.workers, timeout=TIMEOUT)
+        yield
+        torch_distributed.barrier(**run.only(gpu={"device_ids": [0]}))
+    finally:
+        if not torch_distributed.is_initialized():  # what failed to start has been counted, and all must count alike
+            torch_distributed.init_process_group("gloo", store=torch_distributed.HashStore(), rank=0, world_size=1)
+        torch_distributed.destroy_process_group()

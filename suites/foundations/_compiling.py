@@ -1,0 +1,59 @@
+"""Compiling once in a process, with nothing to be found that an earlier one has compiled; or why that cannot be."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from residency.harness.errors import Unavailable
+
+PLACE = "TORCHINDUCTOR_CACHE_DIR"  # where Torch keeps what it has compiled, and looks for it
+COMPILER = {"cpu": ("CXX", "g++"), "gpu": ("CC", "gcc")}  # the variable that names it, and its usual name
+_kept: dict[str, Any] = {}
+
+
+def once(library: str, compiled: Callable[[], Any]) -> Any:
+    """What a library has compiled: now, or in an earlier execution of this process."""
+    if library not in _kept:
+        _kept[library] = compiled()
+    return _kept[library]
+
+
+def by_jax(jax: Any, function: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
+    """The function through `jax.jit`, translated for arrays like `x`."""
+    compiled = jax.jit(function)
+    jax.block_until_ready(compiled(x))
+    return compiled  # type: ignore[no-any-return]
+
+
+def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
+    """The function through `torch.compile`, translated for arrays like `x`; raises `Unavailable` without a compiler."""
+    require_compiler(device)
+    importlib.import_module("torch._inductor.config").compile_threads = 1  # in this process: there is one kernel
+    before = os.environ.get(PLACE)
+    with tempfile.TemporaryDirectory(prefix="residency-compiled-") as place:
+        os.environ[PLACE] = place
+        try:
+            compiled = torch.compile(function, dynamic=False)
+            compiled(x)  # compiles; what is loaded stays when its file has gone
+        finally:
+            os.environ.pop(PLACE, None)
+            if before is not None:
+                os.environ[PLACE] = before
+    return compiled  # type: ignore[no-any-return]
+
+
+def require_compiler(device: str) -> None:
+    """Raise `Unavailable` where the system lacks what `torch.compile` has its code translated by."""
+    variable, usual = COMPILER[device]
+    compiler = os.environ.get(variable, usual)
+    if shutil.which(compiler) is None:
+        raise Unavailable(f"torch.compile needs a compiler, and there is no {compiler}: apt-get install g++")
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        raise Unavailable("torch.compile needs Python's headers, and they are not here: apt-get install python3-dev")

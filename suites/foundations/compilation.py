@@ -1,0 +1,121 @@
+"""A formula of nine elementwise operations: step by step, and compiled into one.
+
+Question  What does compiling a formula save, and after how many calls has it paid for itself?
+Expect    The formula is GELU as language models have it. Written out, each operation reads one array or two from memory
+          and writes one: 13 read and 9 written, 88 bytes a number, where 8 would do. So a GPU, which waits for its
+          memory here, should gain a factor of ten by one kernel that keeps what lies between in registers: 256 million
+          numbers (`lecture`) take 8 ms in nine kernels at 3,000 GB/s, 0.7 in one. A CPU waits for tanh as well, some
+          ten operations a number and more; on two cores it gains less, and most by not asking for new memory nine
+          times. Of a million numbers (`smoke`) a GPU keeps everything in its cache, and what it saves is launches: nine
+          at five microseconds.
+          Compiling is in the first, cold execution. JAX takes tenths of a second. Torch writes C++ for a CPU and has
+          the system's compiler translate it, ten seconds; for a GPU it writes Triton, which takes a second or two. That
+          is repaid after as many calls as the report says (`has paid from call ... on`), and never where a call was
+          short.
+
+The rate counts the 8 bytes a number that must be moved, whatever else a library moves: it can be laid beside
+`bandwidth`. Torch keeps what it has compiled on the disk and would find it there again; here each process starts
+without, as on a new machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.datasets.numbers import Numbers, numbers, share_correct
+from residency.harness import Run, Task
+from residency.harness.quality import metric
+from residency.suites.foundations._compiling import by_jax, by_torch, once
+from residency.suites.foundations._laps import lap, observe_bytes
+
+ROOT, CUBIC = 0.7978845608028654, 0.044715  # the square root of 2 / pi; Hendrycks and Gimpel, 2016
+ALLOWED = 1e-6  # of a number's size, or of 1: libraries' tanh differ by some units in the last place
+
+
+def formula(tanh: Callable[[Any], Any], x: Any) -> Any:
+    """GELU by tanh, in nine operations."""
+    return 0.5 * x * (1.0 + tanh(ROOT * (x + CUBIC * x * x * x)))
+
+
+@metric(name="correct numbers")
+def correct(data: Numbers, found: Any) -> float:
+    """Share of the numbers as near to the formula's in float64 as float32 and its tanh allow."""
+
+    def exact(part: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        x = data.values[part].astype(np.float64)
+        return formula(np.tanh, x), ALLOWED * np.maximum(1.0, np.abs(x))
+
+    return share_correct(found, data.rows, exact)
+
+
+task = Task(
+    datasets=[numbers],
+    sizes={"smoke": 2**20, "lab": 2**26, "lecture": 2**28, "production": 2**32},
+    quality=correct,
+    tolerance=0.0,
+    floor=1.0,
+    work=lambda data: (9.0 * data.rows, 8.0 * data.rows),
+    unit="numbers",
+)
+
+
+def applied(run: Run, function: Callable[[Any], Any], x: Any) -> Any:
+    """The function of all numbers, and at what rate they went through it."""
+    with lap(run, "apply") as applying:
+        y = function(x)
+    observe_bytes(run, 8.0 * len(x), useful=applying)
+    with run.stage("get"):
+        return run.to_host(y)
+
+
+@task.pair(cpu="numpy", gpu="cupy")
+def arrays(data: Numbers, run: Run, xp):
+    """NumPy on one core, CuPy: an array operation after the other."""
+    run.effective(compiled=False, dtype="float32")
+    with run.stage("put"):
+        x = run.to_device(data.values)
+    return applied(run, lambda x: formula(xp.tanh, x), x)
+
+
+@task.pair(cpu="torch", gpu="torch")
+def tensors(data: Numbers, run: Run, torch):
+    """Torch: a tensor operation after the other."""
+    run.effective(compiled=False, dtype="float32")
+    with run.stage("put"):
+        x = run.to_device(data.values, into=torch)
+    return applied(run, lambda x: formula(torch.tanh, x), x)
+
+
+@task.pair(cpu="torch", gpu="torch")
+def tensors_compiled(data: Numbers, run: Run, torch):
+    """Torch: the same formula through `torch.compile`."""
+    run.effective(compiled=True, dtype="float32")
+    with run.stage("put"):
+        x = run.to_device(data.values, into=torch)
+    with run.stage("compile"):
+        function = once("torch", lambda: by_torch(torch, run.device, lambda x: formula(torch.tanh, x), x))
+    return applied(run, function, x)
+
+
+@task.pair(cpu="jax", gpu="jax")
+def jax_arrays(data: Numbers, run: Run, jax):
+    """JAX without compiling the whole: an operation after the other."""
+    run.effective(compiled=False, dtype="float32")
+    with run.stage("put"):
+        x = run.to_device(data.values, into=jax)
+    return applied(run, lambda x: formula(jax.numpy.tanh, x), x)
+
+
+@task.pair(cpu="jax", gpu="jax")
+def jax_compiled(data: Numbers, run: Run, jax):
+    """JAX: the same formula through `jax.jit`."""
+    run.effective(compiled=True, dtype="float32")
+    with run.stage("put"):
+        x = run.to_device(data.values, into=jax)
+    with run.stage("compile"):
+        function = once("jax", lambda: by_jax(jax, lambda x: formula(jax.numpy.tanh, x), x))
+    return applied(run, function, x)

@@ -1,0 +1,124 @@
+"""From the host's memory to the device's and back, from ordinary memory and from pinned.
+
+Question  What does it cost to bring numbers to a GPU and to fetch them back, and what has the host's memory to do with
+          it?
+Expect    PCIe 4.0 moves at most 32 GB a second each way through sixteen lanes, PCIe 5.0 64; some four fifths of that
+          can be had. From memory that the system promises not to move (pinned) a GPU reads by itself. Ordinary
+          (pageable) memory it must not touch: the driver copies piece by piece into pinned memory of its own, on one
+          core, at 5 to 12 GB/s. So 64 MB (`smoke`) take 2.5 ms from pinned memory at 25 GB/s, from ordinary memory 5 to
+          13. The device's own memory is 10 to 100 times as fast as the bus: what is not used many times over there is
+          not worth the way. Pinning has its price, every page is found and locked (`allocate`): it is for buffers that
+          are used again. A CPU copies within its own memory: one core some 10 GB/s, all of them several times that.
+          Into memory that was just asked for it is slower, for each page of 4 kB must first be given.
+
+Rates count each byte once, as it crosses the bus, or is read and written by a CPU. They are what every other `put` and
+`get` is judged by. The ratio of the times is no speedup: one side crosses a bus that the other has not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from residency.datasets.numbers import Numbers, numbers
+from residency.harness import Run, Task
+from residency.harness.errors import WrongResult
+from residency.harness.quality import metric
+from residency.suites.foundations._laps import lap, observe_bytes
+
+
+@metric(name="numbers that came back")
+def came_back(data: Numbers, returned: tuple[Any, ...]) -> float:
+    """Share of the numbers with every bit as it left, of the way that lost most."""
+    if any(one.shape != data.values.shape or one.dtype != np.float32 for one in returned):
+        raise WrongResult(f"what came back is not float32 {data.values.shape}")
+    return min(float(np.mean(one.view(np.uint32) == data.values.view(np.uint32))) for one in returned)
+
+
+task = Task(
+    datasets=[numbers],
+    sizes={"smoke": 2**24, "lab": 2**26, "lecture": 2**28, "production": 2**31},  # 64 MB, 256 MB, 1 GB, 8 GB
+    quality=came_back,
+    tolerance=0.0,
+    floor=1.0,
+    work=lambda data: (0.0, 4.0 * data.values.nbytes),  # there and back, twice
+    unit="numbers",
+)
+
+
+@task.on_gpu("cupy", needs=["cupyx"])
+def arrays_over_the_bus(data: Numbers, run: Run, cupy):
+    """CuPy: there and back from and to NumPy's memory, then from and to memory that was pinned for it."""
+    import cupyx
+
+    run.effective(bytes=data.values.nbytes)
+    with run.stage("allocate"):  # host memory is written to, so that it has its pages before a rate is taken
+        first, second = (cupy.zeros(data.rows, np.float32) for _ in range(2))
+        ordinary = np.full_like(data.values, np.nan)
+        pinned, back = (cupyx.zeros_pinned(data.rows, np.float32) for _ in range(2))
+        pinned[:] = data.values
+    with lap(run, "put") as put_ordinary:
+        first.set(data.values)
+    with lap(run, "put") as put_pinned:
+        second.set(pinned)
+    with lap(run, "get") as got_ordinary:
+        first.get(out=ordinary)
+    with lap(run, "get") as got_pinned:
+        second.get(out=back)
+    observe_bytes(run, data.values.nbytes, to_device_pageable=put_ordinary, to_device_pinned=put_pinned)
+    observe_bytes(run, data.values.nbytes, to_host_pageable=got_ordinary, to_host_pinned=got_pinned)
+    return ordinary, back
+
+
+@task.on_gpu("torch")
+def tensors_over_the_bus(data: Numbers, run: Run, torch):
+    """Torch: the same. A copy from pinned memory need not be waited for (`non_blocking`); the stage's end waits."""
+    run.effective(bytes=data.values.nbytes)
+    values = torch.from_numpy(data.values)
+    with run.stage("allocate"):
+        first, second = (torch.zeros_like(values, device=run.torch_device) for _ in range(2))
+        ordinary = torch.full_like(values, torch.nan)
+        pinned, back = values.pin_memory(), torch.zeros(data.rows, pin_memory=True)
+    with lap(run, "put") as put_ordinary:
+        first.copy_(values)
+    with lap(run, "put") as put_pinned:
+        second.copy_(pinned, non_blocking=True)
+    with lap(run, "get") as got_ordinary:
+        ordinary.copy_(first)
+    with lap(run, "get") as got_pinned:
+        back.copy_(second, non_blocking=True)
+    observe_bytes(run, data.values.nbytes, to_device_pageable=put_ordinary, to_device_pinned=put_pinned)
+    observe_bytes(run, data.values.nbytes, to_host_pageable=got_ordinary, to_host_pinned=got_pinned)
+    return run.to_host(ordinary), run.to_host(back)
+
+
+@task.on_cpu("numpy")
+def arrays_in_memory(data: Numbers, run: Run, xp):
+    """NumPy on one core: there and back between places used before, then twice into memory just asked for."""
+    run.effective(bytes=data.values.nbytes, cores=1)
+    with run.stage("allocate"):
+        there, back = (xp.full_like(data.values, xp.nan) for _ in range(2))
+    with lap(run, "copy") as copying:
+        xp.copyto(there, data.values)
+        xp.copyto(back, there)
+    with lap(run, "copy_to_new") as copying_to_new:
+        new = there.copy().copy()
+    observe_bytes(run, 2.0 * data.values.nbytes, copy=copying, copy_to_new_memory=copying_to_new)
+    return back, new
+
+
+@task.on_cpu("torch")
+def tensors_in_memory(data: Numbers, run: Run, torch):
+    """Torch, the same on all cores: the strong side."""
+    run.effective(bytes=data.values.nbytes, cores=torch.get_num_threads())
+    values = run.to_device(data.values, into=torch)
+    with run.stage("allocate"):
+        there, back = (torch.full_like(values, torch.nan) for _ in range(2))
+    with lap(run, "copy") as copying:
+        there.copy_(values)
+        back.copy_(there)
+    with lap(run, "copy_to_new") as copying_to_new:
+        new = there.clone().clone()
+    observe_bytes(run, 2.0 * data.values.nbytes, copy=copying, copy_to_new_memory=copying_to_new)
+    return run.to_host(back), run.to_host(new)

@@ -1,0 +1,108 @@
+"""One array through the hands of several libraries: who shares it, and who makes a copy.
+
+Question  What does it cost to go on with an array in another library?
+Expect    Nothing, where both agree on a protocol. DLPack is a structure in C: an address, a shape, a type, a device,
+          and who frees it; the CUDA array interface is the same as a Python dictionary. What is handed over is the
+          address: microseconds, whatever the size. A copy of 4 MB (`smoke`) takes a CPU a millisecond and a GPU four
+          microseconds, of 1 GB (`lecture`) 0.2 s and 0.7 ms; by way of the host's memory, as by `.get()` or `.cpu()`,
+          it takes a GPU 80 ms, there and back. Who shares memory shares fate: what one writes, the other reads. JAX,
+          whose arrays never change, trusts that nobody does.
+          Copies are made silently where memory does not suit. JAX on a CPU takes only what begins at a multiple of 64
+          bytes; NumPy promises 16, so the array is laid out with care here, and one that is not is shown beside it.
+          pandas copies unless told not to.
+
+Each hand-over is a figure: 1 where the address stayed, 0 where a copy was made. The first 4,096 numbers are compared,
+for what lies at one address is the same. Libraries that are not here, or find no such device, are left out and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import groupby, pairwise
+from typing import Any
+
+import numpy as np
+
+from residency.datasets.numbers import Numbers, numbers
+from residency.harness import Run, Task
+from residency.harness.errors import Unavailable, WrongResult
+from residency.harness.quality import metric
+from residency.suites.foundations._laps import lap
+from residency.suites.foundations._sharing import ADDRESS, aligned, libraries
+
+COMPARED = 4_096  # numbers
+CHAINS = {
+    "cpu": ("numpy", "torch", "jax", "numpy", "pandas", "numpy", "pyarrow", "numpy"),
+    "gpu": ("cupy", "torch", "jax", "cupy", "numba.cuda", "cupy", "cudf", "cupy"),
+}
+TAKE: Mapping[str, Callable[[Any, Any], Any]] = {  # how a library takes an array of another one
+    "numpy": lambda numpy, array: (numpy.from_dlpack if hasattr(array, "__dlpack__") else numpy.asarray)(array),
+    "cupy": lambda cupy, array: (cupy.from_dlpack if hasattr(array, "__dlpack__") else cupy.asarray)(array),
+    "torch": lambda torch, array: torch.from_dlpack(array),
+    "jax": lambda jax, array: jax.numpy.from_dlpack(array),
+    "pandas": lambda pandas, array: pandas.Series(array, copy=False),
+    "pyarrow": lambda pyarrow, array: pyarrow.array(array),
+    "numba.cuda": lambda cuda, array: cuda.as_cuda_array(array),
+    "cudf": lambda cudf, array: cudf.Series(array, nan_as_null=False),
+}
+
+
+@metric(name="hand-overs without a copy")
+def kept(data: Numbers, table: Mapping[str, Any]) -> float:
+    """Share of the hand-overs after which the array lies where it lay, as long as it was, with the same numbers."""
+    if not len(table["giver"]):
+        raise WrongResult("nothing was handed over")
+    same = (table["numbers"] == data.values[:COMPARED]).all(axis=1) & (table["length"] == data.rows)
+    return float(np.mean(same & (table["before"] == table["after"])))
+
+
+task = Task(
+    datasets=[numbers],
+    sizes={"smoke": 2**20, "lab": 2**26, "lecture": 2**28, "production": 2**31},
+    quality=kept,
+    tolerance=0.0,
+    floor=1.0,
+    unit="numbers",
+)
+
+
+@task.pair(cpu="numpy", gpu="cupy")
+def by_address(data: Numbers, run: Run, xp):
+    """Each library of the chain takes the array from the one before it."""
+    names = CHAINS[run.device]
+    if not libraries.cache_info().currsize:  # in the first, cold execution
+        with run.stage("import"):
+            libraries(names, run.device)
+    here = libraries(names, run.device)
+    chain = [name for name, _ in groupby(name for name in names if name in here)]
+    run.effective(chain=chain, left_out=sorted(set(names) - set(here)))
+    if len(chain) == 1:
+        raise Unavailable("no other library that takes arrays is here: pip install 'residency-bench[foundations]'")
+    with run.stage("put"):
+        arrays = [run.to_device(aligned(data.values))]  # all are kept, so that no address is given away again
+        odd = aligned(data.values[:COMPARED], off=4)
+    with lap(run, "hand_over") as handing:
+        for name in chain[1:]:
+            arrays.append(TAKE[name](here[name], arrays[-1]))
+    with lap(run, "copy") as copying:
+        arrays[0].copy()
+    places = [ADDRESS[name](array) for name, array in zip(chain, arrays, strict=True)]
+    hops = list(zip(pairwise(chain), pairwise(places), strict=True))
+    run.observe(
+        **{f"{giver}_to_{taker}".replace(".cuda", ""): before == after for (giver, taker), (before, after) in hops}
+    )
+    if "jax" in here and run.device == "cpu":
+        run.observe(unaligned_numpy_to_jax=ADDRESS["jax"](TAKE["jax"](here["jax"], odd)) == ADDRESS["numpy"](odd))
+    run.observe(
+        microseconds_per_handover=1e6 * handing.seconds / len(hops), microseconds_per_copy=1e6 * copying.seconds
+    )
+    with run.stage("get"):
+        first = np.stack([run.to_host(array[:COMPARED]) for array in arrays[1:]])
+    return {
+        "giver": np.array(chain[:-1]),
+        "taker": np.array(chain[1:]),
+        "before": np.array(places[:-1], np.uint64),
+        "after": np.array(places[1:], np.uint64),
+        "length": np.array([len(array) for array in arrays[1:]]),
+        "numbers": first,
+    }

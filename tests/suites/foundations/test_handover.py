@@ -1,0 +1,139 @@
+"""Hand-overs: who shares memory with whom on a CPU, and that a copy is never taken for sharing."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from residency.datasets.numbers import Numbers, numbers
+from residency.harness import Run
+from residency.harness.errors import Unavailable, WrongResult
+from residency.harness.execute import execute
+from residency.suites.foundations import _sharing, handover
+from residency.suites.foundations._sharing import ADDRESS, ALIGNED, aligned
+from residency.suites.foundations.handover import CHAINS, COMPARED, TAKE, kept, task
+
+HOPS = ["numpy_to_torch", "torch_to_jax", "jax_to_numpy", "numpy_to_pandas", "pandas_to_numpy"]
+HOPS += ["numpy_to_pyarrow", "pyarrow_to_numpy"]
+(BY_ADDRESS,) = [one for one in task.implementations if one.device == "cpu"]
+
+
+@pytest.fixture(scope="module")
+def data(make: Callable[..., Any]) -> Numbers:
+    return make(numbers, 10_000)
+
+
+@pytest.fixture(autouse=True)
+def nobody_met() -> None:
+    _sharing.libraries.cache_clear()
+
+
+@pytest.fixture
+def table(data: Numbers) -> dict[str, Any]:
+    return handover.by_address(data, Run("cpu"), np)
+
+
+def test_on_a_cpu_all_share_what_is_aligned(data: Numbers) -> None:
+    before = data.values.copy()
+    done = execute(task, BY_ADDRESS, data, dataset="numbers")
+    assert (done.ending.outcome, done.quality) == ("ok", 1.0), (done.ending.reason, done.figures)
+    assert done.parameters == {"chain": list(CHAINS["cpu"]), "left_out": []}
+    assert [done.figures[hop] for hop in HOPS] == [1.0] * len(HOPS)
+    assert done.figures["unaligned_numpy_to_jax"] == 0.0
+    assert set(done.figures) == {*HOPS, "unaligned_numpy_to_jax", "microseconds_per_handover", "microseconds_per_copy"}
+    assert (data.values == before).all()
+
+
+def test_the_table_says_who_gave_what_to_whom(data: Numbers, table: dict[str, Any]) -> None:
+    hops = [f"{giver}_to_{taker}" for giver, taker in zip(table["giver"], table["taker"], strict=True)]
+    assert hops == HOPS
+    assert len(set(table["before"]) | set(table["after"])) == 1
+    assert table["before"][0] % ALIGNED == 0
+    assert (table["length"] == 10_000).all()
+    assert table["numbers"].shape == (len(HOPS), COMPARED)
+    assert kept(data, table) == 1.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table["after"].__setitem__(2, table["after"][2] + np.uint64(64)),
+        lambda table: table["numbers"].__setitem__((2, 17), 0.5),
+        lambda table: table["length"].__setitem__(2, 9_999),
+    ],
+    ids=["another address", "another number", "another length"],
+)
+def test_one_hand_over_that_does_not_keep_the_array_is_seen(data: Numbers, table: dict[str, Any], change: Any) -> None:
+    change(table)
+    quality = kept(data, table)
+    assert quality == pytest.approx(1.0 - 1.0 / len(HOPS))
+    assert not task.quality.beyond(quality, task.floor)
+
+
+def test_nothing_handed_over_is_no_success(data: Numbers) -> None:
+    nothing = {name: np.empty(0) for name in ("giver", "taker", "before", "after", "length")}
+    with pytest.raises(WrongResult, match="nothing was handed over"):
+        kept(data, {**nothing, "numbers": np.empty((0, COMPARED), np.float32)})
+
+
+@pytest.mark.parametrize("name", ["torch", "pandas", "pyarrow", "jax"])
+def test_a_copy_is_seen_as_one(data: Numbers, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    share = TAKE[name]
+    copying = {**TAKE, name: lambda library, array: share(library, np.array(np.asarray(array)))}
+    monkeypatch.setattr(handover, "TAKE", copying)
+    done = execute(task, BY_ADDRESS, data, dataset="numbers")
+    assert done.ending.outcome == "wrong"
+    assert f"{len(HOPS) - 1}" in str(round(done.quality * len(HOPS)))
+    assert [hop for hop in HOPS if not done.figures[hop]] == [hop for hop in HOPS if hop.endswith(f"_to_{name}")]
+
+
+def test_what_shares_memory_sees_what_is_written(data: Numbers) -> None:
+    first = aligned(data.values)
+    array = first
+    for name in CHAINS["cpu"][1:]:
+        array = TAKE[name](importlib.import_module(name), array)
+    assert ADDRESS["numpy"](array) == ADDRESS["numpy"](first)
+    first[3] = 7.0
+    assert array[3] == 7.0
+
+
+def test_pandas_copies_unless_told_not_to(data: Numbers) -> None:
+    import pandas
+
+    first = aligned(data.values)
+    assert ADDRESS["pandas"](pandas.Series(first)) != ADDRESS["numpy"](first)
+    assert ADDRESS["pandas"](TAKE["pandas"](pandas, first)) == ADDRESS["numpy"](first)
+
+
+def test_who_is_missing_is_left_out_and_named(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sharing, "is_installed", lambda name: name not in {"torch", "jax"})
+    done = execute(task, BY_ADDRESS, data, dataset="numbers")
+    assert (done.ending.outcome, done.quality) == ("ok", 1.0)
+    assert done.parameters["chain"] == ["numpy", "pandas", "numpy", "pyarrow", "numpy"]
+    assert done.parameters["left_out"] == ["jax", "torch"]
+    assert not any("jax" in figure for figure in done.figures)
+
+
+def test_where_nobody_else_is_it_is_unavailable(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sharing, "is_installed", lambda name: name == "numpy")
+    with pytest.raises(Unavailable, match=r"residency-bench\[foundations\]"):
+        handover.by_address(data, Run("cpu"), np)
+    assert execute(task, BY_ADDRESS, data, dataset="numbers").ending.outcome == "unavailable"
+
+
+def test_who_finds_no_gpu_takes_no_part_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sharing, "is_installed", lambda name: name in {"torch", "jax"})
+    assert _sharing.libraries(CHAINS["gpu"], "gpu") == {}
+    assert set(_sharing.libraries(CHAINS["cpu"], "cpu")) == {"torch", "jax"}
+
+
+@pytest.mark.parametrize("off", [0, 4, 60])
+def test_memory_lies_where_it_is_asked_to(data: Numbers, off: int) -> None:
+    copy = aligned(data.values, off)
+    assert ADDRESS["numpy"](copy) % ALIGNED == off
+    assert (copy == data.values).all()
+    assert not np.shares_memory(copy, data.values)
