@@ -23,7 +23,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Proof:
+class Reached:
     """The best that was seen of a GPU implementation."""
 
     tier: Tier
@@ -38,12 +38,12 @@ def runs_in(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.rglob(records.RUN_FILE)) if folder.is_dir() else []
 
 
-def proofs(folders: Iterable[Path]) -> dict[Key, Proof]:
-    """The best proof of every GPU implementation in these runs; the newest where several are as good.
+def reached(folders: Iterable[Path]) -> dict[Key, Reached]:
+    """The best that was seen of every GPU implementation in these runs; the newest where several are as good.
 
     A run that cannot be read proves nothing.
     """
-    found: dict[Key, Proof] = {}
+    found: dict[Key, Reached] = {}
     for folder in folders:
         try:
             run = records.read(folder, samples=False)
@@ -54,7 +54,7 @@ def proofs(folders: Iterable[Path]) -> dict[Key, Proof]:
             key = key_of(outcome.cell.task, outcome.cell.implementation)
             best = found.get(key)
             if tier is not Tier.NOTHING and (best is None or (tier, run.info.started) >= (best.tier, best.started)):
-                found[key] = _proof(tier, folder, run.info)
+                found[key] = _reached(tier, folder, run.info)
     return found
 
 
@@ -70,11 +70,12 @@ def _tier(outcome: OutcomeRecord, machine: Mapping[str, Any]) -> Tier:
     if outcome.cell.runner == REHEARSAL:
         return Tier(outcome.tier or 0)
     if outcome.cell.device == "gpu":
-        return Tier.GPU if machine.get("gpus") else Tier.NOTHING
+        seen = machine.get("gpus") and "fell_back" not in outcome.unknown  # else nobody can tell where it ran
+        return Tier.GPU if seen else Tier.NOTHING
     return Tier.SAME_LINES
 
 
-def _proof(tier: Tier, folder: Path, info: RunInfo) -> Proof:
+def _reached(tier: Tier, folder: Path, info: RunInfo) -> Reached:
     gpus = info.machine.get("gpus") or []
     name = gpus[0]["name"] if tier is Tier.GPU and gpus else info.machine.get("cpu", "unknown")
-    return Proof(tier, str(folder), info.started, info.commit, str(name))
+    return Reached(tier, str(folder), info.started, info.commit, str(name))
