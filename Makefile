@@ -20,9 +20,9 @@ $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 
 setup-all: setup  ## the same and every topic there is
 
-demo: setup  ## every task at smoke size, some on real data too, then a report
+demo: setup  ## every task of the five topics at smoke size, some on real data too, then a report
 	@status=0; \
-	$(BIN)/residency run --dataset generated --dataset diabetes --dataset digits --dataset shaded_text \
+	$(BIN)/residency run tabular timeseries image ocr nlp --dataset generated --dataset diabetes --dataset digits --dataset shaded_text \
 		--replicates 3 --budget 60 || status=$$?; \
 	printf '\nthe same as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	exit $$status
