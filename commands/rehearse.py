@@ -37,7 +37,6 @@ def rehearse(
     strict: Annotated[
         bool, typer.Option("--strict", help="What cannot be rehearsed here, for want of a library, is a failure too.")
     ] = False,
-    threads: options.Threads = None,
     results: options.Results = common.REHEARSALS,
     json: options.Json = False,
 ) -> None:
@@ -50,7 +49,7 @@ def rehearse(
         implementations=options.split(implementations),
     )
     groups = plan(common.catalogue(), selection)
-    settings = Settings(replicates=1, rounds=1, **({"threads": threads} if threads else {}))
+    settings = Settings(replicates=1, rounds=1, threads=1)
     info = info_of(groups, settings, selection)
     info.cells.clear()  # what is rehearsed is no cell that a run would measure
     folder = results / info.id

@@ -24,7 +24,6 @@ from residency.runners.rehearsal.signatures import Refused, accepted, bind, has_
 ABSENT = object()  # what a side is not given
 ONE_SIDED: dict[str, Any] = {}  # keywords that `run.only` gave to the GPU's side: the CPU's own value, or ABSENT
 CHECKED: dict[str, int] = {}  # how often each of the GPU libraries' callables was bound to its signature
-KEPT: list[Any] = []  # what Dask must not forget before the process ends
 UNCHECKED: set[str] = set()  # those that carry no signature: only that they exist was seen
 
 
@@ -300,8 +299,8 @@ def on_cpu(value: Any) -> Any:
     if isinstance(value, Call):
         return value.mine
     if isinstance(getattr(value, "_meta", None), Twin):  # Dask's array, whose blocks are twins
-        KEPT.append(value.map_blocks(on_cpu, dtype=value.dtype, meta=on_cpu(value._meta)).persist())
-        return KEPT[-1]
+        blocks = importlib.import_module("dask.array")
+        return blocks.from_array(on_cpu(value.compute()), chunks=value.chunks)
     if type(value) in (tuple, list):
         return type(value)(on_cpu(one) for one in value)
     if type(value) is slice:

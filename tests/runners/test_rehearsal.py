@@ -21,7 +21,7 @@ with_gpu_libraries = pytest.mark.skipif(
 def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
     """The outcomes of the suite of planted mistakes, by name, and the command's own end."""
     folder = tmp_path_factory.mktemp("planted")
-    done = residency_in(folder, "rehearse", "rehearsal/planted", "--threads", "1", RESIDENCY_SUITES=str(SUITES))
+    done = residency_in(folder, "rehearse", "rehearsal/planted", RESIDENCY_SUITES=str(SUITES))
     (run,) = (folder / "results" / "rehearsals").iterdir()
     lines = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
     return {line["implementation"]: line for line in lines}, done, run
