@@ -170,7 +170,7 @@ def _import_all(top: str) -> None:
 
 def _emulate_ranks() -> None:
     """Let Torch's ranks talk by Gloo where they ask for NCCL, which needs a GPU each."""
-    distributed = sys.modules.get("torch.distributed") or importlib.import_module("torch.distributed")
+    distributed: Any = importlib.import_module("torch.distributed")
     start, barrier = distributed.init_process_group, distributed.barrier
     distributed.init_process_group = lambda backend, **given: start("gloo" if backend == "nccl" else backend, **given)
     distributed.barrier = lambda device_ids=None, **given: barrier(**given)
