@@ -18,7 +18,7 @@ from residency.harness.tiers import Tier
 from residency.reports.live import Progress
 from residency.reports.summary import document
 from residency.runners.plan import Selection, plan
-from residency.runners.rehearsal.rehearse import rehearse_all
+from residency.runners.rehearsal.rehearse import ONLY_THERE, rehearse_all
 from residency.runners.settings import Settings
 from residency.runners.turn import Ledger
 
@@ -68,9 +68,13 @@ def rehearse(
     common.progress().print(f"\nkept in {folder}", highlight=False, soft_wrap=True)
     if interrupted:
         raise typer.Exit(130)
-    passed = {Outcome.OK} if strict else {Outcome.OK, Outcome.UNAVAILABLE}
-    if any(one.ending.outcome not in passed for one in found.outcomes):
+    if not all(_passed(one, strict) for one in found.outcomes):
         raise typer.Exit(1)
+
+
+def _passed(one: OutcomeRecord, strict: bool) -> bool:
+    missing = one.ending.outcome is Outcome.UNAVAILABLE
+    return one.ending.outcome is Outcome.OK or (missing and (not strict or one.reason.startswith(ONLY_THERE)))
 
 
 def _show(outcomes: list[OutcomeRecord]) -> None:

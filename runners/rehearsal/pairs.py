@@ -12,6 +12,7 @@ MODULES: Mapping[str, str] = {  # by the longest prefix; XGBoost is one library 
     "cuml": "sklearn",
     "cuml.dask": "dask_ml",
     "cupy": "numpy",
+    "cupyx": "numpy",
     "cupyx.scipy": "scipy",
     "dask_cudf": "dask.dataframe",
     "xgboost": "xgboost",
@@ -38,8 +39,22 @@ TYPES: Mapping[str, str] = {  # of values that the CPU library returns: the clas
 }
 
 
-def _copied(array: Any, *_: Any, **__: Any) -> Any:
-    return np.array(array)
+ONLY_ON_A_GPU: Mapping[str, str] = {  # what nothing on a processor can stand in for
+    "foundations/copies:tensors_over_the_bus": "Torch pins memory for a GPU alone",
+    "foundations/handover:by_address": "libraries hand real addresses to each other",
+    "foundations/launch:recorded_graph": "CUDA graphs have no emulation",
+}
+
+
+def _copied(array: Any, out: Any = None, **_: Any) -> Any:
+    if out is None:
+        return np.array(array)
+    np.copyto(out, array)
+    return out
+
+
+def _set(array: Any, values: Any) -> None:
+    np.copyto(array, values)
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -56,9 +71,22 @@ STAND_INS: Mapping[str, Callable[..., Any]] = {  # what the CPU library has no n
     "cupy.asnumpy": _copied,
     "cupy.cuda.runtime.deviceSynchronize": _nothing,
     "cupy.ndarray.get": _copied,
+    "cupy.ndarray.set": _set,
+    "cupyx.empty_pinned": np.empty,
+    "cupyx.zeros_pinned": np.zeros,
 }
 
-ON_HOST = {"asnumpy", "get", "item", "to_arrow", "to_numpy", "to_pandas", "tolist"}  # what gives a host's object
+ON_HOST = {
+    "asnumpy",
+    "empty_pinned",
+    "get",
+    "item",
+    "to_arrow",
+    "to_numpy",
+    "to_pandas",
+    "tolist",
+    "zeros_pinned",
+}  # what gives a host's object
 
 
 def is_one_library(path: str) -> bool:

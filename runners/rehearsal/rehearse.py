@@ -19,11 +19,13 @@ from residency.harness.tiers import REHEARSAL
 from residency.runners import machine
 from residency.runners.plan import Group
 from residency.runners.process import Ended, Worker
+from residency.runners.rehearsal import pairs
 from residency.runners.rehearsal.stage import Means, means
 from residency.runners.settings import Settings
 from residency.runners.turn import COMPILING, MAKE_TIMEOUT, Ledger, load_request, make, timeout_of
 
 NO_WAY = "cannot be rehearsed: no way is known for {library}; runners/rehearsal/pairs.py names what computes for what"
+ONLY_THERE = "only on a real GPU"
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,10 @@ class _Troupe:
 
     def begin(self, group: Group, one: Implementation) -> Future[Rehearsed]:
         """Begin, or tell at once why not."""
-        how = means(one)
-        if how is None:
+        how, alone = means(one), pairs.ONLY_ON_A_GPU.get(f"{group.task.path}:{one.name}")
+        if alone is not None:
+            why = Ending(Outcome.UNAVAILABLE, f"{ONLY_THERE}: {alone}")
+        elif how is None:
             why = Ending(Outcome.FAILED, NO_WAY.format(library=one.library))
         elif missing := _missing(group, one):
             why = Ending(Outcome.UNAVAILABLE, missing)

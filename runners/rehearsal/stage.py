@@ -150,8 +150,8 @@ def _install_twins(implementation: Implementation, twin: str | None) -> None:
 
 
 def _is_a_door(name: str) -> bool:
-    """Whether tasks come in here. XGBoost is to compute too: its inner modules must go on seeing themselves."""
-    return not pairs.is_one_library(name) or name in {"xgboost", "xgboost.dask"}
+    """Whether tasks come in here. A library that computes too must find its own inner modules as they are."""
+    return not pairs.is_one_library(name) or "." not in name
 
 
 def _import_all(top: str) -> None:
