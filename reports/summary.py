@@ -246,7 +246,8 @@ def _ending(found: _Evidence) -> Ending:
     """The last outcome, since what is not ok ends a cell; one that was never reached says so."""
     if found.outcomes and found.outcomes[-1].ending != OK:
         return _where(found.outcomes[-1], found)
-    if any(sample.phase == "timed" for sample in found.samples):
+    rehearsed = bool(found.outcomes) and found.outcomes[-1].tier is not None  # which leaves no samples
+    if rehearsed or any(sample.phase == "timed" for sample in found.samples):
         return OK
     return Ending(Outcome.UNAVAILABLE, NOT_MEASURED)
 

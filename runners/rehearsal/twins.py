@@ -21,6 +21,7 @@ import numpy as np
 from residency.runners.rehearsal import pairs
 from residency.runners.rehearsal.signatures import Refused, accepted, bind, has_attribute
 
+UFUNCS = {"ufunc", "_GUFunc"}  # kinds of CuPy's functions that take no host's array, matrix products among them
 ABSENT = object()  # what a side is not given
 ONE_SIDED: dict[str, Any] = {}  # keywords that `run.only` gave to the GPU's side: the CPU's own value, or ABSENT
 CHECKED: dict[str, int] = {}  # how often each of the GPU libraries' callables was bound to its signature
@@ -89,7 +90,7 @@ class Call:
             CHECKED[self.path] = CHECKED.get(self.path, 0) + 1
         else:
             UNCHECKED.add(self.path)
-        if type(self.real).__name__ == "ufunc":
+        if type(self.real).__name__ in UFUNCS:
             refuse_host(self.path, *arguments)
         result = self.mine(*on_cpu(list(arguments)), **self._on_cpu(keywords))
         if self.__name__ in pairs.ON_HOST:

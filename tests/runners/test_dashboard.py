@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -46,6 +45,6 @@ def test_the_dashboard_is_served_while_the_cluster_runs(environment: dict[str, s
                 sleep(0.2)
             assert found == "ok"
         finally:
-            os.kill(run.pid, signal.SIGINT)
+            run.send_signal(signal.SIGINT)
             run.wait(30)
     assert health(port) is None

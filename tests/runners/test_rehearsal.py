@@ -32,7 +32,7 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
     ("name", "said"),
     [
         ("wrong_keyword", "cupy.asarray(a, dtype=None, order=None, *, copy=None, blocking=False): "),
-        ("wrong_method", "cupy.ndarray has no `byteswap`"),
+        ("wrong_method", "cupy.ndarray has no `getfield`"),
         ("wrong_name", "cupy has no `nditer`"),
         ("forgotten_copy", "a NumPy array where CuPy takes its own: run.to_device copies it"),
         ("unasked_copy", "cupy.ndarray does not become a NumPy array unasked"),
