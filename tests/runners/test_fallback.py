@@ -19,6 +19,7 @@ from residency.harness import records
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 NO_NAMES = {"names": 0}  # as in a container: NVML names nobody
 NO_MEMORY = {"memory": 0}  # as on a GPU that shares the host's
+OPENCL = [file.name for file in Path("/etc/OpenCL/vendors").glob("*")]
 
 Rows = dict[str, dict[str, Any]]
 
@@ -104,6 +105,10 @@ def test_where_nvml_names_nobody_no_real_execution_is_accused(run) -> None:
     assert "inside a container" in found["in_context@gpu"]["unknown"]["peak_device_bytes"]
 
 
+def test_a_process_that_nvml_names_is_on_the_gpu_however_little_it_holds(run) -> None:
+    assert by_name(run("in_a_child", context=0)[1])["in_a_child@gpu"]["outcome"] == "ok"
+
+
 def test_where_nothing_can_be_known_it_is_said_and_nobody_is_accused(run, residency_in) -> None:
     folder, done = run("forgetful", "counting", "in_context", "in_a_child", **NO_NAMES, **NO_MEMORY)
     found = by_name(done)
@@ -138,6 +143,16 @@ def test_the_words_of_xgboost_are_quoted(run) -> None:
     assert row["outcome"] == "fell_back"
     assert "xgboost said `" in row["reason"]
     assert "from GPU to CPU" in row["reason"] or "setting device to CPU" in row["reason"]
+
+
+@pytest.mark.skipif(
+    OPENCL != ["pocl.icd"], reason="needs a CPU as the only device of OpenCL: apt-get install pocl-opencl-icd"
+)
+def test_opencl_on_a_cpu_is_no_gpu(run) -> None:
+    pytest.importorskip("lightgbm")
+    row = by_name(run("counted_by_opencl")[1])["counted_by_opencl@gpu"]
+    assert row["outcome"] == "fell_back", row["reason"]
+    assert "no process of this worker came to hold memory on the GPU" in row["reason"]
 
 
 def test_a_build_without_cuda_is_unavailable_with_its_remedy(run) -> None:
