@@ -21,6 +21,17 @@ NO_NAMES = {"names": 0}  # as in a container: NVML names nobody
 NO_MEMORY = {"memory": 0}  # as on a GPU that shares the host's
 OPENCL = [file.name for file in Path("/etc/OpenCL/vendors").glob("*")]
 
+CUPY = """
+import ctypes
+
+class cuda:
+    class runtime:
+        def deviceSynchronize():  # makes a context where there is none, as the real one does
+            driver = ctypes.CDLL("libcuda.so.1")
+            assert driver.cuInit(0) == 0
+            assert driver.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0) == 0
+"""
+
 Rows = dict[str, dict[str, Any]]
 
 
@@ -32,6 +43,7 @@ def run(residency_in, stand_in_gpu, tmp_path_factory: pytest.TempPathFactory) ->
         folder: Path = tmp_path_factory.mktemp("run")
         (folder / "jax_plugins" / "xla_cuda13").mkdir(parents=True)  # so that JAX is taken for one that knows CUDA
         (folder / "jax_plugins" / "xla_cuda13" / "__init__.py").touch()
+        (folder / "cupy.py").write_text(CUPY)
         done = residency_in(
             folder, "run", "devices", "--implementations", ",".join(names), "--replicates", "1", "--rounds", "1",
             "--budget", "60", "--threads", "1", "--json",
@@ -95,6 +107,11 @@ def test_the_records_fit_the_published_schema_and_the_report_tells(whole, reside
     report = residency_in(folder, "report").out
     assert "NVIDIA Fake (24.0 GiB)" in report
     assert "forgetful@gpu: fell_back: asked for the GPU, ran on the CPU" in report
+
+
+def test_waiting_for_the_gpu_makes_no_context_that_would_hide_a_fallback(run) -> None:
+    row = by_name(run("imported_only")[1])["imported_only@gpu"]
+    assert row["outcome"] == "fell_back", row["reason"]
 
 
 def test_where_nvml_names_nobody_no_real_execution_is_accused(run) -> None:
