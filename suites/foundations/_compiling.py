@@ -43,7 +43,7 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
     with tempfile.TemporaryDirectory(prefix="residency-compiled-") as place:
         os.environ[PLACE] = place  # its configuration looks there when it is imported
         try:
-            config = importlib.import_module("torch._inductor.config")
+            config: Any = importlib.import_module("torch._inductor.config")
             config.compile_threads = 1  # in this process: there is one kernel
             config.cpp.vec_isa_ok, config.cpp_cache_precompile_headers = True, False
             compiled = torch.compile(function, dynamic=False)
