@@ -33,13 +33,19 @@ def by_jax(jax: Any, function: Callable[[Any], Any], x: Any) -> Callable[[Any], 
 
 
 def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
-    """The function through `torch.compile`, translated for arrays like `x`; raises `Unavailable` without a compiler."""
+    """The function through `torch.compile`, translated for arrays like `x`; raises `Unavailable` without a compiler.
+
+    Two things that Torch does once on a machine, not in each process, are left out: it would try with a dozen small
+    programs which of the processor's vector instructions the compiler knows, and keep headers in a place of their own.
+    """
     require_compiler(device)
-    importlib.import_module("torch._inductor.config").compile_threads = 1  # in this process: there is one kernel
     before = os.environ.get(PLACE)
     with tempfile.TemporaryDirectory(prefix="residency-compiled-") as place:
-        os.environ[PLACE] = place
+        os.environ[PLACE] = place  # its configuration looks there when it is imported
         try:
+            config: Any = importlib.import_module("torch._inductor.config")
+            config.compile_threads = 1  # in this process: there is one kernel
+            config.cpp.vec_isa_ok, config.cpp_cache_precompile_headers = True, False
             compiled = torch.compile(function, dynamic=False)
             compiled(x)  # compiles; what is loaded stays when its file has gone
         finally:
