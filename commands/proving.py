@@ -21,7 +21,7 @@ from residency.harness import records
 from residency.harness.outcomes import Outcome
 from residency.harness.records import RunInfo
 from residency.reports import words
-from residency.reports.roofline import TOPIC
+from residency.reports.roofline import FIGURES, TOPIC
 from residency.reports.summary import Row, rows
 from residency.runners.plan import Group, unavailable
 from residency.runners.settings import Settings
@@ -60,7 +60,7 @@ class Course:
         below: Stage | None = None
         for stage in STAGES:
             groups = [one for group in self.groups if (one := contenders(group, stage, below, known)) is not None]
-            groups.sort(key=lambda group: (not group.task.path.startswith(TOPIC), self.costs.expected(group, known)))
+            groups.sort(key=lambda group: (*rank(group.task.path), self.costs.expected(group, known)))
             self._say(f"{stage.size}: {len(groups)} groups, {words.seconds(self._left())} left")
             for replicate in range(1, stage.replicates + 1):
                 groups = self._replicate(groups, stage, replicate, known)
@@ -122,6 +122,11 @@ class Course:
 
     def _say(self, text: str) -> None:
         common.progress().print(text, style="dim", highlight=False, soft_wrap=True)
+
+
+def rank(task: str) -> tuple[bool, bool]:
+    """Peaks before other foundations before all else: false comes before true."""
+    return task not in {name for name, *_ in FIGURES.values()}, not task.startswith(TOPIC)
 
 
 def contenders(group: Group, stage: Stage, below: Stage | None, known: Sequence[Row]) -> Group | None:

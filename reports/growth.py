@@ -18,4 +18,4 @@ def expected(seconds: Mapping[int, float], rows: int) -> float:
     power = 1.0
     if smaller and 0 < smaller[-1] < largest:
         power = math.log(seconds[largest] / seconds[smaller[-1]]) / math.log(largest / smaller[-1])
-    return seconds[largest] * (rows / largest) ** min(MOST, max(1.0, power))
+    return seconds[largest] * math.pow(rows / largest, min(MOST, max(1.0, power)))

@@ -13,7 +13,7 @@ def render(records: Records) -> str:
     for table in said.tables:
         lines += ["", f"## {table.title}", "", table.caption]
         if table.lines:
-            lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(line) for line in table.lines)]
+            lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(cells) for cells in table.lines)]
         if table.failures or table.notes:
             lines += ["", *(f"- {note}" for note in [*table.failures, *table.notes])]
     lines += ["", "## In all", "", *said.summary]

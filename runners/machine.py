@@ -98,7 +98,7 @@ def facts() -> dict[str, Any]:
 
 def seconds_running() -> float:
     """Seconds since this process began, loading this program included."""
-    return time() - psutil.Process().create_time()
+    return time() - float(psutil.Process().create_time())
 
 
 def name_of(facts: Mapping[str, Any]) -> str:
