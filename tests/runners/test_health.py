@@ -207,16 +207,32 @@ sys.meta_path[:] = [Without if one is PathFinder else one for one in sys.meta_pa
 
 
 def test_what_is_missing_is_unavailable_and_the_rest_runs(residency, stand_in_gpu, tmp_path: Path) -> None:
-    missing = {"cv2", "dask", "distributed", "duckdb", "pandas", "polars", "pyarrow", "pyspark", "sklearnex", "skimage"}
+    missing = {
+        "xgboost",
+        "cv2",
+        "dask",
+        "distributed",
+        "duckdb",
+        "pandas",
+        "polars",
+        "pyarrow",
+        "pyspark",
+        "sklearnex",
+        "skimage",
+    }
     (tmp_path / "sitecustomize.py").write_text(WITHOUT.replace("{missing}", repr(missing)))
+    tasks = ["tabular/etl", "tabular/ridge", "tabular/random_forest", "image/preprocess"]
     done = residency(
-        "run", "tabular/etl", "tabular/ridge", "image/preprocess", "--runner", "local,cluster", "--replicates", "1",
-        "--rounds", "1", "--json", **stand_in_gpu(**HEALTHY), PYTHONPATH=str(tmp_path),
+        "run", *tasks, "--runner", "local,cluster", "--replicates", "1", "--rounds", "1", "--json",
+        **stand_in_gpu(**HEALTHY), PYTHONPATH=str(tmp_path),
     )  # fmt: skip
     assert done.status == 0, done.err
     rows = done.json["rows"]
     assert {row["outcome"] for row in rows} == {"ok", "unavailable"}
     assert all("is not installed: pip install" in row["reason"] for row in rows if row["outcome"] == "unavailable")
+    remedies = {row["device"]: row["reason"] for row in rows if "xgboost is not" in row["reason"]}
+    assert "residency-bench[gpu]" in remedies["gpu"]  # whose XGBoost knows CUDA
+    assert "residency-bench[cpu]" in remedies["cpu"]
     by_task = {row["task"] for row in rows if row["outcome"] == "ok"}
     assert "tabular/ridge" in by_task
     assert "tabular/etl" not in by_task
