@@ -61,7 +61,7 @@ def find_crossover(
     if challenger & champion:
         raise UsageError(f"--of {of} and --over {over} share {', '.join(sorted(challenger & champion))}")
     _check(whole, challenger, of)
-    settings = Settings(replicates, rounds or ROUNDS, budget, timeout)
+    settings = Settings(replicates, rounds or ROUNDS, budget, timeout=timeout)
     search = _Search(whole, chosen, settings, challenger, champion, results)
     for end in (smallest, largest):
         search.measure(_rows(found, end))
@@ -104,7 +104,7 @@ class _Search:
         (group,) = plan(common.catalogue(), replace(self._selection, sizes=(str(size),)))
         group = replace(group, implementations=self._implementations)
         before = records.read(self.folder) if self.folder.exists() else None
-        if measure([group], self._settings, self._info, self.folder, before):
+        if measure([group], self._settings, self._info, self.folder, before, resumed=False):
             err = common.progress()
             err.print(f"interrupted: what was measured is kept in {self.folder}", style="yellow", soft_wrap=True)
             raise typer.Exit(130)

@@ -1,7 +1,8 @@
-"""`residency doctor`: this machine, what is installed, and what can run here."""
+"""`residency doctor`: this machine, what is installed, what can run here, and what will spoil it on the GPU."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -11,17 +12,27 @@ from rich.markup import escape
 from rich.table import Table
 
 from residency.commands import common
-from residency.reports import words
-from residency.runners import machine
+from residency.harness.tiers import Tier
+from residency.reports import tiers, words
+from residency.runners import health, machine
 from residency.runners.plan import unavailable
+from residency.suites import SHIPPED
+
+REFERENCE = SHIPPED.folder.parent / "results" / "reference"  # in a checkout; an installed package has none
 
 EPILOG = "Examples:  [bold]residency doctor[/]   [bold]residency doctor --json[/]"
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the machine, the libraries, and which implementations can run here, and why not the others."""
+    """Show the machine, the libraries, which implementations can run here, and why not the others.
+
+    Where there is a GPU, also what will spoil a measurement on it: its libraries are tried, which takes a while.
+    """
     facts, versions = machine.facts(), machine.versions()
     tasks = common.catalogue().select([])
+    with common.progress().status("trying the GPU's libraries"):
+        broken = health.broken_imports(tasks)
+    findings = health.findings(tasks, broken)
     states: list[dict[str, Any]] = [
         {
             "task": task.path,
@@ -29,19 +40,26 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
             "library": one.library,
             "runner": one.runner,
             "unavailable": why.reason if (why := unavailable(one)) else None,
+            "failed": None if why else health.broken_by(one, broken),
         }
         for task in tasks
         for one in task.implementations
     ]
+    _add_tiers(states)
     if json:
-        common.print_json({"machine": facts, "versions": versions, "implementations": states})
+        health_of = [asdict(finding) for finding in findings]
+        common.print_json({"machine": facts, "versions": versions, "health": health_of, "implementations": states})
         return
     out = common.output()
     _show_machine(out, facts)
+    if facts["gpus"] or findings:
+        _show_health(out, findings)
     out.print("\n[bold]Libraries[/]")
     out.print("  " + ", ".join(f"{name} {version}" for name, version in versions.items()), highlight=False)
     out.print("\n[bold]Implementations[/]")
     _show_implementations(out, states)
+    out.print("\n[bold]How far the GPU implementations are proved[/]")
+    _show_tiers(out, states)
 
 
 def _show_machine(out: Console, facts: dict[str, Any]) -> None:
@@ -49,10 +67,19 @@ def _show_machine(out: Console, facts: dict[str, Any]) -> None:
     out.print(f"  {facts['cpu']}, {facts['cores']} of {facts['cores_in_machine']} cores may be used", highlight=False)
     out.print(f"  {words.size(facts['memory_bytes'])} of memory, {words.size(machine.memory_available())} free")
     for gpu in facts["gpus"]:
-        out.print(f"  {gpu['name']}, {words.size(gpu['memory_bytes'])}, driver {gpu['driver']}", highlight=False)
+        out.print(f"  {escape(words.gpu(gpu))}, driver {gpu['driver']}", highlight=False)
     if not facts["gpus"]:
         out.print(f"  [yellow]{escape(str(facts['no_gpu_because']))}[/]")
     out.print(f"  {facts['system']}, Python {facts['python']}", highlight=False)
+
+
+def _show_health(out: Console, findings: list[health.Finding]) -> None:
+    out.print("\n[bold]GPU health[/]")
+    if not findings:
+        out.print("  nothing found that will spoil a measurement")
+    for finding in findings:
+        out.print(f"  [yellow]{finding.about}: {escape(finding.cause)}[/]", highlight=False)
+        out.print(f"    {escape(finding.remedy)}", highlight=False)
 
 
 def _show_implementations(out: Console, states: list[dict[str, Any]]) -> None:
@@ -63,13 +90,55 @@ def _show_implementations(out: Console, states: list[dict[str, Any]]) -> None:
         mine = [state for state in states if state["task"] == task]
         table.add_row(
             task,
-            ", ".join(state["implementation"] for state in mine if not state["unavailable"]),
-            ", ".join(state["implementation"] for state in mine if state["unavailable"]),
+            ", ".join(state["implementation"] for state in mine if not _obstacle(state)),
+            ", ".join(state["implementation"] for state in mine if _obstacle(state)),
         )
     out.print(table)
     reasons: dict[str, list[str]] = {}
     for state in states:
-        if state["unavailable"]:
-            reasons.setdefault(state["unavailable"], []).append(f"{state['task']}:{state['implementation']}")
+        if obstacle := _obstacle(state):
+            reasons.setdefault(obstacle, []).append(f"{state['task']}:{state['implementation']}")
     for reason, names in reasons.items():
         out.print(f"\n[yellow]{escape(reason)}[/]\n  {', '.join(names)}", highlight=False)
+
+
+def _obstacle(state: dict[str, Any]) -> str | None:
+    """Why an implementation cannot run here; None where it can."""
+    return state["unavailable"] or (f"failed: {state['failed']}" if state["failed"] else None)
+
+
+def _add_tiers(states: list[dict[str, Any]]) -> None:
+    """Tell of every GPU implementation the tier it has reached in runs kept here, and the best on record."""
+    here = tiers.reached(run for folder in (common.RESULTS, common.REHEARSALS) for run in tiers.runs_in(folder))
+    recorded = tiers.reached(tiers.runs_in(REFERENCE))
+    for state in states:
+        if state["implementation"].endswith("gpu"):
+            key = tiers.key_of(state["task"], state["implementation"])
+            for name, found in (("tier", here.get(key)), ("tier_on_record", recorded.get(key))):
+                state[name] = found.tier if found else Tier.NOTHING
+                state[f"{name}_from"] = found.run if found else None
+            state["next"] = _next(state)
+
+
+def _next(state: dict[str, Any]) -> str | None:
+    """The command that brings an implementation further on this machine; None where a GPU has proved it."""
+    if max(state["tier"], state["tier_on_record"]) is Tier.GPU:
+        return None
+    if not state["unavailable"] and not state["failed"]:
+        return f"residency prove {state['task']}"
+    if max(state["tier"], state["tier_on_record"]) < Tier.SIGNATURES:
+        return "make gpu-rehearsal"
+    return "residency prove, on a machine with a GPU"
+
+
+def _show_tiers(out: Console, states: list[dict[str, Any]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("task", "implementation", "seen on this machine", "best on record", "next"):
+        table.add_column(column)
+    for state in states:
+        if "tier" in state:
+            seen = (state["tier"].label, state["tier_on_record"].label, state["next"] or "")
+            table.add_row(state["task"], state["implementation"], *seen)
+    out.print(table)
+    proved = sum(max(state["tier"], state["tier_on_record"]) is Tier.GPU for state in states if "tier" in state)
+    out.print(f"{proved} of {sum('tier' in state for state in states)} have run on a real GPU, as far as is on record.")

@@ -19,14 +19,23 @@ from residency.runners.settings import Settings
 
 
 def measure(
-    groups: list[Group], settings: Settings, info: records.RunInfo, folder: Path, before: records.Records | None
+    groups: list[Group],
+    settings: Settings,
+    info: records.RunInfo,
+    folder: Path,
+    before: records.Records | None,
+    *,
+    resumed: bool = True,
 ) -> bool:
-    """Measure into a folder, showing progress; whether it was interrupted."""
+    """Measure into a folder, showing progress; whether it was interrupted.
+
+    `before` is what the folder holds: of a run that was interrupted and is `resumed`, or of this one so far.
+    """
     recorder = records.Recorder(folder, info if before is None else None)
     cells = sum(len(group.implementations) for group in groups)
     with recorder, Progress(common.progress(), cells) as listener:
         try:
-            run_local(groups, settings, recorder, listener, before)
+            run_local(groups, settings, recorder, listener, before, resumed=resumed)
         except KeyboardInterrupt:
             return True
     return False

@@ -56,13 +56,14 @@ def execute(
     cold: bool = False,
     calls: int = 1,
     cluster: Workers | None = None,
+    kind: type[Run] = Run,
 ) -> Execution:
     """Run an implementation, several times in a row where one call is too short to be timed; all times are a call's.
 
     A cold execution begins with the import of its library, as a stage `import`, and on a cluster with its start, as a
-    stage `cluster`. The last call's result is judged.
+    stage `cluster`. The last call's result is judged. `kind` is what the implementation is given as its run.
     """
-    run = Run(device=implementation.device, threads=threads, seed=seed)
+    run = kind(device=implementation.device, threads=threads, seed=seed)
     gc.collect()
     reset_peak_memory()
     started = Started(cluster)
@@ -107,11 +108,19 @@ def execute(
 
 
 def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
-    """The implementation's library, which a cold execution imports on the clock."""
+    """The implementation's library, which a cold execution imports on the clock.
+
+    On a machine with a GPU, a library that is installed and cannot be imported is a failure, whatever it lacks.
+    """
     if not cold:
         return importlib.import_module(implementation.library)
     with run.stage("import"):
-        return importlib.import_module(implementation.library)
+        try:
+            return importlib.import_module(implementation.library)
+        except ModuleNotFoundError as error:
+            if implementation.device == "cpu" or not is_installed(implementation.library):
+                raise
+            raise ImportError(f"{implementation.library} is installed and cannot be imported: {error}") from error
 
 
 def _join(cluster: Workers, run: Run, cold: bool) -> None:

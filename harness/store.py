@@ -123,6 +123,13 @@ def find(folder: Path) -> Stored | None:
         return None
 
 
+def bytes_of_row(dataset: Dataset) -> float | None:
+    """How many bytes a row takes, by the largest data of this dataset that was ever made here; None where none was."""
+    made = [find(file.parent) for file in (cache_folder() / "data").glob(f"{dataset.name}-*/stored.json")]
+    largest = max((one for one in made if one and one.rows), key=lambda one: one.rows, default=None)
+    return largest.bytes / largest.rows if largest else None
+
+
 def save(data: Any, folder: Path) -> int:
     """Write a schema's fields to `folder`, whose `files/` already holds those of type `Path`; returns their bytes."""
     meta: dict[str, Any] = {}

@@ -136,7 +136,7 @@ def _differences(first: RunInfo, second: RunInfo) -> tuple[list[str], list[str]]
     """What differs between two runs' machines and software, and what of it forbids a comparison."""
     found, unlike = [], []
     for name in LIKE:
-        a, b = first.machine.get(name), second.machine.get(name)
+        a, b = (_alike(info.machine.get(name)) for info in (first, second))
         if a != b:
             text = f"{name} {_short(a)} against {_short(b)}"
             found.append(text)
@@ -151,6 +151,11 @@ def _differences(first: RunInfo, second: RunInfo) -> tuple[list[str], list[str]]
             found.append(f"{name} {a} against {b}")
             unlike.append(f"{name} {a} against {b}")
     return found, unlike
+
+
+def _alike(value: Any) -> Any:
+    """A fact without what tells two things of one kind apart: GPUs of the same model have UUIDs of their own."""
+    return [{**one, "uuid": None} for one in value] if isinstance(value, list) else value
 
 
 def _short(value: Any) -> str:

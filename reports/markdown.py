@@ -13,7 +13,7 @@ def render(records: Records) -> str:
     for table in said.tables:
         lines += ["", f"## {table.title}", "", table.caption]
         if table.lines:
-            lines += ["", _line(HEADER), _line(["---"] * len(HEADER)), *(_line(line) for line in table.lines)]
+            lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(cells) for cells in table.lines)]
         if table.failures or table.notes:
             lines += ["", *(f"- {note}" for note in [*table.failures, *table.notes])]
     lines += ["", "## In all", "", *said.summary]
@@ -23,5 +23,6 @@ def render(records: Records) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(cells: tuple[str, ...] | list[str]) -> str:
+def line(cells: tuple[str, ...] | list[str]) -> str:
+    """A line of a table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

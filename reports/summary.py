@@ -12,8 +12,10 @@ from residency.harness import statistics
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, TaskInfo
 from residency.reports.clocks import Clocks, break_even, clocks, shares
+from residency.reports.roofline import Roofline, with_rooflines
 
 SCHEMA = 1
+NOT_MEASURED = "not measured: the run ended before its turn"
 TICKS_SECONDS = 0.1  # the shortest sample in which other processes' time is told apart from the clock's steps
 
 
@@ -86,6 +88,7 @@ class Row:
     cluster: dict[str, float]  # what a cluster's workers spent together, in seconds and bytes, medians over the samples
     events: list[str]  # what happened while it was measured that a reader must know
     other_cores: float | None  # cores that other processes kept busy meanwhile
+    roofline: Roofline | None = None  # how near it came to the limits of its device, as measured in the same run
 
     @property
     def group(self) -> tuple[str, str, str]:
@@ -154,7 +157,7 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
         judged = _same_quality(group, records.info.tasks.get(group[0].task))
         task = records.info.tasks.get(group[0].task)
         finished += _compared(judged, timed, margin, looks, task.beside if task else ())
-    return finished
+    return with_rooflines(finished)
 
 
 def looks_of(info: RunInfo) -> int:
@@ -243,9 +246,10 @@ def _ending(found: _Evidence) -> Ending:
     """The last outcome, since what is not ok ends a cell; one that was never reached says so."""
     if found.outcomes and found.outcomes[-1].ending != OK:
         return _where(found.outcomes[-1], found)
-    if any(sample.phase == "timed" for sample in found.samples):
+    rehearsed = bool(found.outcomes) and found.outcomes[-1].tier is not None  # which leaves no samples
+    if rehearsed or any(sample.phase == "timed" for sample in found.samples):
         return OK
-    return Ending(Outcome.UNAVAILABLE, "not measured: the run ended before its turn")
+    return Ending(Outcome.UNAVAILABLE, NOT_MEASURED)
 
 
 def _where(outcome: OutcomeRecord, found: _Evidence) -> Ending:

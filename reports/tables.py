@@ -9,6 +9,7 @@ from residency.harness import statistics
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records, RunInfo
 from residency.reports import words
+from residency.reports.gain import gains, sentence
 from residency.reports.summary import Row, rows
 
 HEADER = (
@@ -67,26 +68,27 @@ def report(records: Records) -> Report:
         groups.setdefault(row.group, []).append(row)
     return Report(
         title=f"Residency run {records.info.id}",
-        facts=_facts(records.info),
+        facts=facts(records.info),
         tables=[_table(group, records.info) for group in groups.values()],
         summary=_summary(found, records.info),
-        missing=_missing(found),
+        missing=missing_here(found),
     )
 
 
-def _facts(info: RunInfo) -> list[str]:
+def facts(info: RunInfo) -> list[str]:
+    """When, with which code, and on what machine."""
     machine = info.machine
     gpus = machine.get("gpus") or []
     memory = words.size(machine["memory_bytes"])
-    facts = [
+    lines = [
         f"{info.started}, commit {info.commit or 'unknown'}, Python {machine['python']}",
         f"{machine['cpu']}, {machine['cores']} of {machine['cores_in_machine']} cores, {memory} of memory",
     ]
     if gpus:
-        facts.append(", ".join(f"{gpu['name']} ({words.size(gpu['memory_bytes'])})" for gpu in gpus))
+        lines.append(", ".join(words.gpu(gpu) for gpu in gpus))
     else:
-        facts.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
-    return facts
+        lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
+    return lines
 
 
 def _table(group: Sequence[Row], info: RunInfo) -> Table:
@@ -110,7 +112,9 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     notes += [_workers(row) for row in shown if row.cluster]
     notes += [f"{row.implementation}: {event}" for row in shown for event in row.events]
     notes += _energy(shown)
+    notes += _rooflines(shown)
     notes += [note for row in shown for note in _disturbances(row)]
+    notes += [f"{row.implementation}: {row.unknown['fell_back']}" for row in shown if "fell_back" in row.unknown]
     if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")
     return Table(
@@ -191,6 +195,22 @@ def _energy(shown: Sequence[Row]) -> list[str]:
     return [f"energy of an execution, the whole device's: {', '.join(known)}"] if known else []
 
 
+def _rooflines(shown: Sequence[Row]) -> list[str]:
+    """How near to the device's limits, and whose distance cannot be."""
+    known = [row for row in shown if row.roofline is not None]
+    possible = [row for row in known if row.roofline and not row.roofline.mistaken]
+    parts = [f"{row.implementation} {words.roofline(row)}" for row in possible]
+    notes = [f"of what its device can do, by peaks measured in this run: {', '.join(parts)}"] if parts else []
+    return notes + [_mistaken(row) for row in known if row not in possible]
+
+
+def _mistaken(row: Row) -> str:
+    return (
+        f"{row.implementation}: {words.roofline(row)}, which no device can do: the declared work or the clock is "
+        "wrong, the data lies in a cache, or the arithmetic was of lower precision than float32"
+    )
+
+
 def _line(row: Row) -> tuple[str, ...]:
     quality = f"{row.quality:.5g}" if row.quality is not None and row.outcome == Outcome.OK else "-"
     if row.seconds is None:
@@ -210,33 +230,23 @@ def _line(row: Row) -> tuple[str, ...]:
 
 def _summary(found: Sequence[Row], info: RunInfo) -> list[str]:
     """What the run says as a whole: the gain on the GPU over all groups, losses included, or that there is none."""
-    lines = []
-    best: dict[tuple[str, str, str], Row] = {}
-    for row in found:
-        if row.device == "gpu" and row.speedup is not None:
-            known = best.get(row.group)
-            if known is None or known.speedup is None or row.speedup.ratio > known.speedup.ratio:
-                best[row.group] = row
-    ratios = [row.speedup.ratio for row in best.values() if row.speedup is not None]
-    if len(ratios) > 1:
-        mean = statistics.geometric_mean(ratios)
-        lost = sum(ratio < 1 for ratio in ratios)
-        lines.append(
-            f"GPU over the strongest correct CPU implementation, best of each of {len(ratios)} tasks: geometric mean "
-            f"{words.digits(mean.value)} × [{words.digits(mean.low)}, {words.digits(mean.high)}], from "
-            f"{words.digits(min(ratios))} to {words.digits(max(ratios))}; slower in {lost}."
-        )
-    elif not info.machine.get("gpus"):
+    found_gains = gains(found)
+    lines = [sentence(gain, sized=len(found_gains) > 1) for gain in found_gains]
+    if not lines and not info.machine.get("gpus"):
         lines.append("No GPU implementation ran, so this run says nothing of GPUs; it compares CPU libraries.")
-    lines += _unknown(found)
+    return lines + _unknown(found) + few_processes(found)
+
+
+def few_processes(found: Sequence[Row]) -> list[str]:
+    """On how few processes the intervals rest, where they are few."""
     replicates = {row.seconds.replicates for row in found if row.seconds}
     if replicates and min(replicates) < statistics.ENOUGH_REPLICATES:
         noun = "process" if replicates == {1} else "processes"
-        lines.append(
+        return [
             f"Intervals rest on {_range(replicates)} {noun} an implementation; below "
             f"{statistics.ENOUGH_REPLICATES} they are widened by what is known of the spread between processes."
-        )
-    return lines
+        ]
+    return []
 
 
 def _unknown(found: Sequence[Row]) -> list[str]:
@@ -250,7 +260,7 @@ def _range(values: set[int]) -> str:
     return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
-def _missing(found: Sequence[Row]) -> list[Missing]:
+def missing_here(found: Sequence[Row]) -> list[Missing]:
     """What could not run, by the first thing that stands in its way; what else is missing is said once for all."""
     missing: dict[str, Missing] = {}
     for row in found:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from residency.reports.summary import Row, Seconds, Speedup
 
 STAGES_SHOWN = 3
@@ -53,6 +56,20 @@ def size(value: int) -> str:
             return f"{digits(amount) if unit != 'B' else int(amount)} {unit}"
         amount /= 1024
     return f"{digits(amount)} TiB"
+
+
+def roofline(row: Row) -> str:
+    """`62 % of memory`, and that it cannot be where it is faster than the device."""
+    if row.roofline is None:
+        return "-"
+    share = f"{100 * row.roofline.share:.0f}\N{NO-BREAK SPACE}% of {row.roofline.limit}"
+    return f"mistaken: {share}" if row.roofline.mistaken else share
+
+
+def gpu(facts: Mapping[str, Any]) -> str:
+    """`NVIDIA L4 (22.5 GiB)`; a GPU that shares the host's memory, or its own with others, may not tell how much."""
+    amount = facts["memory_bytes"]
+    return f"{facts['name']} ({size(amount) if amount is not None else 'memory not told'})"
 
 
 def where_time_went(row: Row) -> str:

@@ -7,6 +7,9 @@ lives alone. Replicates go over all groups before the next begins: whenever a ru
 
 With a target precision a run looks, after the replicates asked for and then after twice, four and eight times as many,
 whether every ratio's interval is as narrow; a group that has got there is left alone.
+
+A budget is when nothing more is begun. A limit is when nothing goes on: making data counts, what is under way is cut,
+and of that replicate what had been measured stays.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from residency.runners.plan import Group, absent, unavailable
 from residency.runners.process import Ended, settle
 from residency.runners.resume import Done, done, key_of
 from residency.runners.settings import Settings
-from residency.runners.turn import Ledger, Listener, Prepared, Turn, make
+from residency.runners.turn import Ledger, Listener, OutOfTime, Prepared, Turn, make
 
 COPIES_IN_MEMORY = 3  # what an implementation is expected to hold, in sizes of its data, before it has been seen
 LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library imported
@@ -37,14 +40,26 @@ BUDGETS = {"smoke": 30.0, "lab": 180.0, "lecture": 600.0, "production": 4 * 3600
 
 
 def run_local(
-    groups: Sequence[Group], settings: Settings, recorder: Recorder, listener: Listener, before: Records | None = None
+    groups: Sequence[Group],
+    settings: Settings,
+    recorder: Recorder,
+    listener: Listener,
+    before: Records | None = None,
+    *,
+    resumed: bool = True,
 ) -> None:
     """Measure the groups until every replicate is done or the budget is spent, but for what `before` holds already.
 
-    Each implementation gets at least one replicate with one timed sample. Whatever happens to a worker becomes an
-    outcome of its cell; the run goes on.
+    Each implementation gets at least one replicate with one timed sample, where there is no limit. Whatever happens to
+    a worker becomes an outcome of its cell; the run goes on. Where `before` is of a run that was interrupted and is
+    `resumed`, the user is told what of it was missing, and why.
     """
-    _Run(Ledger(settings, recorder, listener), before, machine.versions()).measure(groups)
+    deadline = math.inf if settings.limit is None else monotonic() + settings.limit
+    ledger = Ledger(settings, recorder, listener, deadline)
+    try:
+        _Run(ledger, before, machine.versions(), resumed).measure(groups)
+    except OutOfTime as cut:
+        listener.note(f"{cut} was cut: the time is up; what was measured before is kept")
 
 
 def looks(settings: Settings) -> list[int]:
@@ -78,6 +93,7 @@ class _Run:
     ledger: Ledger
     before: Records | None
     versions: Mapping[str, str]
+    resumed: bool
 
     def measure(self, groups: Sequence[Group]) -> None:
         settings = self.ledger.settings
@@ -125,7 +141,7 @@ class _Run:
             one.settled = self._is_settled(open_ones, known)
         if one.settled:
             return None
-        if self.before is not None:
+        if self.before is not None and self.resumed:
             missing = f"{settings.replicates - one.complete} replicates" if settings.precision is None else "replicates"
             self.ledger.listener.note(f"{group.title}: {missing} more: {known.reason}")
         return one if self._make(one) else None
@@ -137,8 +153,9 @@ class _Run:
         if why is None:
             self.ledger.listener.status(f"{group.title}: making the data")
             try:
-                one.facts = make(group, self.ledger.settings.threads)
+                one.facts = make(group, self.ledger.settings.threads, self.ledger.within)
             except Ended as ended:
+                self.ledger.check(ended.ending, f"{group.title}: making the data")
                 why = Ending(ended.ending.outcome, f"making the data: {ended.ending.reason}")
         if why is not None:
             for implementation in one.open:
@@ -157,14 +174,22 @@ class _Run:
         for team in teams:
             with ExitStack() as stack:
                 turns = [Turn(self.ledger, one, implementation, replicate, stack) for implementation in team]
-                start = monotonic()
-                for turn in turns:
-                    settle([one.worker for one in turns if one.worker is not None and one.ending is None])
-                    turn.begin()
-                spent = monotonic() - start
-                self._rounds(turns, max(share / len(teams) - spent, MEASURING * spent), chance)
-                for turn in turns:
-                    turn.finish()
+                try:
+                    self._take_turns(turns, share / len(teams), chance)
+                except OutOfTime:
+                    for turn in turns:
+                        turn.keep()
+                    raise
+
+    def _take_turns(self, turns: Sequence[Turn], share: float, chance: random.Random) -> None:
+        start = monotonic()
+        for turn in turns:
+            settle([one.worker for one in turns if one.worker is not None and one.ending is None])
+            turn.begin()
+        spent = monotonic() - start
+        self._rounds(turns, max(share - spent, MEASURING * spent), chance)
+        for turn in turns:
+            turn.finish()
 
     def _rounds(self, turns: Sequence[Turn], seconds: float, chance: random.Random) -> None:
         """As many rounds as the time allows, one at least."""

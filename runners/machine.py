@@ -6,15 +6,20 @@ import functools
 import math
 import os
 import platform
+import re
 import socket
 import subprocess
+from collections import Counter
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from time import time
 from typing import Any
 
 import psutil
 
 from residency.harness.libraries import PROJECT
+from residency.runners import nvml
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -59,31 +64,20 @@ def cpu_model() -> str:
 
 @functools.cache
 def gpus() -> tuple[list[dict[str, Any]], str]:
-    """The NVIDIA GPUs that NVML shows, and where there is none, why."""
+    """The NVIDIA GPUs that CUDA programs see here, and where there is none, why."""
     import pynvml
 
     try:
-        pynvml.nvmlInit()
+        found = nvml.gpus()
     except pynvml.NVMLError as error:
-        return [], f"no NVIDIA GPU on this machine ({error})"
-    try:
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        found = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            found.append(
-                {
-                    "name": pynvml.nvmlDeviceGetName(handle),
-                    "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
-                    "driver": driver,
-                    "cuda": pynvml.nvmlSystemGetCudaDriverVersion_v2(),
-                }
-            )
-        return found, "" if found else "NVML finds no NVIDIA GPU on this machine"
-    except pynvml.NVMLError as error:
-        return [], f"NVML cannot read this machine's GPUs ({error})"
-    finally:
-        pynvml.nvmlShutdown()
+        if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
+            return [], f"no NVIDIA GPU on this machine ({error})"
+        return [], f"the NVIDIA driver of this machine does not answer ({error})"
+    if found:
+        return found, ""
+    if nvml.VISIBLE in os.environ:
+        return [], f"{nvml.VISIBLE} is `{os.environ[nvml.VISIBLE]}`, which leaves no NVIDIA GPU to be seen"
+    return [], "NVML finds no NVIDIA GPU on this machine"
 
 
 def facts() -> dict[str, Any]:
@@ -100,6 +94,21 @@ def facts() -> dict[str, Any]:
         "no_gpu_because": why or None,
         "python": platform.python_version(),
     }
+
+
+def seconds_running() -> float:
+    """Seconds since this process began, loading this program included."""
+    return time() - float(psutil.Process().create_time())
+
+
+def name_of(facts: Mapping[str, Any]) -> str:
+    """A machine's name by its facts, fit for a folder: `1-h200-16-cores-xeon`."""
+    counts = Counter(re.sub(r"nvidia|tesla|geforce", "", gpu["name"].lower()) for gpu in facts["gpus"])
+    boards = [f"{count} {model}" for model, count in counts.items()]
+    cpu = re.sub(r"\((r|tm)\)", " ", facts["cpu"].lower())
+    family = re.search(r"(?:intel|amd)\s+([a-z]+)", cpu) or re.search(r"([a-z0-9_]+)", cpu)
+    parts = [*boards, f"{facts['cores']} cores", family[1] if family else ""]
+    return "-".join(word for part in parts for word in re.findall(r"[a-z0-9_.]+", part))
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""One GPU seen through NVML while a worker runs on it: memory, energy, clock, what slows it, and who else is there.
+"""GPUs seen through NVML: which there are, and while a worker runs its memory, energy, clock, and who else is there.
 
-Not yet seen on a real GPU: written from NVML's interface, and tested against a stand-in for its module.
+Not yet seen on a real GPU: written from NVML's interface, and tested against stand-ins for its module and its library.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import functools
 import os
 from collections.abc import Callable, Set
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 SLOWED_BY = {  # bits of the clock's event reasons; idle clocks and a user's own setting slow nothing down
     0x4: "power cap",
@@ -18,8 +18,7 @@ SLOWED_BY = {  # bits of the clock's event reasons; idle clocks and a user's own
     0x40: "thermal limit (hardware)",
     0x80: "power brake",
 }
-
-T = TypeVar("T")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
@@ -33,46 +32,140 @@ class Look:
     tenants: int | None  # other processes that compute on it
 
 
+@dataclass(frozen=True)
+class Use:
+    """All visible GPUs together at one moment."""
+
+    listed: bool  # NVML names one of the processes asked about among those that compute
+    memory: int | None  # bytes in use, by whomever; None where NVML does not tell
+
+
 def look(processes: Set[int]) -> Look | None:
     """The first visible GPU, of which these processes are the worker's; None where there is none."""
-    handle = _handle()
+    handle = next(iter(_visible()), None)
     if handle is None:
         return None
     import pynvml
 
-    here = _told(lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(handle))
+    here = computing(handle)
     held = [one.usedGpuMemory for one in here or () if one.pid in processes]
-    millijoules = _told(lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle))
-    reasons = _told(lambda: pynvml.nvmlDeviceGetCurrentClocksEventReasons(handle)) or 0
+    millijoules = told(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle)
+    reasons = told(pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle) or 0
     return Look(
         memory=sum(held) if held and None not in held else None,
         joules=None if millijoules is None else millijoules / 1000,
-        megahertz=_told(lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM)),
+        megahertz=told(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
         slowed_by=frozenset(name for bit, name in SLOWED_BY.items() if reasons & bit),
         tenants=None if here is None or not held else len(here) - len(held),
     )
 
 
-@functools.cache
-def _handle() -> Any:
-    """The GPU that CUDA programs take first here: `CUDA_VISIBLE_DEVICES`, by number on the bus or by UUID."""
+def use(processes: Set[int]) -> Use:
+    """How all visible GPUs are used now, of which these processes are the worker's."""
+    amounts = [memory(handle) for handle in _visible()]
+    known = [one.used for one in amounts if one is not None]
+    return Use(
+        listed=any(one.pid in processes for handle in _visible() for one in computing(handle) or ()),
+        memory=sum(known) if known and len(known) == len(amounts) else None,
+    )
+
+
+def computing(handle: Any) -> list[Any] | None:
+    """The processes that compute on a GPU, with `pid` and `usedGpuMemory`; None where NVML does not tell.
+
+    In a container, and in some virtual machines, they are numbered as their host does, or left out.
+    """
     import pynvml
 
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0].strip()
+    found: list[Any] | None = told(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
+    return found
+
+
+def memory(handle: Any) -> Any:
+    """A GPU's memory in bytes: `total`, `used` and `free`; None where it has none of its own, and shares the host's."""
+    import pynvml
+
+    return told(pynvml.nvmlDeviceGetMemoryInfo, handle)
+
+
+def gpus() -> list[dict[str, Any]]:
+    """What is known of each visible GPU; None where NVML does not tell. Raises `pynvml.NVMLError` without a driver."""
+    import pynvml
+
+    found = handles()
+    driver, cuda = pynvml.nvmlSystemGetDriverVersion(), pynvml.nvmlSystemGetCudaDriverVersion_v2()
+    return [{**_facts(handle), "driver": driver, "cuda": cuda} for handle in found]
+
+
+def _facts(handle: Any) -> dict[str, Any]:
+    """PCIe's generation and width are the most that the GPU and its slot allow: an idle link goes down to less."""
+    import pynvml
+
+    amount, capability = memory(handle), told(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
+    mig, persistence = told(pynvml.nvmlDeviceGetMigMode, handle), told(pynvml.nvmlDeviceGetPersistenceMode, handle)
+    return {
+        "name": pynvml.nvmlDeviceGetName(handle),
+        "memory_bytes": None if amount is None else int(amount.total),
+        "uuid": told(pynvml.nvmlDeviceGetUUID, handle),
+        "compute_capability": None if capability is None else f"{capability[0]}.{capability[1]}",
+        "mig": None if mig is None else bool(mig[0]),
+        "persistence": None if persistence is None else bool(persistence),
+        "max_sm_megahertz": told(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_SM),
+        "max_memory_megahertz": told(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
+        "pcie_generation": told(pynvml.nvmlDeviceGetMaxPcieLinkGeneration, handle),
+        "pcie_width": told(pynvml.nvmlDeviceGetMaxPcieLinkWidth, handle),
+    }
+
+
+@functools.cache
+def handles() -> tuple[Any, ...]:
+    """The GPUs that CUDA programs see here, in their order: all, or those that `CUDA_VISIBLE_DEVICES` names.
+
+    It names them by number on the bus or by UUID, shortened where that is clear; as for CUDA, the first that does not
+    exist ends the list. Raises `pynvml.NVMLError` where there is no driver, or it does not answer.
+    """
+    import pynvml
+
+    pynvml.nvmlInit()
+    here = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    if VISIBLE not in os.environ:
+        return tuple(here)
+    found = []
+    for name in map(str.strip, os.environ[VISIBLE].split(",")):
+        handle = _named(name, here)
+        if handle is None:
+            break
+        found.append(handle)
+    return tuple(found)
+
+
+def _named(name: str, here: list[Any]) -> Any:
+    """The GPU of that number or UUID, or the part of one (MIG) of that UUID; None where there is no such."""
+    import pynvml
+
+    if name.isdecimal():
+        return here[int(name)] if int(name) < len(here) else None
+    if name.startswith("GPU-"):
+        alike = [one for one in here if (told(pynvml.nvmlDeviceGetUUID, one) or "").startswith(name)]
+        return alike[0] if len(alike) == 1 else None
+    return told(pynvml.nvmlDeviceGetHandleByUUID, name) if name else None
+
+
+def _visible() -> tuple[Any, ...]:
+    """The visible GPUs, none where there is no driver."""
+    import pynvml
+
     try:
-        pynvml.nvmlInit()
-        if first.isdigit():
-            return pynvml.nvmlDeviceGetHandleByIndex(int(first))
-        return pynvml.nvmlDeviceGetHandleByUUID(first) if first else None
+        return handles()
     except pynvml.NVMLError:
-        return None
+        return ()
 
 
-def _told(ask: Callable[[], T]) -> T | None:
+def told(question: Callable[..., Any], *about: Any) -> Any:
     """What NVML answers; None where this GPU or this driver does not support the question."""
     import pynvml
 
     try:
-        return ask()
+        return question(*about)
     except pynvml.NVMLError:
         return None

@@ -14,7 +14,7 @@ from residency.harness.libraries import is_installed, remedy, version
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.records import Cell
 from residency.harness.task import SIZES, Device, Implementation, Place, Task
-from residency.runners import machine
+from residency.runners import builds, machine
 
 FULL = "full"  # the size of data that is not generated: all of it
 KINDS = ("generated", "shipped", "public", "own")
@@ -113,10 +113,12 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
             reasons.append(why)
         elif implementation.workers > len(found):
             reasons.append(f"{implementation.workers} workers need as many GPUs, here is {len(found)}")
+        else:
+            reasons += [said for name in modules if name not in missing and (said := builds.without_cuda(name))]
     if missing:
         names = ", ".join(dict.fromkeys(name.partition(".")[0] for name in missing))
-        reasons.append(f"{names} is not installed: {remedy(missing[0])}")
-    return Ending(Outcome.UNAVAILABLE, "; ".join(reasons)) if reasons else None
+        reasons.append(f"{names} is not installed: {remedy(missing[0], implementation.device)}")
+    return Ending(Outcome.UNAVAILABLE, "; ".join(dict.fromkeys(reasons))) if reasons else None
 
 
 def absent(dataset: Dataset) -> Ending | None:

@@ -21,11 +21,13 @@ from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
 from residency.harness.outcomes import Ending, Outcome
 from residency.runners import machine
+from residency.runners.fallback import Trace
 from residency.runners.watch import STEP, Watch
 
 SETTLE_TIMEOUT = 1.0  # seconds
 SETTLE_STEP = 0.005
 START_TIMEOUT = 120.0  # seconds for Python and NumPy to come up, on a machine busy or slow
+LOG_BYTES = 2**20
 END_TIMEOUT = 5.0  # seconds for a worker that closed its pipe to be gone
 
 
@@ -38,7 +40,9 @@ class Ended(Exception):
         self.ending = ending
 
 
-def environment(device: str, threads: int, gate: bool = False) -> dict[str, str]:
+def environment(
+    device: str, threads: int, gate: bool = False, extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The environment of a worker: thread limits known to every library before it is imported, and its device."""
     limits = dict.fromkeys(
         (
@@ -62,7 +66,8 @@ def environment(device: str, threads: int, gate: bool = False) -> dict[str, str]
     else:
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
         fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
-    return {**os.environ, **limits, **fixed}
+        fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost's, which says where it falls back
+    return {**os.environ, **limits, **fixed, **(extra or {})}
 
 
 def settle(workers: Sequence[Worker]) -> None:
@@ -79,8 +84,15 @@ def settle(workers: Sequence[Worker]) -> None:
 class Worker:
     """A fresh process for one implementation. Use it as a context manager: leaving kills all it started."""
 
-    def __init__(self, device: str, threads: int, gate: bool = False) -> None:
-        """Start the process and wait for its first word; raises `Ended` where it does not come up."""
+    def __init__(
+        self,
+        device: str,
+        threads: int,
+        gate: bool = False,
+        patience: float = START_TIMEOUT,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start the process, with an `extra` environment; raises `Ended` where it takes longer than `patience`."""
         self._kills = machine.out_of_memory_kills()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         request_end, self._requests = os.pipe()
@@ -89,7 +101,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "residency.runners.worker", str(request_end), str(reply_end)],
                 pass_fds=(request_end, reply_end),
-                env=environment(device, threads, gate),
+                env=environment(device, threads, gate, extra),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
@@ -101,7 +113,7 @@ class Worker:
         self._handle = os.pidfd_open(self._process.pid)
         self._tasks = Path(f"/proc/{self._process.pid}/task")
         try:
-            self._answer(START_TIMEOUT)
+            self._answer(patience)
         except Ended:
             self.close()
             raise
@@ -114,9 +126,13 @@ class Worker:
     ) -> None:
         self.close()
 
-    def watch(self, device: str) -> Watch:
-        """What observes this worker while it is asked something."""
-        return Watch(self._process.pid, device)
+    def watch(self, device: str, trace: Trace | None = None) -> Watch:
+        """What observes this worker while it is asked something; with a trace, also whether it uses the GPU."""
+        return Watch(self._process.pid, device, trace=trace)
+
+    def log(self) -> str:
+        """What it has written to its output so far, the beginning if it is long."""
+        return os.pread(self._log.fileno(), LOG_BYTES, 0).decode(errors="replace")  # its own place in the file stays
 
     def ask(self, request: Mapping[str, Any], timeout: float, watch: Watch | None = None) -> dict[str, Any]:
         """Send a request and wait for the reply, using the processor for no more than an occasional look.

@@ -42,7 +42,7 @@ class Ranks:
         self.addresses = sorted(run.client.scheduler_info(n_workers=-1)["workers"])[: run.workers]
         self.run = Run(run.device, run.threads, run.seed, len(self.addresses))
 
-    def each(self, function: Callable[..., Any], *lists: Sequence[Any], **same: Any) -> list[Any]:
+    def each(self, function: Callable[..., Any], /, *lists: Sequence[Any], **same: Any) -> list[Any]:
         """Futures of the function on every rank, with its own of the lists; raises what went wrong first."""
         futures = [
             self.client.submit(function, self.run, rank, *own, **same, workers=[address], pure=False)

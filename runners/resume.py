@@ -38,6 +38,7 @@ def key_of(group: Group, settings: Settings, versions: Mapping[str, str]) -> str
         settings.gate,
         settings.worker_threads,
         machine.cpu_model(),
+        [(gpu["name"], gpu["driver"]) for gpu in machine.gpus()[0]],
     ]
     digest.update(json.dumps(parts, sort_keys=True).encode())
     return digest.hexdigest()[:12]

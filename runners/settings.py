@@ -16,7 +16,7 @@ class Settings:
 
     replicates: int = 5
     rounds: int = ROUNDS
-    budget: float | None = None
+    budget: float | None = None  # after which nothing is begun; what is under way is finished
     timeout: float | None = None
     threads: int = field(default_factory=machine.cores)
     memory_limit: int | None = None
@@ -25,6 +25,7 @@ class Settings:
     worker_threads: int | None = None  # of each worker of a cluster; the threads shared out where None
     dashboard: str | None = None  # where a cluster that is started here serves Dask's page of diagnostics
     precision: float | None = None  # of ratios: go on with more replicates until their intervals are as narrow
+    limit: float | None = None  # after which nothing goes on: what is under way is cut
 
     def threads_of(self, implementation: Implementation) -> int:
         """Threads of the implementation's process, on a cluster of each of its workers."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
+from time import monotonic
 from typing import Any, Protocol
 
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell, OutcomeRecord, Phase, Recorder, Sample, now
 from residency.harness.task import Implementation
-from residency.runners import machine
+from residency.runners import fallback, machine
 from residency.runners.plan import Group
-from residency.runners.process import Ended, Worker
+from residency.runners.process import START_TIMEOUT, Ended, Worker
 from residency.runners.resume import Done
 from residency.runners.settings import Settings
 from residency.runners.watch import Watch
@@ -27,6 +28,10 @@ TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
 TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 3600.0, "full": 600.0}
+
+
+class OutOfTime(Exception):
+    """The run's limit has come while something was under way; says what was cut."""
 
 
 class Listener(Protocol):
@@ -49,6 +54,16 @@ class Ledger:
     settings: Settings
     recorder: Recorder
     listener: Listener
+    deadline: float = math.inf  # by the monotonic clock: what is under way then is cut
+
+    def within(self, seconds: float) -> float:
+        """How long something may take that may take so many seconds: no longer than there is time."""
+        return min(seconds, max(0.0, self.deadline - monotonic()))
+
+    def check(self, ending: Ending, what: str) -> None:
+        """Raise `OutOfTime` where it was the run's limit that ended something: that says nothing of the thing."""
+        if ending.outcome is Outcome.TIMEOUT and monotonic() >= self.deadline:
+            raise OutOfTime(what)
 
     def end(self, cell: Cell, replicate: int, ending: Ending, **known: Any) -> None:
         """Record how a cell ended in a replicate, with what is known of it."""
@@ -67,6 +82,7 @@ class Ledger:
             flops=known.get("flops"),
             bytes=known.get("bytes"),
             unknown=known.get("unknown", {}),
+            tier=known.get("tier"),
             at=now(),
             key=known.get("key", ""),
         )
@@ -111,6 +127,7 @@ class Turn:
     calls: int = 1  # executions in a timed sample
     quality: float | None = None
     unknown: dict[str, str] = field(default_factory=dict)
+    doubt: str | None = None  # why it cannot be told whether it ran on the GPU, where it was to
     parameters: dict[str, Any] = field(default_factory=dict)
     cores: list[float] = field(default_factory=list)
     worker: Worker | None = None
@@ -125,6 +142,12 @@ class Turn:
         """Threads in all, a cluster's workers together."""
         return self.ledger.settings.threads_of(self.implementation) * max(1, self.implementation.workers)
 
+    @property
+    def _on_a_gpu_here(self) -> bool:
+        """Whether it is to run on a GPU in processes that are started here."""
+        elsewhere = self.implementation.runner == "cluster" and self.ledger.settings.scheduler is not None
+        return self.implementation.device == "gpu" and not elsewhere
+
     def timeout(self, phase: Phase) -> float:
         """Seconds an execution may take: as asked, else by the size, and more for a cold one."""
         usual = timeout_of(self.prepared.group) + (COMPILING if phase == "cold" else 0.0)
@@ -136,9 +159,10 @@ class Turn:
         try:
             gate = settings.gate and self.implementation.runner == "local"
             threads = settings.threads_of(self.implementation)
-            self.worker = self.stack.enter_context(Worker(self.implementation.device, threads, gate))
+            patience = self.ledger.within(START_TIMEOUT)
+            self.worker = self.stack.enter_context(Worker(self.implementation.device, threads, gate, patience))
             request = load_request(group, self.implementation, self.prepared.facts, settings)
-            self.worker.ask(request, MAKE_TIMEOUT)
+            self.worker.ask(request, self.ledger.within(MAKE_TIMEOUT))
         except Ended as ended:
             self._give_up(ended.ending)
             return
@@ -170,14 +194,17 @@ class Turn:
         try:
             calls = self.calls if phase == "timed" else 1
             request = {"do": "sample", "cold": phase == "cold", "calls": calls}
-            watch = self.worker.watch(self.implementation.device)
-            reply = self.worker.ask(request, self.timeout(phase), watch)
+            trace = fallback.Trace() if phase == "cold" and self._on_a_gpu_here else None
+            watch = self.worker.watch(self.implementation.device, trace)
+            reply = self.worker.ask(request, self.ledger.within(self.timeout(phase)), watch)
         except Ended as ended:
             self._give_up(ended.ending)
             return False
         self.quality = reply["quality"]
         self.parameters = self.parameters or reply["parameters"]
         ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
+        if ending == OK and phase == "cold" and self.implementation.device == "gpu":
+            ending, self.doubt = fallback.judge(self.implementation, trace, reply["context"], self.worker.log())
         if ending != OK:
             self._give_up(ending)
             return False
@@ -189,7 +216,7 @@ class Turn:
         """Record an execution that went well."""
         children = watch.children_cpu_seconds / calls
         cpu, others = reply["cpu_seconds"] + children, reply["other_cpu_seconds"]
-        self.unknown = watch.unknown
+        self.unknown = watch.unknown | ({"fell_back": self.doubt} if self.doubt else {})
         if phase == "timed":
             self.cores.append(cpu / reply["seconds"])
         if phase == "timed":
@@ -228,20 +255,32 @@ class Turn:
         if self.ending is not None or self.worker is None:
             return
         try:
-            if self.replicate == 0 and self.worker.ask({"do": "unchanged"}, MAKE_TIMEOUT)["hash"] != self._hash:
+            if self.replicate == 0 and not self._unchanged(self.worker):
                 self._give_up(Ending(Outcome.FAILED, "changed its input, so later executions had other data"))
                 return
         except Ended as ended:
             self._give_up(ended.ending)
             return
-        self.prepared.known.ok.setdefault(self.implementation.id, set()).add(self.replicate)
-        self._record(OK)
+        self.keep()
+
+    def keep(self) -> None:
+        """Record what was measured as ok, if anything was and nothing else is known."""
+        if self.ending is None and self.cores:
+            self.ending = OK
+            self.prepared.known.ok.setdefault(self.implementation.id, set()).add(self.replicate)
+            self._record(OK)
+
+    def _unchanged(self, worker: Worker) -> bool:
+        """Whether its data is as it was before all executions."""
+        reply = worker.ask({"do": "unchanged"}, self.ledger.within(MAKE_TIMEOUT))
+        return bool(reply["hash"] == self._hash)
 
     @property
     def _hash(self) -> str:
         return str(self.prepared.facts["hash"])
 
     def _give_up(self, ending: Ending) -> None:
+        self.ledger.check(ending, f"{self.prepared.group.title}: {self.implementation.id}")
         self.ending = ending
         if self.implementation in self.prepared.open:
             self.prepared.open.remove(self.implementation)
@@ -269,14 +308,15 @@ class Turn:
         )
 
 
-def make(group: Group, threads: int) -> dict[str, Any]:
+def make(group: Group, threads: int, within: Callable[[float], float] = float) -> dict[str, Any]:
     """Make a group's data, unless the cache holds it, in a process of its own; what is known of it.
 
-    Raises `Ended` where that fails, and `UsageError` where the user's own file cannot be used.
+    `within` says how long what may take so many seconds may take. Raises `Ended` where it fails, and `UsageError`
+    where the user's own file cannot be used.
     """
     request = {entry.name: getattr(group.request, entry.name) for entry in fields(group.request)}
-    with Worker("cpu", threads) as worker:
-        return worker.ask({"do": "make", "task": _place(group), "data": request}, MAKE_TIMEOUT)
+    with Worker("cpu", threads, patience=within(START_TIMEOUT)) as worker:
+        return worker.ask({"do": "make", "task": _place(group), "data": request}, within(MAKE_TIMEOUT))
 
 
 def timeout_of(group: Group) -> float:

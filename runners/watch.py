@@ -15,6 +15,7 @@ from time import monotonic
 
 from residency.harness.lingering import descendants
 from residency.runners import nvml
+from residency.runners.fallback import Trace
 
 STEP = 0.1  # seconds between looks
 ENERGY_SECONDS = 0.2  # the shortest execution whose energy the counters' steps allow to be told
@@ -37,6 +38,7 @@ class Watch:
     slowed_by: set[str] = field(default_factory=set)
     tenants: int | None = None  # the most other processes seen computing on the GPU
     children_cpu_seconds: float = 0.0
+    trace: Trace | None = None  # of its use of the GPU, where that is to be proved
     unknown: dict[str, str] = field(default_factory=dict)  # why what is None is not known
 
     def __post_init__(self) -> None:
@@ -44,12 +46,17 @@ class Watch:
         self._started = monotonic()
         self._cpu = sum(_cpu_of_children(self.pid))
         self._packages = packages()
-        self._board = self._see_device(_family(self.pid))
+        family = _family(self.pid)
+        self._board = self._see_device(family)
+        if self.trace is not None:
+            self.trace.look(family)
 
     def look(self) -> nvml.Look | None:
         """Take in how things stand now."""
         family = _family(self.pid)
         self.peak_host_bytes = max(self.peak_host_bytes, sum(_resident(one) for one in family))
+        if self.trace is not None:
+            self.trace.look(family)
         return self._see_device(family)
 
     def finish(self) -> None:

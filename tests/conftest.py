@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 FIXTURES = Path(__file__).parent / "fixtures" / "suites"
+DRIVER = Path(__file__).parent / "fixtures" / "driver"
+LIBRARIES = {"nvml.c": "libnvidia-ml.so.1", "cuda.c": "libcuda.so.1"}
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,24 @@ def residency_in(environment: dict[str, str]) -> Callable[..., Done]:
 def residency(residency_in: Callable[..., Done], tmp_path: Path) -> Residency:
     """Run the real command in a folder of the test's own."""
     return lambda *arguments, **options: residency_in(tmp_path, *arguments, **options)
+
+
+@pytest.fixture(scope="session")
+def stand_in_gpu(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, str]]:
+    """A stand-in for a GPU and its driver's libraries: makes one, and returns the environment with it."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler (cc) to make a stand-in for a GPU's driver with")
+    built: Path = tmp_path_factory.mktemp("driver")
+    for source, library in LIBRARIES.items():
+        options = ["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-shared", "-fPIC", f"-Wl,-soname,{library}"]
+        subprocess.run([compiler, *options, "-o", built / library, DRIVER / source], check=True)
+    path = os.pathsep.join([str(built), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])
+
+    def make(**facts: object) -> dict[str, str]:
+        device: Path = tmp_path_factory.mktemp("gpu") / "dev" / "nvidia0"
+        device.parent.mkdir()
+        device.write_text("".join(f"{name} {value}\n" for name, value in facts.items()))
+        return {"LD_LIBRARY_PATH": path, "FAKE_GPU": str(device), "CUDA_VISIBLE_DEVICES": "0"}
+
+    return make

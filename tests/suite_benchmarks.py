@@ -12,7 +12,9 @@ import pytest
 
 from residency.commands.common import catalogue
 from residency.harness.errors import UsageError
+from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.task import Implementation
+from residency.runners.fallback import Trace, judge
 from residency.runners.plan import Group, Selection, absent, plan, unavailable
 from residency.runners.process import Ended, Worker
 from residency.runners.settings import Settings
@@ -72,12 +74,17 @@ def test_implementation(
     replies: list[dict] = []
 
     def execute() -> None:
+        traced = implementation.device == "gpu" and not replies
+        watch = worker.watch(implementation.device, Trace()) if traced else None
         try:
-            reply = worker.ask({"do": "sample", "cold": not replies, "calls": 1}, timeout_of(group) + COMPILING)
+            reply = worker.ask({"do": "sample", "cold": not replies, "calls": 1}, timeout_of(group) + COMPILING, watch)
         except Ended as ended:
             pytest.fail(f"{ended.ending.outcome}: {ended.ending.reason}")
-        if reply["ending"]["outcome"] != "ok":
-            pytest.fail(f"{reply['ending']['outcome']}: {reply['ending']['reason']}")
+        ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
+        if ending == OK and watch is not None:
+            ending, _ = judge(implementation, watch.trace, reply["context"], worker.log())
+        if ending != OK:
+            pytest.fail(f"{ending.outcome}: {ending.reason}")
         replies.append(reply)
         CLOCK.seconds += reply["seconds"]
 

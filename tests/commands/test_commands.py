@@ -113,7 +113,7 @@ def test_data_list_shows_cards(residency) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["run"], ["report"], ["list"], ["doctor"], ["data", "list"], ["data", "fetch"]]
+    "command", [[], ["run"], ["prove"], ["report"], ["list"], ["doctor"], ["data", "list"], ["data", "fetch"]]
 )
 def test_every_command_has_help_with_an_example(residency, command: list[str]) -> None:
     done = residency(*command, "--help")

@@ -108,6 +108,22 @@ def test_unlike_machines_cannot_be_compared(residency, baseline: Path, tmp_path:
     assert "Another" in done.out
 
 
+def test_gpus_of_one_model_are_alike_and_others_are_not(residency, baseline: Path, tmp_path: Path) -> None:
+    def with_gpu(name: str, uuid: str) -> Path:
+        gpu = {"name": name, "memory_bytes": 24 * 2**30, "driver": "580.65.06", "uuid": uuid}
+        return altered(baseline, tmp_path / uuid, lambda info: info["machine"].update(gpus=[gpu]))
+
+    first, second, other = (
+        with_gpu("NVIDIA L4", "GPU-1"),
+        with_gpu("NVIDIA L4", "GPU-2"),
+        with_gpu("NVIDIA A2", "GPU-3"),
+    )
+    assert residency("compare", first, second, "--margin", "0.1").status == 0
+    done = residency("compare", first, other, "--margin", "0.1")
+    assert done.status == 2
+    assert "unlike machines: gpus NVIDIA L4 against NVIDIA A2" in done.out
+
+
 def test_runs_without_a_common_cell_cannot_be_compared(residency, residency_in, baseline: Path, tmp_path: Path) -> None:
     residency("run", "tabular/ridge", "--replicates", "1", "--rounds", "1")
     done = residency("compare", baseline, next((tmp_path / "results" / "runs").iterdir()))

@@ -76,24 +76,23 @@ def test_without_counters_the_reason_is_told(packages: Path) -> None:
 def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A stand-in for NVML's module, with a GPU on which a worker, a child of its and a stranger compute."""
     state = SimpleNamespace(
-        millijoules=1_000, reasons=0x1, megahertz=1980, running=[(1, 100), (2, 50), (9, 7)], visible=None
+        millijoules=1_000, reasons=0x1, megahertz=1980, running=[(1, 100), (2, 50), (9, 7)], asked=None
     )
 
     class Error(Exception):
         pass
 
-    def by_index(index: int) -> str:
-        state.visible = index
-        return "gpu"
+    def running(handle: str) -> list[SimpleNamespace]:
+        state.asked = handle
+        return [SimpleNamespace(pid=pid, usedGpuMemory=held) for pid, held in state.running]
 
     module = SimpleNamespace(
         NVMLError=Error,
         NVML_CLOCK_SM=1,
         nvmlInit=lambda: None,
-        nvmlDeviceGetHandleByIndex=by_index,
-        nvmlDeviceGetComputeRunningProcesses=lambda _: [
-            SimpleNamespace(pid=pid, usedGpuMemory=held) for pid, held in state.running
-        ],
+        nvmlDeviceGetCount=lambda: 5,
+        nvmlDeviceGetHandleByIndex=lambda index: f"gpu {index}",
+        nvmlDeviceGetComputeRunningProcesses=running,
         nvmlDeviceGetTotalEnergyConsumption=lambda _: state.millijoules,
         nvmlDeviceGetCurrentClocksEventReasons=lambda _: state.reasons,
         nvmlDeviceGetClockInfo=lambda *_: state.megahertz,
@@ -101,15 +100,15 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     state.module, state.error = module, Error
     monkeypatch.setitem(sys.modules, "pynvml", module)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,4")
-    nvml._handle.cache_clear()
+    nvml.handles.cache_clear()
     yield state
-    nvml._handle.cache_clear()
+    nvml.handles.cache_clear()
 
 
 def test_a_gpu_tells_memory_by_process_and_other_tenants(gpu: SimpleNamespace) -> None:
     seen = nvml.look({1, 2})
     assert seen == nvml.Look(memory=150, joules=1.0, megahertz=1980, slowed_by=frozenset(), tenants=1)
-    assert gpu.visible == 3
+    assert gpu.asked == "gpu 3"
 
 
 def test_a_gpu_that_is_slowed_down(gpu: SimpleNamespace) -> None:

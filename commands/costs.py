@@ -1,0 +1,85 @@
+"""What replicates took, and what the next is expected to take: for a course that must end in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from residency.harness.records import OutcomeRecord, Sample
+from residency.harness.task import Implementation
+from residency.reports.growth import expected
+from residency.reports.summary import Row
+from residency.runners.plan import Group, unavailable
+
+STARTING = 2.0  # seconds for a fresh process to be there, with its library not yet imported
+EXECUTIONS = 5  # of an implementation in a replicate, at least: cold, two to warm up, two timed
+
+Key = tuple[str, str, str]
+"""Task, dataset and size."""
+
+
+def key_of(group: Group) -> Key:
+    """What a group's rows and records bear."""
+    return group.task.path, group.dataset.name, group.size
+
+
+def is_of(record: Sample | OutcomeRecord, group: Group) -> bool:
+    """Whether a record is of the group."""
+    return (record.cell.task, record.cell.dataset, record.cell.size) == key_of(group)
+
+
+def same_task(row: Row, group: Group) -> bool:
+    """Whether a row is of the group's task on its dataset, at any size."""
+    return (row.task, row.dataset) == key_of(group)[:2]
+
+
+@dataclass
+class Costs:
+    """Seconds by group: what its last replicate took, and what of its first was the making and loading of data."""
+
+    took: dict[Key, float] = field(default_factory=dict)
+    handling: dict[Key, float] = field(default_factory=dict)
+
+    def note(self, group: Group, seconds: float, samples: Sequence[Sample]) -> None:
+        """A replicate is over, and left these samples.
+
+        What it took beside its executions and the start of its processes grows with the data. Where something went
+        wrong it took whatever that took, and nothing can be learned from it.
+        """
+        mine = [sample for sample in samples if is_of(sample, group)]
+        if not mine:
+            return
+        first = key_of(group) not in self.took
+        self.took[key_of(group)] = seconds
+        processes = {sample.cell.implementation for sample in mine}
+        if first and processes >= {one.id for one in group.implementations if unavailable(one) is None}:
+            executing = sum(sample.seconds * sample.calls for sample in mine)
+            self.handling[key_of(group)] = max(0.0, seconds - executing - STARTING * (1 + len(processes)))
+
+    def expected(self, group: Group, known: Sequence[Row]) -> float:
+        """Seconds that a replicate will take: as the last did, else by the rows of smaller sizes; 0 without any."""
+        if (took := self.took.get(key_of(group))) is not None:
+            return took
+        below = max((row for row in known if same_task(row, group)), key=lambda row: row.rows or 0, default=None)
+        if below is None:
+            return 0.0
+        more = (group.request.rows or 0) / (below.rows or 1)
+        each = sum(cold(one, group, known) + EXECUTIONS * execution(one, group, known) for one in group.implementations)
+        return STARTING * (1 + len(group.implementations)) + self.handling.get(below.group, 0.0) * more + each
+
+
+def execution(implementation: Implementation, group: Group, known: Sequence[Row]) -> float:
+    """Seconds that an execution is expected to take, by those at smaller sizes; 0 without any."""
+    times = {row.rows: row.seconds.median for row in _rows_of(implementation, group, known) if row.rows and row.seconds}
+    return expected(times, group.request.rows) if times and group.request.rows else 0.0
+
+
+def cold(implementation: Implementation, group: Group, known: Sequence[Row]) -> float:
+    """Seconds that its cold execution took at the largest smaller size."""
+    times = [row.cold_seconds for row in _rows_of(implementation, group, known) if row.cold_seconds]
+    return times[-1] if times else 0.0
+
+
+def _rows_of(implementation: Implementation, group: Group, known: Sequence[Row]) -> list[Row]:
+    mine = [row for row in known if same_task(row, group) and row.implementation == implementation.id]
+    return sorted(mine, key=lambda row: row.rows or 0)

@@ -1,0 +1,146 @@
+"""The course of `residency prove`: what comes next, what fits into the time that is left, and what does not.
+
+Three stages into one run. At `smoke` every GPU implementation stands beside every CPU implementation, so that parity
+and the strongest opponent are known; at `lab` and `lecture` beside that opponent alone, the cheapest group first, as
+the size below lets expect. Foundations come before all else: they measure what the others are held against. A group
+that is not expected to fit is not begun, an opponent that is not expected to fit is left out, and either is said. Every
+decision rests on the records, so going on with an interrupted proof takes the same course over what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+
+from residency.commands import common
+from residency.commands.costs import Costs, execution, is_of, same_task
+from residency.commands.measuring import measure
+from residency.harness import records
+from residency.harness.outcomes import Outcome
+from residency.harness.records import RunInfo
+from residency.reports import words
+from residency.reports.roofline import FIGURES, TOPIC
+from residency.reports.summary import Row, rows
+from residency.runners.plan import Group, unavailable
+from residency.runners.settings import Settings
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A size, and how thoroughly it is measured."""
+
+    size: str
+    replicates: int
+    rounds: int
+
+
+STAGES = (Stage("smoke", 1, 3), Stage("lab", 3, 5), Stage("lecture", 3, 5))
+
+
+@dataclass
+class Course:
+    """A proof under way, into a folder that holds its `run.json` already.
+
+    `groups` are those of every size; it must be over by the `deadline`, in seconds of the monotonic clock.
+    """
+
+    groups: Sequence[Group]
+    settings: Settings
+    info: RunInfo
+    folder: Path
+    deadline: float
+    tried: int = 0  # outcomes on record when the course began: what failed before is tried again
+    costs: Costs = field(default_factory=Costs)
+
+    def run(self) -> Iterator[Stage]:
+        """Measure stage by stage, each yielded when it is over; raises `KeyboardInterrupt` when the user does."""
+        known: list[Row] = []
+        below: Stage | None = None
+        for stage in STAGES:
+            groups = [one for group in self.groups if (one := contenders(group, stage, below, known)) is not None]
+            groups.sort(key=lambda group: (*rank(group.task.path), self.costs.expected(group, known)))
+            self._say(f"{stage.size}: {len(groups)} groups, {words.seconds(self._left())} left")
+            for replicate in range(1, stage.replicates + 1):
+                groups = self._replicate(groups, stage, replicate, known)
+            known, below = rows(records.read(self.folder)), stage
+            yield stage
+
+    def _replicate(self, groups: list[Group], stage: Stage, replicate: int, known: Sequence[Row]) -> list[Group]:
+        """Measure a replicate of each group that fits; those that are worth another."""
+        measured = []
+        for number, group in enumerate(groups):
+            left = self._left()
+            if not left:
+                self._say(f"{stage.size}: no time is left for {len(groups) - number} of {len(groups)} groups")
+                break
+            fitting = self._fitting(group, replicate, known, left)
+            if fitting is not None:
+                self._measure(fitting, stage, replicate, left / (len(groups) - number))
+                measured.append(fitting)
+        return [one for group in measured if (one := self._without_failed(group)) is not None]
+
+    def _measure(self, group: Group, stage: Stage, replicate: int, share: float) -> None:
+        """One replicate of one group, in so many seconds where what must be done allows it."""
+        start, left, before = monotonic(), self._left(), records.read(self.folder)
+        settings = replace(
+            self.settings, replicates=replicate, rounds=stage.rounds, budget=share * replicate, limit=left
+        )
+        if measure([group], settings, self.info, self.folder, before, resumed=False):
+            raise KeyboardInterrupt
+        took = monotonic() - start
+        self.costs.note(group, took, records.read(self.folder).samples[len(before.samples) :])
+
+    def _fitting(self, group: Group, replicate: int, known: Sequence[Row], left: float) -> Group | None:
+        """The group, without its opponent where only so it fits, or nothing; what is left out is said."""
+        whole = self.costs.expected(group, known)
+        opponent = next((one for one in group.implementations if one.device == "cpu"), None)
+        allowed = min(left, self.settings.timeout or left)
+        each = execution(opponent, group, known) if opponent else 0.0
+        if whole <= left and each <= allowed:
+            return group
+        if opponent is not None and replicate == 1:
+            alone = replace(group, implementations=tuple(one for one in group.implementations if one.device == "gpu"))
+            if self.costs.expected(alone, known) <= left:
+                times = f"about {words.seconds(each)} an execution expected, {words.seconds(allowed)} allowed"
+                self._say(f"{group.title}: without {opponent.id}: {times}")
+                return alone
+        times = f"about {words.seconds(whole)} expected, {words.seconds(left)} left"
+        self._say(f"{group.title}: replicate {replicate} not begun: {times}")
+        return None
+
+    def _without_failed(self, group: Group) -> Group | None:
+        """The group without what has ended otherwise than ok in this course; None where no GPU side is left."""
+        outcomes = records.read(self.folder).outcomes[self.tried :]
+        failed = {one.cell.implementation for one in outcomes if is_of(one, group) and one.outcome != Outcome.OK}
+        going = tuple(one for one in group.implementations if one.id not in failed)
+        return replace(group, implementations=going) if any(one.device == "gpu" for one in going) else None
+
+    def _left(self) -> float:
+        return max(0.0, self.deadline - monotonic())
+
+    def _say(self, text: str) -> None:
+        common.progress().print(text, style="dim", highlight=False, soft_wrap=True)
+
+
+def rank(task: str) -> tuple[bool, bool]:
+    """Peaks before other foundations before all else: false comes before true."""
+    return task not in {name for name, *_ in FIGURES.values()}, not task.startswith(TOPIC)
+
+
+def contenders(group: Group, stage: Stage, below: Stage | None, known: Sequence[Row]) -> Group | None:
+    """The group with those of its implementations that take part in a stage; None where none does."""
+    if group.size != stage.size:
+        return None
+    on_gpu = [one for one in group.implementations if one.device == "gpu"]
+    on_cpu = [one for one in group.implementations if one.device == "cpu" and not one.beside]
+    if below is None:
+        chosen = [*on_cpu, *on_gpu] if any(unavailable(one) is None for one in on_gpu) else on_gpu
+    else:
+        good = [row for row in known if same_task(row, group) and row.size == below.size and row.seconds is not None]
+        times = {row.implementation: row.seconds.median for row in good if row.seconds}
+        on_gpu = [one for one in on_gpu if one.id in times]
+        strongest = min((one for one in on_cpu if one.id in times), key=lambda one: times[one.id], default=None)
+        chosen = [*([strongest] if strongest and on_gpu else []), *on_gpu]
+    return replace(group, implementations=tuple(chosen)) if chosen else None

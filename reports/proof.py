@@ -1,0 +1,125 @@
+"""What a run proved on a GPU: implementation by implementation, at which size, and what it gained.
+
+Proved is what returned on the GPU with a result that passed its quality check, and nothing else: not what may have run
+on the CPU instead. What failed, what could not run and what was not reached has its place on the same page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from residency.harness.outcomes import Outcome
+from residency.harness.records import Records
+from residency.reports.gain import Gain, gains, in_doubt
+from residency.reports.growth import expected
+from residency.reports.roofline import FIGURES, peak
+from residency.reports.summary import NOT_MEASURED, Row
+
+NOT_REACHED = "not reached"
+NOT_TRIED = "-"  # of no such size, or not ok at a smaller one
+UNCLEAR = "unclear"  # ok, and whether it ran on the GPU cannot be told
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One GPU implementation: its outcome by size, or `UNCLEAR`, `NOT_REACHED` or `NOT_TRIED`."""
+
+    task: str
+    implementation: str
+    library: str
+    sizes: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """For people: `tabular/ridge:normal_equations@gpu`."""
+        return f"{self.task}:{self.implementation}"
+
+    @property
+    def proved_at(self) -> str | None:
+        """The largest size at which it is proved."""
+        return next((size for size in reversed(self.sizes) if self.sizes[size] == Outcome.OK), None)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A task at a size at which the GPU had no opponent, and how long that one would have taken."""
+
+    task: str
+    size: str
+    implementation: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a run says of the GPU implementations."""
+
+    standings: list[Standing]
+    gains: list[Gain]
+    peaks: dict[str, dict[str, float | None]]  # by device and limit, a second, as measured in the run
+    alone: list[Alone]
+
+    @property
+    def proved(self) -> list[Standing]:
+        """Those that are proved at any size."""
+        return [one for one in self.standings if one.proved_at]
+
+    @property
+    def flawless(self) -> bool:
+        """Whether something is proved, and whatever could run on the GPU is."""
+        harmless = {Outcome.OK, Outcome.UNAVAILABLE, NOT_REACHED, NOT_TRIED}
+        return bool(self.proved) and all(set(one.sizes.values()) <= harmless for one in self.standings)
+
+
+def proof(records: Records, found: Sequence[Row]) -> Proof:
+    """What a run proved, from its rows."""
+    peaks: dict[str, dict[str, float | None]] = {
+        device: {limit: peak(found, device, limit) for limit in FIGURES} for device in ("cpu", "gpu")
+    }
+    return Proof(_standings(records, found), gains(found), peaks, _alone(found))
+
+
+def _standings(records: Records, found: Sequence[Row]) -> list[Standing]:
+    by_size = {(row.task, row.implementation, row.size): row for row in found}
+    mine = {(row.task, row.implementation): row for row in found if row.device == "gpu"}
+    return [
+        Standing(task, implementation, row.library, _outcomes(records, by_size, task, implementation))
+        for (task, implementation), row in mine.items()
+    ]
+
+
+def _outcomes(
+    records: Records, by_size: dict[tuple[str, str, str], Row], task: str, implementation: str
+) -> dict[str, str]:
+    """An implementation's outcome at each size of the run: nothing is tried above a size that went wrong."""
+    outcomes: dict[str, str] = {}
+    going = True
+    for size in records.info.settings["sizes"]:
+        row = by_size.get((task, implementation, size))
+        if size not in records.info.tasks[task].sizes or not going:
+            outcomes[size] = NOT_TRIED
+        elif row is None or row.reason == NOT_MEASURED:
+            outcomes[size] = NOT_REACHED
+        else:
+            outcomes[size] = UNCLEAR if in_doubt(row) else row.outcome
+            going = row.outcome == Outcome.OK
+    return outcomes
+
+
+def _alone(found: Sequence[Row]) -> list[Alone]:
+    """Where the GPU had no opponent: what the last one's times at smaller sizes make expect."""
+    alone: dict[tuple[str, str, str], Alone] = {}
+    for row in found:
+        if row.device == "cpu" or row.seconds is None or row.speedup is not None or row.group in alone:
+            continue
+        smaller = [one for one in found if one.task == row.task and one.device == "cpu" and one.seconds and one.rows]
+        last = max(smaller, key=lambda one: (one.rows or 0, -one.seconds.median if one.seconds else 0), default=None)
+        times = {
+            one.rows: one.seconds.median
+            for one in smaller
+            if last and one.implementation == last.implementation and one.rows and one.seconds
+        }
+        seconds = expected(times, row.rows) if times and row.rows else None
+        alone[row.group] = Alone(row.task, row.size, last.implementation if last else None, seconds)
+    return list(alone.values())

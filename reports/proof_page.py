@@ -1,0 +1,137 @@
+"""The page that stands beside a reference run of a machine with a GPU: what it proved, in Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from residency.harness.outcomes import Outcome
+from residency.harness.records import Records
+from residency.reports import words
+from residency.reports.gain import in_doubt, sentence
+from residency.reports.markdown import line
+from residency.reports.proof import NOT_REACHED, NOT_TRIED, Alone, Proof
+from residency.reports.summary import NOT_MEASURED, Row
+from residency.reports.tables import facts, few_processes, missing_here
+
+HEADER = (
+    "task",
+    "size",
+    "rows",
+    "implementation",
+    "library",
+    "median time [95 %]",
+    "speedup [95 %]",
+    "over",
+    "device memory",
+    "energy",
+    "roofline",
+)
+
+
+def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
+    """The page of a run, of its rows and what they prove, in Markdown."""
+    machine = records.info.machine
+    boards = ", ".join(f"{count} × {name}" for name, count in Counter(one["name"] for one in machine["gpus"]).items())
+    lines = [f"# {boards}, {machine['cores']} cores of {machine['cpu']}", ""]
+    lines += [f"- {fact}" for fact in facts(records.info)]
+    lines += [f"- Made by `{' '.join(records.info.command)}`; `residency report` of this folder shows all of it"]
+    lines += _peaks(proved)
+    lines += ["", "## What was proved", "", *_proved(records, proved)]
+    lines += ["", "## Speedup", "", *_speedups(found, proved)]
+    if doubts := [row for row in found if in_doubt(row)]:
+        lines += ["", "## What may not have run on the GPU", ""]
+        lines += [f"- `{row.task}:{row.implementation}` at {row.size}: {row.unknown['fell_back']}" for row in doubts]
+    if failures := [row for row in found if row.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]:
+        lines += ["", "## What went wrong", ""]
+        lines += [f"- `{row.task}:{row.implementation}` at {row.size}: {row.outcome}: {row.reason}" for row in failures]
+    lines += _unavailable(found)
+    return "\n".join([*lines, *_not_reached(records, proved)]) + "\n"
+
+
+def _peaks(proved: Proof) -> list[str]:
+    """What the devices were seen to do at most."""
+    lines = []
+    for device, limits in proved.peaks.items():
+        memory, arithmetic = limits["memory"], limits["arithmetic"]
+        if memory and arithmetic:
+            lines.append(
+                f"- Measured peaks of the {device.upper()}: {words.digits(memory / 1e9)} GB/s copied, "
+                f"{words.digits(arithmetic / 1e12)} TFLOP/s in float32"
+            )
+    return lines
+
+
+def _proved(records: Records, proved: Proof) -> list[str]:
+    sizes = records.info.settings["sizes"]
+    ranks = [f"{sum(one.proved_at == size for one in proved.standings)} up to `{size}`" for size in reversed(sizes)]
+    lines = [
+        f"{len(proved.proved)} of {len(proved.standings)} GPU implementations ran on the GPU and passed their quality "
+        f"check: {', '.join(ranks)}.",
+    ]
+    tried = [one for one in proved.standings if set(one.sizes.values()) - {Outcome.UNAVAILABLE, NOT_TRIED}]
+    if tried:
+        header = ("GPU implementation", "library", *sizes)
+        lines += ["", line(header), line(["---"] * len(header))]
+        lines += [line((f"`{one.name}`", one.library, *one.sizes.values())) for one in tried]
+    return lines
+
+
+def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
+    measured = [row for row in found if row.device == "gpu" and row.seconds is not None and not in_doubt(row)]
+    if not measured:
+        return ["Nothing ran on the GPU, so there is nothing to compare."]
+    lines = [
+        "Over the strongest correct CPU implementation that ran beside it: at the smallest size all that are installed "
+        "here, above that the one that had been the fastest. Foundations count in no mean.",
+    ]
+    lines += [text for gain in proved.gains for text in ("", sentence(gain))]
+    lines += [text for few in few_processes(found) for text in ("", few)]
+    unavailable = [row for row in found if row.device == "cpu" and row.outcome == Outcome.UNAVAILABLE]
+    if absent := sorted({row.library for row in unavailable if row.reason != NOT_MEASURED}):
+        lines += ["", f"Opponents that could not run here, and might be stronger: {', '.join(absent)}."]
+    lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(_cells(row)) for row in measured)]
+    if proved.alone:
+        lines += ["", "Without an opponent, since its time did not fit or it did not succeed:", ""]
+        lines += [f"- {_without(one)}" for one in proved.alone]
+    return lines
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.task,
+        row.size,
+        words.count(row.rows) if row.rows is not None else "-",
+        row.implementation,
+        row.library,
+        words.interval(row.seconds) if row.seconds else "-",
+        words.speedup(row.speedup, row.implementation) if row.speedup else "-",
+        row.speedup.baseline if row.speedup else "-",
+        words.size(row.peak_device_bytes) if row.peak_device_bytes is not None else "-",
+        f"{words.digits(row.joules)} J" if row.joules is not None else "-",
+        words.roofline(row),
+    )
+
+
+def _without(one: Alone) -> str:
+    if one.implementation is None or one.seconds is None:
+        return f"`{one.task}` at {one.size}: no CPU implementation was ok at a smaller size"
+    about = f"about {words.seconds(one.seconds)} an execution by its time at smaller sizes"
+    return f"`{one.task}` at {one.size}: {one.implementation}, {about}"
+
+
+def _unavailable(found: Sequence[Row]) -> list[str]:
+    """What could not run on the GPU here, by what stands in its way."""
+    lines = []
+    for missing in missing_here([row for row in found if row.device == "gpu" and row.reason != NOT_MEASURED]):
+        why = "; and ".join([missing.reason, *missing.further])
+        lines += ["", f"{why}:", "", *(f"- `{name}`" for name in missing.names)]
+    return ["", "## What could not run here", *lines] if lines else []
+
+
+def _not_reached(records: Records, proved: Proof) -> list[str]:
+    lines = []
+    for size in records.info.settings["sizes"]:
+        if names := [f"`{one.name}`" for one in proved.standings if one.sizes[size] == NOT_REACHED]:
+            lines.append(f"- {size}: {', '.join(names)}")
+    return ["", "## What was not reached within the time", "", *lines] if lines else []

@@ -1,0 +1,80 @@
+"""How near to the device's limits? The least time it could take, by peaks measured in the same run.
+
+A task may declare the least work of any implementation, as floating-point operations and bytes moved. A device that
+computes at its peak or reads and writes at its peak, whichever takes longer, cannot do that work faster. What share of
+the time on the compute clock that is, says how much is left to gain.
+
+The peaks are those of the run itself: the best that an implementation of the foundations reached on the same device,
+at the largest size. Nothing is taken from a data sheet. A share over one is no success: something is mistaken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from residency.reports.summary import Row
+
+TOPIC = "foundations/"  # whose tasks measure devices: their gains are no gains of work
+BELIEVED = 1.05  # a share beyond it is a mistake, not a measurement's spread
+Limit = Literal["memory", "arithmetic"]
+FIGURES: Mapping[Limit, tuple[str, str, float]] = {  # the task, its figure, the figure's unit in bytes or operations
+    "memory": (f"{TOPIC}bandwidth", "copy_gb_per_s", 1e9),
+    "arithmetic": (f"{TOPIC}matrix_product", "float32_tflops", 1e12),
+}
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """A row's distance to the limits of its device."""
+
+    share: float  # of the time on the compute clock that the device would have needed at its limit
+    limit: Limit  # which of the two it is
+    least_seconds: float
+    bytes_per_second: float  # the peaks that were measured
+    flops_per_second: float
+    mistaken: bool  # faster than the device can be: the declared work or the clock is wrong
+
+
+def with_rooflines(found: Sequence[Row]) -> list[Row]:
+    """The rows of a run, each with its roofline, or with the reason why that is not known."""
+    peaks = {device: {limit: peak(found, device, limit) for limit in FIGURES} for device in ("cpu", "gpu")}
+    return [_with_roofline(row, peaks[row.device]) for row in found]
+
+
+def peak(found: Sequence[Row], device: str, limit: Limit) -> float | None:
+    """The best of a device, in bytes or operations a second: at the largest size that was measured."""
+    task, figure, unit = FIGURES[limit]
+    of_device = [row for row in found if (row.task, row.device, row.runner) == (task, device, "local")]
+    measured = [row for row in of_device if figure in row.figures]
+    largest = max((row.rows or 0 for row in measured), default=0)
+    return max((unit * row.figures[figure] for row in measured if (row.rows or 0) == largest), default=None)
+
+
+def _with_roofline(row: Row, peaks: Mapping[Limit, float | None]) -> Row:
+    if row.clocks is None:  # nothing was measured: the outcome says why
+        return row
+    found = _roofline(row, row.clocks.compute, peaks)
+    if isinstance(found, str):
+        return replace(row, unknown={**row.unknown, "roofline": found})
+    return replace(row, roofline=found)
+
+
+def _roofline(row: Row, seconds: float, peaks: Mapping[Limit, float | None]) -> Roofline | str:
+    """A row's roofline, or why there is none."""
+    if not row.flops and not row.bytes:
+        return "the least work of its task is not declared"
+    if row.runner != "local":
+        return "the peaks are those of one device, and this ran on a cluster"
+    memory, arithmetic = peaks["memory"], peaks["arithmetic"]
+    if not memory or not arithmetic:
+        missing = [FIGURES[limit][0] for limit, value in peaks.items() if not value]
+        return f"this run measured no peaks of the {row.device.upper()}: run {' and '.join(missing)} beside it"
+    if not seconds:
+        return "none of its stages computes"
+    times: dict[Limit, float] = {"memory": (row.bytes or 0) / memory, "arithmetic": (row.flops or 0) / arithmetic}
+    limit: Limit = "memory" if times["memory"] >= times["arithmetic"] else "arithmetic"
+    share = times[limit] / seconds
+    return Roofline(share, limit, times[limit], memory, arithmetic, share > BELIEVED)

@@ -1,0 +1,209 @@
+"""What of this machine's GPU, its driver and its libraries will spoil a measurement: each with its cause and a remedy.
+
+Not yet seen on a real GPU: tested against a stand-in for the driver's libraries.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from residency.harness import store
+from residency.harness.libraries import distribution, is_installed
+from residency.harness.task import Implementation, Task
+from residency.runners import builds, machine, nvml
+from residency.runners.local import COPIES_IN_MEMORY
+from residency.runners.plan import unavailable
+from residency.runners.process import environment
+
+IMPORT = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+IMPORT_SECONDS = 120.0  # for one library, on a machine busy or slow
+DRIVERS = {11: "450.80", 12: "525.60", 13: "580.65"}  # the oldest for Linux by CUDA's major version (its release notes)
+CAPABILITIES = {12: (5, 0), 13: (7, 5)}  # the least that libraries built for that CUDA have code for
+OPENCL = (Path("/etc/OpenCL/vendors"), Path(sys.prefix) / "etc" / "OpenCL" / "vendors")  # where drivers are registered
+CONTEXT = 512 * 2**20  # bytes of the device's memory for a context and a library's own, about
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that will spoil a measurement."""
+
+    about: Literal["driver", "gpu", "library", "tenant", "memory"]
+    cause: str
+    remedy: str
+
+
+def findings(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
+    """Everything that is found, of libraries those among `broken`, as `broken_imports` tells; nothing without a GPU."""
+    import pynvml
+
+    gpus, _ = machine.gpus()
+    if not gpus:
+        return _driver_does_not_answer()
+    found = [*_driver(gpus), *_libraries(tasks, broken)]
+    for number, handle in enumerate(nvml.handles()):
+        found += _tenants(number, handle)
+        if nvml.told(pynvml.nvmlDeviceGetComputeMode, handle) not in {None, 0}:
+            cause = f"GPU {number} is in a compute mode that takes one process at most, and implementations take turns"
+            found.append(Finding("gpu", cause, f"nvidia-smi --id {number} --compute-mode 0, as root"))
+    return [*found, *_memory(tasks)]
+
+
+def broken_imports(tasks: Sequence[Task]) -> dict[str, str]:
+    """Installed libraries of GPU implementations that cannot be imported, and the errors, each tried in a process.
+
+    Nothing is tried on a machine without a GPU.
+    """
+    if not machine.gpus()[0]:
+        return {}
+    modules: dict[str, list[str]] = {}
+    for one in _on_gpu(tasks):
+        for name in (one.library, *one.needs):
+            modules.setdefault(name.partition(".")[0], []).append(name)
+    with ThreadPoolExecutor(max_workers=min(4, machine.cores())) as pool:
+        errors = pool.map(_import_error, modules.values())
+        return {name: error for name, error in zip(modules, errors, strict=True) if error}
+
+
+def broken_by(implementation: Implementation, broken: Mapping[str, str]) -> str | None:
+    """Why an implementation will fail: the library of its that cannot be imported; None where all can."""
+    if implementation.device == "cpu":
+        return None
+    names = (name.partition(".")[0] for name in (implementation.library, *implementation.needs))
+    return next(
+        (f"{name} is installed and cannot be imported: {broken[name]}" for name in names if name in broken), None
+    )
+
+
+def _on_gpu(tasks: Sequence[Task]) -> list[Implementation]:
+    """The implementations that are to run on a GPU here."""
+    return [one for task in tasks for one in task.implementations if one.device == "gpu" and unavailable(one) is None]
+
+
+def _import_error(modules: Sequence[str]) -> str | None:
+    """Why these modules cannot be imported by a worker; None where they can."""
+    command = [sys.executable, "-c", IMPORT, *dict.fromkeys(modules)]
+    try:
+        done = subprocess.run(
+            command,
+            env=environment("gpu", machine.cores()),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=IMPORT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it takes longer than {IMPORT_SECONDS:g} s"
+    if done.returncode == 0:
+        return None
+    last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+    return last[:300] if done.returncode > 0 else f"killed by signal {-done.returncode}: {last[:300]}"
+
+
+def _driver_does_not_answer() -> list[Finding]:
+    """A driver that is installed and does not work: NVML's library is there and finds nothing."""
+    import pynvml
+
+    try:
+        nvml.handles()
+    except pynvml.NVMLError as error:
+        if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
+            return []
+        if error.value == pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
+            cause = "the driver's libraries are of another version than the driver that runs, as after an update"
+            return [Finding("driver", cause, "restart the machine; in a container, start the container again")]
+        cause = f"the driver's libraries are here, and the driver does not answer ({error})"
+        return [Finding("driver", cause, "load it: modprobe nvidia; a container needs to be given GPUs: --gpus all")]
+    return []
+
+
+def _driver(gpus: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Libraries that were built for a CUDA newer than the driver, or for GPUs newer than those here."""
+    found = []
+    by_cuda: dict[int, list[str]] = {}
+    for name, made in builds.made_for().items():
+        by_cuda.setdefault(made, []).append(name)
+    driver, cuda = gpus[0]["driver"], gpus[0]["cuda"]
+    for made, names in sorted(by_cuda.items()):
+        listed = ", ".join(names)
+        if made > cuda // 1000:
+            knows = f"{cuda // 1000}.{cuda % 1000 // 10}"
+            cause = f"driver {driver} runs programs for CUDA {knows} at most; for CUDA {made} were built: {listed}"
+            wanted = f"driver {DRIVERS[made]} or newer" if made in DRIVERS else "a newer driver"
+            found.append(Finding("driver", cause, f"install {wanted}, or these libraries' builds for an older CUDA"))
+        for gpu in {gpu["name"]: gpu for gpu in gpus}.values():
+            has = gpu["compute_capability"]
+            if has and tuple(map(int, has.split("."))) < CAPABILITIES.get(made, (0, 0)):
+                least = ".".join(map(str, CAPABILITIES[made]))
+                cause = f"{gpu['name']} has compute capability {has}, and CUDA {made} knows {least} and newer: {listed}"
+                found.append(Finding("gpu", cause, "install these libraries' builds for an older CUDA"))
+    return found
+
+
+def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
+    """Builds that cannot use a GPU, drivers that a library will not find, and libraries that cannot be imported."""
+    wanted = dict.fromkeys(
+        name.partition(".")[0]
+        for task in tasks
+        for one in task.implementations
+        if one.device == "gpu"
+        for name in (one.library, *one.needs)
+    )
+    found = []
+    for name in wanted:
+        if is_installed(name) and (why := builds.without_cuda(name)) is not None:
+            cause, _, remedy = why.partition(": ")
+            found.append(Finding("library", cause, remedy))
+    if "lightgbm" in wanted and is_installed("lightgbm") and not any(any(one.glob("nvidia*")) for one in OPENCL):
+        cause = "LightGBM computes on a GPU through OpenCL, for which NVIDIA's driver is not registered here"
+        remedy = f"mkdir -p {OPENCL[0]} && echo libnvidia-opencl.so.1 > {OPENCL[0]}/nvidia.icd, as root"
+        found.append(Finding("library", cause, remedy))
+    for name, error in broken.items():
+        remedy = f"see all of it: python -c 'import {name}'; then pip install --force-reinstall {distribution(name)}"
+        found.append(Finding("library", f"{name} is installed and cannot be imported: {error}", remedy))
+    return found
+
+
+def _tenants(number: int, handle: Any) -> list[Finding]:
+    """Who computes on a GPU now, when nothing of ours does."""
+    found = []
+    for one in nvml.computing(handle) or ():
+        held = "" if one.usedGpuMemory is None else f" and holds {_gib(one.usedGpuMemory)} of its memory"
+        cause = f"process {one.pid} computes on GPU {number}{held}: times measured beside it say little"
+        found.append(Finding("tenant", cause, "wait until it has ended; nvidia-smi shows who is there"))
+    return found
+
+
+def _memory(tasks: Sequence[Task]) -> list[Finding]:
+    """Sizes whose data, made before at some size, is expected not to fit into the memory that is free on the GPU."""
+    memory = nvml.memory(nvml.handles()[0])
+    if memory is None:
+        return []
+    short: dict[str, list[str]] = {}
+    for task in tasks:
+        here = any(one.runner == "local" for one in _on_gpu([task]))
+        bytes_of_row = store.bytes_of_row(task.datasets[0]) if here else None
+        for size, rows in task.sizes.items():
+            wanted = COPIES_IN_MEMORY * (bytes_of_row or 0.0) * rows + CONTEXT
+            if bytes_of_row and wanted > memory.free:
+                short.setdefault(size, []).append(f"{task.path} about {_gib(wanted)}")
+    return [
+        Finding(
+            "memory",
+            f"{_gib(memory.free)} of the GPU's {_gib(memory.total)} are free; at size {size}, {COPIES_IN_MEMORY} times "
+            f"the data's bytes are expected to be needed: {', '.join(names)}",
+            "take a smaller --size or a number of rows; --runner cluster shares it out over several GPUs",
+        )
+        for size, names in short.items()
+    ]
+
+
+def _gib(amount: float) -> str:
+    return f"{amount / 2**30:,.{0 if amount >= 10 * 2**30 else 1}f} GiB"
