@@ -14,6 +14,7 @@ from typing import Any
 from residency.harness.errors import Unavailable
 
 PLACE = "TORCHINDUCTOR_CACHE_DIR"  # where Torch keeps what it has compiled, and looks for it
+MADE = "residency-compiled-"  # a place of this process for it, with its number
 COMPILER = {"cpu": ("CXX", "g++"), "gpu": ("CC", "gcc")}  # the variable that names it, and its usual name
 _kept: dict[str, Any] = {}
 
@@ -39,8 +40,9 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
     programs which of the processor's vector instructions the compiler knows, and keep headers in a place of their own.
     """
     require_compiler(device)
+    remove_left()
     before = os.environ.get(PLACE)
-    with tempfile.TemporaryDirectory(prefix="residency-compiled-") as place:
+    with tempfile.TemporaryDirectory(prefix=f"{MADE}{os.getpid()}-") as place:
         os.environ[PLACE] = place  # its configuration looks there when it is imported
         try:
             config: Any = importlib.import_module("torch._inductor.config")
@@ -53,6 +55,13 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
             if before is not None:
                 os.environ[PLACE] = before
     return compiled  # type: ignore[no-any-return]
+
+
+def remove_left() -> None:
+    """Remove what processes have left that were killed while they compiled."""
+    for left in Path(tempfile.gettempdir()).glob(f"{MADE}*-*"):
+        if not Path("/proc", left.name.removeprefix(MADE).partition("-")[0]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def require_compiler(device: str) -> None:
