@@ -61,7 +61,7 @@ class Course:
         for stage in STAGES:
             groups = [one for group in self.groups if (one := contenders(group, stage, below, known)) is not None]
             groups.sort(key=lambda group: (*rank(group.task.path), self.costs.expected(group, known)))
-            self._say(f"{stage.size}: {len(groups)} groups, {words.seconds(self._left())} left")
+            self._say(f"{stage.size}: {len(groups)} groups, {self._left():.0f} s left")
             for replicate in range(1, stage.replicates + 1):
                 groups = self._replicate(groups, stage, replicate, known)
             known, below = rows(records.read(self.folder)), stage

@@ -40,6 +40,11 @@ class Standing:
         """The largest size at which it is proved."""
         return next((size for size in reversed(self.sizes) if self.sizes[size] == Outcome.OK), None)
 
+    @property
+    def cut_at(self) -> str | None:
+        """The smallest size that was not reached."""
+        return next((size for size, outcome in self.sizes.items() if outcome == NOT_REACHED), None)
+
 
 @dataclass(frozen=True)
 class Alone:

@@ -10,7 +10,7 @@ from residency.harness.records import Records
 from residency.reports import words
 from residency.reports.gain import in_doubt, sentence
 from residency.reports.markdown import line
-from residency.reports.proof import NOT_REACHED, NOT_TRIED, Alone, Proof
+from residency.reports.proof import NOT_TRIED, Alone, Proof
 from residency.reports.summary import NOT_MEASURED, Row
 from residency.reports.tables import facts, few_processes, missing_here
 
@@ -42,10 +42,7 @@ def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
     if doubts := [row for row in found if in_doubt(row)]:
         lines += ["", "## What may not have run on the GPU", ""]
         lines += [f"- `{row.task}:{row.implementation}` at {row.size}: {row.unknown['fell_back']}" for row in doubts]
-    if failures := [row for row in found if row.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]:
-        lines += ["", "## What went wrong", ""]
-        lines += [f"- `{row.task}:{row.implementation}` at {row.size}: {row.outcome}: {row.reason}" for row in failures]
-    lines += _unavailable(found)
+    lines += [*_failures(found), *_unavailable(found)]
     return "\n".join([*lines, *_not_reached(records, proved)]) + "\n"
 
 
@@ -64,10 +61,11 @@ def _peaks(proved: Proof) -> list[str]:
 
 def _proved(records: Records, proved: Proof) -> list[str]:
     sizes = records.info.settings["sizes"]
-    ranks = [f"{sum(one.proved_at == size for one in proved.standings)} up to `{size}`" for size in reversed(sizes)]
+    counts = {size: sum(one.proved_at == size for one in proved.standings) for size in reversed(sizes)}
+    ranks = ", ".join(f"{count} up to `{size}`" for size, count in counts.items() if count)
     lines = [
         f"{len(proved.proved)} of {len(proved.standings)} GPU implementations ran on the GPU and passed their quality "
-        f"check: {', '.join(ranks)}.",
+        f"check{f': {ranks}' if ranks else ''}.",
     ]
     tried = [one for one in proved.standings if set(one.sizes.values()) - {Outcome.UNAVAILABLE, NOT_TRIED}]
     if tried:
@@ -120,6 +118,17 @@ def _without(one: Alone) -> str:
     return f"`{one.task}` at {one.size}: {one.implementation}, {about}"
 
 
+def _failures(found: Sequence[Row]) -> list[str]:
+    """What went wrong, by its reason."""
+    failures: dict[str, list[str]] = {}
+    for row in found:
+        if row.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}:
+            name = f"`{row.task}:{row.implementation}` at {row.size}"
+            failures.setdefault(f"{row.outcome}: {row.reason}", []).append(name)
+    lines = [f"- {', '.join(names)}: {reason}" for reason, names in failures.items()]
+    return ["", "## What went wrong", "", *lines] if lines else []
+
+
 def _unavailable(found: Sequence[Row]) -> list[str]:
     """What could not run on the GPU here, by what stands in its way."""
     lines = []
@@ -130,8 +139,9 @@ def _unavailable(found: Sequence[Row]) -> list[str]:
 
 
 def _not_reached(records: Records, proved: Proof) -> list[str]:
+    """What the time did not suffice for: each implementation once, at the smallest size."""
     lines = []
     for size in records.info.settings["sizes"]:
-        if names := [f"`{one.name}`" for one in proved.standings if one.sizes[size] == NOT_REACHED]:
-            lines.append(f"- {size}: {', '.join(names)}")
+        if names := [f"`{one.name}`" for one in proved.standings if one.cut_at == size]:
+            lines.append(f"- from `{size}` on: {', '.join(names)}")
     return ["", "## What was not reached within the time", "", *lines] if lines else []

@@ -15,14 +15,16 @@ LINE = re.compile(r"^python3 (-m pip install .*--editable \.)$", re.MULTILINE)
 
 
 def test_the_documented_line_installs_a_checkout_without_a_network(tmp_path: Path) -> None:
-    """The environment is a new one that sees this one's libraries, setuptools among them, as a GPU machine's would."""
+    """The environment is a new one that sees this one's libraries, pip and setuptools among them."""
     (line,) = LINE.findall((HERE / "docs" / "prove.md").read_text())
     checkout, environment = tmp_path / "checkout", tmp_path / "environment"
     left_out = shutil.ignore_patterns(".*", "*.egg-info", "build", "runs", "__pycache__")
     shutil.copytree(HERE, checkout, ignore=left_out, symlinks=True)
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (own,) = environment.glob("lib/python*/site-packages")
+    (own / "libraries.pth").write_text(sysconfig.get_path("purelib"))
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "HTTPS_PROXY": "http://127.0.0.1:9/", "PIP_RETRIES": "0"}
-    seeing = {**os.environ, **nowhere, "PYTHONPATH": sysconfig.get_path("purelib"), "PYTHONSAFEPATH": "1"}
+    seeing = {**os.environ, **nowhere, "PYTHONSAFEPATH": "1"}
     python = environment / "bin" / "python"
     done = subprocess.run(
         [python, *line.split()], cwd=checkout, env=seeing, capture_output=True, text=True, check=False

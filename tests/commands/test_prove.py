@@ -150,7 +150,7 @@ def test_it_ends_within_its_budget_and_keeps_what_it_has(residency, gpu, tmp_pat
     page = (run / "README.md").read_text()
     assert page == done.out
     assert "## What was not reached within the time" in page
-    assert "- lecture: `proving/slow:rests_too@gpu`" in page
+    assert "- from `smoke` on: `proving/slow:rests_too@gpu`" in page
 
 
 def test_one_that_hangs_costs_its_timeout_and_no_more(residency, gpu, tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ def test_the_page_says_all_of_it(kept: records.Records) -> None:
     assert "- `t/fails:one@gpu` at smoke: wrong: R² 0 is below the floor of 0.3" in text
     assert "cudf is not installed: pip:" in text
     assert "- `t/absent:one@gpu`" in text
-    assert "- lab: `t/late:one@gpu`, `foundations/bandwidth:one@gpu`, `t/loses:one@gpu`" in text
+    assert "- from `smoke` on: `t/late:one@gpu`\n" in text
+    assert "- from `lab` on: `foundations/bandwidth:one@gpu`, `t/loses:one@gpu`\n" in text
     assert "- `t/good` at lecture: one@cpu, about 80.0 s an execution by its time at smaller sizes" in text
     line = next(one for one in text.splitlines() if one.startswith("| t/loses | smoke"))
     assert "slower" in line
@@ -84,7 +85,7 @@ def test_the_page_says_all_of_it(kept: records.Records) -> None:
 def test_with_nothing_ok_there_is_nothing_to_compare(written, made) -> None:
     run = written(made("t/fails", "one@gpu", "smoke", None, outcome="fell_back", reason="ran on the CPU"))
     text = page(records.read(run))
-    assert "0 of 1 GPU implementations" in text
+    assert "0 of 1 GPU implementations ran on the GPU and passed their quality check." in text
     assert "Nothing ran on the GPU" in text
     assert "fell_back: ran on the CPU" in text
     assert "##  " not in text
