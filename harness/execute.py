@@ -96,15 +96,21 @@ def execute(
     try:
         if working:
             raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
-        check_result(result)
-        quality = task.quality(data, result)
+        quality = _quality(task, data, result, run)
         ending = judge(task, dataset, quality, reference)
-        run.observe(**{name: function(data, result) for name, function in task.also.items()})
     except WrongResult as error:
         quality, ending = None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
         quality, ending = None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
     return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures, spent, events)
+
+
+def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
+    """The quality of a result that is one, with the task's further numbers put on record."""
+    check_result(result)
+    quality = task.quality(data, result)
+    run.observe(**{name: function(data, result) for name, function in task.also.items()})
+    return quality
 
 
 def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
