@@ -77,7 +77,7 @@ def test_a_cpu_side_that_does_not_fit_is_left_out_and_said(proved) -> None:
     assert ("lecture", "counts@cpu") not in rows
     (alone,) = done.json["proof"]["alone"]
     assert (alone["task"], alone["size"], alone["implementation"]) == ("proving/growing", "lecture", "counts@cpu")
-    assert alone["seconds"] == pytest.approx(30.0, rel=0.3)
+    assert alone["seconds"] == pytest.approx(30.0, rel=0.5)
 
 
 def test_the_page_and_the_records_stand_in_a_folder_named_after_the_machine(proved) -> None:

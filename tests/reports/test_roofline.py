@@ -104,3 +104,19 @@ def test_without_foundations_reports_say_nothing_of_limits(written, residency, m
     text = residency("report", written(made("t/a", "one@gpu", flops=1e12, bytes=1e9)), "--format", "markdown").out
     assert "one@gpu" in text
     assert "what its device can do" not in text
+
+
+def test_the_foundations_give_the_peaks_that_others_are_held_against(residency) -> None:
+    """By a real run: their figures bear the names that are looked for, and whoever declares work has a share."""
+    done = residency(
+        "run", BANDWIDTH, PRODUCT, "tabular/ridge", "--devices", "cpu", "--implementations", "numpy",
+        "--replicates", "1", "--rounds", "2", "--json",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    rows = {row["task"]: row for row in done.json["rows"]}
+    found = rows["tabular/ridge"]["roofline"]
+    assert found["bytes_per_second"] == pytest.approx(1e9 * rows[BANDWIDTH]["figures"]["copy_gb_per_s"])
+    assert found["flops_per_second"] == pytest.approx(1e12 * rows[PRODUCT]["figures"]["float32_tflops"])
+    seconds = rows["tabular/ridge"]["clocks"]["compute"]
+    assert found["share"] == pytest.approx(found["least_seconds"] / seconds)
+    assert 0 < rows[BANDWIDTH]["roofline"]["share"] < 2
