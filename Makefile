@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 EXTRA  := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-all demo test lint bench clean
+.PHONY: help setup setup-all demo test lint bench gpu-rehearsal clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready-$(EXTRA)  ## make .venv with what demo and test need (with the GPU libraries where nvidia-smi finds a GPU)
 
@@ -20,15 +20,16 @@ $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 
 setup-all: setup  ## the same and every topic there is
 
-demo: setup  ## every task at smoke size, some on real data too, then a report
+demo: setup  ## every task of the five topics at smoke size, some on real data too, then a report
 	@status=0; \
-	$(BIN)/residency run --dataset generated --dataset diabetes --dataset digits --dataset shaded_text \
+	$(BIN)/residency run tabular timeseries image ocr nlp --dataset generated --dataset diabetes --dataset digits --dataset shaded_text \
 		--replicates 3 --budget 60 || status=$$?; \
 	printf '\nthe same as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	exit $$status
 
-test: setup  ## the tests
-	$(BIN)/python -m pytest
+test: setup  ## the tests: what is only right or wrong on all cores at once, what listens to the clock by itself
+	$(BIN)/python -m pytest --numprocesses 2 --benchmark-disable tests/suites tests/datasets tests/harness tests/test_*.py
+	$(BIN)/python -m pytest tests/commands tests/reports tests/runners
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
@@ -39,5 +40,18 @@ bench: setup  ## the harness's own benchmark, beside timeit, pyperf and pytest-b
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pyperf
 	$(BIN)/python tests/trials/harness_cost.py | tee results/bench.md
 
+REHEARSAL := $(VENV)-gpu
+
+$(REHEARSAL)/.ready: pyproject.toml constraints.txt
+	test -x $(REHEARSAL)/bin/python || $(PYTHON) -m venv $(REHEARSAL)
+	$(REHEARSAL)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[gpu,dev]'
+	touch $@
+
+gpu-setup: $(REHEARSAL)/.ready
+
+gpu-rehearsal: gpu-setup  ## every GPU implementation without a GPU: real signatures, emulated devices (seven gigabytes)
+	$(REHEARSAL)/bin/residency rehearse --strict
+	$(REHEARSAL)/bin/python -m pytest tests/runners/test_rehearsal.py
+
 clean:  ## remove what was built; results stay
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-gpu build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

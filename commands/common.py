@@ -16,6 +16,7 @@ from residency.harness.errors import UsageError
 from residency.suites import SHIPPED
 
 RESULTS = Path("results") / "runs"
+REHEARSALS = Path("results") / "rehearsals"
 
 
 def catalogue() -> Catalogue:

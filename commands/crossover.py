@@ -61,7 +61,7 @@ def find_crossover(
     if challenger & champion:
         raise UsageError(f"--of {of} and --over {over} share {', '.join(sorted(challenger & champion))}")
     _check(whole, challenger, of)
-    settings = Settings(replicates, rounds or ROUNDS, budget, timeout)
+    settings = Settings(replicates, rounds or ROUNDS, budget, timeout=timeout)
     search = _Search(whole, chosen, settings, challenger, champion, results)
     for end in (smallest, largest):
         search.measure(_rows(found, end))

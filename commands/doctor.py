@@ -12,9 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from residency.commands import common
-from residency.reports import words
+from residency.harness.tiers import Tier
+from residency.reports import tiers, words
 from residency.runners import health, machine
 from residency.runners.plan import unavailable
+from residency.suites import SHIPPED
+
+REFERENCE = SHIPPED.folder.parent / "results" / "reference"  # in a checkout; an installed package has none
 
 EPILOG = "Examples:  [bold]residency doctor[/]   [bold]residency doctor --json[/]"
 
@@ -41,6 +45,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         for task in tasks
         for one in task.implementations
     ]
+    _add_tiers(states)
     if json:
         health_of = [asdict(finding) for finding in findings]
         common.print_json({"machine": facts, "versions": versions, "health": health_of, "implementations": states})
@@ -53,6 +58,8 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     out.print("  " + ", ".join(f"{name} {version}" for name, version in versions.items()), highlight=False)
     out.print("\n[bold]Implementations[/]")
     _show_implementations(out, states)
+    out.print("\n[bold]How far the GPU implementations are proved[/]")
+    _show_tiers(out, states)
 
 
 def _show_machine(out: Console, facts: dict[str, Any]) -> None:
@@ -98,3 +105,40 @@ def _show_implementations(out: Console, states: list[dict[str, Any]]) -> None:
 def _obstacle(state: dict[str, Any]) -> str | None:
     """Why an implementation cannot run here; None where it can."""
     return state["unavailable"] or (f"failed: {state['failed']}" if state["failed"] else None)
+
+
+def _add_tiers(states: list[dict[str, Any]]) -> None:
+    """Tell of every GPU implementation the tier it has reached in runs kept here, and the best on record."""
+    here = tiers.reached(run for folder in (common.RESULTS, common.REHEARSALS) for run in tiers.runs_in(folder))
+    recorded = tiers.reached(tiers.runs_in(REFERENCE))
+    for state in states:
+        if state["implementation"].endswith("gpu"):
+            key = tiers.key_of(state["task"], state["implementation"])
+            for name, found in (("tier", here.get(key)), ("tier_on_record", recorded.get(key))):
+                state[name] = found.tier if found else Tier.NOTHING
+                state[f"{name}_from"] = found.run if found else None
+            state["next"] = _next(state)
+
+
+def _next(state: dict[str, Any]) -> str | None:
+    """The command that brings an implementation further on this machine; None where a GPU has proved it."""
+    if max(state["tier"], state["tier_on_record"]) is Tier.GPU:
+        return None
+    if not state["unavailable"] and not state["failed"]:
+        return f"residency prove {state['task']}"
+    if max(state["tier"], state["tier_on_record"]) < Tier.SIGNATURES:
+        return "make gpu-rehearsal"
+    return "residency prove, on a machine with a GPU"
+
+
+def _show_tiers(out: Console, states: list[dict[str, Any]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("task", "implementation", "seen on this machine", "best on record", "next"):
+        table.add_column(column)
+    for state in states:
+        if "tier" in state:
+            seen = (state["tier"].label, state["tier_on_record"].label, state["next"] or "")
+            table.add_row(state["task"], state["implementation"], *seen)
+    out.print(table)
+    proved = sum(max(state["tier"], state["tier_on_record"]) is Tier.GPU for state in states if "tier" in state)
+    out.print(f"{proved} of {sum('tier' in state for state in states)} have run on a real GPU, as far as is on record.")

@@ -9,7 +9,19 @@ from importlib import metadata
 
 import typer
 
-from residency.commands import compare, crossover, data, doctor, list_tasks, prove, report, run, scale, selftest
+from residency.commands import (
+    compare,
+    crossover,
+    data,
+    doctor,
+    list_tasks,
+    prove,
+    rehearse,
+    report,
+    run,
+    scale,
+    selftest,
+)
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
 
@@ -30,6 +42,7 @@ app.command("run", epilog=run.EPILOG)(run.run)
 app.command("prove", epilog=prove.EPILOG)(prove.prove)
 app.command("scale", epilog=scale.EPILOG)(scale.scale)
 app.command("crossover", epilog=crossover.EPILOG)(crossover.find_crossover)
+app.command("rehearse", epilog=rehearse.EPILOG)(rehearse.rehearse)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("selftest", epilog=selftest.EPILOG)(selftest.selftest)
 app.command("compare", epilog=compare.EPILOG)(compare.compare_runs)

@@ -76,11 +76,19 @@ def run(
             target=target,
             seed=seed,
         )
-        limit = int(memory * 2**30) if memory else None
-        rounds = rounds or (GATE_ROUNDS if gate else ROUNDS)
-        where = (scheduler, worker_threads, dashboard)
-        cores = threads or machine.cores()
-        settings = Settings(replicates, rounds, budget, timeout, cores, limit, gate, *where, precision)
+        settings = Settings(
+            replicates=replicates,
+            rounds=rounds or (GATE_ROUNDS if gate else ROUNDS),
+            budget=budget,
+            timeout=timeout,
+            threads=threads or machine.cores(),
+            memory_limit=int(memory * 2**30) if memory else None,
+            gate=gate,
+            scheduler=scheduler,
+            worker_threads=worker_threads,
+            dashboard=dashboard,
+            precision=precision,
+        )
     raise typer.Exit(_measured(selection, settings, before, resume, results, json))
 
 

@@ -64,7 +64,9 @@ def scale(
     groups = _groups(found, wanted, size, counts, weak)
     limit = int(memory * 2**30) if memory else None
     threads = max(1, machine.cores() // counts[-1])
-    settings = Settings(replicates, rounds or ROUNDS, budget, timeout, memory_limit=limit, worker_threads=threads)
+    settings = Settings(
+        replicates, rounds or ROUNDS, budget, timeout=timeout, memory_limit=limit, worker_threads=threads
+    )
     info = info_of(groups, settings, wanted)
     folder = results / info.id
     interrupted = measure(groups, settings, info, folder, None)

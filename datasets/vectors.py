@@ -26,7 +26,7 @@ class Vectors:
     @property
     def rows(self) -> int:
         """Numbers of a vector."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
 
 @generated

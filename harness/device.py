@@ -16,6 +16,18 @@ import numpy as np
 from residency.harness import driver
 from residency.harness.errors import WrongResult
 
+_emulated = False  # whether the processor stands in for the GPU, in a process that rehearses
+
+
+def emulate() -> None:
+    """Let the processor stand in for the GPU in this process, for code that has a back end for both."""
+    global _emulated  # noqa: PLW0603 (a property of the process, set once)
+    _emulated = True
+
+
+def _on_processor(device: str) -> bool:
+    return device == "cpu" or _emulated
+
 
 def synchronise(device: str) -> None:
     """Return when no work is pending: JAX's arrays on any device, and on a GPU every stream.
@@ -31,7 +43,7 @@ def synchronise(device: str) -> None:
         jax.block_until_ready(jax.live_arrays())
         step, zeros = _one_step(jax)
         jax.block_until_ready([step(zero) for zero in zeros])
-    if device != "gpu" or driver.has_context() is False:
+    if _on_processor(device) or driver.has_context() is False:
         return
     if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_initialized():
         torch.cuda.synchronize()
@@ -49,7 +61,7 @@ def _one_step(jax: Any) -> tuple[Any, list[Any]]:
 
 def array_library(device: str) -> Any:
     """NumPy on the CPU, CuPy on the GPU."""
-    return np if device == "cpu" else importlib.import_module("cupy")
+    return np if _on_processor(device) else importlib.import_module("cupy")
 
 
 def place(array: Any, device: str, into: Any = None) -> Any:
@@ -63,13 +75,13 @@ def place(array: Any, device: str, into: Any = None) -> Any:
         return torch.from_numpy(np.ascontiguousarray(array)).to(torch_device(device))
     if name == "jax":
         jax = importlib.import_module("jax")
-        return jax.device_put(array, jax.devices(device)[0])
+        return jax.device_put(array, jax.devices("cpu" if _on_processor(device) else "gpu")[0])
     return array_library(device).asarray(array)
 
 
 def torch_device(device: str) -> str:
     """Torch's name of the device."""
-    return "cpu" if device == "cpu" else "cuda"
+    return "cpu" if _on_processor(device) else "cuda"
 
 
 def refuse_lazy(value: Any) -> None:

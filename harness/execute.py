@@ -56,13 +56,14 @@ def execute(
     cold: bool = False,
     calls: int = 1,
     cluster: Workers | None = None,
+    kind: type[Run] = Run,
 ) -> Execution:
     """Run an implementation, several times in a row where one call is too short to be timed; all times are a call's.
 
     A cold execution begins with the import of its library, as a stage `import`, and on a cluster with its start, as a
-    stage `cluster`. The last call's result is judged.
+    stage `cluster`. The last call's result is judged. `kind` is what the implementation is given as its run.
     """
-    run = Run(device=implementation.device, threads=threads, seed=seed)
+    run = kind(device=implementation.device, threads=threads, seed=seed)
     gc.collect()
     reset_peak_memory()
     started = Started(cluster)
@@ -95,15 +96,21 @@ def execute(
     try:
         if working:
             raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
-        check_result(result)
-        quality = task.quality(data, result)
+        quality = _quality(task, data, result, run)
         ending = judge(task, dataset, quality, reference)
-        run.observe(**{name: function(data, result) for name, function in task.also.items()})
     except WrongResult as error:
         quality, ending = None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
         quality, ending = None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
     return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures, spent, events)
+
+
+def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
+    """The quality of a result that is one, with the task's further numbers put on record."""
+    check_result(result)
+    quality = task.quality(data, result)
+    run.observe(**{name: function(data, result) for name, function in task.also.items()})
+    return quality
 
 
 def _library(implementation: Implementation, run: Run, cold: bool) -> Any:

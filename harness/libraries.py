@@ -58,8 +58,8 @@ def version(module: str) -> str | None:
     return None
 
 
-def remedy(module: str) -> str:
-    """The command that installs what is missing."""
+def remedy(module: str, device: str = "cpu") -> str:
+    """The command that installs what is missing, where builds differ the one for the device."""
     top = module.partition(".")[0]
-    extra = next((name for name, modules in EXTRAS.items() if top in modules), "cpu")
+    extra = next((name for name, modules in EXTRAS.items() if top in modules), device)
     return f"pip install '{PROJECT}[{extra}]'"

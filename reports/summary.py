@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -168,10 +169,11 @@ def looks_of(info: RunInfo) -> int:
 def _evidence(records: Records) -> dict[Cell, _Evidence]:
     """The records by cell, those of the plan first and in its order."""
     evidence: dict[Cell, _Evidence] = {cell: _Evidence() for cell in records.info.cells}
+    planned = functools.cache(lambda cell: replace(cell, rows=None))
     for sample in records.samples:
-        evidence.setdefault(replace(sample.cell, rows=None), _Evidence()).samples.append(sample)
+        evidence.setdefault(planned(sample.cell), _Evidence()).samples.append(sample)
     for outcome in records.outcomes:
-        evidence.setdefault(replace(outcome.cell, rows=None), _Evidence()).outcomes.append(outcome)
+        evidence.setdefault(planned(outcome.cell), _Evidence()).outcomes.append(outcome)
     for found in evidence.values():
         found.keep_latest()
     return evidence
@@ -246,7 +248,8 @@ def _ending(found: _Evidence) -> Ending:
     """The last outcome, since what is not ok ends a cell; one that was never reached says so."""
     if found.outcomes and found.outcomes[-1].ending != OK:
         return _where(found.outcomes[-1], found)
-    if any(sample.phase == "timed" for sample in found.samples):
+    rehearsed = bool(found.outcomes) and found.outcomes[-1].tier is not None  # which leaves no samples
+    if rehearsed or any(sample.phase == "timed" for sample in found.samples):
         return OK
     return Ending(Outcome.UNAVAILABLE, NOT_MEASURED)
 

@@ -41,7 +41,9 @@ def _torch() -> str | None:
     if _torch_cuda() != "":
         return None
     version = _installed().get("torch", "")
-    return f"torch {version} is built without CUDA: pip install --force-reinstall torch, of an index with builds for it"
+    return (
+        f"torch {version} is built without CUDA: pip install --force-reinstall torch, from an index of builds with it"
+    )
 
 
 def _jax() -> str | None:

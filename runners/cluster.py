@@ -26,7 +26,10 @@ from residency.harness.task import Device
 CONNECT_SECONDS = 10.0  # for a scheduler to answer, and for one that was lost to come back
 ARRIVE_SECONDS = 60.0  # for as many workers as were asked for to be there
 NO_WORKERS_SECONDS = 30.0  # that tasks wait where no worker is left
-FRAMES: Mapping[Device, str] = {"cpu": "pandas", "gpu": "cudf"}  # Dask's names of its back ends
+BACK_ENDS: Mapping[Device, Mapping[str, str]] = {  # as Dask's configuration names them
+    "cpu": {"dataframe.backend": "pandas", "array.backend": "numpy"},
+    "gpu": {"dataframe.backend": "cudf", "array.backend": "cupy"},
+}
 
 
 @dataclass
@@ -46,6 +49,11 @@ class DaskCluster:
     _spent: dict[str, dict[str, float]] = field(default_factory=dict)  # by worker, when the execution began
     _since: float = 0.0  # the scheduler's time of the last event before
 
+    @property
+    def back_ends(self) -> Mapping[str, str]:
+        """Which libraries Dask's own frames and arrays stand on."""
+        return BACK_ENDS[self.device]
+
     def open(self) -> None:
         """Start the cluster, or connect to it; wait for its workers.
 
@@ -56,8 +64,7 @@ class DaskCluster:
 
         dask.config.set(
             {
-                "dataframe.backend": FRAMES[self.device],
-                "array.backend": "numpy" if self.device == "cpu" else "cupy",
+                **self.back_ends,
                 "distributed.comm.timeouts.connect": CONNECT_SECONDS,
                 "distributed.scheduler.no-workers-timeout": NO_WORKERS_SECONDS,
                 # A paused worker waits for memory that libraries hold to come free, which may be never: a cluster of
@@ -82,6 +89,12 @@ class DaskCluster:
 
     def _start(self) -> Any:
         """A cluster of processes on this machine, on loopback."""
+        if self.device == "gpu":
+            return self._stack.enter_context(importlib.import_module("dask_cuda").LocalCUDACluster(**self.options()))
+        return self._stack.enter_context(importlib.import_module("distributed").LocalCluster(**self.options()))
+
+    def options(self) -> dict[str, Any]:
+        """What a cluster of this machine is started with."""
         options = {
             "n_workers": self.workers,
             "threads_per_worker": self.threads,
@@ -89,12 +102,7 @@ class DaskCluster:
             "host": "127.0.0.1",
             "dashboard_address": self.dashboard or "127.0.0.1:0",  # None would take a port that others know
         }
-        if self.device == "gpu":
-            kind = importlib.import_module("dask_cuda").LocalCUDACluster
-        else:
-            kind = importlib.import_module("distributed").LocalCluster
-            options["processes"] = True
-        return self._stack.enter_context(kind(**options))
+        return options if self.device == "gpu" else {**options, "processes": True}
 
     def close(self) -> None:
         """End what was started here; leave the rest to itself."""

@@ -48,7 +48,7 @@ def findings(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
     found = [*_driver(gpus), *_libraries(tasks, broken)]
     for number, handle in enumerate(nvml.handles()):
         found += _tenants(number, handle)
-        if nvml.told(lambda one=handle: pynvml.nvmlDeviceGetComputeMode(one)) not in {None, 0}:
+        if nvml.told(pynvml.nvmlDeviceGetComputeMode, handle) not in {None, 0}:
             cause = f"GPU {number} is in a compute mode that takes one process at most, and implementations take turns"
             found.append(Finding("gpu", cause, f"nvidia-smi --id {number} --compute-mode 0, as root"))
     return [*found, *_memory(tasks)]
@@ -206,4 +206,4 @@ def _memory(tasks: Sequence[Task]) -> list[Finding]:
 
 
 def _gib(amount: float) -> str:
-    return f"{amount / 2**30:.3g} GiB"
+    return f"{amount / 2**30:,.{0 if amount >= 10 * 2**30 else 1}f} GiB"

@@ -9,7 +9,7 @@ import functools
 import os
 from collections.abc import Callable, Set
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 SLOWED_BY = {  # bits of the clock's event reasons; idle clocks and a user's own setting slow nothing down
     0x4: "power cap",
@@ -19,8 +19,6 @@ SLOWED_BY = {  # bits of the clock's event reasons; idle clocks and a user's own
     0x80: "power brake",
 }
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,12 @@ def look(processes: Set[int]) -> Look | None:
 
     here = computing(handle)
     held = [one.usedGpuMemory for one in here or () if one.pid in processes]
-    millijoules = told(lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle))
-    reasons = told(lambda: pynvml.nvmlDeviceGetCurrentClocksEventReasons(handle)) or 0
+    millijoules = told(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle)
+    reasons = told(pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle) or 0
     return Look(
         memory=sum(held) if held and None not in held else None,
         joules=None if millijoules is None else millijoules / 1000,
-        megahertz=told(lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM)),
+        megahertz=told(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
         slowed_by=frozenset(name for bit, name in SLOWED_BY.items() if reasons & bit),
         tenants=None if here is None or not held else len(here) - len(held),
     )
@@ -79,14 +77,15 @@ def computing(handle: Any) -> list[Any] | None:
     """
     import pynvml
 
-    return told(lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(handle))
+    found: list[Any] | None = told(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
+    return found
 
 
 def memory(handle: Any) -> Any:
     """A GPU's memory in bytes: `total`, `used` and `free`; None where it has none of its own, and shares the host's."""
     import pynvml
 
-    return told(lambda: pynvml.nvmlDeviceGetMemoryInfo(handle))
+    return told(pynvml.nvmlDeviceGetMemoryInfo, handle)
 
 
 def gpus() -> list[dict[str, Any]]:
@@ -102,22 +101,19 @@ def _facts(handle: Any) -> dict[str, Any]:
     """PCIe's generation and width are the most that the GPU and its slot allow: an idle link goes down to less."""
     import pynvml
 
-    def ask(function: Callable[..., Any], *more: Any) -> Any:
-        return told(lambda: function(handle, *more))
-
-    amount, capability = memory(handle), ask(pynvml.nvmlDeviceGetCudaComputeCapability)
-    mig, persistence = ask(pynvml.nvmlDeviceGetMigMode), ask(pynvml.nvmlDeviceGetPersistenceMode)
+    amount, capability = memory(handle), told(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
+    mig, persistence = told(pynvml.nvmlDeviceGetMigMode, handle), told(pynvml.nvmlDeviceGetPersistenceMode, handle)
     return {
         "name": pynvml.nvmlDeviceGetName(handle),
         "memory_bytes": None if amount is None else int(amount.total),
-        "uuid": ask(pynvml.nvmlDeviceGetUUID),
+        "uuid": told(pynvml.nvmlDeviceGetUUID, handle),
         "compute_capability": None if capability is None else f"{capability[0]}.{capability[1]}",
         "mig": None if mig is None else bool(mig[0]),
         "persistence": None if persistence is None else bool(persistence),
-        "max_sm_megahertz": ask(pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_SM),
-        "max_memory_megahertz": ask(pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_MEM),
-        "pcie_generation": ask(pynvml.nvmlDeviceGetMaxPcieLinkGeneration),
-        "pcie_width": ask(pynvml.nvmlDeviceGetMaxPcieLinkWidth),
+        "max_sm_megahertz": told(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_SM),
+        "max_memory_megahertz": told(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
+        "pcie_generation": told(pynvml.nvmlDeviceGetMaxPcieLinkGeneration, handle),
+        "pcie_width": told(pynvml.nvmlDeviceGetMaxPcieLinkWidth, handle),
     }
 
 
@@ -150,9 +146,9 @@ def _named(name: str, here: list[Any]) -> Any:
     if name.isdecimal():
         return here[int(name)] if int(name) < len(here) else None
     if name.startswith("GPU-"):
-        alike = [one for one in here if (told(lambda one=one: pynvml.nvmlDeviceGetUUID(one)) or "").startswith(name)]
+        alike = [one for one in here if (told(pynvml.nvmlDeviceGetUUID, one) or "").startswith(name)]
         return alike[0] if len(alike) == 1 else None
-    return told(lambda: pynvml.nvmlDeviceGetHandleByUUID(name)) if name else None
+    return told(pynvml.nvmlDeviceGetHandleByUUID, name) if name else None
 
 
 def _visible() -> tuple[Any, ...]:
@@ -165,11 +161,11 @@ def _visible() -> tuple[Any, ...]:
         return ()
 
 
-def told(ask: Callable[[], T]) -> T | None:
+def told(question: Callable[..., Any], *about: Any) -> Any:
     """What NVML answers; None where this GPU or this driver does not support the question."""
     import pynvml
 
     try:
-        return ask()
+        return question(*about)
     except pynvml.NVMLError:
         return None

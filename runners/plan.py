@@ -114,10 +114,10 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
         elif implementation.workers > len(found):
             reasons.append(f"{implementation.workers} workers need as many GPUs, here is {len(found)}")
         else:
-            reasons += [why for name in modules if name not in missing and (why := builds.without_cuda(name))]
+            reasons += [said for name in modules if name not in missing and (said := builds.without_cuda(name))]
     if missing:
         names = ", ".join(dict.fromkeys(name.partition(".")[0] for name in missing))
-        reasons.append(f"{names} is not installed: {remedy(missing[0])}")
+        reasons.append(f"{names} is not installed: {remedy(missing[0], implementation.device)}")
     return Ending(Outcome.UNAVAILABLE, "; ".join(dict.fromkeys(reasons))) if reasons else None
 
 

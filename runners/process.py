@@ -40,7 +40,9 @@ class Ended(Exception):
         self.ending = ending
 
 
-def environment(device: str, threads: int, gate: bool = False) -> dict[str, str]:
+def environment(
+    device: str, threads: int, gate: bool = False, extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The environment of a worker: thread limits known to every library before it is imported, and its device."""
     limits = dict.fromkeys(
         (
@@ -65,7 +67,7 @@ def environment(device: str, threads: int, gate: bool = False) -> dict[str, str]
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
         fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
         fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost's, which says where it falls back
-    return {**os.environ, **limits, **fixed}
+    return {**os.environ, **limits, **fixed, **(extra or {})}
 
 
 def settle(workers: Sequence[Worker]) -> None:
@@ -82,8 +84,15 @@ def settle(workers: Sequence[Worker]) -> None:
 class Worker:
     """A fresh process for one implementation. Use it as a context manager: leaving kills all it started."""
 
-    def __init__(self, device: str, threads: int, gate: bool = False, patience: float = START_TIMEOUT) -> None:
-        """Start the process and wait for its first word; raises `Ended` where that takes longer than `patience`."""
+    def __init__(
+        self,
+        device: str,
+        threads: int,
+        gate: bool = False,
+        patience: float = START_TIMEOUT,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start the process, with an `extra` environment; raises `Ended` where it takes longer than `patience`."""
         self._kills = machine.out_of_memory_kills()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         request_end, self._requests = os.pipe()
@@ -92,7 +101,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "residency.runners.worker", str(request_end), str(reply_end)],
                 pass_fds=(request_end, reply_end),
-                env=environment(device, threads, gate),
+                env=environment(device, threads, gate, extra),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from time import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,7 +42,7 @@ class Ranks:
         self.addresses = sorted(run.client.scheduler_info(n_workers=-1)["workers"])[: run.workers]
         self.run = Run(run.device, run.threads, run.seed, len(self.addresses))
 
-    def each(self, function: Callable[..., Any], *lists: Sequence[Any], **same: Any) -> list[Any]:
+    def each(self, function: Callable[..., Any], /, *lists: Sequence[Any], **same: Any) -> list[Any]:
         """Futures of the function on every rank, with its own of the lists; raises what went wrong first."""
         futures = [
             self.client.submit(function, self.run, rank, *own, **same, workers=[address], pure=False)
@@ -56,7 +57,7 @@ class Ranks:
     def together(self, function: Callable[..., Any], *lists: Sequence[Any]) -> list[Any]:
         """The same at one time, within a process group of all ranks."""
         place = self.client.submit(meet, workers=self.addresses[:1], pure=False).result()
-        return self.each(in_group, *lists, function=function, place=place)
+        return self.each(partial(in_group, function=function, place=place), *lists)
 
 
 def meet() -> tuple[str, int]:

@@ -82,6 +82,7 @@ class Ledger:
             flops=known.get("flops"),
             bytes=known.get("bytes"),
             unknown=known.get("unknown", {}),
+            tier=known.get("tier"),
             at=now(),
             key=known.get("key", ""),
         )

@@ -7,6 +7,7 @@ first request is served, and no library of an implementation before that impleme
     {"do": "load", ...}     bring the data into memory, untimed
     {"do": "sample", ...}   execute once
     {"do": "unchanged"}     hash the data again
+    {"do": "rehearse", ...} execute a GPU implementation once without a GPU
 """
 
 from __future__ import annotations
@@ -68,12 +69,18 @@ class Session:
             suite = self.task.file if self.task.package is None else None
             self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], suite=suite)
         schema = _schema(self.task.dataset(request["dataset"]))
-        self.data = store.load(schema, Path(request["folder"]), mapped=self.cluster is not None)
+        self.data = store.load(schema, Path(request["folder"]), mapped=self.implementation.runner == "cluster")
         return {}
 
     def unchanged(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Whether the data still has the bytes it came with, after all that was executed on it."""
         return {"hash": store.hash_data(self.data)}
+
+    def rehearse(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Execute a GPU implementation without a GPU, on the stage that is set for it; nothing is timed."""
+        from residency.runners.rehearsal.stage import rehearse
+
+        return rehearse(self.task, self.implementation, self.data, self.settings, request["twin"])
 
     def sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Execute, once or several times in a row; also whether that has left this process with a CUDA context."""
@@ -143,7 +150,13 @@ def be_killed_first() -> None:
 def serve(requests: int, replies: int) -> None:
     """Answer requests until there are no more."""
     session = Session()
-    actions = {"make": session.make, "load": session.load, "sample": session.sample, "unchanged": session.unchanged}
+    actions = {
+        "make": session.make,
+        "load": session.load,
+        "sample": session.sample,
+        "unchanged": session.unchanged,
+        "rehearse": session.rehearse,
+    }
     with os.fdopen(requests, "r", encoding="utf-8") as source, os.fdopen(replies, "w", encoding="utf-8") as sink:
         sink.write("{}\n")
         sink.flush()

@@ -14,6 +14,7 @@ from typing import Any
 from residency.harness.errors import Unavailable
 
 PLACE = "TORCHINDUCTOR_CACHE_DIR"  # where Torch keeps what it has compiled, and looks for it
+MADE = "residency-compiled-"  # a place of this process for it, with its number
 COMPILER = {"cpu": ("CXX", "g++"), "gpu": ("CC", "gcc")}  # the variable that names it, and its usual name
 _kept: dict[str, Any] = {}
 
@@ -33,13 +34,20 @@ def by_jax(jax: Any, function: Callable[[Any], Any], x: Any) -> Callable[[Any], 
 
 
 def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
-    """The function through `torch.compile`, translated for arrays like `x`; raises `Unavailable` without a compiler."""
+    """The function through `torch.compile`, translated for arrays like `x`; raises `Unavailable` without a compiler.
+
+    Two things that Torch does once on a machine, not in each process, are left out: it would try with a dozen small
+    programs which of the processor's vector instructions the compiler knows, and keep headers in a place of their own.
+    """
     require_compiler(device)
-    importlib.import_module("torch._inductor.config").compile_threads = 1  # in this process: there is one kernel
+    remove_left()
     before = os.environ.get(PLACE)
-    with tempfile.TemporaryDirectory(prefix="residency-compiled-") as place:
-        os.environ[PLACE] = place
+    with tempfile.TemporaryDirectory(prefix=f"{MADE}{os.getpid()}-") as place:
+        os.environ[PLACE] = place  # its configuration looks there when it is imported
         try:
+            config: Any = importlib.import_module("torch._inductor.config")
+            config.compile_threads = 1  # in this process: there is one kernel
+            config.cpp.vec_isa_ok, config.cpp_cache_precompile_headers = True, False
             compiled = torch.compile(function, dynamic=False)
             compiled(x)  # compiles; what is loaded stays when its file has gone
         finally:
@@ -47,6 +55,13 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
             if before is not None:
                 os.environ[PLACE] = before
     return compiled  # type: ignore[no-any-return]
+
+
+def remove_left() -> None:
+    """Remove what processes have left that were killed while they compiled."""
+    for left in Path(tempfile.gettempdir()).glob(f"{MADE}*-*"):
+        if not Path("/proc", left.name.removeprefix(MADE).partition("-")[0]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def require_compiler(device: str) -> None:

@@ -9,9 +9,8 @@ Expect    The formula is GELU as language models have it. Written out, each oper
           times. Of a million numbers (`smoke`) a GPU keeps everything in its cache, and what it saves is launches: nine
           at five microseconds.
           Compiling is in the first, cold execution. JAX takes tenths of a second. Torch writes C++ for a CPU and has
-          the system's compiler translate it, ten seconds; for a GPU it writes Triton, which takes a second or two. That
-          is repaid after as many calls as the report says (`has paid from call ... on`), and never where a call was
-          short.
+          the system's compiler translate it, some ten seconds; for a GPU it writes Triton, a second or two. That is
+          repaid after as many calls as the report says (`has paid from call ... on`), and never where a call was short.
 
 The rate counts the 8 bytes a number that must be moved, whatever else a library moves: it can be laid beside
 `bandwidth`. Torch keeps what it has compiled on the disk and would find it there again; here each process starts

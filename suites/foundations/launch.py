@@ -4,13 +4,13 @@ Question  How long does a step take that does nearly nothing, and what is left o
           steps?
 Expect    A step multiplies 256 whole numbers by a constant: less than a nanosecond of work for a GPU, some ten for a
           core. What is measured is the way there. Python finds the function, checks the arguments and calls it: half a
-          microsecond in NumPy, one or two in Torch. For a GPU the driver then hands over a kernel, and the device
-          starts it: two to four microseconds more, which overlap with the next call as long as the queue is never
-          empty. So five to ten microseconds a step, 5 to 10 ms for a thousand (`smoke`), and a GPU loses by a factor of
-          ten. Asked once for many steps, Python's share is gone: a CUDA graph replays a thousand recorded kernels at
-          one to two microseconds each, which is what one kernel needs to end and the next to begin. A loop compiled by
-          JAX is the same work without a call in between: on a CPU some ten nanoseconds a step, on a GPU a kernel each.
-          From this follows the least size worth a kernel: in ten microseconds a GPU reads 30 MB.
+          microsecond in NumPy, three in Torch. For a GPU the driver then hands over a kernel, and the device starts it:
+          two to four microseconds more, which overlap with the next call as long as the queue is never empty. So five
+          to ten microseconds a step, 5 to 10 ms for a thousand (`smoke`), and a GPU loses by a factor of ten. Asked
+          once for many steps, Python's share is gone: a CUDA graph replays a thousand recorded kernels at one to two
+          microseconds each, which is what one kernel needs to end and the next to begin. A loop compiled by JAX is the
+          same work without a call in between: on a CPU tens of nanoseconds a step, on a GPU a kernel each. From this
+          follows the least size worth a kernel: in ten microseconds a GPU reads 30 MB.
 """
 
 from __future__ import annotations

@@ -44,7 +44,6 @@ task = Task(
     floor=1.0,  # a ceiling
     reference=lambda _: 0.0,
     work=lambda data: (2 * PRODUCTS * 2.0 * data.rows**3, PRODUCTS * (8 + 4) * 3.0 * data.rows**2),
-    unit="rows and columns",
 )
 
 

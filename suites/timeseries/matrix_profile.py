@@ -8,8 +8,9 @@ Expect    A window that occurred but once is far from its nearest neighbour. All
           way. A CPU does so at the full speed of its cores. STUMPY's GPU kernel does one row a launch: n launches at
           about ten microseconds, and each pair is read from device memory and written again, 16 bytes and more: below
           some 100,000 points launches decide, above it memory; and many cards have few float64 units.
-          As matrix products of normalised windows a pair costs 2 m operations, 200 here, in float32. A CPU must lose
-          by that; a GPU's arithmetic is so much faster than its memory that it need not.
+          As matrix products of normalised windows a pair costs 2 m operations, 200 here, in float32. A CPU should lose
+          by that, but BLAS uses all of its vector units (two cores with AVX-512 drew level); a GPU's arithmetic is so
+          much faster than its memory that it need not.
           The copy is 8 n bytes: noise.
 
 Windows that begin within a quarter of their length of each other match trivially, and are left out.

@@ -19,6 +19,18 @@ from residency.harness import records
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 NO_NAMES = {"names": 0}  # as in a container: NVML names nobody
 NO_MEMORY = {"memory": 0}  # as on a GPU that shares the host's
+OPENCL = [file.name for file in Path("/etc/OpenCL/vendors").glob("*")]
+
+CUPY = """
+import ctypes
+
+class cuda:
+    class runtime:
+        def deviceSynchronize():  # makes a context where there is none, as the real one does
+            driver = ctypes.CDLL("libcuda.so.1")
+            assert driver.cuInit(0) == 0
+            assert driver.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0) == 0
+"""
 
 Rows = dict[str, dict[str, Any]]
 
@@ -31,6 +43,7 @@ def run(residency_in, stand_in_gpu, tmp_path_factory: pytest.TempPathFactory) ->
         folder: Path = tmp_path_factory.mktemp("run")
         (folder / "jax_plugins" / "xla_cuda13").mkdir(parents=True)  # so that JAX is taken for one that knows CUDA
         (folder / "jax_plugins" / "xla_cuda13" / "__init__.py").touch()
+        (folder / "cupy.py").write_text(CUPY)
         done = residency_in(
             folder, "run", "devices", "--implementations", ",".join(names), "--replicates", "1", "--rounds", "1",
             "--budget", "60", "--threads", "1", "--json",
@@ -96,12 +109,21 @@ def test_the_records_fit_the_published_schema_and_the_report_tells(whole, reside
     assert "forgetful@gpu: fell_back: asked for the GPU, ran on the CPU" in report
 
 
+def test_waiting_for_the_gpu_makes_no_context_that_would_hide_a_fallback(run) -> None:
+    row = by_name(run("imported_only")[1])["imported_only@gpu"]
+    assert row["outcome"] == "fell_back", row["reason"]
+
+
 def test_where_nvml_names_nobody_no_real_execution_is_accused(run) -> None:
     found = by_name(run("forgetful", "in_context", "in_a_child", **NO_NAMES)[1])
     assert found["in_context@gpu"]["outcome"] == "ok"
     assert found["in_a_child@gpu"]["outcome"] == "ok"
     assert found["forgetful@gpu"]["outcome"] == "fell_back"
     assert "inside a container" in found["in_context@gpu"]["unknown"]["peak_device_bytes"]
+
+
+def test_a_process_that_nvml_names_is_on_the_gpu_however_little_it_holds(run) -> None:
+    assert by_name(run("in_a_child", context=0)[1])["in_a_child@gpu"]["outcome"] == "ok"
 
 
 def test_where_nothing_can_be_known_it_is_said_and_nobody_is_accused(run, residency_in) -> None:
@@ -138,6 +160,16 @@ def test_the_words_of_xgboost_are_quoted(run) -> None:
     assert row["outcome"] == "fell_back"
     assert "xgboost said `" in row["reason"]
     assert "from GPU to CPU" in row["reason"] or "setting device to CPU" in row["reason"]
+
+
+@pytest.mark.skipif(
+    OPENCL != ["pocl.icd"], reason="needs a CPU as the only device of OpenCL: apt-get install pocl-opencl-icd"
+)
+def test_opencl_on_a_cpu_is_no_gpu(run) -> None:
+    pytest.importorskip("lightgbm")
+    row = by_name(run("counted_by_opencl")[1])["counted_by_opencl@gpu"]
+    assert row["outcome"] == "fell_back", row["reason"]
+    assert "no process of this worker came to hold memory on the GPU" in row["reason"]
 
 
 def test_a_build_without_cuda_is_unavailable_with_its_remedy(run) -> None:

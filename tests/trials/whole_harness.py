@@ -70,9 +70,9 @@ def trial(folder: Path, gate: bool, works: list[str]) -> list[dict]:
     return found
 
 
-def go_on(trials: int, gate: bool, noisy: bool, works: list[str]) -> None:
+def go_on(trials: int, gate: bool, noisy: bool, works: list[str], other: str) -> None:
     """Trials of a condition on this machine until there are as many, whoever else adds to them meanwhile."""
-    where = {"gate": gate, "noisy": noisy, "cpu": machine.cpu_model(), "cores": machine.cores()}
+    where = {"gate": gate, "noisy": noisy, "beside": other, "cpu": machine.cpu_model(), "cores": machine.cores()}
 
     def known() -> int:
         mine = [one["works"] for one in kept() if {**one, "works": 0} == {**where, "works": 0}]
@@ -93,9 +93,9 @@ def kept() -> list[dict]:
     return [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
 
 
-def condition(one: dict) -> tuple[bool, bool, str, int]:
-    """Mode, noise, processor and cores of a trial."""
-    return one["gate"], one["noisy"], one["cpu"], one["cores"]
+def condition(one: dict) -> tuple[bool, bool, str, str, int]:
+    """Mode, noise, what else went on, processor and cores of a trial."""
+    return one["gate"], one["noisy"], one["beside"], one["cpu"], one["cores"]
 
 
 def table() -> None:
@@ -105,8 +105,8 @@ def table() -> None:
     print("| mode | machine | work | trials | false alarms | sees +5 % | spread between processes | processes needed |")
     print("|---|---|---|---|---|---|---|---|")
     conditions = sorted({condition(one) for one in kept()}, reverse=True)
-    for gate, noisy, cpu, cores in conditions:
-        mine = [one["works"] for one in kept() if condition(one) == (gate, noisy, cpu, cores)]
+    for gate, noisy, other, cpu, cores in conditions:
+        mine = [one["works"] for one in kept() if condition(one) == (gate, noisy, other, cpu, cores)]
         for work, label in WORKS.items():
             found = [one for works in mine for one in works if one["work"] == work]
             if not found:
@@ -115,7 +115,7 @@ def table() -> None:
             caught = np.mean([one["slower"] == "slower" for one in found])
             spread = float(np.std(np.concatenate([one["logs"] for one in found]), ddof=1))
             needed = next((n for n in range(REPLICATES, 500) if smallest_effect(spread, n) <= 0.05), 500)
-            where = f"{'noisy' if noisy else 'quiet'}, {cores} core{'s' if cores > 1 else ''}, {cpu}"
+            where = f"{'bursts' if noisy else other or 'quiet'}, {cores} core{'s' if cores > 1 else ''}, {cpu}"
             cells = ("gate" if gate else "plain", where, label, len(found))
             figures = (f"{alarms:.1%}", f"{caught:.0%}", f"{spread:.2%}", needed)
             print("| " + " | ".join(str(cell) for cell in (*cells, *figures)) + " |")
@@ -128,12 +128,15 @@ def main() -> None:
     parser.add_argument("--gate", action="store_true", help="as `run --gate`")
     parser.add_argument("--works", default=",".join(WORKS), help="python, native or both, with a comma between")
     parser.add_argument("--noisy", action="store_true", help="two bursty processes beside it")
+    parser.add_argument(
+        "--beside", default="", help="what else goes on on the machine meanwhile, in words for the table"
+    )
     parser.add_argument("--table", action="store_true", help="print what was kept")
     given = parser.parse_args()
     if given.table:
         table()
     else:
-        go_on(given.trials, given.gate, given.noisy, given.works.split(","))
+        go_on(given.trials, given.gate, given.noisy, given.works.split(","), given.beside)
 
 
 if __name__ == "__main__":

@@ -113,3 +113,26 @@ def test_the_kernels_are_correct_in_a_simulator(environment: dict[str, str]) -> 
         check=False,
     )
     assert done.stdout == "correct in ['put', 'copy', 'triad', 'get']\n", done.stderr
+
+
+TRANSLATED = """
+from numba import cuda, types
+from residency.suites.foundations import bandwidth
+array = types.Array(types.float32, 1, "C")
+for kernel, count in zip(bandwidth.kernels(cuda), (2, 3)):
+    code, _ = cuda.compile_ptx(kernel.py_func, (array,) * count, cc=(9, 0))
+    words = [line.split()[0] for line in code.splitlines() if line.strip()]
+    print([word for word in words if word.startswith(("ld.global", "st.global", "fma", "mul.f", "add.f", "cvt.f"))])
+"""
+
+
+def test_the_kernels_read_and_write_each_number_once_and_compute_in_float32(environment: dict[str, str]) -> None:
+    """As NVIDIA's compiler translates them for an H100; that needs no GPU."""
+    pytest.importorskip("numba_cuda", reason="numba-cuda, with the compiler beside it, comes with the extra `gpu`")
+    done = subprocess.run(
+        [sys.executable, "-c", TRANSLATED], env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.stdout.splitlines() == [
+        "['ld.global.f32', 'st.global.f32']",
+        "['ld.global.f32', 'ld.global.f32', 'fma.rn.f32', 'st.global.f32']",
+    ], done.stderr

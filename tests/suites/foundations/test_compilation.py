@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_torch_compiles_in_the_cold_execution_and_leaves_nothing(residency: Any,
     places = tmp_path / "temporary"
     places.mkdir()
     done = residency(
-        "run", "foundations/compilation", "--implementations", "tensors,tensors_compiled", "--size", "2000000",
+        "run", "foundations/compilation", "--implementations", "tensors_compiled", "--size", "2000000",
         "--replicates", "2", "--rounds", "2", "--json", TMPDIR=str(places),
     )  # fmt: skip
     assert done.status == 0, done.out + done.err
@@ -138,3 +139,13 @@ def test_a_compiler_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, t
             _compiling.by_torch(torch, "cpu", lambda x: x, None)
         assert os.environ.get(_compiling.PLACE) == before
         assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_has_left_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f"residency-compiled-{ended.pid}-a", f"residency-compiled-{os.getpid()}-a", "another"):
+        (tmp_path / name / "within").mkdir(parents=True)
+    _compiling.remove_left()
+    assert {one.name for one in tmp_path.iterdir()} == {f"residency-compiled-{os.getpid()}-a", "another"}

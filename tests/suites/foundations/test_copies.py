@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from residency.datasets.numbers import Numbers, numbers
+from residency.harness import Run
 from residency.harness.errors import WrongResult
 from residency.harness.execute import execute
+from residency.suites.foundations import copies
 from residency.suites.foundations.copies import came_back, task
 
 CPU = [one for one in task.implementations if one.device == "cpu"]
@@ -54,3 +58,56 @@ def test_bits_are_compared_not_values(data: Numbers) -> None:
     signed = np.array([0.0, np.nan], np.float32)
     assert came_back(Numbers(signed), (signed.copy(),)) == 1.0
     assert came_back(Numbers(signed), (np.array([-0.0, np.nan], np.float32),)) == 0.5
+
+
+class OnDevice:
+    """In place of CuPy's arrays: host memory that is reached by `set` and `get` alone."""
+
+    def __init__(self, size: int, dtype: Any) -> None:
+        self._memory = np.zeros(size, dtype)
+
+    def set(self, arr: np.ndarray) -> None:
+        self._memory[:] = arr
+
+    def get(self, *, out: np.ndarray) -> np.ndarray:
+        out[:] = self._memory
+        return out
+
+
+GPU_FIGURES = {f"to_{place}_{memory}_gb_per_s" for place in ("device", "host") for memory in ("pageable", "pinned")}
+
+
+def test_the_lines_for_cupy_bring_all_back(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for CuPy, which this cannot vouch for: that is for a real GPU."""
+    pinned: list[np.ndarray] = []
+
+    def zeros_pinned(shape: int, dtype: Any) -> np.ndarray:
+        pinned.append(np.zeros(shape, dtype))
+        return pinned[-1]
+
+    monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(zeros_pinned=zeros_pinned))
+    run = Run("cpu")
+    ordinary, back = copies.arrays_over_the_bus(data, run, SimpleNamespace(zeros=OnDevice))
+    assert came_back(data, (ordinary, back)) == 1.0
+    assert back is pinned[1]
+    assert not any(ordinary is one for one in pinned)
+    assert (pinned[0] == data.values).all()
+    assert set(run.figures) == GPU_FIGURES
+    assert list(run.stages) == ["allocate", "put", "get"]
+
+
+def test_the_lines_for_torch_bring_all_back(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Torch's CPU, where nothing can be pinned: that it is asked for is all that is seen here."""
+    import torch
+
+    pinned = []
+    zeros = torch.zeros
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append("to go") or tensor.clone())
+    monkeypatch.setattr(
+        torch, "zeros", lambda size, *, pin_memory: pinned.append("to come back") or zeros(size) if pin_memory else None
+    )
+    run = Run("cpu")
+    returned = copies.tensors_over_the_bus(data, run, torch)
+    assert pinned == ["to go", "to come back"]
+    assert came_back(data, returned) == 1.0
+    assert set(run.figures) == GPU_FIGURES

@@ -1,0 +1,91 @@
+"""`residency rehearse`: try the GPU implementations on a machine without a GPU."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from residency.commands import common, options
+from residency.commands.measuring import info_of
+from residency.harness import records
+from residency.harness.outcomes import Outcome
+from residency.harness.records import OutcomeRecord
+from residency.harness.tiers import Tier
+from residency.reports.live import Progress
+from residency.reports.summary import document
+from residency.runners.plan import Selection, plan
+from residency.runners.rehearsal.rehearse import ONLY_THERE, rehearse_all
+from residency.runners.settings import Settings
+from residency.runners.turn import Ledger
+
+EPILOG = """
+Examples:  [bold]residency rehearse[/]   [bold]residency rehearse tabular/ridge --strict[/]
+
+In an environment with the GPU libraries (`make gpu-rehearsal` makes one) every call of theirs is bound to the real
+signature while the CPU twin computes. Exit status: 0 all that could be rehearsed passed; 1 something failed, or with
+--strict could not be rehearsed; 2 asked for something that does not exist; 130 interrupted.
+"""
+
+
+def rehearse(
+    tasks: options.Tasks = None,
+    implementations: options.Names = "",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What cannot be rehearsed here, for want of a library, is a failure too.")
+    ] = False,
+    results: options.Results = common.REHEARSALS,
+    json: options.Json = False,
+) -> None:
+    """Run every GPU implementation without a GPU: by real signatures, or on an emulated device. Nothing is timed."""
+    selection = Selection(
+        tasks=tuple(tasks or ()),
+        devices=("gpu",),
+        runners=("local", "cluster"),
+        workers=(1,),
+        implementations=options.split(implementations),
+    )
+    groups = plan(common.catalogue(), selection)
+    settings = Settings(replicates=1, rounds=1, threads=1)
+    info = info_of(groups, settings, selection)
+    info.cells.clear()  # what is rehearsed is no cell that a run would measure
+    folder = results / info.id
+    interrupted = False
+    count = sum(len(group.implementations) for group in groups)
+    with records.Recorder(folder, info) as recorder, Progress(common.progress(), count) as listener:
+        try:
+            rehearse_all(groups, Ledger(settings, recorder, listener))
+        except KeyboardInterrupt:
+            interrupted = True
+    found = records.read(folder)
+    if json:
+        common.print_json(document(found))
+    else:
+        _show(found.outcomes)
+    common.progress().print(f"\nkept in {folder}", highlight=False, soft_wrap=True)
+    if interrupted:
+        raise typer.Exit(130)
+    if not all(_passed(one, strict) for one in found.outcomes):
+        raise typer.Exit(1)
+
+
+def _passed(one: OutcomeRecord, strict: bool) -> bool:
+    missing = one.ending.outcome is Outcome.UNAVAILABLE
+    return one.ending.outcome is Outcome.OK or (missing and (not strict or one.reason.startswith(ONLY_THERE)))
+
+
+def _show(outcomes: list[OutcomeRecord]) -> None:
+    out = common.output()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in ("task", "implementation", "outcome", "what was seen"):
+        table.add_column(name)
+    for one in outcomes:
+        seen = Tier(one.tier).label if one.tier is not None else escape(one.reason)
+        table.add_row(one.cell.task, one.cell.implementation, one.outcome, seen)
+    out.print(table)
+    out.print(
+        "\n[dim]No GPU took part: this says nothing of speed, or of results that a device rounds in its own way.[/]"
+    )

@@ -1,0 +1,31 @@
+"""How far the proof of a GPU implementation has come: four tiers, of which only the last is a GPU."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+REHEARSAL = "rehearsal"  # the runner of what was tried without a GPU: such records hold no times
+
+
+class Tier(IntEnum):
+    """What was seen of a GPU implementation."""
+
+    NOTHING = 0
+    SAME_LINES = 1  # its twin on the CPU, the same function, gave a right result
+    SIGNATURES = 2  # every call of a GPU library fits that library's real signature, while the CPU twin computed
+    EMULATED = 3  # the real code ran, on an emulated device or on the library's CPU back end
+    GPU = 4  # a real GPU
+
+    @property
+    def label(self) -> str:
+        """In words."""
+        return LABELS[self]
+
+
+LABELS = {
+    Tier.NOTHING: "nothing seen",
+    Tier.SAME_LINES: "same lines on the CPU",
+    Tier.SIGNATURES: "real signatures",
+    Tier.EMULATED: "real code, emulated device",
+    Tier.GPU: "a real GPU",
+}

@@ -1,0 +1,81 @@
+"""How far the proof of each GPU implementation has come, from the runs of a folder. Derived, never stored.
+
+A run on a GPU proves what ended `ok` there; a rehearsal what its tier says; a run on processors that the twin's lines
+are right. What changed since is told apart by the commit and the versions that every run carries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from residency.harness import records
+from residency.harness.errors import RecordError
+from residency.harness.outcomes import Outcome
+from residency.harness.records import OutcomeRecord, RunInfo
+from residency.harness.tiers import REHEARSAL, Tier
+
+Key = tuple[str, str]
+"""Task and implementation, a cluster's with `N` for its workers."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The best that was seen of a GPU implementation."""
+
+    tier: Tier
+    run: str  # the folder that shows it
+    started: str  # UTC
+    commit: str | None
+    machine: str  # the GPU's name, else the processor's
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """The runs in a folder and in its folders."""
+    return sorted(path.parent for path in folder.rglob(records.RUN_FILE)) if folder.is_dir() else []
+
+
+def reached(folders: Iterable[Path]) -> dict[Key, Reached]:
+    """The best that was seen of every GPU implementation in these runs; the newest where several are as good.
+
+    A run that cannot be read proves nothing.
+    """
+    found: dict[Key, Reached] = {}
+    for folder in folders:
+        try:
+            run = records.read(folder, samples=False)
+        except RecordError:
+            continue
+        for outcome in run.outcomes:
+            tier = _tier(outcome, run.info.machine)
+            key = key_of(outcome.cell.task, outcome.cell.implementation)
+            best = found.get(key)
+            if tier is not Tier.NOTHING and (best is None or (tier, run.info.started) >= (best.tier, best.started)):
+                found[key] = _reached(tier, folder, run.info)
+    return found
+
+
+def key_of(task: str, implementation: str) -> Key:
+    """The GPU implementation that an outcome of either side says something of."""
+    name = re.sub(r"cpu$", "gpu", implementation)
+    return task, re.sub(r"@[0-9]+x", "@Nx", name)
+
+
+def _tier(outcome: OutcomeRecord, machine: Mapping[str, Any]) -> Tier:
+    if outcome.ending.outcome is not Outcome.OK:
+        return Tier.NOTHING
+    if outcome.cell.runner == REHEARSAL:
+        return Tier(outcome.tier or 0)
+    if outcome.cell.device == "gpu":
+        seen = machine.get("gpus") and "fell_back" not in outcome.unknown  # else nobody can tell where it ran
+        return Tier.GPU if seen else Tier.NOTHING
+    return Tier.SAME_LINES
+
+
+def _reached(tier: Tier, folder: Path, info: RunInfo) -> Reached:
+    gpus = info.machine.get("gpus") or []
+    name = gpus[0]["name"] if tier is Tier.GPU and gpus else info.machine.get("cpu", "unknown")
+    return Reached(tier, str(folder), info.started, info.commit, str(name))

@@ -1,0 +1,109 @@
+"""What stands in for what: GPU libraries and the CPU libraries that compute for them in a rehearsal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+MODULES: Mapping[str, str] = {  # by the longest prefix; XGBoost is one library for both devices
+    "cudf": "pandas",
+    "cuml": "sklearn",
+    "cuml.dask": "dask_ml",
+    "cupy": "numpy",
+    "cupyx": "numpy",
+    "cupyx.scipy": "scipy",
+    "dask_cudf": "dask.dataframe",
+    "xgboost": "xgboost",
+}
+
+TYPES: Mapping[str, str] = {  # of values that the CPU library returns: the class a GPU library returns in its place
+    "dask.DataFrame": "dask_cudf.DataFrame",
+    "dask.Index": "dask_cudf.Index",
+    "dask.Series": "dask_cudf.Series",
+    "numpy.ndarray": "cupy.ndarray",
+    "pandas.CombinedDatetimelikeProperties": "cudf.core.series.DatetimeProperties",
+    "pandas.DataFrame": "cudf.DataFrame",
+    "pandas.DataFrameGroupBy": "cudf.core.groupby.groupby.DataFrameGroupBy",
+    "pandas.DatetimeProperties": "cudf.core.series.DatetimeProperties",
+    "pandas.Index": "cudf.Index",
+    "pandas.Rolling": "cudf.core.window.rolling.Rolling",
+    "pandas.Series": "cudf.Series",
+    "pandas.SeriesGroupBy": "cudf.core.groupby.groupby.SeriesGroupBy",
+    "pandas.StringMethods": "cudf.core.accessors.string.StringMethods",
+    "scipy.csr_array": "cupyx.scipy.sparse.csr_matrix",
+    "scipy.csr_matrix": "cupyx.scipy.sparse.csr_matrix",
+    "xgboost.Booster": "xgboost.Booster",
+    "xgboost.DMatrix": "xgboost.DMatrix",
+}
+
+
+ONLY_ON_A_GPU: Mapping[str, str] = {  # what nothing on a processor can stand in for
+    "foundations/copies:tensors_over_the_bus": "Torch pins memory for a GPU alone",
+    "foundations/handover:by_address": "libraries hand real addresses to each other",
+    "foundations/launch:recorded_graph": "CUDA graphs have no emulation",
+}
+
+
+def _copied(array: Any, out: Any = None, **_: Any) -> Any:
+    if out is None:
+        return np.array(array)
+    np.copyto(out, array)
+    return out
+
+
+def _set(array: Any, values: Any) -> None:
+    np.copyto(array, values)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _from_arrow(column: Any) -> Any:
+    return column.to_pandas()
+
+
+STAND_INS: Mapping[str, Callable[..., Any]] = {  # what the CPU library has no name for
+    "cudf.DataFrame.from_arrow": _from_arrow,
+    "cudf.Series.from_arrow": _from_arrow,
+    "cupy.asnumpy": _copied,
+    "cupy.cuda.runtime.deviceSynchronize": _nothing,
+    "cupy.ndarray.get": _copied,
+    "cupy.ndarray.set": _set,
+    "cupyx.empty_pinned": np.empty,
+    "cupyx.zeros_pinned": np.zeros,
+}
+
+ON_HOST = {
+    "asnumpy",
+    "empty_pinned",
+    "get",
+    "item",
+    "to_arrow",
+    "to_numpy",
+    "to_pandas",
+    "tolist",
+    "zeros_pinned",
+}  # what gives a host's object
+
+
+def is_one_library(path: str) -> bool:
+    """Whether the same library serves both devices."""
+    top = path.partition(".")[0]
+    return MODULES.get(top) == top
+
+
+def computing(module: str) -> str | None:
+    """The CPU module that computes for a GPU module; None for what is not twinned."""
+    found = max((one for one in MODULES if f"{module}.".startswith(f"{one}.")), key=len, default=None)
+    return None if found is None else MODULES[found] + module.removeprefix(found)
+
+
+def real_type(value: Any) -> str | None:
+    """The dotted name of the GPU library's class for a value of the CPU library; None for what is the same on both."""
+    for kind in type(value).__mro__:
+        if (name := TYPES.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")) is not None:
+            return name
+    return None

@@ -1,0 +1,176 @@
+"""Setting the stage in a worker's process: GPU libraries' names lead to twins, or a device to its emulation.
+
+What is set stays so until the process ends.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from types import ModuleType
+from typing import Any
+
+from residency.harness import device as devices
+from residency.harness.execute import execute
+from residency.harness.outcomes import Ending, Outcome
+from residency.harness.run import Run
+from residency.harness.task import Implementation, Task
+from residency.harness.tiers import Tier
+from residency.runners.cluster import BACK_ENDS, DaskCluster
+from residency.runners.rehearsal import pairs, twins
+from residency.runners.rehearsal.signatures import bind
+
+SIMULATED = ("numba", "stumpy")  # whose CUDA kernels Numba's simulator runs, thread by thread, in Python
+SIMULATED_ROWS = 240  # of generated data: in the simulator every thread of the GPU is a thread of Python
+SIMULATED_BLOCK = 32  # threads of a block, where the library lets it be chosen
+EMULATED = ("torch", "jax", "xgboost")  # which have a CPU back end of their own; XGBoost falls back to it by itself
+TWINNED = tuple(dict.fromkeys(name.partition(".")[0] for name in pairs.MODULES))  # XGBoost only where it is beside one
+NO_OPENCL = "no OpenCL device was found: apt-get install pocl-opencl-icd"
+
+
+@dataclass(frozen=True)
+class Means:
+    """How an implementation is rehearsed."""
+
+    tier: Tier
+    how: str
+    environment: Mapping[str, str]
+    rows: int | None = None  # of generated data, where the smoke size is too much
+
+
+def means(implementation: Implementation) -> Means | None:
+    """How an implementation can be rehearsed; None where no way is known for its library."""
+    top = implementation.package
+    if top in SIMULATED:
+        simulator = {"NUMBA_ENABLE_CUDASIM": "1"}
+        return Means(Tier.EMULATED, "its CUDA kernels in Numba's simulator", simulator, SIMULATED_ROWS)
+    if top == "lightgbm":
+        return Means(Tier.EMULATED, "its OpenCL kernels on the processor, by PoCL", {})
+    if top in EMULATED:
+        return Means(Tier.EMULATED, f"{top}'s CPU back end", {})
+    if top in TWINNED:
+        return Means(Tier.SIGNATURES, "real signatures, computed by the CPU twin", {"RAPIDS_NO_INITIALIZE": "1"})
+    return None
+
+
+class RehearsalRun(Run):
+    """A run whose GPU side keeps in mind what `only` gave to it alone, so that the CPU side computes with its own."""
+
+    def only(self, *, cpu: Mapping[str, Any] | None = None, gpu: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The GPU's arguments."""
+        chosen = super().only(cpu=cpu, gpu=gpu)
+        twins.ONE_SIDED.update({name: (cpu or {}).get(name, twins.ABSENT) for name in chosen})
+        return chosen
+
+
+class RehearsedCluster(DaskCluster):
+    """One worker, a thread of this process: it sees the stage as it is set here. Dask-CUDA's arguments are bound."""
+
+    @property
+    def back_ends(self) -> Mapping[str, str]:
+        """The processor's: what Dask itself makes is computed as it is."""
+        return BACK_ENDS["cpu"]
+
+    def _start(self) -> Any:
+        from dask_cuda import LocalCUDACluster
+        from distributed import LocalCluster
+
+        options = self.options()
+        bind("dask_cuda.LocalCUDACluster", LocalCUDACluster, (), options)
+        del options["host"]  # its scheduler and its worker talk inside this process
+        return self._stack.enter_context(LocalCluster(**options, processes=False))
+
+    def open(self) -> None:
+        """Start it, with frames whose class is Dask-cuDF's."""
+        super().open()
+        if (real := sys.modules.get("dask_cudf")) is not None:
+            self.frame = real
+
+
+def rehearse(
+    task: Task, implementation: Implementation, data: Any, settings: Mapping[str, Any], twin: str | None
+) -> dict[str, Any]:
+    """Execute an implementation once on the stage for its library; the ending, the quality, and what was checked.
+
+    `twin` is the CPU library that computes for its own.
+    """
+    if implementation.package == "stumpy":
+        importlib.import_module("stumpy").config.STUMPY_THREADS_PER_BLOCK = SIMULATED_BLOCK
+    if implementation.package == "torch":
+        _emulate_ranks()
+    if implementation.package in EMULATED:
+        devices.emulate()
+    elif implementation.package in TWINNED:
+        _install_twins(implementation, twin)
+    cluster = RehearsedCluster("gpu", 1, 1) if implementation.runner == "cluster" else None
+    execution = execute(
+        task,
+        replace(implementation, twin=None),
+        data,
+        dataset=settings["dataset"],
+        reference=settings["reference"],
+        threads=settings["threads"],
+        seed=settings["seed"],
+        cold=True,
+        cluster=cluster,
+        kind=RehearsalRun,
+    )
+    ending = execution.ending
+    if implementation.package == "lightgbm" and "OpenCL" in ending.reason:
+        ending = Ending(Outcome.UNAVAILABLE, NO_OPENCL)
+    return {
+        "ending": asdict(ending),
+        "quality": execution.quality,
+        "parameters": execution.parameters,
+        "checked": twins.CHECKED,
+        "unchecked": sorted(twins.UNCHECKED),
+    }
+
+
+def _install_twins(implementation: Implementation, twin: str | None) -> None:
+    """Let the names of all twinned libraries that are installed lead to twins, and the implementation's own to `twin`.
+
+    All of them are imported first: none may see another's twin while it is being imported.
+    """
+    tops = {name.partition(".")[0] for name in (implementation.library, *implementation.needs)} & set(TWINNED)
+    for top in {*tops, *(name for name in ("cupy", "cupyx") if importlib.util.find_spec(name))}:
+        _import_all(top)
+    with suppress(ModuleNotFoundError):
+        importlib.import_module("dask_cudf")
+    importlib.import_module(implementation.library)
+    for name, module in list(sys.modules.items()):
+        by = twin if name == implementation.library and twin else pairs.computing(name)
+        if by is not None and isinstance(module, ModuleType) and _is_a_door(name):
+            sys.modules[name] = twins.ModuleTwin(module, by, name)
+
+
+def _is_a_door(name: str) -> bool:
+    """Whether tasks come in here. A library that computes too must find its own inner modules as they are."""
+    return not pairs.is_one_library(name) or "." not in name
+
+
+def _import_all(top: str) -> None:
+    """Import a library's public subpackages, two levels deep, where they can be."""
+    library = importlib.import_module(top)
+    for level in range(2):
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] != top or name.count(".") != level or not hasattr(module, "__path__"):
+                continue
+            for part in pkgutil.iter_modules(module.__path__):
+                if part.ispkg and not part.name.startswith(("_", "test", "benchmark", "accel")):
+                    with suppress(Exception):
+                        importlib.import_module(f"{name}.{part.name}")
+    assert library is sys.modules[top]
+
+
+def _emulate_ranks() -> None:
+    """Let Torch's ranks talk by Gloo where they ask for NCCL, which needs a GPU each."""
+    distributed: Any = importlib.import_module("torch.distributed")
+    start, barrier = distributed.init_process_group, distributed.barrier
+    distributed.init_process_group = lambda backend, **given: start("gloo" if backend == "nccl" else backend, **given)
+    distributed.barrier = lambda device_ids=None, **given: barrier(**given)

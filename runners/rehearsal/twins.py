@@ -1,0 +1,324 @@
+"""Twins: modules, callables and values that answer as a GPU library does and compute by the CPU library.
+
+A module's twin hands out what the real module has, and nothing else. A callable's twin binds every call to the real
+signature, lets the CPU library compute, and wraps what that returns: an array of NumPy as what the GPU library would
+return, an array of CuPy. A value's twin has the attributes of the real class alone, and like CuPy's and cuDF's it
+refuses to become a host's array unasked, or to meet one in an operation.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import operator
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from residency.runners.rehearsal import pairs
+from residency.runners.rehearsal.signatures import Refused, accepted, bind, has_attribute
+
+UFUNCS = {"ufunc", "_GUFunc"}  # kinds of CuPy's functions that take no host's array, matrix products among them
+ABSENT = object()  # what a side is not given
+ONE_SIDED: dict[str, Any] = {}  # keywords that `run.only` gave to the GPU's side: the CPU's own value, or ABSENT
+CHECKED: dict[str, int] = {}  # how often each of the GPU libraries' callables was bound to its signature
+UNCHECKED: set[str] = set()  # those that carry no signature: only that they exist was seen
+
+
+class NotRehearsed(AttributeError):
+    """What the GPU library has, and the CPU library cannot compute."""
+
+
+class ModuleTwin(ModuleType):
+    """A GPU library's module, computed by a CPU library's."""
+
+    def __init__(self, real: ModuleType, by: str, path: str) -> None:
+        super().__init__(path, real.__doc__)
+        self.__dict__.update(real_module=real, computed_by=by, __spec__=real.__spec__)
+        self.__dict__.update(
+            {name: getattr(real, name) for name in ("__file__", "__path__", "__version__") if hasattr(real, name)}
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        real, path = self.real_module, f"{self.__name__}.{name}"
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            there = getattr(real, name)
+        except AttributeError:
+            raise AttributeError(f"{self.__name__} has no `{name}`") from None
+        if isinstance(there, ModuleType):
+            return there if isinstance(there, ModuleTwin) else ModuleTwin(there, f"{self.computed_by}.{name}", path)
+        if path in pairs.STAND_INS:
+            return Call(path, there, pairs.STAND_INS[path])
+        if pairs.is_one_library(path):
+            return Call(path, there, there) if callable(there) else there
+        return _paired(path, there, functools.partial(_attribute, self.computed_by, name, path))
+
+    def __reduce__(self) -> Any:
+        return importlib.import_module, (self.__name__,)
+
+
+def _attribute(module: str, name: str, path: str) -> Any:
+    """What a CPU module has under the same name."""
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (AttributeError, ModuleNotFoundError):
+        raise NotRehearsed(f"{path} cannot be rehearsed: {module} has no `{name}` to compute it by") from None
+
+
+def _paired(path: str, there: Any, here: Callable[[], Any]) -> Any:
+    """A thing of the real library with its counterpart: a call, or a constant that both libraries share."""
+    mine = here()
+    return Call(path, there, mine) if callable(there) and there is not mine else mine
+
+
+class Call:
+    """A callable of a GPU library: bound to the real signature, computed by the CPU library's."""
+
+    def __init__(self, path: str, real: Any, mine: Callable[..., Any], instance: Any = ABSENT) -> None:
+        self.path, self.real, self.mine, self.instance = path, real, mine, instance
+        self.__name__, self.__doc__ = path.rpartition(".")[2], getattr(real, "__doc__", None)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Bind, compute, wrap."""
+        bound = arguments if self.instance is ABSENT else (self.instance, *arguments)
+        if bind(self.path, self.real, bound, keywords):
+            CHECKED[self.path] = CHECKED.get(self.path, 0) + 1
+        else:
+            UNCHECKED.add(self.path)
+        if type(self.real).__name__ in UFUNCS:
+            refuse_host(self.path, *arguments)
+        result = self.mine(*on_cpu(list(arguments)), **self._on_cpu(keywords))
+        if self.__name__ in pairs.ON_HOST:
+            return result
+        if isinstance(self.instance, Twin) and result is self.instance._value:  # as `fit` returns the estimator
+            return self.instance
+        return Twin.of(result, self.real) if inspect.isclass(self.real) else wrap(result, self.path)
+
+    def _on_cpu(self, keywords: dict[str, Any]) -> dict[str, Any]:
+        """The keywords as the CPU library takes them."""
+        if pairs.is_one_library(self.path):
+            return dict(on_cpu(keywords))
+        own = {name: ONE_SIDED.get(name, value) for name, value in keywords.items()}
+        return accepted(self.mine, on_cpu({name: value for name, value in own.items() if value is not ABSENT}))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        path = f"{self.path}.{name}"
+        if not hasattr(self.real, name):
+            raise AttributeError(f"{self.path} has no `{name}`")
+        if path in pairs.STAND_INS:
+            return Call(path, getattr(self.real, name), pairs.STAND_INS[path])
+        return _paired(path, getattr(self.real, name), lambda: getattr(self.mine, name))
+
+    def __instancecheck__(self, value: Any) -> bool:
+        return isinstance(value, Twin) and isinstance(self.real, type) and issubclass(value._real, self.real)
+
+    def __subclasscheck__(self, kind: type) -> bool:
+        return False
+
+    def __reduce__(self) -> Any:
+        return _found, (self.path,)
+
+
+def _found(path: str) -> Any:
+    """A module's twin's callable, by its path."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+class Twin:
+    """A value of a GPU library's class, held as the CPU library's value."""
+
+    def __init__(self, value: Any, real: type) -> None:
+        object.__setattr__(self, "_value", value)
+        object.__setattr__(self, "_real", real)
+
+    @staticmethod
+    def of(value: Any, real: type) -> Twin:
+        """A twin that says it is of the real class, as code that looks at modules and names expects."""
+        return _class_of(real)(value, real)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        path = f"{_named(self._real)}.{name}"
+        if not has_attribute(self._real, name):
+            raise AttributeError(f"{_named(self._real)} has no `{name}`")
+        there = getattr(self._real, name, None)
+        if path in pairs.STAND_INS:
+            return Call(path, there, functools.partial(pairs.STAND_INS[path], self._value), self)
+        mine = getattr(self._value, name)
+        if callable(mine) and callable(there):
+            return Call(path, there, mine, self)
+        return wrap(mine, path)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not has_attribute(self._real, name):
+            raise AttributeError(f"{_named(self._real)} has no `{name}`")
+        setattr(self._value, name, on_cpu(value))
+
+    def __getitem__(self, place: Any) -> Any:
+        return wrap(self._value[on_cpu(place)], self._own("__getitem__"))
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        self._own("__setitem__")
+        self._value[on_cpu(place)] = on_cpu(value)
+
+    def __iter__(self) -> Iterator[Any]:
+        path = self._own("__iter__")
+        return (wrap(one, path) for one in self._value)
+
+    def __contains__(self, value: Any) -> bool:
+        return on_cpu(value) in self._value
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"{_named(self._real)} does not become a NumPy array unasked: run.to_host copies it")
+
+    def __array_ufunc__(self, function: Any, method: str, *values: Any, **keywords: Any) -> Any:
+        if method != "__call__":
+            raise NotRehearsed(f"numpy.{function.__name__}.{method} cannot be rehearsed")
+        return getattr(importlib.import_module("cupy"), function.__name__)(*values, **keywords)
+
+    def __array_function__(self, function: Any, _: Any, values: Any, keywords: Any) -> Any:
+        module = importlib.import_module(function.__module__.replace("numpy", "cupy", 1))
+        return getattr(module, function.__name__)(*values, **keywords)
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __int__(self) -> int:
+        return int(self._value)
+
+    def __index__(self) -> int:
+        return operator.index(self._value)
+
+    def __float__(self) -> float:
+        return float(self._value)
+
+    def __repr__(self) -> str:
+        return f"{_named(self._real)} by {self._value!r}"
+
+    def __reduce__(self) -> Any:
+        return _again, (self._value, _named(self._real))
+
+    def _own(self, name: str) -> str:
+        """The path of one of its methods, which the real class must have."""
+        if not hasattr(self._real, name):
+            raise TypeError(f"{_named(self._real)} has no `{name}`")
+        return f"{_named(self._real)}.{name}"
+
+
+def _operation(name: str) -> Callable[..., Any]:
+    """An operator of the real class, computed by the values'."""
+
+    def operate(self: Twin, *others: Any) -> Any:
+        path = self._own(name)
+        refuse_host(path, *others, beside=self._real)
+        found = getattr(type(self._value), name)(self._value, *on_cpu(list(others)))
+        return NotImplemented if found is NotImplemented else wrap(found, path)
+
+    return operate
+
+
+_BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
+_OTHERS = ["eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "abs", "invert"]
+for _name in [
+    *_BINARY,
+    *(f"r{one}" for one in _BINARY),
+    *_OTHERS,
+]:
+    setattr(Twin, f"__{_name}__", _operation(f"__{_name}__"))
+
+
+def _in_place(name: str) -> Callable[..., Any]:
+    def operate(self: Twin, other: Any) -> Any:
+        refuse_host(self._own(f"__{name}__"), other, beside=self._real)
+        return wrap(getattr(operator, f"i{name}")(self._value, on_cpu(other)), _named(self._real))
+
+    return operate
+
+
+for _name in _BINARY:
+    setattr(Twin, f"__i{_name}__", _in_place(_name))
+
+
+@functools.cache
+def _class_of(real: type) -> type[Twin]:
+    return type(real.__name__, (Twin,), {"__module__": real.__module__, "__hash__": Twin.__hash__})
+
+
+def _again(value: Any, path: str) -> Twin:
+    return Twin.of(value, _real_class(path))
+
+
+@functools.cache
+def _real_class(path: str) -> type:
+    """The real class of a dotted path, whether its module is twinned or not."""
+    module, _, name = path.rpartition(".")
+    holder = importlib.import_module(module)
+    found = getattr(holder.real_module if isinstance(holder, ModuleTwin) else holder, name)
+    if not isinstance(found, type):
+        raise TypeError(f"{path} is no class")
+    return found
+
+
+def _named(real: type) -> str:
+    """`cupy.ndarray`, and the full path of what is not at its library's top."""
+    top = real.__module__.partition(".")[0]
+    holder = importlib.import_module(top)
+    holder = holder.real_module if isinstance(holder, ModuleTwin) else holder
+    place = top if getattr(holder, real.__name__, None) is real else real.__module__
+    return f"{place}.{real.__name__}"
+
+
+def wrap(value: Any, path: str) -> Any:
+    """What a GPU library would return in place of a CPU library's value."""
+    if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
+        return type(value)(wrap(one, path) for one in value)
+    if type(value) is dict:
+        return {name: wrap(one, path) for name, one in value.items()}
+    if isinstance(value, np.generic) and path.startswith("cupy"):
+        return Twin.of(value, _real_class("cupy.ndarray"))  # CuPy's reductions give arrays without dimensions
+    if isinstance(value, Twin) or (name := pairs.real_type(value)) is None:
+        return value
+    return Twin.of(value, _real_class(name))
+
+
+def on_cpu(value: Any) -> Any:
+    """The CPU library's own of whatever holds twins."""
+    if isinstance(value, Twin):
+        return value._value
+    if isinstance(value, Call):
+        return value.mine
+    if isinstance(getattr(value, "_meta", None), Twin):  # Dask's array, whose blocks are twins
+        blocks = importlib.import_module("dask.array")
+        return blocks.from_array(on_cpu(value.compute()), chunks=value.chunks)
+    if type(value) in (tuple, list):
+        return type(value)(on_cpu(one) for one in value)
+    if type(value) is slice:
+        return slice(*(on_cpu(one) for one in (value.start, value.stop, value.step)))
+    if type(value) is dict:
+        return {name: on_cpu(one) for name, one in value.items()}
+    return functools.partial(_called_within, value) if inspect.isfunction(value) else value
+
+
+def _called_within(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    """A task's function that the CPU library calls back: it sees twins, as it would see the GPU library's values."""
+    seen = [wrap(one, "") for one in arguments]
+    return on_cpu(function(*seen, **keywords))
+
+
+def refuse_host(path: str, *values: Any, beside: type | None = None) -> None:
+    """Raise `Refused` where a host's array meets a device's, which CuPy refuses."""
+    kind = beside.__module__ if beside is not None else path
+    if kind.startswith("cupy") and any(isinstance(one, np.ndarray) and one.ndim > 0 for one in values):
+        raise Refused(f"{path}: a NumPy array where CuPy takes its own: run.to_device copies it")

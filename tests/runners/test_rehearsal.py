@@ -1,0 +1,101 @@
+"""Rehearsals by the real command: mistakes that only a GPU would show are found; nothing is proved by them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+SUITES = Path(__file__).parent.parent / "fixtures" / "suites"
+SCHEMA = json.loads((Path(__file__).parent.parent.parent / "harness" / "schema.json").read_text())
+with_gpu_libraries = pytest.mark.skipif(
+    find_spec("cuml") is None, reason="cuML is not installed here; `make gpu-rehearsal` runs this where it is"
+)
+
+
+@pytest.fixture(scope="module")
+def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
+    """The outcomes of the suite of planted mistakes, by name, and the command's own end."""
+    folder = tmp_path_factory.mktemp("planted")
+    done = residency_in(folder, "rehearse", "rehearsal/planted", RESIDENCY_SUITES=str(SUITES))
+    (run,) = (folder / "results" / "rehearsals").iterdir()
+    lines = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+    return {line["implementation"]: line for line in lines}, done, run
+
+
+@with_gpu_libraries
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("wrong_keyword", "cupy.asarray(a, dtype=None, order=None, *, copy=None, blocking=False): "),
+        ("wrong_method", "cupy.ndarray has no `getfield`"),
+        ("wrong_name", "cupy has no `nditer`"),
+        ("forgotten_copy", "a NumPy array where CuPy takes its own: run.to_device copies it"),
+        ("unasked_copy", "cupy.ndarray does not become a NumPy array unasked"),
+        ("wrong_parameter", "got an unexpected keyword argument 'positive'"),
+        ("wrong_attribute", "has no `rank_`"),
+    ],
+)
+def test_a_planted_mistake_is_found(planted, name: str, said: str) -> None:
+    outcomes, done, _ = planted
+    found = outcomes[f"{name}@gpu"]
+    assert found["outcome"] == "failed"
+    assert said in found["reason"]
+    assert found["tier"] is None
+    assert done.status == 1
+
+
+@with_gpu_libraries
+def test_what_is_right_passes_with_what_was_checked(planted) -> None:
+    outcomes, _, run = planted
+    found = outcomes["right@gpu"]
+    assert (found["outcome"], found["tier"], found["runner"]) == ("ok", 2, "rehearsal")
+    assert found["quality"] > 0.3
+    (bound,) = (text for text in found["remarks"] if "bound to" in text)
+    assert "cupy.linalg.solve" in bound
+    assert "cupy-cuda13x" in bound
+    jsonschema.validate(found, SCHEMA)
+    assert not [line for line in (run / "records.jsonl").read_text().splitlines() if '"sample"' in line]
+
+
+def test_what_nobody_can_rehearse_fails(planted) -> None:
+    outcomes, done, _ = planted
+    assert outcomes["no_way@gpu"]["outcome"] == "failed"
+    assert "no way is known for statsmodels.api" in outcomes["no_way@gpu"]["reason"]
+    assert done.status == 1
+
+
+def test_what_is_not_installed_is_unavailable_and_strictly_a_failure(residency) -> None:
+    if find_spec("cuml") is not None:
+        pytest.skip("the GPU libraries are installed here")
+    arguments = ("rehearse", "tabular/ridge", "--implementations", "estimator")
+    done = residency(*arguments)
+    assert done.status == 0
+    assert "unavailable" in done.out
+    assert "residency-bench[gpu]" in done.out
+    assert residency(*arguments, "--strict").status == 1
+
+
+@pytest.mark.parametrize(("task", "name"), [("nlp/search", "matrix_product"), ("ocr/lines", "jax_crnn")])
+def test_frameworks_run_on_their_own_back_end(residency, task: str, name: str) -> None:
+    done = residency("rehearse", task, "--implementations", f"{name}@gpu", "--json")
+    assert done.status == 0, done.out + done.err
+    (row,) = done.json["rows"]
+    assert (row["outcome"], row["device"], row["runner"]) == ("ok", "gpu", "rehearsal")
+    assert row["seconds"] is None
+    assert row["speedup"] is None
+    assert row["cold_seconds"] is None
+
+
+def test_a_rehearsal_is_no_proof_by_a_gpu(residency, tmp_path: Path) -> None:
+    assert residency("rehearse", "nlp/search", "--implementations", "matrix_product@gpu").status == 0
+    states = residency("doctor", "--json").json["implementations"]
+    (state,) = (one for one in states if (one["task"], one["implementation"]) == ("nlp/search", "matrix_product@gpu"))
+    assert state["tier"] == 3
+    assert state["unavailable"]
+    (other,) = (one for one in states if (one["task"], one["implementation"]) == ("tabular/ridge", "estimator@gpu"))
+    assert other["tier"] == 0
