@@ -253,7 +253,7 @@ def read(folder: Path, samples: bool = True) -> Records:
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
     lines = text.split(b"\n")
-    with _without_collection():
+    with without_collection():
         for number, line in enumerate(lines[:-1], start=1):
             if not samples and line.startswith(SAMPLE_LINE):
                 continue
@@ -310,7 +310,7 @@ def _cell(*values: Any) -> Cell:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Records hold no cycles: looking for some while a hundred thousand are made takes a fifth of the time."""
     was = gc.isenabled()
     gc.disable()

@@ -11,7 +11,7 @@ from typing import Any
 
 from residency.harness import statistics
 from residency.harness.outcomes import OK, Ending, Outcome
-from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, TaskInfo
+from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, TaskInfo, without_collection
 from residency.reports.clocks import Clocks, break_even, clocks, shares
 from residency.reports.roofline import Roofline, with_rooflines
 
@@ -144,6 +144,7 @@ def timed_samples(records: Records) -> dict[Key, dict[int, list[float]]]:
     return {_key(cell): found.timed() for cell, found in _evidence(records).items()}
 
 
+@without_collection()
 def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
     """Every row of a run, those included that were planned and never measured, in the order of the plan."""
     evidence = _evidence(records)
