@@ -11,7 +11,7 @@ import pkgutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any
 
@@ -110,7 +110,7 @@ def rehearse(
     cluster = RehearsedCluster("gpu", 1, 1) if implementation.runner == "cluster" else None
     execution = execute(
         task,
-        replace(implementation, twin=None),
+        implementation,
         data,
         dataset=settings["dataset"],
         reference=settings["reference"],
@@ -156,7 +156,7 @@ def _is_a_door(name: str) -> bool:
 
 def _import_all(top: str) -> None:
     """Import a library's public subpackages, two levels deep, where they can be."""
-    library = importlib.import_module(top)
+    importlib.import_module(top)
     for level in range(2):
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] != top or name.count(".") != level or not hasattr(module, "__path__"):
@@ -165,7 +165,6 @@ def _import_all(top: str) -> None:
                 if part.ispkg and not part.name.startswith(("_", "test", "benchmark", "accel")):
                     with suppress(Exception):
                         importlib.import_module(f"{name}.{part.name}")
-    assert library is sys.modules[top]
 
 
 def _emulate_ranks() -> None:
