@@ -128,8 +128,9 @@ def test_a_worker_that_sees_one_class_alone_keeps_its_name(together: str, cluste
     data = in_files(Table(x=x, y=y, x_test=x, y_test=y, names=("a", "b", "c")), tmp_path)
     _, one = find("gradient_boosting", together, "cluster")
     chance = one.function(data, in_workers(cluster), importlib.import_module(one.library))
-    assert chance[100:].min() > 0.8
-    assert chance[:100].max() < 0.2
+    # a row at the edge of its class may share its leaf: where the bins end depends on who got which part
+    assert chance[100:].min() > 0.5 > chance[:100].max()
+    assert np.median(chance[100:]) > 0.9 and np.median(chance[:100]) < 0.1
 
 
 @pytest.mark.parametrize("workers", [1, 3, 7, _forest.TREES])
