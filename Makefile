@@ -28,7 +28,7 @@ demo: setup  ## every task of the five topics at smoke size, some on real data t
 	exit $$status
 
 test: setup  ## the tests: what is only right or wrong on all cores at once, what listens to the clock by itself
-	$(BIN)/python -m pytest --numprocesses 2 --benchmark-disable tests/suites tests/datasets tests/harness tests/test_*.py
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --benchmark-disable tests/suites tests/datasets tests/harness tests/test_*.py
 	$(BIN)/python -m pytest tests/commands tests/reports tests/runners
 
 lint: setup  ## style and types

@@ -19,6 +19,17 @@ DRIVER = Path(__file__).parent / "fixtures" / "driver"
 LIBRARIES = {"nvml.c": "libnvidia-ml.so.1", "cuda.c": "libcuda.so.1"}
 
 
+# Spinning OpenMP threads make a machine with other work on it several times as slow; read when a library is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def pytest_configure() -> None:
+    """Of several processes of pytest each keeps to one core, and so does what it starts."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
 @dataclass(frozen=True)
 class Done:
     """A command that has ended."""
@@ -50,8 +61,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(cache: Path) -> dict[str, str]:
     """The command's environment: that cache, no colours, no suites or mirror of the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RESIDENCY_")}
-    quiet = {"OMP_WAIT_POLICY": "passive"}  # spinning OpenMP threads make a test machine with other work very slow
-    return {**kept, **quiet, "RESIDENCY_CACHE": str(cache), "NO_COLOR": "1", "COLUMNS": "200"}
+    return {**kept, "RESIDENCY_CACHE": str(cache), "NO_COLOR": "1", "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="session")

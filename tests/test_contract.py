@@ -1,4 +1,4 @@
-"""Every implementation of every shipped task keeps the contract: at smoke size, on generated and shipped data."""
+"""Every implementation of every shipped task keeps the contract: at smoke size, on generated data and on shipped."""
 
 from __future__ import annotations
 
@@ -22,19 +22,9 @@ def run(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
     def measure(task: str) -> records.Records:
         folder: Path = tmp_path_factory.mktemp("contract")
-        arguments = [
-            "run",
-            task,
-            "--dataset",
-            "generated",
-            "--dataset",
-            "shipped",
-            "--replicates",
-            "1",
-            "--rounds",
-            "1",
-        ]
-        done = residency_in(folder, *arguments)
+        first = {dataset.kind: dataset.name for dataset in reversed(CATALOGUE.task(task).datasets)}
+        chosen = [("--dataset", first[kind]) for kind in ("generated", "shipped") if kind in first]
+        done = residency_in(folder, "run", task, *sum(chosen, ()), "--replicates", "1", "--rounds", "1")
         assert done.status == 0, done.out + done.err
         return records.read(next((folder / "results" / "runs").iterdir()))
 
