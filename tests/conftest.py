@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_configure() -> None:
-    """Of several processes of pytest each keeps to one core; Ctrl-C reaches what tests start, in a background job too."""
+    """Ctrl-C reaches what tests start, in a background job too; of several processes each keeps to one core."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         cores = sorted(os.sched_getaffinity(0))
