@@ -48,7 +48,12 @@ Rounds = Annotated[
     int | None,
     typer.Option(min=1, help=f"Timed samples in each process, at most; {ROUNDS}, with --gate {GATE_ROUNDS}."),
 ]
-Budget = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="When to stop. By default, by the size.")]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="SECONDS", help="When to stop. By default 24 a task at smoke size, 120 at lab, 600 at lecture."
+    ),
+]
 Precision = Annotated[
     float | None,
     typer.Option(
