@@ -51,7 +51,7 @@ Rounds = Annotated[
 Budget = Annotated[
     float | None,
     typer.Option(
-        min=0, metavar="SECONDS", help="When to stop. By default 24 a task at smoke size, 120 at lab, 600 at lecture."
+        min=0, metavar="SECONDS", help="When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture."
     ),
 ]
 Precision = Annotated[

@@ -37,7 +37,7 @@ COPIES_IN_MEMORY = 3  # what an implementation is expected to hold, in sizes of 
 LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library imported
 MEASURING = 0.5  # of the time that starting and warming up took: worth spending on samples, whatever the budget
 # Seconds a task and dataset: a topic of seven tasks takes three minutes at smoke size, fifteen at lab size.
-BUDGETS = {"smoke": 24.0, "lab": 120.0, "lecture": 600.0, "production": 4 * 3600.0, "full": 24.0}
+BUDGETS = {"smoke": 24.0, "lab": 100.0, "lecture": 600.0, "production": 4 * 3600.0, "full": 24.0}
 
 
 def run_local(
