@@ -36,7 +36,7 @@ from residency.runners.turn import Ledger, Listener, OutOfTime, Prepared, Turn, 
 COPIES_IN_MEMORY = 3  # what an implementation is expected to hold, in sizes of its data, before it has been seen
 LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library imported
 MEASURING = 0.5  # of the time that starting and warming up took: worth spending on samples, whatever the budget
-# Seconds a task and dataset: a topic of seven tasks takes three minutes at smoke size, fifteen at lab size.
+# Seconds a task and dataset: so that a topic of seven tasks ends within 3 minutes at smoke size, within 15 at lab.
 BUDGETS = {"smoke": 24.0, "lab": 100.0, "lecture": 600.0, "production": 4 * 3600.0, "full": 24.0}
 
 
