@@ -187,9 +187,8 @@ def _cell(
         kind = Kind.WRONG
         if after.outcome == Outcome.UNAVAILABLE:
             kind = Kind.NO_DEVICE if after.device == "gpu" else Kind.MISSING
-        return replace(
-            plain, kind=kind, baseline_seconds=before.seconds.median, reason=f"{after.outcome}: {after.reason}"
-        )
+        reason = after.reason if after.outcome == kind else f"{after.outcome}: {after.reason}"
+        return replace(plain, kind=kind, baseline_seconds=before.seconds.median, reason=reason)
     if before.data_hash != after.data_hash:
         return replace(plain, kind=Kind.MISSING, reason="the data is not the same")
     return _timed(plain, before.seconds.median, after.seconds.median, *(list(side[key].values()) for side in times))

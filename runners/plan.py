@@ -116,8 +116,9 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
         else:
             reasons += [said for name in modules if name not in missing and (said := builds.without_cuda(name))]
     if missing:
-        names = ", ".join(dict.fromkeys(name.partition(".")[0] for name in missing))
-        reasons.append(f"{names} is not installed: {remedy(missing[0], implementation.device)}")
+        names = list(dict.fromkeys(name.partition(".")[0] for name in missing))
+        are = "are" if len(names) > 1 else "is"
+        reasons.append(f"{', '.join(names)} {are} not installed: {remedy(missing[0], implementation.device)}")
     return Ending(Outcome.UNAVAILABLE, "; ".join(dict.fromkeys(reasons))) if reasons else None
 
 

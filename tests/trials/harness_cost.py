@@ -4,7 +4,8 @@
 
 The same two functions for all: one that does nothing, and a pure-Python loop of about a millisecond. Per tool: the time
 it reports for either, the seconds it takes for both together, and the processor time its parent burns while its
-workers run, where it has workers. Beside the table: what one more fresh process costs Residency.
+workers run, where it has workers. Beside the table: what one more fresh process costs Residency, and what it takes to
+read and judge a run of 100,000 samples, beside what Python takes to read as much JSON.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import timeit
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import monotonic, sleep
+from time import monotonic, process_time, sleep
 
 import psutil
+
+from residency.harness import records
+from residency.reports.summary import document
 
 FUNCTIONS = """
 def empty():
@@ -66,6 +70,7 @@ PYTEST = (
     "{functions}\ndef test_empty(benchmark):\n    benchmark(empty)\n\ndef test_loop(benchmark):\n    benchmark(loop)\n"
 )
 BIN = Path(sys.executable).parent
+ROUNDS, REPLICATES = 1_000, 50  # of two implementations, in the run of 100,000 samples
 
 
 @dataclass
@@ -169,7 +174,38 @@ def by_residency(folder: Path) -> tuple[Line, float]:
         watched([*command, "nothing", "--rounds", "1", "--replicates", str(count)], folder, **place)[1]
         for count in (5, 25)
     )
+    watched([*command, "nothing,looping", "--replicates", "1", "--rounds", "1", "--results", "many"], folder, **place)
     return Line("**Residency** (5 processes each)", *found, wall, share), (many - few) / 20
+
+
+def enlarged(run: Path) -> int:
+    """Give every sample of a run, of one process and one round, so many processes and rounds; returns their number."""
+    kept = [json.loads(line) for line in (run / records.RECORDS_FILE).read_text().splitlines()]
+    timed = [one for one in kept if one.get("phase") == "timed"]
+    ended = [one for one in kept if one["kind"] == "outcome"]
+    with (run / records.RECORDS_FILE).open("w") as file:
+        for replicate in range(REPLICATES):
+            for number in range(ROUNDS):
+                for one in timed:
+                    seconds = one["seconds"] * (1 + 0.01 * (number * 7 % 13))
+                    file.write(json.dumps(one | {"replicate": replicate, "round": number, "seconds": seconds}) + "\n")
+            for one in ended:
+                file.write(json.dumps(one | {"replicate": replicate}) + "\n")
+    return len(timed) * ROUNDS * REPLICATES
+
+
+def judging(folder: Path) -> tuple[int, float, float]:
+    """Samples in a run, the processor seconds for reading and judging it, and those for parsing its lines alone."""
+    (run,) = (folder / "many").iterdir()
+    samples = enlarged(run)
+    start = process_time()
+    found = document(records.read(run))
+    ours = process_time() - start
+    assert sum(row["seconds"]["samples"] for row in found["rows"]) == samples
+    start = process_time()
+    for line in (run / records.RECORDS_FILE).read_bytes().splitlines():
+        json.loads(line)
+    return samples, ours, process_time() - start
 
 
 def main() -> None:
@@ -180,6 +216,7 @@ def main() -> None:
         lines = [by_timeit(), by_pytest_benchmark(folder / "pytest"), by_pyperf(folder / "pyperf")]
         ours, process = by_residency(folder / "residency")
         lines.append(ours)
+        samples, judged, parsed = judging(folder / "residency")
     print("# What measuring costs\n")
     print(f"`make bench`, in one run: Python {platform.python_version()}, {len(os.sched_getaffinity(0))} cores.\n")
     print("| tool | an empty call | a loop | both, in all | parent's share of a core |\n|---|---|---|---|---|")
@@ -188,6 +225,8 @@ def main() -> None:
         print(f"| {line.tool} | {line.empty * 1e9:,.0f} ns | {line.loop * 1e3:.3f} ms | {line.wall:.1f} s | {share} |")
     print(f"\nA fresh process with a cell in it costs Residency {process:.2f} s: Python and NumPy coming up, the cold")
     print("execution of nothing, the warm-up, and the end.")
+    print(f"\nReading and judging a run of {samples:,} samples takes {judged:.1f} s of processor time (bar: 5 s), "
+          f"{judged / parsed:.1f} times\nwhat parsing its JSON alone takes.")  # fmt: skip
 
 
 if __name__ == "__main__":
