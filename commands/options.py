@@ -51,7 +51,9 @@ Rounds = Annotated[
 Budget = Annotated[
     float | None,
     typer.Option(
-        min=0, metavar="SECONDS", help="When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture."
+        min=0,
+        metavar="SECONDS",
+        help="When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture; with --gate three times as long.",
     ),
 ]
 Precision = Annotated[

@@ -19,7 +19,8 @@ TASK, DATASET, SIZE = "_selftest/control", "linear", "smoke"
 WORKS = {"python": "pure Python", "native": "compiled, one thread"}
 DRAWS = 400  # of so many replicates out of those measured
 EFFECT = 0.05
-POWER_T = 0.85  # standard deviations: 80 % power
+OFTEN = 0.8  # of trials: what counts as being able to see an effect
+MOST = 500  # processes to look for
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Control:
     false_alarms: float  # of A against itself, at `replicates`
     power: float  # of seeing A + 5 %
     smallest: float  # effect seen four times in five, as a fraction, at `replicates`
-    needed: int  # replicates for seeing 5 % four times in five
+    needed: int  # replicates for seeing 5 % four times in five, up to 500
     replicates: int
     processes: int
 
@@ -54,23 +55,38 @@ def _control(
 ) -> Control:
     shared = sorted(first.keys() & again.keys() & slower.keys())
     a, same, more = ([side[number] for number in shared] for side in (first, again, slower))
-    logs = [float(np.median(one)) for one in statistics.log_ratios(a, same)]
-    spread = float(np.std(logs, ddof=1))
     generator = np.random.default_rng(0)
     size = min(count, len(shared))
     chosen = [generator.choice(len(shared), size, replace=False).tolist() for _ in range(DRAWS)]
-    alarms = [_verdict(a, same, one) in {"faster", "slower"} for one in chosen]
-    caught = [_verdict(a, more, one) == "slower" for one in chosen]
+    ratios = [_ratio(a, same, one) for one in chosen]
+    caught = float(np.mean([statistics.verdict(_ratio(a, more, one)) == "slower" for one in chosen]))
+    # A's lower bound against itself is what an effect must lift beyond the margin, and A may stand on either side.
+    bounds = [bound for one in ratios for bound in (one.low99, 1.0 / one.high99)]
     return Control(
         work=label,
-        spread=spread,
-        false_alarms=float(np.mean(alarms)),
-        power=float(np.mean(caught)),
-        smallest=smallest_effect(spread, count),
-        needed=next((n for n in range(count, 500) if smallest_effect(spread, n) <= EFFECT), 500),
+        spread=float(np.std(_logs(a, same), ddof=1)),
+        false_alarms=float(np.mean([statistics.verdict(one) in {"faster", "slower"} for one in ratios])),
+        power=caught,
+        smallest=float((1.0 + statistics.MARGIN) / np.quantile(bounds, 1.0 - OFTEN)) - 1.0,
+        needed=count if caught >= OFTEN else processes_needed(_logs(a, more), count + 1),
         replicates=count,
         processes=len(shared),
     )
+
+
+def processes_needed(logs: Sequence[float], least: int) -> int:
+    """How many processes, `least` or more, a verdict of "slower" takes four times in five.
+
+    `logs` are processes' log ratios of the plain work's time to the slower one's, of which trials are drawn.
+    """
+    generator = np.random.default_rng(0)
+
+    def often(size: int) -> bool:
+        drawn = np.exp(generator.choice(logs, (DRAWS, size)))
+        ratios = [statistics.speed_ratio([[one] for one in trial], [[1.0]] * size) for trial in drawn]
+        return float(np.mean([statistics.verdict(one) == "slower" for one in ratios])) >= OFTEN
+
+    return next((size for size in range(least, MOST) if often(size)), MOST)
 
 
 def keep(text: dict[str, Any]) -> None:
@@ -100,12 +116,12 @@ def _record() -> Path:
     return store.cache_folder() / "selftest.json"
 
 
-def smallest_effect(spread: float, replicates: int) -> float:
-    """The effect that a 99 % verdict beyond the margin sees four times in five, as a fraction."""
-    return statistics.MARGIN + (statistics.student(0.01, replicates - 1) + POWER_T) * spread / float(
-        np.sqrt(replicates)
-    )
+def _logs(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> list[float]:
+    """The log ratio of every process."""
+    return [float(np.median(one)) for one in statistics.log_ratios(first, second)]
 
 
-def _verdict(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], chosen: Sequence[int]) -> str:
-    return statistics.verdict(statistics.speed_ratio([first[one] for one in chosen], [second[one] for one in chosen]))
+def _ratio(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], chosen: Sequence[int]
+) -> statistics.Estimate:
+    return statistics.speed_ratio([first[one] for one in chosen], [second[one] for one in chosen])

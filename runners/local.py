@@ -38,6 +38,7 @@ LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library impo
 MEASURING = 0.5  # of the time that starting and warming up took: worth spending on samples, whatever the budget
 # Seconds a task and dataset: so that a topic of seven tasks ends within 3 minutes at smoke size, within 15 at lab.
 BUDGETS = {"smoke": 24.0, "lab": 100.0, "lecture": 600.0, "production": 4 * 3600.0, "full": 24.0}
+GATE_BUDGETS = 3.0  # times these in gate mode, which takes sixteen times the rounds
 
 
 def run_local(
@@ -101,7 +102,7 @@ class _Run:
         prepared = [one for group in groups if (one := self._prepare(group)) is not None]
         budget = settings.budget
         if budget is None:
-            budget = sum(BUDGETS[one.group.scale] for one in prepared)
+            budget = sum(BUDGETS[one.group.scale] for one in prepared) * (GATE_BUDGETS if settings.gate else 1.0)
         deadline = monotonic() + budget
         share = budget / max(1, len(prepared) * settings.replicates)
         for target in looks(settings):
@@ -195,7 +196,7 @@ class _Run:
     def _rounds(self, turns: Sequence[Turn], seconds: float, chance: random.Random) -> None:
         """As many rounds as the time allows, one at least."""
         alive = [turn for turn in turns if turn.ending is None]
-        expected = sum(turn.last * turn.calls for turn in alive)
+        expected = sum(turn.last * (turn.calls + turn.lead_in) for turn in alive)
         rounds = max(1, min(self.ledger.settings.rounds, int(seconds / expected))) if expected else 0
         forward = True
         for number in range(rounds):

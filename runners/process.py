@@ -25,7 +25,7 @@ from residency.runners.fallback import Trace
 from residency.runners.watch import STEP, Watch
 
 SETTLE_TIMEOUT = 1.0  # seconds
-SETTLE_STEP = 0.005
+SETTLE_STEP = 0.001
 START_TIMEOUT = 120.0  # seconds for Python and NumPy to come up, on a machine busy or slow
 LOG_BYTES = 2**20
 END_TIMEOUT = 5.0  # seconds for a worker that closed its pipe to be gone

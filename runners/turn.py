@@ -24,6 +24,7 @@ WARMUP_SECONDS = 2.0  # after which one execution that is no faster than those b
 STEADY = 0.95  # of the fastest so far: an execution that takes longer is no faster
 SAMPLE_SECONDS = 0.005  # a sample lasts at least as long: shorter calls are timed several in a row
 COMPILING = 240.0  # seconds more for a cold execution, which may compile
+LEAD_IN_SECONDS = 0.05  # calls shorter than that come after an untimed one; in longer ones cold caches cost little
 TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
@@ -125,6 +126,7 @@ class Turn:
     ending: Ending | None = None
     last: float = 0.0  # seconds of the latest execution
     calls: int = 1  # executions in a timed sample
+    lead_in: bool = False  # whether an untimed one comes before them
     quality: float | None = None
     unknown: dict[str, str] = field(default_factory=dict)
     doubt: str | None = None  # why it cannot be told whether it ran on the GPU, where it was to
@@ -182,6 +184,7 @@ class Turn:
             if steady >= 2 or (spent > WARMUP_SECONDS and (steady or self.last > WARMUP_SECONDS)):
                 break
         self.calls = max(1, math.ceil(SAMPLE_SECONDS / min(times)))
+        self.lead_in = self.implementation.runner == "local" and min(times) < LEAD_IN_SECONDS
 
     def take(self, phase: Phase, number: int) -> bool:
         """Execute once and record it; False where that was the end of it."""
@@ -192,8 +195,8 @@ class Turn:
             about = f"{self.implementation.id}, replicate {self.replicate + 1}, {phase} {number + 1}"
             self.ledger.listener.status(f"{group.title}: {about}")
         try:
-            calls = self.calls if phase == "timed" else 1
-            request = {"do": "sample", "cold": phase == "cold", "calls": calls}
+            calls, lead_in = (self.calls, self.lead_in) if phase == "timed" else (1, False)
+            request = {"do": "sample", "cold": phase == "cold", "calls": calls, "lead_in": lead_in}
             trace = fallback.Trace() if phase == "cold" and self._on_a_gpu_here else None
             watch = self.worker.watch(self.implementation.device, trace)
             reply = self.worker.ask(request, self.ledger.within(self.timeout(phase)), watch)

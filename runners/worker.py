@@ -94,6 +94,7 @@ class Session:
             seed=self.settings["seed"],
             cold=request["cold"],
             calls=request["calls"],
+            lead_in=request["lead_in"],
             cluster=self.cluster,
         )
         return {**asdict(execution), "context": driver.has_context()}

@@ -34,7 +34,7 @@ def test_the_parent_rests_while_it_waits(made: dict) -> None:
         worker.ask(load(made, "waits@cpu"), 60)
         before = process_time()
         with pytest.raises(Ended) as caught:
-            worker.ask({"do": "sample", "cold": True, "calls": 1}, 3.0)
+            worker.ask({"do": "sample", "cold": True, "calls": 1, "lead_in": False}, 3.0)
         spent = process_time() - before
     assert caught.value.ending.outcome is Outcome.TIMEOUT
     assert spent <= 0.02 * 3.0
@@ -45,7 +45,7 @@ def test_an_ended_worker_says_so_again_and_again(made: dict) -> None:
         worker.ask(load(made, "exits@cpu"), 60)
         for _ in range(2):
             with pytest.raises(Ended, match="exited with status 7"):
-                worker.ask({"do": "sample", "cold": True, "calls": 1}, 10)
+                worker.ask({"do": "sample", "cold": True, "calls": 1, "lead_in": False}, 10)
 
 
 def test_thread_limits_are_set_before_anything_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:

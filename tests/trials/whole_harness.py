@@ -24,9 +24,10 @@ import numpy as np
 from decision_rule import beside
 
 from residency.harness import records, statistics
-from residency.reports.selftest import WORKS, smallest_effect
+from residency.reports.selftest import EFFECT, WORKS, processes_needed
 from residency.reports.summary import timed_samples
 from residency.runners import machine
+from residency.runners.settings import GATE_ROUNDS, ROUNDS
 from residency.suites import SHIPPED
 
 KEPT = Path(__file__).parent.parent.parent / "results" / "trials" / "whole_harness.jsonl"
@@ -73,6 +74,7 @@ def trial(folder: Path, gate: bool, works: list[str]) -> list[dict]:
 def go_on(trials: int, gate: bool, noisy: bool, works: list[str], other: str) -> None:
     """Trials of a condition on this machine until there are as many, whoever else adds to them meanwhile."""
     where = {"gate": gate, "noisy": noisy, "beside": other, "cpu": machine.cpu_model(), "cores": machine.cores()}
+    where |= {"rounds": GATE_ROUNDS if gate else ROUNDS, "lead_in": True}
 
     def known() -> int:
         mine = [one["works"] for one in kept() if {**one, "works": 0} == {**where, "works": 0}]
@@ -93,30 +95,32 @@ def kept() -> list[dict]:
     return [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
 
 
-def condition(one: dict) -> tuple[bool, bool, str, str, int]:
-    """Mode, noise, what else went on, processor and cores of a trial."""
-    return one["gate"], one["noisy"], one["beside"], one["cpu"], one["cores"]
+def condition(one: dict) -> tuple[bool, bool, str, str, int, str]:
+    """Mode, noise, what else went on, processor, cores and rounds of a trial; the first had no lead-in."""
+    rounds = f"{one['rounds']}, after a lead-in" if "lead_in" in one else "32" if one["gate"] else "8"
+    return one["gate"], one["noisy"], one["beside"], one["cpu"], one["cores"], rounds
 
 
 def table() -> None:
     """All that was kept, by condition and work."""
     print("# The whole harness on trial\n")
     print(f"{REPLICATES} processes a side and trial, `tests/trials/whole_harness.py`.\n")
-    print("| mode | machine | work | trials | false alarms | sees +5 % | spread between processes | processes needed |")
-    print("|---|---|---|---|---|---|---|---|")
-    conditions = sorted({condition(one) for one in kept()}, reverse=True)
-    for gate, noisy, other, cpu, cores in conditions:
-        mine = [one["works"] for one in kept() if condition(one) == (gate, noisy, other, cpu, cores)]
+    head = "mode | rounds | machine | work | trials | false alarms | sees +5 % | spread between processes | processes needed"
+    print(f"| {head} |\n|{'---|' * (head.count('|') + 1)}")
+    for one in sorted({condition(one) for one in kept()}, reverse=True):
+        gate, noisy, other, cpu, cores, rounds = one
+        mine = [each["works"] for each in kept() if condition(each) == one]
         for work, label in WORKS.items():
             found = [one for works in mine for one in works if one["work"] == work]
             if not found:
                 continue
             alarms = np.mean([one["same"] in {"faster", "slower"} for one in found])
             caught = np.mean([one["slower"] == "slower" for one in found])
-            spread = float(np.std(np.concatenate([one["logs"] for one in found]), ddof=1))
-            needed = next((n for n in range(REPLICATES, 500) if smallest_effect(spread, n) <= 0.05), 500)
+            logs = np.concatenate([one["logs"] for one in found])
+            spread = float(np.std(logs, ddof=1))
+            needed = processes_needed(list(logs - np.log1p(EFFECT)), REPLICATES)
             where = f"{'bursts' if noisy else other or 'quiet'}, {cores} core{'s' if cores > 1 else ''}, {cpu}"
-            cells = ("gate" if gate else "plain", where, label, len(found))
+            cells = ("gate" if gate else "plain", rounds, where, label, len(found))
             figures = (f"{alarms:.1%}", f"{caught:.0%}", f"{spread:.2%}", needed)
             print("| " + " | ".join(str(cell) for cell in (*cells, *figures)) + " |")
     print("\nNeeded: processes a side for seeing 5 % four times in five.")
