@@ -53,7 +53,7 @@ Budget = Annotated[
     typer.Option(
         min=0,
         metavar="SECONDS",
-        help="When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture; with --gate three times as long.",
+        help="When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture; with --gate thrice that.",
     ),
 ]
 Precision = Annotated[

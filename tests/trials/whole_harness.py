@@ -105,7 +105,7 @@ def table() -> None:
     """All that was kept, by condition and work."""
     print("# The whole harness on trial\n")
     print(f"{REPLICATES} processes a side and trial, `tests/trials/whole_harness.py`.\n")
-    head = "mode | rounds | machine | work | trials | false alarms | sees +5 % | spread between processes | processes needed"
+    head = "mode | rounds | machine | work | trials | false alarms | sees +5 % | spread of processes | processes needed"
     print(f"| {head} |\n|{'---|' * (head.count('|') + 1)}")
     for one in sorted({condition(one) for one in kept()}, reverse=True):
         gate, noisy, other, cpu, cores, rounds = one
