@@ -32,8 +32,8 @@ demo: setup  ## the quick tasks of all five topics at smoke size, some on real d
 	exit $$status
 
 test: setup  ## the tests: what is only right or wrong on all cores at once, what listens to the clock by itself
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --benchmark-disable tests/suites tests/datasets tests/harness tests/test_*.py
-	$(BIN)/python -m pytest tests/commands tests/reports tests/runners
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --benchmark-disable -m 'not clock' --durations 40
+	$(BIN)/python -m pytest -m clock --durations 15
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .

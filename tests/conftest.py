@@ -55,8 +55,13 @@ def command() -> list[str]:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache of made data for all tests, apart from the user's."""
-    return tmp_path_factory.mktemp("cache")
+    """One cache of made data for all tests, apart from the user's; test processes that run together share it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder = folder / "cache"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+pytestmark = pytest.mark.clock
+
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 
 

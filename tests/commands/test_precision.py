@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.clock
+
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 SUITES = {"RESIDENCY_SUITES": str(FIXTURES)}
 RUN = ["run", "steady", "--implementations", "steady,varying", "--rounds", "2", "--budget", "300", "--json"]

@@ -18,6 +18,8 @@ import pytest
 
 from residency.harness import records
 
+pytestmark = pytest.mark.clock
+
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 SUITES = {"RESIDENCY_SUITES": str(FIXTURES)}
 COMMAND = [str(Path(sys.executable).parent / "residency")]

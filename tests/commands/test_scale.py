@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.clock
+
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 FEW = ("--replicates", "2", "--rounds", "2", "--budget", "30")
 

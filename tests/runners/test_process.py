@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from time import process_time
 
+import psutil
 import pytest
 
 from residency.harness.outcomes import Outcome
 from residency.runners.process import Ended, Worker, environment
 
+pytestmark = pytest.mark.clock
+
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
+ADDR_NO_RANDOMIZE = 0x0040000  # of Linux's personalities
 TASK = {"folder": str(FIXTURES), "package": None, "file": str(FIXTURES / "outcomes" / "endings.py")}
 
 
@@ -54,3 +59,21 @@ def test_thread_limits_are_set_before_anything_is_imported(monkeypatch: pytest.M
     assert {found[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")} == {"3"}
     assert found["CUDA_VISIBLE_DEVICES"] == ""
     assert "CUDA_VISIBLE_DEVICES" not in environment("gpu", 3) or environment("gpu", 3)["CUDA_VISIBLE_DEVICES"] != ""
+
+
+@pytest.mark.parametrize("gate", [True, False])
+def test_a_gate_fixes_the_layout_and_the_processor(gate: bool) -> None:
+    with Worker("cpu", 1, gate=gate):
+        (worker,) = (one for one in psutil.Process().children() if "residency.runners.worker" in one.cmdline())
+        personality = int(Path(f"/proc/{worker.pid}/personality").read_text(), 16)
+        assert bool(personality & ADDR_NO_RANDOMIZE) is gate
+        allowed = os.sched_getaffinity(0)
+        assert set(worker.cpu_affinity()) == ({max(allowed)} if gate else allowed)
+
+
+def test_short_calls_are_timed_among_others_like_them(residency) -> None:
+    done = residency("run", "rested", "--replicates", "1", "--json", RESIDENCY_SUITES=str(FIXTURES))
+    assert done.status == 0, done.err
+    found = {row["implementation"]: row["seconds"]["median"] for row in done.json["rows"]}
+    assert 0.003 < found["short@cpu"] < 0.01  # without the 30 ms after a rest
+    assert found["long@cpu"] > 0.085  # which cost so little there that nothing is run before the clock

@@ -12,6 +12,8 @@ import pytest
 
 from residency.runners import nvml, watch
 
+pytestmark = pytest.mark.clock
+
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 MEGABYTE = 2**20
 
