@@ -109,8 +109,13 @@ def _obstacle(state: dict[str, Any]) -> str | None:
 
 def _add_tiers(states: list[dict[str, Any]]) -> None:
     """Tell of every GPU implementation the tier it has reached in runs kept here, and the best on record."""
-    here = tiers.reached(run for folder in (common.RESULTS, common.REHEARSALS) for run in tiers.runs_in(folder))
-    recorded = tiers.reached(tiers.runs_in(REFERENCE))
+
+    def tell(reason: str) -> None:
+        out = common.progress()
+        out.print(f"counts for nothing: {reason}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+
+    mine = [run for folder in (common.RESULTS, common.REHEARSALS) for run in tiers.runs_in(folder)]
+    here, recorded = tiers.reached(mine, tell), tiers.reached(tiers.runs_in(REFERENCE), tell)
     for state in states:
         if state["implementation"].endswith("gpu"):
             key = tiers.key_of(state["task"], state["implementation"])

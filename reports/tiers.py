@@ -7,7 +7,7 @@ are right. What changed since is told apart by the commit and the versions that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,16 +38,17 @@ def runs_in(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.rglob(records.RUN_FILE)) if folder.is_dir() else []
 
 
-def reached(folders: Iterable[Path]) -> dict[Key, Reached]:
+def reached(folders: Iterable[Path], tell: Callable[[str], None]) -> dict[Key, Reached]:
     """The best that was seen of every GPU implementation in these runs; the newest where several are as good.
 
-    A run that cannot be read proves nothing.
+    A run that cannot be read proves nothing; `tell` is given the reason.
     """
     found: dict[Key, Reached] = {}
     for folder in folders:
         try:
             run = records.read(folder, samples=False)
-        except RecordError:
+        except RecordError as error:
+            tell(str(error))
             continue
         for outcome in run.outcomes:
             tier = _tier(outcome, run.info.machine)

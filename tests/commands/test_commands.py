@@ -96,6 +96,17 @@ def test_doctor_tells_what_can_run_and_why_not(residency) -> None:
     assert "can run here" in residency("doctor").out
 
 
+def test_doctor_names_a_run_that_it_cannot_read(residency, tmp_path: Path) -> None:
+    damaged = tmp_path / "results" / "runs" / "damaged"
+    damaged.mkdir(parents=True)
+    (damaged / "run.json").write_text("{")
+    done = residency("doctor")
+    assert done.status == 0
+    assert done.err.count("counts for nothing: ") == 1
+    assert "results/runs/damaged/run.json: damaged" in done.err
+    assert "can run here" in done.out
+
+
 def test_list_shows_tasks_and_one_in_full(residency) -> None:
     tasks = residency("list", "--json").json
     assert {task["task"] for task in tasks} >= {"tabular/ridge"}
