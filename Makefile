@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 EXTRA  := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-all demo test lint bench gpu-setup gpu-rehearsal clean
+.PHONY: help setup setup-all demo test lint bench gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,8 +53,12 @@ $(REHEARSAL)/.ready: pyproject.toml constraints.txt
 
 gpu-setup: $(REHEARSAL)/.ready
 
-gpu-rehearsal: gpu-setup  ## every GPU implementation without a GPU: real signatures, emulated devices (seven gigabytes)
+gpu-rehearsal: rehearse-all test-rehearsal  ## every GPU implementation without a GPU: real signatures, emulated devices (seven gigabytes)
+
+rehearse-all: gpu-setup
 	$(REHEARSAL)/bin/residency rehearse --strict
+
+test-rehearsal: gpu-setup
 	$(REHEARSAL)/bin/python -m pytest tests/runners/test_rehearsal.py
 
 clean:  ## remove what was built; results stay
