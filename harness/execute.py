@@ -98,16 +98,23 @@ def execute(
     working = working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
+    quality, ending = _judged(task, dataset, data, result, run, reference, working)
+    return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures, spent, events)
+
+
+def _judged(
+    task: Task, dataset: str, data: Any, result: Any, run: Run, reference: float | None, working: list[str]
+) -> tuple[float | None, Ending]:
+    """The quality of a result where it has one, and how that ends the execution; `working` is who goes on with it."""
     try:
         if working:
             raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
         quality = _quality(task, data, result, run)
-        ending = judge(task, dataset, quality, reference)
+        return quality, judge(task, dataset, quality, reference)
     except WrongResult as error:
-        quality, ending = None, Ending(Outcome.WRONG, str(error))
+        return None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
-        quality, ending = None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
-    return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures, spent, events)
+        return None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
 
 
 def _call(implementation: Implementation, data: Any, run: Run, library: Any) -> Any:
