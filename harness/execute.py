@@ -98,12 +98,12 @@ def execute(
     working = working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
-    quality, ending = _judged(task, dataset, data, result, run, reference, working)
+    quality, ending = _judged(task, data, result, run, dataset=dataset, reference=reference, working=working)
     return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures, spent, events)
 
 
 def _judged(
-    task: Task, dataset: str, data: Any, result: Any, run: Run, reference: float | None, working: list[str]
+    task: Task, data: Any, result: Any, run: Run, *, dataset: str, reference: float | None, working: list[str]
 ) -> tuple[float | None, Ending]:
     """The quality of a result where it has one, and how that ends the execution; `working` is who goes on with it."""
     try:
