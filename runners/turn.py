@@ -217,7 +217,8 @@ class Turn:
 
     def _keep(self, phase: Phase, number: int, calls: int, reply: Mapping[str, Any], watch: Watch) -> None:
         """Record an execution that went well."""
-        children = watch.children_cpu_seconds / calls
+        watched = calls + (self.lead_in if phase == "timed" else 0)  # executions, those off the clock too
+        children = watch.children_cpu_seconds / watched
         cpu, others = reply["cpu_seconds"] + children, reply["other_cpu_seconds"]
         self.unknown = watch.unknown | ({"fell_back": self.doubt} if self.doubt else {})
         if phase == "timed":
@@ -236,8 +237,8 @@ class Turn:
                 cpu_seconds=cpu,
                 peak_host_bytes=max(reply["peak_host_bytes"] or 0, watch.peak_host_bytes) or None,
                 peak_device_bytes=watch.peak_device_bytes,
-                joules=None if watch.joules is None else watch.joules / calls,
-                cpu_joules=None if watch.cpu_joules is None else watch.cpu_joules / calls,
+                joules=None if watch.joules is None else watch.joules / watched,
+                cpu_joules=None if watch.cpu_joules is None else watch.cpu_joules / watched,
                 device_megahertz=watch.device_megahertz,
                 slowed_by=sorted(watch.slowed_by),
                 tenants=watch.tenants,

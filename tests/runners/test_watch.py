@@ -26,6 +26,7 @@ def test_children_count_in_memory_and_in_processor_time(residency) -> None:
     assert with_child["peak_host_bytes"] > alone["peak_host_bytes"] + 200 * MEGABYTE
     assert with_child["cores_used"] > 0.2
     assert alone["cores_used"] < 0.1
+    assert 0.5 < rows["short@cpu"]["cores_used"] < 1.4  # without those of the call before the clock
     assert alone["peak_device_bytes"] is None
     assert alone["unknown"]["peak_device_bytes"] == "runs on the CPU"
     assert (alone["joules"] is None) == ("joules" in alone["unknown"])
