@@ -59,9 +59,11 @@ def _control(
     size = min(count, len(shared))
     chosen = [generator.choice(len(shared), size, replace=False).tolist() for _ in range(DRAWS)]
     ratios = [_ratio(a, same, one) for one in chosen]
-    caught = float(np.mean([statistics.verdict(_ratio(a, more, one)) == "slower" for one in chosen]))
-    # A's lower bound against itself is what an effect must lift beyond the margin, and A may stand on either side.
+    slow = [_ratio(a, more, one) for one in chosen]
+    caught = float(np.mean([statistics.verdict(one) == "slower" for one in slow]))
+    # What an effect must lift beyond the margin, the lower bound of none: by A on either side, and by A + 5 % less 5 %.
     bounds = [bound for one in ratios for bound in (one.low99, 1.0 / one.high99)]
+    bounds += [1.0 / (1.0 + EFFECT) / one.high99 for one in slow for _ in range(2)]
     return Control(
         work=label,
         spread=float(np.std(_logs(a, same), ddof=1)),
