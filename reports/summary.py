@@ -170,11 +170,15 @@ def looks_of(info: RunInfo) -> int:
 def _evidence(records: Records) -> dict[Cell, _Evidence]:
     """The records by cell, those of the plan first and in its order."""
     evidence: dict[Cell, _Evidence] = {cell: _Evidence() for cell in records.info.cells}
-    planned = functools.cache(lambda cell: replace(cell, rows=None))
+
+    @functools.cache
+    def of(cell: Cell) -> _Evidence:
+        return evidence.setdefault(replace(cell, rows=None), _Evidence())
+
     for sample in records.samples:
-        evidence.setdefault(planned(sample.cell), _Evidence()).samples.append(sample)
+        of(sample.cell).samples.append(sample)
     for outcome in records.outcomes:
-        evidence.setdefault(planned(outcome.cell), _Evidence()).outcomes.append(outcome)
+        of(outcome.cell).outcomes.append(outcome)
     for found in evidence.values():
         found.keep_latest()
     return evidence

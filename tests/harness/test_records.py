@@ -88,6 +88,15 @@ def test_a_damaged_line_is_named(run: Path, line: str, reason: str) -> None:
     assert reason in str(caught.value)
 
 
+def test_lines_that_are_one_record_only_together_are_damaged(run: Path) -> None:
+    path = run / "records.jsonl"
+    lines = path.read_bytes().split(b"\n")
+    lines[1:2] = lines[1].split(b", ", 1)
+    path.write_bytes(b"\n".join(lines))
+    with pytest.raises(RecordError, match="jsonl:2: damaged line"):
+        records.read(run)
+
+
 def test_an_unknown_version_is_refused(run: Path) -> None:
     (run / "run.json").write_text(json.dumps({**asdict(INFO), "schema": 99}))
     with pytest.raises(RecordError, match="schema 99 is not one this version reads"):
