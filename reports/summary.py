@@ -170,11 +170,7 @@ def looks_of(info: RunInfo) -> int:
 def _evidence(records: Records) -> dict[Cell, _Evidence]:
     """The records by cell, those of the plan first and in its order."""
     evidence: dict[Cell, _Evidence] = {cell: _Evidence() for cell in records.info.cells}
-
-    @functools.cache
-    def of(cell: Cell) -> _Evidence:
-        return evidence.setdefault(replace(cell, rows=None), _Evidence())
-
+    of = functools.cache(lambda cell: evidence.setdefault(replace(cell, rows=None), _Evidence()))
     for sample in records.samples:
         of(sample.cell).samples.append(sample)
     for outcome in records.outcomes:
