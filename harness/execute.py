@@ -64,10 +64,10 @@ def execute(
     A cold execution begins with the import of its library, as a stage `import`, and on a cluster with its start, as a
     stage `cluster`. The last call's result is judged. `kind` is what the implementation is given as its run.
 
-    A lead-in is a call before the clock starts. After the turn of another process the processor's caches hold that
-    one's data: the first of two calls of 4 ms was seen to take 3 % longer, so a sample of one call more than of two.
+    A lead-in is a call before the clock starts. Without it a sample of one call of 4 ms was seen to take 1.4 % longer
+    than one of two, most likely because another process's turn leaves the processor's caches cold.
     """
-    run, aside = (kind(device=implementation.device, threads=threads, seed=seed) for _ in range(2))
+    run = kind(device=implementation.device, threads=threads, seed=seed)
     gc.collect()
     reset_peak_memory()
     started = Started(cluster)
@@ -75,6 +75,7 @@ def execute(
         cluster.begin()
     try:
         if lead_in:
+            aside = kind(device=implementation.device, threads=threads, seed=seed)
             _call(implementation, data, aside, importlib.import_module(implementation.library))
         busy, cpu, start = machine_cpu_seconds(), process_time(), perf_counter()
         library = _library(implementation, run, cold)

@@ -295,7 +295,7 @@ def _read_info(path: Path) -> RunInfo:
 
 
 def _parsed(path: Path, numbered: list[tuple[int, bytes]]) -> list[Any]:
-    """What the lines say. All at once takes half the time of one by one, which is left to find who is damaged."""
+    """What the lines say, parsed all at once, which is faster; one by one only to find which line is damaged."""
     try:
         found = json.loads(b"[" + b",".join(line for _, line in numbered) + b"]")
         if len(found) == len(numbered):
@@ -355,7 +355,7 @@ def _shape(
 ) -> tuple[list[str], list[tuple[str, tuple[Any, ...]]]]:
     """Of records with such names and types, of which a run has few kinds: the fields to take, and what each may be.
 
-    A field of a wrong type may be nothing.
+    A field of a wrong type gets no option, so that any value of it is refused.
     """
     given = dict(zip(names, types, strict=True))
     taken, chosen = [], []

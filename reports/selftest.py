@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def processes_needed(logs: Sequence[float], least: int) -> int:
         ratios = [statistics.speed_ratio([[one] for one in trial], [[1.0]] * size) for trial in drawn]
         return float(np.mean([statistics.verdict(one) == "slower" for one in ratios])) >= OFTEN
 
-    return next((size for size in range(least, MOST) if often(size)), MOST)
+    return least + bisect_left(range(least, MOST), True, key=often)  # seen more often, the more there are
 
 
 def keep(text: dict[str, Any]) -> None:

@@ -94,7 +94,7 @@ class Session:
             seed=self.settings["seed"],
             cold=request["cold"],
             calls=request["calls"],
-            lead_in=request["lead_in"],
+            lead_in=request.get("lead_in", False),
             cluster=self.cluster,
         )
         return {**asdict(execution), "context": driver.has_context()}

@@ -77,11 +77,7 @@ def test_implementation(
         traced = implementation.device == "gpu" and not replies
         watch = worker.watch(implementation.device, Trace()) if traced else None
         try:
-            reply = worker.ask(
-                {"do": "sample", "cold": not replies, "calls": 1, "lead_in": False},
-                timeout_of(group) + COMPILING,
-                watch,
-            )
+            reply = worker.ask({"do": "sample", "cold": not replies, "calls": 1}, timeout_of(group) + COMPILING, watch)
         except Ended as ended:
             pytest.fail(f"{ended.ending.outcome}: {ended.ending.reason}")
         ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])

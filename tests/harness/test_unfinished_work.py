@@ -59,7 +59,7 @@ def executing(data: Reply) -> Iterator[Execute]:
                 },
                 60,
             )  # fmt: skip
-            return worker.ask({"do": "sample", "cold": cold, "calls": 1, "lead_in": False}, 60)
+            return worker.ask({"do": "sample", "cold": cold, "calls": 1}, 60)
 
         yield execute
 

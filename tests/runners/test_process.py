@@ -39,7 +39,7 @@ def test_the_parent_rests_while_it_waits(made: dict) -> None:
         worker.ask(load(made, "waits@cpu"), 60)
         before = process_time()
         with pytest.raises(Ended) as caught:
-            worker.ask({"do": "sample", "cold": True, "calls": 1, "lead_in": False}, 3.0)
+            worker.ask({"do": "sample", "cold": True, "calls": 1}, 3.0)
         spent = process_time() - before
     assert caught.value.ending.outcome is Outcome.TIMEOUT
     assert spent <= 0.02 * 3.0
@@ -50,7 +50,7 @@ def test_an_ended_worker_says_so_again_and_again(made: dict) -> None:
         worker.ask(load(made, "exits@cpu"), 60)
         for _ in range(2):
             with pytest.raises(Ended, match="exited with status 7"):
-                worker.ask({"do": "sample", "cold": True, "calls": 1, "lead_in": False}, 10)
+                worker.ask({"do": "sample", "cold": True, "calls": 1}, 10)
 
 
 def test_thread_limits_are_set_before_anything_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,9 +71,11 @@ def test_a_gate_fixes_the_layout_and_the_processor(gate: bool) -> None:
         assert set(worker.cpu_affinity()) == ({max(allowed)} if gate else allowed)
 
 
-def test_short_calls_are_timed_among_others_like_them(residency) -> None:
-    done = residency("run", "rested", "--replicates", "1", "--json", RESIDENCY_SUITES=str(FIXTURES))
+@pytest.mark.parametrize("options", [[], ["--gate", "--rounds", "8"]], ids=["plain", "gate"])
+def test_short_calls_are_timed_among_others_like_them(residency, options: list[str]) -> None:
+    done = residency("run", "rested", "--replicates", "1", "--json", *options, RESIDENCY_SUITES=str(FIXTURES))
     assert done.status == 0, done.err
+    assert done.json["run"]["settings"]["gate"] is ("--gate" in options)
     found = {row["implementation"]: row["seconds"]["median"] for row in done.json["rows"]}
     assert 0.003 < found["short@cpu"] < 0.01  # without the 30 ms after a rest
     assert found["long@cpu"] > 0.085  # which cost so little there that nothing is run before the clock

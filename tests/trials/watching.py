@@ -35,7 +35,7 @@ def samples(implementation: str, rounds: int) -> tuple[list[list[float]], list[l
         worker.ask(load_request(group, task.implementation(implementation), facts, Settings(threads=1)), 60)
 
         def timed(watch: bool, calls: int) -> float:
-            request = {"do": "sample", "cold": False, "calls": calls, "lead_in": False}
+            request = {"do": "sample", "cold": False, "calls": calls}
             return worker.ask(request, 60, worker.watch("cpu") if watch else None)["seconds"]
 
         calls = math.ceil(SECONDS / min(timed(False, 1) for _ in range(20)))
