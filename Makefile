@@ -31,9 +31,11 @@ demo: setup  ## the quick tasks of all five topics at smoke size, some on real d
 	printf '\nthe same as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	exit $$status
 
+HANGS := --timeout 400  # seconds; the longest test takes a quarter of it
+
 test: setup  ## the tests: what is only right or wrong on all cores at once, what listens to the clock by itself
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --benchmark-disable -m 'not clock' --durations 40
-	$(BIN)/python -m pytest -m clock --durations 15
+	$(BIN)/python -m pytest $(HANGS) --numprocesses 2 --dist worksteal --benchmark-disable -m 'not clock' --durations 40
+	$(BIN)/python -m pytest $(HANGS) -m clock --durations 15
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
@@ -59,7 +61,7 @@ rehearse-all: gpu-setup
 	$(REHEARSAL)/bin/residency rehearse --strict
 
 test-rehearsal: gpu-setup
-	$(REHEARSAL)/bin/python -m pytest tests/runners/test_rehearsal.py
+	$(REHEARSAL)/bin/python -m pytest $(HANGS) tests/runners/test_rehearsal.py
 
 clean:  ## remove what was built; results stay
 	rm -rf $(VENV) $(VENV)-gpu build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 from residency.harness.run import Run
 
 TIMEOUT = timedelta(seconds=60)  # that a rank waits for the others
+STUCK_SECONDS = 90.0  # after one rank has failed, for the others to notice
+RESTART_SECONDS = 30.0  # for a worker to end and come back
 _stores: dict[int, Any] = {}  # on the first rank's worker, by port: where the ranks meet
 
 
@@ -43,16 +45,35 @@ class Ranks:
         self.run = Run(run.device, run.threads, run.seed, len(self.addresses))
 
     def each(self, function: Callable[..., Any], /, *lists: Sequence[Any], **same: Any) -> list[Any]:
-        """Futures of the function on every rank, with its own of the lists; raises what went wrong first."""
+        """Futures of the function on every rank, with its own of the lists; raises what went wrong first.
+
+        Once one rank has failed the others do so soon. One that does not is stuck, and its worker is started anew.
+        """
         futures = [
             self.client.submit(function, self.run, rank, *own, **same, workers=[address], pure=False)
             for rank, (address, *own) in enumerate(zip(self.addresses, *lists, strict=True))
         ]
-        errors = [error for future in futures if (error := future.exception())]
+        errors = self._ended(futures)
         if errors:
             first = min(errors, key=lambda error: error.at if isinstance(error, Failure) else 0.0)
             raise first.error if isinstance(first, Failure) else first
         return futures
+
+    def _ended(self, futures: list[Any]) -> list[BaseException]:
+        """Waits for all, and when one has failed for the others' notice; the errors."""
+        from distributed import wait
+
+        waiting, errors = futures, list[BaseException]()
+        while waiting:
+            try:
+                ended, waiting = wait(waiting, STUCK_SECONDS if errors else None, "FIRST_COMPLETED")
+            except TimeoutError:
+                stuck = [address for future, address in zip(futures, self.addresses, strict=True) if future in waiting]
+                self.client.cancel(list(waiting))
+                self.client.restart_workers(stuck, timeout=RESTART_SECONDS, raise_for_error=False)
+                break
+            errors += [error for future in ended if (error := future.exception())]
+        return errors
 
     def together(self, function: Callable[..., Any], *lists: Sequence[Any]) -> list[Any]:
         """The same at one time, within a process group of all ranks."""
@@ -84,19 +105,16 @@ def in_group(run: Run, rank: int, *own: Any, function: Callable[..., Any], place
     import torch
 
     torch.set_num_threads(run.threads)
-    try:
-        with group(run, rank, place):
-            return function(run, rank, *own)
-    except Exception as error:  # noqa: BLE001 (whatever it is, the client is told)
-        failure = Failure(time(), error)
-        traceback.clear_frames(error.__traceback__)
-        gc.collect()  # closes the connections at which the others would wait for a minute
-        raise failure from None
+    with group(run, rank, place):
+        return function(run, rank, *own)
 
 
 @contextmanager
 def group(run: Run, rank: int, place: tuple[str, int]) -> Iterator[None]:
-    """The process group of all ranks, on the network that the workers use; afterwards there is none."""
+    """The process group of all ranks, on the network that the workers use; afterwards there is none.
+
+    Raises `Failure` with whatever is raised within.
+    """
     import psutil
     from distributed import get_worker
 
@@ -108,12 +126,20 @@ def group(run: Run, rank: int, place: tuple[str, int]) -> Iterator[None]:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", network)
             os.environ.setdefault("NCCL_SOCKET_IFNAME", f"={network}")
     os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "2")  # who waits in vain fails, and its worker lives on
-    store = _stores.pop(place[1]) if rank == 0 else torch_distributed.TCPStore(*place, timeout=TIMEOUT)
     backend = "gloo" if run.device == "cpu" else "nccl"
     try:
+        store = _stores.pop(place[1]) if rank == 0 else torch_distributed.TCPStore(*place, timeout=TIMEOUT)
         torch_distributed.init_process_group(backend, store=store, rank=rank, world_size=run.workers, timeout=TIMEOUT)
         yield
         torch_distributed.barrier(**run.only(gpu={"device_ids": [0]}))
+    except Exception as error:  # noqa: BLE001 (whatever it is, the client is told)
+        failure = Failure(time(), error)
+        # DistributedDataParallel holds on to the group. Were it the last to do so, as it goes it would wait for Gloo's
+        # threads while it has the interpreter's lock, and they wait for that lock: the worker would never answer again.
+        # And while the group is there so are its connections, at which the others would wait for a minute.
+        traceback.clear_frames(error.__traceback__)
+        gc.collect()
+        raise failure from None
     finally:
         if not torch_distributed.is_initialized():  # what failed to start has been counted, and all must count alike
             torch_distributed.init_process_group("gloo", store=torch_distributed.HashStore(), rank=0, world_size=1)
