@@ -9,6 +9,7 @@ import ast
 import importlib.util
 import inspect
 import re
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,8 +70,18 @@ def _docstrings_of(file: Path) -> Iterator[str]:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):  # a template, or written for another Python
         return
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             text = inspect.cleandoc(ast.get_docstring(node, clean=False) or "")
             if len(text) >= SHORTEST:
                 yield text
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """As `ast.walk`, without the expressions, which are nine nodes of ten and hold no docstrings."""
+    waiting = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        for parts in ("body", "handlers", "orelse", "finalbody", "cases"):
+            waiting.extend(getattr(node, parts, ()))
