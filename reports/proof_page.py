@@ -53,7 +53,7 @@ def _peaks(proved: Proof) -> list[str]:
         memory, arithmetic = limits["memory"], limits["arithmetic"]
         if memory and arithmetic:
             lines.append(
-                f"- Measured peaks of the {device.upper()}: {words.digits(memory / 1e9)} GB/s copied, "
+                f"- Measured peaks of the {device.upper()}: {words.digits(memory / 1e9)} GB/s read and written, "
                 f"{words.digits(arithmetic / 1e12)} TFLOP/s in float32"
             )
     return lines
