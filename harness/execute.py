@@ -224,4 +224,5 @@ def _describe(error: Exception) -> str:
     text = " ".join(str(error).split())
     if len(text) > 400:
         text = f"{text[:200]} ... {text[-180:]}"
-    return f"{type(error).__name__}: {text}{where}"
+    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+    return f"{type(error).__name__}: {text}{where}{notes}"

@@ -12,7 +12,7 @@ import importlib
 import os
 import socket
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -45,40 +45,53 @@ class Ranks:
         self.run = Run(run.device, run.threads, run.seed, len(self.addresses))
 
     def each(self, function: Callable[..., Any], /, *lists: Sequence[Any], **same: Any) -> list[Any]:
-        """Futures of the function on every rank, with its own of the lists; raises what went wrong first.
+        """Futures of the function on every rank, with its own of the lists; raises what went wrong first."""
+        return self._ended(self._submitted(function, *lists, **same), None)
 
-        Once one rank has failed the others do so soon. One that does not is stuck, and its worker is started anew.
+    def together(self, function: Callable[..., Any], *lists: Sequence[Any]) -> list[Any]:
+        """The same at one time, within a process group of all ranks.
+
+        Once one rank has failed the others soon do so too. One that does not is stuck: its worker is restarted, and the
+        error has a note of it.
         """
-        futures = [
+        place = self.client.submit(meet, workers=self.addresses[:1], pure=False).result()
+        return self._ended(self._submitted(partial(in_group, function=function, place=place), *lists), STUCK_SECONDS)
+
+    def _submitted(self, function: Callable[..., Any], *lists: Sequence[Any], **same: Any) -> list[Any]:
+        return [
             self.client.submit(function, self.run, rank, *own, **same, workers=[address], pure=False)
             for rank, (address, *own) in enumerate(zip(self.addresses, *lists, strict=True))
         ]
-        errors = self._ended(futures)
-        if errors:
-            first = min(errors, key=lambda error: error.at if isinstance(error, Failure) else 0.0)
-            raise first.error if isinstance(first, Failure) else first
-        return futures
 
-    def _ended(self, futures: list[Any]) -> list[BaseException]:
-        """Waits for all, and when one has failed for the others' notice; the errors."""
+    def _ended(self, futures: list[Any], patience: float | None) -> list[Any]:
+        """The futures once all have ended; after an error the others have so many seconds."""
         from distributed import wait
 
-        waiting, errors = futures, list[BaseException]()
+        waiting, errors, notes = futures, list[BaseException](), list[str]()
         while waiting:
             try:
-                ended, waiting = wait(waiting, STUCK_SECONDS if errors else None, "FIRST_COMPLETED")
+                ended, waiting = wait(waiting, patience if errors else None, "FIRST_COMPLETED")
             except TimeoutError:
-                stuck = [address for future, address in zip(futures, self.addresses, strict=True) if future in waiting]
-                self.client.cancel(list(waiting))
-                self.client.restart_workers(stuck, timeout=RESTART_SECONDS, raise_for_error=False)
+                notes = self._restarted(waiting, futures)
                 break
             errors += [error for future in ended if (error := future.exception())]
-        return errors
+        if errors:
+            first = min(errors, key=lambda error: error.at if isinstance(error, Failure) else 0.0)
+            error = first.error if isinstance(first, Failure) else first
+            for note in notes:
+                error.add_note(note)
+            raise error
+        return futures
 
-    def together(self, function: Callable[..., Any], *lists: Sequence[Any]) -> list[Any]:
-        """The same at one time, within a process group of all ranks."""
-        place = self.client.submit(meet, workers=self.addresses[:1], pure=False).result()
-        return self.each(partial(in_group, function=function, place=place), *lists)
+    def _restarted(self, stuck: Collection[Any], futures: list[Any]) -> list[str]:
+        """Restart the workers of ranks that do not end; what came of it."""
+        addresses = [address for future, address in zip(futures, self.addresses, strict=True) if future in stuck]
+        self.client.cancel(list(stuck))
+        states = self.client.restart_workers(addresses, timeout=RESTART_SECONDS, raise_for_error=False)
+        return [
+            f"the rank on {address} did not end then, and its worker was restarted ({state})"
+            for address, state in states.items()
+        ]
 
 
 def meet() -> tuple[str, int]:

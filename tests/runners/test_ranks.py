@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from residency.harness import Run
+from residency.harness.execute import ending_of
 from residency.runners import ranks
 from residency.runners.cluster import DaskCluster
 
@@ -68,8 +69,10 @@ def test_failures_leave_the_workers_as_they_were(cluster: DaskCluster) -> None:
 def test_a_rank_that_is_stuck_is_started_anew(cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     before: dict[str, Any] = cluster.client.run(os.getpid)
     monkeypatch.setattr(ranks, "STUCK_SECONDS", 2.0)
-    with pytest.raises(ValueError, match="the second rank's own error"):
+    with pytest.raises(ValueError, match="the second rank's own error") as caught:
         both(cluster).together(holds_the_lock)
+    stuck = min(before)  # the first rank's
+    assert f"the rank on {stuck} did not end then, and its worker was restarted (OK)" in ending_of(caught.value).reason
     after = cluster.client.run(os.getpid)
     assert len(after) == 2
     assert len(set(before.values()) & set(after.values())) == 1
