@@ -1,4 +1,8 @@
-"""What replicates took, and what the next is expected to take: for a course that must end in time."""
+"""What replicates took, and what the next is expected to take: for a course that must end in time.
+
+A replicate is starts of processes, which take as long whatever the data, executions, which grow with the rows as those
+at smaller sizes show, and what goes on off the clock, which grows as the rows do: making and loading data, judging.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from residency.reports.growth import expected
 from residency.reports.summary import Row
 from residency.runners.plan import Group, unavailable
 
-STARTING = 2.0  # seconds for a fresh process to be there, with its library not yet imported
 EXECUTIONS = 5  # of an implementation in a replicate, at least: cold, two to warm up, two timed
 
 Key = tuple[str, str, str]
@@ -35,16 +38,16 @@ def same_task(row: Row, group: Group) -> bool:
 
 @dataclass
 class Costs:
-    """Seconds by group: what its last replicate took, and what of its first was the making and loading of data."""
+    """Seconds by group: what its last replicate took, what of its first was off the clock, and a process's start."""
 
     took: dict[Key, float] = field(default_factory=dict)
-    handling: dict[Key, float] = field(default_factory=dict)
+    aside: dict[Key, float] = field(default_factory=dict)
+    start: dict[Key, float] = field(default_factory=dict)
 
     def note(self, group: Group, seconds: float, samples: Sequence[Sample]) -> None:
         """A replicate is over, and left these samples.
 
-        What it took beside its executions and the start of its processes grows with the data. Where something went
-        wrong it took whatever that took, and nothing can be learned from it.
+        Where something went wrong it took whatever that took, and nothing can be learned from it.
         """
         mine = [sample for sample in samples if is_of(sample, group)]
         if not mine:
@@ -54,7 +57,9 @@ class Costs:
         processes = {sample.cell.implementation for sample in mine}
         if first and processes >= {one.id for one in group.implementations if unavailable(one) is None}:
             executing = sum(sample.seconds * sample.calls for sample in mine)
-            self.handling[key_of(group)] = max(0.0, seconds - executing - STARTING * (1 + len(processes)))
+            self.aside[key_of(group)] = sum(sample.aside_seconds or 0.0 for sample in mine)
+            rest = max(0.0, seconds - executing - self.aside[key_of(group)])
+            self.start[key_of(group)] = rest / (1 + len(processes))  # one process makes the data
 
     def expected(self, group: Group, known: Sequence[Row]) -> float:
         """Seconds that a replicate will take: as the last did, else by the rows of smaller sizes; 0 without any."""
@@ -65,7 +70,8 @@ class Costs:
             return 0.0
         more = (group.request.rows or 0) / (below.rows or 1)
         each = sum(cold(one, group, known) + EXECUTIONS * execution(one, group, known) for one in group.implementations)
-        return STARTING * (1 + len(group.implementations)) + self.handling.get(below.group, 0.0) * more + each
+        starts = self.start.get(below.group, max(self.start.values(), default=0.0)) * (1 + len(group.implementations))
+        return starts + self.aside.get(below.group, 0.0) * more + each
 
 
 def execution(implementation: Implementation, group: Group, known: Sequence[Row]) -> float:

@@ -42,6 +42,7 @@ class Execution:
     figures: dict[str, float] = field(default_factory=dict)  # that the implementation measured itself
     cluster: dict[str, float] = field(default_factory=dict)  # what its workers spent, in seconds and bytes
     events: list[str] = field(default_factory=list)  # what happened meanwhile that a reader must know
+    aside: float = 0.0  # seconds off the clock: waiting for threads to rest, judging the result
 
 
 def execute(
@@ -96,11 +97,13 @@ def execute(
     peak = peak_memory()
     spent, events = cluster.told() if cluster is not None else ({}, [])
     spent = {name: amount / calls for name, amount in spent.items()}
+    stopped = perf_counter()
     working = working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
     quality, ending = _judged(task, data, result, run, dataset=dataset, reference=reference, working=working)
-    return Execution(ending, seconds, stages, quality, cpu, others, peak, run.parameters, run.figures, spent, events)
+    told = (run.parameters, run.figures, spent, events)
+    return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, aside=perf_counter() - stopped)
 
 
 def _judged(
@@ -142,11 +145,14 @@ def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
         return importlib.import_module(implementation.library)
     with run.stage("import"):
         try:
-            return importlib.import_module(implementation.library)
+            library = importlib.import_module(implementation.library)
         except ModuleNotFoundError as error:
             if implementation.device == "cpu" or not is_installed(implementation.library):
                 raise
             raise ImportError(f"{implementation.library} is installed and cannot be imported: {error}") from error
+        if devices.pool_memory(implementation.device):
+            run.effective(memory="RMM, from CUDA's pool")
+    return library
 
 
 def _join(cluster: Workers, run: Run, cold: bool) -> None:

@@ -80,6 +80,7 @@ class Sample:
     cluster: dict[str, float] = field(default_factory=dict)  # what a cluster's workers spent, in seconds and bytes
     events: list[str] = field(default_factory=list)  # what happened meanwhile that a reader must know
     key: str = ""  # of code, data, environment and parameters: samples of different keys are never mixed
+    aside_seconds: float | None = None  # off the clock: judging; before a cold one making and loading the data too
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from typing import Any
 from residency.harness import statistics
 from residency.harness.outcomes import Ending
 from residency.harness.records import Recorder, Records
-from residency.runners import machine
+from residency.runners import machine, nvml
 from residency.runners.plan import Group, absent, unavailable
 from residency.runners.process import Ended, settle
 from residency.runners.resume import Done, done, key_of
@@ -35,6 +35,7 @@ from residency.runners.turn import Ledger, Listener, OutOfTime, Prepared, Turn, 
 
 COPIES_IN_MEMORY = 3  # what an implementation is expected to hold, in sizes of its data, before it has been seen
 LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library imported
+CONTEXT_IN_MEMORY = 700 * 2**20  # bytes of a GPU's memory that a worker's context and libraries take
 MEASURING = 0.5  # of the time that starting and warming up took: worth spending on samples, whatever the budget
 # Seconds a task and dataset: so that a topic of seven tasks ends within 3 minutes at smoke size, within 15 at lab.
 BUDGETS = {"smoke": 24.0, "lab": 100.0, "lecture": 600.0, "production": 4 * 3600.0, "full": 24.0}
@@ -163,8 +164,11 @@ class _Run:
             for implementation in one.open:
                 self.ledger.end(group.cell(implementation), one.known.next, why, key=one.key)
             return False
-        expected = len(one.open) * (COPIES_IN_MEMORY * one.facts["bytes"] + LIBRARIES_IN_MEMORY)
-        one.alone = expected > 0.8 * machine.memory_available()
+        one.made = one.facts["seconds"]
+        copies, free = COPIES_IN_MEMORY * one.facts["bytes"], nvml.free()
+        on_gpu = sum(implementation.device == "gpu" for implementation in one.open)
+        crowded = free is not None and on_gpu > 1 and on_gpu * (copies + CONTEXT_IN_MEMORY) > 0.8 * free
+        one.alone = crowded or len(one.open) * (copies + LIBRARIES_IN_MEMORY) > 0.8 * machine.memory_available()
         return True
 
     def _replicate(self, one: Prepared, share: float) -> None:
@@ -196,7 +200,7 @@ class _Run:
     def _rounds(self, turns: Sequence[Turn], seconds: float, chance: random.Random) -> None:
         """As many rounds as the time allows, one at least."""
         alive = [turn for turn in turns if turn.ending is None]
-        expected = sum(turn.last * (turn.calls + turn.lead_in) for turn in alive)
+        expected = sum(turn.last * (turn.calls + turn.lead_in) + turn.aside for turn in alive)
         rounds = max(1, min(self.ledger.settings.rounds, int(seconds / expected))) if expected else 0
         forward = True
         for number in range(rounds):

@@ -29,7 +29,7 @@ class Look:
     joules: float | None  # since the driver was loaded, the whole board
     megahertz: int | None
     slowed_by: frozenset[str]
-    tenants: int | None  # other processes that compute on it
+    tenants: int | None  # processes that compute on it and are not ours
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Use:
     memory: int | None  # bytes in use, by whomever; None where NVML does not tell
 
 
-def look(processes: Set[int]) -> Look | None:
-    """The first visible GPU, of which these processes are the worker's; None where there is none."""
+def look(processes: Set[int], ours: Set[int]) -> Look | None:
+    """The first visible GPU, with these processes of a worker, and all of ours: idle workers too; None without one."""
     handle = next(iter(_visible()), None)
     if handle is None:
         return None
@@ -56,7 +56,7 @@ def look(processes: Set[int]) -> Look | None:
         joules=None if millijoules is None else millijoules / 1000,
         megahertz=told(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
         slowed_by=frozenset(name for bit, name in SLOWED_BY.items() if reasons & bit),
-        tenants=None if here is None or not held else len(here) - len(held),
+        tenants=None if here is None or not held else sum(one.pid not in ours for one in here),
     )
 
 
@@ -86,6 +86,12 @@ def memory(handle: Any) -> Any:
     import pynvml
 
     return told(pynvml.nvmlDeviceGetMemoryInfo, handle)
+
+
+def free() -> int | None:
+    """Bytes free on the first visible GPU; None where there is none, or NVML does not tell."""
+    amounts = [memory(handle) for handle in _visible()[:1]]
+    return int(amounts[0].free) if amounts and amounts[0] is not None else None
 
 
 def gpus() -> list[dict[str, Any]]:
@@ -127,7 +133,7 @@ def handles() -> tuple[Any, ...]:
     import pynvml
 
     pynvml.nvmlInit()
-    here = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    here = [one for index in range(pynvml.nvmlDeviceGetCount()) if (one := _handle(index)) is not None]
     if VISIBLE not in os.environ:
         return tuple(here)
     found = []
@@ -137,6 +143,16 @@ def handles() -> tuple[Any, ...]:
             break
         found.append(handle)
     return tuple(found)
+
+
+def _handle(index: int) -> Any:
+    """The GPU of that number; None where others may use it and we may not, as NVML counts those too."""
+    import pynvml
+
+    try:
+        return pynvml.nvmlDeviceGetHandleByIndex(index)
+    except pynvml.NVMLError_NoPermission:
+        return None
 
 
 def _named(name: str, here: list[Any]) -> Any:

@@ -70,6 +70,14 @@ def environment(
     return {**os.environ, **limits, **fixed, **(extra or {})}
 
 
+def _handle(process: int) -> int:
+    """What tells of a process's end; -1 where a sandbox does not allow that: then its pipe's end tells."""
+    try:
+        return os.pidfd_open(process)
+    except OSError:
+        return -1
+
+
 def settle(workers: Sequence[Worker]) -> None:
     """Wait until no thread of these workers runs any more, for `SETTLE_TIMEOUT` at most.
 
@@ -110,7 +118,7 @@ class Worker:
         finally:
             os.close(request_end)
             os.close(reply_end)
-        self._handle = os.pidfd_open(self._process.pid)
+        self._handle = _handle(self._process.pid)
         self._tasks = Path(f"/proc/{self._process.pid}/task")
         try:
             self._answer(patience)
@@ -180,7 +188,8 @@ class Worker:
         deadline = monotonic() + timeout
         poll = select.poll()
         poll.register(self._replies, select.POLLIN)
-        poll.register(self._handle, select.POLLIN)
+        if self._handle >= 0:
+            poll.register(self._handle, select.POLLIN)
         buffer = b""
         while not buffer.endswith(b"\n"):
             left = max(0.0, deadline - monotonic())

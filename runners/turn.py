@@ -105,6 +105,7 @@ class Prepared:
     alone: bool  # whether memory forbids keeping all workers alive together
     key: str
     known: Done  # of before, and what is added to it
+    made: float = 0.0  # seconds that making the data took, until a sample bears them
     last_seconds: float = 0.0  # what its last replicate took, wall clock
     settled: bool = False  # ratios are known as precisely as asked
 
@@ -127,6 +128,7 @@ class Turn:
     last: float = 0.0  # seconds of the latest execution
     calls: int = 1  # executions in a timed sample
     lead_in: bool = False  # whether an untimed one comes before them
+    aside: float = 0.0  # seconds that the latest took beside the clock
     quality: float | None = None
     unknown: dict[str, str] = field(default_factory=dict)
     doubt: str | None = None  # why it cannot be told whether it ran on the GPU, where it was to
@@ -164,10 +166,11 @@ class Turn:
             patience = self.ledger.within(START_TIMEOUT)
             self.worker = self.stack.enter_context(Worker(self.implementation.device, threads, gate, patience))
             request = load_request(group, self.implementation, self.prepared.facts, settings)
-            self.worker.ask(request, self.ledger.within(MAKE_TIMEOUT))
+            loaded = self.worker.ask(request, self.ledger.within(MAKE_TIMEOUT))
         except Ended as ended:
             self._give_up(ended.ending)
             return
+        self.aside, self.prepared.made = loaded["seconds"] + self.prepared.made, 0.0
         self.take("cold", 0)
         self._warm_up()
 
@@ -217,6 +220,7 @@ class Turn:
 
     def _keep(self, phase: Phase, number: int, calls: int, reply: Mapping[str, Any], watch: Watch) -> None:
         """Record an execution that went well."""
+        self.aside = reply["aside"] + (self.aside if phase == "cold" else 0.0)
         watched = calls + (self.lead_in if phase == "timed" else 0)  # executions, those off the clock too
         children = watch.children_cpu_seconds / watched
         cpu, others = reply["cpu_seconds"] + children, reply["other_cpu_seconds"]
@@ -251,6 +255,7 @@ class Turn:
                 events=reply["events"],
                 other_cpu_seconds=None if others is None else max(0.0, others - children),
                 key=self.prepared.key,
+                aside_seconds=self.aside,
             )
         )
 

@@ -36,7 +36,7 @@ class Watch:
     cpu_joules: float | None = None  # of the processors' packages
     device_megahertz: int | None = None  # the lowest seen
     slowed_by: set[str] = field(default_factory=set)
-    tenants: int | None = None  # the most other processes seen computing on the GPU
+    tenants: int | None = None  # the most processes seen computing on the GPU that we did not start
     children_cpu_seconds: float = 0.0
     trace: Trace | None = None  # of its use of the GPU, where that is to be proved
     unknown: dict[str, str] = field(default_factory=dict)  # why what is None is not known
@@ -87,7 +87,7 @@ class Watch:
             self.unknown["peak_device_bytes"] = "NVML does not tell memory by process here, as inside a container"
 
     def _see_device(self, family: list[int]) -> nvml.Look | None:
-        seen = nvml.look(set(family)) if self.device == "gpu" else None
+        seen = nvml.look(set(family), set(_family(os.getpid()))) if self.device == "gpu" else None
         if seen is not None:
             self.peak_device_bytes = _most(self.peak_device_bytes, seen.memory)
             self.tenants = _most(self.tenants, seen.tenants)

@@ -22,6 +22,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from time import perf_counter
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -51,14 +52,17 @@ class Session:
 
     def make(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Make the dataset unless the cache holds it, and what the task says of it."""
+        start = perf_counter()
         task = _task(request["task"])
         dataset = task.dataset(request["data"]["dataset"])
         stored = store.make(dataset, _request(request["data"]))
         facts = {"folder": str(stored.folder), "hash": stored.hash, "rows": stored.rows, "bytes": stored.bytes}
-        return {**facts, **_about(task, dataset, stored)}
+        about = _about(task, dataset, stored)
+        return {**facts, **about, "seconds": perf_counter() - start}
 
     def load(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Bring the data into memory and set the memory limit; for a cluster the data is mapped from its files."""
+        start = perf_counter()
         self.task = _task(request["task"])
         self.implementation = self.task.implementation(request["implementation"])
         self.settings = request
@@ -70,7 +74,7 @@ class Session:
             self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], suite=suite)
         schema = _schema(self.task.dataset(request["dataset"]))
         self.data = store.load(schema, Path(request["folder"]), mapped=self.implementation.runner == "cluster")
-        return {}
+        return {"seconds": perf_counter() - start}
 
     def unchanged(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Whether the data still has the bytes it came with, after all that was executed on it."""

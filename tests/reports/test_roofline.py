@@ -13,7 +13,7 @@ def peaks(made):
 
     def of(device: str, size: str, speed: float, name: str = "one") -> list:
         moved = {"copy_gb_per_s": speed * 60, "triad_gb_per_s": speed * 100}
-        multiplied = {"float32_tflops": speed, "bfloat16_tflops": speed * 8}
+        multiplied = {"float32_tflops": speed, "float64_tflops": speed / 2, "bfloat16_tflops": speed * 8}
         return [
             made(BANDWIDTH, f"{name}@{device}", size, figures=moved),
             made(PRODUCT, f"{name}@{device}", size, figures=multiplied),
@@ -80,6 +80,12 @@ def test_peaks_are_those_of_the_same_run_and_the_same_device(rows, peaks, made) 
     )
 
 
+def test_a_device_may_multiply_float64_faster(rows, peaks, made) -> None:
+    work = made("t/a", "one@gpu", flops=1e12, bytes=1e9)
+    found = rows(*peaks, made(PRODUCT, "other@gpu", figures={"float64_tflops": 12.0}), work)["one@gpu"]
+    assert found["roofline"]["flops_per_second"] == pytest.approx(12e12)
+
+
 def test_what_went_wrong_has_no_share(rows, peaks, made) -> None:
     work = {"flops": 1e12, "bytes": 1e9}
     found = rows(*peaks, made("t/a", "one@gpu", seconds=None, outcome="failed", reason="no kernel image", **work))
@@ -119,7 +125,7 @@ def test_the_foundations_give_the_peaks_that_others_are_held_against(residency) 
     rows = {row["task"]: row for row in done.json["rows"]}
     found = rows["tabular/ridge"]["roofline"]
     assert found["bytes_per_second"] == pytest.approx(1e9 * max(rows[BANDWIDTH]["figures"].values()))
-    assert found["flops_per_second"] == pytest.approx(1e12 * rows[PRODUCT]["figures"]["float32_tflops"])
+    assert found["flops_per_second"] == pytest.approx(1e12 * max(rows[PRODUCT]["figures"].values()))
     seconds = rows["tabular/ridge"]["clocks"]["compute"]
     assert found["share"] == pytest.approx(found["least_seconds"] / seconds)
     assert 0 < rows[BANDWIDTH]["roofline"]["share"] < 2

@@ -85,6 +85,24 @@ def test_to_ask_the_driver_is_not_yet_to_use_the_gpu(rows: Rows) -> None:
     assert "none opened" not in rows["counting@gpu"]["reason"]
 
 
+def test_neighbours_that_wait_for_their_turn_are_no_strangers(whole) -> None:
+    folder, _ = whole
+    (made,) = (folder / "results" / "runs").iterdir()
+    seen = [one.tenants for one in records.read(made).samples if one.cell.implementation == "in_context@gpu"]
+    assert seen
+    assert set(seen) == {0}
+
+
+@pytest.mark.parametrize(("memory", "takes_turns"), [(24 << 30, True), (1 << 30, False)])
+def test_where_two_do_not_fit_on_the_gpu_each_has_it_alone(run, memory: int, takes_turns: bool) -> None:
+    folder, done = run("in_context", "in_a_child", memory=memory)
+    assert done.status == 0, done.err
+    (made,) = (folder / "results" / "runs").iterdir()
+    order = [one.cell.implementation for one in records.read(made).samples]
+    assert set(order) == {"in_context@gpu", "in_a_child@gpu"}
+    assert (order[-2:] == [order[-1]] * 2) is not takes_turns
+
+
 @pytest.mark.parametrize("name", ["in_context@gpu", "in_a_child@gpu", "warned_of_another@gpu", "at_home@cpu"])
 def test_who_ran_where_it_was_asked_for_is_ok(rows: Rows, name: str) -> None:
     assert rows[name]["outcome"] == "ok", rows[name]["reason"]

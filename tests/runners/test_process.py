@@ -45,6 +45,19 @@ def test_the_parent_rests_while_it_waits(made: dict) -> None:
     assert spent <= 0.02 * 3.0
 
 
+def test_where_processes_have_no_handles_a_worker_that_ends_is_seen_all_the_same(
+    made: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(pid: int) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "pidfd_open", refused)  # as old sandboxes do
+    with Worker("cpu", 1) as worker:
+        worker.ask(load(made, "exits@cpu"), 60)
+        with pytest.raises(Ended, match="exited with status 7"):
+            worker.ask({"do": "sample", "cold": True, "calls": 1}, 10)
+
+
 def test_an_ended_worker_says_so_again_and_again(made: dict) -> None:
     with Worker("cpu", 1) as worker:
         worker.ask(load(made, "exits@cpu"), 60)

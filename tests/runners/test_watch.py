@@ -79,11 +79,19 @@ def test_without_counters_the_reason_is_told(packages: Path) -> None:
 def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A stand-in for NVML's module, with a GPU on which a worker, a child of its and a stranger compute."""
     state = SimpleNamespace(
-        millijoules=1_000, reasons=0x1, megahertz=1980, running=[(1, 100), (2, 50), (9, 7)], asked=None
+        millijoules=1_000, reasons=0x1, megahertz=1980, running=[(1, 100), (2, 50), (9, 7)], asked=None, forbidden=()
     )
 
     class Error(Exception):
         pass
+
+    class Forbidden(Error):
+        pass
+
+    def at(index: int) -> str:
+        if index in state.forbidden:
+            raise Forbidden
+        return f"gpu {index}"
 
     def running(handle: str) -> list[SimpleNamespace]:
         state.asked = handle
@@ -91,10 +99,11 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     module = SimpleNamespace(
         NVMLError=Error,
+        NVMLError_NoPermission=Forbidden,
         NVML_CLOCK_SM=1,
         nvmlInit=lambda: None,
         nvmlDeviceGetCount=lambda: 5,
-        nvmlDeviceGetHandleByIndex=lambda index: f"gpu {index}",
+        nvmlDeviceGetHandleByIndex=at,
         nvmlDeviceGetComputeRunningProcesses=running,
         nvmlDeviceGetTotalEnergyConsumption=lambda _: state.millijoules,
         nvmlDeviceGetCurrentClocksEventReasons=lambda _: state.reasons,
@@ -109,21 +118,36 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def test_a_gpu_tells_memory_by_process_and_other_tenants(gpu: SimpleNamespace) -> None:
-    seen = nvml.look({1, 2})
+    seen = nvml.look({1, 2}, {0, 1, 2})
     assert seen == nvml.Look(memory=150, joules=1.0, megahertz=1980, slowed_by=frozenset(), tenants=1)
     assert gpu.asked == "gpu 3"
 
 
+def test_a_gpu_that_is_anothers_alone_is_not_counted(gpu: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu.forbidden = (0, 3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")  # of those that may be used
+    assert nvml.handles() == ("gpu 4",)
+
+
+def test_idle_workers_of_ours_are_no_strangers(gpu: SimpleNamespace) -> None:
+    with subprocess.Popen(["sleep", "60"]) as idle:
+        gpu.running = [(os.getpid(), 500), (idle.pid, 300), (9, 1)]
+        seen = watch.Watch(os.getpid(), "gpu")
+        seen.look()
+        idle.kill()
+    assert seen.tenants == 1
+
+
 def test_a_gpu_that_is_slowed_down(gpu: SimpleNamespace) -> None:
     gpu.reasons = 0x1 | 0x4 | 0x40
-    seen = nvml.look({1})
+    seen = nvml.look({1}, {1})
     assert seen is not None
     assert seen.slowed_by == {"power cap", "thermal limit (hardware)"}
 
 
 def test_inside_a_container_processes_cannot_be_told_apart(gpu: SimpleNamespace) -> None:
     gpu.running = [(4_000_000, 100)]
-    seen = nvml.look({1})
+    seen = nvml.look({1}, {1})
     assert seen is not None
     assert (seen.memory, seen.tenants) == (None, None)
 
@@ -134,7 +158,7 @@ def test_questions_that_a_gpu_does_not_answer_are_none(gpu: SimpleNamespace) -> 
 
     gpu.module.nvmlDeviceGetTotalEnergyConsumption = refuse
     gpu.module.nvmlDeviceGetComputeRunningProcesses = refuse
-    assert nvml.look({1}) == nvml.Look(None, None, 1980, frozenset(), None)
+    assert nvml.look({1}, {1}) == nvml.Look(None, None, 1980, frozenset(), None)
 
 
 def test_a_watch_takes_peaks_and_differences(gpu: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
