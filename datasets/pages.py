@@ -16,6 +16,7 @@ which nobody knows how they looked clean.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -173,16 +174,19 @@ def profile_squares(ink: Any, xp: Any = np) -> Any:
     broad = -(-width // STRIPS)  # columns a strip; the last strips may be narrower, or empty
     strips = xp.zeros((STRIPS * broad, height), xp.uint8)
     strips[:width] = ink.T
-    strips = strips.reshape(STRIPS, broad, height).sum(axis=1, dtype=xp.int32)
-    shift, reach = _shifts(width, broad)
-    padded = xp.pad(strips, ((0, 0), (reach, reach)))
-    slid = xp.lib.stride_tricks.sliding_window_view(padded, height, axis=1)  # (strips, 2 reach + 1, height)
-    count = slid[xp.arange(STRIPS), xp.asarray(shift + reach)].sum(axis=1)  # (angles, height)
+    first, reach = _shifts(width, broad, xp)
+    counts = xp.zeros((STRIPS, height + 2 * reach), xp.int32)
+    counts[:, reach : reach + height] = strips.reshape(STRIPS, broad, height).sum(axis=1, dtype=xp.int32)
+    strip, row = counts.strides
+    slid = xp.lib.stride_tricks.as_strided(counts, (STRIPS, 2 * reach + 1, height), (strip, row, row))
+    count = slid[xp.arange(STRIPS), first].sum(axis=1)  # (angles, height)
     return (count.astype(xp.int64) ** 2).sum(axis=1)
 
 
-def _shifts(width: int, broad: int) -> tuple[NDArray[np.int64], int]:
-    """The rows by which each strip is shifted at each angle, shape (angles, strips), and the largest of them."""
+@functools.cache
+def _shifts(width: int, broad: int, xp: Any) -> tuple[Any, int]:
+    """How many rows further on each strip begins at each angle, (angles, strips), with so many empty rows around."""
     centre = (np.arange(STRIPS) + 0.5) * broad - 0.5 - (width - 1) / 2.0
     shift = np.rint(np.tan(np.radians(ANGLES))[:, None] * centre).astype(np.int64)
-    return shift, int(abs(shift).max())
+    reach = int(abs(shift).max())
+    return xp.asarray(shift + reach), reach

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -59,6 +60,23 @@ def _one_step(jax: Any) -> tuple[Any, list[Any]]:
     return jax.jit(lambda value: value + 1), [jax.device_put(0.0, one) for one in jax.local_devices()]
 
 
+def pool_memory(device: str) -> bool:
+    """Let cuDF and cuML take memory from CUDA's pool, where their allocator (RMM) is loaded; whether it is.
+
+    Of itself RMM asks the driver for every array and gives it back at once, which takes longer than many a kernel and
+    may wait for the device. Torch, JAX and CuPy have pools of their own. Nothing is done in a process that is told not
+    to touch a GPU (`RAPIDS_NO_INITIALIZE`).
+    """
+    rmm = sys.modules.get("rmm")
+    if rmm is None or _on_processor(device) or "RAPIDS_NO_INITIALIZE" in os.environ:
+        return False
+    try:
+        rmm.mr.set_current_device_resource(rmm.mr.CudaAsyncMemoryResource())
+    except RuntimeError:  # a device or a driver without pools, as some virtual ones are
+        return False
+    return True
+
+
 def array_library(device: str) -> Any:
     """NumPy on the CPU, CuPy on the GPU."""
     return np if _on_processor(device) else importlib.import_module("cupy")
@@ -89,6 +107,17 @@ def refuse_lazy(value: Any) -> None:
     kind = f"{type(value).__module__}.{type(value).__name__}"
     if hasattr(value, "compute") or hasattr(value, "collect") or kind.endswith("DuckDBPyRelation"):
         raise WrongResult(f"{kind} is lazy: compute it inside a stage")
+
+
+def to_host_into(value: Any, out: Any) -> Any:
+    """Copy an array of any framework into a NumPy array of its shape and type, without another copy between; `out`."""
+    if hasattr(value, "detach"):
+        importlib.import_module("torch").from_numpy(out).copy_(value.detach())
+    elif type(value).__module__.startswith("cupy"):
+        value.get(out=out)
+    else:
+        out[...] = to_host(value)
+    return out
 
 
 def to_host(value: Any) -> Any:

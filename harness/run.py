@@ -25,7 +25,7 @@ KINDS: Mapping[str, StageKind] = {
     "get": "transfer",
 }
 
-PARTS = 4  # for each thread of a cluster: enough to share out evenly, few enough to cost little
+PARTS = 4  # for each lane of a cluster: enough to share out evenly, few enough to cost little
 
 T = TypeVar("T")
 
@@ -69,10 +69,15 @@ class Run:
             yield
             devices.synchronise(self.device)
             if self.client is not None:
-                cluster.wait(self.client)
+                cluster.wait(self.client, self.device)
             self.stages[name] = self.stages.get(name, 0.0) + perf_counter() - start
         finally:
             self._open = None
+
+    @property
+    def lanes(self) -> int:
+        """Tasks that a cluster works on at once: one for each thread of a processor, and one for each GPU."""
+        return self.workers * (self.threads if self.device == "cpu" else 1)
 
     @property
     def torch_device(self) -> str:
@@ -87,17 +92,20 @@ class Run:
         moved = [devices.place(array, self.device, into) for array in arrays]
         return moved[0] if len(moved) == 1 else moved
 
-    def to_host(self, value: Any) -> Any:
-        """Data of any framework as NumPy arrays: an array, or a dict of a frame's columns."""
-        return devices.to_host(value)
+    def to_host(self, value: Any, out: NDArray[Any] | None = None) -> Any:
+        """Data of any framework as NumPy arrays: an array, or a dict of a frame's columns.
+
+        With `out`, one array of that shape and type is copied straight there.
+        """
+        return devices.to_host(value) if out is None else devices.to_host_into(value, out)
 
     def partitions(self, *arrays: NDArray[Any], count: int | None = None) -> list[cluster.Rows]:
         """The rows of arrays that belong together, in parts for the workers: places in files, nothing is read yet.
 
-        Four parts for each thread of the cluster, more where they would be larger than 64 MiB, or `count`. A worker
+        Four parts for each lane of the cluster, more where they would be larger than 64 MiB, or `count`. A worker
         reads its own: `client.map(Rows.read, parts)`.
         """
-        return cluster.partitions(arrays, count or PARTS * self.workers * self.threads, count is None)
+        return cluster.partitions(arrays, count or PARTS * self.lanes, count is None)
 
     def array(self, *arrays: NDArray[Any]) -> Any:
         """Dask arrays of the data's own, on a cluster: each worker reads its rows from the file, onto its device.

@@ -65,7 +65,7 @@ def load(run: Run, rank: int, test: Rows, *, learnt: Rows, about: Mapping[str, A
 
     (x, y), (x_test, y_test) = learnt.read(), test.read()
     data = LabelledImages(x, y, x_test, y_test, **about)
-    order = data.batches(updates, batch, run.seed)[:, rank :: run.workers]
+    order = data.batches(updates, batch, run.seed)[:, rank :: run.workers].astype(np.int64)
     x, y, x_test, order = run.to_device(data.x, data.y.astype(np.int64), data.x_test, order, into=torch)
     return Share(replace(data, x=x, y=y, x_test=x_test), order, batch)
 

@@ -29,7 +29,11 @@ def torch_layout(weights: Weights) -> dict[str, NDArray[np.float32]]:
 
 
 def torch_network(functional: Any, weights: dict[str, Any], data: LabelledImages, x: Any) -> Any:
-    """The classes' scores for pictures (images, height, width, channels)."""
+    """The classes' scores for pictures (images, height, width, channels).
+
+    Torch's normalisation of groups keeps channels last on a CPU; on a GPU (2.13) it returns them first, so that each
+    layer there pays for copies from one layout to the other.
+    """
 
     def convolution(x: Any, name: str, stride: int = 1) -> Any:
         kernel = weights[f"{name} kernel"].permute(0, 3, 1, 2)  # Torch's order of axes; in memory channels are last

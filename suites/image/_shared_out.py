@@ -8,7 +8,7 @@ its next step where the pictures are, and not pay for that.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ from residency.harness.run import PARTS
 def shared_out(data: Photos, run: Run, local: Callable[..., Any], library: Any) -> NDArray[np.float32]:
     """All photographs, each part of them prepared by an implementation for a single process."""
     ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
-    parts = places(data, max(PARTS * run.workers * run.threads, -(-ready.nbytes // LARGEST)), run)
+    parts = places(data, max(PARTS * run.lanes, -(-ready.nbytes // LARGEST)), run)
     with run.stage("load"):
         photos = run.client.map(read, parts, pure=False)
     with run.stage("prepare"):
-        done = run.client.map(
-            prepare, photos, local=local, library=library.__name__, device=run.device, seed=run.seed, pure=False
-        )
+        each = run.workers * run.threads // run.lanes  # threads of a part: decoding is the processor's work
+        how = {"device": run.device, "threads": each, "seed": run.seed}
+        done = run.client.map(prepare, photos, local=local, library=library.__name__, how=how, pure=False)
     with run.stage("get"):
         for part, future in zip(parts, done, strict=True):
             ready[part.start : part.stop], parameters = future.result()
@@ -55,8 +55,8 @@ def read(part: Rows) -> Photos:
 
 
 def prepare(
-    photos: Photos, local: Callable[..., Any], library: str, device: Any, seed: int
+    photos: Photos, local: Callable[..., Any], library: str, how: Mapping[str, Any]
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Runs on a worker, on one of its threads: the photographs, and which parameters took effect."""
-    run = Run(device, seed=seed)
+    """Runs on a worker, in one of its lanes: the photographs, and which parameters took effect."""
+    run = Run(**how)
     return local(photos, run, importlib.import_module(library)), run.parameters

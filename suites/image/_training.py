@@ -36,8 +36,8 @@ def jax_functions(classes: int, updates: int, mean: float, deviation: float) -> 
     optimiser = optax.sgd(optax.linear_schedule(RATE, 0.0, updates), MOMENTUM, nesterov=True)
 
     @jax.jit
-    def step(weights: Any, state: Any, x: Any, y: Any, chosen: Any) -> tuple[Any, Any]:
-        gradient = jax.grad(loss)(weights, x[chosen], y[chosen])
+    def step(weights: Any, state: Any, pictures: tuple[Any, Any], order: Any, number: int) -> tuple[Any, Any]:
+        gradient = jax.grad(loss)(weights, *(part[order[number]] for part in pictures))
         change, state = optimiser.update(gradient, state)
         return optax.apply_updates(weights, change), state
 

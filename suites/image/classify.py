@@ -71,7 +71,7 @@ def eager(data: LabelledImages, run: Run, torch):
     run.effective(steps=updates, batch=batch, **SETTINGS, **LAYOUT, **run.only(gpu={"factors": "TF32"}))
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y.astype(np.int64), data.x_test, into=torch)
-        order = run.to_device(data.batches(updates, batch, run.seed), into=torch)
+        order = run.to_device(data.batches(updates, batch, run.seed).astype(np.int64), into=torch)
         first = torch_layout(initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed))
         weights = {name: run.to_device(array, into=torch).requires_grad_() for name, array in first.items()}
     network = functools.partial(torch_network, torch.nn.functional, weights, data)
@@ -101,9 +101,10 @@ def compiled(data: LabelledImages, run: Run, jax):
         first = initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed)
         weights = jax.tree.map(lambda array: run.to_device(array, into=jax), first)
     with run.stage("fit"):
-        state = start(weights)
+        # Optax's own numbers are on no device in particular, those of a step are: left so, it would be compiled twice.
+        state = jax.tree.map(lambda number: run.to_device(number, into=jax), start(weights))
         for number in range(updates):
-            weights, state = step(weights, state, x, y, order[number])
+            weights, state = step(weights, state, (x, y), order, number)
     run.observe(samples_per_second=updates * batch / run.stages["fit"])
     with run.stage("predict"):
         parts = [predict(weights, x_test[part : part + PREDICTED]) for part in range(0, len(x_test), PREDICTED)]

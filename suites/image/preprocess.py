@@ -91,7 +91,7 @@ def filters(data: Photos, run: Run, ndimage):
         with run.stage("colour"):
             done = run.xp.ascontiguousarray((run.xp.stack(small) @ matrix.T + offset).transpose(0, 3, 1, 2))
         with run.stage("get"):
-            ready[chunk] = run.to_host(done)
+            run.to_host(done, out=ready[chunk.start : chunk.stop])
     return ready
 
 
@@ -118,7 +118,7 @@ def matrix_products(data: Photos, run: Run, torch):
         with run.stage("colour"):
             done = matrix @ torch.stack(small).reshape(-1, 3, SIDE**2) + offset[:, None]
         with run.stage("get"):
-            ready[chunk] = run.to_host(done).reshape(-1, 3, SIDE, SIDE)
+            run.to_host(done.reshape(-1, 3, SIDE, SIDE), out=ready[chunk.start : chunk.stop])
     return ready
 
 

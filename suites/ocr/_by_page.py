@@ -29,10 +29,12 @@ def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, 
             grey = list(pool.map(denoise, scans))
         with run.stage("threshold"):
             ink = list(pool.map(threshold, grey))
+            del grey
         with run.stage("despeckle"):
             ink = list(pool.map(despeckle, ink))
         with run.stage("skew"):
-            angles = ANGLES[list(pool.map(lambda page: int(profile_squares(page, run.xp).argmax()), ink))]
+            best = list(pool.map(lambda page: profile_squares(page, run.xp).argmax(), ink))
+            angles = ANGLES[run.to_host(run.xp.stack(best))]
         with run.stage("rotate"):
             upright = list(pool.map(rotate, ink, angles))
             run.observe(mean_turn_degrees=float(np.abs(angles).mean()))
@@ -41,7 +43,7 @@ def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, 
 
 def shared_out(data: Pages, run: Run, local: Callable[..., Any], library: Any) -> NDArray[np.bool_]:
     """All pages, each part of them cleaned by an implementation for a single process; a byte a pixel comes back."""
-    parts = run.partitions(data.shape, count=max(PARTS * run.workers * run.threads, -(-data.grey.nbytes // LARGEST)))
+    parts = run.partitions(data.shape, count=max(PARTS * run.lanes, -(-data.grey.nbytes // LARGEST)))
     arrays: tuple[Any, ...] = (data.grey, data.shape)
     files = tuple(Path(array.filename) for array in arrays)
     with run.stage("load"):

@@ -75,13 +75,14 @@ def torch_crnn(data: Lines, run: Run, torch):
         model.load_state_dict({name: torch.from_numpy(value) for name, value in start.items()})
         model.to(run.torch_device)
         length = torch.from_numpy((data.y > 0).sum(axis=1)[order])
-        x, y, x_test, order = run.to_device(data.x, data.y, data.x_test, order, into=torch)
+        said = [torch.from_numpy(lines[lines > 0].astype(np.int32)) for lines in data.y[order]]
+        x, x_test, order = run.to_device(data.x, data.x_test, order, into=torch)
     with run.stage("fit"):
         optimiser, losses = torch.optim.Adam(model.parameters(), RATE), []
         for step, chosen in enumerate(order):
             chance = frames(x[chosen]).log_softmax(2).transpose(0, 1)
-            spoken = torch.full((len(chosen),), len(chance))  # lengths stay on the host, which is where CTC reads them
-            loss = functional.ctc_loss(chance, y[chosen].long(), spoken, length[step], reduction="sum") / len(chosen)
+            spoken = torch.full((len(chosen),), len(chance))  # on the host, as letters and lengths: so cuDNN has them
+            loss = functional.ctc_loss(chance, said[step], spoken, length[step], reduction="sum") / len(chosen)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), CLIP)
@@ -107,7 +108,8 @@ def jax_crnn(data: Lines, run: Run, jax):
         w = {name: run.to_device(value, into=jax) for name, value in start.items()}
         x, y, x_test = run.to_device(data.x, data.y, data.x_test, into=jax)
     with run.stage("fit"):
-        state, losses = begin(w), []
+        # Adam's own numbers are on no device in particular, those of a step are: left so, it would be compiled twice.
+        state, losses = jax.tree.map(lambda number: run.to_device(number, into=jax), begin(w)), []
         for chosen, step_rate in zip(order, rate, strict=True):
             w, state, value = learn(w, state, (x, y), chosen, step_rate)
             losses.append(value)

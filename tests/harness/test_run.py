@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from time import sleep
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from residency.harness.errors import WrongResult
 from residency.harness.run import Run, check_result, stage_kind
+from residency.harness.task import Device
 
 
 def test_a_stage_opened_again_adds_up() -> None:
@@ -20,6 +22,21 @@ def test_a_stage_opened_again_adds_up() -> None:
             sleep(0.01)
     assert list(run.stages) == ["fit"]
     assert 0.03 <= run.stages["fit"] < 0.2
+
+
+@pytest.mark.parametrize(("device", "lanes"), [("cpu", 16), ("gpu", 2)])
+def test_a_worker_with_a_gpu_is_one_lane(device: Device, lanes: int) -> None:
+    assert Run(device, threads=8, workers=2).lanes == lanes
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax.numpy"])
+def test_arrays_are_copied_to_where_they_are_wanted(library: str) -> None:
+    module = importlib.import_module(library)
+    place = np.zeros((4, 3), np.float32)
+    value = module.asarray(np.arange(6, dtype=np.float32).reshape(2, 3))
+    returned = Run("cpu").to_host(value, out=place[1:3])
+    assert np.shares_memory(returned, place)
+    assert place.tolist() == [[0, 0, 0], [0, 1, 2], [3, 4, 5], [0, 0, 0]]
 
 
 def test_stages_do_not_nest() -> None:

@@ -88,13 +88,14 @@ def test_both_libraries_mean_the_same_network(smoke: LabelledImages) -> None:
     assert np.mean(ours == np.asarray(theirs)) > 0.99
 
 
-def test_both_learn_and_come_out_alike(smoke: LabelledImages) -> None:
+def test_both_learn_and_come_out_alike_and_jax_compiles_its_step_once(smoke: LabelledImages) -> None:
     done = {name: run(name, smoke) for name in ("eager", "compiled")}
     for one in done.values():
         assert one.ending.outcome == "ok", one.ending.reason
         assert one.parameters["steps"] == 200
         assert one.figures["samples_per_second"] > 0
     assert abs(done["eager"].quality - done["compiled"].quality) <= task.tolerance
+    assert jax_functions(len(CLASSES), 200, smoke.mean, smoke.deviation)[1]._cache_size() == 1
 
 
 @pytest.mark.parametrize("dataset", [shapes, digit_images, face_patches], ids=lambda one: one.name)

@@ -23,6 +23,7 @@ from residency.harness.dataset import Request
 from residency.harness.errors import UsageError, WrongResult
 from residency.harness.execute import Execution, execute
 from residency.suites.ocr import _tesseract
+from residency.suites.ocr._crnn import compiled
 from residency.suites.ocr.lines import task
 
 SEED = 20_260
@@ -110,12 +111,17 @@ def test_a_network_that_could_not_learn_is_wrong() -> None:
     assert done.quality > 0.5
 
 
-def test_both_frameworks_hold_the_same_network() -> None:
+def test_both_frameworks_hold_the_same_network_and_jax_compiles_its_step_once() -> None:
+    import jax as library
+    import optax
+
+    compiled.cache_clear()
     few = made(160)
     data = replace(few, x=few.x[:48], y=few.y[:48])  # three steps of 16
     torch, jax = run("torch_crnn@cpu", data).figures, run("jax_crnn@cpu", data).figures
     assert torch["first_loss"] == pytest.approx(jax["first_loss"], rel=1e-4)  # weights, batch, layers, loss
     assert torch["last_loss"] == pytest.approx(jax["last_loss"], rel=1e-4)  # and two steps of the optimiser
+    assert compiled(library, optax)[1]._cache_size() == 1
 
 
 @installed
