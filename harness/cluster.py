@@ -99,9 +99,14 @@ def _block(rows: Rows, device: str) -> Any:
     return devices.place(rows.read()[0], device)
 
 
-def wait(client: Any) -> None:
-    """Return when nothing that this client has asked for is still to be computed, whoever dropped its futures."""
+def wait(client: Any, device: str) -> None:
+    """Return when nothing that this client has asked for is still to be computed, whoever dropped its futures.
+
+    On GPUs a task may have returned while its kernels are still queued: every worker waits for its own.
+    """
     client.sync(_settled, list(client.futures.values()))
+    if device == "gpu":
+        client.run(devices.synchronise, device)
 
 
 async def _settled(states: Sequence[Any]) -> None:

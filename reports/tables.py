@@ -156,7 +156,8 @@ def _workers(row: Row) -> str:
     """What a cluster's workers did with their time, and how many bytes they moved and spilled."""
     if row.seconds is None or not row.threads:
         return ""
-    whole, spent = row.seconds.median * row.threads, row.cluster
+    lanes, kind = (row.workers, "GPUs") if row.device == "gpu" else (row.threads, "threads")  # that take tasks
+    whole, spent = row.seconds.median * lanes, row.cluster
     parts = [f"{spent.get('task_seconds', 0.0) / whole:.0%} in tasks"]
     for name, said, amount in (
         ("fetch", "fetching from each other", "fetched"),
@@ -167,7 +168,7 @@ def _workers(row: Row) -> str:
             parts.append(f"{spent[f'{name}_seconds'] / whole:.1%} {said}{moved}")
     idle = max(0.0, 1.0 - spent.get("task_seconds", 0.0) / whole)
     parts.append(f"{idle:.0%} without a task")
-    return f"{row.implementation}: its workers' {row.threads} threads were {', '.join(parts)}"
+    return f"{row.implementation}: its workers' {lanes} {kind} were {', '.join(parts)}"
 
 
 def _memory(row: Row) -> str:

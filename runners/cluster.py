@@ -20,6 +20,7 @@ from typing import Any
 
 from residency.harness.discovery import Suites, load
 from residency.harness.errors import Unavailable, UsageError
+from residency.harness.libraries import is_installed
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.task import Device
 
@@ -38,7 +39,7 @@ class DaskCluster:
 
     device: Device
     workers: int
-    threads: int  # of each worker
+    threads: int  # of each worker; where it has a GPU, tasks come one at a time all the same, and use them within
     scheduler: str | None = None  # the address of one that runs already
     memory_limit: int | None = None  # bytes, of each worker that is started here
     dashboard: str | None = None  # where Dask's page of diagnostics is served, `127.0.0.1:8787`
@@ -72,9 +73,12 @@ class DaskCluster:
                 "distributed.worker.memory.pause": False,
             }
         )
+        where = self.scheduler or self._start()
         try:
-            self.client = self._stack.enter_context(Client(self.scheduler or self._start(), set_as_default=True))
+            self.client = self._stack.enter_context(Client(where, set_as_default=True))
         except (OSError, TimeoutError) as error:
+            if self.scheduler is None:
+                raise
             raise Unavailable(f"no Dask scheduler answers at {self.scheduler}: {type(error).__name__}") from error
         try:
             self.client.wait_for_workers(self.workers, timeout=ARRIVE_SECONDS)
@@ -97,12 +101,14 @@ class DaskCluster:
         """What a cluster of this machine is started with."""
         options = {
             "n_workers": self.workers,
-            "threads_per_worker": self.threads,
+            "threads_per_worker": self.threads if self.device == "cpu" else 1,
             "memory_limit": self.memory_limit or "auto",
             "host": "127.0.0.1",
             "dashboard_address": self.dashboard or "127.0.0.1:0",  # None would take a port that others know
         }
-        return options if self.device == "gpu" else {**options, "processes": True}
+        if self.device == "cpu":
+            return {**options, "processes": True}
+        return {**options, "rmm_async": True} if is_installed("rmm") else options
 
     def close(self) -> None:
         """End what was started here; leave the rest to itself."""

@@ -82,7 +82,8 @@ class RehearsedCluster(DaskCluster):
 
         options = self.options()
         bind("dask_cuda.LocalCUDACluster", LocalCUDACluster, (), options)
-        del options["host"]  # its scheduler and its worker talk inside this process
+        for only in {"host", "rmm_async"} & options.keys():  # inside this process, without a GPU, there are none
+            del options[only]
         return self._stack.enter_context(LocalCluster(**options, processes=False))
 
     def open(self) -> None:
