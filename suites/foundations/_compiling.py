@@ -14,6 +14,7 @@ from typing import Any
 from residency.harness.errors import Unavailable
 
 PLACE = "TORCHINDUCTOR_CACHE_DIR"  # where Torch keeps what it has compiled, and looks for it
+PLACES = (PLACE, "TRITON_CACHE_DIR")  # Torch sets the second one to a folder in the first
 MADE = "residency-compiled-"  # a place of this process for it, with its number
 COMPILER = {"cpu": ("CXX", "g++"), "gpu": ("CC", "gcc")}  # the variable that names it, and its usual name
 _kept: dict[str, Any] = {}
@@ -41,7 +42,7 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
     """
     require_compiler(device)
     remove_left()
-    before = os.environ.get(PLACE)
+    before = {name: os.environ.get(name) for name in PLACES}
     with tempfile.TemporaryDirectory(prefix=f"{MADE}{os.getpid()}-") as place:
         os.environ[PLACE] = place  # its configuration looks there when it is imported
         try:
@@ -51,9 +52,10 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
             compiled = torch.compile(function, dynamic=False)
             compiled(x)  # compiles; what is loaded stays when its file has gone
         finally:
-            os.environ.pop(PLACE, None)
-            if before is not None:
-                os.environ[PLACE] = before
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
     return compiled  # type: ignore[no-any-return]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,11 @@ ADDRESS: Mapping[str, Callable[[Any], int]] = {
 
 @functools.cache
 def libraries(names: Sequence[str], device: str) -> dict[str, Any]:
-    """The modules of these that are installed and can use the device, by name."""
-    found = {name: importlib.import_module(name) for name in dict.fromkeys(names) if is_installed(name)}
+    """The modules of these that are installed, can be imported and can use the device, by name."""
+    found = {}
+    for name in filter(is_installed, dict.fromkeys(names)):
+        with suppress(ImportError):  # one that does not fit the others here must not keep them from handing over
+            found[name] = importlib.import_module(name)
     if device == "gpu" and "torch" in found and not found["torch"].cuda.is_available():
         del found["torch"]
     if device == "gpu" and "jax" in found and not any(one.platform == "gpu" for one in found["jax"].devices()):

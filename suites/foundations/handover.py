@@ -12,7 +12,8 @@ Expect    Nothing, where both agree on a protocol. DLPack is a structure in C: a
           pandas copies unless told not to.
 
 Each hand-over is a figure: 1 where the address stayed, 0 where a copy was made. The first 4,096 numbers are compared,
-for what lies at one address is the same. Libraries that are not here, or find no such device, are left out and named.
+for what lies at one address is the same. Libraries that are not here, cannot be imported or find no such device are
+left out and named.
 """
 
 from __future__ import annotations

@@ -113,13 +113,18 @@ def ten(asked: NDArray[np.float32], documents: Any, first: int, device: str, thr
 
 @task.pair(cpu="sklearn.neighbors", gpu="cuml.neighbors")
 def estimator(data: Embeddings, run: Run, neighbors):
-    """The library's own brute force; of unit vectors those of greatest cosine are those of least distance."""
+    """The library's own brute force; of unit vectors those of greatest cosine are those of least distance.
+
+    scikit-learn knows only distances. cuML would square the documents anew for each request if it were asked for them.
+    """
     model = run.effective(
         neighbors.NearestNeighbors(
             n_neighbors=NEAREST,
             algorithm="brute",
-            metric="sqeuclidean",
-            **run.only(cpu={"n_jobs": run.threads}),
+            **run.only(
+                cpu={"metric": "sqeuclidean", "n_jobs": run.threads},
+                gpu={"metric": "inner_product"},
+            ),
         )
     )
     with run.stage("put"):

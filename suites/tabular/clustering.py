@@ -66,9 +66,9 @@ def totals(blocks: Sequence[Any], centres: Any, xp: Any) -> tuple[Any, Any]:
     """The sum and the number of the rows nearest to each centre."""
     sums, counts = xp.zeros_like(centres), xp.zeros((len(centres), 1), centres.dtype)
     for rows in blocks:
-        member = (nearest(rows, centres)[:, xp.newaxis] == xp.arange(len(centres))).astype(rows.dtype)  # 0 and 1
-        sums += member.T @ rows
-        counts += member.sum(axis=0)[:, xp.newaxis]
+        member = (xp.arange(len(centres))[:, xp.newaxis] == nearest(rows, centres)).astype(rows.dtype)  # 0 and 1
+        sums += member @ rows
+        counts += member.sum(axis=1, keepdims=True)  # along memory: CuPy would add up columns on two of a GPU's blocks
     return sums, counts
 
 
@@ -135,6 +135,6 @@ def partitioned_estimator(data: Points, run: Run, cluster):
         model.fit(x)
     run.effective(**wanted, rounds=model.n_iter_)
     with run.stage("assign"):
-        labels = model.predict(x).persist()
+        labels = model.labels_.persist()  # of the fit: a prediction would send cuML's model with all labels in it
     with run.stage("get"):
         return run.to_host(model.cluster_centers_), run.to_host(labels.compute())

@@ -67,7 +67,11 @@ def normal_equations(data: Table, run: Run, xp):
 
 @task.pair(cpu="sklearn.linear_model", gpu="cuml.linear_model")
 def estimator(data: Table, run: Run, linear_model):
-    """The library's own estimator; the solver is the same normal equations, by Cholesky or by eigenvalues."""
+    """The library's own estimator: the same normal equations by Cholesky, or cuML's `eig`.
+
+    That takes the product's eigenvalues for a singular value decomposition of the table, of which it makes another
+    table as large, and first copies the table into the order of columns: three times the memory, and more work.
+    """
     model = run.effective(
         linear_model.Ridge(
             alpha=ALPHA, fit_intercept=False, **run.only(cpu={"solver": "cholesky"}, gpu={"solver": "eig"})

@@ -5,9 +5,10 @@ Question  The same distances can be had with few operations in a strict order, o
 Expect    A window that occurred but once is far from its nearest neighbour. All pairs of n windows of m points are
           n² / 2 distances. Along a diagonal of that table the next one follows from the last by two multiply-adds,
           whatever m, with everything in registers: some ten operations a pair, in float64, for errors add up along the
-          way. A CPU does so at the full speed of its cores. STUMPY's GPU kernel does one row a launch: n launches at
-          about ten microseconds, and each pair is read from device memory and written again, 16 bytes and more: below
-          some 100,000 points launches decide, above it memory; and many cards have few float64 units.
+          way. A CPU does so at the full speed of its cores. STUMPY's GPU kernel does one row a launch: n launches, and
+          with some 25 arguments each that Python hands over one by one, 50 microseconds and more. Each pair is read
+          from device memory and written again, 16 bytes and more: below some million points launches decide, above
+          it memory; and many cards have few float64 units.
           As matrix products of normalised windows a pair costs 2 m operations, 200 here, in float32. A CPU should lose
           by that, but BLAS uses all of its vector units (two cores with AVX-512 drew level); a GPU's arithmetic is so
           much faster than its memory that it need not.
@@ -26,7 +27,7 @@ from residency.datasets.machine_cycles import machine_cycles
 from residency.datasets.nab import machine_temperature, nyc_taxi
 from residency.harness import Run, Task
 
-HELD = 2**24  # similarities at a time, 64 MB
+HELD = {"cpu": 2**24, "gpu": 2**28}  # similarities at a time: 64 MB, and 1 GB, for a GPU needs large products
 
 
 def work(data: Anomalous) -> tuple[float, float]:
@@ -67,7 +68,7 @@ def diagonals(data: Anomalous, run: Run, stumpy):
 def matrix_products(data: Anomalous, run: Run, xp):
     """Each distance by itself: the correlations of all windows are one large matrix product, made in blocks of rows."""
     window, zone, windows = data.window, data.zone, data.rows - data.window + 1
-    rows = max(1, HELD // windows)
+    rows = max(1, HELD[run.device] // windows)
     run.effective(window=window, exclusion_zone=zone, dtype="float32", rows_of_a_block=rows)
     with run.stage("put"):
         values = run.to_device(data.values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,14 @@ def test_who_is_missing_is_left_out_and_named(data: Numbers, monkeypatch: pytest
     assert done.parameters["chain"] == ["numpy", "pandas", "numpy", "pyarrow", "numpy"]
     assert done.parameters["left_out"] == ["jax", "torch"]
     assert not any("jax" in figure for figure in done.figures)
+
+
+def test_who_does_not_fit_the_others_here_keeps_nobody_from_handing_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_library_too_old.py").write_text("raise ImportError('needs another NumPy')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert list(_sharing.libraries(("numpy", "a_library_too_old", "pandas"), "cpu")) == ["numpy", "pandas"]
 
 
 def test_where_nobody_else_is_it_is_unavailable(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
