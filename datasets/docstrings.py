@@ -1,13 +1,17 @@
 """The documentation of installed libraries, read from their source files: real text in any environment.
 
-Files are found through the import system and parsed; no library is imported or run.
+Files are found through the import system and parsed; no library is imported or run. Parsing takes half a minute for all
+eight on a slow core, so what was found is kept in the cache for the next dataset that is made of it.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.util
 import inspect
+import json
+import os
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -17,6 +21,7 @@ import numpy as np
 
 from residency.datasets.texts import Texts, prepared
 from residency.harness.dataset import shipped
+from residency.harness.store import cache_folder
 
 LIBRARIES = ("networkx", "numpy", "pandas", "polars", "scipy", "sklearn", "statsmodels", "torch")
 SKIPPED = {  # folders: tests, what is taken over from others, and PyTorch's compilers, which document themselves only
@@ -56,13 +61,32 @@ def docstrings(seed: int) -> Texts:
     return prepared([texts[place] for place in kept], np.array(labels)[kept], LIBRARIES, seed)
 
 
-def read_docstrings(library: str) -> Iterator[str]:
+def read_docstrings(library: str) -> list[str]:
     """The docstrings of an installed library that are long enough, file by file."""
+    files = list(_files_of(library))
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for file, found in ((file, file.stat()) for file in files):
+        digest.update(f"{file} {found.st_size} {found.st_mtime_ns}".encode())
+    kept = cache_folder() / "docstrings" / f"{library}-{digest.hexdigest()[:16]}.json"
+    if kept.exists():
+        return list(json.loads(kept.read_bytes()))
+    texts = [text for file in files for text in _docstrings_of(file)]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(f".{os.getpid()}")
+    try:
+        part.write_text(json.dumps(texts))
+        part.rename(kept)
+    finally:
+        part.unlink(missing_ok=True)
+    return texts
+
+
+def _files_of(library: str) -> Iterator[Path]:
     spec = importlib.util.find_spec(library)
     for folder in map(Path, (spec and spec.submodule_search_locations) or ()):
         for file in sorted(folder.rglob("*.py")):
             if SKIPPED.isdisjoint(file.relative_to(folder).parts):
-                yield from _docstrings_of(file)
+                yield file
 
 
 def _docstrings_of(file: Path) -> Iterator[str]:

@@ -64,6 +64,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def in_that_cache(cache: Path) -> None:
+    """What tests make in their own process lies there too."""
+    os.environ["RESIDENCY_CACHE"] = str(cache)
+
+
 @pytest.fixture(scope="session")
 def environment(cache: Path) -> dict[str, str]:
     """The command's environment: that cache, no colours, no suites or mirror of the user's."""

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from residency.datasets import docstrings as docstrings_of
 from residency.datasets.ag_news import ADDRESS, ag_news
 from residency.datasets.docstrings import LIBRARIES, NAMES, SHORTEST, read_docstrings
 from residency.datasets.invented_texts import TOPICS, invented_texts
@@ -142,6 +143,14 @@ def test_documentation_is_read_without_importing_the_library() -> None:
     count, imported = done.stdout.split()
     assert int(count) > 500
     assert imported == "False"
+
+
+def test_documentation_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESIDENCY_CACHE", str(tmp_path))
+    found = read_docstrings("networkx")
+    assert len(list((tmp_path / "docstrings").iterdir())) == 1
+    monkeypatch.setattr(docstrings_of, "_docstrings_of", lambda file: pytest.fail(f"{file} is read again"))
+    assert read_docstrings("networkx") == found
 
 
 def test_documentation_does_not_name_its_library() -> None:
