@@ -10,6 +10,7 @@ import gc
 import importlib
 import os
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, process_time
@@ -59,11 +60,12 @@ def execute(
     lead_in: bool = False,
     cluster: Workers | None = None,
     kind: type[Run] = Run,
+    stopped: Callable[[], None] = lambda: None,
 ) -> Execution:
     """Run an implementation, several times in a row where one call is too short to be timed; all times are a call's.
 
     A cold execution begins with the import of its library, as a stage `import`, and on a cluster with its start, as a
-    stage `cluster`. The last call's result is judged. `kind` is what the implementation is given as its run.
+    stage `cluster`. The last call's result is judged, after `stopped` is called. The implementation's run is a `kind`.
 
     A lead-in is a call before the clock starts. Without it a sample of one call of 4 ms was seen to take 1.4 % longer
     than one of two, most likely because another process's turn leaves the processor's caches cold.
@@ -92,18 +94,18 @@ def execute(
     except Exception as error:
         ending = (cluster and cluster.explain(error)) or ending_of(error)
         return Execution(ending, parameters=run.parameters, peak_host_bytes=peak_memory())
+    stopped()
     seconds, cpu = (end - start) / calls, (cpu_end - cpu) / calls
     others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
     peak = peak_memory()
     spent, events = cluster.told() if cluster is not None else ({}, [])
-    spent = {name: amount / calls for name, amount in spent.items()}
-    stopped = perf_counter()
+    beside = perf_counter()
     working = working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
     quality, ending = _judged(task, data, result, run, dataset=dataset, reference=reference, working=working)
-    told = (run.parameters, run.figures, spent, events)
-    return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, aside=perf_counter() - stopped)
+    told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
+    return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, aside=perf_counter() - beside)
 
 
 def _judged(

@@ -19,6 +19,7 @@ import psutil
 
 from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
+from residency.harness.lingering import descendants
 from residency.harness.outcomes import Ending, Outcome
 from residency.runners import machine
 from residency.runners.fallback import Trace
@@ -78,8 +79,18 @@ def _handle(process: int) -> int:
         return -1
 
 
+def _runs(process: int) -> bool:
+    try:
+        states = [
+            task.read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{process}/task").glob("*/stat")
+        ]
+    except (FileNotFoundError, ProcessLookupError):
+        return True  # a thread ended while it was looked at: look again
+    return "R" in states
+
+
 def settle(workers: Sequence[Worker]) -> None:
-    """Wait until no thread of these workers runs any more, for `SETTLE_TIMEOUT` at most.
+    """Wait until no thread of these workers and of what they started runs any more, for `SETTLE_TIMEOUT` at most.
 
     Thread pools of BLAS and OpenMP libraries go on spinning for up to 0.2 s after their work is done; the next
     worker's turn would be timed against them. A two-threaded product of 2.5 ms was seen to take 110 ms.
@@ -119,7 +130,6 @@ class Worker:
             os.close(request_end)
             os.close(reply_end)
         self._handle = _handle(self._process.pid)
-        self._tasks = Path(f"/proc/{self._process.pid}/task")
         try:
             self._answer(patience)
         except Ended:
@@ -167,12 +177,8 @@ class Worker:
             return 0
 
     def is_busy(self) -> bool:
-        """Whether any of its threads is running or ready to run."""
-        try:
-            states = [task.read_text().rpartition(")")[2].split()[0] for task in self._tasks.glob("*/stat")]
-        except (FileNotFoundError, ProcessLookupError):
-            return True  # a thread ended while it was looked at: look again
-        return "R" in states
+        """Whether any thread of it, or of a process that it has started, is running or ready to run."""
+        return _runs(self._process.pid) or any(_runs(one) for one in descendants(self._process.pid))
 
     def close(self) -> None:
         """Kill the process and all it started, and free what it held; may be called again."""
@@ -204,8 +210,9 @@ class Worker:
             if not part:
                 raise self._died()
             buffer += part
-        if watch is not None:
-            watch.finish()
+            if watch is not None:  # the first of it comes when the clock has stopped: what is done then is not watched
+                watch.finish()
+                watch = None
         return dict(json.loads(buffer))
 
     def _kill(self) -> None:

@@ -19,8 +19,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, get_type_hints
@@ -49,6 +50,10 @@ class Session:
     data: Any
     settings: Mapping[str, Any]
     cluster: DaskCluster | None = None
+
+    def __init__(self, stopped: Callable[[], None]) -> None:
+        """`stopped` tells the parent that an execution's clock has stopped."""
+        self.stopped = stopped
 
     def make(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Make the dataset unless the cache holds it, and what the task says of it."""
@@ -100,6 +105,7 @@ class Session:
             calls=request["calls"],
             lead_in=request.get("lead_in", False),
             cluster=self.cluster,
+            stopped=self.stopped,
         )
         return {**asdict(execution), "context": driver.has_context()}
 
@@ -153,18 +159,22 @@ def be_killed_first() -> None:
 
 
 def serve(requests: int, replies: int) -> None:
-    """Answer requests until there are no more."""
-    session = Session()
-    actions = {
-        "make": session.make,
-        "load": session.load,
-        "sample": session.sample,
-        "unchanged": session.unchanged,
-        "rehearse": session.rehearse,
-    }
+    """Answer requests until there are no more, each with a line; a space comes first when a clock has stopped."""
     with os.fdopen(requests, "r", encoding="utf-8") as source, os.fdopen(replies, "w", encoding="utf-8") as sink:
-        sink.write("{}\n")
-        sink.flush()
+
+        def tell(text: str) -> None:
+            sink.write(text)
+            sink.flush()
+
+        session = Session(partial(tell, " "))
+        actions = {
+            "make": session.make,
+            "load": session.load,
+            "sample": session.sample,
+            "unchanged": session.unchanged,
+            "rehearse": session.rehearse,
+        }
+        tell("{}\n")
         for line in source:
             request = json.loads(line)
             try:
@@ -173,8 +183,7 @@ def serve(requests: int, replies: int) -> None:
                 reply = {"usage": str(error)}
             except Exception as error:
                 reply = {"error": asdict(ending_of(error))}
-            sink.write(json.dumps(reply, default=_number) + "\n")
-            sink.flush()
+            tell(json.dumps(reply, default=_number) + "\n")
 
 
 def _number(value: Any) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from time import process_time
+from time import monotonic, process_time, sleep
 
 import psutil
 import pytest
 
 from residency.harness.outcomes import Outcome
-from residency.runners.process import Ended, Worker, environment
+from residency.runners.process import SETTLE_TIMEOUT, Ended, Worker, environment, settle
 
 pytestmark = pytest.mark.clock
 
@@ -64,6 +65,27 @@ def test_an_ended_worker_says_so_again_and_again(made: dict) -> None:
         for _ in range(2):
             with pytest.raises(Ended, match="exited with status 7"):
                 worker.ask({"do": "sample", "cold": True, "calls": 1}, 10)
+
+
+def test_the_next_turn_waits_for_what_a_worker_has_started(made: dict) -> None:
+    file = FIXTURES / "watched" / "judging.py"
+    with Worker("cpu", 1) as worker:
+        worker.ask({**load(made, "leaves_a_child@cpu"), "task": {**TASK, "file": str(file)}}, 60)
+        reply = worker.ask({"do": "sample", "cold": False, "calls": 1}, 60)
+        assert reply["ending"]["outcome"] == "ok", reply["ending"]
+        sleep(0.2)  # until it has told all
+        wait_until(worker.is_busy)
+        start = monotonic()
+        settle([worker])
+        assert 0.3 < monotonic() - start < SETTLE_TIMEOUT
+        assert not worker.is_busy()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = monotonic() + 10
+    while not true():
+        assert monotonic() < deadline
+        sleep(0.001)
 
 
 def test_thread_limits_are_set_before_anything_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from types import SimpleNamespace
 
 import pytest
 
 from residency.runners import nvml, watch
+from residency.runners.process import Worker
 
 pytestmark = pytest.mark.clock
 
@@ -37,7 +41,8 @@ def counters(folder: Path, microjoules: int) -> None:
     for name, kind in (("intel-rapl:0", "package-0"), ("intel-rapl:0:0", "core")):
         (folder / name).mkdir(exist_ok=True, parents=True)
         (folder / name / "name").write_text(f"{kind}\n")
-        (folder / name / "energy_uj").write_text(f"{microjoules}\n")
+        (folder / name / "next").write_text(f"{microjoules}\n")
+        (folder / name / "next").rename(folder / name / "energy_uj")  # in one step, as the kernel does
         (folder / name / "max_energy_range_uj").write_text("1000000000\n")
 
 
@@ -57,6 +62,39 @@ def test_energy_of_the_packages_over_a_wrap_of_the_counter(packages: Path) -> No
     seen.finish()
     assert seen.joules == seen.cpu_joules == pytest.approx(15.0)
     assert "joules" not in seen.unknown
+
+
+def test_energy_and_memory_are_those_of_the_execution_not_of_its_judgement(packages: Path, monkeypatch, cache) -> None:
+    file = FIXTURES / "watched" / "judging.py"
+    task = {"folder": str(FIXTURES), "package": None, "file": str(file)}
+    data = {"dataset": "linear", "rows": 500, "seed": 1, "source": None, "path": None, "target": None, "versions": {}}
+    request = {
+        "task": task,
+        "implementation": "naps@cpu",
+        "dataset": "linear",
+        "reference": None,
+        "threads": 1,
+        "seed": 0,
+    }
+    over = Event()
+
+    def burn() -> None:  # 50 W
+        start = monotonic()
+        while not over.wait(0.01):
+            counters(packages, int(50e6 * (monotonic() - start)))
+
+    counters(packages, 0)
+    with Worker("cpu", 1) as worker, ThreadPoolExecutor(1) as pool:
+        made = worker.ask({"do": "make", "task": task, "data": data}, 60)
+        worker.ask({"do": "load", **request, "folder": made["folder"], "memory_limit": None}, 60)
+        pool.submit(burn)
+        seen = worker.watch("cpu")
+        reply = worker.ask({"do": "sample", "cold": False, "calls": 1}, 60, seen)
+        over.set()
+    assert reply["ending"]["outcome"] == "ok", reply["ending"]
+    assert reply["aside"] > 1.0
+    assert seen.joules == pytest.approx(15.0, abs=5.0)
+    assert max(seen.peak_host_bytes, reply["peak_host_bytes"]) < 250 * MEGABYTE
 
 
 def test_what_is_too_short_for_the_counters_is_not_told(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
