@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence, Set
 from dataclasses import asdict, replace
+from math import inf
 from pathlib import Path
 from typing import Annotated
 from xml.etree import ElementTree
 
 import typer
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -31,6 +34,12 @@ Exit status: 0 no regression; 1 something became slower; 2 the runs cannot be co
 that was right is wrong or fails; 5 the baseline used a device that this machine lacks.
 """
 
+RATIO = "now / before [95 %]"
+COLUMNS = ("task", "data", "implementation", "before", "now", RATIO, "verdict")
+FEWER = ("task", "data", "implementation", RATIO, "verdict")
+STACKED = ("task, data, implementation", RATIO, "verdict")
+NUMBERS = {"before", "now", RATIO}
+UNBOUNDED = 10_000  # columns, more than any table needs
 BAD = {Kind.SLOWER, Kind.WRONG}
 UNSURE = {Kind.INCONCLUSIVE, Kind.MISSING, Kind.NO_DEVICE}
 
@@ -51,15 +60,17 @@ def compare_runs(
 ) -> None:
     """Compare two runs of like machines, cell by cell."""
     runs = records.read(baseline), records.read(current)
-    found = compare(*runs, margin, _margins(task_margin or []))
+    margins = _margins(task_margin or [], {one.cell.task for run in runs for one in run.outcomes})
+    found = compare(*runs, margin, margins)
     if confirm and any(cell.kind is Kind.SLOWER for cell in found.cells):
         again = measured_again(found, runs[1])
-        found = confirmed(found, compare(runs[0], records.read(again), margin, _margins(task_margin or [])))
+        found = confirmed(found, compare(runs[0], records.read(again), margin, margins))
         common.progress().print(f"measured again in {again}", style="dim", highlight=False, soft_wrap=True)
-    tightest = min([margin, *_margins(task_margin or []).values()])
-    smallest = smallest_on_record(runs[1].info.machine)
+    tightest = min((cell.margin for cell in found.cells), default=margin)
+    smallest = smallest_on_record(runs[1].info)
     if smallest is not None and tightest < smallest and found.status in {Status.SAME, Status.REGRESSION}:
-        reason = f"this machine cannot see a margin of {tightest:.1%}: by its self-test the smallest is {smallest:.1%}"
+        seen = f"by its self-test the smallest is {100 * smallest:.2g} %"
+        reason = f"this machine cannot see a margin of {100 * tightest:.3g} %: {seen}"
         found = replace(found, status=Status.INCONCLUSIVE, reason=reason)
     if junit is not None:
         _write_junit(found, junit)
@@ -72,7 +83,7 @@ def compare_runs(
     raise typer.Exit(int(found.status))
 
 
-def _margins(given: list[str]) -> dict[str, float]:
+def _margins(given: list[str], tasks: Set[str]) -> dict[str, float]:
     margins = {}
     for text in given:
         task, _, value = text.partition("=")
@@ -80,32 +91,56 @@ def _margins(given: list[str]) -> dict[str, float]:
             margins[task] = float(value)
         except ValueError:
             raise UsageError(f"--task-margin {text}: write it as tabular/ridge=0.1") from None
+        if not 0 <= margins[task] < inf:
+            raise UsageError(f"--task-margin {text}: a margin is a fraction from 0 on, as 0.1 for a tenth")
+        if task not in tasks:
+            raise UsageError(f"--task-margin {text}: the runs hold no task `{task}`, only {', '.join(sorted(tasks))}")
     return margins
 
 
 def _show(found: Comparison, out: Console) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("task", "data", "implementation", "before", "now", "now / before [95 %]", "verdict"):
-        table.add_column(name, justify="right" if name in {"before", "now", "now / before [95 %]"} else "left")
-    for cell in found.cells:
-        if cell.kind is Kind.NEW:
-            continue
-        style = "red" if cell.kind in BAD else "yellow" if cell.kind in UNSURE else ""
-        table.add_row(
-            cell.task,
-            f"{cell.dataset}, {cell.size}",
-            cell.implementation,
-            words.seconds(cell.baseline_seconds) if cell.baseline_seconds is not None else "-",
-            words.seconds(cell.current_seconds) if cell.current_seconds is not None else "-",
-            _ratio(cell),
-            escape(f"{cell.kind}: {cell.reason}" if cell.reason else f"{cell.kind} (margin {cell.margin:.0%})"),
-            style=style,
-        )
-    if table.row_count:
+    shown = [cell for cell in found.cells if cell.kind is not Kind.NEW]
+    for columns in (COLUMNS, FEWER, STACKED):  # ids and numbers are never cut where that can be helped
+        table = _table(shown, columns)
+        if out.measure(table, options=out.options.update_width(UNBOUNDED)).minimum <= out.width:
+            break
+    if shown:
         out.print(table)
     for difference in found.differences:
         out.print(f"differs: {escape(difference)}", style="dim", highlight=False)
     out.print(f"\n{escape(found.reason)}", style="bold")
+
+
+def _table(cells: Sequence[Cell], columns: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    lines = [_texts(cell) for cell in cells]
+    for name in columns:
+        widest = max((cell_len(part) for texts in lines for part in texts[name].splitlines()), default=0)
+        least = widest if name != "verdict" else None
+        table.add_column(name, justify="right" if name in NUMBERS else "left", min_width=least)
+    for cell, texts in zip(cells, lines, strict=True):
+        style = "red" if cell.kind in BAD else "yellow" if cell.kind in UNSURE else ""
+        table.add_row(*(escape(texts[name]) for name in columns), style=style)
+    return table
+
+
+def _texts(cell: Cell) -> dict[str, str]:
+    """What stands in each column."""
+    before, now = (
+        words.seconds(one) if one is not None else "-" for one in (cell.baseline_seconds, cell.current_seconds)
+    )
+    said = cell.reason or f"(margin {100 * cell.margin:.3g} %)"
+    data = f"{cell.dataset}, {cell.size}"
+    return {
+        "task": cell.task,
+        "data": data,
+        "implementation": cell.implementation,
+        "task, data, implementation": f"{cell.task}\n{data}\n{cell.implementation}",
+        "before": before,
+        "now": now,
+        RATIO: _ratio(cell),
+        "verdict": f"{cell.kind}: {said}" if cell.reason else f"{cell.kind} {said}",
+    }
 
 
 def _ratio(cell: Cell) -> str:

@@ -40,8 +40,8 @@ def scale(
     implementations: Annotated[str, typer.Option(help="Of those on a cluster: names, with commas between.")] = "",
     weak: Annotated[bool, typer.Option("--weak/--no-weak", help="Weak scaling too.")] = True,
     replicates: options.Replicates = 5,
-    rounds: options.Rounds = ROUNDS,
-    budget: options.Budget = None,
+    rounds: options.PlainRounds = ROUNDS,
+    budget: options.PlainBudget = None,
     timeout: options.Timeout = None,
     memory: options.Memory = None,
     results: options.Results = common.RESULTS,
@@ -64,9 +64,7 @@ def scale(
     groups = _groups(found, wanted, size, counts, weak)
     limit = int(memory * 2**30) if memory else None
     threads = max(1, machine.cores() // counts[-1])
-    settings = Settings(
-        replicates, rounds or ROUNDS, budget, timeout=timeout, memory_limit=limit, worker_threads=threads
-    )
+    settings = Settings(replicates, rounds, budget, timeout=timeout, memory_limit=limit, worker_threads=threads)
     info = info_of(groups, settings, wanted)
     folder = results / info.id
     interrupted = measure(groups, settings, info, folder, None)
@@ -197,7 +195,8 @@ def _show_law(found: Scaling, out: Console) -> None:
     else:
         text += " (coherence cannot be told from two counts of workers)"
     ahead = ", ".join(f"{count} workers {_ratio(ratio)}" for count, ratio in law.predicted.items())
-    out.print(f"{text}. If it goes on like this: {ahead}; beyond, nothing is said.", highlight=False)
+    ahead = f"If it goes on like this: {ahead}; beyond, nothing is said" if ahead else "Nothing is said of more workers"
+    out.print(f"{text}. {ahead}.", highlight=False)
 
 
 def _ratio(ratio: Ratio | None) -> str:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from statistics import median
 from typing import Any
 
 from residency.harness import statistics
@@ -18,6 +19,7 @@ from residency.harness.records import Records, RunInfo
 from residency.reports.summary import Key, Row, rows, timed_samples
 
 FALSE_DISCOVERIES = 0.01
+ROUNDS_ALIKE = 2  # times as many samples of a process are told
 LIKE = ("cpu", "cores", "cores_in_machine", "memory_bytes", "gpus", "system", "python")
 NEEDED = ("cpu", "cores", "gpus")  # machines that differ in these are not alike
 
@@ -89,6 +91,7 @@ def compare(
     if not before.keys() & after.keys():
         return Comparison(*names, Status.CANNOT_COMPARE, [], differences, "the runs have no cell in common")
     times = timed_samples(baseline), timed_samples(current)
+    differences += _rounds(*times)
     cells = []
     for key in {**before, **after}:
         allowed = (margins or {}).get(key[0], margin)
@@ -101,7 +104,9 @@ def compare(
 def confirmed(first: Comparison, second: Comparison) -> Comparison:
     """The first comparison with every suspect judged by fresh samples alone: the second, of a run made to confirm it.
 
-    The suspects were picked for looking slow, so the samples that they were picked by no longer count.
+    The suspects were picked for looking slow, so the samples that they were picked by no longer count; those of the
+    baseline still do. What slows everything that runs now, as a clock held down, is measured again with it: against
+    that there is only the margin, or a baseline that is measured now, too.
     """
     fresh = {_place(cell): cell for cell in second.cells}
     cells = [_retried(cell, fresh.get(_place(cell))) if cell.kind is Kind.SLOWER else cell for cell in first.cells]
@@ -151,6 +156,15 @@ def _differences(first: RunInfo, second: RunInfo) -> tuple[list[str], list[str]]
             found.append(f"{name} {a} against {b}")
             unlike.append(f"{name} {a} against {b}")
     return found, unlike
+
+
+def _rounds(*runs: Mapping[Key, Mapping[int, Sequence[float]]]) -> list[str]:
+    """Whether processes of one run hold many more samples than those of the other: bursts move the middle of few."""
+    counts = [[len(times) for processes in run.values() for times in processes.values()] for run in runs]
+    if not all(counts):
+        return []
+    a, b = (median(one) for one in counts)
+    return [f"samples of a process: {a:g} against {b:g}"] if max(a, b) > ROUNDS_ALIKE * min(a, b) else []
 
 
 def _alike(value: Any) -> Any:

@@ -101,8 +101,11 @@ def crossover(known: Sequence[Point]) -> Crossover:
         return Crossover(answer, None, None, None, list(known))
     if slower and max(slower) > min(faster):
         return Crossover("not monotone", None, None, None, list(known))
+    if verdicts[-1] != "faster":  # it may have fallen back at the largest sizes
+        return Crossover("inconclusive", None, None, None, list(known))
     if verdicts[0] == "faster":
-        return Crossover("always", None, None, None, list(known))
+        answer = "always" if set(verdicts) == {"faster"} else "inconclusive"
+        return Crossover(answer, None, None, None, list(known))
     return Crossover(
         "crosses", _passes(known, "value"), _passes(known, "high"), _passes(known, "low", last=True), list(known)
     )
@@ -133,7 +136,8 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
         return f"{task}: whether {who} overtakes {whom} up to {last.rows:,} {unit} could not be told."
     if found.answer == "not monotone":
         return f"{task}: {who} is faster than {whom} at some sizes and slower at larger ones: no single size to name."
-    bounds = f"[{_about(found.low)}, {_about(found.high)}]"
+    below = " or less" if found.low == first.rows else ""
+    bounds = f"[{_about(found.low)}{below}, {_about(found.high)}]"
     return f"{task}: {who} overtakes {whom} at about {_about(found.rows)} {unit} {bounds}."
 
 

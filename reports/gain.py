@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome
@@ -32,7 +33,9 @@ def in_doubt(row: Row) -> bool:
 
 
 def gains(found: Sequence[Row]) -> list[Gain]:
-    """A gain for every size at which two tasks at least can be compared, the best of each group counting.
+    """A gain for every size at which two tasks at least can be compared, the best on each dataset counting.
+
+    Of a task on several datasets it is their geometric mean that counts, once.
 
     Foundations do not count: how fast a device copies and multiplies is no gain of anybody's work. Nor does what may
     have run on the CPU instead.
@@ -43,7 +46,11 @@ def gains(found: Sequence[Row]) -> list[Gain]:
             best[row.group] = max(row.speedup.ratio, best.get(row.group, 0.0))
     made = []
     for size in dict.fromkeys(group[2] for group in best):
-        ratios = [ratio for group, ratio in best.items() if group[2] == size]
+        by_task: dict[str, list[float]] = {}
+        for (task, _, at), ratio in best.items():
+            if at == size:
+                by_task.setdefault(task, []).append(ratio)
+        ratios = [prod(one) ** (1 / len(one)) for one in by_task.values()]
         if len(ratios) > 1:
             mean = statistics.geometric_mean(ratios)
             lost = sum(ratio < 1 for ratio in ratios)

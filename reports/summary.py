@@ -83,6 +83,7 @@ class Row:
     remarks: list[str]
     clocks: Clocks | None
     break_even_calls: int | None  # calls after which it has caught up with the baseline, cold start included
+    break_even_between: tuple[int | None, int | None] | None  # by the ratio's 95 % interval; None is never
     unit: str  # what `rows` counts
     per_second: float | None  # of these
     figures: dict[str, float]  # that the implementation measured itself, medians over the samples
@@ -236,6 +237,7 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         remarks=_remarks(cell, found),
         clocks=clocks(stages, cold_seconds, cold_stages) if seconds else None,
         break_even_calls=None,
+        break_even_between=None,
         unit=task.unit if task else "rows",
         per_second=_per_second(cell, known, seconds, task),
         figures=_medians([one.figures for one in timed]) if seconds else {},
@@ -380,20 +382,17 @@ def _compared(
             return None
         return ratio(row, local.get(f"{row.implementation.removesuffix('gpu')}cpu"))
 
-    return [
-        replace(
-            row,
-            speedup=ratio(row, baseline),
-            twin=twin(row),
-            break_even_calls=_break_even(row, baseline if row.implementation in local else None),
-        )
-        for row in group
-    ]
+    compared = [replace(row, speedup=ratio(row, baseline), twin=twin(row)) for row in group]
+    return [_with_break_even(row, baseline) for row in compared]
 
 
-def _break_even(row: Row, baseline: Row | None) -> int | None:
-    if baseline is None or row.seconds is None or baseline.seconds is None:
-        return None
-    if row.cold_seconds is None or baseline.cold_seconds is None:
-        return None
-    return break_even(row.cold_seconds, row.seconds.median, baseline.cold_seconds, baseline.seconds.median)
+def _with_break_even(row: Row, baseline: Row | None) -> Row:
+    """When its cold start has paid, by the ratio to the baseline that is known best: that of samples side by side."""
+    ratio, cold = row.speedup, row.cold_seconds
+    if ratio is None or cold is None or baseline is None or baseline.seconds is None or baseline.cold_seconds is None:
+        return row
+    warm, before = baseline.seconds.median, baseline.cold_seconds
+    calls, most, least = (
+        break_even(cold, warm / times, before, warm) for times in (ratio.ratio, ratio.low, ratio.high)
+    )
+    return replace(row, break_even_calls=calls, break_even_between=(least, most))

@@ -148,15 +148,25 @@ def _clocks(row: Row) -> str:
     baseline = row.speedup is None or row.speedup.baseline == row.implementation
     if baseline or (row.device == "cpu" and row.break_even_calls is None):  # plainly slower: no matter of cold starts
         return f"{row.implementation}: {', '.join(parts)}"
-    pays = f"has paid from call {row.break_even_calls} on" if row.break_even_calls else "never pays at this size"
-    return f"{row.implementation}: {', '.join(parts)}; its cold start {pays}"
+    return f"{row.implementation}: {', '.join(parts)}; {_pays(row)}"
+
+
+def _pays(row: Row) -> str:
+    """From which call on its cold start has paid, as far as its ratio to the baseline is known."""
+    calls, (least, most) = row.break_even_calls, row.break_even_between or (None, None)
+    if calls is None:
+        return "its cold start never pays at this size" if least is None else "whether its cold start pays is not known"
+    if most is None:
+        return f"its cold start may have paid from call {least} on, or never"
+    between = f" ({least} to {most})" if least != most else ""
+    return f"its cold start has paid from call {calls} on{between}"
 
 
 def _workers(row: Row) -> str:
     """What a cluster's workers did with their time, and how many bytes they moved and spilled."""
     if row.seconds is None or not row.threads:
         return ""
-    lanes, kind = (row.workers, "GPUs") if row.device == "gpu" else (row.threads, "threads")  # that take tasks
+    lanes, kind = (row.workers, "GPU") if row.device == "gpu" else (row.threads, "thread")  # that take tasks
     whole, spent = row.seconds.median * lanes, row.cluster
     parts = [f"{spent.get('task_seconds', 0.0) / whole:.0%} in tasks"]
     for name, said, amount in (
@@ -168,7 +178,8 @@ def _workers(row: Row) -> str:
             parts.append(f"{spent[f'{name}_seconds'] / whole:.1%} {said}{moved}")
     idle = max(0.0, 1.0 - spent.get("task_seconds", 0.0) / whole)
     parts.append(f"{idle:.0%} without a task")
-    return f"{row.implementation}: its workers' {lanes} {kind} were {', '.join(parts)}"
+    who = f"workers' {lanes} {kind}s were" if lanes > 1 else f"worker's {kind} was"
+    return f"{row.implementation}: its {who} {', '.join(parts)}"
 
 
 def _memory(row: Row) -> str:
@@ -233,6 +244,8 @@ def _summary(found: Sequence[Row], info: RunInfo) -> list[str]:
     """What the run says as a whole: the gain on the GPU over all groups, losses included, or that there is none."""
     found_gains = gains(found)
     lines = [sentence(gain, sized=len(found_gains) > 1) for gain in found_gains]
+    if all(row.seconds is None for row in found):
+        return ["Nothing was measured: the reasons are above."]
     if not lines and not info.machine.get("gpus"):
         lines.append("No GPU implementation ran, so this run says nothing of GPUs; it compares CPU libraries.")
     return lines + _unknown(found) + few_processes(found)

@@ -19,7 +19,6 @@ import random
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from statistics import median
 from time import monotonic
 from typing import Any
 
@@ -72,19 +71,21 @@ def looks(settings: Settings) -> list[int]:
 
 
 def half_width(times: Mapping[str, Mapping[int, Sequence[float]]], on_cpu: Sequence[str]) -> float:
-    """The widest 95 % interval of the ratios to the fastest on the CPU, as a fraction on either side; of one, its own.
+    """The widest 95 % interval of the ratios that a report will show, as a fraction on either side; of one, its own.
 
-    Infinite where there is nothing to compare.
+    They are those to the fastest on the CPU, and of a GPU side to its twin. Infinite where there is nothing to compare.
     """
-    middle = {name: median(one for found in mine.values() for one in found) for name, mine in times.items()}
+    middle = {name: statistics.median_time(list(mine.values())).value for name, mine in times.items()}
     base = min([name for name in middle if name in on_cpu] or middle, key=middle.__getitem__, default=None)
     if base is None:
         return math.inf
+    pairs = [(base, name) for name in times if name != base]
+    twins = {f"{name.removesuffix('gpu')}cpu": name for name in times if name not in on_cpu}
+    pairs += [(twin, name) for twin, name in twins.items() if twin in on_cpu]
     found = []
-    for name, mine in times.items():
-        shared = sorted(mine.keys() & times[base].keys())
-        if name != base and shared:
-            theirs, own = ([side[one] for one in shared] for side in (times[base], mine))
+    for first, second in pairs:
+        if shared := sorted(times[first].keys() & times[second].keys()):
+            theirs, own = ([times[name][one] for one in shared] for name in (first, second))
             found.append(statistics.speed_ratio(theirs, own, statistics.LOOKS))
     if len(times) == 1:
         found.append(statistics.median_time(list(times[base].values()), statistics.LOOKS))
@@ -120,7 +121,7 @@ class _Run:
     def _is_settled(self, open_ones: Sequence[Any], known: Done) -> bool:
         """Whether the ratios are known as precisely as asked; never where nothing was asked."""
         precision = self.ledger.settings.precision
-        times = {one.id: known.times[one.id] for one in open_ones if one.id in known.times}
+        times = {one.id: known.times[one.id] for one in open_ones if one.id in known.times and not one.beside}
         on_cpu = [one.id for one in open_ones if one.device == "cpu"]
         return precision is not None and half_width(times, on_cpu) <= precision
 

@@ -49,7 +49,7 @@ def test_the_same_commit_twice_is_no_regression(residency, measure, baseline: Pa
     done = residency("compare", baseline, measure(), "--margin", "0.1")
     assert done.status == 0, done.out + done.err
     assert "no regression" in done.out
-    assert done.out.count("equivalent (margin 10%)") == 3
+    assert done.out.count("equivalent (margin 10 %)") == 3
 
 
 def test_a_slow_down_of_20_percent_is_a_regression(residency, measure, baseline: Path, tmp_path: Path) -> None:
@@ -159,6 +159,9 @@ def test_a_device_that_is_gone(residency, baseline: Path, tmp_path: Path) -> Non
     [
         (["nowhere", "nowhere"], "no run in nowhere"),
         (["--task-margin", "tabular/ridge"], "write it as tabular/ridge=0.1"),
+        (["--task-margin", "steady/naps=-1"], "a margin is a fraction from 0 on"),
+        (["--task-margin", "steady/naps=nan"], "a margin is a fraction from 0 on"),
+        (["--task-margin", "steady/nap=0.1"], "the runs hold no task `steady/nap`, only steady/naps"),
     ],
 )
 def test_bad_input(residency, baseline: Path, arguments: list[str], message: str) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import chain, combinations
+from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pytest
 
-from residency.harness import statistics
+from residency.harness import records, statistics
+from residency.reports.summary import timed_samples
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
 DRIFT, NOISE, BURST = 0.05, 0.03, 0.5
 
@@ -77,9 +83,25 @@ def test_a_hundred_thousand_samples_are_judged_at_once() -> None:
 @pytest.mark.parametrize("replicates", [1, 2, 3, 4])
 def test_few_processes_never_look_precise(replicates: int) -> None:
     generator = np.random.default_rng(replicates)
-    found = [statistics.speed_ratio(*simulate(generator, replicates, 8, 0.08)) for _ in range(300)]
+    pairs = [simulate(generator, replicates, 8, statistics.KNOWN_SPREAD) for _ in range(300)]
+    found = [statistics.speed_ratio(*pair) for pair in pairs]
     assert np.mean([one.low <= 1.0 <= one.high for one in found]) >= 0.95
     assert min(one.high / one.low for one in found) > 1.1
+
+
+def test_what_is_known_of_spreads_is_what_the_committed_runs_show() -> None:
+    spreads = []
+    for folder in sorted(one.parent for one in REFERENCE.glob("*/run.json")):
+        groups: dict[tuple[str, ...], list[Any]] = {}
+        for (*group, _), times in timed_samples(records.read(folder)).items():
+            groups.setdefault(tuple(group), []).append(times)
+        for first, second in chain.from_iterable(combinations(one, 2) for one in groups.values()):
+            shared = sorted(first.keys() & second.keys())
+            if len(shared) >= 3:
+                logs = statistics.log_ratios([first[one] for one in shared], [second[one] for one in shared])
+                spreads.append(np.std([np.median(one) for one in logs], ddof=1))
+    assert len(spreads) >= 21
+    assert np.sqrt(np.mean(np.square(spreads))) == pytest.approx(statistics.KNOWN_SPREAD, rel=0.1)
 
 
 def test_false_alarms_are_rare_and_a_large_effect_is_seen() -> None:
