@@ -85,7 +85,7 @@ def _show_health(out: Console, findings: list[health.Finding]) -> None:
 def _show_implementations(out: Console, states: list[dict[str, Any]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("task", "can run here", "cannot"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "task")
     for task in dict.fromkeys(state["task"] for state in states):
         mine = [state for state in states if state["task"] == task]
         table.add_row(
@@ -139,7 +139,7 @@ def _next(state: dict[str, Any]) -> str | None:
 def _show_tiers(out: Console, states: list[dict[str, Any]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("task", "implementation", "seen on this machine", "best on record", "next"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column in {"task", "implementation"})
     for state in states:
         if "tier" in state:
             seen = (state["tier"].label, state["tier_on_record"].label, state["next"] or "")

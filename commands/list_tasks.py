@@ -30,7 +30,7 @@ def list_tasks(
     else:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for column in ("task", "what it is", "implementations"):
-            table.add_column(column)
+            table.add_column(column, no_wrap=column == "task")
         for task in tasks:
             table.add_row(
                 task.path, escape(task.title), ", ".join(dict.fromkeys(one.id for one in task.implementations))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
@@ -11,26 +16,50 @@ from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
 from residency.reports.tables import HEADER, Table, report
 
+IMPORTANCE = (  # what a narrow terminal shows first
+    "implementation",
+    "median time [95 %]",
+    "speedup [95 %]",
+    "quality",
+    "library",
+    "cores",
+    "memory",
+    "cold",
+    "where the time went",
+)
 NUMBERS = {"cores", "median time [95 %]", "speedup [95 %]", "quality", "cold", "memory"}
+RULE = 4  # columns that a rule needs beside its title
+UNBOUNDED = 10_000  # columns, more than any table needs
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way to show a column, and what it leaves out."""
+
+    header: str
+    cell: Callable[[str], str]
+    without: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A table as wide as there is room for, and what had to go."""
+
+    grid: Grid
+    dropped: list[str]
 
 
 def show(records: Records, console: Console) -> None:
     """Print a run: where it ran, a table a group, what it says as a whole, and what could not run."""
     said = report(records)
     console.print()
-    console.rule(f"[bold]{escape(said.title)}")
+    if cell_len(said.title) + RULE <= console.width:
+        console.rule(f"[bold]{escape(said.title)}")
+    else:
+        console.print(escape(said.title), style="bold")
     for fact in said.facts:
         console.print(escape(fact), style="dim")
-    for table in said.tables:
-        console.print()
-        console.print(escape(table.title), style="bold")
-        console.print(escape(table.caption), style="dim")
-        if table.lines:
-            console.print(grid(table))
-        for failure in table.failures:
-            console.print(f"  {escape(failure)}", style="red")
-        for note in table.notes:
-            console.print(f"  {escape(note)}", style="dim")
+    _show_tables(said.tables, console)
     console.print()
     for line in said.summary:
         console.print(escape(line), style="bold")
@@ -38,16 +67,92 @@ def show(records: Records, console: Console) -> None:
         console.print(f"\nNot run here: {escape(missing.reason)}", style="yellow")
         for reason in missing.further:
             console.print(f"  and {escape(reason)}", style="yellow")
-        console.print(f"  {escape(', '.join(missing.names))}", style="dim")
+        console.print(f"  {escape(_names(missing.names, console.width))}", style="dim")
 
 
-def grid(table: Table) -> Grid:
-    """One group's table."""
-    made = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in HEADER:
-        made.add_column(name, justify="right" if name in NUMBERS else "left", overflow="fold")
+def _show_tables(tables: list[Table], console: Console) -> None:
+    """Each group; what a table does not show is said below it, unless the table before lacks the same."""
+    said: list[str] = []
+    for table in tables:
+        console.print()
+        console.print(escape(table.title), style="bold")
+        console.print(escape(table.caption), style="dim")
+        if table.lines:
+            drawn = fitted(table, console)
+            console.print(drawn.grid)
+            if drawn.dropped and drawn.dropped != said:
+                console.print(f"  {escape(_not_shown(drawn.dropped, console.width))}", style="dim", highlight=False)
+            said = drawn.dropped
+        for failure in table.failures:
+            console.print(f"  {escape(failure)}", style="red")
+        for note in table.notes:
+            console.print(f"  {escape(note)}", style="dim")
+
+
+def _not_shown(dropped: list[str], width: int) -> str:
+    return f"not shown at {width} columns: {', '.join(dropped)}; residency report --format markdown shows all"
+
+
+def _names(names: list[str], width: int) -> str:
+    """Tasks with their implementations; one that is wider than a line may break between the two."""
+    joined = ", ".join(names)
+    return joined.replace(":", ": ") if any(cell_len(name) + 1 > width for name in names) else joined
+
+
+def fitted(table: Table, console: Console) -> Drawn:
+    """One group's table: whole where it fits, else the most important columns that do, each in its longest form."""
+    whole = {name: next(_forms(name)) for name in HEADER}
+    if _needed(made := _grid(table, whole), console) <= console.width:
+        return Drawn(made, [])
+    kept: dict[str, Form] = {}
+    dropped = []
+    for name in IMPORTANCE:
+        for form in _forms(name):
+            made = _grid(table, {**kept, name: form}, close=True)
+            if not kept or _needed(made, console) <= console.width:
+                kept[name] = form
+                break
+        dropped += [lacking] if (lacking := _lacking(table, name, kept.get(name))) else []
+    return Drawn(_grid(table, kept, close=True), dropped)
+
+
+def _lacking(table: Table, name: str, form: Form | None) -> str:
+    """What a column's form does not show of it."""
+    if form is None:
+        return _plain(name)
+    cells = [line[HEADER.index(name)] for line in table.lines]
+    return form.without if any(form.cell(cell) != cell for cell in cells) else ""
+
+
+def _forms(name: str) -> Iterator[Form]:
+    """The ways to show a column, the longest first."""
+    yield Form(name, str)
+    if name == "where the time went":
+        yield Form(name, lambda cell: cell.replace(", ", ",\n"))  # a line a stage
+    elif name != _plain(name):
+        header = _plain(name).removesuffix(" time")
+        yield Form(header, lambda cell: re.sub(r" \[.*?\]", "", cell), f"the interval of the {_plain(name)}")
+
+
+def _plain(name: str) -> str:
+    """A column's name without its interval's level."""
+    return name.removesuffix(" [95 %]")
+
+
+def _needed(made: Grid, console: Console) -> int:
+    """The width at which nothing in a table is folded."""
+    return console.measure(made, options=console.options.update_width(UNBOUNDED)).maximum
+
+
+def _grid(table: Table, forms: dict[str, Form], close: bool = False) -> Grid:
+    """A table of these columns, in the header's order; `close` together where room is short."""
+    made = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=close)
+    columns = [(place, name) for place, name in enumerate(HEADER) if name in forms]
+    for _, name in columns:
+        made.add_column(forms[name].header, justify="right" if name in NUMBERS else "left", overflow="fold")
     for line, outcome in zip(table.lines, table.emphasis, strict=True):
-        made.add_row(*(escape(cell) for cell in line), style=_style(line, outcome))
+        cells = (escape(forms[name].cell(line[place])) for place, name in columns)
+        made.add_row(*cells, style=_style(line, outcome))
     return made
 
 

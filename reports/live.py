@@ -7,6 +7,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
@@ -18,6 +19,9 @@ from residency.harness.records import OutcomeRecord, Sample
 from residency.reports import words
 
 REFRESH = 0.25  # seconds; nothing is drawn between events, so that drawing disturbs no sample
+COLUMNS = ("implementation", "library", "so far", "")
+GAP = 2  # between two columns
+LEAST = 10  # for how many samples there are, or why none: the one column that may wrap
 
 
 class Progress:
@@ -65,7 +69,7 @@ class Progress:
             if record.phase == "timed":
                 times.append(record.seconds)
             shown = words.seconds(median(times)) if times else f"{words.seconds(record.seconds)} ({record.phase})"
-            self._lines[cell.implementation] = (cell.library, shown, f"{len(times)} samples")
+            self._lines[cell.implementation] = (cell.library, shown, _samples(times))
         else:
             self._done.add((group, cell.implementation))
             self._ended(record, group)
@@ -75,7 +79,7 @@ class Progress:
         cell = record.cell
         times = self._times.get((group, cell.implementation), [])
         ok = record.outcome == Outcome.OK
-        result = f"{words.seconds(median(times))}, {len(times)} samples" if ok and times else record.reason
+        result = f"{words.seconds(median(times))}, {_samples(times)}" if ok and times else record.reason
         self._lines[cell.implementation] = (cell.library, record.outcome, result)
         if self._live is None and record.outcome != Outcome.UNAVAILABLE:
             about = f"{group}: {cell.implementation}, replicate {record.replicate + 1}: {record.outcome}, {result}"
@@ -85,10 +89,27 @@ class Progress:
         if self._live is None or (not now and monotonic() - self._drawn < REFRESH):
             return
         self._drawn = monotonic()
-        table = Table(title=escape(self._group), title_justify="left", box=None, pad_edge=False)
-        for name in ("implementation", "library", "so far", ""):
-            table.add_column(name)
-        for implementation, line in self._lines.items():
-            table.add_row(implementation, *(escape(cell) for cell in line))
         head = Text(f"{len(self._done)} of {self._cells} seen, {words.seconds(monotonic() - self._start)}", style="dim")
-        self._live.update(Group(head, table, Text(self._status, style="dim")), refresh=True)
+        self._live.update(Group(head, self._table(), Text(self._status, style="dim")), refresh=True)
+
+    def _table(self) -> Table:
+        """The group so far: without libraries, or without how many samples or why none, where there is no room."""
+        lines = [(implementation, *line) for implementation, line in self._lines.items()]
+        widths = [max(cell_len(cell) for cell in cells) for cells in zip(COLUMNS, *lines, strict=True)]
+        widths[-1] = LEAST
+        fits = (
+            shown
+            for shown in ((0, 1, 2, 3), (0, 2, 3))
+            if sum(widths[place] + GAP for place in shown) - GAP <= self._console.width
+        )
+        shown = next(fits, (0, 2))
+        table = Table(title=escape(self._group), title_justify="left", box=None, pad_edge=False)
+        for place in shown:
+            table.add_column(COLUMNS[place], no_wrap=place != 3, overflow="fold" if place == 3 else "ellipsis")
+        for line in lines:
+            table.add_row(*(escape(line[place]) for place in shown))
+        return table
+
+
+def _samples(times: list[float]) -> str:
+    return f"{len(times)} sample{'' if len(times) == 1 else 's'}"
