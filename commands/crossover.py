@@ -43,7 +43,7 @@ def find_crossover(
     ] = 0.25,
     workers: options.Workers = "",
     replicates: options.Replicates = 5,
-    rounds: options.Rounds = ROUNDS,
+    rounds: options.PlainRounds = ROUNDS,
     budget: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="For each size.")] = None,
     timeout: options.Timeout = None,
     results: options.Results = common.RESULTS,
@@ -61,7 +61,7 @@ def find_crossover(
     if challenger & champion:
         raise UsageError(f"--of {of} and --over {over} share {', '.join(sorted(challenger & champion))}")
     _check(whole, challenger, of)
-    settings = Settings(replicates, rounds or ROUNDS, budget, timeout=timeout)
+    settings = Settings(replicates, rounds, budget, timeout=timeout)
     search = _Search(whole, chosen, settings, challenger, champion, results)
     for end in (smallest, largest):
         search.measure(_rows(found, end))

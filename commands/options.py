@@ -56,6 +56,15 @@ Budget = Annotated[
         help="When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture; with --gate thrice that.",
     ),
 ]
+PlainRounds = Annotated[int, typer.Option(min=1, help="Timed samples in each process, at most.")]
+PlainBudget = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture.",
+    ),
+]
 Precision = Annotated[
     float | None,
     typer.Option(
@@ -83,6 +92,17 @@ Resume = Annotated[
 Seed = Annotated[int, typer.Option(help="Of generated data and of splits.")]
 Results = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+
+def given(context: typer.Context) -> list[str]:
+    """The names of the parameters that were typed, rather than left to their defaults."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
+def flag(name: str) -> str:
+    """How a parameter is typed: `--task-margin`; the tasks have no name."""
+    return name if name == "tasks" else f"--{name.replace('_', '-')}"
 
 
 def workers_of(text: str) -> tuple[int, ...]:

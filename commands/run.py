@@ -26,12 +26,16 @@ Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --
 [bold]residency run tabular/gradient_boosting --data loans.csv --target default[/]
 [bold]residency run tabular/etl --runner local,cluster --workers 2 --size lab[/]
 
-Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory; 2 asked for
-something that does not exist; 130 interrupted.
+Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory, or nothing could
+run; 2 asked for something that does not exist, or for two things that exclude each other; 130 interrupted.
 """
 
 
+FREE = {"resume", "json"}  # of options: what a run that goes on does not know by its own settings
+
+
 def run(
+    context: typer.Context,
     tasks: options.Tasks = None,
     size: options.Sizes = None,
     dataset: options.Datasets = None,
@@ -57,9 +61,8 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Measure implementations against each other, in fresh processes that take turns."""
-    worker_threads = None
-    if scheduler is not None:
-        workers, worker_threads = _all_of(scheduler, workers)
+    _check(set(options.given(context)), options.split(runner), options.split(implementations))
+    workers, worker_threads = _all_of(scheduler, workers) if scheduler is not None else (workers, None)
     before = records.read(resume) if resume is not None else None
     if before is not None:
         selection, settings = as_before(before.info)
@@ -90,6 +93,21 @@ def run(
             precision=precision,
         )
     raise typer.Exit(_measured(selection, settings, before, resume, results, json))
+
+
+def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str, ...]) -> None:
+    """Raise `UsageError` where of the options given one would be ignored."""
+    if "implementations" in given and not implementations:
+        raise UsageError("--implementations is empty: name functions, libraries or ids, or leave it out")
+    if "resume" in given and (more := given - FREE):
+        names = ", ".join(sorted(options.flag(name) for name in more))
+        raise UsageError(f"--resume goes on with a run by the run's own settings: leave out {names}")
+    if "target" in given and "data" not in given:
+        raise UsageError("--target names a column of your own table: name the table too, by --data FILE")
+    if "data" in given and (more := given & {"size", "dataset"}):
+        raise UsageError(f"--data is all of your own file: leave out {', '.join(sorted(map(options.flag, more)))}")
+    if "cluster" not in runners and (more := given & {"workers", "scheduler", "dashboard"}):
+        raise UsageError(f"{', '.join(sorted(map(options.flag, more)))}: only for a cluster; add --runner cluster")
 
 
 def _measured(
@@ -123,8 +141,8 @@ def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
         text = f"interrupted: what was measured is kept; go on with: residency run --resume {folder}"
         err.print(text, style="yellow", highlight=False, soft_wrap=True)
         return 130
-    good = {Outcome.OK, Outcome.UNAVAILABLE}
-    return 0 if all(row.outcome in good for row in rows(measured)) else 1
+    outcomes = {row.outcome for row in rows(measured)}
+    return 0 if Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE} else 1
 
 
 def _usable(groups: list[Group], settings: Settings, selection: Selection) -> list[Group]:

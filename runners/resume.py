@@ -91,7 +91,7 @@ def done(group: Group, key: str, before: Records | None) -> Done:
     if any(one.outcome == Outcome.FAILED and one.key == key for one in outcomes):
         found.reason = "something failed"
     elif True in current:
-        found.reason = "it was interrupted"
+        found.reason = "it was interrupted, or its budget was used up"
     elif current:
         found.reason = "code, data, libraries or parameters have changed"
     return found
