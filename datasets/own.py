@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 from residency.datasets import outliers, points
 from residency.datasets.reading import Category, Column, Numbers, OwnFile, read_file, typed
 from residency.datasets.table import Table, split
-from residency.harness.dataset import own
+from residency.harness.dataset import number_of, own_table, printable
 from residency.harness.errors import UsageError, unknown
 
 LEAST_ROWS = 50
@@ -57,7 +57,7 @@ TINY = 1e-12  # standard deviations from the median that count as none, lest the
 ATTEMPTS = 20  # seeds to split by, until both parts hold different targets
 
 
-@own("pandas", "pyarrow")
+@own_table
 def own_regression(path: Path | None, target: str | None, seed: int) -> Table:
     """Your file: one column, a number, to predict from the others.
 
@@ -72,7 +72,7 @@ def own_regression(path: Path | None, target: str | None, seed: int) -> Table:
     return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks)
 
 
-@own("pandas", "pyarrow")
+@own_table
 def own_binary(path: Path | None, target: str | None, seed: int) -> Table:
     """Your file: one column with two values, to tell apart by the others; the greater value is 1.
 
@@ -87,7 +87,7 @@ def own_binary(path: Path | None, target: str | None, seed: int) -> Table:
     return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks, binary=True, categorical=coded)
 
 
-@own("pandas", "pyarrow")
+@own_table
 def own_points(path: Path | None, target: str | None, seed: int) -> points.Points:
     """Your file: rows to group into eight clusters, all columns standardised; a column named as target is set aside.
 
@@ -112,7 +112,7 @@ def own_points(path: Path | None, target: str | None, seed: int) -> points.Point
     return replace(made, initial=points.initial_centres(sample, clusters, generator), remarks=tuple(remarks))
 
 
-@own("pandas", "pyarrow")
+@own_table
 def own_outliers(path: Path | None, target: str | None) -> outliers.Outliers:
     """Your file: rows of which one column, with two values, marks the known anomalies; the rarer value is theirs.
 
@@ -132,7 +132,7 @@ def _find(file: OwnFile, target: str) -> None:
     if target in file.repeated:
         raise UsageError(f"{file.name} has several columns called `{target}`: rename the one you mean")
     if target not in file.frame.columns:
-        raise unknown(f"column of {file.name}", target, file.frame.columns)
+        raise unknown(f"column of {file.name}", printable(target), file.frame.columns)
 
 
 def target_column(file: OwnFile, target: str | None) -> Column:
@@ -144,7 +144,8 @@ def target_column(file: OwnFile, target: str | None) -> Column:
     _find(file, target)
     wanted, _ = typed(target, file.frame[target])
     if (rows := int(wanted.present.sum())) < LEAST_ROWS:
-        raise UsageError(f"{file.name} has {rows} rows with a value in `{target}`; at least {LEAST_ROWS} are needed")
+        found = f"{file.name} has {number_of(rows, 'row')} with a value in `{target}`"
+        raise UsageError(f"{found}; at least {LEAST_ROWS} are needed")
     if len(labels := wanted.labels) == 1:
         raise UsageError(f"{file.name}: column `{target}` is {labels[0]} in all rows: name one whose values differ")
     return wanted
@@ -168,11 +169,13 @@ def _two_valued_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDA
         remedy = "try tabular/random_forest" if numbers else "name a column with two values"
         raise UsageError(
             f"{file.name}: column `{wanted.name}` holds {len(labels)} different values; "
-            f"tabular/gradient_boosting predicts two: {remedy}"
+            f"this task predicts two classes: {remedy}"
         )
     y = wanted.ranks().astype(np.float32)
     ones = int(y.sum())
-    remarks.append(f"`{wanted.name}`: the target, {labels[1]} is 1 ({ones} rows), {labels[0]} is 0 ({len(y) - ones})")
+    remarks.append(
+        f"`{wanted.name}`: the target, {labels[1]} is 1 ({number_of(ones, 'row')}), {labels[0]} is 0 ({len(y) - ones})"
+    )
     return y
 
 
@@ -187,7 +190,8 @@ def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArr
     marks = wanted.ranks()
     rarer = int(2 * marks.sum() <= len(marks))
     anomaly: NDArray[np.bool_] = marks == rarer
-    remarks.append(f"`{wanted.name}`: {labels[rarer]} marks the {int(anomaly.sum())} anomalies of {len(marks)} rows")
+    known = "one anomaly" if anomaly.sum() == 1 else f"{int(anomaly.sum())} anomalies"
+    remarks.append(f"`{wanted.name}`: {labels[rarer]} marks the {known} of {len(marks)} rows")
     return anomaly
 
 
@@ -196,9 +200,9 @@ def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | No
     frame = file.frame if target is None else file.frame.drop(columns=target)
     if present is not None and not present.all():
         frame = frame[present]
-        remarks.append(f"`{target}`: {int((~present).sum())} rows without a target left out")
+        remarks.append(f"`{target}`: {number_of(int((~present).sum()), 'row')} without a target left out")
     if len(frame) < LEAST_ROWS:
-        raise UsageError(f"{file.name} has {len(frame)} rows; at least {LEAST_ROWS} are needed")
+        raise UsageError(f"{file.name} has {number_of(len(frame), 'row')}; at least {LEAST_ROWS} are needed")
     columns: list[Column] = []
     reasons: list[str] = []
     for name in frame.columns:
@@ -210,7 +214,8 @@ def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | No
         if column.note:
             remarks.append(f"`{name}`: {column.note}")
         if infinite:
-            remarks.append(f"`{name}`: {infinite} infinite values count as missing")
+            count = "counts" if infinite == 1 else "count"
+            remarks.append(f"`{name}`: {number_of(infinite, 'infinite value')} {count} as missing")
     if not columns:
         why = "; ".join([*file.remarks, *reasons][:5]) or "there is none beside the target"
         raise UsageError(f"{file.name} holds no usable column: {why}; add a column of numbers or categories")
@@ -222,7 +227,7 @@ def _unusable(column: Column) -> str | None:
     """Why a column is left out; None where it is not."""
     rows, present = len(column.present), int(column.present.sum())
     if present < LEAST_VALUES:
-        return f"empty: {present} values in {rows} rows" if present else "empty"
+        return f"empty: {number_of(present, 'value')} in {rows} rows" if present else "empty"
     if isinstance(column, Numbers):
         values = column.values[column.present]
         if values.min() == values.max():
@@ -247,12 +252,14 @@ def _columns_of_numbers(columns: Sequence[Column], remarks: list[str]) -> tuple[
         if isinstance(column, Numbers):
             if missing := int((~column.present).sum()):
                 middle = np.median(column.values[column.present])
-                remarks.append(f"`{column.name}`: {missing} missing values filled with the median, {middle:g}")
+                filled = f"{number_of(missing, 'missing value')} filled with the median, {middle:g}"
+                remarks.append(f"`{column.name}`: {filled}")
             cells.append(np.nan_to_num(_scaled(column.values)))
             names.append(column.name)
             continue
         codes, labels = _ranked(column, MOST_COLUMNS, remarks)
-        remarks.append(f"`{column.name}`: a category, {len(labels) - 1} columns of 0 and 1; all 0 is {labels[0]}")
+        made = number_of(len(labels) - 1, "column")
+        remarks.append(f"`{column.name}`: a category, {made} of 0 and 1; all 0 is {labels[0]}")
         for code in range(1, len(labels)):
             cells.append((codes == code).astype(np.float32))
             names.append(f"{column.name} = {labels[code]}")
@@ -267,11 +274,11 @@ def _numbers_and_codes(
     for place, column in enumerate(columns):
         if isinstance(column, Numbers):
             if missing := int((~column.present).sum()):
-                remarks.append(f"`{column.name}`: {missing} missing values kept, as NaN")
+                remarks.append(f"`{column.name}`: {number_of(missing, 'missing value')} kept, as NaN")
             cells.append(_scaled(column.values))
             continue
         codes, labels = _ranked(column, MOST_CODES, remarks)
-        remarks.append(f"`{column.name}`: a category, {len(labels)} levels as codes; 0 is {labels[0]}")
+        remarks.append(f"`{column.name}`: a category, {number_of(len(labels), 'level')} as codes; 0 is {labels[0]}")
         cells.append(codes.astype(np.float32))
         coded.append(place)
     return np.column_stack(cells), [column.name for column in columns], coded

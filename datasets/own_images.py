@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 
 from residency.datasets.labelled_images import LabelledImages, held_out, labelled
 from residency.datasets.photos import QUALITY, Photos, jpeg, packed
-from residency.harness.dataset import own
+from residency.harness.dataset import number_of, own, printable
 from residency.harness.errors import UsageError
 
 SIDE = 32  # pixels, of a labelled picture
@@ -68,7 +68,9 @@ def own_photos(path: Path | None, target: str | None) -> Photos:
         files.append(picture.content if keep else jpeg(picture.pixels))
         sizes.append((picture.pixels.shape[0], picture.pixels.shape[1]))
     if not files:
-        raise UsageError(f"{root.name} holds no picture{noted.summary()}; name a folder of image files with --data")
+        raise UsageError(
+            f"{printable(root.name)} holds no picture{noted.summary()}; name a folder of image files with --data"
+        )
     return packed(files, sizes, noted.remarks())
 
 
@@ -92,7 +94,8 @@ def own_labelled(path: Path | None, target: str | None, seed: int) -> LabelledIm
         del found[label]
     if len(found) < 2:
         raise UsageError(
-            f"{root.name} holds {len(found)} folders with {LEAST_PICTURES} pictures or more{noted.summary()}; "
+            f"{printable(root.name)} holds {number_of(len(found), 'folder')} with {LEAST_PICTURES} pictures or more"
+            f"{noted.summary()}; "
             "to classify, name a folder with --data that holds a folder of image files for each class"
         )
     noted.add(f"resized to {SIDE} by {SIDE} pixels", *(f"{label}/" for label in found))
@@ -117,7 +120,7 @@ class _Notes:
     names: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, what: str, *names: str) -> None:
-        self.names.setdefault(what, []).extend(names)
+        self.names.setdefault(what, []).extend(map(printable, names))
 
     def remarks(self) -> tuple[str, ...]:
         """A sentence for each thing that happened: how many files, and the first of them by name."""
@@ -137,7 +140,9 @@ def _root(path: Path | None, target: str | None) -> Path:
     if path is None:
         raise UsageError("name your own pictures with --data FOLDER")
     if target is not None:
-        raise UsageError(f"--target {target}: pictures have no columns; a picture's class is the folder it lies in")
+        raise UsageError(
+            f"--target {printable(target)}: pictures have no columns; a picture's class is the folder it lies in"
+        )
     return path
 
 

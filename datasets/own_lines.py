@@ -7,7 +7,7 @@ from pathlib import Path
 from residency.datasets.lettering import NEEDS
 from residency.datasets.lines import ALPHABET, Lines, to_read
 from residency.datasets.pictures import listed, read_pictures
-from residency.harness.dataset import own
+from residency.harness.dataset import own, printable
 from residency.harness.errors import UsageError
 
 
@@ -22,7 +22,7 @@ def own_lines(path: Path | None, target: str | None, seed: int) -> Lines:
     """
     pictures, remarks = read_pictures(path)
     if target is not None:
-        remarks.append(f"--target {target}: not used, the truth is in the text files")
+        remarks.append(f"--target {printable(target)}: not used, the truth is in the text files")
     kept, texts, silent = [], [], []
     for file, grey in pictures:
         beside = file.with_suffix(".txt")
@@ -31,14 +31,16 @@ def own_lines(path: Path | None, target: str | None, seed: int) -> Lines:
         except FileNotFoundError:
             text = ""
         except UnicodeDecodeError as error:
-            raise UsageError(f"{beside.name} is not UTF-8: save it as UTF-8") from error
+            raise UsageError(f"{printable(beside.name)} is not UTF-8: save it as UTF-8") from error
         if text:
             kept.append(grey)
             texts.append(text)
         else:
             silent.append(file.name)
     if not kept:
-        raise UsageError(f"no picture has its text beside it: {silent[0]} needs {Path(silent[0]).stem}.txt")
+        raise UsageError(
+            f"no picture has its text beside it: {printable(silent[0])} needs {printable(Path(silent[0]).stem)}.txt"
+        )
     if silent:
         remarks.append(f"left out, for there is no text beside them: {listed(silent)}")
     foreign = sorted(set("".join(texts)) - set(ALPHABET))

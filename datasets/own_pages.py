@@ -6,7 +6,7 @@ from pathlib import Path
 
 from residency.datasets.pages import Pages, cleaned, collected
 from residency.datasets.pictures import listed, read_pictures
-from residency.harness.dataset import own
+from residency.harness.dataset import own, printable
 
 
 @own("PIL", "scipy")
@@ -19,7 +19,7 @@ def own_pages(path: Path | None, target: str | None) -> Pages:
     """
     pictures, remarks = read_pictures(path)
     if target is not None:
-        remarks.append(f"--target {target}: not used, pages have no columns")
+        remarks.append(f"--target {printable(target)}: not used, pages have no columns")
     pages = [grey for _, grey in pictures]
     truth = [cleaned(grey) for grey in pages]
     if blank := [file.name for (file, _), ink in zip(pictures, truth, strict=True) if not ink.any()]:

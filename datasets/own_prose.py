@@ -12,11 +12,11 @@ from pathlib import Path
 from residency.datasets.own_texts import text_column
 from residency.datasets.prose import Prose, counted
 from residency.datasets.reading import read_file
-from residency.harness.dataset import own
+from residency.harness.dataset import own_table, printable
 from residency.harness.errors import UsageError, unknown
 
 
-@own("pandas", "pyarrow")
+@own_table
 def own_prose(path: Path | None, target: str | None, folder: Path) -> Prose:
     """Your file: which words are most frequent in it?
 
@@ -26,7 +26,7 @@ def own_prose(path: Path | None, target: str | None, folder: Path) -> Prose:
     file = read_file(path)
     remarks = list(file.remarks)
     if target is not None and target not in file.frame.columns:
-        raise unknown(f"column of {file.name}", target, file.frame.columns)
+        raise unknown(f"column of {file.name}", printable(target), file.frame.columns)
     column = text_column(file, target, remarks)
     lines = file.frame[column].astype(object).fillna("").astype(str)  # a Parquet dictionary takes no new value
     prose = counted(folder / "lines.parquet", (line.encode(errors="replace").decode() for line in lines), remarks)

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from residency.datasets.reading import Numbers, OwnFile, read_file, typed
 from residency.datasets.series import Panel, Values, least_history, panel, seasonal_difference
-from residency.harness.dataset import own
+from residency.harness.dataset import number_of, own_table, printable
 from residency.harness.errors import UsageError, unknown
 
 HOUR = 1 / 24  # days
@@ -46,7 +46,7 @@ MOST_GAPS = 0.5
 MOST_STEPS = 10_000_000  # of a grid in all: beyond it the step is hardly the right one
 
 
-@own("pandas", "pyarrow")
+@own_table
 def own_series(path: Path | None, target: str | None) -> Panel:
     """Your file: one line a value, with its time and the name of its series; the end of each series to be forecast.
 
@@ -73,7 +73,7 @@ def own_series(path: Path | None, target: str | None) -> Panel:
         raise UsageError(f"{file.name} holds no series that can be used: of {names[0]}, {usable[0]}")
     gaps = sum(int(np.isnan(values[place]).sum()) for place in good)
     if gaps:
-        remarks.append(f"{gaps} gaps, filled with the value one season earlier where they lie in the past")
+        remarks.append(f"{number_of(gaps, 'gap')}, filled with the value one season earlier where they lie in the past")
     return panel(
         [values[place] for place in good], horizon=horizon, season=season, long_season=long_season,
         starts=[starts[place] for place in good], phases=[one for one in (season, long_season) if one > 1],
@@ -88,7 +88,7 @@ def _value(file: OwnFile, target: str | None) -> Numbers:
         listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
         raise UsageError(f"{file.name}: name the column to forecast with --target COLUMN; there are: {listed}")
     if target not in names or target in file.repeated:
-        raise unknown(f"column of {file.name}", target, set(names) - file.repeated)
+        raise unknown(f"column of {file.name}", printable(target), set(names) - file.repeated)
     value, _ = typed(target, file.frame[target])
     if not isinstance(value, Numbers) or value.kind in {"date", "boolean"}:
         kind = f"{value.kind}s" if isinstance(value, Numbers) else f"text, such as {value.labels[:1]}"
@@ -203,7 +203,8 @@ def _cut(
         first, last = int(index[lines[0]]), int(index[lines[-1]])
         if last - first > MOST_STEPS:
             raise UsageError(
-                f"{file.name}: a series spans {last - first} steps for {len(lines)} values; resample it first"
+                f"{file.name}: a series spans {last - first} steps for {number_of(len(lines), 'value')}; "
+                "resample it first"
             )
         whole = np.full(last - first + 1, np.nan)
         whole[index[lines] - first] = value[lines]
@@ -216,7 +217,7 @@ def _trouble(one: Values, season: int, horizon: int) -> str:
     """Why a series cannot be used; nothing where it can."""
     needed = least_history(horizon, season) + horizon
     if len(one) < needed:
-        return f"it has {len(one)} steps, {needed} are needed"
+        return f"it has {number_of(len(one), 'step')}, {needed} are needed"
     if (gaps := float(np.isnan(one).mean())) > MOST_GAPS:
         return f"{gaps:.0%} of its steps are gaps"
     if seasonal_difference(one[:-horizon], season) == 0:

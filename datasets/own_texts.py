@@ -14,11 +14,11 @@ from typing import Any
 from residency.datasets.own import LEAST_ROWS, target_column
 from residency.datasets.reading import OwnFile, read_file
 from residency.datasets.texts import FEWEST, Texts, prepared
-from residency.harness.dataset import own
+from residency.harness.dataset import number_of, own_table
 from residency.harness.errors import UsageError
 
 
-@own("pandas", "pyarrow")
+@own_table
 def own_texts(path: Path | None, target: str | None, seed: int) -> Texts:
     """Your file: which class does each text belong to?
 
@@ -40,7 +40,8 @@ def own_texts(path: Path | None, target: str | None, seed: int) -> Texts:
         ) from error
     if made.rows < LEAST_ROWS:
         raise UsageError(
-            f"{file.name} has {made.rows} texts of a class with {FEWEST} or more; at least {LEAST_ROWS} are needed"
+            f"{file.name} has {number_of(made.rows, 'text')} of a class with {FEWEST} or more; "
+            f"at least {LEAST_ROWS} are needed"
         )
     if not _share_words(made.strings()[0]):
         raise UsageError(

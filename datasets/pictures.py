@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.lettering import WHITE
+from residency.harness.dataset import printable
 from residency.harness.errors import UsageError
 
 KINDS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm")
@@ -40,7 +41,7 @@ def read_pictures(path: Path | None) -> tuple[list[Picture], list[str]]:
     files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
     known = [one for one in files if one.suffix.lower() in KINDS]
     if not known:
-        raise UsageError(f"{path.name} holds no picture; these kinds are read: {' '.join(KINDS)}")
+        raise UsageError(f"{printable(path.name)} holds no picture; these kinds are read: {' '.join(KINDS)}")
     pictures: list[Picture] = []
     broken: list[str] = []
     coloured: list[str] = []
@@ -52,7 +53,7 @@ def read_pictures(path: Path | None) -> tuple[list[Picture], list[str]]:
         except (OSError, SyntaxError, ValueError, _bomb()) as error:  # Pillow's words for files it cannot read
             broken.append(f"{file.name} ({str(error).rstrip('.') or type(error).__name__})")
     if not pictures:
-        raise UsageError(f"{path.name}: no picture in it can be read: {listed(broken)}")
+        raise UsageError(f"{printable(path.name)}: no picture in it can be read: {listed(broken)}")
     remarks = []
     if coloured:
         remarks.append(f"in colour, now grey: {listed(coloured)}")
@@ -64,7 +65,7 @@ def read_pictures(path: Path | None) -> tuple[list[Picture], list[str]]:
 def listed(names: Sequence[str]) -> str:
     """The first names, and how many there are more."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return ", ".join(map(printable, names[:NAMED])) + more
 
 
 def _bomb() -> type[Exception]:

@@ -1,6 +1,6 @@
 """A user's file, CSV or Parquet, as a data frame with clean column names; and what the values of a column are.
 
-What a file is, its content says: its name does not matter. Every error names the file and the remedy.
+What a file is, its content says, but one called `.parquet` must be Parquet. Every error names the file and the remedy.
 
     delimiter        the one of `,` `;` tab `|` that cuts the first lines into the most even rows
     quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled)
@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.harness.dataset import printable
 from residency.harness.errors import UsageError
 
 SAMPLE = 65_536  # bytes that show how a CSV file is written
@@ -128,7 +129,7 @@ def read_file(path: Path | None) -> OwnFile:
     if path is None:
         raise UsageError("own data needs a file: name it with --data FILE (CSV or Parquet)")
     if path.is_dir():
-        raise UsageError(f"{path} is a folder: name one CSV or Parquet file in it")
+        raise UsageError(f"{printable(path)} is a folder: name one CSV or Parquet file in it")
     try:
         with path.open("rb") as file:
             head = file.read(SAMPLE)
@@ -136,33 +137,37 @@ def read_file(path: Path | None) -> OwnFile:
         frame, remarks = _read_parquet(path) if head.startswith(PARQUET) else _read_csv(path, head)
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read: {error.strerror or error}; is it there, and readable to you?"
+            f"{printable(path)} cannot be read: {error.strerror or error}; is it there, and readable to you?"
         ) from error
-    return _named(path.name, frame, remarks)
+    return _named(printable(path.name), frame, remarks)
 
 
 def _check_kind(path: Path, head: bytes) -> None:
+    name = printable(path.name)
     if not head.strip():
-        raise UsageError(f"{path.name} is empty: name a CSV or Parquet file that holds a table")
+        raise UsageError(f"{name} is empty: name a CSV or Parquet file that holds a table")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for sign, kind in NEITHER.items():
         if start.startswith(sign):
-            raise UsageError(f"{path.name} is neither CSV nor Parquet but looks like {kind}")
+            raise UsageError(f"{name} is neither CSV nor Parquet but looks like {kind}")
     if b"\0" in head and not head.startswith(PARQUET):
-        raise UsageError(f"{path.name} is neither CSV nor Parquet: it is not text; write the table as one of the two")
+        raise UsageError(f"{name} is neither CSV nor Parquet: it is not text; write the table as one of the two")
+    if path.suffix.lower() == ".parquet" and not head.startswith(PARQUET):
+        raise UsageError(f"{name} is not a Parquet file; if it is CSV, call it .csv")
 
 
 def _read_csv(path: Path, head: bytes) -> tuple[Any, list[str]]:
     try:
         return _parse_csv(path, head, "utf-8-sig"), []
     except UnicodeDecodeError:
-        return _parse_csv(path, head, "latin-1"), [f"{path.name}: read as Latin-1, for it is not UTF-8"]
+        return _parse_csv(path, head, "latin-1"), [f"{printable(path.name)}: read as Latin-1, for it is not UTF-8"]
 
 
 def _parse_csv(path: Path, head: bytes, encoding: str) -> Any:
     """The table under the names of the file's first line, repeated ones included."""
     import pandas as pd
 
+    file = printable(path.name)
     text = head.decode(encoding, errors="ignore")
     whole_lines = text[: text.rfind("\n") + 1] if len(head) == SAMPLE else text
     delimiter = _delimiter(whole_lines or text)
@@ -183,15 +188,15 @@ def _parse_csv(path: Path, head: bytes, encoding: str) -> Any:
             )
     except pd.errors.ParserWarning as error:
         names = f"{header.shape[1]} name{'s' * (header.shape[1] != 1)}"
-        raise UsageError(f"{path.name}: its rows hold more cells than the first line has names ({names})") from error
+        raise UsageError(f"{file}: its rows hold more cells than the first line has names ({names})") from error
     except pd.errors.EmptyDataError as error:
-        raise UsageError(f"{path.name} is empty: name a CSV or Parquet file that holds a table") from error
+        raise UsageError(f"{file} is empty: name a CSV or Parquet file that holds a table") from error
     except pd.errors.ParserError as error:
         why = str(error).strip().rpartition("C error: ")[2]
-        raise UsageError(f"{path.name} cannot be read as CSV: {why}; repair that line, or its quotes") from error
+        raise UsageError(f"{file} cannot be read as CSV: {why}; repair that line, or its quotes") from error
     frame.columns = names = header.iloc[0].tolist()
     if all(NUMBER.fullmatch(name) for name in names) and not all(name.isdigit() for name in set(names)):
-        raise UsageError(f"{path.name}: its first line holds numbers: write a line with the columns' names above it")
+        raise UsageError(f"{file}: its first line holds numbers: write a line with the columns' names above it")
     return frame
 
 
@@ -240,7 +245,7 @@ def _read_parquet(path: Path) -> tuple[Any, list[str]]:
         frame = numbered.to_pandas(ignore_metadata=True, date_as_object=False)
     except (pa.ArrowException, OSError) as error:
         why = str(error).partition("\n")[0]
-        raise UsageError(f"{path.name} cannot be read as Parquet: {why}; was it copied whole?") from error
+        raise UsageError(f"{printable(path.name)} cannot be read as Parquet: {why}; was it copied whole?") from error
     frame.columns = names
     return frame, remarks
 

@@ -57,6 +57,7 @@ class Dataset:
     maker: Callable[..., Any]
     needs: tuple[str, ...] = ()  # modules that must be importable to make it
     source: Source | None = None
+    table: bool = False  # own data: one CSV or Parquet file, never a folder
 
     @property
     def card(self) -> str:
@@ -127,5 +128,20 @@ def public(source: Source, *needs: str) -> Callable[[Callable[..., Any]], Datase
 
 
 def own(*needs: str) -> Callable[[Callable[..., Any]], Dataset]:
-    """The user's file, given by `--data PATH --target COLUMN`."""
+    """The user's file or folder, given by `--data PATH`."""
     return lambda maker: Dataset(maker.__name__, "own", maker, needs)
+
+
+def own_table(maker: Callable[..., Any]) -> Dataset:
+    """The user's table, given by `--data FILE --target COLUMN`."""
+    return Dataset(maker.__name__, "own", maker, ("pandas", "pyarrow"), table=True)
+
+
+def printable(name: str | Path) -> str:
+    """A name that the user gave, to be shown or written: bytes in it that are not UTF-8 become `�`."""
+    return str(name).encode(errors="surrogateescape").decode(errors="replace")
+
+
+def number_of(count: int, thing: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{count} {thing}{'s' * (count != 1)}"

@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from residency.harness.dataset import Dataset, Request
+from residency.harness.dataset import Dataset, Request, printable
+from residency.harness.errors import UsageError
 
 CHUNK = 16 * 2**20  # bytes hashed at a time
+UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)  # no folder can be there
 
 
 def cache_folder() -> Path:
@@ -73,7 +75,7 @@ def hash_path(path: Path) -> str:
         return hash_file(path)
     digest = hashlib.sha256()
     for file in sorted(one for one in path.rglob("*") if one.is_file()):
-        digest.update(f"{file.relative_to(path)} {hash_file(file)}".encode())
+        digest.update(os.fsencode(file.relative_to(path)) + f" {hash_file(file)}".encode())
     return digest.hexdigest()
 
 
@@ -96,11 +98,20 @@ def hash_data(data: Any) -> str:
 
 
 def make(dataset: Dataset, request: Request) -> Stored:
-    """The data of this request, made now where the cache does not hold it yet."""
+    """The data of this request, made now where the cache does not hold it yet.
+
+    Raises `UsageError` where the user's table is a folder, or where there can be no cache.
+    """
+    if dataset.table and request.path is not None and request.path.is_dir():
+        raise UsageError(f"{printable(request.path.name or request.path)} is a folder: name a CSV or Parquet file")
     folder = folder_for(dataset, request)
-    if (stored := find(folder)) is not None:
-        return stored
-    work = scratch(folder)
+    try:
+        if (stored := find(folder)) is not None:
+            return stored
+        work = scratch(folder)
+    except UNUSABLE as error:
+        where = f"{printable(cache_folder())}: {error.strerror}"
+        raise UsageError(f"cannot write the cache {where}; RESIDENCY_CACHE names another folder") from error
     try:
         files = work / "files"
         files.mkdir()

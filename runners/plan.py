@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from residency.harness import store
-from residency.harness.dataset import DEFAULT_SEED, Dataset, Request
+from residency.harness.dataset import DEFAULT_SEED, Dataset, Request, printable
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError, unknown
 from residency.harness.libraries import is_installed, remedy, version
@@ -20,6 +21,10 @@ FULL = "full"  # the size of data that is not generated: all of it
 KINDS = ("generated", "shipped", "public", "own")
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 PLACES: tuple[Place, ...] = ("local", "cluster")
+LEAST_ROWS = 20  # of generated data, where no named size has fewer: below, a part to test on has no spread to judge
+TIMES_LARGEST = 1_000  # the largest named size: the most rows, beyond which numbers of bytes overflow
+NUMBER = re.compile("[1-9][0-9]{0,29}")
+SHOWN_REASONS = 3
 CORES_OF_WORKER = 4  # where nobody says how many workers there should be, and two at least
 
 
@@ -81,8 +86,11 @@ class Selection:
 def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
     """The groups that a selection means; raises `UsageError` for names that do not exist, or when nothing is left."""
     for size in selection.sizes:
-        if size not in SIZES and not (size.isdecimal() and int(size) > 0):
-            raise unknown("size (a name or a number of rows)", size, SIZES)
+        _check_size(size)
+    for option, values in (("--devices", selection.devices), ("--runner", selection.runners)):
+        if not values:
+            known = DEVICES if option == "--devices" else PLACES
+            raise UsageError(f"{option} is empty: name {', '.join(known)} or both, with a comma between")
     for runner in selection.runners:
         if runner not in PLACES:
             raise unknown("runner", runner, PLACES)
@@ -90,13 +98,12 @@ def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
         if device not in DEVICES:
             raise unknown("device", device, DEVICES)
     tasks = catalogue.select(selection.tasks)
-    _check_names(tasks, selection)
+    _check_names(catalogue, tasks, selection)
     groups = [group for task in tasks for group in groups_of(task, selection)]
     if not groups:
-        raise UsageError(
-            "nothing to run: none of the tasks has such an implementation, dataset and device; "
-            "`residency list` shows what there is"
-        )
+        reasons = list(dict.fromkeys(selection.left_out)) or ["there is no task"]
+        more = f"; and {len(reasons) - SHOWN_REASONS} more" if len(reasons) > SHOWN_REASONS else ""
+        raise UsageError(f"nothing to run: {'; '.join(reasons[:SHOWN_REASONS])}{more}")
     return groups
 
 
@@ -132,19 +139,47 @@ def absent(dataset: Dataset) -> Ending | None:
     return None
 
 
-def _check_names(tasks: Sequence[Task], selection: Selection) -> None:
+def _check_size(size: str) -> None:
+    """A size must be a name or a plain number; whether a task takes it is the task's to say."""
+    if size in SIZES or NUMBER.fullmatch(size):
+        return
+    several = "; for several sizes, repeat --size" if "," in size else ""
+    raise UsageError(
+        f"no size (a name or a number of rows) `{printable(size)}`: a size is one of {', '.join(SIZES)} "
+        f"or a whole number of rows from {LEAST_ROWS} on, written as 20000{several}"
+    )
+
+
+def _check_names(catalogue: Catalogue, tasks: Sequence[Task], selection: Selection) -> None:
     """Every dataset and implementation that is named must exist in at least one of the tasks."""
-    datasets = {dataset.name for task in tasks for dataset in task.datasets}
+    datasets = {dataset.name: dataset for task in tasks for dataset in task.datasets}
     for name in selection.datasets:
         if name not in datasets and name not in KINDS:
-            raise unknown("dataset", name, datasets | set(KINDS))
+            raise _no_dataset(catalogue, tasks, name)
+        if selection.path is None and (name == "own" or (name in datasets and datasets[name].kind == "own")):
+            table = name == "own" or datasets[name].table
+            whose = "your own table: name it by --data FILE --target COLUMN"
+            raise UsageError(f"{name} is {whose if table else 'your own data: name it by --data PATH'}")
     names = {alias for task in tasks for one in task.implementations for alias in _aliases(one)}
     names |= {one.id for task in tasks for one in _placed(task, selection)}
     for name in selection.implementations:
         if name not in names:
             raise unknown("implementation", name, names)
     if selection.path is not None and not selection.path.exists():
-        raise UsageError(f"--data {selection.path}: there is no such file or folder")
+        raise UsageError(f"--data {printable(selection.path)}: there is no such file or folder")
+
+
+def _no_dataset(catalogue: Catalogue, tasks: Sequence[Task], name: str) -> UsageError:
+    """The error for a dataset that none of the tasks has: it may be another task's."""
+    known = {one.name for task in tasks for one in task.datasets if one.kind != "own"}
+    others = _with_dataset(catalogue, name)
+    if not others:
+        return unknown("dataset", printable(name), known | set(KINDS))
+    asked = tasks[0].path if len(tasks) == 1 else "any of these tasks"
+    return UsageError(
+        f"{name} is not a dataset of {asked}, but of {', '.join(others)}; there are: "
+        f"{', '.join(f'`{one}`' for one in sorted(known))}"
+    )
 
 
 def groups_of(task: Task, selection: Selection) -> list[Group]:
@@ -161,13 +196,34 @@ def groups_of(task: Task, selection: Selection) -> list[Group]:
         selection.left_out.append(f"{task.path}: takes no {wanted}")
     groups = []
     for dataset in datasets:
-        for size in selection.sizes if dataset.kind == "generated" else (FULL,):
-            if size in SIZES and size not in task.sizes:
-                selection.left_out.append(f"{task.path}: has no size {size}")
+        for size in dict.fromkeys(selection.sizes) if dataset.kind == "generated" else (FULL,):
+            if size != FULL and (refusal := _refusal(task, size)) is not None:
+                selection.left_out.append(f"{task.path}: {refusal}")
                 continue
             request = _request(task, dataset, size, selection)
             groups.append(Group(task, dataset, request, size, chosen))
     return groups
+
+
+def _with_dataset(catalogue: Catalogue, name: str) -> list[str]:
+    """The tasks that have a dataset of that name, among those that can be imported."""
+    found = []
+    for path in catalogue.files:
+        try:
+            if any(one.name == name for one in catalogue.task(path).datasets):
+                found.append(path)
+        except UsageError:
+            continue
+    return found
+
+
+def _refusal(task: Task, size: str) -> str | None:
+    """Why a task's data cannot be generated at a size; None where it can."""
+    if size in SIZES:
+        return None if size in task.sizes else f"has no size {size}"
+    least = min(LEAST_ROWS, *task.sizes.values())
+    most = TIMES_LARGEST * max(task.sizes.values())
+    return None if least <= int(size) <= most else f"takes from {least} to {most} {task.unit}, not {size}"
 
 
 def default_workers(device: Device) -> int:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from residency.harness.discovery import Catalogue
+from residency.runners.plan import Selection, plan
+from residency.suites import SHIPPED
+
 
 def refused(done) -> str:
     """The one line of a refusal."""
@@ -25,8 +29,24 @@ def refused(done) -> str:
         (["run", "tabluar"], "no topic or task `tabluar`; did you mean `tabular`"),
         (
             ["run", "tabular/ridge", "--size", "larg"],
-            "no size (a name or a number of rows) `larg`; there are: `lab`, `lecture`, `production`, `smoke`",
+            "`larg`: a size is one of smoke, lab, lecture, production or a whole number of rows from 20 on, written as",
         ),
+        (["run", "tabular/ridge", "--size", "0"], "or a whole number of rows from 20 on, written as 20000"),
+        (["run", "tabular/ridge", "--size", "20,000"], "or a whole number of rows from 20 on, written as 20000"),
+        (["run", "tabular/ridge", "--size", "smoke,lab"], "for several sizes, repeat --size"),
+        (["run", "tabular/ridge", "--size", "2"], "nothing to run: tabular/ridge: takes from 20 to 400000000000 rows"),
+        (["run", "tabular/ridge", "--size", "9" * 20], "tabular/ridge: takes from 20 to 400000000000 rows, not 9999"),
+        (["run", "tabular/ridge", "--size", "9" * 5000], "no size (a name or a number of rows) `9999"),
+        (
+            ["run", "tabular/ridge", "--dataset", "taxis"],
+            "taxis is not a dataset of tabular/ridge, but of tabular/etl; there are: `california_housing`",
+        ),
+        (
+            ["run", "tabular/ridge", "--dataset", "own_regression"],
+            "own_regression is your own table: name it by --data FILE --target COLUMN",
+        ),
+        (["run", "image/classify", "--dataset", "own_labelled"], "is your own data: name it by --data PATH"),
+        (["run", "tabular/ridge", "--devices", ""], "--devices is empty: name cpu, gpu or both"),
         (["run", "tabular/ridge", "--dataset", "diabetis"], "no dataset `diabetis`; did you mean `diabetes`?"),
         (["run", "tabular/ridge", "--devices", "tpu"], "no device `tpu`; did you mean"),
         (["run", "tabular/ridge", "--implementations", "normal_equation"], "did you mean `normal_equations`"),
@@ -49,6 +69,20 @@ def test_results_that_cannot_be_written(residency, tmp_path: Path) -> None:
     assert "cannot write results to taken" in line
     assert "--results" in line
     assert (tmp_path / "taken").read_text() == "a file"
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "taken"])
+def test_a_cache_that_cannot_be(residency, tmp_path: Path, place: str) -> None:
+    (tmp_path / "taken").write_text("a file")
+    done = residency("run", "tabular/ridge", "--replicates", "1", "--rounds", "1", RESIDENCY_CACHE=place)
+    line = refused(done)
+    assert line.startswith(f"residency: cannot write the cache {place}: ")
+    assert line.endswith("; RESIDENCY_CACHE names another folder")
+
+
+def test_what_is_named_twice_is_measured_once() -> None:
+    twice = Selection(tasks=("tabular/ridge",), sizes=("1000", "1000"), datasets=("linear", "linear"))
+    assert [group.title for group in plan(Catalogue([SHIPPED]), twice)] == ["tabular/ridge, linear at 1000"]
 
 
 def test_damaged_records_are_named_by_file_and_line(residency, tmp_path: Path) -> None:

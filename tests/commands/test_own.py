@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,13 @@ def test_what_would_a_gpu_do_for_my_table(residency, table: Path) -> None:
     [
         ("tabular/ridge", ["--target", "rnet"], "no column of rents.csv `rnet`; did you mean `rent`?"),
         ("tabular/ridge", [], "name the column to predict with --target COLUMN; there are: `size`"),
-        ("tabular/gradient_boosting", ["--target", "rent"], "different values; tabular/gradient_boosting predicts two"),
+        (
+            "tabular/gradient_boosting",
+            ["--target", "rent"],
+            "this task predicts two classes: try tabular/random_forest",
+        ),
+        ("tabular/tuning", ["--target", "rent"], "this task predicts two classes: try tabular/random_forest"),
+        ("nlp/search", ["--target", "rent"], "nothing to run: nlp/search: takes no own data"),
     ],
 )
 def test_a_table_that_does_not_suit(residency, table: Path, task: str, target: list[str], message: str) -> None:
@@ -59,3 +66,21 @@ def test_a_table_that_does_not_suit(residency, table: Path, task: str, target: l
     assert len(done.err.strip().splitlines()) == 1
     assert message in done.err
     assert not (table.parent / "results").exists()
+
+
+def test_a_folder_is_no_table(residency, tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / os.fsdecode(b"n\xf6.csv")).write_text("a,y\n1,2\n")
+    done = residency("run", "tabular/ridge", "--data", folder, "--target", "y")
+    assert (done.status, done.err) == (2, "residency: d is a folder: name a CSV or Parquet file\n")
+    done = residency("run", "tabular/ridge", "--data", "", "--target", "y")
+    assert (done.status, done.err) == (2, f"residency: {tmp_path.name} is a folder: name a CSV or Parquet file\n")
+
+
+def test_a_folder_of_files_with_names_in_any_encoding(residency, tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"n\xf6.txt")).write_text("no picture")
+    done = residency("run", "image/preprocess", "--data", tmp_path)
+    assert done.status == 2
+    assert "holds no picture (`n�.txt`: left out, no picture that Pillow knows)" in done.err
+    assert len(done.err.strip().splitlines()) == 1

@@ -307,6 +307,7 @@ def refused(dataset: Dataset, path: Path, target: str | None, message: str) -> N
 
 def test_unknown_targets(file: Any) -> None:
     refused(own_regression, file(), "prize", "no column of data.parquet `prize`; did you mean `price`")
+    refused(own_regression, file(), "pric\udce9", "no column of data.parquet `pric�`; did you mean `price`")
     repeated = file("price,price\n" + "1,2\n" * ROWS)
     refused(own_points, repeated, "price", "data.csv has several columns called `price`: rename the one you mean")
 
@@ -326,8 +327,8 @@ def test_no_target_named(file: Any) -> None:
         (own_regression, DAYS, "column `price` holds dates; a regression predicts a number"),
         (own_regression, [5] * ROWS, "column `price` is 5 in all rows: name one whose values differ"),
         (own_regression, [5.0] + [4.0] * (ROWS - 1), "column `price` hardly varies"),
-        (own_binary, PRICE, "different values; tabular/gradient_boosting predicts two: try tabular/random_forest"),
-        (own_binary, list("abcd") * 25, "4 different values; tabular/gradient_boosting predicts two: name a column"),
+        (own_binary, PRICE, "different values; this task predicts two classes: try tabular/random_forest"),
+        (own_binary, list("abcd") * 25, "4 different values; this task predicts two classes: name a column"),
         (own_outliers, PRICE, "different values; anomalies are marked with two: name a column with 1 for an anomaly"),
     ],
 )  # fmt: skip

@@ -149,5 +149,5 @@ def test_folders_are_classes(tmp_path: Path) -> None:
 
 def test_one_class_is_none(tmp_path: Path) -> None:
     folder_of_classes(tmp_path, cats=6)
-    with pytest.raises(UsageError, match=r"holds 1 folders with 5 pictures or more .* name a folder with --data"):
+    with pytest.raises(UsageError, match=r"holds 1 folder with 5 pictures or more .* name a folder with --data"):
         make(own_labelled, tmp_path)

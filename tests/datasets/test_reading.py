@@ -141,6 +141,13 @@ def test_what_is_no_table(tmp_path: Path, content: bytes, message: str) -> None:
         read(tmp_path, content)
 
 
+def test_text_that_is_called_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(UsageError, match=r"x\.parquet is not a Parquet file; if it is CSV, call it \.csv"):
+        read_file(path)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.csv cannot be read: No such file or directory"):
         read_file(tmp_path / "none.csv")

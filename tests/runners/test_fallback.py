@@ -196,7 +196,7 @@ def test_a_build_without_cuda_is_unavailable_with_its_remedy(run) -> None:
         pytest.skip("Torch is built with CUDA here")
     _, done = run("on_torch")
     row = by_name(done)["on_torch@gpu"]
-    assert (row["outcome"], done.status) == ("unavailable", 0)
+    assert (row["outcome"], done.status) == ("unavailable", 1)
     assert "is built without CUDA: pip install" in row["reason"]
 
 
