@@ -23,6 +23,7 @@ from residency.harness import records
 from residency.harness.errors import UsageError
 from residency.reports import words
 from residency.reports.compare import Cell, Comparison, Kind, Status, compare, confirmed
+from residency.reports.console import UNBOUNDED
 from residency.reports.selftest import smallest_on_record
 
 EPILOG = """
@@ -39,7 +40,6 @@ COLUMNS = ("task", "data", "implementation", "before", "now", RATIO, "verdict")
 FEWER = ("task", "data", "implementation", RATIO, "verdict")
 STACKED = ("task, data, implementation", RATIO, "verdict")
 NUMBERS = {"before", "now", RATIO}
-UNBOUNDED = 10_000  # columns, more than any table needs
 BAD = {Kind.SLOWER, Kind.WRONG}
 UNSURE = {Kind.INCONCLUSIVE, Kind.MISSING, Kind.NO_DEVICE}
 

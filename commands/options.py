@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,23 +48,16 @@ Rounds = Annotated[
     int | None,
     typer.Option(min=1, help=f"Timed samples in each process, at most; {ROUNDS}, with --gate {GATE_ROUNDS}."),
 ]
-Budget = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        metavar="SECONDS",
-        help="When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture; with --gate thrice that.",
-    ),
-]
+
+
+def _budget(more: str = "") -> Any:
+    text = f"When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture{more}."
+    return typer.Option(min=0, metavar="SECONDS", help=text)
+
+
+Budget = Annotated[float | None, _budget("; with --gate thrice that")]
+PlainBudget = Annotated[float | None, _budget()]
 PlainRounds = Annotated[int, typer.Option(min=1, help="Timed samples in each process, at most.")]
-PlainBudget = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        metavar="SECONDS",
-        help="When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture.",
-    ),
-]
 Precision = Annotated[
     float | None,
     typer.Option(
