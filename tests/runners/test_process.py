@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from residency.harness.outcomes import Outcome
-from residency.runners.process import SETTLE_TIMEOUT, Ended, Worker, environment, settle
+from residency.runners import process
+from residency.runners.process import Ended, Worker, environment, settle
 
 pytestmark = pytest.mark.clock
 
@@ -67,17 +68,20 @@ def test_an_ended_worker_says_so_again_and_again(made: dict) -> None:
                 worker.ask({"do": "sample", "cold": True, "calls": 1}, 10)
 
 
-def test_the_next_turn_waits_for_what_a_worker_has_started(made: dict) -> None:
+def test_the_next_turn_waits_for_what_a_worker_has_started(made: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "SETTLE_TIMEOUT", 10.0)  # however slow the machine is
     file = FIXTURES / "watched" / "judging.py"
     with Worker("cpu", 1) as worker:
         worker.ask({**load(made, "leaves_a_child@cpu"), "task": {**TASK, "file": str(file)}}, 60)
         reply = worker.ask({"do": "sample", "cold": False, "calls": 1}, 60)
         assert reply["ending"]["outcome"] == "ok", reply["ending"]
-        sleep(0.2)  # until it has told all
+        (child,) = (one for one in psutil.Process().children(recursive=True) if "signal.SIGSTOP" in one.cmdline()[-1])
+        wait_until(lambda: child.status() == psutil.STATUS_STOPPED)
+        before = sum(child.cpu_times())
+        child.resume()
         wait_until(worker.is_busy)
-        start = monotonic()
         settle([worker])
-        assert 0.3 < monotonic() - start < SETTLE_TIMEOUT
+        assert sum(child.cpu_times()) - before >= 0.4
         assert not worker.is_busy()
 
 
