@@ -111,6 +111,7 @@ def name_of(facts: Mapping[str, Any]) -> str:
     return "-".join(word for part in parts for word in re.findall(r"[a-z0-9_.]+", part))
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """The versions of this project and of whatever any of its extras names and is installed here."""
     found = {PROJECT: metadata.version(PROJECT)}
