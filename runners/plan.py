@@ -11,7 +11,7 @@ from residency.harness import store
 from residency.harness.dataset import DEFAULT_SEED, Dataset, Request, printable
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError, unknown
-from residency.harness.libraries import is_installed, remedy, version
+from residency.harness.libraries import is_installed, not_installed, remedy, version
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.records import Cell
 from residency.harness.task import SIZES, Device, Implementation, Place, Task
@@ -123,9 +123,7 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
         else:
             reasons += [said for name in modules if name not in missing and (said := builds.without_cuda(name))]
     if missing:
-        names = list(dict.fromkeys(name.partition(".")[0] for name in missing))
-        are = "are" if len(names) > 1 else "is"
-        reasons.append(f"{', '.join(names)} {are} not installed: {remedy(missing[0], implementation.device)}")
+        reasons.append(not_installed(missing, implementation.device))
     return Ending(Outcome.UNAVAILABLE, "; ".join(dict.fromkeys(reasons))) if reasons else None
 
 

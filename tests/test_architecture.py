@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -138,7 +140,7 @@ def test_conda_and_pip_ask_for_the_same_versions() -> None:
             assert wanted[name] == f"=={version}", name
 
 
-def test_what_is_missing_is_remedied_by_an_extra_that_brings_it() -> None:
+def test_what_is_missing_is_remedied_by_one_command_that_brings_all_of_it() -> None:
     from residency.harness.discovery import Catalogue
     from residency.harness.libraries import distribution, remedy
     from residency.suites import SHIPPED
@@ -146,6 +148,7 @@ def test_what_is_missing_is_remedied_by_an_extra_that_brings_it() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     base = {re.split(r"[<>=!\[; ]", line)[0].lower() for line in PROJECT["project"]["dependencies"]}
 
+    @cache
     def brought(extra: str) -> set[str]:
         found = set()
         for line in extras[extra]:
@@ -155,14 +158,20 @@ def test_what_is_missing_is_remedied_by_an_extra_that_brings_it() -> None:
                 found.add(re.split(r"[<>=!\[; ]", line)[0].lower())
         return found
 
-    modules = set()
+    needed: set[tuple[str, str]] = set()
     for task in map(Catalogue([SHIPPED]).task, Catalogue([SHIPPED]).files):
         for one in task.implementations:
-            modules |= {one.library, *one.needs}
-        modules |= {module for dataset in task.datasets for module in dataset.needs}
-    brings = {"scipy": "scikit-learn", "networkx": "torch"}  # that come with another
-    for module in sorted({module.partition(".")[0] for module in modules}):
-        wanted = brings.get(distribution(module), distribution(module)).lower()
-        if wanted not in base:
-            extra = re.search(r"\[(.*)\]", remedy(module))[1]
-            assert wanted in brought(extra) or f"{wanted}-cpu" in brought(extra), (module, extra)
+            modules = [one.library, *one.needs]
+            if one.runner == "cluster":
+                modules += ["distributed", *(["dask_cuda"] if one.device == "gpu" else [])]
+            tops = {module.partition(".")[0] for module in modules}
+            needed |= {(" ".join(some), one.device) for n in range(1, len(tops) + 1) for some in combinations(tops, n)}
+        needed |= {(module, "cpu") for dataset in task.datasets for module in dataset.needs}
+    brings = {"distributed": "dask", "networkx": "torch", "scipy": "scikit-learn"}  # that come with another
+    for missing, device in sorted(needed):
+        command = remedy(*missing.split(), device=device)
+        extras_named = re.search(r"\[(.*)\]", command)[1].split(",")
+        found = base.union(*map(brought, extras_named))
+        for module in missing.split():
+            wanted = brings.get(distribution(module), distribution(module)).lower()
+            assert wanted in found or (device == "cpu" and f"{wanted}-cpu" in found), (missing, command)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from residency.harness.libraries import distribution, is_installed, remedy, version
+from residency.harness.libraries import distribution, is_installed, not_installed, version
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell
 from residency.harness.task import Implementation
@@ -129,10 +129,7 @@ def _missing(group: Group, implementation: Implementation) -> str | None:
     if implementation.runner == "cluster":
         modules += ["distributed", "dask_cuda"]
     missing = [name for name in modules if not is_installed(name)]
-    if not missing:
-        return None
-    names = ", ".join(dict.fromkeys(name.partition(".")[0] for name in missing))
-    return f"{names} is not installed: {remedy(missing[0])}"
+    return not_installed(missing, "gpu") if missing else None
 
 
 def _twin(group: Group, implementation: Implementation) -> str | None:
