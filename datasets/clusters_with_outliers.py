@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from residency.datasets.outliers import Outliers
-from residency.harness.dataset import generated, mapped
+from residency.harness.dataset import generated_from, mapped
 
 COLUMNS = 16
 FACTORS = 4  # directions in which a cluster's rows really differ
@@ -18,9 +18,10 @@ NARROWEST, WIDEST = 0.1, 0.4  # a cluster's deviation along its factors
 NOISE = 0.2  # deviation off the factors, as a share of that
 STRAY = 0.4  # deviation of an anomaly from the line between two clusters
 CHUNK = 8_192  # rows
+LEAST_ROWS = 1_000  # so that some are anomalies
 
 
-@generated
+@generated_from(LEAST_ROWS)
 def clusters_with_outliers(rows: int, seed: int, folder: Path) -> Outliers:
     """Twelve clusters in 16 columns, and 1 % anomalies on the lines between their centres.
 

@@ -80,7 +80,7 @@ def held_out(y: NDArray[np.integer], seed: int) -> NDArray[np.bool_]:
     return test
 
 
-@metric(name="accuracy")
+@metric(name="accuracy", sampled=True)
 def accuracy(data: LabelledImages, result: Any) -> float:
     """Share of the pictures to classify whose class was found."""
     return float(np.mean(vector(result, len(data.y_test)) == data.y_test))

@@ -140,7 +140,7 @@ def seasonal_naive(data: Panel) -> Values:
     return forecast
 
 
-@metric(name="MASE", better="lower")
+@metric(name="MASE", better="lower", sampled=True)
 def mase(data: Panel, forecast: Any) -> float:
     """Mean absolute scaled error (Hyndman and Koehler 2006), the mean over the series, each with the same weight.
 

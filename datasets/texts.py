@@ -61,7 +61,7 @@ class Texts:
         return _arrow(self.text, self.offsets), _arrow(self.text_test, self.offsets_test)
 
 
-@metric(name="macro-F1")
+@metric(name="macro-F1", sampled=True)
 def macro_f1(data: Texts, predicted: Any) -> float:
     """Mean over classes of 2 hits / (texts of the class + predictions of it); every class counts alike.
 

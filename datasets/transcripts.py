@@ -27,7 +27,7 @@ def collapsed(best: NDArray[np.integer], alphabet: str) -> NDArray[np.str_]:
     return np.array(["".join(line[said]) for line, said in zip(letters, spoken, strict=True)], np.str_)
 
 
-@metric(name="character error rate", better="lower")
+@metric(name="character error rate", better="lower", sampled=True)
 def character_error_rate(data: Written, result: Any) -> float:
     """Characters to insert, delete or replace to make what was read the truth, by the characters of the truth.
 

@@ -85,7 +85,7 @@ def _sample(task: Task, sample: Sample) -> list[str]:
             found.append("has no stage")
         if "import" in sample.stages:
             found.append("imports in a warm execution")
-    floor = task.floor_for(sample.cell.dataset)
+    floor = task.floor_for(sample.cell.dataset, sample.cell.rows)
     if floor is not None and not task.quality.beyond(sample.quality, floor):
         found.append(f"a sample with quality {sample.quality} beyond the floor was called ok")
     return found

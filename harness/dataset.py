@@ -28,6 +28,7 @@ Kind = Literal["generated", "shipped", "public", "own"]
 Progress = Callable[[str], None]
 
 DEFAULT_SEED = 20_260
+LEAST_ROWS = 20  # of generated data, where no more are needed: below, a part to test on has no spread to judge
 
 
 class Source(Protocol):
@@ -58,6 +59,7 @@ class Dataset:
     needs: tuple[str, ...] = ()  # modules that must be importable to make it
     source: Source | None = None
     table: bool = False  # own data: one CSV or Parquet file, never a folder
+    least_rows: int = LEAST_ROWS  # generated data: how few it can be made of
 
     @property
     def card(self) -> str:
@@ -114,7 +116,12 @@ def mapped(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[An
 
 def generated(maker: Callable[..., Any]) -> Dataset:
     """Data of any size from a seed, learnable, with known truth."""
-    return Dataset(maker.__name__, "generated", maker)
+    return generated_from(LEAST_ROWS)(maker)
+
+
+def generated_from(least_rows: int) -> Callable[[Callable[..., Any]], Dataset]:
+    """The same where it takes so many rows at least."""
+    return lambda maker: Dataset(maker.__name__, "generated", maker, least_rows=least_rows)
 
 
 def shipped(*needs: str) -> Callable[[Callable[..., Any]], Dataset]:

@@ -12,6 +12,7 @@ import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -53,6 +54,7 @@ def execute(
     *,
     dataset: str,
     reference: float | None = None,
+    rows: int | None = None,
     threads: int = 1,
     seed: int = 0,
     cold: bool = False,
@@ -103,20 +105,21 @@ def execute(
     working = working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
-    quality, ending = _judged(task, data, result, run, dataset=dataset, reference=reference, working=working)
+    judged = partial(judge, task, dataset, reference=reference, rows=rows)
+    quality, ending = _judged(task, data, result, run, judged=judged, working=working)
     told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
     return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, aside=perf_counter() - beside)
 
 
 def _judged(
-    task: Task, data: Any, result: Any, run: Run, *, dataset: str, reference: float | None, working: list[str]
+    task: Task, data: Any, result: Any, run: Run, *, judged: Callable[[float], Ending], working: list[str]
 ) -> tuple[float | None, Ending]:
     """The quality of a result where it has one, and how that ends the execution; `working` is who goes on with it."""
     try:
         if working:
             raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
         quality = _quality(task, data, result, run)
-        return quality, judge(task, dataset, quality, reference)
+        return quality, judged(quality)
     except WrongResult as error:
         return None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
@@ -166,10 +169,15 @@ def _join(cluster: Workers, run: Run, cold: bool) -> None:
     run.workers, run.threads = cluster.workers, cluster.threads
 
 
-def judge(task: Task, dataset: str, quality: float, reference: float | None) -> Ending:
-    """Whether a quality passes: at least the floor, and within the tolerance of the exact solution if known."""
+def judge(
+    task: Task, dataset: str, quality: float, *, reference: float | None = None, rows: int | None = None
+) -> Ending:
+    """Whether a quality passes: at least the floor, and within the tolerance of the exact solution if known.
+
+    `rows` is how many were generated, for data of which the floor depends on it.
+    """
     name = task.quality.name
-    floor = task.floor_for(dataset)
+    floor = task.floor_for(dataset, rows)
     if floor is not None and not task.quality.beyond(quality, floor):
         limit = "below the floor" if task.quality.better == "higher" else "above the ceiling"
         return Ending(Outcome.WRONG, f"{name} {quality:.6g} is {limit} of {floor:g}")

@@ -24,13 +24,15 @@ class Metric:
     """A quality metric: `metric(data, result)` is a finite float.
 
     `better` says which direction is better. `relative` metrics have an arbitrary scale, so a task's tolerance
-    is a fraction of the reference instead of an absolute difference.
+    is a fraction of the reference instead of an absolute difference. `sampled` metrics are estimates from the rows at
+    hand: right models differ by chance, the more the fewer rows there are.
     """
 
     name: str
     function: Callable[[Any, Any], float]
     better: Direction = "higher"
     relative: bool = False
+    sampled: bool = False
 
     def __call__(self, data: Any, result: Any) -> float:
         """Judge `result`; raises `WrongResult` where it is not a finite number (NaN never passes)."""
@@ -50,12 +52,12 @@ class Metric:
 
 
 def metric(
-    *, name: str, better: Direction = "higher", relative: bool = False
+    *, name: str, better: Direction = "higher", relative: bool = False, sampled: bool = False
 ) -> Callable[[Callable[[Any, Any], float]], Metric]:
     """Make a metric of a function of the dataset and the result."""
 
     def make(function: Callable[[Any, Any], float]) -> Metric:
-        return Metric(name, function, better, relative)
+        return Metric(name, function, better, relative, sampled)
 
     return make
 
@@ -76,7 +78,7 @@ def vector(result: Any, rows: int) -> NDArray[np.float64]:
     return values.reshape(-1).astype(np.float64)
 
 
-@metric(name="R²")
+@metric(name="R²", sampled=True)
 def r2(data: Supervised, predicted: Any) -> float:
     """Coefficient of determination: 1 is exact, 0 is as good as the mean."""
     truth = np.asarray(data.y_test, dtype=np.float64)
@@ -85,7 +87,7 @@ def r2(data: Supervised, predicted: Any) -> float:
     return float(1.0 - (residual @ residual) / (spread @ spread))
 
 
-@metric(name="AUC")
+@metric(name="AUC", sampled=True)
 def auc(data: Supervised, score: Any) -> float:
     """Area under the ROC curve of a score for class 1, ties counted half (the Mann-Whitney statistic)."""
     positive = np.asarray(data.y_test) > 0
@@ -98,7 +100,7 @@ def auc(data: Supervised, score: Any) -> float:
     return float((midrank[rank][positive].sum() - hits * (hits + 1) / 2.0) / (hits * misses))
 
 
-@metric(name="average precision")
+@metric(name="average precision", sampled=True)
 def average_precision(data: Supervised, score: Any) -> float:
     """Mean of the precision at each true positive, by falling score; tied scores share one threshold."""
     positive = np.asarray(data.y_test) > 0

@@ -75,9 +75,9 @@ class Task:
     """One piece of work on one dataset, with its quality metric and tolerance.
 
     `datasets` share one schema; the first is the default. `sizes` are rows of generated data. A result is correct
-    where its quality is at least `floor` (a model that learned nothing stays below it) and not worse by more than
-    `tolerance` than the `reference`: the quality of an exact float64 solution on the host where the task gives a
-    function for it, else the best quality that any implementation reached in the same run.
+    where its quality is at least `floor` (a model that learned nothing stays below it; see `floor_for`) and not worse
+    by more than `tolerance` than the `reference`: the quality of an exact float64 solution on the host where the task
+    gives a function for it, else the best quality that any implementation reached in the same run.
     `also` are further numbers of a result, `function(data, result)` by name, computed when the clock has stopped: they
     are shown, and judge nothing.
     `unit` is what `sizes` and `rows` count: rows of a table, images, pages, texts.
@@ -128,9 +128,13 @@ class Task:
                 return implementation.on(int(placed[1]))
         raise unknown(f"implementation of {self.path}", identity, (one.id for one in self.implementations))
 
-    def floor_for(self, dataset: str) -> float | None:
-        """The floor on this dataset; None for the user's own, of which nobody knows what can be learned."""
-        if self.dataset(dataset).kind == "own":
+    def floor_for(self, dataset: str, rows: int | None = None) -> float | None:
+        """The floor on this dataset; None where nobody knows what can be learned.
+
+        That is so of the user's own data, and of generated data of fewer rows than the smallest of `sizes`.
+        """
+        kind = self.dataset(dataset).kind
+        if kind == "own" or (kind == "generated" and rows is not None and rows < min(self.sizes.values())):
             return None
         return self.floor[dataset] if isinstance(self.floor, Mapping) else self.floor
 

@@ -319,16 +319,17 @@ def _same_quality(group: list[Row], task: TaskInfo | None) -> list[Row]:
         return group
     sign = 1.0 if task.better == "higher" else -1.0
     best = max(good, key=lambda row: sign * (row.quality or 0.0))
+    tolerance = task.tolerance_on(best.dataset, best.rows)
     judged = []
     for row in group:
         short = 0.0
         if row in good and row.quality is not None and best.quality is not None:
             short = sign * (best.quality - row.quality)
             short = short / abs(best.quality) if task.relative and best.quality else short
-        if short > task.tolerance:
+        if short > tolerance:
             reason = (
                 f"{task.metric} {row.quality:.6g} falls short of {best.implementation}'s {best.quality:.6g} by "
-                f"{short:.3g}; the tolerance is {task.tolerance:g}"
+                f"{short:.3g}; the tolerance is {tolerance:.3g}"
             )
             row = _without_numbers(row, Ending(Outcome.WRONG, reason))  # noqa: PLW2901
         judged.append(row)

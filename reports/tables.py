@@ -94,14 +94,17 @@ def facts(info: RunInfo) -> list[str]:
 def _table(group: Sequence[Row], info: RunInfo) -> Table:
     first = group[0]
     task = info.tasks.get(first.task)
-    amount = next((words.count(row.rows) for row in group if row.rows is not None), None)
-    at = f"{first.dataset}, {first.size}" + (f", {amount} {first.unit}" if amount else "")
+    rows = next((row.rows for row in group if row.rows is not None), None)
+    at = f"{first.dataset}, {first.size}" + (f", {words.count(rows)} {first.unit}" if rows is not None else "")
     reference = next((row.reference for row in group if row.reference is not None), None)
     caption = f"{task.title} " if task else ""
     if task:
         of = f"the exact solution's {reference:.4g}" if reference is not None else "the best of the run"
         unit = " of it" if task.relative else ""
-        caption += f"Quality: {task.metric}, {task.better} is better, at most {task.tolerance:g}{unit} worse than {of}."
+        tolerance = task.tolerance if reference is not None else task.tolerance_on(first.dataset, rows)
+        caption += f"Quality: {task.metric}, {task.better} is better, at most {tolerance:.3g}{unit} worse than {of}."
+        if task.is_below(first.dataset, rows):
+            caption += f" Of fewer {first.unit} than {words.count(min(task.sizes.values()))} nothing more is asked."
     order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))
     shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
     failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from residency.harness import store
-from residency.harness.dataset import DEFAULT_SEED, Dataset, Request, printable
+from residency.harness.dataset import DEFAULT_SEED, LEAST_ROWS, Dataset, Request, printable
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError, unknown
 from residency.harness.libraries import is_installed, not_installed, remedy, version
@@ -21,7 +21,6 @@ FULL = "full"  # the size of data that is not generated: all of it
 KINDS = ("generated", "shipped", "public", "own")
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 PLACES: tuple[Place, ...] = ("local", "cluster")
-LEAST_ROWS = 20  # of generated data, where no named size has fewer: below, a part to test on has no spread to judge
 TIMES_LARGEST = 1_000  # the largest named size: the most rows, beyond which numbers of bytes overflow
 NUMBER = re.compile("[1-9][0-9]{0,29}")
 SHOWN_REASONS = 3
@@ -195,7 +194,7 @@ def groups_of(task: Task, selection: Selection) -> list[Group]:
     groups = []
     for dataset in datasets:
         for size in dict.fromkeys(selection.sizes) if dataset.kind == "generated" else (FULL,):
-            if size != FULL and (refusal := _refusal(task, size)) is not None:
+            if size != FULL and (refusal := _refusal(task, dataset, size)) is not None:
                 selection.left_out.append(f"{task.path}: {refusal}")
                 continue
             request = _request(task, dataset, size, selection)
@@ -215,11 +214,11 @@ def _with_dataset(catalogue: Catalogue, name: str) -> list[str]:
     return found
 
 
-def _refusal(task: Task, size: str) -> str | None:
-    """Why a task's data cannot be generated at a size; None where it can."""
+def _refusal(task: Task, dataset: Dataset, size: str) -> str | None:
+    """Why a task's dataset cannot be generated at a size; None where it can."""
     if size in SIZES:
         return None if size in task.sizes else f"has no size {size}"
-    least = min(LEAST_ROWS, *task.sizes.values())
+    least = min(dataset.least_rows, *task.sizes.values())
     most = TIMES_LARGEST * max(task.sizes.values())
     return None if least <= int(size) <= most else f"takes from {least} to {most} {task.unit}, not {size}"
 

@@ -356,6 +356,7 @@ def load_request(
         "dataset": group.dataset.name,
         "folder": facts["folder"],
         "reference": facts["reference"],
+        "rows": group.request.rows,
         "threads": settings.threads_of(implementation),
         "cluster": cluster,
         "seed": group.request.seed,

@@ -1,0 +1,53 @@
+"""Sizes below the smallest that a task names: what is judged there, and how few rows there may be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from residency.harness.discovery import Catalogue
+from residency.harness.records import TaskInfo
+from residency.suites import SHIPPED
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
+
+
+def test_without_a_floor_results_are_held_against_the_best(residency) -> None:
+    done = residency(
+        "run", "outcomes/endings", "--size", "1280", "--implementations", "good,wrong,slightly_wrong,not_a_number",
+        "--replicates", "1", "--rounds", "1", "--json", RESIDENCY_SUITES=str(FIXTURES),
+    )  # fmt: skip
+    assert done.status == 1, done.err
+    rows = {row["implementation"]: row for row in done.json["rows"]}
+    assert {name: row["outcome"] for name, row in rows.items()} == {
+        "good@cpu": "ok", "wrong@cpu": "wrong", "slightly_wrong@cpu": "wrong", "not_a_number@cpu": "wrong",
+    }  # fmt: skip
+    assert rows["wrong@cpu"]["reason"].endswith("the tolerance is 0.00125")  # of 2,000 rows: 0.001
+    assert "falls short of good@cpu's" in rows["slightly_wrong@cpu"]["reason"]
+
+
+def test_forests_on_few_rows_are_no_worse_than_chance_allows(residency) -> None:
+    done = residency("run", "tabular/random_forest", "--size", "100", "--seed", "1", "--devices", "cpu",
+                     "--replicates", "1", "--rounds", "1")  # fmt: skip
+    assert done.status == 0, done.out
+    said = " ".join(done.out.split())
+    assert "at most 0.134 worse than the best of the run. Of fewer rows than 2,000 nothing more is asked." in said
+
+
+def test_the_tolerance_of_a_real_set_stays() -> None:
+    forests = TaskInfo.of(Catalogue([SHIPPED]).task("tabular/random_forest"))
+    assert forests.tolerance_on("diabetes", 442) == forests.tolerance
+    assert forests.tolerance_on("own_regression", 500) == pytest.approx(2 * forests.tolerance)
+    assert forests.tolerance_on("friedman", 2_000) == forests.tolerance
+    exact = TaskInfo.of(Catalogue([SHIPPED]).task("image/preprocess"))
+    assert exact.tolerance_on("synthetic_photos", 1) == exact.tolerance  # an error is no estimate
+
+
+@pytest.mark.parametrize(
+    ("task", "rows", "least"), [("tabular/clustering", "64", "from 65 to"), ("tabular/anomaly", "500", "from 1000 to")]
+)
+def test_what_cannot_be_made_of_so_few_rows_is_refused(residency, task: str, rows: str, least: str) -> None:
+    done = residency("run", task, "--size", rows)
+    assert done.status == 2
+    assert f"nothing to run: {task}: takes {least}" in done.err
