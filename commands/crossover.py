@@ -16,6 +16,7 @@ from residency.commands.measuring import info_of, measure
 from residency.harness import records
 from residency.harness.errors import UsageError, unknown
 from residency.harness.task import SIZES, Task
+from residency.harness.task_info import TaskInfo
 from residency.reports.crossover import Crossover, Point, crossover, next_size, points, sentence
 from residency.reports.summary import document
 from residency.runners.plan import Group, Selection, plan, unavailable
@@ -96,7 +97,7 @@ class _Search:
         self._sides = (sorted(challenger), sorted(champion))
         self._implementations = tuple(one for one in whole.implementations if one.id in challenger | champion)
         self._info = info_of([], settings, selection)
-        self._info.tasks[whole.task.path] = records.TaskInfo.of(whole.task)
+        self._info.tasks[whole.task.path] = TaskInfo.of(whole.task)
         self.folder = results / self._info.id
         self.known: list[Point] = []
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from residency.commands import common
 from residency.harness import records
+from residency.harness.task_info import TaskInfo
 from residency.reports.live import Progress
 from residency.runners import machine
 from residency.runners.local import run_local
@@ -55,7 +56,7 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection) -> re
         machine=machine.facts(),
         versions=machine.versions(),
         commit=machine.commit(),
-        tasks={group.task.path: records.TaskInfo.of(group.task) for group in groups},
+        tasks={group.task.path: TaskInfo.of(group.task) for group in groups},
         cells=[group.cell(implementation) for group in groups for implementation in group.implementations],
     )
 

@@ -10,8 +10,8 @@ import fcntl
 import functools
 import gc
 import json
-import math
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, field, fields
@@ -23,7 +23,7 @@ from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_h
 
 from residency.harness.errors import RecordError, UsageError
 from residency.harness.outcomes import Ending, Outcome
-from residency.harness.task import Task
+from residency.harness.task_info import TaskInfo
 
 SCHEMA = 1
 RUN_FILE = "run.json"
@@ -110,53 +110,6 @@ class OutcomeRecord:
     def ending(self) -> Ending:
         """The outcome and its reason."""
         return Ending(Outcome(self.outcome), self.reason)
-
-
-@dataclass(frozen=True)
-class TaskInfo:
-    """How a task judges, so that a run can be summarised without the code that made it."""
-
-    title: str
-    metric: str
-    better: str
-    relative: bool
-    tolerance: float
-    sizes: dict[str, int]
-    unit: str = "rows"
-    beside: list[str] = field(default_factory=list)  # implementations that do less than the task: never compared
-    sampled: bool = False  # the metric is an estimate from the rows at hand
-    datasets: dict[str, str] = field(default_factory=dict)  # their kinds by name
-
-    @classmethod
-    def of(cls, task: Task) -> TaskInfo:
-        """Of a task."""
-        metric, beside = task.quality, [one.id for one in task.implementations if one.beside]
-        return cls(
-            task.title,
-            metric.name,
-            metric.better,
-            metric.relative,
-            task.tolerance,
-            dict(task.sizes),
-            task.unit,
-            beside,
-            metric.sampled,
-            {dataset.name: dataset.kind for dataset in task.datasets},
-        )
-
-    def is_below(self, dataset: str, rows: int | None) -> bool:
-        """Whether the user's own data, or generated data, has fewer rows than the task's smallest size."""
-        sizable = self.datasets.get(dataset) in {"generated", "own"}
-        return sizable and rows is not None and rows < min(self.sizes.values())
-
-    def tolerance_on(self, dataset: str, rows: int | None) -> float:
-        """How far results may lie apart: the tolerance, and on fewer rows than it is meant for as much more as chance.
-
-        An estimate from n rows varies as 1 / sqrt(n). A shipped or public set's tolerance suits its rows as it is.
-        """
-        if rows is None or not self.sampled or not self.is_below(dataset, rows):
-            return self.tolerance
-        return self.tolerance * math.sqrt(min(self.sizes.values()) / rows)
 
 
 @dataclass(frozen=True)
@@ -291,7 +244,7 @@ def read(folder: Path, samples: bool = True) -> Records:
             try:
                 record = _record(raw)
             except ValueError as error:
-                raise RecordError(f"{path}:{number}: damaged line: {error}") from None
+                raise _damaged(path, number, error) from None
             if isinstance(record, Sample):
                 records.samples.append(record)
             else:
@@ -334,8 +287,13 @@ def _parsed(path: Path, numbered: list[tuple[int, bytes]]) -> list[Any]:
         try:
             found.append(json.loads(line))
         except ValueError as error:
-            raise RecordError(f"{path}:{number}: damaged line: {error}") from None
+            raise _damaged(path, number, error) from None
     return found
+
+
+def _damaged(path: Path, number: int, error: Exception) -> RecordError:
+    remedy = f"the others can be read without it: sed -i {number}d {shlex.quote(str(path))}"
+    return RecordError(f"{path}:{number}: damaged line: {error}; {remedy}")
 
 
 def _record(raw: Any) -> Sample | OutcomeRecord:

@@ -11,7 +11,8 @@ from typing import Any
 
 from residency.harness import statistics
 from residency.harness.outcomes import OK, Ending, Outcome
-from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, TaskInfo, without_collection
+from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, without_collection
+from residency.harness.task_info import TaskInfo
 from residency.reports.clocks import Clocks, break_even, clocks, shares
 from residency.reports.roofline import Roofline, with_rooflines
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,9 @@ def test_damaged_records_are_named_by_file_and_line(residency, tmp_path: Path) -
     line = refused(residency("report", records.parent))
     assert f"{records}:3: damaged line" in line
     assert records.read_bytes() == before
+    _, remedy = line.split("the others can be read without it: ")
+    subprocess.run(shlex.split(remedy), check=True)
+    assert residency("report", records.parent).status == 0
 
 
 def test_a_run_of_another_version_is_refused(residency, tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 
 from residency.harness import records
 from residency.harness.errors import RecordError, UsageError
+from residency.harness.task_info import TaskInfo
 
 CELL = records.Cell("tabular/ridge", "linear", "smoke", 100, "normal_equations@cpu", "numpy", "cpu")
 INFO = records.RunInfo(
     id="now", started=records.now(), command=["residency"], settings={}, machine={}, versions={}, commit=None,
-    tasks={"tabular/ridge": records.TaskInfo("Ridge", "R²", "higher", False, 0.001, {"smoke": 100})}, cells=[CELL],
+    tasks={"tabular/ridge": TaskInfo("Ridge", "R²", "higher", False, 0.001, {"smoke": 100})}, cells=[CELL],
 )  # fmt: skip
 SAMPLE = records.Sample(
     cell=CELL, replicate=0, round=0, phase="timed", seconds=0.5, stages={"fit": 0.4, "other": 0.1}, quality=0.9,

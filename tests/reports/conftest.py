@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from residency.harness import records
+from residency.harness.task_info import TaskInfo
 
 GPU = {"name": "NVIDIA Stand-in 9000", "memory_bytes": 24 * 2**30, "driver": "1", "cuda": 13000}
 ROWS = {"smoke": 1_000, "lab": 10_000, "lecture": 100_000}
@@ -79,7 +80,7 @@ def written(tmp_path: Path) -> Write:
             versions={},
             commit="0123456789ab",
             tasks={
-                one.task: records.TaskInfo("Title.", "R²", "higher", False, 1e-3, dict(ROWS))
+                one.task: TaskInfo("Title.", "R²", "higher", False, 1e-3, dict(ROWS))
                 for one in (*made, *planned)
             },
             cells=[one.cell for one in planned],

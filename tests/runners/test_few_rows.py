@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from residency.harness.discovery import Catalogue
-from residency.harness.records import TaskInfo
+from residency.harness.task_info import TaskInfo
 from residency.suites import SHIPPED
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"

@@ -1,0 +1,55 @@
+"""What a run keeps of its tasks: enough to judge and to show its results without the code that made them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from residency.harness.task import Task
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """How a task judges, so that a run can be summarised without the code that made it."""
+
+    title: str
+    metric: str
+    better: str
+    relative: bool
+    tolerance: float
+    sizes: dict[str, int]
+    unit: str = "rows"
+    beside: list[str] = field(default_factory=list)  # implementations that do less than the task: never compared
+    sampled: bool = False  # the metric is an estimate from the rows at hand
+    datasets: dict[str, str] = field(default_factory=dict)  # their kinds by name
+
+    @classmethod
+    def of(cls, task: Task) -> TaskInfo:
+        """Of a task."""
+        metric, beside = task.quality, [one.id for one in task.implementations if one.beside]
+        return cls(
+            task.title,
+            metric.name,
+            metric.better,
+            metric.relative,
+            task.tolerance,
+            dict(task.sizes),
+            task.unit,
+            beside,
+            metric.sampled,
+            {dataset.name: dataset.kind for dataset in task.datasets},
+        )
+
+    def is_below(self, dataset: str, rows: int | None) -> bool:
+        """Whether the user's own data, or generated data, has fewer rows than the task's smallest size."""
+        sizable = self.datasets.get(dataset) in {"generated", "own"}
+        return sizable and rows is not None and rows < min(self.sizes.values())
+
+    def tolerance_on(self, dataset: str, rows: int | None) -> float:
+        """How far results may lie apart: the tolerance, and on fewer rows than it is meant for as much more as chance.
+
+        An estimate from n rows varies as 1 / sqrt(n). A shipped or public set's tolerance suits its rows as it is.
+        """
+        if rows is None or not self.sampled or not self.is_below(dataset, rows):
+            return self.tolerance
+        return self.tolerance * math.sqrt(min(self.sizes.values()) / rows)
