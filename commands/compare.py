@@ -25,6 +25,7 @@ from residency.reports import words
 from residency.reports.compare import Cell, Comparison, Kind, Status, compare, confirmed
 from residency.reports.console import UNBOUNDED
 from residency.reports.selftest import smallest_on_record
+from residency.reports.shift import Shift
 
 EPILOG = """
 Examples:  [bold]residency compare results/runs/A results/runs/B[/]
@@ -108,6 +109,8 @@ def _show(found: Comparison, out: Console) -> None:
         out.print(table)
     for difference in found.differences:
         out.print(f"differs: {escape(difference)}", style="dim", highlight=False)
+    if found.shift is not None:
+        out.print(f"\n{_shared(found.shift)}", style="yellow", highlight=False)
     out.print(f"\n{escape(found.reason)}", style="bold")
 
 
@@ -147,6 +150,16 @@ def _ratio(cell: Cell) -> str:
     if cell.ratio is None or cell.low is None or cell.high is None:
         return "-"
     return f"{words.digits(cell.ratio)} [{words.digits(cell.low)}, {words.digits(cell.high)}]"
+
+
+def _shared(shift: Shift) -> str:
+    low, middle, high = (words.digits(one) for one in (shift.low, shift.ratio, shift.high))
+    hidden = "What became slower by less than that is hidden by it. " if shift.ratio < 1 else ""
+    return (
+        f"All {shift.tasks} tasks together, now / before: {middle} [{low}, {high}]. That is rather the machine, or "
+        f"what all of them share, than the code of one. {hidden}"
+        "To tell, measure the baseline's code again, here and now."
+    )
 
 
 def _about(cell: Cell) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records, RunInfo
+from residency.reports.shift import Shift, shift
 from residency.reports.summary import Key, Row, rows, timed_samples
 
 FALSE_DISCOVERIES = 0.01
@@ -77,6 +78,7 @@ class Comparison:
     cells: list[Cell]
     differences: list[str]  # between the machines and their software
     reason: str
+    shift: Shift | None = None  # what all tasks share
 
 
 def compare(
@@ -98,7 +100,8 @@ def compare(
         cells.append(_cell(key, before.get(key), after.get(key), times, allowed))
     cells = _accused(cells)
     status = _status(cells)
-    return Comparison(*names, status, cells, differences, _REASONS[status])
+    shared = shift([(cell.task, cell.ratio) for cell in cells if cell.ratio is not None])
+    return Comparison(*names, status, cells, differences, _REASONS[status], shared)
 
 
 def confirmed(first: Comparison, second: Comparison) -> Comparison:

@@ -1,0 +1,44 @@
+"""What all tasks of a run share: a clock held down slows everything, a change of one task's code does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from residency.harness import statistics
+
+CHANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Shift:
+    """The middle of the tasks' ratios of times, current / baseline, with its 95 % interval."""
+
+    tasks: int
+    ratio: float
+    low: float
+    high: float
+
+
+def shift(ratios: Sequence[tuple[str, float]]) -> Shift | None:
+    """Whether tasks became slower, or faster, one as another; None where that cannot be said.
+
+    `ratios` are a task's name and a ratio of times each. The tasks are the sample, for what shares code is one thing:
+    the sign test's interval of their median, which takes six tasks at least, and lies beyond what no report calls a
+    difference. A few tasks that really changed move neither.
+    """
+    from scipy.stats import quantile_test  # half a second to import
+
+    by_task: dict[str, list[float]] = {}
+    for task, ratio in ratios:
+        by_task.setdefault(task, []).append(math.log(ratio))
+    logs = [median(one) for one in by_task.values()]
+    if not logs:
+        return None
+    low, high = quantile_test(logs).confidence_interval(1.0 - CHANCE)
+    least = math.log1p(statistics.MARGIN)
+    if math.isnan(low) or math.isnan(high) or (low <= least and high >= -least):
+        return None
+    return Shift(len(logs), math.exp(median(logs)), math.exp(low), math.exp(high))
