@@ -34,7 +34,7 @@ demo: setup  ## the quick tasks of all five topics at smoke size, some on real d
 HANGS := --timeout 400  # seconds; the longest test takes a quarter of it
 
 test: setup  ## the tests: first what is only right or wrong, then what listens to the clock, on a core each
-	$(BIN)/python -m pytest $(HANGS) --numprocesses 3 --dist worksteal --benchmark-disable -m 'not clock' --durations 40
+	$(BIN)/python -m pytest $(HANGS) --numprocesses 2 --dist worksteal --benchmark-disable -m 'not clock' --durations 40
 	$(BIN)/python -m pytest $(HANGS) --numprocesses 2 --dist loadfile --benchmark-disable -m clock --durations 15
 
 lint: setup  ## style and types

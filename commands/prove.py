@@ -35,6 +35,7 @@ PAGE = "README.md"
 SIZES = tuple(stage.size for stage in STAGES)
 REFERENCE = Path("results") / "reference"
 CLOSING, CLOSING_SHARE = 5.0, 0.1  # seconds, or of the budget, kept back for ending workers and writing the page
+ONE_COLD = 3  # the first execution of a process may compile, and take this part of the budget
 ONE_EXECUTION = 6  # may take this part of the budget at most: one that hangs must not cost all the others
 
 
@@ -57,7 +58,8 @@ def prove(
     before = _before(resume) if resume is not None else None
     selection = Selection(tasks=tasks or (), sizes=SIZES) if before is None else as_before(before.info)[0]
     groups = _with_gpu(plan(common.catalogue(), selection))
-    settings = Settings(STAGES[-1].replicates, STAGES[-1].rounds, budget, timeout=budget / ONE_EXECUTION)
+    warm, cold = budget / ONE_EXECUTION, budget / ONE_COLD
+    settings = Settings(STAGES[-1].replicates, STAGES[-1].rounds, budget, timeout=warm, cold_timeout=cold)
     info = before.info if before is not None else _info(groups, settings, selection)
     folder = resume if resume is not None else _new(results / machine.name_of(info.machine), info)
     course = Course(groups, settings, info, folder, deadline, len(before.outcomes) if before is not None else 0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +58,11 @@ def share_correct(found: Any, size: int, exact: Exact) -> float:
     if not isinstance(found, np.ndarray) or found.shape != (size,) or found.dtype != np.float32:
         kind = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
         raise WrongResult(f"the result is {kind}, expected float32 ({size},)")
-    right = 0
-    for start in range(0, size, CHUNK):
+
+    def right(start: int) -> int:
         part = slice(start, min(start + CHUNK, size))
         expected, allowed = exact(part)
-        right += int((np.abs(found[part] - expected) <= allowed).sum())
-    return right / size
+        return int((np.abs(found[part] - expected) <= allowed).sum())
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # the clock has stopped, and the other workers wait
+        return sum(pool.map(right, range(0, size, CHUNK))) / size

@@ -35,15 +35,15 @@ def synchronise(device: str) -> None:
 
     JAX dispatches to threads of its own even on a CPU, and computations not yet handed to the driver are invisible to
     a device-wide wait, so its live arrays are waited for one by one; and, since a computation whose result was dropped
-    has no array, so is one small step after it on every device.
+    has no array, so is one small step after it on every device. The step is under way while the arrays are waited for.
 
-    Without a CUDA context nothing is pending on a GPU. To wait there all the same would make one: an implementation
-    that never touched the GPU would then look as if it had.
+    Without a CUDA context nothing is pending on a GPU, nor in a JAX that has not yet looked for its devices. To wait
+    there all the same would make one: an implementation that never touched the GPU would then look as if it had.
     """
-    if (jax := sys.modules.get("jax")) is not None:
-        jax.block_until_ready(jax.live_arrays())
+    if (jax := sys.modules.get("jax")) is not None and _has_started(jax):
         step, zeros = _one_step(jax)
-        jax.block_until_ready([step(zero) for zero in zeros])
+        after = [step(zero) for zero in zeros]
+        jax.block_until_ready([*jax.live_arrays(), *after])
     if _on_processor(device) or driver.has_context() is False:
         return
     if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_initialized():
@@ -52,6 +52,12 @@ def synchronise(device: str) -> None:
         cupy.cuda.runtime.deviceSynchronize()
     elif (numba_cuda := sys.modules.get("numba.cuda")) is not None:
         numba_cuda.synchronize()
+
+
+def _has_started(jax: Any) -> bool:
+    """Whether JAX has looked for its devices, which on a machine with a GPU makes a CUDA context."""
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    return bool(getattr(bridge, "backends_are_initialized", lambda: True)())
 
 
 @functools.cache

@@ -12,7 +12,6 @@ import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -72,7 +71,7 @@ def execute(
     A lead-in is a call before the clock starts. Without it a sample of one call of 4 ms was seen to take 1.4 % longer
     than one of two, most likely because another process's turn leaves the processor's caches cold.
     """
-    run = kind(device=implementation.device, threads=threads, seed=seed)
+    run, aside = (kind(device=implementation.device, threads=threads, seed=seed) for _ in range(2))
     gc.collect()
     reset_peak_memory()
     started = Started(cluster)
@@ -80,7 +79,6 @@ def execute(
         cluster.begin()
     try:
         if lead_in:
-            aside = kind(device=implementation.device, threads=threads, seed=seed)
             _call(implementation, data, aside, importlib.import_module(implementation.library))
         busy, cpu, start = machine_cpu_seconds(), process_time(), perf_counter()
         library = _library(implementation, run, cold)
@@ -105,21 +103,20 @@ def execute(
     working = working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
-    judged = partial(judge, task, dataset, reference=reference, rows=rows)
-    quality, ending = _judged(task, data, result, run, judged=judged, working=working)
+    quality, ending = _judged(task, data, result, run, working, dataset=dataset, reference=reference, rows=rows)
     told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
     return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, aside=perf_counter() - beside)
 
 
 def _judged(
-    task: Task, data: Any, result: Any, run: Run, *, judged: Callable[[float], Ending], working: list[str]
+    task: Task, data: Any, result: Any, run: Run, working: list[str], **limits: Any
 ) -> tuple[float | None, Ending]:
     """The quality of a result where it has one, and how that ends the execution; `working` is who goes on with it."""
     try:
         if working:
             raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
         quality = _quality(task, data, result, run)
-        return quality, judged(quality)
+        return quality, judge(task, quality, **limits)
     except WrongResult as error:
         return None, Ending(Outcome.WRONG, str(error))
     except Exception as error:
@@ -170,7 +167,7 @@ def _join(cluster: Workers, run: Run, cold: bool) -> None:
 
 
 def judge(
-    task: Task, dataset: str, quality: float, *, reference: float | None = None, rows: int | None = None
+    task: Task, quality: float, *, dataset: str, reference: float | None = None, rows: int | None = None
 ) -> Ending:
     """Whether a quality passes: at least the floor, and within the tolerance of the exact solution if known.
 

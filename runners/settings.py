@@ -18,6 +18,7 @@ class Settings:
     rounds: int = ROUNDS
     budget: float | None = None  # after which nothing is begun; what is under way is finished
     timeout: float | None = None
+    cold_timeout: float | None = None  # of a process's first execution, where it is another
     threads: int = field(default_factory=machine.cores)
     memory_limit: int | None = None
     gate: bool = False  # pin one-threaded workers, fix their memory layout: for seeing small changes

@@ -154,8 +154,10 @@ class Turn:
 
     def timeout(self, phase: Phase) -> float:
         """Seconds an execution may take: as asked, else by the size, and more for a cold one."""
-        usual = timeout_of(self.prepared.group) + (COMPILING if phase == "cold" else 0.0)
-        return self.ledger.settings.timeout or usual
+        asked = self.ledger.settings.timeout
+        if phase == "cold":
+            return self.ledger.settings.cold_timeout or asked or timeout_of(self.prepared.group) + COMPILING
+        return asked or timeout_of(self.prepared.group)
 
     def begin(self) -> None:
         """Start the worker, run cold, and warm up."""

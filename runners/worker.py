@@ -99,7 +99,7 @@ class Session:
             self.data,
             dataset=self.settings["dataset"],
             reference=self.settings["reference"],
-            rows=self.settings["rows"],
+            rows=self.settings.get("rows"),
             threads=self.settings["threads"],
             seed=self.settings["seed"],
             cold=request["cold"],

@@ -25,15 +25,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_configure() -> None:
-    """Ctrl-C reaches what tests start, in a background job too; of several processes each keeps to one core.
-
-    One more than there are cores goes wherever the others sleep.
-    """
+    """Ctrl-C reaches what tests start, in a background job too; of several processes each keeps to one core."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        cores, place = sorted(os.sched_getaffinity(0)), int(worker.removeprefix("gw"))
-        if place < len(cores):
-            os.sched_setaffinity(0, {cores[place]})
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from residency.harness import Run, Task
 from residency.suites.foundations._laps import lap
 
 PRODUCTS = 8  # in each type
+NEARLY = 2.0**-14  # of a norm, between float32's rounding, added up over a row, and TF32's
 ALL = ("float64", "float32", "tf32", "float16", "bfloat16")
 UNITS = {  # by which Torch tells that a processor multiplies a short type itself
     "float16": {"amx_fp16", "avx512_fp16", "fp16_arith"},
@@ -70,10 +71,15 @@ def products(
                 rows = product[data.sample]
                 found[name] = run.to_host(convert(rows, "float32") if name == "bfloat16" else rows)
         seconds[name] = multiplying.seconds
-    if "tf32" in found and np.array_equal(found["tf32"], found["float32"]):
-        del found["tf32"], seconds["tf32"]  # the switch changed no bit: this device has no such units
+    if "tf32" in found and nearly_equal(found["tf32"], found["float32"]):
+        del found["tf32"], seconds["tf32"]  # the switch was free not to use TF32, or this device has no such units
     run.observe(**{f"{name}_tflops": PRODUCTS * 2e-12 * data.rows**3 / taken for name, taken in seconds.items()})
     return found
+
+
+def nearly_equal(one: Any, other: Any) -> bool:
+    """Whether two products differ by float32's rounding at most, far less than TF32's."""
+    return bool(np.linalg.norm(one - other) <= NEARLY * np.linalg.norm(other))
 
 
 @task.pair(cpu="numpy", gpu="cupy")

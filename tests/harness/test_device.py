@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -45,3 +46,22 @@ def test_nothing_is_touched_where_no_gpu_is_to_be(allocator: SimpleNamespace, mo
     monkeypatch.delitem(sys.modules, "rmm")
     assert not device.pool_memory("gpu")
     assert allocator.set == []
+
+
+STARTED = """
+import jax
+from jax._src import xla_bridge
+from residency.harness import device
+device.synchronise("gpu")
+before = xla_bridge.backends_are_initialized()
+jax.numpy.arange(3)
+device.synchronise("gpu")
+print(before, xla_bridge.backends_are_initialized())
+"""
+
+
+def test_waiting_for_jax_does_not_make_it_look_for_a_gpu() -> None:
+    """An implementation that imported JAX and computed with something else has not touched the GPU."""
+    pytest.importorskip("jax")
+    done = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["False", "True"], done.stderr

@@ -141,3 +141,11 @@ def test_short_types_only_where_the_processor_has_units(
     monkeypatch.setattr(torch, "cpu", SimpleNamespace())  # an older Torch, which does not tell
     matrix_product.tensors(data, Run("cpu"), torch)
     assert asked[1] == ["float64", "float32"]
+
+
+def test_units_for_tf32_are_told_from_another_order_of_adding(data: Matrices) -> None:
+    exact = product(data, "float32")
+    other = (data.a[data.sample][:, ::-1] @ data.b[::-1]).astype(np.float32)
+    assert not np.array_equal(other, exact)
+    assert matrix_product.nearly_equal(other, exact)
+    assert not matrix_product.nearly_equal(product(data, "tf32"), exact)
