@@ -120,7 +120,7 @@ def generated(maker: Callable[..., Any]) -> Dataset:
 
 
 def generated_from(least_rows: int) -> Callable[[Callable[..., Any]], Dataset]:
-    """The same where it takes so many rows at least."""
+    """As `generated`, of data that cannot be made of fewer rows than that: a smaller size is refused."""
     return lambda maker: Dataset(maker.__name__, "generated", maker, least_rows=least_rows)
 
 

@@ -55,7 +55,10 @@ def synchronise(device: str) -> None:
 
 
 def _has_started(jax: Any) -> bool:
-    """Whether JAX has looked for its devices, which on a machine with a GPU makes a CUDA context."""
+    """Whether JAX has looked for its devices, which on a machine with a GPU makes a CUDA context.
+
+    JAX tells it in a private module alone; where that is gone, it counts as started.
+    """
     bridge = sys.modules.get("jax._src.xla_bridge")
     return bool(getattr(bridge, "backends_are_initialized", lambda: True)())
 

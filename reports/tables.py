@@ -103,7 +103,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
         unit = " of it" if task.relative else ""
         tolerance = task.tolerance if reference is not None else task.tolerance_on(first.dataset, rows)
         caption += f"Quality: {task.metric}, {task.better} is better, at most {tolerance:.3g}{unit} worse than {of}."
-        if task.is_below(first.dataset, rows):
+        if task.is_below(first.dataset, rows) and task.datasets[first.dataset] == "generated":  # own data has no floor
             caption += f" Of fewer {first.unit} than {words.count(min(task.sizes.values()))} nothing more is asked."
     order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))
     shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]

@@ -80,7 +80,7 @@ def torch_crnn(data: Lines, run: Run, torch):
     with run.stage("fit"):
         optimiser, losses = torch.optim.Adam(model.parameters(), RATE), []
         for step, chosen in enumerate(order):
-            chance = frames(x[chosen]).transpose(0, 1).log_softmax(2)  # packed, as cuDNN takes it
+            chance = frames(x[chosen]).transpose(0, 1).log_softmax(2)  # contiguous, for cuDNN
             spoken = torch.full((len(chosen),), len(chance))  # on the host, as letters and lengths: so cuDNN has them
             loss = functional.ctc_loss(chance, said[step], spoken, length[step], reduction="sum") / len(chosen)
             optimiser.zero_grad()
