@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric, vector
+from residency.harness.truth import Truth
 
 CHECKED = 8  # windows whose distance is computed anew
 CLOSE = 1e-4  # a correlation's error that float32 may leave
@@ -22,7 +23,7 @@ class Anomalous:
 
     values: NDArray[np.float64]  # (rows,)
     window: int  # points that are compared with one another
-    anomalies: NDArray[np.int64]  # (anomalies, 2): the first point of each, and the first after it
+    anomalies: Truth[NDArray[np.int64]]  # (anomalies, 2): the first point of each, and the first after it
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
 
     @property

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
+from residency.harness.truth import Asked, Truth
 
 NEAREST = 10
 SAMPLE = 256  # questions whose answers are checked
@@ -27,8 +28,8 @@ class Embeddings:
     """A corpus, questions to it, and the document that is known to answer each."""
 
     documents: NDArray[np.float32]  # (documents, columns)
-    questions: NDArray[np.float32]  # (questions, columns)
-    answer: NDArray[np.int64]  # (questions,): the document that answers each
+    questions: Asked[NDArray[np.float32]]  # (questions, columns)
+    answer: Truth[NDArray[np.int64]]  # (questions,): the document that answers each
     remarks: tuple[str, ...] = ()
 
     @property

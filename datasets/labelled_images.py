@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.harness.quality import metric, vector
+from residency.harness.quality import Items, estimate, vector
+from residency.harness.truth import Asked, Truth
 
 TEST_SHARE = 0.2
 CHUNK = 4_096  # pictures
@@ -22,8 +23,8 @@ class LabelledImages:
 
     x: NDArray[np.uint8]  # (images, height, width, channels)
     y: NDArray[np.int32]  # (images,): the class, counted from 0
-    x_test: NDArray[np.uint8]
-    y_test: NDArray[np.int32]
+    x_test: Asked[NDArray[np.uint8]]
+    y_test: Truth[NDArray[np.int32]]
     classes: tuple[str, ...]
     mean: float  # of the grey values to learn from, and their standard deviation
     deviation: float
@@ -80,7 +81,9 @@ def held_out(y: NDArray[np.integer], seed: int) -> NDArray[np.bool_]:
     return test
 
 
-@metric(name="accuracy", sampled=True)
-def accuracy(data: LabelledImages, result: Any) -> float:
+@estimate(name="accuracy")
+def accuracy(data: LabelledImages, result: Any) -> Items:
     """Share of the pictures to classify whose class was found."""
-    return float(np.mean(vector(result, len(data.y_test)) == data.y_test))
+    right = vector(result, len(data.y_test)) == data.y_test
+    commonest = float(np.bincount(data.y_test).max() / len(data.y_test))
+    return Items(lambda right: float(right.mean()), (right,), chance=commonest, unit="images", classes=data.y_test)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from residency.datasets.lettering import FONTS, INK, NEEDS, WHITE, drawn, words
 from residency.harness.dataset import Dataset
+from residency.harness.truth import Asked, Truth
 
 ALPHABET = " ,.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 HEIGHT, INK_HEIGHT, MARGIN = 24, 18, 4  # pixels; the margin is to the left and, at least, to the right
@@ -32,8 +33,8 @@ class Lines:
 
     x: NDArray[np.uint8]  # (lines, 24, width): 0 is black
     y: NDArray[np.uint8]  # (lines, longest): 1 + the place in the alphabet; 0 beyond the end
-    x_test: NDArray[np.uint8]  # (lines to read, 24, their width)
-    text_test: NDArray[np.str_]  # (lines to read,): the truth, which may hold characters outside the alphabet
+    x_test: Asked[NDArray[np.uint8]]  # (lines to read, 24, their width)
+    text_test: Truth[NDArray[np.str_]]  # (lines to read,), which may hold characters outside the alphabet
     alphabet: str = ALPHABET
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.harness.truth import Asked, Truth
+
 NEIGHBOURS = 10
 
 
@@ -15,8 +17,8 @@ NEIGHBOURS = 10
 class Outliers:
     """Rows to be scored, a higher score meaning a stranger row."""
 
-    x: NDArray[np.float32]  # (rows, columns)
-    y_test: NDArray[np.int8]  # (rows,): 1 is an anomaly; only the metric reads it
+    x: Asked[NDArray[np.float32]]  # (rows, columns)
+    y_test: Truth[NDArray[np.int8]]  # (rows,): 1 is an anomaly
     names: tuple[str, ...]
     neighbours: int = NEIGHBOURS  # a row's score is the distance to this neighbour
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from residency.datasets.lettering import FONTS, INK, NEEDS, WHITE, font, words
 from residency.harness.dataset import Dataset
+from residency.harness.truth import Truth
 
 WINDOW, K, R = 31, 0.2, 128.0  # pixels a side; Sauvola and Pietikäinen (2000) use R 128 for 256 grey values
 SPECK = 8  # pixels: a component of fewer is dirt
@@ -46,7 +47,7 @@ class Pages:
     """Grey pages one after the other, and which of their pixels are ink once they are clean and upright."""
 
     grey: NDArray[np.uint8]  # (pixels of all pages,): 0 is black
-    truth: NDArray[np.bool_]  # the same: ink
+    truth: Truth[NDArray[np.bool_]]  # the same: ink
     shape: NDArray[np.int64]  # (pages, 2): height and width
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
 

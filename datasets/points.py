@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.harness.truth import Asked, Truth
+
 SAMPLE = 16_384  # rows to choose initial centres from
 
 
@@ -19,9 +21,9 @@ SAMPLE = 16_384  # rows to choose initial centres from
 class Points:
     """Points without a target, and where the search for clusters begins."""
 
-    x: NDArray[np.float32]  # (rows, columns)
+    x: Asked[NDArray[np.float32]]  # (rows, columns)
     initial: NDArray[np.float32]  # (clusters, columns): distinct rows of `x`
-    labels: NDArray[np.int32] | None  # (rows,): the known groups, which no implementation sees
+    labels: Truth[NDArray[np.int32] | None]  # (rows,): the known groups
     names: tuple[str, ...]
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
+from residency.harness.truth import Truth
 
 WORD = "[0-9A-Za-z]{2,}"
 TOP = 100
@@ -46,8 +47,8 @@ class Prose:
     lines: Path  # a column `text` of strings
     rows: int  # lines, empty ones too
     occurrences: int  # of all words that count
-    word: NDArray[np.str_]  # (100,)
-    count: NDArray[np.int64]  # (100,)
+    word: Truth[NDArray[np.str_]]  # (100,)
+    count: Truth[NDArray[np.int64]]  # (100,)
     remarks: tuple[str, ...] = ()
 
 

@@ -8,14 +8,15 @@ the row is among the first `lag` of its series: no grouping is needed to look ba
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
-from residency.harness.quality import metric
+from residency.harness.quality import Items, estimate
+from residency.harness.truth import BestAnswer, Truth
 
 SEASONS_BACK = 6  # beyond the nearest lag
 LEAST_BACK = 2  # of those, however short the series
@@ -36,19 +37,24 @@ class Panel:
     unit: NDArray[np.float32]  # (rows,): the scale of its series
     known: NDArray[np.float32]  # (columns, rows): what is known in advance, such as promotions
     scale: Values  # (series,): mean absolute difference of values one season apart, before the future
-    y_test: Values  # (series, horizon): the future's values; NaN where nobody knows
+    y_test: Truth[Values]  # (series, horizon): the future's values; NaN where nobody knows
     horizon: int  # steps
     season: int  # steps
     lags: tuple[int, ...]  # steps to look back, ascending; none shorter than the horizon
     phases: tuple[int, ...] = ()  # periods of the calendar, in steps, at which things come back
     names: tuple[str, ...] = ()  # of the columns of `known`
-    expected_test: Values | None = None  # (series, horizon): the truth behind y_test, where it is known
+    expected_test: BestAnswer[Values | None] = None  # (series, horizon): the truth behind y_test, where it is known
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
 
     @property
     def rows(self) -> int:
         """Values of all series, the future included."""
         return len(self.value)
+
+    def fresh(self, _: np.random.Generator) -> Panel:
+        """The same series in a unit half as large, so that all forecasts are twice as high."""
+        marked = ("value", "unit", "scale", "y_test", "expected_test")
+        return replace(self, **{name: 2 * value for name in marked if (value := getattr(self, name)) is not None})
 
     @property
     def columns(self) -> dict[str, NDArray[Any]]:
@@ -140,15 +146,21 @@ def seasonal_naive(data: Panel) -> Values:
     return forecast
 
 
-@metric(name="MASE", better="lower", sampled=True)
-def mase(data: Panel, forecast: Any) -> float:
+@estimate(name="MASE", better="lower")
+def mase(data: Panel, forecast: Any) -> Items:
     """Mean absolute scaled error (Hyndman and Koehler 2006), the mean over the series, each with the same weight.
 
     A series' mean absolute error over the horizon is divided by its `scale`: the error that repeating the value of
     one season earlier makes, one step ahead, in its history. Values that nobody knows are left out.
     """
-    error = np.abs(data.y_test - _matrix(data, forecast))
-    return float(np.mean(np.nanmean(error, axis=1) / data.scale))
+
+    def scaled(forecast: Values) -> Values:
+        return np.asarray(np.nanmean(np.abs(data.y_test - forecast), axis=1) / data.scale)
+
+    past = ~data.future
+    level = np.bincount(data.series[past], data.value[past]) / np.bincount(data.series[past])
+    chance = float(np.mean(scaled(level[:, None])))  # each series' mean again and again
+    return Items(lambda errors: float(errors.mean()), (scaled(_matrix(data, forecast)),), chance, "series")
 
 
 def smape(data: Panel, forecast: Any) -> float:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.harness.truth import Asked, BestAnswer, Truth
+
 TEST_SHARE = 0.2
 CONSTANT = 1e-12  # of the mean: a deviation no larger is rounding, of a column that is constant among training rows
 
@@ -23,11 +25,11 @@ class Table:
 
     x: NDArray[np.float32]  # (rows, columns); NaN is a missing value
     y: NDArray[np.float32]  # (rows,); 0 or 1 for a binary target
-    x_test: NDArray[np.float32]
-    y_test: NDArray[np.float32]
+    x_test: Asked[NDArray[np.float32]]
+    y_test: Truth[NDArray[np.float32]]
     names: tuple[str, ...]
     categorical: tuple[int, ...] = ()  # the columns that hold codes
-    expected_test: NDArray[np.float64] | None = None  # the known truth behind `y_test`, without its noise
+    expected_test: BestAnswer[NDArray[np.float64] | None] = None  # the known truth behind `y_test`, without its noise
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
 
     @property

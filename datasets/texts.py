@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
-from residency.harness.quality import metric, vector
+from residency.harness.quality import Items, estimate, vector
+from residency.harness.truth import BestAnswer, Truth
 
 TEST_SHARE = 0.2
 LONGEST = 100_000  # bytes: one text must not decide how long all take
@@ -42,15 +43,25 @@ class Texts:
     y: NDArray[np.int32]  # (texts,): places in `classes`
     text_test: NDArray[np.uint8]
     offsets_test: NDArray[np.int64]
-    y_test: NDArray[np.int32]
+    y_test: Truth[NDArray[np.int32]]
     classes: tuple[str, ...]
-    best_test: NDArray[np.int32] | None = None  # the likeliest class of each text to tell apart, where it is known
+    best_test: BestAnswer[NDArray[np.int32] | None] = None  # the likeliest class, where it is known
     remarks: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
         """Texts in all."""
         return len(self.y) + len(self.y_test)
+
+    def fresh(self, generator: np.random.Generator) -> Texts:
+        """The same texts to tell apart in another order."""
+        order = generator.permutation(len(self.y_test))
+        whole, places = self.text_test.tobytes(), self.offsets_test
+        parts = [whole[places[index] : places[index + 1]] for index in order]
+        offsets = np.append(0, np.cumsum(np.diff(places)[order]))
+        best = None if self.best_test is None else self.best_test[order]
+        text = np.frombuffer(b"".join(parts), np.uint8)
+        return replace(self, text_test=text, offsets_test=offsets, y_test=self.y_test[order], best_test=best)
 
     def strings(self) -> tuple[list[str], list[str]]:
         """The texts as Python strings, to learn from and to tell apart."""
@@ -61,8 +72,8 @@ class Texts:
         return _arrow(self.text, self.offsets), _arrow(self.text_test, self.offsets_test)
 
 
-@metric(name="macro-F1", sampled=True)
-def macro_f1(data: Texts, predicted: Any) -> float:
+@estimate(name="macro-F1")
+def macro_f1(data: Texts, predicted: Any) -> Items:
     """Mean over classes of 2 hits / (texts of the class + predictions of it); every class counts alike.
 
     A class that is neither among the truth nor among the predictions does not count.
@@ -70,11 +81,17 @@ def macro_f1(data: Texts, predicted: Any) -> float:
     truth, guess = np.asarray(data.y_test, dtype=np.float64), vector(predicted, len(data.y_test))
     if not np.isfinite(guess).all():
         raise WrongResult("a prediction is not a finite number")
-    names, code = np.unique(np.concatenate([truth, guess]), return_inverse=True)
-    true, said = code[: len(truth)], code[len(truth) :]
-    hits = np.bincount(true[true == said], minlength=len(names))
-    counts = np.bincount(true, minlength=len(names)) + np.bincount(said, minlength=len(names))
-    return float(np.mean(2.0 * hits / counts))
+
+    def mean(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> float:
+        names, code = np.unique(np.concatenate([truth, guess]), return_inverse=True)
+        true, said = code[: len(truth)], code[len(truth) :]
+        hits = np.bincount(true[true == said], minlength=len(names))
+        counts = np.bincount(true, minlength=len(names)) + np.bincount(said, minlength=len(names))
+        return float(np.mean(2.0 * hits / counts))
+
+    values, counts = np.unique(truth, return_counts=True)
+    commonest = np.full_like(truth, values[np.argmax(counts)])
+    return Items(mean, (truth, guess), chance=mean(truth, commonest), unit="texts", classes=truth)
 
 
 def prepared(

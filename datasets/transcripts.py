@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
-from residency.harness.quality import metric
+from residency.harness.quality import Items, estimate
 
 
 class Written(Protocol):
@@ -27,8 +27,8 @@ def collapsed(best: NDArray[np.integer], alphabet: str) -> NDArray[np.str_]:
     return np.array(["".join(line[said]) for line, said in zip(letters, spoken, strict=True)], np.str_)
 
 
-@metric(name="character error rate", better="lower", sampled=True)
-def character_error_rate(data: Written, result: Any) -> float:
+@estimate(name="character error rate", better="lower")
+def character_error_rate(data: Written, result: Any) -> Items:
     """Characters to insert, delete or replace to make what was read the truth, by the characters of the truth.
 
     Levenshtein's distance, summed over all lines before it is divided. Nothing read at all is 1; spaces at either end
@@ -37,7 +37,8 @@ def character_error_rate(data: Written, result: Any) -> float:
     truth = np.strings.strip(data.text_test)
     if result.shape != truth.shape or result.dtype.kind != "U":
         raise WrongResult(f"the result has shape {result.shape} and type {result.dtype}, expected {len(truth)} texts")
-    return float(distances(truth, np.strings.strip(result)).sum() / np.strings.str_len(truth).sum())
+    errors, letters = distances(truth, np.strings.strip(result)), np.strings.str_len(truth)
+    return Items(lambda errors, letters: float(errors.sum() / letters.sum()), (errors, letters), 1.0, "lines")
 
 
 def distances(one: NDArray[np.str_], other: NDArray[np.str_]) -> NDArray[np.int64]:

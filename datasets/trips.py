@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.harness.dataset import generated
+from residency.harness.truth import Truth
 
 # A trip counts if its tip is on record, which is so for cards only, if somebody is known to have been aboard, and if
 # what the meter says can be true.
@@ -54,10 +55,10 @@ class Trips:
     zones: Path  # zone, borough
     rows: int  # trips in the file, good and bad
     boroughs: NDArray[np.str_]  # (boroughs,), sorted
-    count: NDArray[np.int64]  # (boroughs, 7, 24); Monday is 0
-    fare: NDArray[np.int64]  # the same; cents
-    tip: NDArray[np.int64]  # cents
-    distance: NDArray[np.int64]  # hundredths of a mile
+    count: Truth[NDArray[np.int64]]  # (boroughs, 7, 24); Monday is 0
+    fare: Truth[NDArray[np.int64]]  # the same; cents
+    tip: Truth[NDArray[np.int64]]  # cents
+    distance: Truth[NDArray[np.int64]]  # hundredths of a mile
 
 
 @generated

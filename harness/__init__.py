@@ -4,8 +4,21 @@ Standard library and NumPy only. What a task file needs is exported here; everyt
 """
 
 from residency.harness import quality
-from residency.harness.quality import Metric, metric
+from residency.harness.quality import Items, Metric, estimate, metric
 from residency.harness.run import Run
 from residency.harness.task import Implementation, Task
+from residency.harness.truth import Asked, BestAnswer, Truth
 
-__all__ = ["Implementation", "Metric", "Run", "Task", "metric", "quality"]
+__all__ = [
+    "Asked",
+    "BestAnswer",
+    "Implementation",
+    "Items",
+    "Metric",
+    "Run",
+    "Task",
+    "Truth",
+    "estimate",
+    "metric",
+    "quality",
+]

@@ -22,9 +22,12 @@ from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.libraries import is_installed, not_installed
 from residency.harness.lingering import Started, native_work
 from residency.harness.outcomes import OK, Ending, Outcome
+from residency.harness.quality import Judged
 from residency.harness.run import Run, check_result
 from residency.harness.task import Implementation, Task
+from residency.harness.truth import best_answer, without_truth
 
+BELIEVED = 0.5  # of what is left between the best answer there can be and a perfect one
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
 
 
@@ -36,6 +39,7 @@ class Execution:
     seconds: float | None = None
     stages: dict[str, float] = field(default_factory=dict)  # seconds; `other` is what no stage covers
     quality: float | None = None
+    judged: Judged | None = None  # what the quality rests on, where it was asked for
     cpu_seconds: float | None = None
     other_cpu_seconds: float | None = None
     peak_host_bytes: int | None = None  # resident, of this process, while it ran
@@ -53,7 +57,9 @@ def execute(
     *,
     dataset: str,
     reference: float | None = None,
+    ceiling: float | None = None,
     rows: int | None = None,
+    shares: bool = False,
     threads: int = 1,
     seed: int = 0,
     cold: bool = False,
@@ -66,11 +72,13 @@ def execute(
     """Run an implementation, several times in a row where one call is too short to be timed; all times are a call's.
 
     A cold execution begins with the import of its library, as a stage `import`, and on a cluster with its start, as a
-    stage `cluster`. The last call's result is judged, after `stopped` is called. The implementation's run is a `kind`.
+    stage `cluster`. The last call's result is judged, after `stopped` is called; with `shares` also what its quality
+    rests on is told. The implementation's run is a `kind`, and the truth in the data is hidden from it.
 
     A lead-in is a call before the clock starts. Without it a sample of one call of 4 ms was seen to take 1.4 % longer
     than one of two, most likely because another process's turn leaves the processor's caches cold.
     """
+    asked = without_truth(data)
     run, aside = (kind(device=implementation.device, threads=threads, seed=seed) for _ in range(2))
     gc.collect()
     reset_peak_memory()
@@ -79,14 +87,14 @@ def execute(
         cluster.begin()
     try:
         if lead_in:
-            _call(implementation, data, aside, importlib.import_module(implementation.library))
+            _call(implementation, asked, aside, importlib.import_module(implementation.library))
         busy, cpu, start = machine_cpu_seconds(), process_time(), perf_counter()
         library = _library(implementation, run, cold)
         if cluster is not None:
             _join(cluster, run, cold)
             started = Started(cluster)  # the client's own threads are no work of the implementation
         for _ in range(calls):
-            result = _call(implementation, data, run, library)
+            result = _call(implementation, asked, run, library)
         end, cpu_end, after = perf_counter(), process_time(), machine_cpu_seconds()
         if working := started.working():  # its work is part of the execution: the clock goes on
             working = started.wait()
@@ -103,9 +111,11 @@ def execute(
     working = working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
-    quality, ending = _judged(task, data, result, run, working, dataset=dataset, reference=reference, rows=rows)
+    limits = {"dataset": dataset, "reference": reference, "ceiling": ceiling, "rows": rows}
+    quality, ending = _judged(task, data, result, run, working, **limits)
+    judged = task.quality.judged(data, result) if shares and ending == OK else None
     told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
-    return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, aside=perf_counter() - beside)
+    return Execution(ending, seconds, stages, quality, judged, cpu, others, peak, *told, aside=perf_counter() - beside)
 
 
 def _judged(
@@ -166,14 +176,32 @@ def _join(cluster: Workers, run: Run, cold: bool) -> None:
     run.workers, run.threads = cluster.workers, cluster.threads
 
 
-def judge(
-    task: Task, quality: float, *, dataset: str, reference: float | None = None, rows: int | None = None
-) -> Ending:
-    """Whether a quality passes: at least the floor, and within the tolerance of the exact solution if known.
+def ceiling_of(task: Task, data: Any) -> float | None:
+    """The quality of the best answer to generated data, where that is known: an estimate exceeds it by chance alone."""
+    best = best_answer(data) if task.quality.items is not None else None
+    return None if best is None else task.quality(data, best)
 
-    `rows` is how many were generated, for data of which the floor depends on it.
+
+def judge(
+    task: Task,
+    quality: float,
+    *,
+    dataset: str,
+    reference: float | None = None,
+    ceiling: float | None = None,
+    rows: int | None = None,
+) -> Ending:
+    """Whether a quality passes: at least the floor, within the tolerance of the exact solution, and not beyond belief.
+
+    `ceiling` is the quality of the best answer there can be: an estimate may exceed it by chance, but not by half of
+    what is left. `rows` is how many were generated, for data of which floor and ceiling depend on it.
     """
     name = task.quality.name
+    if ceiling is not None and (rows is None or rows >= min(task.sizes.values())):
+        left = abs(task.quality.perfect - ceiling)
+        if task.quality.shortfall(quality, ceiling) < -BELIEVED * left:
+            best = f"the best answer there can be has {ceiling:.6g}"
+            return Ending(Outcome.WRONG, f"{name} {quality:.6g} is better than the data allows: {best}")
     floor = task.floor_for(dataset, rows)
     if floor is not None and not task.quality.beyond(quality, floor):
         limit = "below the floor" if task.quality.better == "higher" else "above the ceiling"
@@ -184,6 +212,12 @@ def judge(
             Outcome.WRONG,
             f"{name} {quality:.6g} misses the exact solution's {reference:.6g} by {short:.3g}{unit}; "
             f"the tolerance is {task.tolerance:g}",
+        )
+    if reference is not None and task.quality.items is not None and short < -task.tolerance:
+        return Ending(
+            Outcome.WRONG,
+            f"{name} {quality:.6g} is better than the exact solution's {reference:.6g} by {-short:.3g}: it is the "
+            f"answer to another question; the tolerance is {task.tolerance:g}",
         )
     return OK
 

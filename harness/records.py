@@ -105,6 +105,7 @@ class OutcomeRecord:
     unknown: dict[str, str] = field(default_factory=dict)  # why measures of the samples are None
     tier: int | None = None  # of a rehearsal, which holds no samples: what an `ok` says of a GPU (harness/tiers.py)
     key: str = ""
+    judged: dict[str, Any] | None = None  # what the quality of an `ok` rests on, where it is an estimate (quality.py)
 
     @property
     def ending(self) -> Ending:

@@ -36,7 +36,7 @@ class TaskInfo:
             dict(task.sizes),
             task.unit,
             beside,
-            metric.sampled,
+            metric.items is not None,
             {dataset.name: dataset.kind for dataset in task.datasets},
         )
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
+from statistics import median
 from time import monotonic
 from typing import Any, Protocol
 
@@ -25,6 +26,9 @@ STEADY = 0.95  # of the fastest so far: an execution that takes longer is no fas
 SAMPLE_SECONDS = 0.005  # a sample lasts at least as long: shorter calls are timed several in a row
 COMPILING = 240.0  # seconds more for a cold execution, which may compile
 LEAD_IN_SECONDS = 0.05  # calls shorter than that come after an untimed one; in longer ones cold caches cost little
+REMEMBERED = 5.0  # times as fast on data seen before: more than warm caches bring
+NOTICEABLE_SECONDS = 0.001  # that it must save
+REPEATS = 5  # until it is believed
 TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
@@ -86,6 +90,7 @@ class Ledger:
             tier=known.get("tier"),
             at=now(),
             key=known.get("key", ""),
+            judged=known.get("judged"),
         )
         self.add(record)
 
@@ -130,6 +135,9 @@ class Turn:
     lead_in: bool = False  # whether an untimed one comes before them
     aside: float = 0.0  # seconds that the latest took beside the clock
     quality: float | None = None
+    judged: dict[str, Any] | None = None  # what its quality rests on
+    seen: list[float] = field(default_factory=list)  # seconds of executions on data that it had been given before
+    unseen: list[float] = field(default_factory=list)  # and of those on data in an order that it had not
     unknown: dict[str, str] = field(default_factory=dict)
     doubt: str | None = None  # why it cannot be told whether it ran on the GPU, where it was to
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -202,6 +210,8 @@ class Turn:
         try:
             calls, lead_in = (self.calls, self.lead_in) if phase == "timed" else (1, False)
             request = {"do": "sample", "cold": phase == "cold", "calls": calls, "lead_in": lead_in}
+            request["shares"] = phase == "timed" and self.judged is None
+            request["fresh"] = None if phase == "timed" else self._order()
             trace = fallback.Trace() if phase == "cold" and self._on_a_gpu_here else None
             watch = self.worker.watch(self.implementation.device, trace)
             reply = self.worker.ask(request, self.ledger.within(self.timeout(phase)), watch)
@@ -216,6 +226,8 @@ class Turn:
         if ending != OK:
             self._give_up(ending)
             return False
+        self.judged = self.judged or reply["judged"]
+        (self.seen if phase == "timed" else self.unseen).append(reply["seconds"])
         self.last = reply["seconds"] - reply["stages"].get("import", 0.0)
         self._keep(phase, number, calls, reply, watch)
         return True
@@ -269,6 +281,9 @@ class Turn:
             if self.replicate == 0 and not self._unchanged(self.worker):
                 self._give_up(Ending(Outcome.FAILED, "changed its input, so later executions had other data"))
                 return
+            if self.replicate == 0 and (why := self._remembers(self.worker)):
+                self._give_up(Ending(Outcome.WRONG, why))
+                return
         except Ended as ended:
             self._give_up(ended.ending)
             return
@@ -285,6 +300,33 @@ class Turn:
         """Whether its data is as it was before all executions."""
         reply = worker.ask({"do": "unchanged"}, self.ledger.within(MAKE_TIMEOUT))
         return bool(reply["hash"] == self._hash)
+
+    def _order(self) -> int:
+        """Tells one asking from another: each brings the same questions in an order of its own."""
+        return 1_000 * self.replicate + len(self.unseen)
+
+    def _remembers(self, worker: Worker) -> str | None:
+        """How it was seen to remember results instead of working them out again; None where it was not.
+
+        Warm-ups bring their questions in an order of their own, timed executions always the same. Where the latter are
+        that much faster, both are tried in turns: whatever else slows one of them slows the other.
+        """
+        warm = self.unseen[1:]
+        if not warm or not self.seen or min(warm) < REMEMBERED * median(self.seen):
+            return None
+        pairs = []
+        for _ in range(REPEATS):
+            request = {"do": "sample", "cold": False, "calls": 1, "fresh": self._order()}
+            self.unseen.append(worker.ask(request, self.ledger.within(self.timeout("timed")))["seconds"])
+            again = worker.ask(request, self.ledger.within(self.timeout("timed")))["seconds"]
+            pairs.append((self.unseen[-1], again))
+        if all(first > REMEMBERED * again and first - again > NOTICEABLE_SECONDS for first, again in pairs):
+            first, again = (median(times) for times in zip(*pairs, strict=True))
+            return (
+                f"remembers its results: {first:.3g} s on data in an order it had not seen, {again:.3g} s on the same "
+                "again; work them out in every call"
+            )
+        return None
 
     @property
     def _hash(self) -> str:
@@ -306,6 +348,7 @@ class Turn:
             self.replicate,
             ending,
             quality=self.quality,
+            judged=self.judged if ending == OK else None,
             reference=facts["reference"],
             data_hash=self._hash,
             parameters=self.parameters,
@@ -358,6 +401,7 @@ def load_request(
         "dataset": group.dataset.name,
         "folder": facts["folder"],
         "reference": facts["reference"],
+        "ceiling": facts["ceiling"],
         "rows": group.request.rows,
         "threads": settings.threads_of(implementation),
         "cluster": cluster,

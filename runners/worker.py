@@ -32,8 +32,9 @@ from residency.harness import driver, store
 from residency.harness.dataset import Dataset, Request
 from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
-from residency.harness.execute import ending_of, execute
+from residency.harness.execute import ceiling_of, ending_of, execute
 from residency.harness.task import Implementation, Task
+from residency.harness.truth import fresh
 from residency.runners.cluster import DaskCluster
 
 PR_SET_PDEATHSIG = 1
@@ -93,12 +94,17 @@ class Session:
 
     def sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Execute, once or several times in a row; also whether that has left this process with a CUDA context."""
+        data = self.data
+        if (seed := request.get("fresh")) is not None and self.cluster is None:
+            data = fresh(data, seed) or data
         execution = execute(
             self.task,
             self.implementation,
-            self.data,
+            data,
             dataset=self.settings["dataset"],
             reference=self.settings["reference"],
+            ceiling=self.settings["ceiling"],
+            shares=request.get("shares", False),
             rows=self.settings.get("rows"),
             threads=self.settings["threads"],
             seed=self.settings["seed"],
@@ -123,6 +129,7 @@ def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]
             "reference": task.reference(data) if task.reference else None,
             "flops": flops,
             "moved": moved,
+            "ceiling": ceiling_of(task, data),
             "remarks": list(getattr(data, "remarks", ())),
         }
         part = file.with_suffix(f".{os.getpid()}")
