@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from residency.harness.task import Task
@@ -44,12 +43,3 @@ class TaskInfo:
         """Whether the user's own data, or generated data, has fewer rows than the task's smallest size."""
         sizable = self.datasets.get(dataset) in {"generated", "own"}
         return sizable and rows is not None and rows < min(self.sizes.values())
-
-    def tolerance_on(self, dataset: str, rows: int | None) -> float:
-        """How far results may lie apart: the tolerance, and on fewer rows than it is meant for as much more as chance.
-
-        An estimate from n rows varies as 1 / sqrt(n). A shipped or public set's tolerance suits its rows as it is.
-        """
-        if rows is None or not self.sampled or not self.is_below(dataset, rows):
-            return self.tolerance
-        return self.tolerance * math.sqrt(min(self.sizes.values()) / rows)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
-from residency.harness import statistics
-from residency.harness.outcomes import OK, Ending, Outcome
+from residency.harness import judgement, statistics
+from residency.harness.judgement import Evidence, Judgement
+from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, without_collection
 from residency.harness.task_info import TaskInfo
 from residency.reports.clocks import Clocks, break_even, clocks, shares
 from residency.reports.roofline import Roofline, with_rooflines
 
 SCHEMA = 1
-NOT_MEASURED = "not measured: the run ended before its turn"
 TICKS_SECONDS = 0.1  # the shortest sample in which other processes' time is told apart from the clock's steps
 
 
@@ -59,6 +58,7 @@ class Row:
     outcome: str
     reason: str
     quality: float | None
+    quality_error: float | None  # its standard error, from the things that were judged
     metric: str
     reference: float | None
     seconds: Seconds | None
@@ -104,30 +104,6 @@ class Row:
         return self.task, self.dataset, self.size, self.implementation
 
 
-@dataclass
-class _Evidence:
-    """All records of one cell."""
-
-    samples: list[Sample] = field(default_factory=list)
-    outcomes: list[OutcomeRecord] = field(default_factory=list)
-
-    def keep_latest(self) -> None:
-        """Drop what was measured under another key than the last record's: other code, other libraries."""
-        records: list[Sample | OutcomeRecord] = [*self.samples, *self.outcomes]
-        if records:
-            key = max(records, key=lambda record: record.at).key
-            self.samples = [one for one in self.samples if one.key == key]
-            self.outcomes = [one for one in self.outcomes if one.key == key]
-
-    def timed(self) -> dict[int, list[float]]:
-        """Seconds of the timed samples by replicate."""
-        found: dict[int, list[float]] = {}
-        for sample in self.samples:
-            if sample.phase == "timed":
-                found.setdefault(sample.replicate, []).append(sample.seconds)
-        return found
-
-
 def document(records: Records) -> dict[str, Any]:
     """The contract for programs: `{"schema": 1, "run": ..., "rows": [...]}`."""
     return {
@@ -143,24 +119,24 @@ Key = tuple[str, str, str, str]
 
 def timed_samples(records: Records) -> dict[Key, dict[int, list[float]]]:
     """Seconds of the timed samples, by cell and replicate, in the order of the rounds."""
-    return {_key(cell): found.timed() for cell, found in _evidence(records).items()}
+    return {_key(cell): found.timed() for cell, found in judgement.evidence(records).items()}
 
 
 @without_collection()
 def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
     """Every row of a run, those included that were planned and never measured, in the order of the plan."""
-    evidence = _evidence(records)
+    evidence = judgement.evidence(records)
+    judgements = judgement.judge(evidence, records.info)
     by_group: dict[tuple[str, str, str], list[Row]] = {}
     for cell, found in evidence.items():
-        row = _row(cell, found, records.info)
+        row = _row(cell, found, judgements[cell], records.info)
         by_group.setdefault(row.group, []).append(row)
     timed = {_key(cell): found.timed() for cell, found in evidence.items()}
     looks = looks_of(records.info)
     finished: list[Row] = []
     for group in by_group.values():
-        judged = _same_quality(group, records.info.tasks.get(group[0].task))
         task = records.info.tasks.get(group[0].task)
-        finished += _compared(judged, timed, margin, looks, task.beside if task else ())
+        finished += _compared(group, timed, margin, looks, task.beside if task else ())
     return with_rooflines(finished)
 
 
@@ -169,27 +145,13 @@ def looks_of(info: RunInfo) -> int:
     return statistics.LOOKS if info.settings.get("precision") else 1
 
 
-def _evidence(records: Records) -> dict[Cell, _Evidence]:
-    """The records by cell, those of the plan first and in its order."""
-    evidence: dict[Cell, _Evidence] = {cell: _Evidence() for cell in records.info.cells}
-    of = functools.cache(lambda cell: evidence.setdefault(replace(cell, rows=None), _Evidence()))
-    for sample in records.samples:
-        of(sample.cell).samples.append(sample)
-    for outcome in records.outcomes:
-        of(outcome.cell).outcomes.append(outcome)
-    for found in evidence.values():
-        found.keep_latest()
-    return evidence
-
-
 def _key(cell: Cell) -> Key:
     return cell.task, cell.dataset, cell.size, cell.implementation
 
 
-def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
+def _row(cell: Cell, found: Evidence, judged: Judgement, info: RunInfo) -> Row:
     """A row before it is compared with the others of its group."""
-    last = found.outcomes[-1] if found.outcomes else None
-    ending = _ending(found)
+    last, ending = found.last, judged.ending
     timed = [sample for sample in found.samples if sample.phase == "timed"]
     cold = [sample for sample in found.samples if sample.phase == "cold"]
     trusted = ending.outcome is Outcome.OK and timed
@@ -213,6 +175,7 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         outcome=str(ending.outcome),
         reason=ending.reason,
         quality=median(qualities) if ending.outcome is Outcome.OK and qualities else last.quality if last else None,
+        quality_error=judged.error,
         metric=task.metric if task else "",
         reference=last.reference if last else None,
         seconds=seconds,
@@ -235,7 +198,7 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
         bytes=last.bytes if last else None,
         data_hash=known.data_hash if known else "",
         parameters=last.parameters if last else {},
-        remarks=_remarks(cell, found),
+        remarks=_remarks(cell, found, judged),
         clocks=clocks(stages, cold_seconds, cold_stages) if seconds else None,
         break_even_calls=None,
         break_even_between=None,
@@ -248,30 +211,14 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
     )
 
 
-def _ending(found: _Evidence) -> Ending:
-    """The last outcome, since what is not ok ends a cell; one that was never reached says so."""
-    if found.outcomes and found.outcomes[-1].ending != OK:
-        return _where(found.outcomes[-1], found)
-    rehearsed = bool(found.outcomes) and found.outcomes[-1].tier is not None  # which leaves no samples
-    if rehearsed or any(sample.phase == "timed" for sample in found.samples):
-        return OK
-    return Ending(Outcome.UNAVAILABLE, NOT_MEASURED)
-
-
-def _where(outcome: OutcomeRecord, found: _Evidence) -> Ending:
-    """An outcome with the replicate it happened in, where there are several."""
-    replicates = {sample.replicate for sample in found.samples} | {one.replicate for one in found.outcomes}
-    where = f"in replicate {outcome.replicate + 1}: " if len(replicates) > 1 else ""
-    return Ending(outcome.ending.outcome, where + outcome.reason)
-
-
-def _remarks(cell: Cell, found: _Evidence) -> list[str]:
+def _remarks(cell: Cell, found: Evidence, judged: Judgement) -> list[str]:
     """What a reader must know of the data, and of what was tried again after it had failed."""
     if not found.outcomes:
         return []
-    failures = [_where(one, found) for one in found.outcomes[:-1] if one.outcome == Outcome.FAILED]
+    failures = [found.where(one) for one in found.outcomes[:-1] if one.outcome == Outcome.FAILED]
     again = [f"{cell.implementation} was tried again: {one.outcome}: {one.reason}" for one in failures]
-    return [*found.outcomes[-1].remarks, *again]
+    untold = [f"{cell.implementation}: {judged.remark}"] if judged.remark else []
+    return [*found.outcomes[-1].remarks, *again, *untold]
 
 
 def _seconds(replicates: list[list[float]], looks: int) -> Seconds:
@@ -311,47 +258,6 @@ def _middle(values: Sequence[float | None]) -> float | None:
     """The median of what is known."""
     known = [value for value in values if value is not None]
     return median(known) if known else None
-
-
-def _same_quality(group: list[Row], task: TaskInfo | None) -> list[Row]:
-    """Where no exact solution is known, whoever falls short of the run's best by more than the tolerance is wrong."""
-    good = [row for row in group if row.outcome == Outcome.OK and row.quality is not None]
-    if task is None or not good or any(row.reference is not None for row in good):
-        return group
-    sign = 1.0 if task.better == "higher" else -1.0
-    best = max(good, key=lambda row: sign * (row.quality or 0.0))
-    tolerance = task.tolerance_on(best.dataset, best.rows)
-    judged = []
-    for row in group:
-        short = 0.0
-        if row in good and row.quality is not None and best.quality is not None:
-            short = sign * (best.quality - row.quality)
-            short = short / abs(best.quality) if task.relative and best.quality else short
-        if short > tolerance:
-            reason = (
-                f"{task.metric} {row.quality:.6g} falls short of {best.implementation}'s {best.quality:.6g} by "
-                f"{short:.3g}; the tolerance is {tolerance:.3g}"
-            )
-            row = _without_numbers(row, Ending(Outcome.WRONG, reason))  # noqa: PLW2901
-        judged.append(row)
-    return judged
-
-
-def _without_numbers(row: Row, ending: Ending) -> Row:
-    return replace(
-        row,
-        outcome=str(ending.outcome),
-        reason=ending.reason,
-        seconds=None,
-        cold_seconds=None,
-        cold_stages={},
-        stages={},
-        clocks=None,
-        per_second=None,
-        figures={},
-        cluster={},
-        other_cores=None,
-    )
 
 
 def _compared(

@@ -101,8 +101,9 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     if task:
         of = f"the exact solution's {reference:.4g}" if reference is not None else "the best of the run"
         unit = " of it" if task.relative else ""
-        tolerance = task.tolerance if reference is not None else task.tolerance_on(first.dataset, rows)
-        caption += f"Quality: {task.metric}, {task.better} is better, at most {tolerance:.3g}{unit} worse than {of}."
+        more = " beyond chance" if task.sampled and reference is None else ""
+        most = f"at most {task.tolerance:.3g}{unit} worse than {of}{more}"
+        caption += f"Quality: {task.metric}, {task.better} is better, {most}."
         if task.is_below(first.dataset, rows) and task.datasets[first.dataset] == "generated":  # own data has no floor
             caption += f" Of fewer {first.unit} than {words.count(min(task.sizes.values()))} nothing more is asked."
     order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from residency.harness import records
 from residency.harness.errors import RecordError
-from residency.harness.outcomes import Outcome
+from residency.harness.judgement import judge_outcomes
+from residency.harness.outcomes import OK, Outcome
 from residency.harness.records import OutcomeRecord, RunInfo
 from residency.harness.tiers import REHEARSAL, Tier
 
@@ -50,8 +51,10 @@ def reached(folders: Iterable[Path], tell: Callable[[str], None]) -> dict[Key, R
         except RecordError as error:
             tell(str(error))
             continue
+        judgements = judge_outcomes(run.outcomes, run.info)
         for outcome in run.outcomes:
-            tier = _tier(outcome, run.info.machine)
+            final = judgements[replace(outcome.cell, rows=None)].ending
+            tier = _tier(outcome, run.info.machine) if final == OK else Tier.NOTHING
             key = key_of(outcome.cell.task, outcome.cell.implementation)
             best = found.get(key)
             if tier is not Tier.NOTHING and (best is None or (tier, run.info.started) >= (best.tier, best.started)):

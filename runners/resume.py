@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from residency.harness.judgement import judge_outcomes
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, Records
 from residency.runners import machine
@@ -77,10 +78,13 @@ def done(group: Group, key: str, before: Records | None) -> Done:
     outcomes = [one for one in before.outcomes if _same(one.cell, group) and one.cell.implementation in cells]
     samples = [one for one in before.samples if _same(one.cell, group) and one.cell.implementation in cells]
     found.next = 1 + max([one.replicate for one in outcomes] + [one.replicate for one in samples], default=-1)
+    judgements = judge_outcomes([one for one in before.outcomes if _same(one.cell, group)], before.info)
     for one in outcomes:
         if one.key != key:
             continue
-        if one.outcome == Outcome.OK:
+        if judgements[replace(one.cell, rows=None)].ending.outcome is Outcome.WRONG:
+            found.ended.add(one.cell.implementation)
+        elif one.outcome == Outcome.OK:
             found.ok.setdefault(one.cell.implementation, set()).add(one.replicate)
         elif one.outcome != Outcome.FAILED:
             found.ended.add(one.cell.implementation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
@@ -26,6 +27,9 @@ STEADY = 0.95  # of the fastest so far: an execution that takes longer is no fas
 SAMPLE_SECONDS = 0.005  # a sample lasts at least as long: shorter calls are timed several in a row
 COMPILING = 240.0  # seconds more for a cold execution, which may compile
 LEAD_IN_SECONDS = 0.05  # calls shorter than that come after an untimed one; in longer ones cold caches cost little
+# Operations and bytes a second: half as much again as two 512-bit multiply-adds in float32 at 5 GHz, and three reads
+# of 64 bytes from the nearest cache, bring; and what a tensor core's lowest precision and a GPU's caches bring.
+MOST_OF_A_CORE, MOST_OF_A_GPU = (5e11, 1e12), (3e16, 1e14)
 REMEMBERED = 5.0  # times as fast on data seen before: more than warm caches bring
 NOTICEABLE_SECONDS = 0.001  # that it must save
 REPEATS = 5  # until it is believed
@@ -221,6 +225,12 @@ class Turn:
         self.quality = reply["quality"]
         self.parameters = self.parameters or reply["parameters"]
         ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
+        if ending == OK and reply["seconds"] < (least := self._least_seconds()):
+            ending = Ending(
+                Outcome.WRONG,
+                f"took {reply['seconds']:.2g} s for work that takes {least:.2g} s at least on any device like this: "
+                "it did not do it, or the task's `work` is more than needs to be done",
+            )
         if ending == OK and phase == "cold" and self.implementation.device == "gpu":
             ending, self.doubt = fallback.judge(self.implementation, trace, reply["context"], self.worker.log())
         if ending != OK:
@@ -327,6 +337,15 @@ class Turn:
                 "again; work them out in every call"
             )
         return None
+
+    def _least_seconds(self) -> float:
+        """What the declared work takes at rates that no device reaches: whoever is faster has not done it."""
+        facts, on_gpu = self.prepared.facts, self.implementation.device == "gpu"
+        if self.implementation.runner == "cluster":
+            return 0.0
+        units = max(1, len(machine.gpus()[0])) if on_gpu else (os.cpu_count() or 1)
+        flops, moved = MOST_OF_A_GPU if on_gpu else MOST_OF_A_CORE
+        return max((facts["flops"] or 0.0) / flops, (facts["moved"] or 0.0) / moved) / units
 
     @property
     def _hash(self) -> str:

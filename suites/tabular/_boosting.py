@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from residency.datasets.table import Table
 from residency.harness import Run
@@ -10,12 +13,35 @@ from residency.harness import Run
 ROUNDS, DEPTH, RATE = 100, 10, 0.1
 BINS = 255  # the most that all three libraries take
 L2 = 1.0
-CURVATURE = 5.0  # least sum of p (1 - p) in a leaf: about thirty flights, of which a fifth are late
+LEAF, GROUP = 30, 100  # rows that a leaf needs, and a category that is to be split apart; fewer of small tables
+SHARE_OF_LEAF, SHARE_OF_GROUP = 0.01, 0.03  # of the rows to learn from, at most
 ONE_HOT, SUBSET = 4, 64  # up to 4 categories are split one against the rest; at most 64 go to one side
 
 
-def by_level(run: Run) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Least:
+    """What a leaf needs, the same for all libraries and put on record: rows, or as much curvature as they begin with.
+
+    XGBoost and LightGBM count a leaf's curvature, the sum of p (1 - p) of its rows: with one row of a hundred positive
+    thirty rows have 0.3. A fixed minimum would let them split nothing there, and scikit-learn, which counts rows, all.
+    """
+
+    rows: int
+    curvature: float
+    group: int
+
+    @classmethod
+    def of(cls, data: Table) -> Least:
+        """By the rows to learn from."""
+        rows, positive = len(data.y), float(data.y.mean(dtype=np.float64))
+        leaf = max(1, min(LEAF, int(SHARE_OF_LEAF * rows)))
+        return cls(leaf, leaf * positive * (1.0 - positive), max(1, min(GROUP, int(SHARE_OF_GROUP * rows))))
+
+
+def by_level(data: Table, run: Run) -> dict[str, Any]:
     """XGBoost's parameters, put on record."""
+    least = Least.of(data)
+    run.observe(least_curvature_of_leaf=least.curvature)
     parameters = {
         "objective": "binary:logistic",
         "tree_method": "hist",
@@ -24,7 +50,7 @@ def by_level(run: Run) -> dict[str, Any]:
         "learning_rate": RATE,
         "max_bin": BINS,
         "reg_lambda": L2,
-        "min_child_weight": CURVATURE,
+        "min_child_weight": least.curvature,
         "max_cat_to_onehot": ONE_HOT,
         "max_cat_threshold": SUBSET,
         "seed": run.seed,
@@ -35,8 +61,10 @@ def by_level(run: Run) -> dict[str, Any]:
     return parameters
 
 
-def by_leaf(run: Run) -> dict[str, Any]:
+def by_leaf(data: Table, run: Run) -> dict[str, Any]:
     """LightGBM's parameters, put on record."""
+    least = Least.of(data)
+    run.observe(least_curvature_of_leaf=least.curvature, least_rows_of_category=least.group)
     parameters = {
         "objective": "binary",
         "max_depth": DEPTH,
@@ -46,8 +74,8 @@ def by_leaf(run: Run) -> dict[str, Any]:
         "lambda_l2": L2,
         "cat_l2": 10.0,  # on top of lambda_l2; this and the next two guard small categories, XGBoost has no such guard
         "cat_smooth": 10.0,
-        "min_data_per_group": 100,
-        "min_sum_hessian_in_leaf": CURVATURE,
+        "min_data_per_group": least.group,
+        "min_sum_hessian_in_leaf": least.curvature,
         "min_data_in_leaf": 1,
         "max_cat_to_onehot": ONE_HOT,
         "max_cat_threshold": SUBSET,

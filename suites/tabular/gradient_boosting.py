@@ -22,7 +22,7 @@ from residency.datasets.flights import flights
 from residency.datasets.own import own_binary
 from residency.datasets.table import Table
 from residency.harness import Run, Task, quality
-from residency.suites.tabular._boosting import BINS, DEPTH, L2, RATE, ROUNDS, binning, by_leaf, by_level
+from residency.suites.tabular._boosting import BINS, DEPTH, L2, RATE, ROUNDS, Least, binning, by_leaf, by_level
 
 
 def work(data: Table) -> tuple[float, float]:
@@ -44,7 +44,7 @@ task = Task(
 @task.pair(cpu="xgboost", gpu="xgboost")
 def level_by_level(data: Table, run: Run, xgboost):
     """XGBoost: all nodes of a level at once, which suits a GPU; the data stays there from `put` to `get`."""
-    parameters = by_level(run)
+    parameters = by_level(data, run)
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y, data.x_test)
     with run.stage("bin"):
@@ -60,7 +60,7 @@ def level_by_level(data: Table, run: Run, xgboost):
 @task.on_cluster(cpu="xgboost.dask", gpu="xgboost.dask", needs=("dask.array",))
 def level_by_level_together(data: Table, run: Run, xgboost):
     """Every worker counts its rows, histograms are added up at every level, and all grow the same tree."""
-    parameters = by_level(run)
+    parameters = by_level(data, run)
     with run.stage("load"):
         x, y = (part.persist() for part in run.array(data.x, data.y))
         x_test = run.array(data.x_test).persist()
@@ -76,7 +76,7 @@ def level_by_level_together(data: Table, run: Run, xgboost):
 @task.pair(cpu="lightgbm", gpu="lightgbm")
 def leaf_by_leaf(data: Table, run: Run, lightgbm):
     """LightGBM: the best leaf first, as deep. It takes host arrays, copies inside `fit` and predicts on the CPU."""
-    parameters = by_leaf(run)
+    parameters = by_leaf(data, run)
     with run.stage("bin"):
         binned = lightgbm.Dataset(
             data.x, data.y, categorical_feature=list(data.categorical), params=parameters
@@ -95,7 +95,7 @@ def leaf_by_leaf_together(data: Table, run: Run, lightgbm):
     `predict` writes the model as text and sends it with every part: it takes longer than the predictions themselves.
     """
     model = lightgbm.DaskLGBMRegressor(  # the classifier would number the labels anew on each worker
-        n_estimators=ROUNDS, client=run.client, **by_leaf(run)
+        n_estimators=ROUNDS, client=run.client, **by_leaf(data, run)
     )
     with run.stage("load"):
         x, y = (part.persist() for part in run.array(data.x, data.y))
@@ -111,6 +111,8 @@ def leaf_by_leaf_together(data: Table, run: Run, lightgbm):
 @task.on_cpu("sklearn.ensemble")
 def estimator(data: Table, run: Run, ensemble):
     """Scikit-learn's own: the same method, on as many OpenMP threads as the run allows; it bins inside `fit`."""
+    least = Least.of(data)
+    run.observe(least_rows_of_leaf=least.rows)
     model = run.effective(
         ensemble.HistGradientBoostingClassifier(
             max_iter=ROUNDS,
@@ -119,7 +121,7 @@ def estimator(data: Table, run: Run, ensemble):
             learning_rate=RATE,
             max_bins=BINS,
             l2_regularization=L2,
-            min_samples_leaf=30,
+            min_samples_leaf=least.rows,
             categorical_features=list(data.categorical),
             early_stopping=False,
             random_state=run.seed,

@@ -1,0 +1,246 @@
+"""Which results of a run are right, once all of them are known: the one place that decides it.
+
+A worker sees its own results alone: that they are numbers, reach the floor, and agree with the exact solution where
+there is one. Here they are seen together. Reports, proofs, comparisons and the exit status all ask `judge`.
+
+Where nobody knows what is right, the best result of the group is what the others are held against. Results of right
+code differ, for two reasons. Libraries make different models of the same data: that is what a task's `tolerance` is
+for. And every quality is an estimate from the things that were judged, be they 48 or a million: the same things for
+all, so their share in the difference is known (`quality.Judged`). A result is wrong if it falls short by more than
+the tolerance and chance explain together.
+
+    error       by chance, one right result in ten thousand comparisons may be called wrong; the comparisons of a
+                group share that
+    freedom     shares that hardly differ say nothing of the spread: of 64 shares of which only twelve hold a fraud,
+                about twelve count
+    too few     where even a result that learned half as much as the best would pass, nothing is compared, and the
+                reader is told
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from residency.harness.outcomes import OK, Ending, Outcome
+from residency.harness.quality import Judged
+from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample
+from residency.harness.student import quantile
+from residency.harness.task_info import TaskInfo
+
+NOT_MEASURED = "not measured: the run ended before its turn"
+ERROR = 1e-4  # that a right result is called wrong by chance, for all comparisons of a group together
+LEARNED = 0.5  # of what the best learned: a check that cannot see so much missing checks nothing
+LEAST_FREEDOM = 5.0  # fewer, and a spread is not known
+
+
+@dataclass
+class Evidence:
+    """All records of one cell."""
+
+    samples: list[Sample] = field(default_factory=list)
+    outcomes: list[OutcomeRecord] = field(default_factory=list)
+
+    def keep_latest(self) -> None:
+        """Drop what was measured under another key than the last record's: other code, other libraries."""
+        records: list[Sample | OutcomeRecord] = [*self.samples, *self.outcomes]
+        if records:
+            key = max(records, key=lambda record: record.at).key
+            self.samples = [sample for sample in self.samples if sample.key == key]
+            self.outcomes = [outcome for outcome in self.outcomes if outcome.key == key]
+
+    def timed(self) -> dict[int, list[float]]:
+        """Seconds of the timed samples by replicate."""
+        found: dict[int, list[float]] = {}
+        for sample in self.samples:
+            if sample.phase == "timed":
+                found.setdefault(sample.replicate, []).append(sample.seconds)
+        return found
+
+    @property
+    def last(self) -> OutcomeRecord | None:
+        """The outcome that counts."""
+        return self.outcomes[-1] if self.outcomes else None
+
+    @property
+    def judged(self) -> Judged | None:
+        """What the quality of its last outcome rests on, where that is on record."""
+        kept = next((outcome.judged for outcome in reversed(self.outcomes) if outcome.judged), None)
+        return Judged(**kept) if kept else None
+
+    def where(self, outcome: OutcomeRecord) -> Ending:
+        """An outcome with the replicate it happened in, where there are several."""
+        replicates = {sample.replicate for sample in self.samples} | {one.replicate for one in self.outcomes}
+        where = f"in replicate {outcome.replicate + 1}: " if len(replicates) > 1 else ""
+        return Ending(outcome.ending.outcome, where + outcome.reason)
+
+    def ending(self) -> Ending:
+        """The last outcome, since what is not ok ends a cell; one that was never reached says so."""
+        last = self.last
+        if last is not None and last.ending != OK:
+            return self.where(last)
+        if last is not None or any(sample.phase == "timed" for sample in self.samples):
+            return OK
+        return Ending(Outcome.UNAVAILABLE, NOT_MEASURED)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is to be said of one cell."""
+
+    ending: Ending
+    error: float | None = None  # standard error of the quality, from the things that were judged
+    remark: str = ""  # why its quality could not be compared
+
+
+def evidence(records: Records) -> dict[Cell, Evidence]:
+    """The records by cell, those of the plan first and in its order."""
+    found: dict[Cell, Evidence] = {replace(cell, rows=None): Evidence() for cell in records.info.cells}
+    of = functools.cache(lambda cell: found.setdefault(replace(cell, rows=None), Evidence()))
+    for sample in records.samples:
+        of(sample.cell).samples.append(sample)
+    for outcome in records.outcomes:
+        of(outcome.cell).outcomes.append(outcome)
+    for cell_evidence in found.values():
+        cell_evidence.keep_latest()
+    return found
+
+
+def judge(found: Mapping[Cell, Evidence], info: RunInfo) -> dict[Cell, Judgement]:
+    """The judgement of every cell of a run."""
+    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in found:
+        groups.setdefault((cell.task, cell.dataset, cell.size), []).append(cell)
+    judgements = {cell: Judgement(one.ending(), standard_error(one.judged)) for cell, one in found.items()}
+    for cells in groups.values():
+        judgements |= _against_the_best(cells, found, judgements, info.tasks.get(cells[0].task))
+    return judgements
+
+
+def judge_outcomes(outcomes: Iterable[OutcomeRecord], info: RunInfo) -> dict[Cell, Judgement]:
+    """The same from the outcomes of a run alone."""
+    found: dict[Cell, Evidence] = {}
+    for outcome in outcomes:
+        found.setdefault(replace(outcome.cell, rows=None), Evidence()).outcomes.append(outcome)
+    for cell_evidence in found.values():
+        cell_evidence.keep_latest()
+    return judge(found, info)
+
+
+def standard_error(judged: Judged | None) -> float | None:
+    """The standard error of a quality, by the jackknife; None where it is not known."""
+    if judged is None or len(judged.shares) < 2:
+        return None
+    return float(np.std(judged.shares, ddof=1) / math.sqrt(len(judged.shares)))
+
+
+def _against_the_best(
+    cells: list[Cell], found: Mapping[Cell, Evidence], judgements: Mapping[Cell, Judgement], task: TaskInfo | None
+) -> dict[Cell, Judgement]:
+    """The judgements that change when each result is held against the best of its group."""
+    good = {
+        cell: last
+        for cell in cells
+        if (last := found[cell].last) is not None
+        and judgements[cell].ending == OK
+        and last.quality is not None
+        and (task is None or cell.implementation not in task.beside)
+    }
+    if task is None or len(good) < 2 or any(last.reference is not None for last in good.values()):
+        return {}
+    sign = 1.0 if task.better == "higher" else -1.0
+    best = max(good, key=lambda cell: sign * (good[cell].quality or 0.0))
+    changed = {}
+    for cell, last in good.items():
+        if cell == best or last.data_hash != good[best].data_hash:
+            continue
+        comparison = _Comparison(task, good[best], last, found[best].judged, found[cell].judged, len(good) - 1)
+        if (reason := comparison.reason()) is not None:
+            changed[cell] = replace(judgements[cell], ending=Ending(Outcome.WRONG, reason))
+        elif remark := comparison.too_few():
+            changed[cell] = replace(judgements[cell], remark=remark)
+    return changed
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A result against the best one."""
+
+    task: TaskInfo
+    best: OutcomeRecord
+    other: OutcomeRecord
+    best_judged: Judged | None
+    other_judged: Judged | None
+    comparisons: int  # of the group, which share the error
+
+    @property
+    def short(self) -> float:
+        """By how much it falls short: absolute, or a fraction of the best."""
+        best, other = self.best.quality or 0.0, self.other.quality or 0.0
+        short = best - other if self.task.better == "higher" else other - best
+        return short / abs(best) if self.task.relative and best else short
+
+    @property
+    def paired(self) -> tuple[Judged, Judged] | None:
+        """What both rest on, where it is the same things."""
+        one, other = self.best_judged, self.other_judged
+        if one is None or other is None or (one.count, len(one.shares)) != (other.count, len(other.shares)):
+            return None
+        return one, other
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """Standard error of the difference, and its degrees of freedom."""
+        if self.paired is None or not self.paired[0].shares:
+            return 0.0, 0.0
+        best, other = self.paired
+        difference = np.array(best.shares) - np.array(other.shares)
+        squares = difference**2
+        if not squares.any():
+            return 0.0, math.inf
+        shares = len(squares)
+        counting = float(squares.sum() ** 2 / (squares**2).sum())  # a third of them where they are normal
+        error = float(np.std(difference, ddof=1) / math.sqrt(shares))
+        return error, max(0.0, min(shares - 1.0, 3.0 * counting - 1.0))
+
+    @property
+    def allowed(self) -> float:
+        """By how much a right result may fall short."""
+        error, freedom = self.spread
+        by_chance = quantile(2 * ERROR / self.comparisons, freedom) * error if error else 0.0
+        return self.task.tolerance + by_chance
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether too little was judged to compare anything."""
+        if self.paired is None:
+            return self.best_judged is not None
+        return self.spread[1] < LEAST_FREEDOM
+
+    def reason(self) -> str | None:
+        """Why it is wrong; None where it is not known to be."""
+        if self.is_untold or self.short <= self.allowed:
+            return None
+        chance = self.allowed - self.task.tolerance
+        why = f"the tolerance is {self.task.tolerance:.3g}" + (f", chance explains {chance:.3g} more" if chance else "")
+        best, other = self.best.quality or 0.0, self.other.quality or 0.0
+        return (
+            f"{self.task.metric} {other:.6g} falls short of {self.best.cell.implementation}'s {best:.6g} by "
+            f"{self.short:.3g}; {why}"
+        )
+
+    def too_few(self) -> str:
+        """What to say where the comparison could not have told a wrong result; nothing where it could."""
+        if self.best_judged is None or self.short <= 0 or (not self.spread[0] and not self.is_untold):
+            return ""
+        judged, best = self.best_judged, self.best.quality or 0.0
+        if not self.is_untold and self.allowed <= LEARNED * abs(best - judged.chance):
+            return ""
+        few = f"{judged.count} {judged.unit}"
+        if judged.fewest < judged.count:
+            few += f", {judged.fewest} of the rarest class,"
+        return f"quality not compared: {few} are too few to tell a right result from a wrong one"
