@@ -25,7 +25,7 @@ from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.quality import Judged
 from residency.harness.run import Run, check_result
 from residency.harness.task import Implementation, Task
-from residency.harness.truth import best_answer, without_truth
+from residency.harness.truth import TruthError, best_answer, without_truth
 
 BELIEVED = 0.5  # of what is left between the best answer there can be and a perfect one
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
@@ -266,7 +266,8 @@ def reset_peak_memory() -> None:
 
 
 def _describe(error: Exception) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1:]
+    frames = traceback.extract_tb(error.__traceback__)
+    last = (frames[:-1] if isinstance(error, TruthError) else frames)[-1:]  # that one was raised by a refusing property
     where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
     text = " ".join(str(error).split())
     if len(text) > 400:

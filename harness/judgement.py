@@ -33,6 +33,7 @@ from residency.harness.student import quantile
 from residency.harness.task_info import TaskInfo
 
 NOT_MEASURED = "not measured: the run ended before its turn"
+OWN_SHARE = 0.15  # of what the best learned of the user's own data, which no tolerance was made for
 ERROR = 1e-4  # that a right result is called wrong by chance, for all comparisons of a group together
 LEARNED = 0.5  # of what the best learned: a check that cannot see so much missing checks nothing
 LEAST_FREEDOM = 5.0  # fewer, and a spread is not known
@@ -208,11 +209,22 @@ class _Comparison:
         return error, max(0.0, min(shares - 1.0, 3.0 * counting - 1.0))
 
     @property
-    def allowed(self) -> float:
-        """By how much a right result may fall short."""
+    def learned(self) -> float:
+        """By how much the best is better than no knowledge at all."""
+        return abs((self.best.quality or 0.0) - self.best_judged.chance) if self.best_judged else 0.0
+
+    @property
+    def tolerance(self) -> float:
+        """How much the models of right libraries may differ."""
+        if self.task.datasets.get(self.best.cell.dataset) == "own":
+            return max(self.task.tolerance, OWN_SHARE * self.learned)
+        return self.task.tolerance
+
+    @property
+    def by_chance(self) -> float:
+        """What the things that were judged explain."""
         error, freedom = self.spread
-        by_chance = quantile(2 * ERROR / self.comparisons, freedom) * error if error else 0.0
-        return self.task.tolerance + by_chance
+        return quantile(2 * ERROR / self.comparisons, freedom) * error if error else 0.0
 
     @property
     def is_untold(self) -> bool:
@@ -223,10 +235,10 @@ class _Comparison:
 
     def reason(self) -> str | None:
         """Why it is wrong; None where it is not known to be."""
-        if self.is_untold or self.short <= self.allowed:
+        if self.is_untold or self.short <= self.tolerance + self.by_chance:
             return None
-        chance = self.allowed - self.task.tolerance
-        why = f"the tolerance is {self.task.tolerance:.3g}" + (f", chance explains {chance:.3g} more" if chance else "")
+        chance = f", chance explains {self.by_chance:.3g} more" if self.by_chance else ""
+        why = f"the tolerance is {self.tolerance:.3g}{chance}"
         best, other = self.best.quality or 0.0, self.other.quality or 0.0
         return (
             f"{self.task.metric} {other:.6g} falls short of {self.best.cell.implementation}'s {best:.6g} by "
@@ -237,8 +249,8 @@ class _Comparison:
         """What to say where the comparison could not have told a wrong result; nothing where it could."""
         if self.best_judged is None or self.short <= 0 or (not self.spread[0] and not self.is_untold):
             return ""
-        judged, best = self.best_judged, self.best.quality or 0.0
-        if not self.is_untold and self.allowed <= LEARNED * abs(best - judged.chance):
+        judged = self.best_judged
+        if not self.is_untold and self.tolerance + self.by_chance <= LEARNED * self.learned:
             return ""
         few = f"{judged.count} {judged.unit}"
         if judged.fewest < judged.count:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
-from statistics import median
 from time import monotonic
 from typing import Any, Protocol
 
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell, OutcomeRecord, Phase, Recorder, Sample, now
 from residency.harness.task import Implementation
-from residency.runners import fallback, machine
+from residency.runners import fallback, machine, suspicion
 from residency.runners.plan import Group
 from residency.runners.process import START_TIMEOUT, Ended, Worker
 from residency.runners.resume import Done
@@ -27,12 +25,6 @@ STEADY = 0.95  # of the fastest so far: an execution that takes longer is no fas
 SAMPLE_SECONDS = 0.005  # a sample lasts at least as long: shorter calls are timed several in a row
 COMPILING = 240.0  # seconds more for a cold execution, which may compile
 LEAD_IN_SECONDS = 0.05  # calls shorter than that come after an untimed one; in longer ones cold caches cost little
-# Operations and bytes a second: half as much again as two 512-bit multiply-adds in float32 at 5 GHz, and three reads
-# of 64 bytes from the nearest cache, bring; and what a tensor core's lowest precision and a GPU's caches bring.
-MOST_OF_A_CORE, MOST_OF_A_GPU = (5e11, 1e12), (3e16, 1e14)
-REMEMBERED = 5.0  # times as fast on data seen before: more than warm caches bring
-NOTICEABLE_SECONDS = 0.001  # that it must save
-REPEATS = 5  # until it is believed
 TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
@@ -225,12 +217,8 @@ class Turn:
         self.quality = reply["quality"]
         self.parameters = self.parameters or reply["parameters"]
         ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
-        if ending == OK and reply["seconds"] < (least := self._least_seconds()):
-            ending = Ending(
-                Outcome.WRONG,
-                f"took {reply['seconds']:.2g} s for work that takes {least:.2g} s at least on any device like this: "
-                "it did not do it, or the task's `work` is more than needs to be done",
-            )
+        if ending == OK:
+            ending = suspicion.too_fast(self.implementation, self.prepared.facts, reply["seconds"]) or OK
         if ending == OK and phase == "cold" and self.implementation.device == "gpu":
             ending, self.doubt = fallback.judge(self.implementation, trace, reply["context"], self.worker.log())
         if ending != OK:
@@ -316,36 +304,16 @@ class Turn:
         return 1_000 * self.replicate + len(self.unseen)
 
     def _remembers(self, worker: Worker) -> str | None:
-        """How it was seen to remember results instead of working them out again; None where it was not.
+        """How it was seen to remember results instead of working them out again; None where it was not."""
 
-        Warm-ups bring their questions in an order of their own, timed executions always the same. Where the latter are
-        that much faster, both are tried in turns: whatever else slows one of them slows the other.
-        """
-        warm = self.unseen[1:]
-        if not warm or not self.seen or min(warm) < REMEMBERED * median(self.seen):
-            return None
-        pairs = []
-        for _ in range(REPEATS):
+        def ask() -> tuple[float, float]:
             request = {"do": "sample", "cold": False, "calls": 1, "fresh": self._order()}
-            self.unseen.append(worker.ask(request, self.ledger.within(self.timeout("timed")))["seconds"])
-            again = worker.ask(request, self.ledger.within(self.timeout("timed")))["seconds"]
-            pairs.append((self.unseen[-1], again))
-        if all(first > REMEMBERED * again and first - again > NOTICEABLE_SECONDS for first, again in pairs):
-            first, again = (median(times) for times in zip(*pairs, strict=True))
-            return (
-                f"remembers its results: {first:.3g} s on data in an order it had not seen, {again:.3g} s on the same "
-                "again; work them out in every call"
-            )
-        return None
+            patience = self.ledger.within(self.timeout("timed"))
+            first, again = (worker.ask(request, patience)["seconds"] for _ in range(2))
+            self.unseen.append(first)
+            return first, again
 
-    def _least_seconds(self) -> float:
-        """What the declared work takes at rates that no device reaches: whoever is faster has not done it."""
-        facts, on_gpu = self.prepared.facts, self.implementation.device == "gpu"
-        if self.implementation.runner == "cluster":
-            return 0.0
-        units = max(1, len(machine.gpus()[0])) if on_gpu else (os.cpu_count() or 1)
-        flops, moved = MOST_OF_A_GPU if on_gpu else MOST_OF_A_CORE
-        return max((facts["flops"] or 0.0) / flops, (facts["moved"] or 0.0) / moved) / units
+        return suspicion.remembers(ask) if suspicion.may_remember(self.unseen[1:], self.seen) else None
 
     @property
     def _hash(self) -> str:

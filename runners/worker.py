@@ -103,7 +103,7 @@ class Session:
             data,
             dataset=self.settings["dataset"],
             reference=self.settings["reference"],
-            ceiling=self.settings["ceiling"],
+            ceiling=self.settings.get("ceiling"),
             shares=request.get("shares", False),
             rows=self.settings.get("rows"),
             threads=self.settings["threads"],

@@ -44,7 +44,7 @@ class DataParallel:
         """Every rank's `Share`: any picture may be in it, so each reads all to learn from, a byte a pixel."""
         run = self.ranks.run
         (learnt,) = run.partitions(data.x, data.y, count=1)
-        (test,) = run.partitions(data.x_test, data.y_test, count=1)
+        (test,) = run.partitions(data.x_test, count=1)
         bounds = np.linspace(0, len(test), run.workers + 1).astype(int).tolist()
         tests = [replace(test, start=start, stop=stop) for start, stop in pairwise(bounds)]
         about = {"classes": data.classes, "mean": data.mean, "deviation": data.deviation}
@@ -63,8 +63,8 @@ def load(run: Run, rank: int, test: Rows, *, learnt: Rows, about: Mapping[str, A
     """Runs on a worker."""
     import torch
 
-    (x, y), (x_test, y_test) = learnt.read(), test.read()
-    data = LabelledImages(x, y, x_test, y_test, **about)
+    (x, y), (x_test,) = learnt.read(), test.read()
+    data = LabelledImages(x, y, x_test, np.empty(0, np.int32), **about)  # whose classes no worker knows
     order = data.batches(updates, batch, run.seed)[:, rank :: run.workers].astype(np.int64)
     x, y, x_test, order = run.to_device(data.x, data.y.astype(np.int64), data.x_test, order, into=torch)
     return Share(replace(data, x=x, y=y, x_test=x_test), order, batch)

@@ -17,7 +17,6 @@ from residency.harness.cluster import Rows
 from residency.suites.timeseries._features import frame, matrices
 
 COLUMNS = ("series", "step", "moment", "future", "value", "unit")
-TRUTH = ("scale", "y_test")  # what no worker needs to see
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,9 @@ def parts(data: Panel, run: Run) -> list[Part]:
     """The panel in as many parts as suit the cluster, or in fewer where it has fewer series; none is empty."""
     places = run.partitions(*(getattr(data, name) for name in COLUMNS))
     begins = sorted({place.start - int(data.step[place.start]) for place in places})  # of the series they begin in
-    without: dict[str, Any] = {name: np.empty(0, getattr(data, name).dtype) for name in (*COLUMNS, *TRUTH)}
-    plan = replace(data, known=np.empty((len(data.names), 0), np.float32), expected_test=None, **without)
+    without: dict[str, Any] = {name: np.empty(0, getattr(data, name).dtype) for name in (*COLUMNS, "scale")}
+    without |= {"known": np.empty((len(data.names), 0), np.float32), "y_test": np.empty(0), "expected_test": None}
+    plan = replace(data, **without)
     file = Path(data.known.filename)  # type: ignore[attr-defined]
     return [
         Part(replace(places[0], start=start, stop=stop), file, plan) for start, stop in pairwise([*begins, data.rows])

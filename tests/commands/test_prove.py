@@ -73,7 +73,7 @@ def test_above_smoke_the_strongest_of_the_cpu_stands_beside_in_three_processes(p
 
 def test_a_cpu_side_that_does_not_fit_is_left_out_and_said(proved) -> None:
     done = proved[1]
-    assert "proving/growing, linear at lecture: without counts@cpu: about " in done.err
+    assert "proving/growing, answered at lecture: without counts@cpu: about " in done.err
     rows = {(row["size"], row["implementation"]) for row in done.json["rows"] if row["task"] == "proving/growing"}
     assert ("lecture", "naps@gpu") in rows
     assert ("lecture", "counts@cpu") not in rows
@@ -110,7 +110,7 @@ def test_all_of_smoke_comes_before_all_of_lab(proved) -> None:
 
 def test_a_report_shows_it_as_any_run(proved, residency) -> None:
     text = residency("report", proved[0]).out
-    assert "proving/growing  linear, lecture, 300,000 rows" in text
+    assert "proving/growing  answered, lecture, 300,000 rows" in text
     assert "GPU over the strongest correct CPU implementation at smoke, best of each of 2 tasks" in text
 
 

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def data(folder: Path) -> Reply:
     request = {
-        "dataset": "linear",
+        "dataset": "answered",
         "rows": 500,
         "seed": 1,
         "source": None,
@@ -54,7 +54,7 @@ def executing(data: Reply) -> Iterator[Execute]:
         def execute(implementation: str, cold: bool = False) -> Reply:
             worker.ask(
                 {
-                    "do": "load", "task": TASK, "implementation": f"{implementation}@cpu", "dataset": "linear",
+                    "do": "load", "task": TASK, "implementation": f"{implementation}@cpu", "dataset": "answered",
                     "folder": data["folder"], "reference": None, "threads": 1, "seed": 0, "memory_limit": None,
                 },
                 60,

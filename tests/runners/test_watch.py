@@ -67,11 +67,11 @@ def test_energy_of_the_packages_over_a_wrap_of_the_counter(packages: Path) -> No
 def test_energy_and_memory_are_those_of_the_execution_not_of_its_judgement(packages: Path, monkeypatch, cache) -> None:
     file = FIXTURES / "watched" / "judging.py"
     task = {"folder": str(FIXTURES), "package": None, "file": str(file)}
-    data = {"dataset": "linear", "rows": 500, "seed": 1, "source": None, "path": None, "target": None, "versions": {}}
+    data = {"dataset": "answered", "rows": 500, "seed": 1, "source": None, "path": None, "target": None, "versions": {}}
     request = {
         "task": task,
         "implementation": "naps@cpu",
-        "dataset": "linear",
+        "dataset": "answered",
         "reference": None,
         "threads": 1,
         "seed": 0,

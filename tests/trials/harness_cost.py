@@ -42,10 +42,10 @@ SUITE = '''"""Two functions.
 Question  What does measuring cost?
 Expect    Little.
 """
-from residency.datasets.linear import linear
+from residency.datasets.answered import answered
 from residency.harness import Task, quality
 {functions}
-task = Task(datasets=[linear], sizes={{"smoke": 500}}, quality=quality.r2, tolerance=1.0, floor=0.1)
+task = Task(datasets=[answered], sizes={{"smoke": 500}}, quality=quality.r2, tolerance=1.0, floor=0.1)
 
 @task.on_cpu("numpy")
 def nothing(data, run, np):
