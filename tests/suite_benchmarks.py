@@ -6,7 +6,6 @@ own clock: what it reports is the execution, not the messages to and from the wo
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -37,6 +36,7 @@ class WorkerClock:
 
 
 CLOCK = WorkerClock()
+FACTS: dict[str, dict[str, Any]] = {}  # by group
 MEASURED: dict[str, list[OutcomeRecord]] = {}  # by group, for the judgement of all results together
 WARMUPS = 2
 
@@ -63,10 +63,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("group", groups, ids=lambda group: f"{group.task.path}-{group.dataset.name}-{group.size}")
 
 
-@functools.cache
 def facts_of(group: Group) -> dict[str, Any]:
     """What is known of a group's data, which is made for the first that asks."""
-    return make(group, Settings().threads)
+    if group.title not in FACTS:
+        FACTS[group.title] = make(group, Settings().threads)
+    return FACTS[group.title]
 
 
 @pytest.fixture

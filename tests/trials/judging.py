@@ -387,7 +387,7 @@ def line_of(  # noqa: PLR0917
     }  # fmt: skip
 
 
-def measure(case: Case) -> list[dict[str, Any]]:
+def measure(case: Case, with_faults: bool) -> list[dict[str, Any]]:
     """The case's results as lines of JSON: the right ones, then one of them again with each fault."""
     _, dataset, chosen = FAMILIES[case.task]
     task = CATALOGUE.task(case.task)
@@ -404,6 +404,8 @@ def measure(case: Case) -> list[dict[str, Any]]:
         for side in sides:
             execution = execute(task, side, data, shares=True, **how)
             lines.append(line_of(case, "", side.id, execution, execution.judged, reference))
+        if not with_faults:
+            return lines
         victim = sides[case.seed % len(sides)]
         for fault, (given, spoil) in faults(data, generator).items():
             lines += with_fault(case, victim, (given, data), fault, spoil, how)
@@ -460,6 +462,7 @@ def main() -> None:
     parser.add_argument("action", choices=["measure", "sum"])
     parser.add_argument("file", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--faults", type=int, default=8, help="plant them with so many of the seeds")
     parser.add_argument("--task", default="")
     arguments = parser.parse_args()
     if arguments.action == "sum":
@@ -472,7 +475,7 @@ def main() -> None:
         for case in cases(arguments.seeds):
             if case in done or not case.task.startswith(arguments.task):
                 continue
-            lines = measure(case)
+            lines = measure(case, case.seed < arguments.faults)
             sink.write("".join(json.dumps(line) + "\n" for line in lines))
             sink.flush()
             print(
