@@ -12,7 +12,17 @@ from PIL import Image
 
 from residency.datasets.ink import f_measure
 from residency.datasets.own_pages import own_pages
-from residency.datasets.pages import ANGLES, Pages, cleaned, collected, pages, profile_squares, turned
+from residency.datasets.pages import (
+    ANGLES,
+    WINDOW,
+    Pages,
+    cleaned,
+    collected,
+    pages,
+    profile_squares,
+    turned,
+    window_sums,
+)
 from residency.datasets.shaded_text import shaded_text
 from residency.harness import Run, store
 from residency.harness.dataset import Request
@@ -118,6 +128,48 @@ def test_a_blank_page_is_left_white(implementation: str, value: int) -> None:
     done = run(implementation, data)
     assert (done.ending.outcome, done.quality) == ("ok", 1.0)
     assert not np.concatenate([page.reshape(-1) for page in ink_of(implementation, data)]).any()
+
+
+def with_margin(margin: Any, side: int) -> Any:
+    """A page of dark strokes on grainy paper, beside 150 columns or rows of a scanner's lid."""
+    generator = np.random.default_rng(SEED)
+    page = generator.integers(225, 246, (300, 300), dtype=np.uint8)
+    for top in range(20, 280, 20):
+        for left in range(20, 280, 18):
+            page[top : top + 4, left : left + int(generator.integers(4, 14))] = 20
+    return np.concatenate([page, np.broadcast_to(np.uint8(margin), (300, 150))], axis=1).swapaxes(0, side)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("value", [0, 1, 2, 254, 255])
+def test_a_margin_of_one_value_is_no_ink_but_at_its_edge(value: int, side: int) -> None:
+    ink = cleaned(with_margin(value, side)).swapaxes(0, side)
+    reach = 300 + WINDOW // 2
+    assert ink[:, 300:reach].any() == (value < 235)
+    assert not ink[:, reach:].any()
+
+
+@pytest.mark.parametrize("implementation", ON_CPU)
+def test_scanned_margins_are_judged_alike(implementation: str, tmp_path: Path) -> None:
+    for value in (0, 1, 255):
+        Image.fromarray(with_margin(value, 0)).save(tmp_path / f"{value}.png")
+    Image.fromarray(with_margin(0, 1).astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    dirty = np.zeros((300, 150), np.uint8)
+    dirty[100:110, 70:80] = 1
+    Image.fromarray(with_margin(dirty, 0)).save(tmp_path / "dirty.png")
+    assert run(implementation, own(tmp_path), "own_pages").quality == 1.0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (7, 3), (31, 16), (50, 70)])
+def test_sums_over_windows_are_exact(shape: tuple[int, int]) -> None:
+    value = np.random.default_rng(SEED).integers(0, 256, shape).astype(np.int64)
+    squares = value * value
+    padded = squares
+    for axis, length in enumerate(shape):
+        bounce = [*range(length), *range(length - 2, 0, -1)]  # there and back; the outermost stand once
+        padded = padded.take([bounce[place % len(bounce)] for place in range(-15, length + 15)], axis=axis)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW))
+    assert np.array_equal(window_sums(squares), windows.sum(axis=(2, 3)))
 
 
 def test_a_folder_of_all_sorts_of_pictures(scans: Pages, tmp_path: Path, residency) -> None:
