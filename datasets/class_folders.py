@@ -8,6 +8,7 @@
 
 A split is given where one folder is called `train` or `training`, and another `test` or `testing`, or `val`, `valid`,
 `validation`, `dev`, `eval` or `evaluation`, in any case and with the same words around it: `train_set` and `test_set`.
+One without the other is refused where it cannot be a class.
 The one called test is judged; without it, or where no picture of it lies in the folder of a class that is learned, the
 one for validation; and without that a fifth of what is there to learn from. The rest is left out: nothing is chosen by
 it.
@@ -25,12 +26,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.picture_files import Notes, is_passed_over
+from residency.datasets.picture_files import Notes, is_passed_over, listed
 from residency.harness.dataset import number_of, printable
 from residency.harness.errors import UsageError
 
 LEAST_PICTURES = 5  # of a class, to learn from
-NEEDED = "to classify, name a folder with --data that holds a folder of image files for each class"
+NEEDED = "to classify, name a folder with --data that holds a folder of image files for each class, two at least"
 LEARN, JUDGE, VALIDATE = "learn", "judge", "validate"
 ROLES = {
     LEARN: {"train", "training"},
@@ -73,6 +74,8 @@ def chosen_of(root: Path, names: Sequence[str], noted: Notes) -> Chosen:
     """
     places = [tuple(name.split("/")[:-1]) for name in names]
     meant = layout(places)
+    if not meant.parts:
+        _refuse_half_a_split(root, places, meant)
     _note_folders(root, names, places, meant, noted)
     learn = [place for place, role in enumerate(meant.role) if role == LEARN or not meant.parts]
     counts = Counter(label for place in learn if (label := meant.label[place]) is not None)
@@ -93,28 +96,27 @@ def layout(places: Sequence[Folders]) -> Layout:
     """What the folders mean in which so many pictures lie."""
     inside = _looked_through(places)
     within = [folders[len(inside) :] for folders in places]
-    if parts := _parts(folders[0] for folders in within if folders):
-        role = {name: role for role, names in parts.items() for name in names}
-        within = _without_inner_folder(within, role)
-        part = [folders[0] if folders else None for folders in within]
-        label = [folders[1] if len(folders) > 1 else None for folders in within]
-        return Layout(inside, parts, "{}/", label, part, [role.get(name or "") for name in part])
-    if parts := _parts(folders[1] for folders in within if len(folders) > 1):
-        role = {name: role for role, names in parts.items() for name in names}
-        if all(len(folders) > 1 and folders[1] in role for folders in within):
-            roles = [role.get(folders[1]) for folders in within]
-            return Layout(inside, parts, "*/{}/", [folders[0] for folders in within], [f[1] for f in within], roles)
+    first, second = ([folders[depth] if len(folders) > depth else None for folders in within] for depth in (0, 1))
+    role, parts = _roles(first)
+    classes_inside = {name for name, inner in zip(first, second, strict=True) if inner is not None}
+    if parts and (set(first) - {None} <= set(role) or classes_inside & set(parts[LEARN])):
+        inner = [folders[1] if len(folders) > 1 else None for folders in _without_inner_folder(within, role)]
+        return Layout(inside, parts, "{}/", label=inner, part=first, role=[role.get(name) for name in first])
+    role, parts = _roles(second)
+    if parts and set(second) <= set(role):
+        return Layout(inside, parts, "*/{}/", label=first, part=second, role=[role.get(name) for name in second])
     nothing = [None] * len(places)
-    return Layout(inside, {}, "", [folders[0] if folders else None for folders in within], nothing, nothing)
+    return Layout(inside, {}, "", label=first, part=nothing, role=nothing)
 
 
-def _parts(names: Iterable[str]) -> Parts:
-    """The folders of each role, where there is one to learn from and another that goes with it."""
+def _roles(names: Iterable[str | None]) -> tuple[dict[str | None, str], Parts]:
+    """The role of each folder, and the folders of each role; none where there is not one to learn from and another."""
     by_words: dict[Folders, dict[str, list[str]]] = {}
-    for name in sorted(set(names)):
+    for name in sorted({name for name in names if name is not None}):
         if (meant := _role(name)) is not None:
             by_words.setdefault(meant[1], {}).setdefault(meant[0], []).append(name)
-    return next((parts for parts in by_words.values() if LEARN in parts and len(parts) > 1), {})
+    parts = next((parts for parts in by_words.values() if LEARN in parts and len(parts) > 1), {})
+    return {name: role for role, folders in parts.items() for name in folders}, parts
 
 
 def _role(name: str) -> tuple[str, Folders] | None:
@@ -142,7 +144,7 @@ def _looked_through(places: Sequence[Folders]) -> Folders:
     return inside
 
 
-def _without_inner_folder(within: Sequence[Folders], role: Mapping[str, str]) -> list[Folders]:
+def _without_inner_folder(within: Sequence[Folders], role: Mapping[str | None, str]) -> list[Folders]:
     """`train/train/cats` and `train/images/cats` as `train/cats`, where all of a part lies in that one folder."""
     inner: dict[str, set[str]] = {}
     for folders in within:
@@ -217,6 +219,31 @@ def _without_pictures(root: Path, places: Sequence[Folders], depth: int, meant: 
         names = [folder.relative_to(root) for folder in inner]
         empty += [f"{name.as_posix()}/" for name in names if name.parts not in filled and not is_passed_over(name)]
     return sorted(empty)
+
+
+def _refuse_half_a_split(root: Path, places: Sequence[Folders], meant: Layout) -> None:
+    """Raise `UsageError` where a folder is called as a part of a split is, but the other part is not there.
+
+    So it is taken where it holds folders itself, and where it is called `test`, which is hardly a class.
+    """
+    inner: dict[str, set[str]] = {}
+    for folders in places:
+        below = folders[len(meant.inside) :]
+        if below:
+            inner.setdefault(below[0], set()).add(below[1] if len(below) > 1 else "")
+    for name, names in inner.items():
+        role = (_role(name) or ("",))[0]
+        if role and (role == JUDGE or (len(names) > 1 and "" not in names)):
+            whole = printable("/".join((root.name, *meant.inside)))
+            others = [f"`{printable(other)}/`" for other in inner if other != name]
+            part = f"{whole}/{printable(name)}"
+            remedy = (
+                f"if its folders are the classes, name {part} with --data" if "" not in names else f"move {part} away"
+            )
+            raise UsageError(
+                f"{whole} holds `{printable(name)}/` beside {listed(others)}, so it is neither a split nor classes: "
+                f"{remedy}; if it is a class, call it otherwise"
+            )
 
 
 def _no_classes(root: Path, classes: Sequence[str], meant: Layout, noted: Notes) -> UsageError:

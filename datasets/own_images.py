@@ -45,6 +45,7 @@ from residency.datasets.picture_files import (
     Notes,
     files_of,
     no_picture,
+    remedy_for,
     unknown_kind,
     why_damaged,
 )
@@ -88,7 +89,7 @@ def own_labelled(path: Path | None, target: str | None, seed: int) -> LabelledIm
     """
     root = _root(path, target)
     if not root.is_dir():
-        raise UsageError(f"{printable(root.name)} is a file; {NEEDED}")
+        raise UsageError(f"{printable(root.name)} is a file{remedy_for(root.name)}; {NEEDED}")
     noted = Notes()
     names: list[str] = []
     small: list[NDArray[np.uint8]] = []

@@ -90,8 +90,13 @@ def is_passed_over(name: Path) -> bool:
 
 def unknown_kind(name: str) -> str:
     """Why a file is left out whose content Pillow does not know, and what to do where that is known."""
+    return f"no picture that Pillow knows{remedy_for(name)}"
+
+
+def remedy_for(name: str) -> str:
+    """A colon and what to do with a file that holds pictures but is none; nothing where that is not known."""
     remedy = REMEDIES.get(Path(name).suffix.lower())
-    return "no picture that Pillow knows" + (f": {remedy}" if remedy else "")
+    return f": {remedy}" if remedy else ""
 
 
 def why_damaged(error: BaseException) -> str:

@@ -76,7 +76,11 @@ def hash_path(path: Path) -> str:
         return hash_file(path)
     digest = hashlib.sha256()
     for file in files_under(path):
-        digest.update(os.fsencode(file.relative_to(path)) + f" {hash_file(file)}".encode())
+        try:
+            hashed = hash_file(file)
+        except OSError as error:  # to be left out by whoever reads the folder, and said
+            hashed = f"cannot be read: {error.errno}"
+        digest.update(os.fsencode(file.relative_to(path)) + f" {hashed}".encode())
     return digest.hexdigest()
 
 

@@ -213,6 +213,38 @@ def test_folders_without_a_picture_are_refused(tmp_path: Path, residency) -> Non
     assert "empty: no picture in it can be read: cut.png" in done.err
 
 
+def test_what_lies_in_a_folder_of_scans_is_read_or_named(tmp_path: Path) -> None:
+    page = Image.fromarray(with_margin(0, 0))
+    folder = tmp_path / "scans"
+    (folder / "b").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    page.save(tmp_path / "elsewhere" / "linked.TIF", "TIFF")
+    (folder / "a").symlink_to(tmp_path / "elsewhere")
+    (folder / "a" / "loop").symlink_to(folder)
+    page.save(folder / "b" / "no suffix", "PNG")
+    page.save(folder / "moving.gif", save_all=True, append_images=[Image.new("L", page.size, 255)])
+    small = page.resize((45, 30))
+    small.encoderinfo = {"tiffinfo": {254: 1}}  # a thumbnail
+    page.save(folder / "pages.tif", save_all=True, append_images=[page.crop((0, 0, 100, 90)), small])
+    Image.fromarray(np.array([[np.nan, np.inf, -np.inf], [0, 5, 10]], np.float32)).save(folder / "float.tif")
+    for name in (".DS_Store", "._a.png", "Thumbs.db"):
+        (folder / name).write_bytes(b"a system's")
+    for name in ("scan.pdf", "IMG_1.HEIC", "labels.csv", "b/._x.png"):
+        (folder / name).write_bytes(b"no picture")
+    data = own(folder)
+    assert data.shape.tolist() == [[300, 450], [300, 450], [2, 3], [300, 450], [300, 450], [90, 100]]
+    assert data.split(data.grey)[2].tolist() == [[255, 255, 0], [0, 127, 255]]
+    assert data.remarks == (
+        "several pictures in one file, the first taken: moving.gif",
+        "`a/loop`: left out, a link to a folder that it lies in",
+        "`IMG_1.HEIC`: left out, no picture that Pillow knows: save it as JPEG",
+        "`labels.csv`: left out, no picture that Pillow knows",
+        "`scan.pdf`: left out, no picture that Pillow knows: save its pages as pictures, with `pdftoppm -r 200 -png` "
+        "for example",
+        "no ink on 1 of 6 pages: float.tif",
+    )
+
+
 @pytest.mark.parametrize("name", TWINS)
 @pytest.mark.parametrize("count", [1, 2, 6])
 def test_a_cluster_finds_what_one_process_finds(name: str, count: int, scans: Pages, cluster: Any, mapped: Any) -> None:
