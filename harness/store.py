@@ -23,6 +23,7 @@ from residency.harness.dataset import Dataset, Request, printable
 from residency.harness.errors import UsageError
 from residency.harness.files import files_under
 
+TABLES = {".csv", ".tsv", ".parquet"}
 CHUNK = 16 * 2**20  # bytes hashed at a time
 UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)  # no folder can be there
 
@@ -108,7 +109,7 @@ def make(dataset: Dataset, request: Request) -> Stored:
     Raises `UsageError` where the user's table is a folder, or where there can be no cache.
     """
     if dataset.table and request.path is not None and request.path.is_dir():
-        raise UsageError(f"{printable(request.path.name or request.path)} is a folder: name a CSV or Parquet file")
+        raise no_table(request.path)
     folder = folder_for(dataset, request)
     try:
         if (stored := find(folder)) is not None:
@@ -129,6 +130,22 @@ def make(dataset: Dataset, request: Request) -> Stored:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return made
+
+
+def no_table(folder: Path) -> UsageError:
+    """The error for a folder where a table is needed: which files in it may be meant."""
+    name = printable(folder.name or folder)
+    files = [file.relative_to(folder) for file in files_under(folder) if not file.name.startswith(".")]
+    named = [(file.suffix.lower(), printable(file.as_posix())) for file in files]
+    tables = [f"{name}/{file}" for suffix, file in named if suffix in TABLES]
+    texts = sum(suffix == ".txt" for suffix, _ in named)
+    if tables:
+        more = f" and {len(tables) - 3:,} more" if len(tables) > 3 else ""
+        return UsageError(f"{name} is a folder: name a CSV or Parquet file in it: {', '.join(tables[:3])}{more}")
+    if texts > 1:
+        one = "write them into one CSV file, a line for each, with the name of its folder in a second column"
+        return UsageError(f"{name} is a folder of {texts:,} text files: {one}, and name that")
+    return UsageError(f"{name} is a folder: name a CSV or Parquet file")
 
 
 def find(folder: Path) -> Stored | None:
