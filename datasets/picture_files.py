@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from residency.harness.dataset import printable
+from residency.harness.dataset import number_of, printable
 from residency.harness.errors import UsageError
 from residency.harness.files import files_under
 
@@ -46,6 +46,7 @@ class Notes:
     """What became of which files, in the order in which it first happened."""
 
     names: dict[str, list[str]] = field(default_factory=dict)
+    passed_over: int = 0  # hidden files and a system's own
 
     def add(self, what: str, *names: str) -> None:
         """Note what became of these files, where there are any."""
@@ -80,7 +81,9 @@ def files_of(root: Path, noted: Notes) -> list[tuple[str, Path]]:
             noted.add(f"left out, {why}", path.relative_to(root).as_posix())
 
     names = [(file.relative_to(root), file) for file in files_under(root, leave_out)]
-    return [(name.as_posix(), file) for name, file in names if not is_passed_over(name)]
+    looked_at = [(name.as_posix(), file) for name, file in names if not is_passed_over(name)]
+    noted.passed_over += len(names) - len(looked_at)
+    return looked_at
 
 
 def is_passed_over(name: Path) -> bool:
@@ -111,5 +114,6 @@ def no_picture(root: Path, noted: Notes, remedy: str) -> UsageError:
     if not root.is_dir():
         reasons = "; ".join(what.removeprefix("left out, ") for what in noted.names)
         return UsageError(f"{name}: {reasons}; {remedy}")
-    instead = "; ".join(noted.left_out())
+    hidden = [f"{number_of(noted.passed_over, 'hidden file')} passed over"] if noted.passed_over else []
+    instead = "; ".join([*noted.left_out(), *hidden])
     return UsageError(f"{name} holds no picture{f' ({instead})' if instead else ''}; {remedy}")

@@ -117,6 +117,11 @@ def test_a_picture_too_large_is_left_out(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no picture; name a folder of image files with --data"):
         make(own_photos, tmp_path)
+    (tmp_path / ".hidden").mkdir()
+    Image.fromarray(PIXELS).save(tmp_path / ".hidden" / "1.png")
+    with pytest.raises(UsageError, match=r"holds no picture \(1 hidden file passed over\);"):
+        make(own_photos, tmp_path)
+    (tmp_path / ".hidden" / "1.png").unlink()
     (tmp_path / "notes.txt").write_text("not a picture")
     with pytest.raises(UsageError, match=r"holds no picture \(`notes.txt`: left out, no picture that Pillow knows\)"):
         make(own_photos, tmp_path)
