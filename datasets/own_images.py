@@ -1,11 +1,12 @@
 """Your own pictures, a folder of image files: what would a GPU do for them?
 
-Files are prepared once, before anything is timed, and the data's `remarks` say what became of those that needed it:
+Files are prepared once, before anything is timed, and the data's `remarks` say what became of those that needed it.
+Which files of a folder are looked at is told in `picture_files.py`, what folders mean in `class_folders.py`.
 
     file                                           becomes
-    its name, or a folder's, begins with a point   passed over
     Pillow knows no such picture                   left out
     damaged, cut short, or over 89 million pixels  left out
+    not readable to you                            left out
     32 bits or a float a pixel                     left out: nobody knows which value is white
     several pictures in one file                   the first
     one pixel high or wide                         a picture like any other
@@ -20,36 +21,43 @@ Files are prepared once, before anything is timed, and the data's `remarks` say 
     own_photos: all files of the folder and of folders in it, in the order of their names. JPEG and PNG files in 8-bit
     RGB or grey that stand upright are kept byte for byte, all others are written anew, as JPEG at quality 90.
 
-    own_labelled: the folder's folders are the classes, all files in one belong to it. Every picture is shrunk or
-    stretched to 32 by 32 pixels. A class needs five pictures, and there must be two classes.
+    own_labelled: the folder's folders are the classes, all files in one belong to it. Where they are `train` and `test`
+    the classes lie in these, and so is the split. Every picture is shrunk or stretched to 32 by 32 pixels. A class
+    needs five pictures to learn from, and there must be two classes.
 """
 
 from __future__ import annotations
 
-import io
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.datasets.class_folders import NEEDED, chosen_of
 from residency.datasets.labelled_images import LabelledImages, held_out, labelled
 from residency.datasets.photos import QUALITY, Photos, jpeg, packed
-from residency.harness.dataset import number_of, own, printable
+from residency.datasets.picture_files import (
+    DAMAGED,
+    Notes,
+    files_of,
+    no_picture,
+    remedy_for,
+    unknown_kind,
+    why_damaged,
+)
+from residency.harness.dataset import own, printable
 from residency.harness.errors import UsageError
 
 SIDE = 32  # pixels, of a labelled picture
-LEAST_PICTURES = 5  # of a class
-SHOWN = 3  # names in a remark
 WITHOUT_WHITE = {"I", "F"}
 ORIENTATION = 0x0112  # EXIF's tag
 TURNED, GREY, DEEP = "turned upright, as their EXIF mark says", "grey, made RGB", "16 bits, the upper 8 kept"
 CLEAR, OTHER = "transparent, laid on white", "other colours, made RGB"
+SEVERAL = "several pictures in the file, the first taken"
 
 
 @own("PIL")
@@ -59,18 +67,16 @@ def own_photos(path: Path | None, target: str | None) -> Photos:
     The remarks say which were left out or written anew. Sizes may differ as they like.
     """
     root = _root(path, target)
-    noted = _Notes()
+    noted = Notes()
     files, sizes = [], []
     for picture in _pictures(root, noted):
         keep = picture.changes <= {GREY} and picture.format in {"JPEG", "PNG"}
         if not keep:
             noted.add(f"written anew as JPEG at quality {QUALITY}", picture.name)
-        files.append(picture.content if keep else jpeg(picture.pixels))
+        files.append(picture.file.read_bytes() if keep else jpeg(picture.pixels))
         sizes.append((picture.pixels.shape[0], picture.pixels.shape[1]))
     if not files:
-        raise UsageError(
-            f"{printable(root.name)} holds no picture{noted.summary()}; name a folder of image files with --data"
-        )
+        raise no_picture(root, noted, "name a folder of image files with --data")
     return packed(files, sizes, noted.remarks())
 
 
@@ -78,62 +84,34 @@ def own_photos(path: Path | None, target: str | None) -> Photos:
 def own_labelled(path: Path | None, target: str | None, seed: int) -> LabelledImages:
     """Your pictures, to be told apart: a folder that holds a folder for each class; 32 by 32 pixels in RGB.
 
-    A fifth of each class is to be classified. The remarks say which pictures were left out or changed.
+    A fifth of each class is to be classified, or, where the folder holds `train` and `test`, what lies in `test`. The
+    remarks say which pictures were left out or changed.
     """
     root = _root(path, target)
-    noted = _Notes()
-    found: dict[str, list[NDArray[np.uint8]]] = {}
+    if not root.is_dir():
+        raise UsageError(f"{printable(root.name)} is a file{remedy_for(root.name)}; {NEEDED}")
+    noted = Notes()
+    names: list[str] = []
+    small: list[NDArray[np.uint8]] = []
     for picture in _pictures(root, noted):
-        label, _, rest = picture.name.partition("/")
-        if rest:
-            found.setdefault(label, []).append(_shrunk(picture.pixels))
-        else:
-            noted.add("left out, in no class's folder", picture.name)
-    for label in [label for label, pictures in found.items() if len(pictures) < LEAST_PICTURES]:
-        noted.add(f"left out, a class with fewer than {LEAST_PICTURES} pictures", f"{label}/")
-        del found[label]
-    if len(found) < 2:
-        raise UsageError(
-            f"{printable(root.name)} holds {number_of(len(found), 'folder')} with {LEAST_PICTURES} pictures or more"
-            f"{noted.summary()}; "
-            "to classify, name a folder with --data that holds a folder of image files for each class"
-        )
-    noted.add(f"resized to {SIDE} by {SIDE} pixels", *(f"{label}/" for label in found))
-    x = np.concatenate([np.stack(pictures) for pictures in found.values()])
-    y = np.repeat(np.arange(len(found)), [len(pictures) for pictures in found.values()])
-    return labelled(x, y, held_out(y, seed), list(found), noted.remarks())
+        names.append(picture.name)
+        small.append(_shrunk(picture.pixels))
+    if not names:
+        raise no_picture(root, noted, NEEDED)
+    chosen = chosen_of(root, names, noted)
+    x = np.stack([small[place] for place in chosen.places])
+    test = held_out(chosen.y, seed) if chosen.judged is None else chosen.judged
+    noted.add(f"resized to {SIDE} by {SIDE} pixels", *(f"{label}/" for label in chosen.classes))
+    return labelled(x, chosen.y, test, [printable(label) for label in chosen.classes], noted.remarks())
 
 
 @dataclass(frozen=True)
 class _Picture:
     name: str
-    content: bytes  # the file's
+    file: Path
     pixels: NDArray[np.uint8]  # (height, width, 3)
     changes: set[str]
     format: str | None
-
-
-@dataclass
-class _Notes:
-    """What became of which files, in the order in which it first happened."""
-
-    names: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, what: str, *names: str) -> None:
-        self.names.setdefault(what, []).extend(map(printable, names))
-
-    def remarks(self) -> tuple[str, ...]:
-        """A sentence for each thing that happened: how many files, and the first of them by name."""
-        return tuple(
-            f"{', '.join(f'`{name}`' for name in names[:SHOWN])}"
-            + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-            + f": {what}"
-            for what, names in self.names.items()
-        )
-
-    def summary(self) -> str:
-        """The remarks, for an error's one line."""
-        return f" ({'; '.join(self.remarks())})" if self.names else ""
 
 
 def _root(path: Path | None, target: str | None) -> Path:
@@ -146,43 +124,35 @@ def _root(path: Path | None, target: str | None) -> Path:
     return path
 
 
-def _files(root: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file under `root` that is not hidden, by its name from there, in the order of names; a file is itself."""
-    if root.is_file():
-        yield root.name, root.read_bytes()
-        return
-    names = [file.relative_to(root) for file in root.rglob("*") if file.is_file()]
-    for name in sorted(names, key=lambda name: name.parts):
-        if not any(part.startswith(".") for part in name.parts):
-            yield name.as_posix(), (root / name).read_bytes()
-
-
-def _pictures(root: Path, noted: _Notes) -> Iterator[_Picture]:
+def _pictures(root: Path, noted: Notes) -> Iterator[_Picture]:
     """Every file that holds a picture, with a note of each that does not and of what others needed."""
     from PIL import Image, UnidentifiedImageError
 
-    damaged = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-    for name, content in _files(root):
+    for name, file in files_of(root, noted):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what Pillow repairs
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             try:
-                image = Image.open(io.BytesIO(content))
-                image.load()
-                if image.mode in WITHOUT_WHITE:
-                    noted.add(f"left out, mode {image.mode}: nobody knows which value is white", name)
-                    continue
-                pixels, changes = _upright_rgb(image)
+                with Image.open(file) as image:
+                    image.load()
+                    if image.mode in WITHOUT_WHITE:
+                        noted.add(f"left out, mode {image.mode}: nobody knows which value is white", name)
+                        continue
+                    several = getattr(image, "n_frames", 1) > 1
+                    pixels, changes = _upright_rgb(image)
             except UnidentifiedImageError:
-                noted.add("left out, no picture that Pillow knows", name)
+                noted.add(f"left out, {unknown_kind(name)}", name)
             except (Image.DecompressionBombWarning, Image.DecompressionBombError):
                 noted.add("left out, over 89 million pixels", name)
-            except damaged as error:
-                noted.add(f"left out, damaged: {' '.join(str(error).split())}", name)
+            except PermissionError:
+                noted.add("left out, you may not read it", name)
+            except DAMAGED as error:
+                noted.add(f"left out, damaged: {why_damaged(error)}", name)
             else:
+                changes |= {SEVERAL} if several else set()
                 for change in sorted(changes):
                     noted.add(change, name)
-                yield _Picture(name, content, pixels, changes, image.format)
+                yield _Picture(name, file, pixels, changes, image.format)
 
 
 def _upright_rgb(image: Any) -> tuple[NDArray[np.uint8], set[str]]:

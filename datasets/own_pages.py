@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from residency.datasets.pages import Pages, cleaned, collected
-from residency.datasets.pictures import listed, read_pictures
+from residency.datasets.picture_files import listed
+from residency.datasets.pictures import read_pictures
 from residency.harness.dataset import own, printable
 
 
@@ -20,8 +21,8 @@ def own_pages(path: Path | None, target: str | None) -> Pages:
     pictures, remarks = read_pictures(path)
     if target is not None:
         remarks.append(f"--target {printable(target)}: not used, pages have no columns")
-    pages = [grey for _, grey in pictures]
+    pages = [picture.grey for picture in pictures]
     truth = [cleaned(grey) for grey in pages]
-    if blank := [file.name for (file, _), ink in zip(pictures, truth, strict=True) if not ink.any()]:
+    if blank := [picture.name for picture, ink in zip(pictures, truth, strict=True) if not ink.any()]:
         remarks.append(f"no ink on {len(blank)} of {len(pages)} pages: {listed(blank)}")
     return collected(pages, truth, remarks)

@@ -55,10 +55,15 @@ class Photos:
         """The bytes of one image's file."""
         return self.encoded[self.offsets[image] : self.offsets[image + 1]]
 
-    def chunks(self, images: int) -> Iterator[range]:
-        """All images, so many at a time."""
-        for start in range(0, self.rows, images):
-            yield range(start, min(start + images, self.rows))
+    def chunks(self, images: int, pixels: int) -> Iterator[range]:
+        """All images in their order, at most so many at a time and so many pixels of theirs; one in any case."""
+        ends = self.sizes.prod(axis=1, dtype=np.int64).cumsum()
+        start = 0
+        while start < self.rows:
+            room = (int(ends[start - 1]) if start else 0) + pixels
+            stop = min(max(start + 1, int(np.searchsorted(ends, room, side="right"))), start + images)
+            yield range(start, stop)
+            start = stop
 
     def views(self, pixels: Any, chunk: range) -> list[Any]:
         """The images in an array of `decode_all`, on whichever device: views of shape (height, width, 3)."""

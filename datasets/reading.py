@@ -43,6 +43,11 @@ NEITHER = {  # how files of other kinds begin, and what to do with them
     b"BZh": "compressed: unpack it, with bunzip2 for example",
     b"\xfd7zXZ": "compressed: unpack it, with unxz for example",
     b"\x28\xb5\x2f\xfd": "compressed: unpack it, with unzstd for example",
+    **dict.fromkeys(
+        (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*"),
+        "a picture: the tasks of image and ocr take pictures; this one takes a table",
+    ),
+    b"%PDF": "a PDF document: write the table in it as CSV or Parquet",
     b"ARROW1": "an Arrow (Feather) file: write it as Parquet",
     b"SQLite format 3": "a SQLite database: export one table as CSV",
     b"\xff\xfe": "text in UTF-16: save it as CSV in UTF-8",

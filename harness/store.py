@@ -21,7 +21,9 @@ import numpy as np
 
 from residency.harness.dataset import Dataset, Request, printable
 from residency.harness.errors import UsageError
+from residency.harness.files import files_under
 
+TABLES = {".csv", ".tsv", ".parquet"}
 CHUNK = 16 * 2**20  # bytes hashed at a time
 UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)  # no folder can be there
 
@@ -70,12 +72,16 @@ def hash_file(path: Path) -> str:
 
 
 def hash_path(path: Path) -> str:
-    """SHA-256 of a file's bytes, or over the names and bytes of all files of a folder."""
+    """SHA-256 of a file's bytes, or over the names and bytes of all files of a folder, linked ones too."""
     if not path.is_dir():
         return hash_file(path)
     digest = hashlib.sha256()
-    for file in sorted(one for one in path.rglob("*") if one.is_file()):
-        digest.update(os.fsencode(file.relative_to(path)) + f" {hash_file(file)}".encode())
+    for file in files_under(path):
+        try:
+            hashed = hash_file(file)
+        except OSError as error:  # to be left out by whoever reads the folder, and said
+            hashed = f"cannot be read: {error.errno}"
+        digest.update(os.fsencode(file.relative_to(path)) + f" {hashed}".encode())
     return digest.hexdigest()
 
 
@@ -103,7 +109,7 @@ def make(dataset: Dataset, request: Request) -> Stored:
     Raises `UsageError` where the user's table is a folder, or where there can be no cache.
     """
     if dataset.table and request.path is not None and request.path.is_dir():
-        raise UsageError(f"{printable(request.path.name or request.path)} is a folder: name a CSV or Parquet file")
+        raise no_table(request.path)
     folder = folder_for(dataset, request)
     try:
         if (stored := find(folder)) is not None:
@@ -124,6 +130,22 @@ def make(dataset: Dataset, request: Request) -> Stored:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return made
+
+
+def no_table(folder: Path) -> UsageError:
+    """The error for a folder where a table is needed: which files in it may be meant."""
+    name = printable(folder.name or folder)
+    files = [file.relative_to(folder) for file in files_under(folder) if not file.name.startswith(".")]
+    named = [(file.suffix.lower(), printable(file.as_posix())) for file in files]
+    tables = [f"{name}/{file}" for suffix, file in named if suffix in TABLES]
+    texts = sum(suffix == ".txt" for suffix, _ in named)
+    if tables:
+        more = f" and {len(tables) - 3:,} more" if len(tables) > 3 else ""
+        return UsageError(f"{name} is a folder: name a CSV or Parquet file in it: {', '.join(tables[:3])}{more}")
+    if texts > 1:
+        one = "write them into one CSV file, a line for each, with the name of its folder in a second column"
+        return UsageError(f"{name} is a folder of {texts:,} text files: {one}, and name that")
+    return UsageError(f"{name} is a folder: name a CSV or Parquet file")
 
 
 def find(folder: Path) -> Stored | None:

@@ -29,7 +29,7 @@ from residency.datasets.synthetic_photos import synthetic_photos
 from residency.harness import Run, Task
 from residency.suites.image._shared_out import shared_out
 
-CHUNK = 64  # images at a time: decoded 60 MB, in float32 240 MB
+CHUNK, PIXELS = 64, 64 * 640 * 480  # at most, at a time: decoded 60 MB, in float32 240 MB
 
 
 task = Task(
@@ -59,7 +59,7 @@ def image_by_image(data: Photos, run: Run, cv2):
         ready[image] = cv2.transform(small, colour).transpose(2, 0, 1)
 
     with ThreadPoolExecutor(run.threads) as pool:
-        for chunk in data.chunks(CHUNK):
+        for chunk in data.chunks(CHUNK, PIXELS):
             with run.stage("decode"):
                 decoded = list(pool.map(lambda image: decode(data, image), chunk))
             with run.stage("prepare"):
@@ -73,7 +73,7 @@ def filters(data: Photos, run: Run, ndimage):
     run.effective(dtype="float32", order=1, mode="nearest", truncate=CUT, grid_mode=True, chunk=CHUNK)
     matrix, offset = (array.astype(np.float32) for array in colours())
     ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
-    for chunk in data.chunks(CHUNK):
+    for chunk in data.chunks(CHUNK, PIXELS):
         with run.stage("decode"):
             flat = decode_all(data, chunk, run.threads)
         with run.stage("put"):
@@ -104,7 +104,7 @@ def matrix_products(data: Photos, run: Run, torch):
         sides = np.unique(data.sizes).tolist()
         resample = {side: run.to_device(weights(side).astype(np.float32), into=torch) for side in sides}
         matrix, offset = run.to_device(*(array.astype(np.float32) for array in colours()), into=torch)
-    for chunk in data.chunks(CHUNK):
+    for chunk in data.chunks(CHUNK, PIXELS):
         with run.stage("decode"):
             flat = decode_all(data, chunk, run.threads)
         with run.stage("put"):

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from residency.harness.store import no_table
+
 ROWS = 3_000
 
 
@@ -68,14 +70,27 @@ def test_a_table_that_does_not_suit(residency, table: Path, task: str, target: l
     assert not (table.parent / "results").exists()
 
 
+def test_a_folder_of_texts_is_no_table(tmp_path: Path) -> None:
+    assert str(no_table(tmp_path)) == f"{tmp_path.name} is a folder: name a CSV or Parquet file"
+    for name in ("rec/1.txt", "rec/2.txt", "sci/1.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a text")
+    assert "is a folder of 3 text files: write them into one CSV file" in str(no_table(tmp_path))
+    for number in range(5):
+        (tmp_path / f"{number}.CSV").touch()
+    name = tmp_path.name
+    assert str(no_table(tmp_path)).endswith(f"in it: {name}/0.CSV, {name}/1.CSV, {name}/2.CSV and 2 more")
+
+
 def test_a_folder_is_no_table(residency, tmp_path: Path) -> None:
     folder = tmp_path / "d"
     folder.mkdir()
     (folder / os.fsdecode(b"n\xf6.csv")).write_text("a,y\n1,2\n")
+    text = "is a folder: name a CSV or Parquet file in it:"
     done = residency("run", "tabular/ridge", "--data", folder, "--target", "y")
-    assert (done.status, done.err) == (2, "residency: d is a folder: name a CSV or Parquet file\n")
+    assert (done.status, done.err) == (2, f"residency: d {text} d/n�.csv\n")
     done = residency("run", "tabular/ridge", "--data", "", "--target", "y")
-    assert (done.status, done.err) == (2, f"residency: {tmp_path.name} is a folder: name a CSV or Parquet file\n")
+    assert (done.status, done.err) == (2, f"residency: {tmp_path.name} {text} {tmp_path.name}/d/n�.csv\n")
 
 
 def test_a_folder_of_files_with_names_in_any_encoding(residency, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from residency.datasets.own_images import own_labelled, own_photos
 from residency.datasets.photos import decode_all
 from residency.harness.dataset import Dataset, Request
 from residency.harness.errors import UsageError
+from residency.harness.store import hash_path
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -115,6 +117,11 @@ def test_a_picture_too_large_is_left_out(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no picture; name a folder of image files with --data"):
         make(own_photos, tmp_path)
+    (tmp_path / ".hidden").mkdir()
+    Image.fromarray(PIXELS).save(tmp_path / ".hidden" / "1.png")
+    with pytest.raises(UsageError, match=r"holds no picture \(1 hidden file passed over\);"):
+        make(own_photos, tmp_path)
+    (tmp_path / ".hidden" / "1.png").unlink()
     (tmp_path / "notes.txt").write_text("not a picture")
     with pytest.raises(UsageError, match=r"holds no picture \(`notes.txt`: left out, no picture that Pillow knows\)"):
         make(own_photos, tmp_path)
@@ -151,3 +158,175 @@ def test_one_class_is_none(tmp_path: Path) -> None:
     folder_of_classes(tmp_path, cats=6)
     with pytest.raises(UsageError, match=r"holds 1 folder with 5 pictures or more .* name a folder with --data"):
         make(own_labelled, tmp_path)
+
+
+def pictures(*folders: Path, count: int = 6) -> None:
+    for shade, folder in enumerate(folders):
+        folder.mkdir(parents=True)
+        for number in range(count):
+            Image.fromarray(np.full((8, 9, 3), 20 * shade + number, np.uint8)).save(folder / f"{number}.PNG", "PNG")
+
+
+def learned_and_judged(data: Any) -> tuple[list[int], list[int]]:
+    classes = len(data.classes)
+    return np.bincount(data.y, minlength=classes).tolist(), np.bincount(data.y_test, minlength=classes).tolist()
+
+
+@pytest.mark.parametrize(
+    ("learn", "judge"),
+    [
+        ("train/{}", "test/{}"),
+        ("Training/{}", "TESTING/{}"),
+        ("train/{}", "val/{}"),
+        ("train/{}", "validation/{}"),
+        ("training_set/training_set/{}", "test_set/test_set/{}"),
+        ("archive/seg_train/images/{}", "archive/seg_test/images/{}"),
+        ("{}/train", "{}/test"),
+    ],
+)
+def test_a_given_split_is_kept(tmp_path: Path, learn: str, judge: str) -> None:
+    pictures(*(tmp_path / learn.format(label) for label in ("cats", "dogs")))
+    pictures(*(tmp_path / judge.format(label) for label in ("cats", "dogs")), count=3)
+    (tmp_path / "README.md").write_text("about")
+    data = make(own_labelled, tmp_path)
+    assert data.classes == ("cats", "dogs")
+    assert learned_and_judged(data) == ([6, 6], [3, 3])
+    assert set(data.x_test[data.y_test == 1].flat) == {20, 21, 22}
+    remarks = " / ".join(data.remarks)
+    assert "/`: the split is given: 12 pictures to learn from" in remarks
+    assert "/`: 6 pictures to be judged by" in remarks
+    assert ("`archive/`: the only folder with pictures, so it is looked through" in remarks) == ("archive" in learn)
+
+
+def test_what_a_split_does_not_need_is_left_out_and_said(tmp_path: Path) -> None:
+    pictures(*(tmp_path / "train" / label for label in ("cats", "caf\u00e9", "few")))
+    for number in range(2):
+        (tmp_path / "train" / "few" / f"{number}.PNG").unlink()
+    pictures(*(tmp_path / "test" / label for label in ("Cats", "cafe\u0301", "fish")), count=2)
+    pictures(tmp_path / "val" / "cats", tmp_path / "more")
+    (tmp_path / "test" / "empty").mkdir()
+    data = make(own_labelled, tmp_path)
+    assert data.classes == ("café", "cats")
+    assert learned_and_judged(data) == ([6, 6], [2, 2])
+    assert set(data.remarks) == {
+        "`test/empty/`: left out, a folder without a picture",
+        "`more/`: left out, neither to learn from nor to be judged by",
+        "`few/`: left out, a class with fewer than 5 pictures to learn from",
+        "`train/`: the split is given: 12 pictures to learn from",
+        "`test/`: 4 pictures to be judged by",
+        "`fish/`: left out, a class that is not learned",
+        "`val/`: left out: made for choosing between models, and nothing is chosen here",
+        "`café/`, `cats/`: resized to 32 by 32 pixels",
+    }
+
+
+def test_where_nothing_can_be_judged_by_a_fifth_is_held_out(tmp_path: Path) -> None:
+    pictures(*(tmp_path / "train" / label for label in ("cats", "dogs")))
+    pictures(tmp_path / "test")
+    data = make(own_labelled, tmp_path)
+    assert learned_and_judged(data) == ([5, 5], [1, 1])
+    assert "`test/`: left out, no folder of a class in it" in data.remarks
+    assert "`train/`: a fifth of each class is to be judged by, and not learned from" in data.remarks
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (["train/cats", "train/dogs", "more"], r"beside `more/`.* name (\S+)/train with --data"),
+        (["test/cats", "test/dogs", "val/cats"], r"beside `val/`.* name (\S+)/test with --data"),
+        (["cats", "dogs", "test"], r"beside `cats/`, `dogs/`.*: move (\S+)/test away"),
+        (["train", "test"], r"holds 0 folders .* in train/ .* as train/cats/1\.png"),
+        (["train/cats", "test/cats"], r"holds 1 folder with 5 pictures or more in train/ \(`cats/`\)"),
+        (
+            ["."],
+            r"`0\.PNG`, `1\.PNG`, `2\.PNG` and 3 more: left out, in no class's folder\); to classify, name a folder",
+        ),
+    ],
+)
+def test_half_a_split_is_refused_with_the_folder_to_name(tmp_path: Path, folders: list[str], said: str) -> None:
+    folder = tmp_path / "animals"
+    pictures(*(folder / name for name in folders))
+    with pytest.raises(UsageError, match=said):
+        make(own_labelled, folder)
+
+
+def test_a_class_may_be_called_as_a_part_of_a_split(tmp_path: Path) -> None:
+    pictures(*(tmp_path / label for label in ("bus", "train", "valid", "invalid")))
+    assert make(own_labelled, tmp_path).classes == ("bus", "invalid", "train", "valid")
+
+
+def test_linked_folders_count_and_systems_files_do_not(tmp_path: Path) -> None:
+    pictures(tmp_path / "elsewhere" / "one", tmp_path / "elsewhere" / "two")
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    for label in ("one", "two"):
+        (folder / label).symlink_to(tmp_path / "elsewhere" / label)
+    (folder / "two" / "again").symlink_to(folder)
+    (folder / "gone.jpg").symlink_to("nowhere")
+    (folder / "__MACOSX" / "one").mkdir(parents=True)
+    (folder / "__MACOSX" / "one" / "._0.PNG").write_bytes(b"Mac")
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (folder / "one" / name).write_bytes(b"a system's")
+    (folder / "three").mkdir()
+    data = make(own_labelled, folder)
+    assert data.classes == ("one", "two")
+    assert data.rows == 12
+    left = [remark for remark in data.remarks if "left out" in remark]
+    assert left == [
+        "`gone.jpg`: left out, a link that leads nowhere",
+        "`two/again`: left out, a link to a folder that it lies in",
+        "`three/`: left out, a folder without a picture",
+    ]
+
+
+def test_names_need_not_be_utf8(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    pictures(odd, tmp_path / "a b", tmp_path / "日本")
+    data = make(own_labelled, tmp_path)
+    assert data.classes == ("a b", "caf�", "日本")
+    assert data.rows == 18
+
+
+def test_an_animation_is_its_first_picture(tmp_path: Path) -> None:
+    first, second = Image.new("RGB", (60, 40), (90, 90, 90)), Image.new("RGB", (60, 40), "white")
+    first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
+    first.save(tmp_path / "moving.png", save_all=True, append_images=[second])
+    data, decoded = photos(tmp_path)
+    assert [abs(picture.astype(int) - 90).max() <= 1 for picture in decoded] == [True, True]
+    assert "`moving.gif`, `moving.png`: several pictures in the file, the first taken" in data.remarks
+
+
+def test_a_file_that_may_not_be_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures(tmp_path / "one")
+    whole, shut = hash_path(tmp_path), tmp_path / "one" / "3.PNG"
+    monkeypatch.setattr(Path, "open", refusing(shut, Path.open))
+    monkeypatch.setattr(Image, "open", refusing(shut, Image.open))
+    assert hash_path(tmp_path) != whole
+    data = make(own_photos, tmp_path)
+    assert (data.rows, data.remarks) == (5, ("`one/3.PNG`: left out, you may not read it",))
+
+
+def refusing(shut: Path, real: Any) -> Any:
+    """A function that opens files, but for one that belongs to somebody else: root may read all."""
+
+    def opened(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == shut:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *arguments, **options)
+
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("pets.zip", ": unpack it;"),
+        ("scan.pdf", ": save its pages as pictures"),
+        ("pets.parquet", ": write its pictures"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_with_the_remedy(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04")
+    for dataset in (own_photos, own_labelled):
+        with pytest.raises(UsageError, match=rf"^{name}.*{said}.* with --data"):
+            make(dataset, tmp_path / name)

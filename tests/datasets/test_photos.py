@@ -78,3 +78,10 @@ def test_jpeg_keeps_what_is_smooth() -> None:
     ramp = np.repeat(np.arange(64, dtype=np.uint8)[None, :, None], 48, axis=0).repeat(3, axis=2)
     decoded = np.asarray(Image.open(io.BytesIO(jpeg(ramp))))
     assert abs(decoded.astype(int) - ramp).max() <= 3
+
+
+def test_large_photographs_come_a_few_at_a_time() -> None:
+    data = packed([b""] * 7, [(10, 10), (10, 10), (10, 10), (50, 10), (10, 10), (1, 1), (10, 10)])
+    assert [*data.chunks(images=3, pixels=10_000)] == [range(3), range(3, 6), range(6, 7)]
+    assert [*data.chunks(images=64, pixels=201)] == [range(2), range(2, 3), range(3, 4), range(4, 7)]
+    assert [*packed([], []).chunks(images=3, pixels=10)] == []

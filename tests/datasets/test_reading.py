@@ -125,6 +125,11 @@ def test_repeated_names_in_parquet(tmp_path: Path) -> None:
         (b"", "data.csv is empty: name a CSV or Parquet file that holds a table"),
         (b" \n\n", "data.csv is empty"),
         (b"PK\x03\x04rest", "data.csv is neither CSV nor Parquet but looks like an Excel workbook or a ZIP archive"),
+        (
+            b"\x89PNG\r\n\x1a\n",
+            "data.csv is neither CSV nor Parquet but looks like a picture: the tasks of image and ocr",
+        ),
+        (b"%PDF-1.7\n", "looks like a PDF document: write the table in it as CSV or Parquet"),
         (b"\x1f\x8brest", "compressed: unpack it"),
         (b'[{"price": 1}]', "looks like JSON: write it as CSV or Parquet"),
         (b"\xff\xfea\0", "text in UTF-16: save it as CSV in UTF-8"),

@@ -12,7 +12,17 @@ from PIL import Image
 
 from residency.datasets.ink import f_measure
 from residency.datasets.own_pages import own_pages
-from residency.datasets.pages import ANGLES, Pages, cleaned, collected, pages, profile_squares, turned
+from residency.datasets.pages import (
+    ANGLES,
+    WINDOW,
+    Pages,
+    cleaned,
+    collected,
+    pages,
+    profile_squares,
+    turned,
+    window_sums,
+)
 from residency.datasets.shaded_text import shaded_text
 from residency.harness import Run, store
 from residency.harness.dataset import Request
@@ -120,6 +130,48 @@ def test_a_blank_page_is_left_white(implementation: str, value: int) -> None:
     assert not np.concatenate([page.reshape(-1) for page in ink_of(implementation, data)]).any()
 
 
+def with_margin(margin: Any, side: int) -> Any:
+    """A page of dark strokes on grainy paper, beside 150 columns or rows of a scanner's lid."""
+    generator = np.random.default_rng(SEED)
+    page = generator.integers(225, 246, (300, 300), dtype=np.uint8)
+    for top in range(20, 280, 20):
+        for left in range(20, 280, 18):
+            page[top : top + 4, left : left + int(generator.integers(4, 14))] = 20
+    return np.concatenate([page, np.broadcast_to(np.uint8(margin), (300, 150))], axis=1).swapaxes(0, side)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("value", [0, 1, 2, 254, 255])
+def test_a_margin_of_one_value_is_no_ink_but_at_its_edge(value: int, side: int) -> None:
+    ink = cleaned(with_margin(value, side)).swapaxes(0, side)
+    reach = 300 + WINDOW // 2
+    assert ink[:, 300:reach].any() == (value < 235)
+    assert not ink[:, reach:].any()
+
+
+@pytest.mark.parametrize("implementation", ON_CPU)
+def test_scanned_margins_are_judged_alike(implementation: str, tmp_path: Path) -> None:
+    for value in (0, 1, 255):
+        Image.fromarray(with_margin(value, 0)).save(tmp_path / f"{value}.png")
+    Image.fromarray(with_margin(0, 1).astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    dirty = np.zeros((300, 150), np.uint8)
+    dirty[100:110, 70:80] = 1
+    Image.fromarray(with_margin(dirty, 0)).save(tmp_path / "dirty.png")
+    assert run(implementation, own(tmp_path), "own_pages").quality == 1.0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (7, 3), (31, 16), (50, 70)])
+def test_sums_over_windows_are_exact(shape: tuple[int, int]) -> None:
+    value = np.random.default_rng(SEED).integers(0, 256, shape).astype(np.int64)
+    squares = value * value
+    padded = squares
+    for axis, length in enumerate(shape):
+        bounce = [*range(length), *range(length - 2, 0, -1)]  # there and back; the outermost stand once
+        padded = padded.take([bounce[place % len(bounce)] for place in range(-15, length + 15)], axis=axis)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW))
+    assert np.array_equal(window_sums(squares), windows.sum(axis=(2, 3)))
+
+
 def test_a_folder_of_all_sorts_of_pictures(scans: Pages, tmp_path: Path, residency) -> None:
     folder = tmp_path / "scans"
     folder.mkdir()
@@ -159,6 +211,38 @@ def test_folders_without_a_picture_are_refused(tmp_path: Path, residency) -> Non
     assert done.status == 2
     assert len(done.err.strip().splitlines()) == 1
     assert "empty: no picture in it can be read: cut.png" in done.err
+
+
+def test_what_lies_in_a_folder_of_scans_is_read_or_named(tmp_path: Path) -> None:
+    page = Image.fromarray(with_margin(0, 0))
+    folder = tmp_path / "scans"
+    (folder / "b").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    page.save(tmp_path / "elsewhere" / "linked.TIF", "TIFF")
+    (folder / "a").symlink_to(tmp_path / "elsewhere")
+    (folder / "a" / "loop").symlink_to(folder)
+    page.save(folder / "b" / "no suffix", "PNG")
+    page.save(folder / "moving.gif", save_all=True, append_images=[Image.new("L", page.size, 255)])
+    small = page.resize((45, 30))
+    small.encoderinfo = {"tiffinfo": {254: 1}}  # a thumbnail
+    page.save(folder / "pages.tif", save_all=True, append_images=[page.crop((0, 0, 100, 90)), small])
+    Image.fromarray(np.array([[np.nan, np.inf, -np.inf], [0, 5, 10]], np.float32)).save(folder / "float.tif")
+    for name in (".DS_Store", "._a.png", "Thumbs.db"):
+        (folder / name).write_bytes(b"a system's")
+    for name in ("scan.pdf", "IMG_1.HEIC", "labels.csv", "b/._x.png"):
+        (folder / name).write_bytes(b"no picture")
+    data = own(folder)
+    assert data.shape.tolist() == [[300, 450], [300, 450], [2, 3], [300, 450], [300, 450], [90, 100]]
+    assert data.split(data.grey)[2].tolist() == [[255, 255, 0], [0, 127, 255]]
+    assert data.remarks == (
+        "several pictures in one file, the first taken: moving.gif",
+        "`a/loop`: left out, a link to a folder that it lies in",
+        "`IMG_1.HEIC`: left out, no picture that Pillow knows: save it as JPEG",
+        "`labels.csv`: left out, no picture that Pillow knows",
+        "`scan.pdf`: left out, no picture that Pillow knows: save its pages as pictures, with `pdftoppm -r 200 -png` "
+        "for example",
+        "no ink on 1 of 6 pages: float.tif",
+    )
 
 
 @pytest.mark.parametrize("name", TWINS)

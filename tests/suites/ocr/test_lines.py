@@ -185,6 +185,19 @@ def test_lines_of_ones_own(folder: Any) -> None:
     assert task.floor_for("own_lines") is None
 
 
+def test_the_text_of_a_line_is_found(folder: Any) -> None:
+    path = folder("what a reader made of it", "upper case", "two pages")
+    (path / "0.gt.txt").write_text("the truth", encoding="utf-8")
+    (path / "1.txt").rename(path / "1.TXT")
+    (path / "1.png").rename(path / "1.PNG")
+    line = Image.open(path / "2.png")
+    line.save(path / "2.tif", save_all=True, append_images=[line])
+    (path / "2.png").unlink()
+    data = own(path)
+    assert data.text_test.tolist() == ["the truth", "upper case"]
+    assert data.remarks == ("left out, for they are several pages with one text: 2.tif",)
+
+
 def test_folders_that_do_not_suit(folder: Any, residency) -> None:
     path = folder("one")
     (path / "0.txt").write_bytes("Köln".encode("latin-1"))
