@@ -86,7 +86,8 @@ def compare_runs(
 def _runs(baseline: Path, current: Path, results: Path) -> tuple[records.Records, records.Records]:
     """Both runs; raises `UsageError` where a name or a folder of runs leads to the same one twice."""
     folders = common.folder_of(baseline, results), common.folder_of(current, results)
-    if folders[0].resolve() == folders[1].resolve() and baseline.resolve() != current.resolve():
+    places = {path.resolve() for path in folders}
+    if len(places) == 1 and {baseline.resolve(), current.resolve()} != places:
         raise UsageError(
             f"{baseline} and {current} are the same run, {folders[0]}: a comparison would always pass; "
             "has the current run been measured?"
@@ -134,7 +135,7 @@ def _show(found: Comparison, out: Console) -> None:
         out.print(f"  {escape(gate.visible(difference))}", style="dim", highlight=False)
     if found.shift is not None:
         out.print(f"\n{_shared(found.shift)}", style="yellow", highlight=False)
-    out.print(f"\n{escape(gate.visible(found.reason))}", style="bold", highlight=False)
+    out.print(f"\n{escape(gate.visible(found.reason))}", style="bold", highlight=False, soft_wrap=True)
 
 
 def _table(cells: Sequence[Cell], columns: Sequence[str]) -> Table:
@@ -165,7 +166,7 @@ def _texts(cell: Cell) -> dict[str, str]:
         "before": before,
         "now": now,
         RATIO: gate.ratio(cell),
-        "verdict": gate.visible(f"{cell.kind}: {said}" if cell.reason else f"{cell.kind} {said}"),
+        "verdict": gate.visible(f"{gate.became(cell)}{':' if cell.reason else ''} {said}"),
     }
 
 

@@ -168,9 +168,10 @@ def _reason(status: Status, cells: Sequence[Cell]) -> str:
 
 
 def _counted(cells: Sequence[Cell]) -> str:
-    """`(2 slower, 10 equivalent)`."""
+    """`(2 slower, 10 equivalent, 1 without a baseline)`."""
     counts = Counter(cell.kind for cell in cells)
-    return f"({', '.join(f'{counts[kind]} {kind}' for kind in Kind if kind in counts)})"
+    names = {Kind.WRONG: "wrong or failed", Kind.NO_DEVICE: "without their device", Kind.NEW: "without a baseline"}
+    return f"({', '.join(f'{counts[kind]} {names.get(kind, kind)}' for kind in Kind if kind in counts)})"
 
 
 def _without_device(baseline: Records, current: Records) -> str:
@@ -227,19 +228,24 @@ def _cell(
     """A cell before the others are taken into account; `gone` are those whose GPU is gone."""
     plain = Cell(*key, Kind.NEW, margin)
     if before is None or before.seconds is None:
-        return plain
+        return replace(plain, reason=_without_baseline(before, after))
     absent = Kind.NO_DEVICE if key in gone else Kind.MISSING
     plain = replace(plain, baseline_seconds=before.seconds.median)
     if after is None:
         return replace(plain, kind=absent, reason="not in the current run")
     if after.outcome != Outcome.OK or after.seconds is None:
         kind = absent if after.outcome == Outcome.UNAVAILABLE else Kind.WRONG
-        reason = after.reason if after.outcome == kind else f"{after.outcome}: {after.reason}"
+        reason = after.reason if kind is Kind.WRONG else f"{after.outcome}: {after.reason}"
         return replace(plain, kind=kind, reason=reason, outcome=after.outcome)
     if before.data_hash != after.data_hash:
         hashes = f"{before.data_hash[:8]} against {after.data_hash[:8]}"
         return replace(plain, kind=Kind.MISSING, reason=f"the data is not the same: hash {hashes}")
     return _timed(plain, before.seconds.median, after.seconds.median, *(list(side[key].values()) for side in times))
+
+
+def _without_baseline(before: Row | None, after: Row | None) -> str:
+    was = "not in the baseline" if before is None else f"{before.outcome} in the baseline"
+    return f"{was}, {after.outcome} now" if after is not None else f"{was}, not in the current run"
 
 
 def _timed(cell: Cell, before: float, after: float, first: Any, second: Any) -> Cell:

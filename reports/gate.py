@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 from xml.etree import ElementTree
 
@@ -38,7 +38,12 @@ def about(cell: Cell) -> str:
 
 def says(cell: Cell) -> str:
     """What became of a cell, and why."""
-    return f"{cell.kind}: {cell.reason}" if cell.reason else f"{cell.kind}: now / before {ratio(cell)}"
+    return f"{became(cell)}: {cell.reason}" if cell.reason else f"{became(cell)}: now / before {ratio(cell)}"
+
+
+def became(cell: Cell) -> str:
+    """What became of a cell in one word: of what is not right any more, how it ended."""
+    return cell.outcome if cell.kind is Kind.WRONG else str(cell.kind)
 
 
 def ratio(cell: Cell) -> str:
@@ -100,6 +105,23 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
+@dataclass(frozen=True)
+class _Case:
+    """A test of the JUnit file. `result` is its element, None where it passed."""
+
+    task: str
+    name: str
+    seconds: float | None
+    result: str | None
+    kind: str
+    text: str
+
+    @staticmethod
+    def of(cell: Cell) -> _Case:
+        name = f"{cell.dataset}, {cell.size}, {cell.implementation}"
+        return _Case(cell.task, name, cell.current_seconds, _result(cell), became(cell), says(cell))
+
+
 def junit(found: Comparison) -> bytes:
     """JUnit XML: a test for each cell, which keeps its name from run to run.
 
@@ -112,27 +134,23 @@ def junit(found: Comparison) -> bytes:
         for difference in found.differences:
             ElementTree.SubElement(properties, "property", name="difference", value=visible(difference))
     counts = dict.fromkeys(("failure", "error", "skipped"), 0)
-    cases = [(cell.task, _name(cell), cell.current_seconds, _result(cell), says(cell)) for cell in found.cells]
+    cases = [_Case.of(cell) for cell in found.cells]
     if found.status is Status.CANNOT_COMPARE:
-        cases.append((NAME, "comparable", None, "error", found.reason))
-    for task, name, seconds, result, text in cases:
-        case = ElementTree.SubElement(suite, "testcase", classname=visible(task), name=visible(name))
-        case.set("time", f"{seconds or 0.0:.6f}")
-        if result is not None:
-            counts[result] += 1
-            kind, _, _ = text.partition(":")
-            ElementTree.SubElement(case, result, message=visible(text), type=kind).text = visible(text)
+        cases.append(_Case(NAME, "comparable", None, "error", "cannot compare", found.reason))
+    for case in cases:
+        element = ElementTree.SubElement(suite, "testcase", classname=visible(case.task), name=visible(case.name))
+        element.set("time", f"{case.seconds or 0.0:.6f}")
+        if case.result is not None:
+            counts[case.result] += 1
+            text = visible(case.text)
+            ElementTree.SubElement(element, case.result, message=text, type=case.kind).text = text
     suite.set("tests", str(len(cases)))
     suite.set("failures", str(counts["failure"]))
     suite.set("errors", str(counts["error"]))
     suite.set("skipped", str(counts["skipped"]))
-    suite.set("time", f"{sum(seconds or 0.0 for _, _, seconds, _, _ in cases):.6f}")
+    suite.set("time", f"{sum(case.seconds or 0.0 for case in cases):.6f}")
     ElementTree.SubElement(suite, "system-out").text = visible(found.reason)
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
-
-
-def _name(cell: Cell) -> str:
-    return f"{cell.dataset}, {cell.size}, {cell.implementation}"
 
 
 def _result(cell: Cell) -> str | None:
