@@ -102,7 +102,7 @@ def _within_sight(found: Comparison, current: records.RunInfo, margin: float) ->
     if smallest is None or tightest >= smallest or found.status not in {Status.SAME, Status.REGRESSION}:
         return found
     seen = f"by its self-test the smallest is {100 * smallest:.2g} %"
-    reason = f"this machine cannot see a margin of {100 * tightest:.3g} %: {seen}"
+    reason = f"this machine cannot see a margin of {100 * tightest:.3g} %: {seen}; take a wider --margin"
     return replace(found, status=Status.INCONCLUSIVE, reason=reason)
 
 

@@ -53,7 +53,7 @@ def run(
     threads: options.Threads = None,
     seed: options.Seed = DEFAULT_SEED,
     results: options.Results = common.RESULTS,
-    name: options.RunName = "",
+    name: options.RunName = None,
     gate: options.Gate = False,
     runner: options.Runners = "local",
     workers: options.Workers = "",
@@ -63,10 +63,8 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Measure implementations against each other, in fresh processes that take turns."""
-    given = set(options.given(context))
-    _check(given, options.split(runner), options.split(implementations))
+    _check(set(options.given(context)), options.split(runner), options.split(implementations))
     workers, worker_threads = _all_of(scheduler, workers) if scheduler is not None else (workers, None)
-    name = options.run_name(name) if "name" in given else ""
     before = records.read(resume) if resume is not None else None
     if before is not None:
         selection, settings = as_before(before.info)
@@ -96,7 +94,7 @@ def run(
             dashboard=dashboard,
             precision=precision,
         )
-    raise typer.Exit(_measured(selection, settings, before, resume, results, json, name))
+    raise typer.Exit(_measured(selection, settings, before, resume, results, json, name or ""))
 
 
 def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str, ...]) -> None:

@@ -76,18 +76,22 @@ def made_run(tmp_path: Path) -> Write:
         settings: dict[str, Any] | None = None,
         **facts: Any,
     ) -> Path:
-        info = records.RunInfo(**{
-            "id": Path(folder).name,
-            "started": "2027-01-01T00:00:00.000Z",
-            "command": ["residency", "run", "tabular/ridge", "--size", "lab"],
-            "settings": {"threads": 16, "gate": False, **(settings or {})},
-            "machine": {**MACHINE, **(machine or {})},
-            "versions": {"numpy": "2.4.6"},
-            "commit": "0123456789ab",
-            "tasks": {one.task: TaskInfo("Title.", "R²", "higher", False, 1e-3, {"lab": 1_000_000}) for one in made},
-            "cells": [],
-            **facts,
-        })
+        info = records.RunInfo(
+            **{
+                "id": Path(folder).name,
+                "started": "2027-01-01T00:00:00.000Z",
+                "command": ["residency", "run", "tabular/ridge", "--size", "lab"],
+                "settings": {"threads": 16, "gate": False, **(settings or {})},
+                "machine": {**MACHINE, **(machine or {})},
+                "versions": {"numpy": "2.4.6"},
+                "commit": "0123456789ab",
+                "tasks": {
+                    one.task: TaskInfo("Title.", "R²", "higher", False, 1e-3, {"lab": 1_000_000}) for one in made
+                },
+                "cells": [],
+                **facts,
+            }
+        )
         with records.Recorder(tmp_path / folder, info) as recorder:
             for one in made:
                 one.write(recorder)

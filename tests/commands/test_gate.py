@@ -1,4 +1,4 @@
-"""What a gate meets: updated drivers, lost GPUs, named runs, and reasons that hold anything. Runs are written by hand."""
+"""What a gate meets: updated drivers, lost GPUs, named runs, reasons that hold anything. Runs are written by hand."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
+
+from residency.reports import tiers
 
 NASTY = "RuntimeError: \x1b[31mbad\x1b[0m \x00, 100 % :: a, b\r\n]]> <&\"' \udc80 \ufffe \x85 ü"
 
@@ -64,7 +66,10 @@ def test_what_may_change_about_a_machine_is_said(here, both, machine: dict, said
     ("change", "said"),
     [
         ({"name": "NVIDIA A100-SXM4-80GB"}, "gpus NVIDIA H100 80GB HBM3 against NVIDIA A100-SXM4-80GB"),
-        ({"memory_bytes": 100_000_000_000}, "NVIDIA H100 80GB HBM3 (79.6 GiB) against NVIDIA H100 80GB HBM3 (93.1 GiB)"),
+        (
+            {"memory_bytes": 100_000_000_000},
+            "NVIDIA H100 80GB HBM3 (79.6 GiB) against NVIDIA H100 80GB HBM3 (93.1 GiB)",
+        ),
         ({"mig": True}, "(79.6 GiB) against NVIDIA H100 80GB HBM3 (79.6 GiB, MIG on)"),
         ({"name": "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "memory_bytes": 10_200_547_328}, "MIG 1g.10gb"),
     ],
@@ -184,7 +189,9 @@ def test_junit_holds_any_reason(here, nasty, tmp_path: Path) -> None:
         "linear, lab, added@cpu": ("skipped", "new"),
     }
     message = results["linear, lab, crash@cpu"].get("message")
-    assert message.startswith("failed: RuntimeError: \\x1b[31mbad\\x1b[0m \\x00, 100 % :: a, b\r\n]]> <&\"' \\udc80 \\ufffe")
+    assert message.startswith(
+        "failed: RuntimeError: \\x1b[31mbad\\x1b[0m \\x00, 100 % :: a, b\r\n]]> <&\"' \\udc80 \\ufffe"
+    )
     assert float(suite.find("testcase[@name='linear, lab, fast@cpu']").get("time")) == pytest.approx(1.0, rel=0.01)
     assert float(suite.get("time")) > 1.0
 
@@ -243,6 +250,13 @@ def test_a_folder_of_runs_is_its_newest_by_the_start(here, made_run, made) -> No
     done = here("compare", base, "runs")
     assert done.status == 1
     assert "left out: runs/broken/run.json: damaged" in done.err
+
+
+def test_a_confirmation_proves_nothing_twice(made_run, made, tmp_path: Path) -> None:
+    run = made_run("runs/a", made("x@cpu"))
+    made_run("runs/a/confirmation-1", made("x@cpu"))
+    deeper = made_run("runs/more/b", made("x@cpu"))
+    assert tiers.runs_in(tmp_path / "runs") == [run, deeper]
 
 
 def test_a_run_is_found_by_its_name(here, made_run, made) -> None:
