@@ -68,7 +68,7 @@ def folder_of(named: Path | None, results: Path) -> Path:
     if (named / records.RUN_FILE).is_file():
         return named
     if named.is_dir() and (inside := runs_in(named)):
-        return _chosen(inside, f"the newest of {len(inside)} runs in {named}")
+        return _chosen(inside, f"the newest of {len(inside)} runs in {named}" if len(inside) > 1 else f"in {named}")
     runs = runs_in(results)
     so_named = [run for run in runs if run.info.name == str(named)]
     if so_named:
