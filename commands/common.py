@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,19 @@ from rich.console import Console
 
 from residency.harness import records
 from residency.harness.discovery import Catalogue, Suites
-from residency.harness.errors import UsageError
+from residency.harness.errors import RecordError, UsageError, unknown
 from residency.suites import SHIPPED
 
 RESULTS = Path("results") / "runs"
 REHEARSALS = Path("results") / "rehearsals"
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run's folder, and its `run.json`."""
+
+    folder: Path
+    info: records.RunInfo
 
 
 def catalogue() -> Catalogue:
@@ -41,10 +50,68 @@ def print_json(value: Any) -> None:
 
 
 def find_run(named: Path | None, results: Path) -> records.Records:
-    """The run in a folder, or the newest of the results; raises `UsageError` where there is none."""
-    if named is not None:
-        return records.read(named if named.is_dir() or named.name != records.RUN_FILE else named.parent)
-    runs = sorted(path.parent for path in results.glob(f"*/{records.RUN_FILE}"))
+    """The run that a person means, read; raises `UsageError` where there is none."""
+    return records.read(folder_of(named, results))
+
+
+def folder_of(named: Path | None, results: Path) -> Path:
+    """The folder of the run that a person means.
+
+    It is a run's folder (or its `run.json`), a folder of runs, of which the newest is taken, or the name of a run in
+    `results`, the newest of that name. Without one it is the newest run in `results`. The newest is the one that
+    started last, whatever the folders are called. What was chosen is said on stderr.
+    """
+    if named is None:
+        return _newest(results)
+    if named.name == records.RUN_FILE and named.is_file():
+        return named.parent
+    if (named / records.RUN_FILE).is_file():
+        return named
+    if named.is_dir() and (inside := runs_in(named)):
+        return _chosen(inside, f"the newest of {len(inside)} runs in {named}" if len(inside) > 1 else f"in {named}")
+    runs = runs_in(results)
+    so_named = [run for run in runs if run.info.name == str(named)]
+    if so_named:
+        return _chosen(so_named, f"the newest of {len(so_named)} runs named {named}" if len(so_named) > 1 else "")
+    raise _not_found(named, results, {run.info.name for run in runs} - {""})
+
+
+def runs_in(folder: Path) -> list[FoundRun]:
+    """The runs that lie side by side in a folder, the newest last; what lies inside a run is a part of it.
+
+    What cannot be read is left out and said on stderr.
+    """
+    found = []
+    for path in folder.glob(f"*/{records.RUN_FILE}"):
+        try:
+            found.append(FoundRun(path.parent, records.read_info(path.parent)))
+        except RecordError as error:
+            progress().print(f"left out: {error}", style="dim", highlight=False, markup=False, soft_wrap=True)
+    return sorted(found, key=lambda run: (records.moment(run.info.started), run.folder))
+
+
+def _newest(results: Path) -> Path:
+    runs = runs_in(results)
     if not runs:
         raise UsageError(f"no run in {results}; `residency run` makes one, or name a run's folder")
-    return records.read(runs[-1])
+    return runs[-1].folder
+
+
+def _chosen(runs: list[FoundRun], among: str) -> Path:
+    """The newest of several runs, said on stderr."""
+    newest = runs[-1]
+    if among:
+        text = f"taken: {newest.folder}, started {newest.info.started}, {among}"
+        progress().print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
+    return newest.folder
+
+
+def _not_found(named: Path, results: Path, names: set[str]) -> UsageError:
+    text = f"no run in {named}: it has no {records.RUN_FILE}"
+    if named.is_dir():
+        return UsageError(f"{text}, and neither has any folder in it")
+    if len(named.parts) > 1:
+        return UsageError(f"{text}; there is no such folder")
+    if not names:
+        return UsageError(f"{text}, and no run in {results} has a name; `residency run --name` gives it one")
+    return UsageError(f"{text}, and there is {unknown(f'run in {results} named', str(named), names)}")

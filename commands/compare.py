@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Sequence, Set
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Annotated
-from xml.etree import ElementTree
 
 import typer
 from rich import box
@@ -21,19 +20,24 @@ from residency.commands import common
 from residency.commands.confirming import measured_again
 from residency.harness import records
 from residency.harness.errors import UsageError
-from residency.reports import words
+from residency.reports import gate, words
 from residency.reports.compare import Cell, Comparison, Kind, Status, compare, confirmed
 from residency.reports.console import UNBOUNDED
 from residency.reports.selftest import smallest_on_record
 from residency.reports.shift import Shift
 
 EPILOG = """
-Examples:  [bold]residency compare results/runs/A results/runs/B[/]
-[bold]residency compare A B --confirm[/]
-[bold]residency compare A B --margin 0.1 --task-margin tabular/etl=0.2 --junit compare.xml --github[/]
+Examples:  [bold]residency run tabular --name baseline[/], later [bold]residency compare baseline results/runs[/]
+[bold]residency compare A B --margin 0.1 --task-margin tabular/etl=0.2 --confirm[/]
+[bold]residency compare A B --junit compare.xml --github[/]
+
+BASELINE and CURRENT are each a run's folder, the name that `run --name` gave it, or a folder of runs, of which the one
+that started last is taken. Drivers, kernels and libraries may differ between the runs, and what differs is said;
+processors, cores, GPUs, --threads and --gate may not.
 
 Exit status: 0 no regression; 1 something became slower; 2 the runs cannot be compared; 3 inconclusive; 4 something
-that was right is wrong or fails; 5 the baseline used a device that this machine lacks.
+that was right is wrong or fails; 5 the baseline used a device that this machine lacks. Where several hold, it is the
+first of 4, 1, 5, 3. How to gate a repository: docs/ci.md.
 """
 
 RATIO = "now / before [95 %]"
@@ -41,13 +45,11 @@ COLUMNS = ("task", "data", "implementation", "before", "now", RATIO, "verdict")
 FEWER = ("task", "data", "implementation", RATIO, "verdict")
 STACKED = ("task, data, implementation", RATIO, "verdict")
 NUMBERS = {"before", "now", RATIO}
-BAD = {Kind.SLOWER, Kind.WRONG}
-UNSURE = {Kind.INCONCLUSIVE, Kind.MISSING, Kind.NO_DEVICE}
 
 
 def compare_runs(
-    baseline: Annotated[Path, typer.Argument(help="A run's folder: how it was.")],
-    current: Annotated[Path, typer.Argument(help="A run's folder: how it is.")],
+    baseline: Annotated[Path, typer.Argument(help="How it was: a run's folder, its name, or a folder of runs.")],
+    current: Annotated[Path, typer.Argument(help="How it is, named likewise.")],
     margin: Annotated[float, typer.Option(min=0.0, help="How much slower is tolerated, as a fraction.")] = 0.05,
     task_margin: Annotated[
         list[str] | None, typer.Option(metavar="TASK=MARGIN", help="Another margin for a task; may be repeated.")
@@ -56,32 +58,52 @@ def compare_runs(
         bool, typer.Option("--confirm", help="Measure what seems slower again, here and now, and judge by that.")
     ] = False,
     junit: Annotated[Path | None, typer.Option(metavar="PATH", help="Write JUnit XML.")] = None,
-    github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations.")] = False,
+    github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations (with --json on stderr).")] = False,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are looked for by name.")] = common.RESULTS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two runs of like machines, cell by cell."""
-    runs = records.read(baseline), records.read(current)
-    margins = _margins(task_margin or [], {one.cell.task for run in runs for one in run.outcomes})
+    runs = _runs(baseline, current, results)
+    margins = _margins(task_margin or [], {outcome.cell.task for run in runs for outcome in run.outcomes})
     found = compare(*runs, margin, margins)
     if confirm and any(cell.kind is Kind.SLOWER for cell in found.cells):
         again = measured_again(found, runs[1])
         found = confirmed(found, compare(runs[0], records.read(again), margin, margins))
         common.progress().print(f"measured again in {again}", style="dim", highlight=False, soft_wrap=True)
-    tightest = min((cell.margin for cell in found.cells), default=margin)
-    smallest = smallest_on_record(runs[1].info)
-    if smallest is not None and tightest < smallest and found.status in {Status.SAME, Status.REGRESSION}:
-        seen = f"by its self-test the smallest is {100 * smallest:.2g} %"
-        reason = f"this machine cannot see a margin of {100 * tightest:.3g} %: {seen}"
-        found = replace(found, status=Status.INCONCLUSIVE, reason=reason)
-    if junit is not None:
-        _write_junit(found, junit)
+    found = _within_sight(found, runs[1].info, margin)
     if json:
-        common.print_json({"schema": 1, **asdict(found), "status": int(found.status)})
+        common.print_json(gate.document(found, *runs, margin))
     else:
         _show(found, common.output())
     if github:
-        _annotate(found)
+        for line in gate.workflow_commands(found):
+            print(line, file=sys.stderr if json else sys.stdout)
+    if junit is not None:
+        _write(gate.junit(found), junit)
     raise typer.Exit(int(found.status))
+
+
+def _runs(baseline: Path, current: Path, results: Path) -> tuple[records.Records, records.Records]:
+    """Both runs; raises `UsageError` where a name or a folder of runs leads to the same one twice."""
+    folders = common.folder_of(baseline, results), common.folder_of(current, results)
+    places = {path.resolve() for path in folders}
+    if len(places) == 1 and {baseline.resolve(), current.resolve()} != places:
+        raise UsageError(
+            f"{baseline} and {current} are the same run, {folders[0]}: a comparison would always pass; "
+            "has the current run been measured?"
+        )
+    return records.read(folders[0]), records.read(folders[1])
+
+
+def _within_sight(found: Comparison, current: records.RunInfo, margin: float) -> Comparison:
+    """The comparison, inconclusive where its margin is smaller than what the machine's self-test could see."""
+    tightest = min((cell.margin for cell in found.cells), default=margin)
+    smallest = smallest_on_record(current)
+    if smallest is None or tightest >= smallest or found.status not in {Status.SAME, Status.REGRESSION}:
+        return found
+    seen = f"by its self-test the smallest is {100 * smallest:.2g} %"
+    reason = f"this machine cannot see a margin of {100 * tightest:.3g} %: {seen}; take a wider --margin"
+    return replace(found, status=Status.INCONCLUSIVE, reason=reason)
 
 
 def _margins(given: list[str], tasks: Set[str]) -> dict[str, float]:
@@ -107,11 +129,13 @@ def _show(found: Comparison, out: Console) -> None:
             break
     if shown:
         out.print(table)
+    if found.differences:
+        out.print("what differs, baseline against current:", style="dim", highlight=False)
     for difference in found.differences:
-        out.print(f"differs: {escape(difference)}", style="dim", highlight=False)
+        out.print(f"  {escape(gate.visible(difference))}", style="dim", highlight=False)
     if found.shift is not None:
         out.print(f"\n{_shared(found.shift)}", style="yellow", highlight=False)
-    out.print(f"\n{escape(found.reason)}", style="bold")
+    out.print(f"\n{escape(gate.visible(found.reason))}", style="bold", highlight=False, soft_wrap=True)
 
 
 def _table(cells: Sequence[Cell], columns: Sequence[str]) -> Table:
@@ -122,7 +146,7 @@ def _table(cells: Sequence[Cell], columns: Sequence[str]) -> Table:
         least = widest if name != "verdict" else None
         table.add_column(name, justify="right" if name in NUMBERS else "left", min_width=least)
     for cell, texts in zip(cells, lines, strict=True):
-        style = "red" if cell.kind in BAD else "yellow" if cell.kind in UNSURE else ""
+        style = "red" if cell.kind in gate.BAD else "yellow" if cell.kind in gate.UNSURE else ""
         table.add_row(*(escape(texts[name]) for name in columns), style=style)
     return table
 
@@ -141,15 +165,9 @@ def _texts(cell: Cell) -> dict[str, str]:
         "task, data, implementation": f"{cell.task}\n{data}\n{cell.implementation}",
         "before": before,
         "now": now,
-        RATIO: _ratio(cell),
-        "verdict": f"{cell.kind}: {said}" if cell.reason else f"{cell.kind} {said}",
+        RATIO: gate.ratio(cell),
+        "verdict": gate.visible(f"{gate.became(cell)}{':' if cell.reason else ''} {said}"),
     }
-
-
-def _ratio(cell: Cell) -> str:
-    if cell.ratio is None or cell.low is None or cell.high is None:
-        return "-"
-    return f"{words.digits(cell.ratio)} [{words.digits(cell.low)}, {words.digits(cell.high)}]"
 
 
 def _shared(shift: Shift) -> str:
@@ -162,40 +180,8 @@ def _shared(shift: Shift) -> str:
     )
 
 
-def _about(cell: Cell) -> str:
-    return f"{cell.task}, {cell.dataset} at {cell.size}, {cell.implementation}"
-
-
-def _says(cell: Cell) -> str:
-    return f"{cell.kind}: {cell.reason}" if cell.reason else f"{cell.kind}: now / before {_ratio(cell)}"
-
-
-def _annotate(found: Comparison) -> None:
-    for cell in found.cells:
-        level = "error" if cell.kind in BAD else "warning" if cell.kind in UNSURE else None
-        if level is not None:
-            print(f"::{level} title={_about(cell)}::{_says(cell)}")
-
-
-def _write_junit(found: Comparison, path: Path) -> None:
-    suite = ElementTree.Element(
-        "testsuite",
-        name=f"{found.baseline}{os.sep}{found.current}",
-        tests=str(len(found.cells)),
-        failures=str(sum(cell.kind in BAD for cell in found.cells)),
-        skipped=str(sum(cell.kind in UNSURE | {Kind.NEW} for cell in found.cells)),
-    )
-    for cell in found.cells:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=cell.task, name=f"{cell.dataset}, {cell.size}, {cell.implementation}"
-        )
-        if cell.current_seconds is not None:
-            case.set("time", f"{cell.current_seconds:.6f}")
-        if cell.kind in BAD:
-            ElementTree.SubElement(case, "failure", message=_says(cell))
-        elif cell.kind in UNSURE | {Kind.NEW}:
-            ElementTree.SubElement(case, "skipped", message=_says(cell))
+def _write(text: bytes, path: Path) -> None:
     try:
-        ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+        path.write_bytes(text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error

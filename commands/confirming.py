@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import typer
@@ -18,11 +19,16 @@ from residency.runners.settings import Settings
 
 
 def measured_again(found: Comparison, current: records.Records) -> Path:
-    """The folder of a new run of every group that holds a suspect, beside the current run, by its settings.
+    """The folder of a new run of every group that holds a suspect, by the current run's settings.
 
+    It lies inside the current run's folder, so that nobody takes it for a run of its own, or for the newest one.
     All implementations of a group run again, not the suspects alone: their neighbours are part of the conditions.
     Raises `UsageError` where this checkout is not what the current run measured.
     """
+    if not os.access(current.folder, os.W_OK):
+        raise UsageError(
+            f"--confirm writes into {current.folder}, which cannot be written to; copy the run and compare that"
+        )
     selection, settings = as_before(current.info)
     suspects = {(cell.task, cell.dataset, cell.size) for cell in found.cells if cell.kind is Kind.SLOWER}
     groups = [
@@ -32,7 +38,7 @@ def measured_again(found: Comparison, current: records.Records) -> Path:
     ]
     _check_code(groups, settings, current)
     info = info_of(groups, settings, selection)
-    folder = current.folder.resolve().parent / info.id
+    folder = current.folder.resolve() / f"confirmation-{info.id}"
     common.progress().print(f"measuring {len(groups)} suspected group{'s' * (len(groups) > 1)} again", style="dim")
     if measure(groups, settings, info, folder, None):
         raise typer.Exit(130)

@@ -42,14 +42,17 @@ def measure(
     return False
 
 
-def info_of(groups: list[Group], settings: Settings, selection: Selection) -> records.RunInfo:
-    """What a run is, for its `run.json`: the machine, the versions, what was asked for and what is planned."""
+def info_of(groups: list[Group], settings: Settings, selection: Selection, name: str = "") -> records.RunInfo:
+    """What a run is, for its `run.json`: the machine, the versions, what was asked for and what is planned.
+
+    The folder of a run with a name ends with it, for the eye; the name in `run.json` is the one that counts.
+    """
     moment = datetime.now(UTC)
     host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
     chosen = {**asdict(selection), "path": str(selection.path) if selection.path else None}
     del chosen["left_out"]
     return records.RunInfo(
-        id=f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z-{host}",
+        id="-".join(filter(None, (f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z", host, name))),
         started=records.now(),
         command=["residency", *sys.argv[1:]],
         settings={**asdict(settings), **chosen},
@@ -58,6 +61,7 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection) -> re
         commit=machine.commit(),
         tasks={group.task.path: TaskInfo.of(group.task) for group in groups},
         cells=[group.cell(implementation) for group in groups for implementation in group.implementations],
+        name=name,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,6 +85,22 @@ Resume = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Of generated data and of splits.")]
 Results = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")]
+
+
+def _run_name(text: str | None) -> str | None:
+    """The name for a run, which may have none; raises `UsageError` for what cannot be a part of a folder's name."""
+    if text is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        raise UsageError(
+            f"--name {text!r}: use up to 64 letters (a to z), digits, dots, underscores and hyphens; begin with a "
+            "letter or a digit, as in --name baseline"
+        )
+    return text
+
+
+RunName = Annotated[
+    str | None,
+    typer.Option("--name", callback=_run_name, help="A name for the run, by which `report` and `compare` find it."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 

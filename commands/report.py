@@ -39,11 +39,12 @@ _TEXTS: dict[Format, Callable[[Records], str]] = {
 
 def report(
     run: Annotated[
-        Path | None, typer.Argument(help="A run's folder. [default: the newest]", show_default=False)
+        Path | None,
+        typer.Argument(help="A run's folder, its name, or a folder of runs. [default: the newest]", show_default=False),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.CONSOLE,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write it to a file.")] = None,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where to look for the newest run.")] = common.RESULTS,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where to look for it.")] = common.RESULTS,
 ) -> None:
     """Show what a run measured."""
     measured = common.find_run(run, results)

@@ -25,6 +25,7 @@ EPILOG = """
 Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --size lab --budget 900[/]
 [bold]residency run tabular/gradient_boosting --data loans.csv --target default[/]
 [bold]residency run tabular/etl --runner local,cluster --workers 2 --size lab[/]
+[bold]residency run tabular --name baseline[/], and later [bold]residency compare baseline results/runs[/]
 
 Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory, or nothing could
 run; 2 asked for something that does not exist, or for two things that exclude each other; 130 interrupted.
@@ -52,6 +53,7 @@ def run(
     threads: options.Threads = None,
     seed: options.Seed = DEFAULT_SEED,
     results: options.Results = common.RESULTS,
+    name: options.RunName = None,
     gate: options.Gate = False,
     runner: options.Runners = "local",
     workers: options.Workers = "",
@@ -92,7 +94,7 @@ def run(
             dashboard=dashboard,
             precision=precision,
         )
-    raise typer.Exit(_measured(selection, settings, before, resume, results, json))
+    raise typer.Exit(_measured(selection, settings, before, resume, results, json, name or ""))
 
 
 def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str, ...]) -> None:
@@ -117,13 +119,14 @@ def _measured(
     resume: Path | None,
     results: Path,
     json: bool,
+    name: str,
 ) -> int:
     """Measure what is asked for, or what a run lacks, and show it; the command's exit status."""
     groups = _usable(plan(common.catalogue(), selection), settings, selection)
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)
-    info = before.info if before is not None else info_of(groups, settings, selection)
+    info = before.info if before is not None else info_of(groups, settings, selection, name)
     folder = resume or results / info.id
     interrupted = measure(groups, settings, info, folder, before)
     return _told(records.read(folder), json, interrupted)

@@ -127,6 +127,7 @@ class RunInfo:
     tasks: dict[str, TaskInfo]
     cells: list[Cell]  # what was planned, so that what is missing can be told
     schema: int = SCHEMA
+    name: str = ""  # that a person gave it
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def moment(text: str) -> datetime:
+    """A time as it stands in a record; what is none comes before all others."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
 def to_json(record: Sample | OutcomeRecord) -> dict[str, Any]:
     """A record as one flat object: its kind, its cell's fields, its own."""
     kind = "sample" if isinstance(record, Sample) else "outcome"
@@ -226,7 +236,7 @@ def read(folder: Path, samples: bool = True) -> Records:
 
     A last line without its newline is a write that was cut off with its process: it counts for nothing.
     """
-    info = _read_info(folder / RUN_FILE)
+    info = read_info(folder)
     records = Records(folder, info)
     path = folder / RECORDS_FILE
     try:
@@ -253,7 +263,9 @@ def read(folder: Path, samples: bool = True) -> Records:
     return records
 
 
-def _read_info(path: Path) -> RunInfo:
+def read_info(folder: Path) -> RunInfo:
+    """Read `run.json` alone; raises `RecordError` as `read` does."""
+    path = folder / RUN_FILE
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,5 +1,8 @@
 """Two runs of like machines, cell by cell: what became slower, faster, wrong, or cannot be told.
 
+Which machines are alike says `likeness.py`. Where a GPU that the baseline used is gone, its cells have no device, and
+those of the processor are compared all the same, if the processors are alike.
+
 A cell is slower only if Student's t-test against the margin says so after the false discovery rate over all cells is
 controlled (Benjamini and Hochberg 1995, at 1 %): of a hundred unchanged cells a plain 99 % test would accuse one.
 """
@@ -7,26 +10,27 @@ controlled (Benjamini and Hochberg 1995, at 1 %): of a hundred unchanged cells a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from statistics import median
 from typing import Any
 
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome
-from residency.harness.records import Records, RunInfo
+from residency.harness.records import Records
+from residency.reports.likeness import boards, likeness, refusal
 from residency.reports.shift import Shift, shift
 from residency.reports.summary import Key, Row, rows, timed_samples
 
 FALSE_DISCOVERIES = 0.01
+WORK_SHOWN = 3  # of what a run measured, in a message
 ROUNDS_ALIKE = 2  # times as many samples of a process are told
-LIKE = ("cpu", "cores", "cores_in_machine", "memory_bytes", "gpus", "system", "python")
-NEEDED = ("cpu", "cores", "gpus")  # machines that differ in these are not alike
 
 
 class Status(IntEnum):
-    """What the command ends with."""
+    """What the command ends with. Where several hold, the first of WRONG, REGRESSION, NO_DEVICE, INCONCLUSIVE."""
 
     SAME = 0
     REGRESSION = 1
@@ -66,6 +70,7 @@ class Cell:
     high: float | None = None
     chance: float | None = None  # p-value of "not slower than the margin"
     reason: str = ""
+    outcome: str = ""  # the current run's, where it is not ok
 
 
 @dataclass(frozen=True)
@@ -76,32 +81,42 @@ class Comparison:
     current: str
     status: Status
     cells: list[Cell]
-    differences: list[str]  # between the machines and their software
+    differences: list[str]  # between the machines, their software and the settings: `name BASELINE against CURRENT`
     reason: str
     shift: Shift | None = None  # what all tasks share
+    unlike: list[str] = field(default_factory=list)  # of the differences, those that forbid a comparison
 
 
 def compare(
     baseline: Records, current: Records, margin: float, margins: Mapping[str, float] | None = None
 ) -> Comparison:
     """Compare two runs, at a margin of slowness that is tolerated, by task where `margins` names one."""
-    differences, unlike = _differences(baseline.info, current.info)
-    names = baseline.info.id, current.info.id
-    if unlike:
-        return Comparison(*names, Status.CANNOT_COMPARE, [], differences, f"unlike machines: {'; '.join(unlike)}")
+    found = likeness(baseline.info, current.info)
+    names, unlike = (baseline.info.id, current.info.id), [*found.machines, *found.settings]
     before, after = _by_cell(rows(baseline)), _by_cell(rows(current))
-    if not before.keys() & after.keys():
-        return Comparison(*names, Status.CANNOT_COMPARE, [], differences, "the runs have no cell in common")
+    gone = _gone(before, after, current)
+    if unlike:
+        why = refusal(found, baseline.info)
+        if not gone:
+            return Comparison(*names, Status.CANNOT_COMPARE, [], found.differences, why, unlike=unlike)
+        lost = [_cell(key, before[key], after.get(key), ({}, {}), margin, gone=gone) for key in gone]
+        reason = f"{_without_device(baseline, current)}. Nothing else can be compared: {why}"
+        return Comparison(*names, Status.NO_DEVICE, lost, found.differences, reason, unlike=unlike)
+    if not before.keys() & after.keys() and not gone:
+        why = _nothing_in_common(before, after)
+        return Comparison(*names, Status.CANNOT_COMPARE, [], found.differences, why)
     times = timed_samples(baseline), timed_samples(current)
-    differences += _rounds(*times)
     cells = []
     for key in {**before, **after}:
         allowed = (margins or {}).get(key[0], margin)
-        cells.append(_cell(key, before.get(key), after.get(key), times, allowed))
+        cells.append(_cell(key, before.get(key), after.get(key), times, allowed, gone=gone))
     cells = _accused(cells)
     status = _status(cells)
+    reason = _reason(status, cells)
+    if status is Status.NO_DEVICE:
+        reason = f"{_without_device(baseline, current)} {_counted(cells)}"
     shared = shift([(cell.task, cell.ratio) for cell in cells if cell.ratio is not None])
-    return Comparison(*names, status, cells, differences, _REASONS[status], shared)
+    return Comparison(*names, status, cells, [*found.differences, *_rounds(*times)], reason, shared)
 
 
 def confirmed(first: Comparison, second: Comparison) -> Comparison:
@@ -114,7 +129,8 @@ def confirmed(first: Comparison, second: Comparison) -> Comparison:
     fresh = {_place(cell): cell for cell in second.cells}
     cells = [_retried(cell, fresh.get(_place(cell))) if cell.kind is Kind.SLOWER else cell for cell in first.cells]
     status = _status(cells)
-    return replace(first, status=status, cells=cells, reason=f"{_REASONS[status]}; suspects were measured again")
+    reason = f"{_reason(status, cells)}; what seemed slower was measured again"
+    return replace(first, status=status, cells=cells, reason=reason)
 
 
 def _place(cell: Cell) -> Key:
@@ -138,27 +154,53 @@ _REASONS = {
     Status.WRONG: "something that was right is wrong, or no longer runs",
     Status.NO_DEVICE: "the baseline used a device that this machine lacks",
 }
+_NOT_MEASURED = (
+    "some cells of the baseline were not measured in the current run: measure the same tasks, sizes and seed"
+)
 
 
-def _differences(first: RunInfo, second: RunInfo) -> tuple[list[str], list[str]]:
-    """What differs between two runs' machines and software, and what of it forbids a comparison."""
-    found, unlike = [], []
-    for name in LIKE:
-        a, b = (_alike(info.machine.get(name)) for info in (first, second))
-        if a != b:
-            text = f"{name} {_short(a)} against {_short(b)}"
-            found.append(text)
-            if name in NEEDED:
-                unlike.append(text)
-    for name in sorted(first.versions.keys() | second.versions.keys()):
-        a, b = first.versions.get(name), second.versions.get(name)
-        if a != b:
-            found.append(f"{name} {a or 'absent'} against {b or 'absent'}")
-    for name, absent in (("threads", None), ("gate", False)):
-        if (a := first.settings.get(name, absent)) != (b := second.settings.get(name, absent)):
-            found.append(f"{name} {a} against {b}")
-            unlike.append(f"{name} {a} against {b}")
-    return found, unlike
+def _reason(status: Status, cells: Sequence[Cell]) -> str:
+    """What the comparison comes to, and what became of how many cells."""
+    text = _REASONS[status]
+    if status is Status.INCONCLUSIVE and not any(cell.kind is Kind.INCONCLUSIVE for cell in cells):
+        text = _NOT_MEASURED
+    return f"{text} {_counted(cells)}"
+
+
+def _counted(cells: Sequence[Cell]) -> str:
+    """`(2 slower, 10 equivalent, 1 without a baseline)`."""
+    counts = Counter(cell.kind for cell in cells)
+    names = {Kind.WRONG: "wrong or failed", Kind.NO_DEVICE: "without their device", Kind.NEW: "without a baseline"}
+    return f"({', '.join(f'{counts[kind]} {names.get(kind, kind)}' for kind in Kind if kind in counts)})"
+
+
+def _without_device(baseline: Records, current: Records) -> str:
+    used = boards(baseline.info.machine)
+    why = current.info.machine.get("no_gpu_because") or "it has no GPU"
+    return f"{_REASONS[Status.NO_DEVICE]}: {'a GPU' if used == 'none' else used}; the current run's machine: {why}"
+
+
+def _gone(before: Mapping[Key, Row], after: Mapping[Key, Row], current: Records) -> set[Key]:
+    """The cells that were ok on a GPU in the baseline, and have none on the current run's machine."""
+    if current.info.machine.get("gpus"):
+        return set()
+    lost = {key for key, row in before.items() if row.device == "gpu" and row.seconds is not None}
+    return {key for key in lost if key not in after or after[key].outcome == Outcome.UNAVAILABLE}
+
+
+def _nothing_in_common(before: Mapping[Key, Row], after: Mapping[Key, Row]) -> str:
+    baseline, current = (_work(keys) for keys in (before, after))
+    return (
+        f"the runs have no cell in common: the baseline measured {baseline}, the current run {current}. "
+        "Remedy: measure the same tasks, datasets, sizes and implementations in both"
+    )
+
+
+def _work(keys: Iterable[Key]) -> str:
+    """`tabular/ridge (linear, smoke)`, three of them at most."""
+    named = list(dict.fromkeys(f"{task} ({dataset}, {size})" for task, dataset, size, _ in keys))
+    more = f" and {len(named) - WORK_SHOWN} more" if len(named) > WORK_SHOWN else ""
+    return ", ".join(named[:WORK_SHOWN]) + more or "nothing"
 
 
 def _rounds(*runs: Mapping[Key, Mapping[int, Sequence[float]]]) -> list[str]:
@@ -168,17 +210,6 @@ def _rounds(*runs: Mapping[Key, Mapping[int, Sequence[float]]]) -> list[str]:
         return []
     a, b = (median(one) for one in counts)
     return [f"samples of a process: {a:g} against {b:g}"] if max(a, b) > ROUNDS_ALIKE * min(a, b) else []
-
-
-def _alike(value: Any) -> Any:
-    """A fact without what tells two things of one kind apart: GPUs of the same model have UUIDs of their own."""
-    return [{**one, "uuid": None} for one in value] if isinstance(value, list) else value
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(one.get("name", str(one)) for one in value) or "none"
-    return str(value)
 
 
 def _by_cell(found: Sequence[Row]) -> dict[Key, Row]:
@@ -191,24 +222,30 @@ def _cell(
     after: Row | None,
     times: tuple[Mapping[Key, Any], Mapping[Key, Any]],
     margin: float,
+    *,
+    gone: Set[Key],
 ) -> Cell:
-    """A cell before the others are taken into account."""
+    """A cell before the others are taken into account; `gone` are those whose GPU is gone."""
     plain = Cell(*key, Kind.NEW, margin)
     if before is None or before.seconds is None:
-        return plain
+        return replace(plain, reason=_without_baseline(before, after))
+    absent = Kind.NO_DEVICE if key in gone else Kind.MISSING
+    plain = replace(plain, baseline_seconds=before.seconds.median)
     if after is None:
-        return replace(
-            plain, kind=Kind.MISSING, baseline_seconds=before.seconds.median, reason="not in the current run"
-        )
+        return replace(plain, kind=absent, reason="not in the current run")
     if after.outcome != Outcome.OK or after.seconds is None:
-        kind = Kind.WRONG
-        if after.outcome == Outcome.UNAVAILABLE:
-            kind = Kind.NO_DEVICE if after.device == "gpu" else Kind.MISSING
-        reason = after.reason if after.outcome == kind else f"{after.outcome}: {after.reason}"
-        return replace(plain, kind=kind, baseline_seconds=before.seconds.median, reason=reason)
+        kind = absent if after.outcome == Outcome.UNAVAILABLE else Kind.WRONG
+        reason = after.reason if kind is Kind.WRONG else f"{after.outcome}: {after.reason}"
+        return replace(plain, kind=kind, reason=reason, outcome=after.outcome)
     if before.data_hash != after.data_hash:
-        return replace(plain, kind=Kind.MISSING, reason="the data is not the same")
+        hashes = f"{before.data_hash[:8]} against {after.data_hash[:8]}"
+        return replace(plain, kind=Kind.MISSING, reason=f"the data is not the same: hash {hashes}")
     return _timed(plain, before.seconds.median, after.seconds.median, *(list(side[key].values()) for side in times))
+
+
+def _without_baseline(before: Row | None, after: Row | None) -> str:
+    was = "not in the baseline" if before is None else f"{before.outcome} in the baseline"
+    return f"{was}, {after.outcome} now" if after is not None else f"{was}, not in the current run"
 
 
 def _timed(cell: Cell, before: float, after: float, first: Any, second: Any) -> Cell:

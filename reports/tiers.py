@@ -35,8 +35,11 @@ class Reached:
 
 
 def runs_in(folder: Path) -> list[Path]:
-    """The runs in a folder and in its folders."""
-    return sorted(path.parent for path in folder.rglob(records.RUN_FILE)) if folder.is_dir() else []
+    """The runs in a folder and in its folders; what lies inside a run, as its confirmations do, is a part of it."""
+    if not folder.is_dir():
+        return []
+    found = {path.parent for path in folder.rglob(records.RUN_FILE)}
+    return sorted(run for run in found if found.isdisjoint(run.parents))
 
 
 def reached(folders: Iterable[Path], tell: Callable[[str], None]) -> dict[Key, Reached]:
