@@ -32,7 +32,7 @@ LEAF, L2 = 20, 1.0  # the least rows, and how strongly its value is held back
 
 def work(data: Panel) -> tuple[float, float]:
     """Each tree's first level alone: two additions a feature, of one byte, and a gradient of eight bytes a row."""
-    rows = int(((data.step >= max(data.lags)) & ~data.future).sum())
+    rows = int(((data.step >= data.first) & ~data.future).sum())
     columns = len(data.lags) + len(WINDOWS) + len(data.phases) + 2 * len(data.names)
     return float(ROUNDS * rows * columns * 2), float(ROUNDS * rows * (columns + 8))
 
@@ -126,10 +126,12 @@ def lazy_frame(data: Panel, run: Run, pl):
     run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
     with run.stage("features"):
         table = {name: pl.col(name) for name in data.columns}
-        features, target, base = columns(data, table, lambda column, steps: column.cast(pl.Float64).rolling_mean(steps))
+        features, target, base = columns(
+            data, table, lambda column, steps: column.cast(pl.Float64).rolling_mean(steps, min_samples=1)
+        )
         features = {name: column.cast(pl.Float32) for name, column in features.items()}
         plan = pl.LazyFrame(data.columns).with_columns(target=target, base=base, **features)
-        table = plan.filter(pl.col("step") >= max(data.lags)).collect()
+        table = plan.filter(pl.col("step") >= data.first).collect()
         past, ahead = table.filter(~pl.col("future")), table.filter("future")
         x, y, x_ahead = past.select(*features).to_numpy(), past["target"].to_numpy(), ahead.select(*features).to_numpy()
     with run.stage("bin"):
