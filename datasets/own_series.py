@@ -185,7 +185,10 @@ def _usable(
     if not good:
         raise UsageError(f"{file.name} holds no series that can be used: of {names[0]}, {troubles[0]}")
     if left := len(values) - len(good):
-        remarks.append(f"{left} of {len(values)} series left out")
+        short, full = sum("needed" in why for why in troubles), sum("gaps" in why for why in troubles)
+        kinds = {"too short": short, "mostly gaps": full, "without change": left - short - full}
+        why = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        remarks.append(f"{left} of {len(values)} series left out: {why}")
     remarks += [f"series {name}: left out, {why}" for name, why in zip(names, troubles, strict=True) if why][:MOST_SAID]
     return good
 

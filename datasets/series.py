@@ -8,12 +8,13 @@ the row is among the first `lag` of its series: no grouping is needed to look ba
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.harness.dataset import DERIVED
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
 
@@ -41,11 +42,11 @@ class Panel:
     horizon: int  # steps
     season: int  # steps
     lags: tuple[int, ...]  # steps to look back, ascending; the first is the horizon
-    first: int  # step of each series from which on its rows are learned from; what lies before its beginning is NaN
     phases: tuple[int, ...] = ()  # periods of the calendar, in steps, at which things come back
     names: tuple[str, ...] = ()  # of the columns of `known`
     expected_test: Values | None = None  # (series, horizon): the truth behind y_test, where it is known
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
+    first: int = field(default=0, metadata=DERIVED)  # step of each series from which on its rows are learned from
 
     @property
     def rows(self) -> int:
@@ -105,7 +106,7 @@ def nearest_season(horizon: int, season: int) -> int:
 
 
 def lags(horizon: int, season: int, long_season: int, longest: int) -> tuple[int, ...]:
-    """The horizon, whole seasons and whole long seasons beyond it: up to half of the longest history.
+    """The horizon, whole seasons and whole long seasons: up to half of the longest history, the nearest one beyond it.
 
     Where the horizon is no whole season, also its next neighbours, and the lag one horizon before the nearest season:
     with that season's own lag it tells how the series changed one season earlier over the same steps. Where it is
@@ -118,7 +119,10 @@ def lags(horizon: int, season: int, long_season: int, longest: int) -> tuple[int
     if whole > horizon:
         nearest = set(range(horizon, horizon + NEAREST))
         wanted.add(whole + horizon)
-    return tuple(sorted(nearest | {lag for lag in wanted if horizon <= lag <= longest // 2}))
+    kept = {lag for lag in wanted if horizon <= lag <= longest // 2}
+    if whole + horizon <= longest:  # the nearest season is worth having for some steps alone
+        kept.add(whole)
+    return tuple(sorted(nearest | kept))
 
 
 def least_history(horizon: int) -> int:

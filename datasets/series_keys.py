@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.dates import Moments
+from residency.datasets.dates import Moments, fullness
 from residency.datasets.reading import Category, OwnFile, typed
 from residency.harness.errors import UsageError
 
@@ -51,37 +51,45 @@ def series_of(
 
     Raises `UsageError` with the lines where two of them have the same time in the same series.
     """
-    import pandas as pd
-
     _, places = np.unique(moments, return_inverse=True)
     none = Key((), np.zeros(len(frame), np.int64), _twice(np.zeros(len(frame), np.int64), places))
     if not none.twice:
         return none.codes.astype(np.intp), [target], ()
-    nearest, scattered = none, list[str]()
-    few = none.twice < min(FEW * len(frame), 2 * MANY)  # then no key is needed
+    nearest, scattered = none, list[Key]()
+    few = none.twice < min(FEW * len(frame), 2 * MANY) and fullness(moments) > HALF  # then no key is needed
     columns = {} if few else _columns(frame.drop(columns=[target, *times]), places, scattered)
     for key in _keys(columns, places):
         if not _is_needed(key, columns, places) or not _runs_on(key.codes, places):
             continue
         if not key.twice:
-            codes, _ = pd.factorize(key.codes)
-            first = np.sort(np.unique(key.codes, return_index=True)[1])
-            names = [" / ".join(str(frame[name].iloc[row]) for name in key.columns) for row in first]
-            order = sorted(range(len(names)), key=names.__getitem__)
-            return np.argsort(order)[codes], [names[place] for place in order], key.columns
+            return *_named(key, frame), key.columns
         if nearest is none:
             nearest = key
-    raise _same_time(file, frame, moments, nearest, scattered)
+    if nearest is none and scattered:
+        return *_named(scattered[0], frame), scattered[0].columns
+    raise _same_time(file, frame, moments, nearest)
 
 
-def _columns(frame: Any, places: NDArray[np.intp], scattered: list[str]) -> dict[str, Codes]:
+def _named(key: Key, frame: Any) -> tuple[NDArray[np.intp], list[str]]:
+    """Each line's series, in the order of their names, and these."""
+    import pandas as pd
+
+    codes, _ = pd.factorize(key.codes)
+    first = np.sort(np.unique(key.codes, return_index=True)[1])
+    names = [" / ".join(str(frame[name].iloc[row]) for name in key.columns) for row in first]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    return np.argsort(order)[codes], [names[place] for place in order]
+
+
+def _columns(frame: Any, places: NDArray[np.intp], scattered: list[Key]) -> dict[str, Codes]:
     """The columns that may be a part of a key, those of text first: each line's place among the different values.
 
-    Of text that tells all lines apart but does not run on, the names go to `scattered`.
+    Text that tells all lines apart but does not run on goes to `scattered`: series with many gaps.
     """
     import pandas as pd
 
-    text, numbers = {}, {}
+    text: dict[str, Codes] = {}
+    numbers: dict[str, Codes] = {}
     for name in frame.columns:
         column, _ = typed(name, frame[name])
         if isinstance(column, Category):
@@ -95,7 +103,7 @@ def _columns(frame: Any, places: NDArray[np.intp], scattered: list[str]) -> dict
         if _runs_on(codes, places):
             kind[name] = codes
         elif kind is text and not _twice(codes, places):
-            scattered.append(name)
+            scattered.append(Key((name,), codes, 0))
     return dict(list((text | numbers).items())[:MOST_TRIED])
 
 
@@ -149,18 +157,17 @@ def _runs_on(codes: Codes, places: NDArray[np.intp]) -> bool:
     return bool(full.sum() > HALF * len(full) or (full.sum() >= 3 and count[full].sum() > HALF * len(places)))
 
 
-def _same_time(file: OwnFile, frame: Any, moments: Moments, key: Key, scattered: Sequence[str]) -> UsageError:
+def _same_time(file: OwnFile, frame: Any, moments: Moments, key: Key) -> UsageError:
     """Two lines of one series have the same time: which ones, and what to do."""
     import pandas as pd
 
     both = pd.DataFrame({"series": key.codes, "moment": moments})
     later = int(np.flatnonzero(both.duplicated())[0])
     earlier = int(np.flatnonzero((both == both.iloc[later]).all(axis=1))[0])
-    whose = "".join(f" of `{name}` {frame[name].iloc[later]}" for name in key.columns)
-    remedy = "keep one value for each time, or add a column that tells the series apart"
-    if scattered:
-        remedy += f"; `{scattered[0]}` would, but over half of the times between a series' first and last are gaps then"
+    whose = " and ".join(f"`{name}` {frame[name].iloc[later]}" for name in key.columns)
+    of = f" of {whose}" if whose else ""
     return UsageError(
-        f"{file.name}: two lines{whose} have the same time (the later is line {frame.index[later] + 2}): line "
-        f"{frame.index[earlier] + 2} is {moments[earlier].astype('datetime64[s]')} too; {remedy}"
+        f"{file.name}: two lines{of} have the same time (the later is line {frame.index[later] + 2}): line "
+        f"{frame.index[earlier] + 2} is {moments[earlier].astype('datetime64[s]')} too; keep one value for each time, "
+        "or add a column that tells the series apart"
     )

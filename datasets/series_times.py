@@ -15,7 +15,7 @@ The first of these that a file has:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,12 @@ NAMED_CLOCK = re.compile(r"time|clock|hour|^hr$", re.IGNORECASE)
 PARTS = {"year": ("year", "yr", "yyyy"), "month": ("month", "mon", "mo", "mm", "mnth"), "day": ("day", "dd")}
 HOUR = ("hour", "hours", "hr", "hh")
 YEARS, SPELT_YEARS = (1000, 2200), (1800, 2200)
-EPOCHS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of a second
+EPOCHS = {
+    "seconds": ("s", 1),
+    "milliseconds": ("ms", 10**3),
+    "microseconds": ("us", 10**6),
+    "nanoseconds": ("ns", 10**9),
+}
 SINCE, UNTIL = 10**8, 5 * 10**9  # seconds after 1970: from 1973 to 2128
 HALF = 0.5
 MISSING = np.iinfo(np.int64).min  # as NaT is stored
@@ -57,10 +62,15 @@ class Times:
 def times_of(file: OwnFile, target: str) -> Times:
     """The time of each line; raises `UsageError` where no column tells it."""
     frame = file.frame.drop(columns=target)
+    constant = None
     for find in (_dates, _spelt_dates, _epochs, _spelt_months, _parts, _years):
         for times in find(frame):
-            if len(np.unique(times.moments[~np.isnat(times.moments)])) > 1:
-                return times if find in (_parts, _years) else _with_clock(frame, times)
+            whole = _with_clock(frame, times) if find is not _years else times
+            if len(np.unique(whole.moments[~np.isnat(whole.moments)])) > 1:
+                return whole
+            constant = constant or whole
+    if constant is not None:
+        return constant
     raise UsageError(
         f"{file.name} holds no column of times{_nearly(frame)}: one is needed beside `{target}`, such as 2024-12-31 or "
         "2024-12-31 23:00"
@@ -74,7 +84,7 @@ def _dates(frame: Any) -> Iterator[Times]:
         if series.dtype.kind in "mM":
             moments = series.to_numpy()
             if series.dtype.kind == "m":
-                moments = np.datetime64(0, np.datetime_data(moments.dtype)[0]) + moments
+                moments = np.datetime64("1970-01-01") + moments
             yield Times(moments, (name,), "")
         elif (text := _text(series)) is not None and (read := read_moments(text[1])) is not None:
             yield Times(np.append(read[0], np.datetime64("NaT"))[text[0]], (name,), read[1])
@@ -119,11 +129,9 @@ def _whole_columns(frame: Any) -> Iterator[tuple[str, Whole]]:
             yield name, values
 
 
-def _mapped(values: Whole, read: Callable[[Whole], Moments | None]) -> Moments | None:
-    """What `read` makes of the numbers that are there, with NaT for the others."""
+def _placed(values: Whole, moments: Moments) -> Moments:
+    """Moments of the numbers that are there, with NaT for the others."""
     present = values != MISSING
-    if (moments := read(values[present])) is None:
-        return None
     whole = np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
     whole[present] = moments
     return whole
@@ -132,8 +140,8 @@ def _mapped(values: Whole, read: Callable[[Whole], Moments | None]) -> Moments |
 def _spelt_dates(frame: Any) -> Iterator[Times]:
     """Whole numbers such as 20241231, with an hour, a minute and a second behind or without."""
     for name, values in _whole_columns(frame):
-        if (moments := _mapped(values, _spelt)) is not None:
-            yield Times(moments, (name,), "read as year, month and day in one number, ")
+        if (moments := _spelt(values[values != MISSING])) is not None:
+            yield Times(_placed(values, moments), (name,), "read as year, month and day in one number, ")
 
 
 def _spelt(values: Whole) -> Moments | None:
@@ -174,10 +182,10 @@ def _epochs(frame: Any) -> Iterator[Times]:
             continue
         values = series.to_numpy(np.float64)
         least, most = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
-        for unit, per_second in EPOCHS.items():
+        for words, (unit, per_second) in EPOCHS.items():
             if SINCE * per_second <= least and most <= UNTIL * per_second:
                 moments = pd.to_datetime(series, unit=unit).to_numpy()
-                yield Times(moments, (name,), f"read as {unit} since 1970, in UTC, ")
+                yield Times(moments, (name,), f"read as {words} since 1970, in UTC, ")
 
 
 def _spelt_months(frame: Any) -> Iterator[Times]:
@@ -189,9 +197,9 @@ def _spelt_months(frame: Any) -> Iterator[Times]:
         return _day(values // 100, values % 100, 1)
 
     for name, values in _whole_columns(frame):
-        moments = _mapped(values, read)
+        moments = read(values[values != MISSING])
         if moments is not None and (NAMED_TIME.search(name) or "month" in name.lower() or fullness(moments) > HALF):
-            yield Times(moments, (name,), "read as year and month in one number, ")
+            yield Times(_placed(values, moments), (name,), "read as year and month in one number, ")
 
 
 def _parts(frame: Any) -> Iterator[Times]:
@@ -213,7 +221,7 @@ def _parts(frame: Any) -> Iterator[Times]:
         return
     moments = np.full(len(year), np.datetime64("NaT"), "datetime64[us]")
     moments[there] = days
-    yield _with_clock(frame, Times(moments, tuple(name for name in used if name), ""))
+    yield Times(moments, tuple(name for name in used if name), "")
 
 
 def _called(frame: Any, names: Sequence[str]) -> str | None:
@@ -230,17 +238,15 @@ def _month_or_whole(series: Any) -> Whole | None:
 
 
 def _years(frame: Any) -> Iterator[Times]:
-    """Whole numbers that read as years and follow each other without many gaps."""
-    candidates = sorted(_whole_columns(frame), key=lambda column: "year" not in column[0].lower())
-    for name, values in candidates:
+    """Whole numbers that read as years: each is that of the line before or its neighbour, or the name says `year`."""
+    for name, values in sorted(_whole_columns(frame), key=lambda column: "year" not in column[0].lower()):
         years = values[values != MISSING]
         if years.min() < YEARS[0] or years.max() > YEARS[1]:
             continue
-        moments = _mapped(values, lambda years: (years - 1970).astype("datetime64[Y]"))
-        different = len(np.unique(years))
-        follow = different > HALF * (years.max() - years.min() + 1)
-        if moments is not None and follow and different > 2:
-            yield Times(moments, (name,), "read as years, ")
+        neighbours = np.abs(np.diff(years)) <= 1
+        if "year" in name.lower() or (neighbours.mean() > HALF and len(np.unique(years)) > 2):
+            moments = (years - 1970).astype("datetime64[Y]")
+            yield Times(_placed(values, moments), (name,), "read as years, ")
 
 
 def _with_clock(frame: Any, times: Times) -> Times:

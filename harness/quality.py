@@ -41,6 +41,10 @@ class Metric:
             raise WrongResult(f"{self.name} is {value}")
         return value
 
+    def of(self, name: str) -> str:
+        """What the quality of a naive result is called among the figures: `MASE of repeating the last value`."""
+        return f"{self.name} of {name}"
+
     def shortfall(self, value: float, reference: float) -> float:
         """How much worse than `reference` the value is: absolute, or a fraction of it; negative where it is better."""
         worse = reference - value if self.better == "higher" else value - reference

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from residency.datasets.series import Panel
 from residency.harness import device
 
@@ -14,7 +16,7 @@ def columns(data: Panel, table, rolling_mean):
     What would lie before its series' beginning is NaN, which trees take.
     """
 
-    def known(column, reach):
+    def known(column: Any, reach: int) -> Any:
         """The column, NaN where its series does not reach so far back: 0 / 0, in any library."""
         if reach <= data.first:  # such rows are void
             return column

@@ -20,7 +20,7 @@ from residency.datasets.m4_hourly import m4_hourly
 from residency.datasets.mauna_loa import mauna_loa
 from residency.datasets.own_series import own_series
 from residency.datasets.retail import retail
-from residency.datasets.series import Panel, mase, smape
+from residency.datasets.series import Panel, last_value, mase, seasonal_naive, smape
 from residency.harness import Run, Task
 from residency.suites.timeseries._features import WINDOWS, columns, frame, matrices
 from residency.suites.timeseries._parts import on_workers, part_arrays, part_forecast, parts, read_part
@@ -42,6 +42,7 @@ task = Task(
     sizes={"smoke": 44_800, "lab": 2_240_000, "lecture": 56_000_000, "production": 1_120_000_000},  # 1,120 a series
     quality=mase,
     also={"sMAPE": smape},
+    naive={"repeating the last value": last_value, "repeating the last season": seasonal_naive},
     tolerance=0.05,  # two libraries bin and grow trees in their own ways
     floor={"retail": 0.9, "mauna_loa": 0.9, "m4_hourly": 1.0},
     work=work,
