@@ -2,9 +2,13 @@
 
     column           which one
     value            the one named with --target: numbers
-    time             the first in which every value reads as a date or time
-    series           none where no time occurs twice; else the first column of text or whole numbers, or the first two
-                     such columns together, under which no time occurs twice; all others are left out, and said
+    time             the first in which every value reads as a date or time; where there is none, whole numbers that
+                     spell dates, seconds since 1970, a year and a month, a year; a time of day beside them counts:
+                     `series_times.py` says which
+    series           none where no time occurs twice; else the first column of text, or of whole numbers, or the first
+                     two or three such columns together, under which no time occurs twice. Only what recurs, runs on
+                     and is needed names series: no row number, no measurement, no flag; see `series_keys.py`
+    all others       are left out, and said
 
 Times must lie on a grid. Its step is the commonest distance between neighbours, and says what is forecast:
 
@@ -22,7 +26,8 @@ Times must lie on a grid. Its step is the commonest distance between neighbours,
                                                part to be forecast not judged
     a value infinite or beyond ±1e38           a gap
     a series of which over half is gaps        left out, and said
-    a series too short                         left out, and said
+    a series too short                         left out, and said: it needs four steps more than twice what is forecast
+    a series that is short                     used: what its features would need from before its beginning is missing
     a series that repeats its season exactly   left out, and said: there is nothing to scale an error by
 """
 

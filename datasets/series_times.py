@@ -181,7 +181,8 @@ def _epochs(frame: Any) -> Iterator[Times]:
         if not NAMED_TIME.search(name) or series.dtype.kind not in "iuf":
             continue
         values = series.to_numpy(np.float64)
-        least, most = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
+        present = values[~np.isnan(values)]
+        least, most = present.min(initial=np.inf), present.max(initial=-np.inf)
         for words, (unit, per_second) in EPOCHS.items():
             if SINCE * per_second <= least and most <= UNTIL * per_second:
                 moments = pd.to_datetime(series, unit=unit).to_numpy()

@@ -7,9 +7,9 @@ Expect    A dozen features cost some thirty passes over columns of four bytes, a
           all cores. The trees then count every feature of every row once a level, 100 trees x 8 levels: hundreds of
           times as much. So on a CPU the trees take nearly all the time; on a GPU, look what is left of either.
 
-Every lag is at least as long as the horizon, so one model forecasts all steps from values that are known. It learns
-the change against `base`, the value whole seasons back, in units of the series' usual seasonal change (what MASE
-divides by): series of any size become one problem.
+The nearest lag is the horizon, so one model forecasts all steps from values that are known. It learns the change
+against `base`, the value one horizon back, in units of the series' usual seasonal change (what MASE divides by): series
+of any size become one problem. A report shows beside it what repeating the last value or season reaches.
 """
 
 from __future__ import annotations
