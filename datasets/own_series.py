@@ -2,9 +2,13 @@
 
     column           which one
     value            the one named with --target: numbers
-    time             the first in which every value reads as a date or time
-    series           none where no time occurs twice; else the first column of text or whole numbers, or the first two
-                     such columns together, under which no time occurs twice; all others are left out, and said
+    time             the first in which every value reads as a date or time; where there is none, whole numbers that
+                     spell dates, seconds since 1970, a year and a month, a year; a time of day beside them counts:
+                     `series_times.py` says which
+    series           none where no time occurs twice; else the first column of text, or of whole numbers, or the first
+                     two or three such columns together, under which no time occurs twice. Only what recurs, runs on
+                     and is needed names series: no row number, no measurement, no flag; see `series_keys.py`
+    all others       are left out, and said
 
 Times must lie on a grid. Its step is the commonest distance between neighbours, and says what is forecast:
 
@@ -22,20 +26,26 @@ Times must lie on a grid. Its step is the commonest distance between neighbours,
                                                part to be forecast not judged
     a value infinite or beyond ±1e38           a gap
     a series of which over half is gaps        left out, and said
-    a series too short                         left out, and said
+    a series too short                         left out, and said: it needs four steps more than twice what is forecast
+    a series that is short                     used: what its features would need from before its beginning is missing
     a series that repeats its season exactly   left out, and said: there is nothing to scale an error by
 """
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.datasets.dates import in_days
 from residency.datasets.reading import Numbers, OwnFile, read_file, typed
 from residency.datasets.series import Panel, Values, least_history, panel, seasonal_difference
+from residency.datasets.series_keys import series_of
+from residency.datasets.series_times import times_of
 from residency.harness.dataset import number_of, own_table, printable
 from residency.harness.errors import UsageError, unknown
 
@@ -43,6 +53,7 @@ HOUR = 1 / 24  # days
 MONTH, QUARTER, YEAR = 30.436875, 91.310625, 365.2425  # days on average
 CLOSE = 1e-3  # of a step, by which a time may miss the grid
 MOST_GAPS = 0.5
+MOST_SAID = 20  # series that are left out
 MOST_STEPS = 10_000_000  # of a grid in all: beyond it the step is hardly the right one
 
 
@@ -51,34 +62,40 @@ def own_series(path: Path | None, target: str | None) -> Panel:
     """Your file: one line a value, with its time and the name of its series; the end of each series to be forecast.
 
     The time's step decides season and horizon. Gaps in the past are filled with the value one season earlier. The
-    remarks say which columns were taken, and what became of gaps and of series too short or without change.
+    remarks say which columns were taken, how many values are judged, and what became of gaps and of series too short
+    or without change.
     """
     file = read_file(path)
     remarks = list(file.remarks)
     value = _value(file, target)
-    days = _days(file, value.name, remarks)
-    kept = ~np.isnan(days)
+    times = times_of(file, value.name)
+    remarks.append(f"{_listed(times.columns)}: the time, {in_days(times.moments, times.how)[1]}")
+    kept = ~np.isnat(times.moments)
     if not kept.all():
         remarks.append(f"lines without a time, left out: {int((~kept).sum())}")
-    series, names = _series(file, value.name, days, kept, remarks)
-    index, step = _grid(file, days[kept], series)
+    series, names, keys = series_of(file, file.frame[kept], times.moments[kept], target=value.name, times=times.columns)
+    remarks.append(f"a series for each {_listed(keys)}" if keys else "one series")
+    if left := [name for name in file.frame.columns if name not in {value.name, *times.columns, *keys}]:
+        remarks.append(f"not used: {', '.join(f'`{name}`' for name in left)}")
+    index, step = _grid(file, times.days[kept], series)
     season, long_season, horizon, words = _seasons(step)
     remarks.append(f"a step is {words}; {horizon} steps of each series are forecast, a season is {season}")
     values, starts = _cut(file, series, index, value.values[kept])
-    usable = [_trouble(one, season, horizon) for one in values]
-    for name, trouble in [(name, trouble) for name, trouble in zip(names, usable, strict=True) if trouble][:20]:
-        remarks.append(f"series {name}: left out, {trouble}")
-    good = [place for place, trouble in enumerate(usable) if not trouble]
-    if not good:
-        raise UsageError(f"{file.name} holds no series that can be used: of {names[0]}, {usable[0]}")
-    gaps = sum(int(np.isnan(values[place]).sum()) for place in good)
-    if gaps:
+    good = _usable(file, names, values, season=season, horizon=horizon, remarks=remarks)
+    values, starts = [values[place] for place in good], [starts[place] for place in good]
+    if gaps := sum(int(np.isnan(history).sum()) for history in values):
         remarks.append(f"{number_of(gaps, 'gap')}, filled with the value one season earlier where they lie in the past")
-    return panel(
-        [values[place] for place in good], horizon=horizon, season=season, long_season=long_season,
-        starts=[starts[place] for place in good], phases=[one for one in (season, long_season) if one > 1],
-        remarks=remarks,
+    data = panel(
+        values, horizon=horizon, season=season, long_season=long_season, starts=starts,
+        phases=[period for period in (season, long_season) if period > 1],
     )  # fmt: skip
+    judged = int((~np.isnan(data.y_test)).sum())
+    remarks.append(f"{number_of(judged, 'value')} of {len(good)} series are judged")
+    return replace(data, remarks=tuple(remarks))
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return " and ".join(f"`{name}`" for name in columns)
 
 
 def _value(file: OwnFile, target: str | None) -> Numbers:
@@ -94,55 +111,6 @@ def _value(file: OwnFile, target: str | None) -> Numbers:
         kind = f"{value.kind}s" if isinstance(value, Numbers) else f"text, such as {value.labels[:1]}"
         raise UsageError(f"{file.name}: column `{target}` holds {kind}; name a column of numbers to forecast")
     return value
-
-
-def _days(file: OwnFile, target: str, remarks: list[str]) -> Values:
-    """The time of each line in days since the earliest."""
-    for name in file.frame.columns:
-        column, _ = typed(name, file.frame[name])
-        if name != target and isinstance(column, Numbers) and column.kind == "date":
-            remarks.append(f"`{name}`: the time, {column.note}")
-            return column.values
-    raise UsageError(
-        f"{file.name} holds no column of times: one is needed beside `{target}`, such as 2024-12-31 or 2024-12-31 23:00"
-    )
-
-
-def _series(
-    file: OwnFile, target: str, days: Values, kept: NDArray[np.bool_], remarks: list[str]
-) -> tuple[NDArray[np.intp], list[str]]:
-    """The series of each line that has a time, and their names."""
-    import pandas as pd
-
-    frame = file.frame[kept]
-    kinds = {name: typed(name, frame[name])[0] for name in frame.columns.drop(target)}
-    columns = [name for name, one in kinds.items() if not isinstance(one, Numbers) or one.kind == "whole number"]
-    times = pd.Series(days[kept], index=frame.index)
-    for chosen in (list(some) for count in range(3) for some in combinations(columns, count)):
-        keys = frame[chosen].assign(time=times)
-        if not keys.duplicated().any():
-            break
-    else:
-        first = frame[columns[:1]].assign(time=times)
-        row = int(np.flatnonzero(first.duplicated())[0])
-        whose = f" of `{columns[0]}` {frame[columns[0]].iloc[row]}" if columns else ""
-        raise UsageError(
-            f"{file.name}: two lines{whose} have the same time (the later is line {frame.index[row] + 2}): keep one "
-            "value for each time, or add a column that tells the series apart"
-        )
-    left = [
-        name
-        for name, one in kinds.items()
-        if name not in chosen and not (isinstance(one, Numbers) and one.kind == "date")
-    ]
-    remarks.append(f"a series for each {' and '.join(f'`{name}`' for name in chosen)}" if chosen else "one series")
-    if left:
-        remarks.append(f"not used: {', '.join(f'`{name}`' for name in left)}")
-    if not chosen:
-        return np.zeros(len(frame), np.intp), [target]
-    groups = frame[chosen].astype(str).agg(" / ".join, axis=1)
-    codes, names = pd.factorize(groups, sort=True)
-    return codes, [str(name) for name in names]
 
 
 def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArray[np.int64], float]:
@@ -213,13 +181,30 @@ def _cut(
     return values, starts
 
 
-def _trouble(one: Values, season: int, horizon: int) -> str:
+def _usable(
+    file: OwnFile, names: Sequence[str], values: Sequence[Values], *, season: int, horizon: int, remarks: list[str]
+) -> list[int]:
+    """The places of the series that can be used; how many were left out, and why, is remarked."""
+    troubles = [_trouble(history, season, horizon) for history in values]
+    good = [place for place, trouble in enumerate(troubles) if not trouble]
+    if not good:
+        raise UsageError(f"{file.name} holds no series that can be used: of {names[0]}, {troubles[0]}")
+    if left := len(values) - len(good):
+        short, full = sum("needed" in why for why in troubles), sum("gaps" in why for why in troubles)
+        kinds = {"too short": short, "mostly gaps": full, "without change": left - short - full}
+        why = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        remarks.append(f"{left} of {len(values)} series left out: {why}")
+    remarks += [f"series {name}: left out, {why}" for name, why in zip(names, troubles, strict=True) if why][:MOST_SAID]
+    return good
+
+
+def _trouble(history: Values, season: int, horizon: int) -> str:
     """Why a series cannot be used; nothing where it can."""
-    needed = least_history(horizon, season) + horizon
-    if len(one) < needed:
-        return f"it has {number_of(len(one), 'step')}, {needed} are needed"
-    if (gaps := float(np.isnan(one).mean())) > MOST_GAPS:
+    needed = least_history(horizon) + horizon
+    if len(history) < needed:
+        return f"it has {number_of(len(history), 'step')}, {needed} are needed"
+    if (gaps := float(np.isnan(history).mean())) > MOST_GAPS:
         return f"{gaps:.0%} of its steps are gaps"
-    if seasonal_difference(one[:-horizon], season) == 0:
+    if seasonal_difference(history[:-horizon], season) == 0:
         return "it repeats its season without any change"
     return ""

@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.datasets.dates import in_days, read_dates
 from residency.harness.dataset import printable
 from residency.harness.errors import UsageError
 
@@ -58,11 +59,6 @@ NEITHER = {  # how files of other kinds begin, and what to do with them
 }
 
 LARGEST = 1e38  # about the range of float32
-
-DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
-DATE_FORMATS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y")
-TIME_FORMATS = ("", " %H:%M", " %H:%M:%S")
-DAYS = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}  # units of time in a day
 Kind = Literal["number", "whole number", "boolean", "date"]
 
 
@@ -304,7 +300,8 @@ def typed(name: str, series: Any) -> tuple[Column, int]:
 
     kind = series.dtype.kind
     if kind in "mM":
-        return _dates(name, series.to_numpy()), 0
+        days, note = in_days(series.to_numpy())
+        return Numbers(name, days, "date", note), 0
     if kind in "biuf":
         whole: Kind = "boolean" if kind == "b" else "whole number"
         column = Numbers(name, series.to_numpy(np.float64), "number" if kind == "f" else whole)
@@ -333,27 +330,5 @@ def _read_levels(name: str, levels: Any) -> Numbers | None:
     if not numbers.isna().any():
         kind: Kind = "whole number" if numbers.dtype.kind in "iu" else "number"
         return Numbers(name, numbers.to_numpy(np.float64), kind, "text that reads as numbers")
-    if not DATE.match(text[0]):
-        return None
-    for form in ("ISO8601", *(date + time for date in DATE_FORMATS for time in TIME_FORMATS)):
-        try:
-            moments = pd.to_datetime(text, format=form, utc=True).tz_localize(None)
-        except ValueError:
-            continue
-        how = form.replace("%d", "day").replace("%m", "month").replace("%Y", "year")
-        return _dates(name, moments.to_numpy(), f"read as {how}, ")
-    return None
-
-
-def _dates(name: str, moments: NDArray[Any], read: str = "") -> Numbers:
-    """Moments or durations as days since the least of them, computed as floats: differences of integers overflow."""
-    unit, step = np.datetime_data(moments.dtype)
-    missing = np.isnat(moments)
-    days = moments.astype(np.int64).astype(np.float64) * (step / DAYS[unit])
-    if missing.all():
-        return Numbers(name, np.full(len(days), np.nan), "date")
-    least = days[~missing].min()
-    days = np.where(missing, np.nan, days - least)
-    first = moments[~missing].min()
-    note = f"dates, {read}as days since {first.astype('datetime64[s]')}" if moments.dtype.kind == "M" else "in days"
-    return Numbers(name, days, "date", note)
+    dates = read_dates(text)
+    return None if dates is None else Numbers(name, dates[0], "date", dates[1])

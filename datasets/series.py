@@ -8,19 +8,21 @@ the row is among the first `lag` of its series: no grouping is needed to look ba
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.harness.dataset import DERIVED
 from residency.harness.errors import WrongResult
 from residency.harness.quality import Items, estimate
 from residency.harness.truth import BestAnswer, Truth
 
-SEASONS_BACK = 6  # beyond the nearest lag
-LEAST_BACK = 2  # of those, however short the series
+NEAREST = 3  # lags, one step further each, where the horizon is no whole season
+SEASONS_BACK = 6  # beyond the nearest whole season
 LONG_SEASONS_BACK = 2
+LEAST_LEARNED = 4  # steps of a series that the features of at least one lag are known for
 
 Values = NDArray[np.float64]
 
@@ -40,11 +42,12 @@ class Panel:
     y_test: Truth[Values]  # (series, horizon): the future's values; NaN where nobody knows
     horizon: int  # steps
     season: int  # steps
-    lags: tuple[int, ...]  # steps to look back, ascending; none shorter than the horizon
+    lags: tuple[int, ...]  # steps to look back, ascending; the first is the horizon
     phases: tuple[int, ...] = ()  # periods of the calendar, in steps, at which things come back
     names: tuple[str, ...] = ()  # of the columns of `known`
     expected_test: BestAnswer[Values | None] = None  # (series, horizon): the truth behind y_test, where it is known
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
+    first: int = field(default=0, metadata=DERIVED)  # step of each series from which on its rows are learned from
 
     @property
     def rows(self) -> int:
@@ -81,6 +84,7 @@ def panel(
     begin = np.zeros(len(values), np.int32) if starts is None else np.asarray(starts, np.int32)
     flat = np.concatenate([_filled(one[:-horizon], season, horizon) for one in values])
     scale = np.array([seasonal_difference(one[:-horizon], season) for one in values])
+    looked_back = lags(horizon, season, long_season, int(lengths.max()) - horizon)
     return Panel(
         series=series,
         step=step,
@@ -93,7 +97,8 @@ def panel(
         y_test=np.stack([one[-horizon:] for one in values]),
         horizon=horizon,
         season=season,
-        lags=lags(horizon, season, long_season, int(lengths.min()) - horizon),
+        lags=looked_back,
+        first=min(max(looked_back), max(horizon, (int(lengths.min()) - horizon) // 2)),
         phases=tuple(phases),
         names=tuple(names),
         expected_test=expected,
@@ -101,30 +106,44 @@ def panel(
     )
 
 
-def nearest_lag(horizon: int, season: int) -> int:
+def nearest_season(horizon: int, season: int) -> int:
     """Whole seasons, in steps, that lead from every step of the horizon back to a value that is known."""
     return -(-horizon // season) * season
 
 
-def lags(horizon: int, season: int, long_season: int, shortest: int) -> tuple[int, ...]:
-    """The nearest lag, those one season further each, and whole long seasons: up to half of the shortest history."""
-    first = nearest_lag(horizon, season)
-    wanted = {first + back * season for back in range(SEASONS_BACK + 1)}
+def lags(horizon: int, season: int, long_season: int, longest: int) -> tuple[int, ...]:
+    """The horizon, whole seasons and whole long seasons: up to half of the longest history, the nearest one beyond it.
+
+    Where the horizon is no whole season, also its next neighbours, and the lag one horizon before the nearest season:
+    with that season's own lag it tells how the series changed one season earlier over the same steps. Where it is
+    one, neighbours were of no use (M4 hourly, retail) or did harm (Mauna Loa).
+    """
+    whole = nearest_season(horizon, season)
+    wanted = {whole + back * season for back in range(SEASONS_BACK + 1)}
     wanted |= {back * long_season for back in range(1, LONG_SEASONS_BACK + 1)}
-    return tuple(lag for lag in sorted(wanted) if first <= lag <= max(first + LEAST_BACK * season, shortest // 2))
+    nearest = {horizon}
+    if whole > horizon:
+        nearest = set(range(horizon, horizon + NEAREST))
+        wanted.add(whole + horizon)
+    kept = {lag for lag in wanted if horizon <= lag <= longest // 2}
+    if whole + horizon <= longest:  # the nearest season is worth having for some steps alone
+        kept.add(whole)
+    return tuple(sorted(nearest | kept))
 
 
-def least_history(horizon: int, season: int) -> int:
-    """Steps before the future that a series needs, so that half of them have all lags to learn from."""
-    return 2 * (nearest_lag(horizon, season) + LEAST_BACK * season)
+def least_history(horizon: int) -> int:
+    """Steps before the future that a series needs: a little more than the horizon, to learn from these."""
+    return horizon + LEAST_LEARNED
 
 
 def seasonal_difference(history: Values, season: int) -> float:
     """Mean absolute difference of values one season apart, gaps left out; 0 where there are none.
 
-    Summed in order, one after the other: the same bytes on any machine.
+    Of a history no longer than a season, that of neighbours. Summed in order, one after the other: the same bytes on
+    any machine.
     """
-    difference = np.abs(history[season:] - history[:-season])
+    apart = season if len(history) > season else 1
+    difference = np.abs(history[apart:] - history[:-apart])
     difference = difference[~np.isnan(difference)]
     return float(np.cumsum(difference)[-1] / len(difference)) if len(difference) else 0.0
 
@@ -137,12 +156,22 @@ def _filled(history: Values, season: int, horizon: int) -> Values:
     return whole
 
 
+def last_value(data: Panel) -> Values:
+    """The last value of each series over again, shape (series, horizon)."""
+    return _repeated(data, 1)
+
+
 def seasonal_naive(data: Panel) -> Values:
-    """The plainest forecast there is: the last season of each series over again, shape (series, horizon)."""
-    last = data.value[~data.future].astype(np.float64)
-    ends = np.flatnonzero(np.diff(data.series[~data.future], append=-1)) + 1
-    back = np.arange(data.horizon) % data.season - data.season
-    forecast: Values = last[ends[:, None] + back]
+    """The last season of each series over again, shape (series, horizon); of a shorter history its last value."""
+    return _repeated(data, data.season)
+
+
+def _repeated(data: Panel, period: int) -> Values:
+    begins = np.flatnonzero(data.step == 0)
+    ends = np.append(begins[1:], data.rows) - data.horizon  # of the histories
+    periods = np.where(ends - begins >= period, period, 1)[:, None]
+    back = np.arange(data.horizon) % periods - periods
+    forecast: Values = np.asarray(data.value)[ends[:, None] + back].astype(np.float64)
     return forecast
 
 

@@ -27,6 +27,7 @@ from numpy.typing import DTypeLike, NDArray
 Kind = Literal["generated", "shipped", "public", "own"]
 Progress = Callable[[str], None]
 
+DERIVED = {"derived": True}  # metadata of a schema's field that follows from the others
 DEFAULT_SEED = 20_260
 LEAST_ROWS = 20  # of generated data, where no more are needed: below, a part to test on has no spread to judge
 

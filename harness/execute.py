@@ -145,6 +145,7 @@ def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
     check_result(result)
     quality = task.quality(data, result)
     run.observe(**{name: function(data, result) for name, function in task.also.items()})
+    run.observe(**{task.quality.of(name): task.quality(data, function(data)) for name, function in task.naive.items()})
     return quality
 
 

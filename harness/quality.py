@@ -59,6 +59,10 @@ class Metric:
         """The best value of an estimate: 1 of those that are better the higher, 0 of errors."""
         return 1.0 if self.better == "higher" else 0.0
 
+    def of(self, name: str) -> str:
+        """What the quality of a naive result is called among the figures: `MASE of repeating the last value`."""
+        return f"{self.name} of {name}"
+
     def shortfall(self, value: float, reference: float) -> float:
         """How much worse than `reference` the value is: absolute, or a fraction of it; negative where it is better."""
         worse = reference - value if self.better == "higher" else value - reference

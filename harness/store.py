@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.harness.dataset import Dataset, Request, printable
+from residency.harness.dataset import DERIVED, Dataset, Request, printable
 from residency.harness.errors import UsageError
 from residency.harness.files import files_under
 
@@ -86,9 +86,12 @@ def hash_path(path: Path) -> str:
 
 
 def hash_data(data: Any) -> str:
-    """SHA-256 over a schema's fields in order: name, and for arrays type, shape and bytes; for paths the file."""
+    """SHA-256 over a schema's fields in order: name, and for arrays type, shape and bytes; for paths the file.
+
+    A field with the metadata `DERIVED` follows from the others and is left out, so that a schema may gain one.
+    """
     digest = hashlib.sha256()
-    for name, value in _fields(data):
+    for name, value in _fields(data, derived=False):
         digest.update(name.encode())
         if isinstance(value, np.ndarray):
             digest.update(f"{value.dtype.str}{value.shape}".encode())
@@ -221,8 +224,9 @@ def scratch(folder: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix=f".making-{os.getpid()}-", dir=folder.parent))
 
 
-def _fields(data: Any) -> Iterator[tuple[str, Any]]:
+def _fields(data: Any, derived: bool = True) -> Iterator[tuple[str, Any]]:
     if not is_dataclass(data) or isinstance(data, type):
         raise TypeError(f"a dataset's maker must return a dataclass, not {type(data).__name__}")
     for entry in fields(data):
-        yield entry.name, getattr(data, entry.name)
+        if derived or entry.metadata != DERIVED:
+            yield entry.name, getattr(data, entry.name)

@@ -79,7 +79,8 @@ class Task:
     by more than `tolerance` than the `reference`: the quality of an exact float64 solution on the host where the task
     gives a function for it, else the best quality that any implementation reached in the same run.
     `also` are further numbers of a result, `function(data, result)` by name, computed when the clock has stopped: they
-    are shown, and judge nothing.
+    are shown, and judge nothing. `naive` are results that need no model, `function(data)` by what they do: their
+    quality is shown beside, and a report says where no implementation beats them.
     `unit` is what `sizes` and `rows` count: rows of a table, images, pages, texts.
     `work(data)` is the least work any implementation must do: (floating-point operations, bytes moved).
     """
@@ -92,6 +93,7 @@ class Task:
     reference: Callable[[Any], float] | None = None
     work: Callable[[Any], tuple[float, float]] | None = None
     also: Mapping[str, Callable[[Any, Any], float]] = field(default_factory=dict)
+    naive: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     unit: str = "rows"
     implementations: list[Implementation] = field(default_factory=list, init=False)
     topic: str = field(default="", init=False)  # its folder's name, set by discovery

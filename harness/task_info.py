@@ -21,6 +21,7 @@ class TaskInfo:
     beside: list[str] = field(default_factory=list)  # implementations that do less than the task: never compared
     sampled: bool = False  # the metric is an estimate from the rows at hand
     datasets: dict[str, str] = field(default_factory=dict)  # their kinds by name
+    naive: dict[str, str] = field(default_factory=dict)  # results without a model, and their figures' names
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -37,6 +38,7 @@ class TaskInfo:
             beside,
             metric.items is not None,
             {dataset.name: dataset.kind for dataset in task.datasets},
+            {name: metric.of(name) for name in task.naive},
         )
 
     def is_below(self, dataset: str, rows: int | None) -> bool:

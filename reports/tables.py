@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from residency.harness import statistics
@@ -10,6 +10,7 @@ from residency.harness.outcomes import Outcome
 from residency.harness.records import Records, RunInfo
 from residency.reports import words
 from residency.reports.gain import gains, sentence
+from residency.reports.naive import naive_qualities, own_figures, unbeaten, without_a_model
 from residency.reports.summary import Row, rows
 
 HEADER = (
@@ -106,12 +107,15 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
         caption += f"Quality: {task.metric}, {task.better} is better, {most}."
         if task.is_below(first.dataset, rows) and task.datasets[first.dataset] == "generated":  # own data has no floor
             caption += f" Of fewer {first.unit} than {words.count(min(task.sizes.values()))} nothing more is asked."
+    naive = naive_qualities(group, task)
+    caption += unbeaten(group, task, naive)
     order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))
     shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
     failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
     notes = list(dict.fromkeys(remark for row in group for remark in row.remarks))
     notes += _throughput(shown) if first.unit != "rows" else []
-    notes += [_figures(row) for row in shown if row.figures]
+    notes += without_a_model(task, naive)
+    notes += [_figures(row, named) for row in shown if (named := own_figures(row, task))]
     notes += [_clocks(row) for row in shown if row.clocks is not None]
     notes += [_workers(row) for row in shown if row.cluster]
     notes += [f"{row.implementation}: {event}" for row in shown for event in row.events]
@@ -131,8 +135,8 @@ def _throughput(shown: Sequence[Row]) -> list[str]:
     return [f"{shown[0].unit} per second: {', '.join(parts)}"] if parts else []
 
 
-def _figures(row: Row) -> str:
-    parts = [f"{name.replace('_', ' ')} {words.digits(value)}" for name, value in row.figures.items()]
+def _figures(row: Row, figures: Mapping[str, float]) -> str:
+    parts = [f"{name.replace('_', ' ')} {words.digits(value)}" for name, value in figures.items()]
     return f"{row.implementation}: {', '.join(parts)}"
 
 

@@ -102,14 +102,23 @@ def test_series_of_no_use_are_left_out(make) -> None:
     store, day = frame["store"], frame.groupby("store").cumcount()
     frame.loc[store == "B", "amount"] = 5.0
     frame.loc[(store == "C") & (day % 3 > 0) & (day > 0) & (day < DAYS - 1), "amount"] = np.nan
-    frame = frame[(store != "D") | (day < 100)]
+    frame = frame[(store != "D") | (day < 50)]
     frame.loc[frame["store"] == "E", "amount"] = np.nan
     data = make(frame)
     assert len(data.scale) == 1
     assert "series B: left out, it repeats its season without any change" in data.remarks
     assert "series C: left out, 66% of its steps are gaps" in data.remarks
-    assert "series D: left out, it has 100 steps, 112 are needed" in data.remarks
-    assert "series E: left out, it has 0 steps, 112 are needed" in data.remarks
+    assert "series D: left out, it has 50 steps, 60 are needed" in data.remarks
+    assert "series E: left out, it has 0 steps, 60 are needed" in data.remarks
+    assert "4 of 5 series left out: 2 too short, 1 mostly gaps, 1 without change" in data.remarks
+
+
+def test_a_short_history_is_used(make) -> None:
+    frame = sales("AB")
+    data = make(frame[(frame["store"] == "A") | (frame["day"] < "2024-03-01")])  # 60 days of B
+    assert np.bincount(data.series).tolist() == [DAYS, 60]
+    assert (data.lags, data.first) == ((28, 35, 42, 49, 56, 63, 70), 28)
+    assert "56 values of 2 series are judged" in data.remarks
 
 
 def test_lines_without_a_time_are_left_out(make) -> None:
@@ -137,7 +146,7 @@ def test_lines_without_a_time_are_left_out(make) -> None:
         (
             lambda f: f.groupby("store").head(50),
             "amount",
-            "no series that can be used: of A, it has 50 steps, 112 are needed",
+            "no series that can be used: of A, it has 50 steps, 60 are needed",
         ),
         (lambda f: f.assign(amount=1.5), "amount", "no series that can be used: of A, it repeats its season"),
         (lambda f: f.groupby("day").head(1).groupby("store").head(1), "amount", "every series has one line only"),
@@ -164,5 +173,7 @@ def test_by_the_command(residency, tmp_path: Path) -> None:
     assert {row["outcome"] for row in rows.values()} == {"ok"}, done.err
     assert all(row["quality"] < 1 for row in rows.values())
     assert "a series for each `store`" in rows["data_frame@cpu"]["remarks"]
+    naive = {"MASE of repeating the last value", "MASE of repeating the last season"}
+    assert naive < set(rows["data_frame@cpu"]["figures"])
     wrong = residency(*task)
     assert (wrong.status, wrong.out, len(wrong.err.strip().splitlines())) == (2, "", 1)

@@ -12,6 +12,7 @@ from residency.datasets.mauna_loa import mauna_loa
 from residency.datasets.retail import retail
 from residency.datasets.series import (
     lags,
+    last_value,
     least_history,
     mase,
     panel,
@@ -44,22 +45,39 @@ def test_rows_are_as_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("horizon", "season", "long_season", "shortest", "expected"),
+    ("horizon", "season", "long_season", "longest", "expected"),
     [
         (48, 24, 168, 700, (48, 72, 96, 120, 144, 168, 192, 336)),
         (28, 7, 364, 1_092, (28, 35, 42, 49, 56, 63, 70, 364)),
-        (18, 12, 0, 100, (24, 36, 48)),  # half of the history
+        (13, 52, 0, 2_000, (13, 14, 15, 52, 65, 104, 156, 208, 260, 312, 364)),  # nothing newer is known of any step
+        (18, 12, 0, 100, (18, 19, 20, 24, 36, 42, 48)),  # half of the history
+        (13, 52, 0, 80, (13, 14, 15, 52)),  # and the nearest season, for the steps that have it
+        (13, 52, 0, 30, (13, 14, 15)),
         (6, 1, 0, 16, (6, 7, 8)),
     ],
 )
-def test_lags_are_whole_seasons_beyond_the_horizon(horizon, season, long_season, shortest, expected) -> None:
-    assert lags(horizon, season, long_season, shortest) == expected
+def test_lags_begin_at_the_horizon(horizon, season, long_season, longest, expected) -> None:
+    assert lags(horizon, season, long_season, longest) == expected
 
 
 @pytest.mark.parametrize(("horizon", "season"), [(48, 24), (28, 7), (12, 12), (13, 52), (6, 1)])
-def test_the_least_history_leaves_half_to_learn_from(horizon: int, season: int) -> None:
-    shortest = least_history(horizon, season)
-    assert max(lags(horizon, season, 0, shortest)) == shortest // 2
+def test_the_least_history_is_little_more_than_the_horizon(horizon: int, season: int) -> None:
+    values = np.random.default_rng(0).normal(size=least_history(horizon) + horizon)
+    data = panel([values], horizon=horizon, season=season)
+    assert (data.first, int(((data.step >= data.first) & ~data.future).sum())) == (horizon, 4)
+    assert data.scale[0] > 0
+
+
+def test_all_rows_of_long_series_that_have_every_lag_are_learned_from() -> None:
+    data = panel([np.arange(1_000.0) ** 1.1], horizon=28, season=7, long_season=364)
+    assert data.first == max(data.lags) == 364
+
+
+def test_naive_forecasts() -> None:
+    values = [np.array([1.0, 2, 3, 4, 5, 6, 9, 9, 9]), np.array([7.0, 0, 0, 0])]
+    data = panel(values, horizon=3, season=4)
+    np.testing.assert_array_equal(last_value(data), [[6, 6, 6], [7, 7, 7]])
+    np.testing.assert_array_equal(seasonal_naive(data), [[3, 4, 5], [7, 7, 7]])  # the second has no whole season
 
 
 def test_metrics_follow_their_definitions() -> None:
