@@ -34,6 +34,7 @@ repair them first. How files are read (delimiters, encodings, names, pandas' ind
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,13 +43,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets import outliers, points
+from residency.datasets.headers import is_number
+from residency.datasets.leaks import leaks
 from residency.datasets.reading import Category, Column, Numbers, OwnFile, read_file, typed
 from residency.datasets.table import Table, split
 from residency.harness.dataset import number_of, own_table, printable
-from residency.harness.errors import UsageError, unknown
+from residency.harness.errors import UsageError, unknown, visible
 
 LEAST_ROWS = 50
 LEAST_VALUES = 20  # fewer, and the rows to learn from may hold none
+GLANCE, MOSTLY = 1_000, 0.5  # of so many values of text, that share are numbers: it is told which are not
+MOST_SHOWN = 5  # values, in a message
+SENTINEL = re.compile(r"-?(9{2,}|99+\.9+)")  # numbers that stand for a missing one, in files of instruments
+FAR = 3  # times the largest other value
 FEW_LEVELS, FEW_SHARE = 20, 0.1  # text with more different values than both is no category
 CLUSTERS = 8
 MOST_COLUMNS = 20  # levels of a category that is to be columns of 0 and 1
@@ -64,12 +71,28 @@ def own_regression(path: Path | None, target: str | None, seed: int) -> Table:
     Missing numbers are filled with the median, categories become columns of 0 and 1, everything is standardised. The
     remarks say what became of every column; what quality to expect is for your data to say.
     """
+    return _regression(path, target, seed, every_level=False)
+
+
+@own_table
+def own_forest(path: Path | None, target: str | None, seed: int) -> Table:
+    """Your file: one column, a number, to predict from the others by trees.
+
+    As `own_regression`, but a category's commonest level has a column of 0 and 1 too: a linear model finds it where the
+    others are 0, a tree would need a split for each of them.
+    """
+    return _regression(path, target, seed, every_level=True)
+
+
+def _regression(path: Path | None, target: str | None, seed: int, *, every_level: bool) -> Table:
     file = read_file(path)
     wanted = target_column(file, target)
     remarks = list(file.remarks)
     y = _number_target(file, wanted, remarks)
-    x, names = _columns_of_numbers(_features(file, wanted.name, wanted.present, remarks), remarks)
-    return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks)
+    columns = _features(file, wanted.name, wanted.present, remarks)
+    remarks += leaks(columns, y)
+    x, names = _columns_of_numbers(columns, remarks, every_level=every_level)
+    return _settled(file, wanted.name, x, _scaled(y), names=names, seed=seed, remarks=remarks)
 
 
 @own_table
@@ -83,7 +106,9 @@ def own_binary(path: Path | None, target: str | None, seed: int) -> Table:
     wanted = target_column(file, target)
     remarks = list(file.remarks)
     y = _two_valued_target(file, wanted, remarks)
-    x, names, coded = _numbers_and_codes(_features(file, wanted.name, wanted.present, remarks), remarks)
+    columns = _features(file, wanted.name, wanted.present, remarks)
+    remarks += leaks(columns, y)
+    x, names, coded = _numbers_and_codes(columns, remarks)
     return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks, binary=True, categorical=coded)
 
 
@@ -123,16 +148,18 @@ def own_outliers(path: Path | None, target: str | None) -> outliers.Outliers:
     wanted = target_column(file, target)
     remarks = list(file.remarks)
     anomaly = _known_anomalies(file, wanted, remarks)
-    x, names = _columns_of_numbers(_features(file, wanted.name, wanted.present, remarks), remarks)
+    columns = _features(file, wanted.name, wanted.present, remarks)
+    remarks += leaks(columns, anomaly)
+    x, names = _columns_of_numbers(columns, remarks)
     return outliers.standardised(x, anomaly, names, remarks)
 
 
 def _find(file: OwnFile, target: str) -> None:
     """Raise `UsageError` where the file has no such column, or several."""
     if target in file.repeated:
-        raise UsageError(f"{file.name} has several columns called `{target}`: rename the one you mean")
+        raise UsageError(f"{file.name} has several columns called `{visible(target)}`: rename the one you mean")
     if target not in file.frame.columns:
-        raise unknown(f"column of {file.name}", printable(target), file.frame.columns)
+        raise file.refusal(str(unknown(f"column of {file.name}", printable(target), file.frame.columns)))
 
 
 def target_column(file: OwnFile, target: str | None) -> Column:
@@ -140,25 +167,32 @@ def target_column(file: OwnFile, target: str | None) -> Column:
     names = list(file.frame.columns)
     if target is None:
         listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
-        raise UsageError(f"{file.name}: name the column to predict with --target COLUMN; there are: {listed}")
+        raise file.refusal(f"{file.name}: name the column to predict with --target COLUMN; there are: {listed}")
     _find(file, target)
     wanted, _ = typed(target, file.frame[target])
     if (rows := int(wanted.present.sum())) < LEAST_ROWS:
         found = f"{file.name} has {number_of(rows, 'row')} with a value in `{target}`"
-        raise UsageError(f"{found}; at least {LEAST_ROWS} are needed")
+        raise file.refusal(f"{found}; at least {LEAST_ROWS} are needed", target)
     if len(labels := wanted.labels) == 1:
-        raise UsageError(f"{file.name}: column `{target}` is {labels[0]} in all rows: name one whose values differ")
+        raise file.refusal(
+            f"{file.name}: column `{target}` is {labels[0]} in all rows: name one whose values differ", target
+        )
     return wanted
 
 
-def _number_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float32]:
+def _number_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float64]:
     """A regression's target in the rows that have one."""
     if isinstance(wanted, Category) or wanted.kind in {"boolean", "date"}:
         kind = "text" if isinstance(wanted, Category) else f"{wanted.kind}s"
         remedy = "try tabular/gradient_boosting" if len(wanted.labels) == 2 else "name a column of numbers"
-        raise UsageError(f"{file.name}: column `{wanted.name}` holds {kind}; a regression predicts a number: {remedy}")
+        raise file.refusal(
+            f"{file.name}: column `{wanted.name}` holds {kind}; a regression predicts a number: {remedy}",
+            wanted.name,
+            because=f"{_text(file, wanted)} is text" if isinstance(wanted, Category) else "",
+        )
+    remarks += file.remarks_on(wanted.name)
     remarks.append(f"`{wanted.name}`: the target, divided by its standard deviation")
-    return _scaled(wanted.values[wanted.present])
+    return wanted.values[wanted.present]
 
 
 def _two_valued_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float32]:
@@ -167,10 +201,13 @@ def _two_valued_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDA
     if len(labels) != 2:
         numbers = isinstance(wanted, Numbers) and wanted.kind != "date"
         remedy = "try tabular/random_forest" if numbers else "name a column with two values"
-        raise UsageError(
+        raise file.refusal(
             f"{file.name}: column `{wanted.name}` holds {len(labels)} different values; "
-            f"this task predicts two classes: {remedy}"
+            f"this task predicts two classes: {remedy}",
+            wanted.name,
+            because=_some(labels),
         )
+    remarks += file.remarks_on(wanted.name)
     y = wanted.ranks().astype(np.float32)
     ones = int(y.sum())
     remarks.append(
@@ -183,10 +220,13 @@ def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArr
     """Which of the rows that are marked are anomalies: those with the rarer of two marks, the greater in a draw."""
     labels = wanted.labels
     if len(labels) != 2:
-        raise UsageError(
+        raise file.refusal(
             f"{file.name}: column `{wanted.name}` holds {len(labels)} different values; "
-            "anomalies are marked with two: name a column with 1 for an anomaly, 0 for an ordinary row"
+            "anomalies are marked with two: name a column with 1 for an anomaly, 0 for an ordinary row",
+            wanted.name,
+            because=_some(labels),
         )
+    remarks += file.remarks_on(wanted.name)
     marks = wanted.ranks()
     rarer = int(2 * marks.sum() <= len(marks))
     anomaly: NDArray[np.bool_] = marks == rarer
@@ -202,28 +242,63 @@ def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | No
         frame = frame[present]
         remarks.append(f"`{target}`: {number_of(int((~present).sum()), 'row')} without a target left out")
     if len(frame) < LEAST_ROWS:
-        raise UsageError(f"{file.name} has {number_of(len(frame), 'row')}; at least {LEAST_ROWS} are needed")
+        raise file.refusal(f"{file.name} has {number_of(len(frame), 'row')}; at least {LEAST_ROWS} are needed")
     columns: list[Column] = []
     reasons: list[str] = []
     for name in frame.columns:
         column, infinite = typed(name, frame[name])
-        if (reason := _unusable(column)) is not None:
+        if (reason := _unusable(file, column)) is not None:
             reasons.append(f"`{name}`: left out, {reason}")
             continue
         columns.append(column)
+        remarks += file.remarks_on(name)
+        if mark := _mark_of_missing(column):
+            remarks.append(f"`{name}`: {mark}")
         if column.note:
             remarks.append(f"`{name}`: {column.note}")
         if infinite:
             count = "counts" if infinite == 1 else "count"
             remarks.append(f"`{name}`: {number_of(infinite, 'infinite value')} {count} as missing")
     if not columns:
-        why = "; ".join([*file.remarks, *reasons][:5]) or "there is none beside the target"
-        raise UsageError(f"{file.name} holds no usable column: {why}; add a column of numbers or categories")
+        why = (
+            "; ".join([*(remark for remark in file.remarks if remark not in file.how), *reasons][:5])
+            or "there is none beside the target"
+        )
+        raise file.refusal(f"{file.name} holds no usable column: {why}; add a column of numbers or categories")
     remarks += reasons
     return columns
 
 
-def _unusable(column: Column) -> str | None:
+def _text(file: OwnFile, column: Category) -> str:
+    """The first value of a column of text that is no number, and where it stands."""
+    text = next((level for level in column.levels if not is_number(str(level))), column.levels[0])
+    row = int(file.frame.index[(file.frame[column.name] == text).to_numpy()][0])
+    return f"`{visible(str(text)[:40])}` in {file.where(row)}"
+
+
+def _some(labels: Sequence[str]) -> str:
+    """A few values, for a message; the least and the greatest of many."""
+    shown = [f"`{visible(label[:40])}`" for label in labels]
+    return ", ".join(shown) if len(shown) <= MOST_SHOWN else f"from {shown[0]} to {shown[-1]}"
+
+
+def _mark_of_missing(column: Column) -> str:
+    """What is said of a number such as -9999 that occurs again and again, far from all others; nothing is changed."""
+    if not isinstance(column, Numbers) or column.kind in {"boolean", "date"}:
+        return ""
+    values = column.values[column.present]
+    for mark in (values.min(), values.max()):
+        if not SENTINEL.fullmatch(f"{mark:.10g}"):
+            continue
+        others = values[values != mark]
+        count = len(values) - len(others)
+        if count > 1 and len(others) and abs(mark) > FAR * max(np.abs(others).max(), 1.0):
+            rows = number_of(count, "row")
+            return f"{mark:g} in {rows} is far from all other values: if it means missing, empty those cells"
+    return ""
+
+
+def _unusable(file: OwnFile, column: Column) -> str | None:
     """Why a column is left out; None where it is not."""
     rows, present = len(column.present), int(column.present.sum())
     if present < LEAST_VALUES:
@@ -236,6 +311,8 @@ def _unusable(column: Column) -> str | None:
             return "an identifier: a different whole number in every row"
         return None
     levels = len(column.levels)
+    if levels > FEW_LEVELS and np.mean([is_number(str(level)) for level in column.levels[:GLANCE]]) > MOSTLY:
+        return f"text: not all of its values are numbers written alike: {_text(file, column)}"
     if levels == 1 and present == rows:
         return f"constant: {column.levels[0]}"
     if levels == rows:
@@ -245,8 +322,10 @@ def _unusable(column: Column) -> str | None:
     return None
 
 
-def _columns_of_numbers(columns: Sequence[Column], remarks: list[str]) -> tuple[NDArray[np.float32], list[str]]:
-    """Numbers with the median for what is missing, and a column for each level but the commonest: shape (rows, n)."""
+def _columns_of_numbers(
+    columns: Sequence[Column], remarks: list[str], *, every_level: bool = False
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Numbers with the median for what is missing, and a column for each level, but the commonest: shape (rows, n)."""
     cells, names = [], []
     for column in columns:
         if isinstance(column, Numbers):
@@ -258,9 +337,10 @@ def _columns_of_numbers(columns: Sequence[Column], remarks: list[str]) -> tuple[
             names.append(column.name)
             continue
         codes, labels = _ranked(column, MOST_COLUMNS, remarks)
-        made = number_of(len(labels) - 1, "column")
-        remarks.append(f"`{column.name}`: a category, {made} of 0 and 1; all 0 is {labels[0]}")
-        for code in range(1, len(labels)):
+        first = 0 if every_level and len(labels) > 2 else 1  # of two levels one column tells both
+        made = number_of(len(labels) - first, "column")
+        remarks.append(f"`{column.name}`: a category, {made} of 0 and 1" + (f"; all 0 is {labels[0]}" if first else ""))
+        for code in range(first, len(labels)):
             cells.append((codes == code).astype(np.float32))
             names.append(f"{column.name} = {labels[code]}")
     return np.column_stack(cells), names
