@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.headers import PLAIN, holds_data, is_number, shown, titles
+from residency.datasets.headers import FEW_ROWS, PLAIN, are_labels, holds_data, is_number, shown, titles
 from residency.datasets.layout import Layout, laid_out, text_of
 from residency.datasets.numerals import NumberColumn, number_column
 from residency.harness.dataset import number_of
@@ -58,7 +58,9 @@ def read_delimited(content: bytes, file: str) -> Delimited:
     table = Delimited(file, layout, notes=list(layout.notes))
     table.layout = replace(layout, dialect=replace(layout.dialect, decimal=_decimal_mark(layout)))
     _read_table(table)
-    if any(is_number(name) for name in table.names):
+    if table.layout.dialect.decimal == ",":
+        table.notes.insert(len(layout.notes), f"{file}: read with a comma as decimal mark")
+    if sum(map(is_number, table.names)) > 1:
         _check_names(table)
     _drop_rows(table)
     return table
@@ -71,9 +73,7 @@ def _decimal_mark(layout: Layout) -> str:
     cells = [cell.strip() for row in layout.top(1_000) for cell in row]
     numbers = [cell for cell in cells if PLAIN.fullmatch(cell)]
     points, commas = (any(mark in number for number in numbers) for mark in ".,")
-    if layout.dialect.delimiter == ";":
-        return "." if points and not commas else ","
-    return "," if commas and not points else "."
+    return "," if commas and (layout.dialect.delimiter == ";" or not points) else "."
 
 
 def _read_table(table: Delimited) -> None:
@@ -91,26 +91,24 @@ def _read_table(table: Delimited) -> None:
     _read_below(table, names, start + 1)
     if table.names and holds_data(table.names, table.frame):
         width = len(table.names)
+        called = "`column 1`" + (f" to `column {width}`" if width > 1 else "")
         table.columns.clear()
         _read_below(table, [f"column {place + 1}" for place in range(width)], start)
         table.notes.append(
-            f"{table.file}: no header? line {int(records.line[start])} ({shown(top[start])}) looks like the "
-            f"lines below it, not like names: the columns are called `column 1` to `column {width}` here; to name "
-            "them, write a line with names above it"
+            f"{table.file}: no header? line {int(records.line[start])} ({shown(top[start])}) looks like the lines "
+            f"below it, not like names, so columns are called {called}; to name them, write a line with names above it"
         )
 
 
 def _check_names(table: Delimited) -> None:
     """Names that are numbers are said; raises `UsageError` where too few rows tell whether they are names."""
     names = [name for name in table.names if name]
-    if not table.names[0].startswith("column ") and all(PLAIN.fullmatch(name) for name in names):
-        if not all(name.isdigit() for name in names):
-            raise UsageError(
-                f"{table.file}: its first line holds numbers: write a line with the columns' names above it"
-            )
-        line = int(table.layout.records.line[table.first - 1])
-        if names != [str(place) for place in range(len(names))]:
-            table.notes.append(f"{table.file}: the numbers in line {line} are taken for names: {shown(names)}")
+    numbers = [name for name in names if is_number(name)]
+    if len(table.frame) < FEW_ROWS and not all(map(str.isdigit, numbers)) and not are_labels(numbers, len(names)):
+        raise UsageError(f"{table.file}: its first line holds numbers: write a line with the columns' names above it")
+    line = int(table.layout.records.line[table.first - 1])
+    if numbers != [str(place) for place in range(len(numbers))]:
+        table.notes.append(f"{table.file}: in line {line} {shown(numbers)} are taken for names")
 
 
 def _read_below(table: Delimited, names: list[str], first: int) -> None:
@@ -135,7 +133,8 @@ def _read_below(table: Delimited, names: list[str], first: int) -> None:
     if len(short):
         lines = ", ".join(str(table.line(int(row))) for row in short[:MOST_NOTES])
         more = f" and {len(short) - MOST_NOTES} more" if len(short) > MOST_NOTES else ""
-        table.notes.append(f"{table.file}: too few cells in line {lines}{more}: what lacks there is missing")
+        where = f"{'line' if len(short) == 1 else 'lines'} {lines}{more}"
+        table.notes.append(f"{table.file}: too few cells in {where}: those that lack are missing")
 
 
 def _footers(table: Delimited, cells: NDArray[np.int64], width: int, first: int) -> int:
@@ -214,7 +213,8 @@ def _row_names(table: Delimited) -> bool:
     column = table.frame[0]
     if not column.is_unique or len(column) < 3:
         return False
-    return column.dtype.kind == "O" or table.layout.dialect.delimiter != ","
+    quoted = table.layout.line_text(table.first).startswith('"')
+    return quoted or column.dtype.kind == "O" or table.layout.dialect.delimiter != ","
 
 
 def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
@@ -229,7 +229,7 @@ def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
                 found[place] = column
     others = any(column.numerals.decimal == other for column in found.values())
     doubtful = _doubtful(frame) if others or dialect.delimiter != "," else []
-    sure = any(
+    sure = (others or bool(doubtful)) and any(
         column.dtype.kind == "f" and place not in doubtful and bool((_finite(column) % 1 != 0).any())
         for place, column in frame.items()
     )
@@ -328,8 +328,8 @@ def _drop_rows(table: Delimited) -> None:
             alone = isinstance(cell, str) and (frame[place] == cell).sum() == 1
             if alone and cell.strip().rstrip(":").casefold() in TOTALS:
                 table.notes.append(
-                    f"{table.file}: line {table.line(last)} begins with `{visible(cell)}`: if it sums up the lines "
-                    "above it, take it out"
+                    f"{table.file}: line {table.line(last)} holds `{visible(cell)}`: if it sums up the lines "
+                    "above it, remove it"
                 )
     if frame.shape[1] > 1 and len(frame) and frame[frame.columns[0]].hasnans:
         empty = frame.isna().all(axis=1).to_numpy()

@@ -53,20 +53,22 @@ def _is_title(record: Sequence[str], following: Sequence[str], third: Sequence[S
     if first.startswith("#"):
         return following[0].strip().startswith("#") or len(record) != usual or not numbers_follow
     filled = sum(bool(cell.strip()) for cell in record)
-    if first and filled == 1 and usual > 2:
+    if sum(map(is_number, record)) > 1:
+        return False
+    if not filled or (first and filled == 1 and usual > 2):
         return True
     if len(record) == usual or len(record) > usual:
         return False
     if len(record) < usual - 1:
         return bool(first)
     names_follow = not numbers_follow and any(any(map(is_number, cells)) for cells in third)
-    return names_follow and len(following) >= usual
+    return names_follow or len(following) != usual  # else R's names, one fewer than the rows have cells
 
 
 def shown(cells: Sequence[str]) -> str:
     """The first cells of a line, for a message."""
-    some = ", ".join(f"`{visible(cell[:40])}`" for cell in cells[:SHOWN])
-    return some + (", ..." if len(cells) > SHOWN else "")
+    filled = [f"`{visible(cell.strip()[:40].strip())}`" for cell in cells if cell.strip()]
+    return ", ".join(filled[:SHOWN]) + (", ..." if len(filled) > SHOWN else "")
 
 
 def holds_data(names: Sequence[str], frame: Any) -> bool:
@@ -78,7 +80,7 @@ def holds_data(names: Sequence[str], frame: Any) -> bool:
     if any(column.dtype.kind in "iuf" and not is_number(name) for name, column in filled):
         return False
     votes = [vote for name, column in filled if column.dtype.kind == "O" and (vote := _looks_like(name, column))]
-    if -2 in votes or _are_labels(numbers, len(filled)):
+    if -2 in votes or are_labels(numbers, len(filled)):
         return False
     data = len(numbers) + votes.count(1)
     return data > 2 * votes.count(-1) and (len(numbers) > 0 or votes.count(1) > 0)
@@ -102,7 +104,7 @@ def _shape(text: str) -> str:
     return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", text))
 
 
-def _are_labels(numbers: Sequence[str], width: int) -> bool:
+def are_labels(numbers: Sequence[str], width: int) -> bool:
     """Whether numbers in the first line name columns: years or other even steps, or many in ascending order."""
     if len(numbers) < 2:
         return False

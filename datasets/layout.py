@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.datasets.headers import is_number
 from residency.harness.dataset import number_of
 from residency.harness.errors import UsageError, visible
 
@@ -98,7 +99,8 @@ class Layout:
         last = min(count, len(self.records.cells))
         end = self.offset(last) if last < len(self.records.cells) else None
         text = self.text.content[:end].decode(errors="replace")
-        rows = list(self.dialect.reader(io.StringIO(text, newline="\n")))
+        with _any_size():
+            rows = list(self.dialect.reader(io.StringIO(text, newline="\n")))
         return [row for row in rows if row and (len(row) > 1 or row[0].strip())][:count]
 
     def line_text(self, record: int) -> str:
@@ -242,7 +244,7 @@ def _spaced(content: bytes) -> bytes | None:
     lengths = [len(row) for row in rows if row]
     if len(lengths) < 3 or lengths[-1] < 2 or lengths[0] not in (lengths[-1], lengths[-1] - 1):
         return None
-    if set(lengths[1:]) != {lengths[-1]} or not any(re.fullmatch(r"[-+]?[\d.,]+", cell) for cell in rows[-1]):
+    if set(lengths[1:]) != {lengths[-1]} or not any(map(is_number, rows[-1])):
         return None
     written = io.StringIO(newline="\n")
     csv.writer(written, delimiter="\t", lineterminator="\n").writerows(rows)

@@ -40,18 +40,19 @@ def leaks(columns: Sequence[Column], target: NDArray[Any]) -> list[str]:
         different = _different([*map(_codes, columns), y])
         enough = log(len(columns) / CHANCE)
         likely = [column for column in likely if tells(_codes(column)[different], y[different]) > enough]
-    said = [f"`{column.name}` alone tells the target in every row: {_if_known('it was')}" for column in likely]
+    said = [
+        f"`{column.name}` alone tells the target in every row: if it was not known before, remove it from the file to "
+        "measure a real task"
+        for column in likely
+    ]
     if not classes:
         numbers = [column for column in columns if isinstance(column, Numbers) and column not in likely]
         said += [
-            f"`{first}` and `{second}` together give the target exactly: {_if_known('they were')}"
+            f"`{first}` and `{second}` together give the target exactly: if they were not known before, remove them "
+            "from the file to measure a real task"
             for first, second in _telling_pairs(numbers[:MOST_COLUMNS], y, glance)
         ]
     return said
-
-
-def _if_known(who: str) -> str:
-    return f"if {who} not known before it, take that out of the file to measure a real task"
 
 
 def _glance(y: Values, *, classes: bool) -> NDArray[np.intp]:

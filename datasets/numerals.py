@@ -30,6 +30,8 @@ FEWEST = 20  # values that tell what a column holds, where one of them is odd
 LEAST_NUMBERS = 10  # different ones, where another value is odd: fewer may be codes of a category
 MOST_NAMED = 3  # values that a note names
 GLANCE = 1_000  # different values, of which too many odd ones say that a column holds no numbers
+SENTINEL = re.compile(r"-?(9{2,}|99+\.9+)")  # numbers that stand for a missing one, in files of instruments
+FAR = 3  # times the largest other value
 SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
 APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}"
 MINUS = "\N{MINUS SIGN}"
@@ -232,3 +234,15 @@ def _undressed(texts: Any, counts: NDArray[np.intp]) -> tuple[Any, str]:
     if (same & (columns["later"] == "-")).any():
         said.append("numbers before a minus sign are negative")
     return pa.array(number.tolist(), pa.large_string()), ", ".join(said)
+
+
+def mark_of_missing(values: NDArray[np.float64]) -> str:
+    """What is said of a number such as -9999 that occurs again and again, far from all others; nothing is changed."""
+    for mark in (values.min(), values.max()):
+        if not SENTINEL.fullmatch(f"{mark:.10g}"):
+            continue
+        others = values[values != mark]
+        count = len(values) - len(others)
+        if count > 1 and len(others) and abs(mark) > FAR * max(np.abs(others).max(), 1.0):
+            return f"{mark:g} in {count} rows is far from all other values: if it means missing, empty those cells"
+    return ""

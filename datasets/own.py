@@ -9,18 +9,23 @@ first of these that fits it, and the data's `remarks` say what became of each:
     dates, times, and text in which every value reads as one    a number: days since the earliest
     booleans                                                    a number: 0 and 1
     whole numbers or text, a different value in every row       left out: an identifier
-    numbers, and text in which every value reads as one         a number; infinite or beyond ±1e38 is missing
+    numbers, however written (`1,234.5`, `1.234,5`, `5 kg`)     a number; infinite or beyond ±1e38 is missing, and so
+                                                                are one value in a hundred, ten at most, that are no
+                                                                numbers: they are named, with their lines
+    text, of which most but not all are numbers                 left out; the first that is none is named
     text, different values: over 20, over a tenth of the rows   left out
     other text                                                  a category; missing is a level of it
 
-    cell              own_regression, own_points, own_outliers          own_binary
+    cell              own_regression, own_forest, own_points,           own_binary
+                      own_outliers
     missing number    the column's median                               NaN, which boosted trees take
     category          a column of 0 and 1 for each level but the        codes 0, 1, 2, ..., the commonest level first;
-                      commonest; of more than 20 the rarest are one     of more than 255 the rarest are one
+                      commonest (own_forest: for that too); of more     of more than 255 the rarest are one
+                      than 20 the rarest are one
 
     target                                                      becomes
     missing, infinite or beyond ±1e38                           the row is left out
-    own_regression: numbers                                     the number, divided by the standard deviation
+    own_regression, own_forest: numbers                         the number, divided by the standard deviation
     own_binary: two values                                      1 for the greater: the larger number, the later date,
                                                                 True, the later in the alphabet; 0 for the other
     own_outliers: two values                                    1 for the rarer, the known anomalies
@@ -28,8 +33,9 @@ first of these that fits it, and the data's `remarks` say what became of each:
 
 Text reads as dates in ISO 8601 and as 31.12.2024, 12/31/2024, 31/12/2024, 12-31-2024 or 31-12-2024, with or without a
 time of day; where month first and day first both fit, month first, and the remark says so. To keep whole numbers that
-are different in every row, write them with a point (12.0). Numbers that do not read as such (`1,234`, `5 kg`) are text:
-repair them first. How files are read (delimiters, encodings, names, pandas' index) is told in `reading.py`.
+are different in every row, write them with a point (12.0). A column that alone tells the target, and two that together
+give it exactly, are remarked: perhaps they were not known before (`leaks.py`). How files are read (delimiters,
+encodings, names, pandas' index) is told in `reading.py`, how numbers are in `numerals.py`.
 """
 
 from __future__ import annotations
@@ -45,6 +51,7 @@ from numpy.typing import NDArray
 from residency.datasets import outliers, points
 from residency.datasets.headers import is_number
 from residency.datasets.leaks import leaks
+from residency.datasets.numerals import mark_of_missing
 from residency.datasets.reading import Category, Column, Numbers, OwnFile, read_file, typed
 from residency.datasets.table import Table, split
 from residency.harness.dataset import number_of, own_table, printable
@@ -54,8 +61,7 @@ LEAST_ROWS = 50
 LEAST_VALUES = 20  # fewer, and the rows to learn from may hold none
 GLANCE, MOSTLY = 1_000, 0.5  # of so many values of text, that share are numbers: it is told which are not
 MOST_SHOWN = 5  # values, in a message
-SENTINEL = re.compile(r"-?(9{2,}|99+\.9+)")  # numbers that stand for a missing one, in files of instruments
-FAR = 3  # times the largest other value
+NUMERIC = re.compile(r"\W{0,4}\d[\d.,'’ ]*\D{0,6}")
 FEW_LEVELS, FEW_SHARE = 20, 0.1  # text with more different values than both is no category
 CLUSTERS = 8
 MOST_COLUMNS = 20  # levels of a category that is to be columns of 0 and 1
@@ -252,7 +258,7 @@ def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | No
             continue
         columns.append(column)
         remarks += file.remarks_on(name)
-        if mark := _mark_of_missing(column):
+        if isinstance(column, Numbers) and (mark := mark_of_missing(column.values[column.present])):
             remarks.append(f"`{name}`: {mark}")
         if column.note:
             remarks.append(f"`{name}`: {column.note}")
@@ -282,22 +288,6 @@ def _some(labels: Sequence[str]) -> str:
     return ", ".join(shown) if len(shown) <= MOST_SHOWN else f"from {shown[0]} to {shown[-1]}"
 
 
-def _mark_of_missing(column: Column) -> str:
-    """What is said of a number such as -9999 that occurs again and again, far from all others; nothing is changed."""
-    if not isinstance(column, Numbers) or column.kind in {"boolean", "date"}:
-        return ""
-    values = column.values[column.present]
-    for mark in (values.min(), values.max()):
-        if not SENTINEL.fullmatch(f"{mark:.10g}"):
-            continue
-        others = values[values != mark]
-        count = len(values) - len(others)
-        if count > 1 and len(others) and abs(mark) > FAR * max(np.abs(others).max(), 1.0):
-            rows = number_of(count, "row")
-            return f"{mark:g} in {rows} is far from all other values: if it means missing, empty those cells"
-    return ""
-
-
 def _unusable(file: OwnFile, column: Column) -> str | None:
     """Why a column is left out; None where it is not."""
     rows, present = len(column.present), int(column.present.sum())
@@ -311,7 +301,10 @@ def _unusable(file: OwnFile, column: Column) -> str | None:
             return "an identifier: a different whole number in every row"
         return None
     levels = len(column.levels)
-    if levels > FEW_LEVELS and np.mean([is_number(str(level)) for level in column.levels[:GLANCE]]) > MOSTLY:
+    if (
+        levels > FEW_LEVELS
+        and np.mean([bool(NUMERIC.fullmatch(str(text))) for text in column.levels[:GLANCE]]) > MOSTLY
+    ):
         return f"text: not all of its values are numbers written alike: {_text(file, column)}"
     if levels == 1 and present == rows:
         return f"constant: {column.levels[0]}"

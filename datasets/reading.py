@@ -296,7 +296,7 @@ def _named(
                 count += 1
             repeated.add(name)
             said.append(f"`{name}`: column {position + 1} bears that name again, and is called `{unique}` here")
-        elif " ".join(str(names[position]).split()) not in ("", name):
+        elif re.sub("[ \t\n]+", " ", str(names[position])).strip(" ") not in ("", name):
             said.append(f"`{name}`: its name holds invisible characters in the file, `{visible(str(names[position]))}`")
         taken.add(unique)
         unique_names.append(unique)

@@ -38,7 +38,7 @@ def test_forests_on_few_rows_are_no_worse_than_chance_allows(residency) -> None:
 def test_the_tolerance_of_a_real_set_stays() -> None:
     forests = TaskInfo.of(Catalogue([SHIPPED]).task("tabular/random_forest"))
     assert forests.tolerance_on("diabetes", 442) == forests.tolerance
-    assert forests.tolerance_on("own_regression", 500) == pytest.approx(2 * forests.tolerance)
+    assert forests.tolerance_on("own_forest", 500) == pytest.approx(2 * forests.tolerance)
     assert forests.tolerance_on("friedman", 2_000) == forests.tolerance
     exact = TaskInfo.of(Catalogue([SHIPPED]).task("image/preprocess"))
     assert exact.tolerance_on("synthetic_photos", 1) == exact.tolerance  # an error is no estimate
