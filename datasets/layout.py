@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,13 +49,6 @@ class Dialect:
     quotes: bool = True  # whether `"` encloses cells
     escape: str | None = None  # stands before a quotation mark that belongs to a cell, where that is not doubled
     decimal: str = "."
-
-    def reader(self, lines: io.StringIO) -> Any:
-        """Python's reader of such lines."""
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
-        return csv.reader(
-            lines, delimiter=self.delimiter, quoting=quoting, escapechar=self.escape, skipinitialspace=True
-        )
 
 
 @dataclass(frozen=True)
@@ -99,9 +92,7 @@ class Layout:
         last = min(count, len(self.records.cells))
         end = self.offset(last) if last < len(self.records.cells) else None
         text = self.text.content[:end].decode(errors="replace")
-        with _any_size():
-            rows = list(self.dialect.reader(io.StringIO(text, newline="\n")))
-        return [row for row in rows if row and (len(row) > 1 or row[0].strip())][:count]
+        return [row for row, _, _ in _rows(text, self.dialect)][:count]
 
     def line_text(self, record: int) -> str:
         """The first line of a record, as it stands in the file."""
@@ -309,7 +300,7 @@ def _by_marks(content: bytes, dialect: Dialect) -> Records | None:
         counts = np.append(counts, cut + 1 - (cumulative[-1] if len(cumulative) else 0))
     kept = end > begin
     for record in np.flatnonzero(kept & (counts == 1)):
-        if marks[begin[record]] <= ord(" ") and not content[begin[record] : end[record]].strip():
+        if marks[begin[record]] <= ord(" ") and not content[begin[record] : end[record]].strip(b" \t"):
             kept[record] = False
     return Records(counts[kept], first[kept], (last - first + 1)[kept], unclosed)
 
@@ -327,24 +318,34 @@ def _stand_well(marks: NDArray[np.uint8], places: NDArray[np.int64], before: int
 
 def _by_reader(content: bytes, dialect: Dialect) -> Records:
     """The records one after the other, by Python's reader."""
-    cells, first, lines = [], [], []
-    unclosed, line = False, 0
-    feed = io.StringIO(content.decode(errors="replace"), newline="\n")
-    with _any_size():
-        reader = dialect.reader(feed)
-        while True:
-            try:
-                row = next(reader, None)
-            except csv.Error:
-                row = []
-            if row is None:
-                break
-            if row and (len(row) > 1 or row[0].strip() or reader.line_num > line + 1):
-                cells.append(len(row))
-                first.append(line + 1)
-                lines.append(reader.line_num - line)
-                unclosed = row[-1].endswith("\n")
-            line = reader.line_num
-    if unclosed and content.endswith(b'"\n'):
-        unclosed = False
+    cells, first, lines, last = [], [], [], ""
+    for row, line, count in _rows(content.decode(errors="replace"), dialect):
+        cells.append(len(row))
+        first.append(line)
+        lines.append(count)
+        last = row[-1] if row else ""
+    unclosed = dialect.quotes and last.endswith("\n") and not content.endswith(b'"\n')
     return Records(np.array(cells, np.int64), np.array(first, np.int64), np.array(lines, np.int64), unclosed)
+
+
+def _rows(text: str, dialect: Dialect) -> Iterator[tuple[list[str], int, int]]:
+    """The records that are not blank: cells, the line in which each begins, and how many lines it takes."""
+    raw = ""
+
+    def feed() -> Iterator[str]:
+        nonlocal raw
+        for line in io.StringIO(text, newline="\n"):
+            raw = line
+            yield line
+
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE
+    with _any_size():
+        reader = csv.reader(
+            feed(), delimiter=dialect.delimiter, quoting=quoting, escapechar=dialect.escape, skipinitialspace=True
+        )
+        line = 0
+        for row in reader:
+            count = reader.line_num - line
+            if dialect.delimiter in raw or count > 1 or raw.strip(" \t\n"):
+                yield row, line + 1, count
+            line = reader.line_num
