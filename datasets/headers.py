@@ -112,6 +112,8 @@ def are_labels(numbers: Sequence[str], width: int) -> bool:
         values = np.array([float(number.replace(",", ".")) for number in numbers])
     except ValueError:
         return False
+    if not np.isfinite(values).all():
+        return False
     steps = np.diff(values)
     if len(numbers) >= 6 and ((steps > 0).all() or (steps < 0).all()):
         return True
