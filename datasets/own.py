@@ -9,31 +9,37 @@ first of these that fits it, and the data's `remarks` say what became of each:
     dates, times, and text in which every value reads as one    a number: days since the earliest
     booleans                                                    a number: 0 and 1
     whole numbers or text, a different value in every row       left out: an identifier
-    numbers, and text in which every value reads as one         a number; infinite or beyond ±1e38 is missing
+    numbers, however written (`1,234.5`, `1.234,5`, `5 kg`)     a number; infinite or beyond ±1e38 is missing, and so
+                                                                are one value in a hundred, ten at most, that are no
+                                                                numbers: they are named, with their lines
+    text, of which most but not all are numbers                 left out; the first that is none is named
     text, different values: over 20, over a tenth of the rows   left out
     other text                                                  a category; missing is a level of it
 
-    cell              own_regression, own_points, own_outliers          own_binary
+    cell              own_regression, own_forest, own_points,           own_binary
+                      own_outliers
     missing number    the column's median                               NaN, which boosted trees take
     category          a column of 0 and 1 for each level but the        codes 0, 1, 2, ..., the commonest level first;
-                      commonest; of more than 20 the rarest are one     of more than 255 the rarest are one
+                      commonest (own_forest: for that too); of more     of more than 255 the rarest are one
+                      than 20 the rarest are one
 
     target                                                      becomes
     missing, infinite or beyond ±1e38                           the row is left out
-    own_regression: numbers                                     the number, divided by the standard deviation
+    own_regression, own_forest: numbers                         the number, divided by the standard deviation
     own_binary: two values                                      1 for the greater: the larger number, the later date,
                                                                 True, the later in the alphabet; 0 for the other
     own_outliers: two values                                    1 for the rarer, the known anomalies
     own_points: none                                            a column named with --target is set aside
 
-Text reads as dates in ISO 8601 and as 31.12.2024, 12/31/2024, 31/12/2024, 12-31-2024 or 31-12-2024, with or without a
-time of day; where month first and day first both fit, month first, and the remark says so. To keep whole numbers that
-are different in every row, write them with a point (12.0). Numbers that do not read as such (`1,234`, `5 kg`) are text:
-repair them first. How files are read (delimiters, encodings, names, pandas' index) is told in `reading.py`.
+Which text reads as dates, and how, is told in `dates.py`; the remark says it. To keep whole numbers that are different
+in every row, write them with a point (12.0). A column that alone tells the target, and two that together give it
+exactly, are remarked: perhaps they were not known before (`leaks.py`). How files are read (delimiters, encodings,
+names, pandas' index) is told in `reading.py`, how numbers are in `numerals.py`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,13 +48,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets import outliers, points
+from residency.datasets.headers import is_number
+from residency.datasets.leaks import leaks
+from residency.datasets.numerals import mark_of_missing
 from residency.datasets.reading import Category, Column, Numbers, OwnFile, read_file, typed
 from residency.datasets.table import Table, split
 from residency.harness.dataset import number_of, own_table, printable
-from residency.harness.errors import UsageError, unknown
+from residency.harness.errors import UsageError, unknown, visible
 
 LEAST_ROWS = 50
 LEAST_VALUES = 20  # fewer, and the rows to learn from may hold none
+GLANCE, MOSTLY = 1_000, 0.5  # of so many values of text, that share are numbers: it is told which are not
+MOST_SHOWN = 5  # values, in a message
+NUMERIC = re.compile(r"\W{0,4}\d[\d.,'’ ]*\D{0,6}")
 FEW_LEVELS, FEW_SHARE = 20, 0.1  # text with more different values than both is no category
 CLUSTERS = 8
 MOST_COLUMNS = 20  # levels of a category that is to be columns of 0 and 1
@@ -64,12 +76,28 @@ def own_regression(path: Path | None, target: str | None, seed: int) -> Table:
     Missing numbers are filled with the median, categories become columns of 0 and 1, everything is standardised. The
     remarks say what became of every column; what quality to expect is for your data to say.
     """
+    return _regression(path, target, seed, every_level=False)
+
+
+@own_table
+def own_forest(path: Path | None, target: str | None, seed: int) -> Table:
+    """Your file: one column, a number, to predict from the others by trees.
+
+    As `own_regression`, but a category's commonest level has a column of 0 and 1 too: a linear model finds it where the
+    others are 0, a tree would need a split for each of them.
+    """
+    return _regression(path, target, seed, every_level=True)
+
+
+def _regression(path: Path | None, target: str | None, seed: int, *, every_level: bool) -> Table:
     file = read_file(path)
     wanted = target_column(file, target)
     remarks = list(file.remarks)
     y = _number_target(file, wanted, remarks)
-    x, names = _columns_of_numbers(_features(file, wanted.name, wanted.present, remarks), remarks)
-    return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks)
+    columns = _features(file, wanted.name, wanted.present, remarks)
+    remarks += leaks(columns, y)
+    x, names = _columns_of_numbers(columns, remarks, every_level=every_level)
+    return _settled(file, wanted.name, x, _scaled(y), names=names, seed=seed, remarks=remarks)
 
 
 @own_table
@@ -83,7 +111,9 @@ def own_binary(path: Path | None, target: str | None, seed: int) -> Table:
     wanted = target_column(file, target)
     remarks = list(file.remarks)
     y = _two_valued_target(file, wanted, remarks)
-    x, names, coded = _numbers_and_codes(_features(file, wanted.name, wanted.present, remarks), remarks)
+    columns = _features(file, wanted.name, wanted.present, remarks)
+    remarks += leaks(columns, y)
+    x, names, coded = _numbers_and_codes(columns, remarks)
     return _settled(file, wanted.name, x, y, names=names, seed=seed, remarks=remarks, binary=True, categorical=coded)
 
 
@@ -123,16 +153,18 @@ def own_outliers(path: Path | None, target: str | None) -> outliers.Outliers:
     wanted = target_column(file, target)
     remarks = list(file.remarks)
     anomaly = _known_anomalies(file, wanted, remarks)
-    x, names = _columns_of_numbers(_features(file, wanted.name, wanted.present, remarks), remarks)
+    columns = _features(file, wanted.name, wanted.present, remarks)
+    remarks += leaks(columns, anomaly)
+    x, names = _columns_of_numbers(columns, remarks)
     return outliers.standardised(x, anomaly, names, remarks)
 
 
 def _find(file: OwnFile, target: str) -> None:
     """Raise `UsageError` where the file has no such column, or several."""
     if target in file.repeated:
-        raise UsageError(f"{file.name} has several columns called `{target}`: rename the one you mean")
+        raise UsageError(f"{file.name} has several columns called `{visible(target)}`: rename the one you mean")
     if target not in file.frame.columns:
-        raise unknown(f"column of {file.name}", printable(target), file.frame.columns)
+        raise file.refusal(str(unknown(f"column of {file.name}", printable(target), file.frame.columns)))
 
 
 def target_column(file: OwnFile, target: str | None) -> Column:
@@ -140,25 +172,32 @@ def target_column(file: OwnFile, target: str | None) -> Column:
     names = list(file.frame.columns)
     if target is None:
         listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
-        raise UsageError(f"{file.name}: name the column to predict with --target COLUMN; there are: {listed}")
+        raise file.refusal(f"{file.name}: name the column to predict with --target COLUMN; there are: {listed}")
     _find(file, target)
     wanted, _ = typed(target, file.frame[target])
     if (rows := int(wanted.present.sum())) < LEAST_ROWS:
         found = f"{file.name} has {number_of(rows, 'row')} with a value in `{target}`"
-        raise UsageError(f"{found}; at least {LEAST_ROWS} are needed")
+        raise file.refusal(f"{found}; at least {LEAST_ROWS} are needed", target)
     if len(labels := wanted.labels) == 1:
-        raise UsageError(f"{file.name}: column `{target}` is {labels[0]} in all rows: name one whose values differ")
+        raise file.refusal(
+            f"{file.name}: column `{target}` is {labels[0]} in all rows: name one whose values differ", target
+        )
     return wanted
 
 
-def _number_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float32]:
+def _number_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float64]:
     """A regression's target in the rows that have one."""
     if isinstance(wanted, Category) or wanted.kind in {"boolean", "date"}:
         kind = "text" if isinstance(wanted, Category) else f"{wanted.kind}s"
         remedy = "try tabular/gradient_boosting" if len(wanted.labels) == 2 else "name a column of numbers"
-        raise UsageError(f"{file.name}: column `{wanted.name}` holds {kind}; a regression predicts a number: {remedy}")
+        raise file.refusal(
+            f"{file.name}: column `{wanted.name}` holds {kind}; a regression predicts a number: {remedy}",
+            wanted.name,
+            because=f"{_text(file, wanted)} is text" if isinstance(wanted, Category) else "",
+        )
+    remarks += file.remarks_on(wanted.name)
     remarks.append(f"`{wanted.name}`: the target, divided by its standard deviation")
-    return _scaled(wanted.values[wanted.present])
+    return wanted.values[wanted.present]
 
 
 def _two_valued_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float32]:
@@ -167,10 +206,13 @@ def _two_valued_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDA
     if len(labels) != 2:
         numbers = isinstance(wanted, Numbers) and wanted.kind != "date"
         remedy = "try tabular/random_forest" if numbers else "name a column with two values"
-        raise UsageError(
+        raise file.refusal(
             f"{file.name}: column `{wanted.name}` holds {len(labels)} different values; "
-            f"this task predicts two classes: {remedy}"
+            f"this task predicts two classes: {remedy}",
+            wanted.name,
+            because=_some(labels),
         )
+    remarks += file.remarks_on(wanted.name)
     y = wanted.ranks().astype(np.float32)
     ones = int(y.sum())
     remarks.append(
@@ -183,10 +225,13 @@ def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArr
     """Which of the rows that are marked are anomalies: those with the rarer of two marks, the greater in a draw."""
     labels = wanted.labels
     if len(labels) != 2:
-        raise UsageError(
+        raise file.refusal(
             f"{file.name}: column `{wanted.name}` holds {len(labels)} different values; "
-            "anomalies are marked with two: name a column with 1 for an anomaly, 0 for an ordinary row"
+            "anomalies are marked with two: name a column with 1 for an anomaly, 0 for an ordinary row",
+            wanted.name,
+            because=_some(labels),
         )
+    remarks += file.remarks_on(wanted.name)
     marks = wanted.ranks()
     rarer = int(2 * marks.sum() <= len(marks))
     anomaly: NDArray[np.bool_] = marks == rarer
@@ -202,28 +247,47 @@ def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | No
         frame = frame[present]
         remarks.append(f"`{target}`: {number_of(int((~present).sum()), 'row')} without a target left out")
     if len(frame) < LEAST_ROWS:
-        raise UsageError(f"{file.name} has {number_of(len(frame), 'row')}; at least {LEAST_ROWS} are needed")
+        raise file.refusal(f"{file.name} has {number_of(len(frame), 'row')}; at least {LEAST_ROWS} are needed")
     columns: list[Column] = []
     reasons: list[str] = []
     for name in frame.columns:
         column, infinite = typed(name, frame[name])
-        if (reason := _unusable(column)) is not None:
+        if (reason := _unusable(file, column)) is not None:
             reasons.append(f"`{name}`: left out, {reason}")
             continue
         columns.append(column)
+        remarks += file.remarks_on(name)
+        if isinstance(column, Numbers) and (mark := mark_of_missing(column.values[column.present])):
+            remarks.append(f"`{name}`: {mark}")
         if column.note:
             remarks.append(f"`{name}`: {column.note}")
         if infinite:
             count = "counts" if infinite == 1 else "count"
             remarks.append(f"`{name}`: {number_of(infinite, 'infinite value')} {count} as missing")
     if not columns:
-        why = "; ".join([*file.remarks, *reasons][:5]) or "there is none beside the target"
-        raise UsageError(f"{file.name} holds no usable column: {why}; add a column of numbers or categories")
+        why = (
+            "; ".join([*(remark for remark in file.remarks if remark not in file.how), *reasons][:5])
+            or "there is none beside the target"
+        )
+        raise file.refusal(f"{file.name} holds no usable column: {why}; add a column of numbers or categories")
     remarks += reasons
     return columns
 
 
-def _unusable(column: Column) -> str | None:
+def _text(file: OwnFile, column: Category) -> str:
+    """The first value of a column of text that is no number, and where it stands."""
+    text = next((level for level in column.levels if not is_number(str(level))), column.levels[0])
+    row = int(file.frame.index[(file.frame[column.name] == text).to_numpy()][0])
+    return f"`{visible(str(text)[:40])}` in {file.where(row)}"
+
+
+def _some(labels: Sequence[str]) -> str:
+    """A few values, for a message; the least and the greatest of many."""
+    shown = [f"`{visible(label[:40])}`" for label in labels]
+    return ", ".join(shown) if len(shown) <= MOST_SHOWN else f"from {shown[0]} to {shown[-1]}"
+
+
+def _unusable(file: OwnFile, column: Column) -> str | None:
     """Why a column is left out; None where it is not."""
     rows, present = len(column.present), int(column.present.sum())
     if present < LEAST_VALUES:
@@ -236,6 +300,11 @@ def _unusable(column: Column) -> str | None:
             return "an identifier: a different whole number in every row"
         return None
     levels = len(column.levels)
+    if (
+        levels > FEW_LEVELS
+        and np.mean([bool(NUMERIC.fullmatch(str(text))) for text in column.levels[:GLANCE]]) > MOSTLY
+    ):
+        return f"text: not all of its values are numbers written alike: {_text(file, column)}"
     if levels == 1 and present == rows:
         return f"constant: {column.levels[0]}"
     if levels == rows:
@@ -245,8 +314,10 @@ def _unusable(column: Column) -> str | None:
     return None
 
 
-def _columns_of_numbers(columns: Sequence[Column], remarks: list[str]) -> tuple[NDArray[np.float32], list[str]]:
-    """Numbers with the median for what is missing, and a column for each level but the commonest: shape (rows, n)."""
+def _columns_of_numbers(
+    columns: Sequence[Column], remarks: list[str], *, every_level: bool = False
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Numbers with the median for what is missing, and a column for each level, but the commonest: shape (rows, n)."""
     cells, names = [], []
     for column in columns:
         if isinstance(column, Numbers):
@@ -258,9 +329,10 @@ def _columns_of_numbers(columns: Sequence[Column], remarks: list[str]) -> tuple[
             names.append(column.name)
             continue
         codes, labels = _ranked(column, MOST_COLUMNS, remarks)
-        made = number_of(len(labels) - 1, "column")
-        remarks.append(f"`{column.name}`: a category, {made} of 0 and 1; all 0 is {labels[0]}")
-        for code in range(1, len(labels)):
+        first = 0 if every_level and len(labels) > 2 else 1  # of two levels one column tells both
+        made = number_of(len(labels) - first, "column")
+        remarks.append(f"`{column.name}`: a category, {made} of 0 and 1" + (f"; all 0 is {labels[0]}" if first else ""))
+        for code in range(first, len(labels)):
             cells.append((codes == code).astype(np.float32))
             names.append(f"{column.name} = {labels[code]}")
     return np.column_stack(cells), names

@@ -47,7 +47,7 @@ from residency.datasets.series import Panel, Values, least_history, panel, seaso
 from residency.datasets.series_keys import series_of
 from residency.datasets.series_times import times_of
 from residency.harness.dataset import number_of, own_table, printable
-from residency.harness.errors import UsageError, unknown
+from residency.harness.errors import unknown
 
 HOUR = 1 / 24  # days
 MONTH, QUARTER, YEAR = 30.436875, 91.310625, 365.2425  # days on average
@@ -68,6 +68,7 @@ def own_series(path: Path | None, target: str | None) -> Panel:
     file = read_file(path)
     remarks = list(file.remarks)
     value = _value(file, target)
+    remarks += file.remarks_on(value.name)
     times = times_of(file, value.name)
     remarks.append(f"{_listed(times.columns)}: the time, {in_days(times.moments, times.how)[1]}")
     kept = ~np.isnat(times.moments)
@@ -103,13 +104,13 @@ def _value(file: OwnFile, target: str | None) -> Numbers:
     names = list(file.frame.columns)
     if target is None:
         listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
-        raise UsageError(f"{file.name}: name the column to forecast with --target COLUMN; there are: {listed}")
+        raise file.refusal(f"{file.name}: name the column to forecast with --target COLUMN; there are: {listed}")
     if target not in names or target in file.repeated:
         raise unknown(f"column of {file.name}", printable(target), set(names) - file.repeated)
     value, _ = typed(target, file.frame[target])
     if not isinstance(value, Numbers) or value.kind in {"date", "boolean"}:
         kind = f"{value.kind}s" if isinstance(value, Numbers) else f"text, such as {value.labels[:1]}"
-        raise UsageError(f"{file.name}: column `{target}` holds {kind}; name a column of numbers to forecast")
+        raise file.refusal(f"{file.name}: column `{target}` holds {kind}; name a column of numbers to forecast")
     return value
 
 
@@ -118,7 +119,7 @@ def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArra
     order = np.lexsort((days, series))
     apart = np.diff(days[order])[np.diff(series[order]) == 0]
     if not len(apart):
-        raise UsageError(f"{file.name}: every series has one line only: one line a value is needed, with its time")
+        raise file.refusal(f"{file.name}: every series has one line only: one line a value is needed, with its time")
     milliseconds, count = np.unique(np.round(apart * 86_400_000), return_counts=True)
     step = float(milliseconds[np.argmax(count)]) / 86_400_000
     for average, spread in ((MONTH, 1.5), (QUARTER, 1.5), (YEAR, 0.5)):
@@ -129,11 +130,13 @@ def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArra
     exact = step not in {MONTH, QUARTER, YEAR}
     if exact and (wrong := np.abs(place - index) > CLOSE).any():
         share = f"{int(wrong.sum())} of {len(days)} lines"
-        raise UsageError(
+        raise file.refusal(
             f"{file.name}: its times lie on no grid: {share} miss steps of {_words(step)}; resample it first"
         )
     if (np.diff(index[order])[np.diff(series[order]) == 0] == 0).any():
-        raise UsageError(f"{file.name}: a series has several lines in the same {_words(step)}: keep one value for each")
+        raise file.refusal(
+            f"{file.name}: a series has several lines in the same {_words(step)}: keep one value for each"
+        )
     return index, step
 
 
@@ -170,7 +173,7 @@ def _cut(
             continue
         first, last = int(index[lines[0]]), int(index[lines[-1]])
         if last - first > MOST_STEPS:
-            raise UsageError(
+            raise file.refusal(
                 f"{file.name}: a series spans {last - first} steps for {number_of(len(lines), 'value')}; "
                 "resample it first"
             )
@@ -188,7 +191,7 @@ def _usable(
     troubles = [_trouble(history, season, horizon) for history in values]
     good = [place for place, trouble in enumerate(troubles) if not trouble]
     if not good:
-        raise UsageError(f"{file.name} holds no series that can be used: of {names[0]}, {troubles[0]}")
+        raise file.refusal(f"{file.name} holds no series that can be used: of {names[0]}, {troubles[0]}")
     if left := len(values) - len(good):
         short, full = sum("needed" in why for why in troubles), sum("gaps" in why for why in troubles)
         kinds = {"too short": short, "mostly gaps": full, "without change": left - short - full}

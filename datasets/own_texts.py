@@ -2,7 +2,7 @@
 
 The column named with --target holds the classes. The text is the longest of the other columns of text, by the median
 number of characters; what else the file holds is left out. How a text is prepared is told in `texts.py`, how a file is
-read (delimiters, encodings; a file that is not UTF-8 is read as Latin-1, and said) in `reading.py`.
+read (delimiters, quotation marks, encodings) in `reading.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from residency.datasets.own import LEAST_ROWS, target_column
 from residency.datasets.reading import OwnFile, read_file
 from residency.datasets.texts import FEWEST, Texts, prepared
 from residency.harness.dataset import number_of, own_table
-from residency.harness.errors import UsageError
 
 
 @own_table
@@ -27,7 +26,7 @@ def own_texts(path: Path | None, target: str | None, seed: int) -> Texts:
     """
     file = read_file(path)
     wanted = target_column(file, target)
-    remarks = list(file.remarks)
+    remarks = [*file.remarks, *file.remarks_on(wanted.name)]
     if missing := int((~wanted.present).sum()):
         remarks.append(f"`{wanted.name}`: texts without a class left out: {missing}")
     column = text_column(file, wanted.name, remarks)
@@ -35,16 +34,15 @@ def own_texts(path: Path | None, target: str | None, seed: int) -> Texts:
     try:
         made = prepared(texts, wanted.ranks(), wanted.labels, seed, remarks)
     except ValueError as error:
-        raise UsageError(
-            f"{file.name}: column `{wanted.name}`: {error}; name a column with fewer, fuller classes"
-        ) from error
+        why = f"{file.name}: column `{wanted.name}`: {error}; name a column with fewer, fuller classes"
+        raise file.refusal(why, wanted.name) from error
     if made.rows < LEAST_ROWS:
-        raise UsageError(
+        raise file.refusal(
             f"{file.name} has {number_of(made.rows, 'text')} of a class with {FEWEST} or more; "
             f"at least {LEAST_ROWS} are needed"
         )
     if not _share_words(made.strings()[0]):
-        raise UsageError(
+        raise file.refusal(
             f"{file.name}: no two texts of column `{column}` share a word: nothing can be learned from them"
         )
     return made
@@ -68,7 +66,7 @@ def text_column(file: OwnFile, target: str | None, remarks: list[str]) -> str:
     lengths = {name: float(text.astype(str).str.len().median()) for name, text in texts.items() if len(text)}
     if not lengths:
         beside = "" if target is None else f" beside `{target}`"
-        raise UsageError(f"{file.name} holds no column of text{beside}: add one")
+        raise file.refusal(f"{file.name} holds no column of text{beside}: add one")
     chosen = max(lengths, key=lambda name: lengths[name])
     remarks.append(f"`{chosen}`: the texts, {lengths[chosen]:.0f} characters in the median, the longest column of text")
     if unused := [f"`{name}`" for name in others if name != chosen]:

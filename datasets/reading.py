@@ -2,25 +2,35 @@
 
 What a file is, its content says, but one called `.parquet` must be Parquet. Every error names the file and the remedy.
 
-    delimiter        the one of `,` `;` tab `|` that cuts the first lines into the most even rows
-    quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled)
-    encoding         UTF-8 with or without a byte order mark; where it is not UTF-8, Latin-1, and said
-    decimal mark     a point; where the delimiter is `;` a comma, unless the first lines hold numbers with points only
-    missing          an empty cell, `NA`, `NaN`, `null`, `None` and what else pandas takes for missing, `?`, `-`, `--`
-    names            stripped of spaces, made strings; the second `a` becomes `a.1`, and said
-    index            the column that pandas writes for a frame's index (`Unnamed: 0`) is left out, and said
+The whole file decides how it is read, never a part of it; where that is not plain, a remark says so, with the line.
+
+    delimiter        the one of `,` `;` tab `|` that cuts the lines into the most even rows, else spaces; `sep=;` in the
+                     first line names it
+    quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled, or after a backslash); where
+                     lines are even only so, or those of a tab-separated file are even so too, a lone `"` is a character
+    encoding         UTF-8 with or without a byte order mark; where it is not UTF-8, Windows-1252 or Latin-1
+    names            in the first line with as many cells as the others; titles and comments above it are passed over,
+                     and where it looks like data there are none (`headers.py`)
+    below the table  up to ten last lines with fewer cells are left out; a line that repeats the names, or holds no
+                     number where all others do (units), too
+    decimal mark     a point or a comma, as the file's numbers have it
+    numbers          with marks between thousands, currency, unit, brackets, if that fits all of the column; one value
+                     in a hundred, ten at most, may be none: it is missing, and named with its line (`numerals.py`)
+    missing          an empty cell, `NA`, `NaN`, `null`, `None` and what else pandas takes for missing, `?` `-` `--` `.`
+                     `..` `:`, a database's backslash and N, a spreadsheet's errors (`#DIV/0!`)
+    names            stripped of spaces and of what nobody sees, made strings; the second `a` becomes `a.1`
+    index            the column that pandas writes for a frame's index (`Unnamed: 0`) is left out
+    refused          a NUL character, a quotation mark that is never closed, a row with more cells than there are names
     Parquet's types  decimals become floats, dictionaries of strings categories, moments with a time zone UTC;
                      nested columns, bytes and times of day are left out, and said
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,16 +38,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.dates import in_days, read_dates
-from residency.harness.dataset import printable
-from residency.harness.errors import UsageError
+from residency.datasets.delimited import read_delimited
+from residency.datasets.layout import is_table, text_of
+from residency.datasets.numerals import number_column
+from residency.harness.dataset import number_of, printable
+from residency.harness.errors import UsageError, visible
 
-SAMPLE = 65_536  # bytes that show how a CSV file is written
-DELIMITERS = (",", ";", "\t", "|")
-MISSING = ("?", "-", "--")  # beside what pandas knows
+SAMPLE = 65_536  # bytes that show what a file is
+MOST_NULS = 0.01  # of them: beyond it a file is no text
 INDEX_NAME = re.compile(r"Unnamed: 0(\.\d+)*|__index_level_\d+__")
-NUMBER = re.compile(r"[-+]?\d*[.,]?\d+")
 PARQUET = b"PAR1"
-NEITHER = {  # how files of other kinds begin, and what to do with them
+TABLES = {".csv", ".tsv", ".tab", ".psv", ".parquet", ".data"}  # suffixes of files that are no plain text
+NOT_TEXT = {  # how files of other kinds begin, and what to do with them
     b"PK\x03\x04": "an Excel workbook or a ZIP archive: save the sheet as CSV, or unpack the archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook: save the sheet as CSV",
     b"\x1f\x8b": "compressed: unpack it, with gunzip for example",
@@ -53,9 +65,16 @@ NEITHER = {  # how files of other kinds begin, and what to do with them
     b"SQLite format 3": "a SQLite database: export one table as CSV",
     b"\xff\xfe": "text in UTF-16: save it as CSV in UTF-8",
     b"\xfe\xff": "text in UTF-16: save it as CSV in UTF-8",
+}
+NOT_CSV = {
     b"{": "JSON: write it as CSV or Parquet",
     b"[{": "JSON: write it as CSV or Parquet",
     b"<": "HTML or XML: write the table as CSV or Parquet",
+}
+MARKUP = {  # what tells them from a line of names such as `<TICKER>,<DATE>` or `{id},{name}`
+    b"{": re.compile(rb"\{\s*[\"}]"),
+    b"[{": re.compile(rb"\[\{"),
+    b"<": re.compile(rb"(?!<[^<>]*>\"?[ ]*[,;\t|])(<[?!]|.*(</|/>))", re.DOTALL),
 }
 
 LARGEST = 1e38  # about the range of float32
@@ -70,6 +89,24 @@ class OwnFile:
     frame: Any  # pandas.DataFrame; its column names are strings, each one once
     repeated: frozenset[str]  # names that several columns of the file bear
     remarks: tuple[str, ...]
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # on a column: how its numbers were read
+    lines: NDArray[np.int64] | None = None  # of a CSV file: where each record begins
+    how: tuple[str, ...] = ()  # the remarks that say how the file was read, where that is not plain
+
+    def where(self, row: int) -> str:
+        """Where a row stands in the file, by its label in the frame's index: `line 17`, or `row 16` of Parquet."""
+        return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
+
+    def remarks_on(self, column: str) -> list[str]:
+        """How a column's numbers were read, as remarks."""
+        return [f"`{column}`: {note}" for note in self.notes.get(column, ())]
+
+    def refusal(self, why: str, *columns: str, because: str = "") -> UsageError:
+        """The error that the file cannot be used, with what explains it: how it and these columns were read."""
+        said = [because] if because else []
+        said += [remark.removeprefix(f"{self.name}: ") for remark in self.how]
+        said += [remark for column in columns for remark in self.remarks_on(column)]
+        return UsageError(why + (f" ({'; '.join(said)})" if said else ""))
 
 
 @dataclass(frozen=True)
@@ -127,118 +164,92 @@ Column = Numbers | Category
 
 def read_file(path: Path | None) -> OwnFile:
     """The file's table; raises `UsageError` with the remedy where there is none."""
+    file, content = _content(path, "CSV or Parquet")
+    _check_kind(file, content[:SAMPLE])
+    if path is not None and path.suffix.lower() == ".parquet" and not content.startswith(PARQUET):
+        raise UsageError(f"{file} is not a Parquet file; if it is CSV, call it .csv")
+    if content.startswith(PARQUET):
+        return _of_parquet(file, content)
+    return _of_csv(file, content)
+
+
+def read_lines(path: Path) -> tuple[list[str], list[str]] | None:
+    """The lines of a file of plain text, and remarks on it; None where the file is a table.
+
+    A file called `.txt` is plain text, and so is one without a table's structure, unless its name says it is a table.
+    """
+    file, content = _content(path, "text, CSV or Parquet")
+    suffix = path.suffix.lower()
+    if content.startswith(PARQUET) or suffix in TABLES:
+        return None
+    for sign, kind in NOT_TEXT.items():
+        if content.startswith(sign):
+            raise UsageError(f"{file} is no plain text but looks like {kind}")
+    text = text_of(content, file)
+    if suffix != ".txt" and is_table(text):
+        return None
+    lines = text.content.decode().removesuffix("\n").split("\n")
+    return lines, [*text.notes, f"{file}: plain text, {number_of(len(lines), 'line')}"]
+
+
+def _content(path: Path | None, kinds: str) -> tuple[str, bytes]:
+    """The file's name, to be shown, and its bytes: read once, for a pipe gives them once."""
     if path is None:
-        raise UsageError("own data needs a file: name it with --data FILE (CSV or Parquet)")
+        raise UsageError(f"own data needs a file: name it with --data FILE ({kinds})")
     if path.is_dir():
-        raise UsageError(f"{printable(path)} is a folder: name one CSV or Parquet file in it")
+        raise UsageError(f"{printable(path)} is a folder: name one {kinds} file in it")
     try:
-        with path.open("rb") as file:
-            head = file.read(SAMPLE)
-        _check_kind(path, head)
-        frame, remarks = _read_parquet(path) if head.startswith(PARQUET) else _read_csv(path, head)
+        content = path.read_bytes()
     except OSError as error:
         raise UsageError(
             f"{printable(path)} cannot be read: {error.strerror or error}; is it there, and readable to you?"
         ) from error
-    return _named(printable(path.name), frame, remarks)
-
-
-def _check_kind(path: Path, head: bytes) -> None:
-    name = printable(path.name)
-    if not head.strip():
-        raise UsageError(f"{name} is empty: name a CSV or Parquet file that holds a table")
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    for sign, kind in NEITHER.items():
-        if start.startswith(sign):
-            raise UsageError(f"{name} is neither CSV nor Parquet but looks like {kind}")
-    if b"\0" in head and not head.startswith(PARQUET):
-        raise UsageError(f"{name} is neither CSV nor Parquet: it is not text; write the table as one of the two")
-    if path.suffix.lower() == ".parquet" and not head.startswith(PARQUET):
-        raise UsageError(f"{name} is not a Parquet file; if it is CSV, call it .csv")
-
-
-def _read_csv(path: Path, head: bytes) -> tuple[Any, list[str]]:
-    try:
-        return _parse_csv(path, head, "utf-8-sig"), []
-    except UnicodeDecodeError:
-        return _parse_csv(path, head, "latin-1"), [f"{printable(path.name)}: read as Latin-1, for it is not UTF-8"]
-
-
-def _parse_csv(path: Path, head: bytes, encoding: str) -> Any:
-    """The table under the names of the file's first line, repeated ones included."""
-    import pandas as pd
-
     file = printable(path.name)
-    text = head.decode(encoding, errors="ignore")
-    whole_lines = text[: text.rfind("\n") + 1] if len(head) == SAMPLE else text
-    delimiter = _delimiter(whole_lines or text)
-    how = {
-        "sep": delimiter,
-        "decimal": _decimal_mark(whole_lines, delimiter),
-        "encoding": encoding,
-        "skipinitialspace": True,
-        "index_col": False,
-        "compression": None,
-    }
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            header = pd.read_csv(path, header=None, nrows=1, dtype=str, na_filter=False, **how)
-            frame = pd.read_csv(
-                path, header=0, names=range(header.shape[1]), na_values=list(MISSING), low_memory=False, **how
-            )
-    except pd.errors.ParserWarning as error:
-        names = f"{header.shape[1]} name{'s' * (header.shape[1] != 1)}"
-        raise UsageError(f"{file}: its rows hold more cells than the first line has names ({names})") from error
-    except pd.errors.EmptyDataError as error:
-        raise UsageError(f"{file} is empty: name a CSV or Parquet file that holds a table") from error
-    except pd.errors.ParserError as error:
-        why = str(error).strip().rpartition("C error: ")[2]
-        raise UsageError(f"{file} cannot be read as CSV: {why}; repair that line, or its quotes") from error
-    frame.columns = names = header.iloc[0].tolist()
-    if all(NUMBER.fullmatch(name) for name in names) and not all(name.isdigit() for name in set(names)):
-        raise UsageError(f"{file}: its first line holds numbers: write a line with the columns' names above it")
-    return frame
+    if not content.strip():
+        raise UsageError(f"{file} is empty: name a {kinds} file that holds a table")
+    return file, content
 
 
-def _delimiter(text: str) -> str:
-    """The delimiter under which most rows are as long as the first, and the first is longest.
-
-    The standard library's sniffer guesses from the characters around quotes first, and cuts at a comma within them.
-    """
-
-    def evenness(delimiter: str) -> tuple[bool, float, int]:
-        try:
-            lengths = [len(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
-        except csv.Error:
-            return False, 0.0, 0
-        if not lengths:
-            return False, 0.0, 0
-        return lengths[0] > 1, sum(length == lengths[0] for length in lengths) / len(lengths), lengths[0]
-
-    return max(DELIMITERS, key=evenness)
+def _check_kind(file: str, head: bytes) -> None:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for sign, kind in (NOT_TEXT | NOT_CSV).items():
+        if start.startswith(sign) and (sign not in NOT_CSV or MARKUP[sign].match(start)):
+            raise UsageError(f"{file} is neither CSV nor Parquet but looks like {kind}")
+    if head.count(b"\0") > MOST_NULS * len(head) and not head.startswith(PARQUET):
+        raise UsageError(f"{file} is neither CSV nor Parquet: it is not text; write the table as one of the two")
 
 
-def _decimal_mark(text: str, delimiter: str) -> str:
-    """A comma beside semicolons, unless the sample holds numbers with a point and none with a comma."""
-    if delimiter != ";":
-        return "."
-    number = r'(?:^|;)\s*"?[-+]?\d+{}\d+"?\s*(?=;|$)'
-    points, commas = (re.search(number.format(mark), text, re.MULTILINE) for mark in (r"\.", ","))
-    return "." if points and not commas else ","
+def _of_csv(file: str, content: bytes) -> OwnFile:
+    table = read_delimited(content, file)
+    own = _named(file, table.frame, table.names, table.notes, table.columns)
+    return replace(own, lines=table.layout.records.line[table.first :], how=tuple(table.notes))
 
 
-def _read_parquet(path: Path) -> tuple[Any, list[str]]:
+def _of_parquet(file: str, content: bytes) -> OwnFile:
+    frame, names, remarks = _read_parquet(file, content)
+    notes: dict[int, list[str]] = {}
+    for place in frame.columns:
+        column = number_column(frame[place], ".", "") if frame[place].dtype.kind == "O" else None
+        if column is not None:
+            notes[place] = column.notes(lambda row: f"row {row + 1}") or ["text that reads as numbers"]
+            values = column.values()
+            whole = column.numerals.whole and not np.isnan(values).any() and (np.abs(values) < 2**53).all()
+            frame[place] = values.astype(np.int64) if whole else values
+    return _named(file, frame, names, remarks, notes)
+
+
+def _read_parquet(file: str, content: bytes) -> tuple[Any, list[str], list[str]]:
+    """The table's columns by their places, their names, and remarks on those left out."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
-            table = file.read()
+        with pq.ParquetFile(pa.BufferReader(content)) as parquet:
+            table = parquet.read()
         kept, names, remarks = [], [], []
         for name, column in zip(table.column_names, table.columns, strict=True):
             if (plain := _plain(column)) is None:
-                remarks.append(f"`{name}`: left out, {column.type} is no number, date or text")
+                remarks.append(f"`{visible(name)}`: left out, {column.type} is no number, date or text")
             else:
                 kept.append(plain)
                 names.append(name)
@@ -246,9 +257,9 @@ def _read_parquet(path: Path) -> tuple[Any, list[str]]:
         frame = numbered.to_pandas(ignore_metadata=True, date_as_object=False)
     except (pa.ArrowException, OSError) as error:
         why = str(error).partition("\n")[0]
-        raise UsageError(f"{printable(path.name)} cannot be read as Parquet: {why}; was it copied whole?") from error
-    frame.columns = names
-    return frame, remarks
+        raise UsageError(f"{file} cannot be read as Parquet: {why}; was it copied whole?") from error
+    frame.columns = range(len(kept))
+    return frame, names, remarks
 
 
 def _plain(column: Any) -> Any:
@@ -271,27 +282,40 @@ def _plain(column: Any) -> Any:
     return column if any(of(kind) for of in native) else None
 
 
-def _named(file: str, frame: Any, remarks: Sequence[str]) -> OwnFile:
+def _named(
+    file: str, frame: Any, names: Sequence[str], remarks: Sequence[str], notes: Mapping[int, Sequence[str]]
+) -> OwnFile:
     """The frame with every name a string of its own, without the columns that hold pandas' index."""
     said = list(remarks)
-    given = [" ".join(str(name).split()) or f"Unnamed: {position}" for position, name in enumerate(frame.columns)]
-    taken, repeated, names = set(given), set[str](), list[str]()
+    given = [_plain_name(str(name)) or f"Unnamed: {position}" for position, name in enumerate(names)]
+    taken, repeated, unique_names = set(given), set[str](), list[str]()
     for position, name in enumerate(given):
         unique = name
-        if name in names:
+        if name in unique_names:
             count = 1
             while (unique := f"{name}.{count}") in taken:
                 count += 1
             repeated.add(name)
             said.append(f"`{name}`: column {position + 1} bears that name again, and is called `{unique}` here")
+        elif re.sub("[ \t\n]+", " ", str(names[position])).strip(" ") not in ("", name):
+            said.append(f"`{name}`: its name holds invisible characters in the file, `{visible(str(names[position]))}`")
         taken.add(unique)
-        names.append(unique)
-    frame.columns = names
-    for name in names:
+        unique_names.append(unique)
+    frame.columns = unique_names
+    for name in unique_names:
         if INDEX_NAME.fullmatch(name):
             frame = frame.drop(columns=name)
             said.append(f"`{name}`: left out, the index that pandas wrote")
-    return OwnFile(file, frame, frozenset(repeated), tuple(said))
+    by_name = {unique_names[position]: tuple(some) for position, some in notes.items() if some}
+    return OwnFile(file, frame, frozenset(repeated), tuple(said), by_name)
+
+
+def _plain_name(name: str) -> str:
+    """A column's name without what nobody sees: spaces in a row are one, controls and marks without width are gone."""
+    seen = "".join(
+        character for character in name if unicodedata.category(character) not in {"Cf", "Cc"} or character.isspace()
+    )
+    return " ".join(seen.split())
 
 
 def typed(name: str, series: Any) -> tuple[Column, int]:
@@ -318,17 +342,14 @@ def typed(name: str, series: Any) -> tuple[Column, int]:
 
 
 def _read_levels(name: str, levels: Any) -> Numbers | None:
-    """The different values of a column of text or objects as booleans, numbers or dates; None where not all are."""
-    import pandas as pd
+    """The different values of a column of text or objects as booleans or dates; None where not all are.
 
+    Text that holds numbers became numbers when the file was read, by the file's own conventions.
+    """
     if not len(levels):
         return None
     if all(isinstance(level, bool) for level in levels[:2]):
         return Numbers(name, np.array(levels, dtype=np.float64), "boolean")
     text = levels.astype(str)
-    numbers = pd.to_numeric(text, errors="coerce")
-    if not numbers.isna().any():
-        kind: Kind = "whole number" if numbers.dtype.kind in "iu" else "number"
-        return Numbers(name, numbers.to_numpy(np.float64), kind, "text that reads as numbers")
     dates = read_dates(text)
     return None if dates is None else Numbers(name, dates[0], "date", dates[1])

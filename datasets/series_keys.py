@@ -166,8 +166,8 @@ def _same_time(file: OwnFile, frame: Any, moments: Moments, key: Key) -> UsageEr
     earlier = int(np.flatnonzero((both == both.iloc[later]).all(axis=1))[0])
     whose = " and ".join(f"`{name}` {frame[name].iloc[later]}" for name in key.columns)
     of = f" of {whose}" if whose else ""
-    return UsageError(
-        f"{file.name}: two lines{of} have the same time (the later is line {frame.index[later] + 2}): line "
-        f"{frame.index[earlier] + 2} is {moments[earlier].astype('datetime64[s]')} too; keep one value for each time, "
-        "or add a column that tells the series apart"
+    return file.refusal(
+        f"{file.name}: two lines{of} have the same time (the later is {file.where(frame.index[later])}): "
+        f"{file.where(frame.index[earlier])} is {moments[earlier].astype('datetime64[s]')} too; keep one value for "
+        "each time, or add a column that tells the series apart"
     )

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from residency.datasets.dates import MONTH, SECOND, Moments, clock_time, fullness, in_days, read_moments
 from residency.datasets.reading import OwnFile
 from residency.harness.dataset import printable
-from residency.harness.errors import UsageError
 
 NAMED_TIME = re.compile(r"time|date|epoch|unix|stamp|period|^<?ts>?$|^ds$", re.IGNORECASE)
 NAMED_CLOCK = re.compile(r"time|clock|hour|^hr$", re.IGNORECASE)
@@ -71,8 +70,8 @@ def times_of(file: OwnFile, target: str) -> Times:
             constant = constant or whole
     if constant is not None:
         return constant
-    raise UsageError(
-        f"{file.name} holds no column of times{_nearly(frame)}: one is needed beside `{target}`, such as 2024-12-31 or "
+    raise file.refusal(
+        f"{file.name} holds no column of times{_nearly(file)}: one is needed beside `{target}`, such as 2024-12-31 or "
         "2024-12-31 23:00"
     )
 
@@ -291,8 +290,9 @@ def _clock(name: str, series: Any) -> Whole | None:
     return clock
 
 
-def _nearly(frame: Any) -> str:
+def _nearly(file: OwnFile) -> str:
     """The value for which a column of text is no column of times, where its first value is one; in words."""
+    frame = file.frame
     for name in frame.columns:
         text = _text(frame[name])
         if text is None or read_moments(text[1][:1]) is None:
@@ -303,5 +303,5 @@ def _nearly(frame: Any) -> str:
             fits, fails = (middle, fails) if read_moments(text[1][:middle]) is not None else (fits, middle)
         row = int(np.flatnonzero(text[0] == fits)[0])
         value = printable(text[1][fits])[:40]
-        return f" (`{name}` reads as dates up to line {frame.index[row] + 2}, which holds {value!r})"
+        return f" (`{name}` reads as dates up to {file.where(frame.index[row])}, which holds {value!r})"
     return ""

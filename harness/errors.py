@@ -33,14 +33,33 @@ class Unavailable(ResidencyError):
     """Something that an implementation or a dataset needs is missing on this machine."""
 
 
+def visible(name: str) -> str:
+    r"""A name or a value to be shown, with characters that nobody sees as escapes: `Sold\r`, `Sold\u200b`, `\x20Sold`.
+
+    Spaces show at either end only; those between words are seen.
+    """
+    shown = [
+        character if character == " " or character.isprintable() else character.encode("unicode_escape").decode()
+        for character in name
+    ]
+    inner = name.strip(" ")
+    begins = len(name) - len(name.lstrip(" ")) if inner else 0
+    ends = len(name) - len(name.rstrip(" "))
+    for place in (*range(begins), *range(len(name) - ends, len(name))):
+        shown[place] = "\\x20"
+    return "".join(shown)
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist: the nearest ones, or all of them where none is near."""
-    options = sorted(set(known))
+    options, shown = sorted(set(known)), visible(name)
     likeness = {option: difflib.SequenceMatcher(None, name, option).ratio() for option in options}
     best = max(likeness.values(), default=0.0)
     near = [option for option in options if likeness[option] >= max(0.6, best - 0.05)][:3]
     if near:
-        return UsageError(f"no {what} `{name}`; did you mean {' or '.join(f'`{option}`' for option in near)}?")
+        return UsageError(
+            f"no {what} `{shown}`; did you mean {' or '.join(f'`{visible(option)}`' for option in near)}?"
+        )
     if not options:
-        return UsageError(f"no {what} `{name}`; there is none here")
-    return UsageError(f"no {what} `{name}`; there are: {', '.join(f'`{option}`' for option in options)}")
+        return UsageError(f"no {what} `{shown}`; there is none here")
+    return UsageError(f"no {what} `{shown}`; there are: {', '.join(f'`{visible(option)}`' for option in options)}")

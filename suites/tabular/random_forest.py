@@ -21,14 +21,14 @@ from residency.datasets.california_housing import california_housing
 from residency.datasets.diabetes import diabetes
 from residency.datasets.diamonds import diamonds
 from residency.datasets.friedman import friedman
-from residency.datasets.own import own_regression
+from residency.datasets.own import own_forest
 from residency.datasets.table import Table
 from residency.harness import Run, Task, quality
 from residency.suites.tabular import _forest as shared
 from residency.suites.tabular._forest import BINS, COLUMNS, DEPTH, DISTINCT, LEAF, PARAMETERS, TREES, by_bins, work
 
 task = Task(
-    datasets=[friedman, diabetes, california_housing, diamonds, own_regression],
+    datasets=[friedman, diabetes, california_housing, diamonds, own_forest],
     sizes={"smoke": 2_000, "lab": 50_000, "lecture": 5_000_000, "production": 400_000_000},  # rows
     quality=quality.r2,
     tolerance=0.03,  # chance, and bins against exact splits; on the 88 patients to predict of `diabetes` it shows
