@@ -369,4 +369,10 @@ def load_request(
 def _place(group: Group) -> dict[str, Any]:
     """Where a worker finds the group's task."""
     task = group.task
-    return {"folder": str(task.file.parent.parent), "package": task.package, "file": str(task.file)}
+    additions = [str(file) for file in task.additions]
+    return {
+        "folder": str(task.file.parent.parent),
+        "package": task.package,
+        "file": str(task.file),
+        "additions": additions,
+    }

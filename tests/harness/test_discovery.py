@@ -62,7 +62,7 @@ def test_did_you_mean(folder: Path, name: str, message: str) -> None:
     ("text", "message"),
     [
         ("x = 1", "defines no `task = Task"),
-        ("import nothing_like_this", "cannot be imported: ModuleNotFoundError"),
+        ("import nothing_like_this\ntask = 1", "broken.py:1: No module named"),
         (TASK.replace('"smoke"', '"tiny"'), "unknown sizes ['tiny']"),
     ],
 )
@@ -74,6 +74,18 @@ def test_a_broken_file_is_named(folder: Path, text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_the_same_place_twice_is_refused(folder: Path) -> None:
-    with pytest.raises(UsageError, match="defined twice"):
-        _ = Catalogue([Suites(folder), Suites(folder)]).files
+def test_the_same_place_twice_is_refused(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "mine").mkdir()
+    (other / "mine" / "first.py").write_text(TASK)
+    (other / "mine" / "second.py").write_text(TASK)
+    catalogue = Catalogue([Suites(folder), Suites(other)])
+    assert catalogue.task("mine/second").path == "mine/second"  # what is asked for is not in the way of the rest
+    with pytest.raises(UsageError, match="defined twice") as caught:
+        catalogue.task("mine/first")
+    assert str(folder / "mine" / "first.py") in str(caught.value)
+    assert str(other / "mine" / "first.py") in str(caught.value)
+
+
+def test_a_folder_named_twice_counts_once(folder: Path) -> None:
+    assert Catalogue([Suites(folder), Suites(folder)]).task("mine/first").path == "mine/first"
