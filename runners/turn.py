@@ -206,7 +206,7 @@ class Turn:
             watch = self.worker.watch(self.implementation.device, trace)
             reply = self.worker.ask(request, self.ledger.within(self.timeout(phase)), watch)
         except Ended as ended:
-            self._give_up(ended.ending)
+            self._give_up(self._placed(ended.ending))
             return False
         self.quality = reply["quality"]
         self.parameters = self.parameters or reply["parameters"]
@@ -267,7 +267,8 @@ class Turn:
             return
         try:
             if self.replicate == 0 and not self._unchanged(self.worker):
-                self._give_up(Ending(Outcome.FAILED, "changed its input, so later executions had other data"))
+                why = "changed its input, so later executions had other data: work on a copy"
+                self._give_up(self._placed(Ending(Outcome.FAILED, why)))
                 return
         except Ended as ended:
             self._give_up(ended.ending)
@@ -289,6 +290,12 @@ class Turn:
     @property
     def _hash(self) -> str:
         return str(self.prepared.facts["hash"])
+
+    def _placed(self, ending: Ending) -> Ending:
+        """An ending that names no line of code, with where the implementation is registered."""
+        if ending.outcome is not Outcome.FAILED:
+            return ending
+        return Ending(ending.outcome, f"{ending.reason} ({self.implementation.place})")
 
     def _give_up(self, ending: Ending) -> None:
         self.ledger.check(ending, f"{self.prepared.group.title}: {self.implementation.id}")

@@ -32,7 +32,7 @@ def rows(residency_in, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
         ("wrong@cpu", "wrong", "below the floor of 0.1"),
         ("slightly_wrong@cpu", "wrong", "falls short of"),
         ("not_a_number@cpu", "wrong", "R² is nan"),
-        ("raises@cpu", "failed", "ArithmeticError: the matrix is singular (endings.py:"),
+        ("raises@cpu", "failed", "ArithmeticError: the matrix is singular (suites/outcomes/endings.py:"),
         ("sleeps@cpu", "timeout", "took longer than 3 s"),
         ("waits_later@cpu", "timeout", "took longer than 3 s"),
         ("waits@cpu", "timeout", "took longer than 3 s"),
