@@ -8,6 +8,7 @@ shipped implementations and these. What is returned is a copy: the shipped task'
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import hashlib
 import importlib
@@ -192,7 +193,8 @@ def _import(suites: Suites, file: Path) -> ModuleType:
             raise UsageError(f"{shown(file)} cannot be imported")
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         try:
-            spec.loader.exec_module(module)
+            with contextlib.redirect_stdout(sys.stderr):  # what a file prints must not end up in JSON
+                spec.loader.exec_module(module)
         except BaseException:
             _forget(sys.modules.pop(name), file)
             raise
