@@ -95,16 +95,13 @@ def execute(
             working = started.wait()
             end, cpu_end, after = perf_counter(), process_time(), machine_cpu_seconds()
     except (Exception, SystemExit, KeyboardInterrupt) as error:
-        by_cluster = cluster.explain(error) if cluster is not None and isinstance(error, Exception) else None
-        ending = by_cluster or ending_of(error, implementation.place)
+        ending = (cluster and cluster.explain(error)) or ending_of(error, implementation.place)
         return Execution(ending, parameters=run.parameters, peak_host_bytes=peak_memory())
     stopped()
-    seconds, cpu = (end - start) / calls, (cpu_end - cpu) / calls
+    seconds, cpu, peak = (end - start) / calls, (cpu_end - cpu) / calls, peak_memory()
     others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
-    peak = peak_memory()
     spent, events = cluster.told() if cluster is not None else ({}, [])
-    beside = perf_counter()
-    working = working or native_work()
+    beside, working = perf_counter(), working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
     quality, ending = _judged(

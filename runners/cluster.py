@@ -136,7 +136,7 @@ class DaskCluster:
                 spent[name] = spent.get(name, 0.0) + total - before.get(name, 0.0)
         return spent, self._happened()
 
-    def explain(self, error: Exception) -> Ending | None:
+    def explain(self, error: BaseException) -> Ending | None:
         """How an execution ended where the cluster made it end; None where it is the implementation's own error."""
         if self.client is None or isinstance(error, Unavailable):
             return None

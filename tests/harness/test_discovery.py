@@ -41,6 +41,7 @@ def test_selecting_by_topic_and_name(folder: Path) -> None:
     catalogue = Catalogue([SHIPPED, Suites(folder)])
     assert [task.path for task in catalogue.select(["mine"])] == ["mine/first"]
     assert [task.path for task in catalogue.select(["tabular/ridge", "tabular/ridge"])] == ["tabular/ridge"]
+    assert [task.path for task in catalogue.select(["ridge", "first"])] == ["tabular/ridge", "mine/first"]
     assert len(catalogue.select([])) == len(catalogue.files)
 
 
@@ -50,6 +51,10 @@ def test_selecting_by_topic_and_name(folder: Path) -> None:
         ("tabular/ridgee", "no task `tabular/ridgee`; did you mean `tabular/ridge`?"),
         ("tabullar", "did you mean `tabular`"),
         ("zzz", "there are: "),
+        ("rigde", "did you mean `tabular/ridge`"),
+        ("image/ridge", "did you mean `tabular/ridge`"),
+        ("classify", "2 tasks are called `classify`: name one of `image/classify`, `nlp/classify`"),
+        ("clasify", "did you mean `image/classify` or `nlp/classify`"),
     ],
 )
 def test_did_you_mean(folder: Path, name: str, message: str) -> None:
