@@ -134,7 +134,10 @@ def _schema(dataset: Dataset) -> type:
 
 
 def _task(place: Mapping[str, Any]) -> Task:
-    suites, additions = Suites(Path(place["folder"]), place["package"]), [Path(file) for file in place["additions"]]
+    suites, additions = (
+        Suites(Path(place["folder"]), place["package"]),
+        [Path(file) for file in place.get("additions", ())],
+    )
     return load(suites, Path(place["file"]), additions)
 
 
