@@ -31,17 +31,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     if not config.getoption("residency"):
         return
-    from residency.suites import SHIPPED
-
-    for topic in sorted(folder.name for folder in SHIPPED.folder.iterdir() if folder.is_dir()):
-        config.addinivalue_line("markers", f"{topic}: a task of this topic")
     if not config.pluginmanager.hasplugin("benchmark"):
         raise pytest.UsageError("--residency needs pytest-benchmark: pip install pytest-benchmark")
     from residency.commands.common import catalogue
     from residency.harness.errors import UsageError
 
     try:
-        catalogue().select([name for name in config.getoption("residency") if name != "all"])
+        tasks = catalogue()
+        tasks.select([name for name in config.getoption("residency") if name != "all"])
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
+    for topic in tasks.topics:
+        config.addinivalue_line("markers", f"{topic}: a task of this topic")
     config.args[:] = [str(BENCHMARKS)]

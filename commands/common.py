@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from residency.harness import records
-from residency.harness.discovery import Catalogue, Suites
+from residency.harness import own_suites, records
+from residency.harness.discovery import Catalogue
 from residency.harness.errors import RecordError, UsageError, unknown
+from residency.harness.task import Task
 from residency.suites import SHIPPED
 
 RESULTS = Path("results") / "runs"
@@ -28,10 +31,35 @@ class FoundRun:
     info: records.RunInfo
 
 
-def catalogue() -> Catalogue:
-    """Every task: the shipped suites, and the user's own in the folders that RESIDENCY_SUITES names."""
-    named = os.environ.get("RESIDENCY_SUITES", "")
-    return Catalogue([SHIPPED, *(Suites(Path(folder).resolve()) for folder in named.split(os.pathsep) if folder)])
+def catalogue(suites: Sequence[str] = ()) -> Catalogue:
+    """Every task: the shipped suites, and the user's own in the folders that RESIDENCY_SUITES names.
+
+    `suites` are folders to take where that variable is not set, as those of a run that goes on.
+    """
+    own = own_suites.named_by(os.environ.get(own_suites.VARIABLE) or os.pathsep.join(suites))
+    for one in own:
+        for line in own_suites.misplaced(one):
+            _say_once(line)
+    return Catalogue([SHIPPED, *own])
+
+
+def own_folders() -> list[str]:
+    """The folders of the user's own suites, in full: a run that goes on takes its tasks from there."""
+    named = os.environ.get(own_suites.VARIABLE, "")
+    return [str(suites.folder) for suites in own_suites.named_by(named)]
+
+
+def one_task(name: str) -> Task:
+    """The one task of that name; raises `UsageError` where there is none, or where a topic with several is named."""
+    tasks = catalogue()
+    if name in tasks.topics:
+        raise UsageError(f"{name}: name one task, as tabular/etl")
+    return tasks.select([name])[0]
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    print(f"residency: {line}", file=sys.stderr)
 
 
 def output() -> Console:

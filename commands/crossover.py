@@ -51,9 +51,7 @@ def find_crossover(
     json: options.Json = False,
 ) -> None:
     """Search the size from which one side overtakes another, with its interval; `never, up to N` is an answer."""
-    found = common.catalogue().select([task])[0] if "/" in task else None
-    if found is None:
-        raise UsageError(f"{task}: name one task, as tabular/etl")
+    found = common.one_task(task)
     chosen = Selection(
         tasks=(found.path,), sizes=(largest,), runners=("local", "cluster"), workers=options.workers_of(workers)
     )

@@ -10,6 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from residency.commands import common
+from residency.harness.discovery import Catalogue
+from residency.harness.errors import UsageError
+from residency.harness.mistakes import shown
 from residency.harness.task import Task
 from residency.reports import words
 from residency.runners.plan import unavailable
@@ -22,12 +25,13 @@ def list_tasks(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show which tasks there are; a task's own name shows its question, data, sizes and implementations."""
-    tasks = common.catalogue().select([name] if name else [])
+    catalogue = common.catalogue()
+    tasks, refused = _loaded(catalogue, catalogue.paths([name] if name else []))
     if json:
         common.print_json([_document(task) for task in tasks])
-    elif name and "/" in name:
+    elif name and name not in catalogue.topics and tasks:
         _show(tasks[0])
-    else:
+    elif tasks:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for column in ("task", "what it is", "implementations"):
             table.add_column(column, no_wrap=column == "task")
@@ -36,6 +40,19 @@ def list_tasks(
                 task.path, escape(task.title), ", ".join(dict.fromkeys(one.id for one in task.implementations))
             )
         common.output().print(table)
+    if refused:
+        raise UsageError("\nresidency: ".join(map(str, refused)))
+
+
+def _loaded(catalogue: Catalogue, paths: list[str]) -> tuple[list[Task], list[UsageError]]:
+    """The tasks that can be loaded, and why others cannot: one broken file hides no other."""
+    tasks, refused = [], []
+    for path in paths:
+        try:
+            tasks.append(catalogue.task(path))
+        except UsageError as error:
+            refused.append(error)
+    return tasks, refused
 
 
 def _document(task: Task) -> dict[str, Any]:
@@ -53,6 +70,8 @@ def _document(task: Task) -> dict[str, Any]:
                 "library": one.library,
                 "device": one.device,
                 "runner": one.runner,
+                "file": str(one.file),
+                "line": one.line,
                 "unavailable": why.reason if (why := unavailable(one)) else None,
             }
             for one in task.implementations
@@ -76,4 +95,5 @@ def _show(task: Task) -> None:
         why = unavailable(one)
         state = f"[yellow]{escape(why.reason)}[/]" if why else "[green]can run here[/]"
         place = " on a cluster" if one.runner == "cluster" else ""
-        out.print(f"  {one.id} ({one.library}{place}): {state}", highlight=False)
+        whose = f", yours: {escape(shown(one.file))}:{one.line}" if one.file in task.own_files else ""
+        out.print(f"  {one.id} ({one.library}{place}{whose}): {state}", highlight=False)

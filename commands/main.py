@@ -10,6 +10,7 @@ from importlib import metadata
 import typer
 
 from residency.commands import (
+    check,
     compare,
     crossover,
     data,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
 app.command("list", epilog=list_tasks.EPILOG)(list_tasks.list_tasks)
+app.command("check", epilog=check.EPILOG)(check.check)
 app.add_typer(data.app, name="data")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("prove", epilog=prove.EPILOG)(prove.prove)

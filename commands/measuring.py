@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from residency.commands import common
+from residency.commands import common, sources
 from residency.harness import records
 from residency.harness.task_info import TaskInfo
 from residency.reports.live import Progress
@@ -35,6 +35,7 @@ def measure(
     recorder = records.Recorder(folder, info if before is None else None)
     cells = sum(len(group.implementations) for group in groups)
     with recorder, Progress(common.progress(), cells) as listener:
+        sources.keep(groups, folder)
         try:
             run_local(groups, settings, recorder, listener, before, resumed=resumed)
         except KeyboardInterrupt:
@@ -55,7 +56,7 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection, name:
         id="-".join(filter(None, (f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z", host, name))),
         started=records.now(),
         command=["residency", *sys.argv[1:]],
-        settings={**asdict(settings), **chosen},
+        settings={**asdict(settings), **chosen, "suites": common.own_folders()},
         machine=machine.facts(),
         versions=machine.versions(),
         commit=machine.commit(),

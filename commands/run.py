@@ -122,7 +122,8 @@ def _measured(
     name: str,
 ) -> int:
     """Measure what is asked for, or what a run lacks, and show it; the command's exit status."""
-    groups = _usable(plan(common.catalogue(), selection), settings, selection)
+    suites = before.info.settings.get("suites", ()) if before is not None else ()
+    groups = _usable(plan(common.catalogue(suites), selection), settings, selection)
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)

@@ -48,9 +48,7 @@ def scale(
     json: options.Json = False,
 ) -> None:
     """Measure a task on clusters of several sizes: efficiency, what takes the rest, and the law behind it."""
-    (found,) = common.catalogue().select([task]) if "/" in task else (None,)
-    if found is None:
-        raise UsageError(f"{task}: name one task, as tabular/etl")
+    found = common.one_task(task)
     counts = sorted(options.workers_of(workers) or _doubling())
     wanted = Selection(
         tasks=(found.path,),

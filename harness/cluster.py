@@ -57,7 +57,7 @@ class Workers(Protocol):
     def told(self) -> tuple[dict[str, float], list[str]]:
         """What its workers spent since, and what a reader must know of what happened."""
 
-    def explain(self, error: Exception) -> Ending | None:
+    def explain(self, error: BaseException) -> Ending | None:
         """How an execution ended, where it is the cluster that made it end."""
 
 

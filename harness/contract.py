@@ -1,91 +1,162 @@
 """The contract every task and implementation keeps, as a check that ships with the harness.
 
-`violations(task, records)` looks at a task and at a run of all its implementations, and says in sentences what is
-not as promised: an empty list is a pass. Run it on suites of your own as on the shipped ones.
+`checks(task, records)` looks at a task and at a run of all its implementations, and says in sentences what is as
+promised and what is not, with the remedy; `violations` gives what is not: an empty list is a pass. Run it on suites of
+your own as on the shipped ones: `residency check TOPIC/TASK`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord, Records, Sample
-from residency.harness.task import Task
+from residency.harness.task import Implementation, Task
 
 UNCOVERED = 0.01  # stages and `other` must add up to the whole within this share
 OTHER = 0.25  # of a warm execution that no stage may cover, beyond `OTHER_SECONDS`
 OTHER_SECONDS = 0.002
+NEEDED = ("smoke", "lab", "lecture")
 
 
-def violations(task: Task, records: Records) -> list[str]:
-    """Everything in which the task's registration and its run break the contract."""
-    found = [f"{task.path}: {text}" for text in _registration(task)]
+@dataclass(frozen=True)
+class Check:
+    """One promise: whether it holds, what it is about, and what was found; where it does not hold also what to do."""
+
+    holds: bool | None  # None where it could not be tried here
+    about: str
+    found: str
+    remedy: str = ""
+
+
+def checks(task: Task, records: Records, chosen: Collection[str] = ()) -> list[Check]:
+    """Every promise that the task's registration and its run keep or break; of its implementations the `chosen` ids."""
+    implementations = [one for one in task.implementations if not chosen or one.id in chosen]
+    told = [*_registration(task), *_documented(task, implementations)]
     outcomes = [one for one in records.outcomes if one.cell.task == task.path]
-    for implementation in task.implementations:
+    for implementation in implementations:
         if implementation.runner == "local" and not any(
             one.cell.implementation == implementation.id for one in outcomes
         ):
-            found.append(f"{task.path}: {implementation.id} has no outcome")
+            told.append(Check(False, task.path, f"{implementation.id} has no outcome", "run all of them"))
     for outcome in outcomes:
         samples = [one for one in records.samples if one.cell == outcome.cell and one.replicate == outcome.replicate]
-        where = f"{task.path} on {outcome.cell.dataset}: {outcome.cell.implementation}: "
-        found += [where + text for text in _outcome(outcome, samples)]
-        found += [where + text for sample in samples for text in _sample(task, sample)]
+        told += _outcome(task, outcome, samples)
     hashes: dict[tuple[str, str], set[str]] = {}
     for one in outcomes:
         if one.data_hash:
             hashes.setdefault((one.cell.dataset, one.cell.size), set()).add(one.data_hash)
-    found += [f"{task.path}: {key[0]} had several hashes in one run" for key, seen in hashes.items() if len(seen) > 1]
-    return found
+    told += [
+        Check(False, task.path, f"{key[0]} had several hashes in one run", "make the same bytes from the same seed")
+        for key, seen in hashes.items()
+        if len(seen) > 1
+    ]
+    return told
 
 
-def _registration(task: Task) -> list[str]:
-    found = []
-    if "Question" not in task.card or "Expect" not in task.card:
-        found.append("its file's docstring lacks `Question` or `Expect`")
-    if not {"smoke", "lab", "lecture"} <= set(task.sizes):
-        found.append("sizes smoke, lab and lecture are needed")
-    if list(task.sizes.values()) != sorted(task.sizes.values()):
-        found.append("sizes must grow")
-    if task.datasets[0].kind != "generated":
-        found.append("the first dataset must be a generated one, which can have any size")
-    if not any(one.device == "cpu" for one in task.implementations):
-        found.append("there is no CPU implementation to compare with")
-    found += [f"dataset {dataset.name} has no card" for dataset in task.datasets if not dataset.card]
+def violations(task: Task, records: Records) -> list[str]:
+    """Everything in which the task's registration and its run break the contract."""
+    return [f"{one.about}: {one.found}" for one in checks(task, records) if one.holds is False]
+
+
+def _registration(task: Task) -> Iterator[Check]:
+    def promise(holds: bool, kept: str, broken: str, remedy: str) -> Check:
+        return Check(holds, task.path, kept if holds else broken, "" if holds else remedy)
+
+    yield promise(
+        "Question" in task.card and "Expect" in task.card,
+        "its file says what is asked and what to expect",
+        "its file's docstring lacks `Question` or `Expect`",
+        "begin the file with a docstring that has a line `Question  ...` and a line `Expect  ...`",
+    )
+    sizes = list(task.sizes.values())
+    yield promise(
+        set(NEEDED) <= set(task.sizes),
+        f"it has the sizes {', '.join(task.sizes)}",
+        f"sizes {', '.join(NEEDED)} are needed",
+        "give each a number of rows: smoke takes seconds, lab a minute, lecture fills a GPU",
+    )
+    yield promise(sizes == sorted(sizes), "its sizes grow", "sizes must grow", "write the smallest first")
+    yield promise(
+        task.datasets[0].kind == "generated",
+        "its first dataset is a generated one",
+        "the first dataset must be a generated one, which can have any size",
+        "put a dataset made by a function under @generated first",
+    )
+    yield promise(
+        any(one.device == "cpu" for one in task.implementations),
+        "it has a CPU implementation to compare with",
+        "there is no CPU implementation to compare with",
+        "add one by @task.on_cpu or @task.pair: the best library that you would use without a GPU",
+    )
+    for dataset in task.datasets:
+        if not dataset.card:
+            yield Check(False, task.path, f"dataset {dataset.name} has no card", "give its function a docstring")
     if isinstance(task.floor, Mapping):
         judged = {dataset.name for dataset in task.datasets if dataset.kind != "own"}
-        found += [f"no floor for dataset {name}" for name in sorted(judged - set(task.floor))]
-    found += [f"{one.id} has no docstring" for one in task.implementations if not one.function.__doc__]
-    return found
+        for name in sorted(judged - set(task.floor)):
+            yield Check(False, task.path, f"no floor for dataset {name}", f"add it to floor: {{{name!r}: ...}}")
 
 
-def _outcome(outcome: OutcomeRecord, samples: list[Sample]) -> list[str]:
+def _documented(task: Task, implementations: list[Implementation]) -> Iterator[Check]:
+    for one in implementations:
+        if not one.function.__doc__:
+            remedy = f"say in a sentence under its `def` how it does the task ({one.place})"
+            yield Check(False, task.path, f"{one.id} has no docstring", remedy)
+
+
+def _outcome(task: Task, outcome: OutcomeRecord, samples: list[Sample]) -> list[Check]:
+    about = f"{task.path} on {outcome.cell.dataset}: {outcome.cell.implementation}"
     if outcome.outcome == Outcome.UNAVAILABLE:
-        return [] if outcome.reason else ["unavailable without a reason"]
+        if not outcome.reason:
+            return [Check(False, about, "unavailable without a reason", "say what is missing")]
+        return [Check(None, about, f"cannot run here: {outcome.reason}")]
     if outcome.outcome != Outcome.OK:
-        return [f"{outcome.outcome}: {outcome.reason}"]
-    found = []
+        return [Check(False, about, f"{outcome.outcome}: {outcome.reason}", _mend(outcome.outcome))]
+    told = []
     phases = [sample.phase for sample in samples]
     if phases[:1] != ["cold"] or "timed" not in phases:
-        found.append(f"expected a cold sample first and then timed ones, got {phases}")
+        found = f"expected a cold sample first and then timed ones, got {phases}"
+        told.append(Check(False, about, found, "run it again, with a larger budget"))
     if not outcome.parameters:
-        found.append("no effective parameters on record (run.effective)")
-    return found
+        found = "no effective parameters on record (run.effective)"
+        told.append(
+            Check(False, about, found, "name what decides the result: run.effective(alpha=1.0), or an estimator")
+        )
+    told += [check for sample in samples for check in _sample(task, sample, about)]
+    told = list(dict.fromkeys(told))
+    return told or [
+        Check(True, about, f"ok: {task.quality.name} {outcome.quality:.6g}, stages and parameters on record")
+    ]
 
 
-def _sample(task: Task, sample: Sample) -> list[str]:
-    found = []
+def _mend(outcome: str) -> str:
+    """What to do about an outcome whose reason says what happened."""
+    return {
+        Outcome.WRONG: "mend the result, or where right code cannot do better, the task's tolerance and floor",
+        Outcome.TIMEOUT: "make the smoke size smaller",
+        Outcome.OUT_OF_MEMORY: "make the smoke size smaller, or hold fewer copies",
+        Outcome.FELL_BACK: "see that the work is done on the GPU",
+    }.get(Outcome(outcome), "mend the line that is named")
+
+
+def _sample(task: Task, sample: Sample, about: str) -> Iterator[Check]:
     total = sum(sample.stages.values())
     if abs(total - sample.seconds) > UNCOVERED * sample.seconds:
-        found.append(f"stages add up to {total:.6f} s of {sample.seconds:.6f} s")
+        found = f"stages add up to {total:.6f} s of {sample.seconds:.6f} s"
+        yield Check(False, about, found, "open stages one after another, in the function's own thread")
     if sample.phase == "timed":
+        cover = 'put the work under `with run.stage("fit"):`'
         if sample.stages["other"] > max(OTHER * sample.seconds, OTHER_SECONDS):
-            found.append(f"{sample.stages['other']:.4f} s of {sample.seconds:.4f} s lie outside every stage")
+            found = f"{sample.stages['other']:.4f} s of {sample.seconds:.4f} s lie outside every stage"
+            yield Check(False, about, found, cover)
         if set(sample.stages) <= {"other"}:
-            found.append("has no stage")
+            yield Check(False, about, "has no stage", cover)
         if "import" in sample.stages:
-            found.append("imports in a warm execution")
+            found = "imports in a warm execution"
+            yield Check(False, about, found, "use the library that is passed in; name others in `needs`")
     floor = task.floor_for(sample.cell.dataset, sample.cell.rows)
     if floor is not None and not task.quality.beyond(sample.quality, floor):
-        found.append(f"a sample with quality {sample.quality} beyond the floor was called ok")
-    return found
+        found = f"a sample with quality {sample.quality} beyond the floor was called ok"
+        yield Check(False, about, found, "report this: the harness has a fault")

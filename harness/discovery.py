@@ -1,18 +1,33 @@
-"""Finding tasks by their place: a file `TOPIC/NAME.py` that defines `task` is the task `TOPIC/NAME`."""
+"""Finding tasks by their place: a file `TOPIC/NAME.py` that defines `task` is the task `TOPIC/NAME`.
+
+A user's file whose `task` is imported from a shipped one adds implementations to it. At the same place, as
+`my/tabular/ridge.py`, the task stays what it is and gains them; at another it is a task of that name, with the
+shipped implementations and these. What is returned is a copy: the shipped task's own object stays as its file made it.
+"""
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import copy
+import hashlib
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 from residency.harness.errors import UsageError, unknown
-from residency.harness.task import SIZES, Task
+from residency.harness.mistakes import explained, shown
+from residency.harness.task import SIZES, Task, check_unique
+
+NO_TASK = (
+    "defines no `task = Task(...)`, and imports none "
+    "(`from residency.suites.tabular.ridge import task`); the name of a helper's file begins with _"
+)
 
 
 @dataclass(frozen=True)
@@ -31,17 +46,15 @@ class Catalogue:
     _tasks: dict[str, Task] = field(default_factory=dict)
 
     @property
-    def files(self) -> dict[str, tuple[Suites, Path]]:
-        """`topic/name` to its file, in alphabetical order."""
-        found: dict[str, tuple[Suites, Path]] = {}
+    def files(self) -> dict[str, list[tuple[Suites, Path]]]:
+        """`topic/name` to its file, and to the user's files that add to it; names in alphabetical order."""
+        found: dict[str, list[tuple[Suites, Path]]] = {}
+        seen: set[Path] = set()
         for suites in self.suites:
-            if not suites.folder.is_dir():
-                raise UsageError(f"no folder of suites at {suites.folder}")
-            for file in sorted(suites.folder.glob("[!_.]*/[!_.]*.py")):
-                name = f"{file.parent.name}/{file.stem}"
-                if name in found:
-                    raise UsageError(f"task {name} is defined twice: {found[name][1]} and {file}")
-                found[name] = (suites, file)
+            for file in files_of(suites.folder):
+                if file.resolve() not in seen:
+                    seen.add(file.resolve())
+                    found.setdefault(f"{file.parent.name}/{file.stem}", []).append((suites, file))
         return dict(sorted(found.items()))
 
     @property
@@ -55,49 +68,152 @@ class Catalogue:
             files = self.files
             if name not in files:
                 raise unknown("task", name, files)
-            self._tasks[name] = load(*files[name])
+            (suites, file), *more = files[name]
+            self._tasks[name] = load(suites, file, [addition for _, addition in more])
         return self._tasks[name]
 
     def select(self, names: Iterable[str]) -> list[Task]:
         """The tasks of the given topics and names, all where none is given, each once."""
+        return [self.task(name) for name in self.paths(names)]
+
+    def paths(self, names: Iterable[str]) -> list[str]:
+        """Which tasks are meant by topics, full names, and names without their topic where one task only has it."""
         files = self.files
-        chosen: list[str] = []
-        for name in names:
-            if name in files:
-                chosen.append(name)
-            elif "/" not in name and name in self.topics:
-                chosen += [one for one in files if one.startswith(f"{name}/")]
-            elif "/" not in name:
-                raise unknown("topic or task", name, [*self.topics, *files])
-            else:
-                raise unknown("task", name, files)
-        return [self.task(name) for name in dict.fromkeys(chosen or files)]
+        chosen = [path for name in names for path in self._meant(name, files)]
+        return list(dict.fromkeys(chosen or files))
+
+    def _meant(self, name: str, files: Mapping[str, object]) -> list[str]:
+        if name in files:
+            return [name]
+        if name in self.topics:
+            return [path for path in files if path.startswith(f"{name}/")]
+        alike = [path for path in files if path.endswith(f"/{name}")]
+        if len(alike) > 1:
+            named = ", ".join(f"`{path}`" for path in alike)
+            raise UsageError(f"{len(alike)} tasks are called `{name}`: name one of {named}")
+        if name.removesuffix(".py") in files:
+            return [name.removesuffix(".py")]
+        if name.endswith(".py"):
+            raise _file_named(Path(name), files)
+        return alike or _refuse(name, [*files, *([] if "/" in name else self.topics)])
 
 
-def load(suites: Suites, file: Path) -> Task:
-    """Import a task's file and bind its task to its place."""
+def files_of(folder: Path) -> list[Path]:
+    """The files of tasks in a folder of topics; raises `UsageError` where there is no such folder."""
+    if not folder.is_dir():
+        raise UsageError(f"no folder of suites at {folder}")
+    return [file for file in sorted(folder.glob("[!_.]*/[!_.]*.py")) if file.is_file()]
+
+
+def has_task(file: Path) -> bool:
+    """Whether a file may define or import a name `task`: told from its text, without running it."""
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except OSError:
+        return False
+    except (SyntaxError, ValueError):
+        return b"task" in file.read_bytes()
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    imported = [alias for node in nodes if isinstance(node, ast.ImportFrom | ast.Import) for alias in node.names]
+    return bool({"task", "*"} & (names | {alias.asname or alias.name for alias in imported}))
+
+
+def _refuse(name: str, known: Iterable[str]) -> list[str]:
+    raise unknown("task" if "/" in name else "topic or task", name, known)
+
+
+def _file_named(file: Path, files: Mapping[str, object]) -> UsageError:
+    """The error for a file's path in place of a task's name."""
+    path = f"{file.resolve().parent.name}/{file.stem}"
+    if not file.is_file():
+        return unknown("task", str(file.with_suffix("")), files)
+    folder = f"RESIDENCY_SUITES={file.resolve().parent.parent}"
+    return UsageError(
+        f"{file} is a file: name the task, {path}" + (f", with {folder} set" if path not in files else "")
+    )
+
+
+def load(suites: Suites, file: Path, additions: Sequence[Path] = ()) -> Task:
+    """Import a task's file and bind its task to its place, with what the user's further files add to it.
+
+    Raises `UsageError`, with the file and the line, where a file cannot be loaded or the task is defined twice.
+    """
     module = _import(suites, file)
-    task = getattr(module, "task", None)
-    if not isinstance(task, Task):
-        raise UsageError(f"{file} defines no `task = Task(...)`")
+    made = _task_of(module, file)
+    for addition in additions:
+        if _task_of(_import(Suites(addition.parent.parent), addition), addition) is not made:
+            raise UsageError(_defined_twice(made, suites, file, addition))
+    task = copy.copy(made)
     task.topic, task.name, task.file, task.package = file.parent.name, file.stem, file, suites.package
-    task.card = inspect.getdoc(module) or ""
-    if stray := set(task.sizes) - set(SIZES):
-        raise UsageError(f"{file}: unknown sizes {sorted(stray)}; there are {', '.join(SIZES)}")
+    task.additions = tuple(additions)
+    task.card = inspect.getdoc(module) or ast.get_docstring(ast.parse(task.origin.read_bytes())) or ""
+    code = {part.resolve() for part in task.code}
+    task.implementations = []
+    for implementation in made.implementations:
+        if implementation.file.resolve() in code:
+            check_unique(task.implementations, implementation)
+            task.implementations.append(implementation)
     return task
 
 
+def _task_of(module: ModuleType, file: Path) -> Task:
+    task = getattr(module, "task", None)
+    if not isinstance(task, Task):
+        raise UsageError(f"{shown(file)}: {NO_TASK}")
+    if stray := set(task.sizes) - set(SIZES):
+        raise UsageError(f"{shown(file)}: unknown sizes {sorted(stray)}; there are {', '.join(SIZES)}")
+    return task
+
+
+def _defined_twice(made: Task, suites: Suites, file: Path, addition: Path) -> str:
+    name = f"{file.parent.name}/{file.stem}"
+    text = f"task {name} is defined twice, by {shown(file)} and by {shown(addition)}: rename the second file"
+    if suites.package is None:
+        return text
+    module = f"{suites.package}.{file.parent.name}.{file.stem}"
+    return (
+        f"{text} to make it a task of its own, or add to the shipped task: "
+        f"write `from {module} import task` in place of `task = Task(...)`, and keep only implementations of new names"
+    )
+
+
 def _import(suites: Suites, file: Path) -> ModuleType:
-    if suites.package is not None:
-        return importlib.import_module(f"{suites.package}.{file.parent.name}.{file.stem}")
-    name = f"residency_suite_{file.parent.name}_{file.stem}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{file} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    """A task's file as a module. A user's is one of a package made for its folder: `from . import _helper` works."""
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise UsageError(f"{file} cannot be imported: {type(error).__name__}: {error}") from error
-    return module
+        if suites.package is not None:
+            return importlib.import_module(f"{suites.package}.{file.parent.name}.{file.stem}")
+        if not has_task(file):
+            raise UsageError(NO_TASK)
+        package = _package(file.parent)
+        name = f"{package}.{file.stem.replace('.', '_')}"
+        if name in sys.modules:
+            return sys.modules[name]
+        spec = importlib.util.spec_from_file_location(name, file)
+        if spec is None or spec.loader is None:
+            raise UsageError(f"{shown(file)} cannot be imported")
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # what a file prints must not end up in JSON
+                spec.loader.exec_module(module)
+        except BaseException:
+            _forget(sys.modules.pop(name), file)
+            raise
+        return module
+    except (Exception, SystemExit) as error:
+        raise explained(error, file) from error
+
+
+def _forget(module: ModuleType, file: Path) -> None:
+    """Take back what a file that could not be loaded had added to a task until then."""
+    task = vars(module).get("task")
+    if isinstance(task, Task):
+        task.implementations = [one for one in task.implementations if one.file != file]
+
+
+def _package(folder: Path) -> str:
+    """The name of the package that stands for a user's folder: the same in every process."""
+    name = f"residency_own_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    if name not in sys.modules:
+        package = sys.modules[name] = ModuleType(name)
+        package.__path__ = [str(folder)]
+    return name

@@ -50,13 +50,24 @@ def visible(name: str) -> str:
     return "".join(shown)
 
 
+def likely(name: str, options: Iterable[str]) -> list[str]:
+    """Up to three options that a misspelt name may mean; of a path the last part alone is compared too."""
+    likeness = {option: _likeness(name, option) for option in sorted(set(options))}
+    best = max(likeness.values(), default=0.0)
+    return [option for option in likeness if likeness[option] >= max(0.6, best - 0.05)][:3]
+
+
+def _likeness(name: str, option: str) -> float:
+    whole = difflib.SequenceMatcher(None, name, option).ratio()
+    if "/" not in option:
+        return whole
+    return max(whole, difflib.SequenceMatcher(None, name.rpartition("/")[2], option.rpartition("/")[2]).ratio())
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist: the nearest ones, or all of them where none is near."""
     options, shown = sorted(set(known)), visible(name)
-    likeness = {option: difflib.SequenceMatcher(None, name, option).ratio() for option in options}
-    best = max(likeness.values(), default=0.0)
-    near = [option for option in options if likeness[option] >= max(0.6, best - 0.05)][:3]
-    if near:
+    if near := likely(name, options):
         return UsageError(
             f"no {what} `{shown}`; did you mean {' or '.join(f'`{visible(option)}`' for option in near)}?"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import mmap
 import os
 import traceback
 from collections.abc import Callable
@@ -25,9 +26,11 @@ from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.quality import Judged
 from residency.harness.run import Run, check_result
 from residency.harness.task import Implementation, Task
-from residency.harness.truth import TruthError, best_answer, without_truth
+from residency.harness.truth import best_answer, without_truth
 
 BELIEVED = 0.5  # of what is left between the best answer there can be and a perfect one
+FORKED = "it called os.fork, and the child came out of the function as well: end a child by os._exit"
+_CHILD_CAME_OUT = mmap.mmap(-1, 1)  # one byte that this process and its children share
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
 
 
@@ -99,45 +102,59 @@ def execute(
         if working := started.working():  # its work is part of the execution: the clock goes on
             working = started.wait()
             end, cpu_end, after = perf_counter(), process_time(), machine_cpu_seconds()
-    except Exception as error:
-        ending = (cluster and cluster.explain(error)) or ending_of(error)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        ending = (cluster and cluster.explain(error)) or ending_of(error, implementation.place)
         return Execution(ending, parameters=run.parameters, peak_host_bytes=peak_memory())
     stopped()
-    seconds, cpu = (end - start) / calls, (cpu_end - cpu) / calls
+    seconds, cpu, peak = (end - start) / calls, (cpu_end - cpu) / calls, peak_memory()
     others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
-    peak = peak_memory()
     spent, events = cluster.told() if cluster is not None else ({}, [])
-    beside = perf_counter()
-    working = working or native_work()
+    beside, working = perf_counter(), working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
     limits = {"dataset": dataset, "reference": reference, "ceiling": ceiling, "rows": rows}
-    quality, ending = _judged(task, data, result, run, working, **limits)
+    quality, ending = _judged(task, data, result, run, working, place=implementation.place, **limits)
     judged = task.quality.judged(data, result) if shares and ending == OK else None
     told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
     return Execution(ending, seconds, stages, quality, judged, cpu, others, peak, *told, aside=perf_counter() - beside)
 
 
 def _judged(
-    task: Task, data: Any, result: Any, run: Run, working: list[str], **limits: Any
+    task: Task, data: Any, result: Any, run: Run, working: list[str], *, place: str, **limits: Any
 ) -> tuple[float | None, Ending]:
-    """The quality of a result where it has one, and how that ends the execution; `working` is who goes on with it."""
+    """The quality of a result where it has one, and how that ends the execution; `working` is who goes on with it.
+
+    `place` is where the implementation is registered: a reason without a line of its own names that.
+    """
     try:
+        if _CHILD_CAME_OUT[0]:
+            return None, Ending(Outcome.FAILED, f"{FORKED} ({place})")
         if working:
             raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
         quality = _quality(task, data, result, run)
         return quality, judge(task, quality, **limits)
     except WrongResult as error:
-        return None, Ending(Outcome.WRONG, str(error))
+        return None, Ending(Outcome.WRONG, f"{error} ({place})")
     except Exception as error:
-        return None, Ending(Outcome.FAILED, f"judging the result: {_describe(error)}")
+        return None, Ending(Outcome.FAILED, f"judging the result of {place}: {_describe(error)}")
 
 
 def _call(implementation: Implementation, data: Any, run: Run, library: Any) -> Any:
     """The result, once the device has ended all of its work."""
-    result = implementation.function(data, run, library)
+    process = os.getpid()
+    try:
+        result = implementation.function(data, run, library)
+    finally:
+        if os.getpid() != process:
+            _end_child()
     devices.synchronise(implementation.device)
     return result
+
+
+def _end_child() -> None:
+    """End a child that an implementation forked and let come out: two processes must not answer for one execution."""
+    _CHILD_CAME_OUT[0] = 1
+    os._exit(1)
 
 
 def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
@@ -223,9 +240,9 @@ def judge(
     return OK
 
 
-def ending_of(error: Exception) -> Ending:
-    """The outcome an exception means, with its own words as the reason."""
-    text = _describe(error)
+def ending_of(error: BaseException, place: str = "") -> Ending:
+    """The outcome an exception means, with its own words as the reason; `place` is said where it has no line."""
+    text = _describe(error, place)
     if isinstance(error, MemoryError) or any(sign in text.lower() for sign in OUT_OF_MEMORY):
         return Ending(Outcome.OUT_OF_MEMORY, text)
     if isinstance(error, Unavailable):
@@ -234,6 +251,8 @@ def ending_of(error: Exception) -> Ending:
         return Ending(Outcome.UNAVAILABLE, not_installed([error.name]))
     if isinstance(error, WrongResult):
         return Ending(Outcome.WRONG, str(error))
+    if isinstance(error, SystemExit):
+        return Ending(Outcome.FAILED, f"it called sys.exit({error.code!r}) ({_place(error)})")
     return Ending(Outcome.FAILED, text)
 
 
@@ -266,12 +285,26 @@ def reset_peak_memory() -> None:
         pass
 
 
-def _describe(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    last = (frames[:-1] if isinstance(error, TruthError) else frames)[-1:]  # that one was raised by a refusing property
-    where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
-    text = " ".join(str(error).split())
+def _describe(error: BaseException, place: str = "") -> str:
+    try:
+        text = " ".join(str(error).split())
+    except Exception as another:
+        text = f"its text cannot be made: {type(another).__name__}"
+    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     if len(text) > 400:
         text = f"{text[:200]} ... {text[-180:]}"
+    where = f" ({line})" if (line := _place(error) or place) else ""
     notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
     return f"{type(error).__name__}: {text}{where}{notes}"
+
+
+def _place(error: BaseException) -> str:
+    """The deepest line in the implementation's own file; of a module that fails on import, its deepest line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    inner = max((number for number, frame in enumerate(frames, 1) if frame.filename == __file__), default=0)
+    called = frames[inner:] or frames
+    if not called:
+        return ""
+    own = [frame for frame in called if frame.filename == called[0].filename and "importlib" not in frame.filename]
+    last = own[-1] if own else called[-1]
+    return "" if last.filename.startswith("<") else f"{'/'.join(Path(last.filename).parts[-3:])}:{last.lineno}"

@@ -156,7 +156,11 @@ class Supervised(Protocol):
 
 def vector(result: Any, rows: int) -> NDArray[np.float64]:
     """The result as a float64 vector of `rows` values; raises `WrongResult` on any other shape."""
+    if not isinstance(result, np.ndarray):
+        raise WrongResult(f"the result is a {type(result).__name__}, expected one array of shape ({rows},)")
     values = np.asarray(result)
+    if values.dtype.kind not in "biuf":
+        raise WrongResult(f"the result holds {values.dtype}, expected real numbers")
     if values.shape not in {(rows,), (rows, 1)}:
         raise WrongResult(f"the result has shape {values.shape}, expected ({rows},)")
     return values.reshape(-1).astype(np.float64)

@@ -28,6 +28,7 @@ from residency.harness.task_info import TaskInfo
 SCHEMA = 1
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
+SOURCE_FOLDER = "source"  # the code of the user's own that a run measured
 SAMPLE_LINE = b'{"kind": "sample"'  # how a sample's line begins
 
 T = TypeVar("T")
@@ -138,6 +139,11 @@ class Records:
     info: RunInfo
     samples: list[Sample] = field(default_factory=list)
     outcomes: list[OutcomeRecord] = field(default_factory=list)
+
+    @property
+    def sources(self) -> list[Path]:
+        """The files of code that are kept with the run."""
+        return sorted((self.folder / SOURCE_FOLDER).glob("*/*.py"))
 
 
 class Recorder:

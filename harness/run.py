@@ -139,6 +139,10 @@ class Run:
 def check_result(result: Any) -> None:
     """Raise `WrongResult` where a result is not host data of exact types, or work is still going on behind it."""
     values = result.values() if isinstance(result, dict) else result if isinstance(result, tuple) else (result,)
+    if result is None:
+        raise WrongResult(
+            "a result must be NumPy arrays, but it returned nothing: `return` is missing, as in `return run.to_host(y)`"
+        )
     for value in values:
         if type(value) is not np.ndarray:
             devices.refuse_lazy(value)

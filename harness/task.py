@@ -11,6 +11,8 @@ Every implementation is called as `function(data, run, library)`: the dataset, t
 imported module named by the registration. On a cluster the function runs in the client: `run.client` is Dask's client,
 `run.frame` is `dask.dataframe` with the device's back end, and the data's arrays are mapped from their files, so that
 `run.partitions` can hand workers the places of rows instead of rows.
+
+A file of one's own may import a shipped `task` and register further implementations on it (docs/own-task.md).
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
+from residency.harness import registration
 from residency.harness.dataset import Dataset
-from residency.harness.errors import unknown
+from residency.harness.errors import UsageError, likely, unknown
 from residency.harness.quality import Metric
 
 Device = Literal["cpu", "gpu"]
@@ -30,6 +33,7 @@ Needs = Sequence[str] | Mapping[Device, Sequence[str]]
 """Further modules that must be installed, for every device or by device."""
 Place = Literal["local", "cluster"]
 SIZES = ("smoke", "lab", "lecture", "production")
+DECORATORS = ("pair", "on_cpu", "on_gpu", "on_cluster")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +55,8 @@ class Implementation:
     needs: tuple[str, ...] = ()  # further modules that must be installed
     workers: int = 0  # of a cluster; 0 where that is not yet decided
     beside: bool = False  # does less than the task, as a ready-made model that need not learn: shown, never compared
+    file: Path = Path()  # the file that registered it
+    line: int = 0  # in that file
 
     @property
     def id(self) -> str:
@@ -63,6 +69,11 @@ class Implementation:
             return self
         twin = re.sub(r"@[N0-9]+x", f"@{workers or 'N'}x", self.twin) if self.twin else None
         return replace(self, workers=workers, twin=twin)
+
+    @property
+    def place(self) -> str:
+        """Where it is registered, for people: `my/tabular/ridge.py:7`."""
+        return f"{'/'.join(self.file.parts[-3:])}:{self.line}"
 
     @property
     def package(self) -> str:
@@ -99,8 +110,23 @@ class Task:
     topic: str = field(default="", init=False)  # its folder's name, set by discovery
     name: str = field(default="", init=False)  # its file's name, set by discovery
     file: Path = field(default=Path(), init=False)
+    origin: Path = field(default=Path(), init=False)  # the file that called `Task`; it may be another that was imported
+    additions: tuple[Path, ...] = field(default=(), init=False)  # the user's files that add implementations to it
     package: str | None = field(default=None, init=False)  # the suites' package; None for a folder of the user's
     card: str = field(default="", init=False)  # its file's docstring
+
+    def __post_init__(self) -> None:
+        """Check what was given, and keep which file this is written in."""
+        registration.check_task(self.datasets, self.sizes, self.quality, self.tolerance, self.floor)
+        self.origin = registration.place_of_loading()[0]
+
+    if not TYPE_CHECKING:  # type checkers tell misspelt names by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """What a task does not have is misspelt: say what there is."""
+            near = likely(name, DECORATORS)
+            meant = f"; did you mean `{near[0]}`?" if near else "."
+            raise AttributeError(f"Task has no `{name}`{meant} There are: {', '.join(DECORATORS)}", name=name, obj=self)
 
     @property
     def path(self) -> str:
@@ -111,6 +137,18 @@ class Task:
     def title(self) -> str:
         """The first line of its file."""
         return self.card.strip().partition("\n")[0]
+
+    @property
+    def code(self) -> list[Path]:
+        """The files that its results depend on: those that make up the task, and what the tasks beside them share."""
+        files = dict.fromkeys([self.origin, self.file, *self.additions])
+        folders = dict.fromkeys(file.parent for file in files)
+        return [*files, *(helper for folder in folders for helper in sorted(folder.glob("_*.py")))]
+
+    @property
+    def own_files(self) -> list[Path]:
+        """Those of its files that are the user's, not installed with this project."""
+        return [*([self.file] if self.package is None else []), *self.additions]
 
     def dataset(self, name: str) -> Dataset:
         """The dataset of that name; raises `UsageError` with the alternatives."""
@@ -142,15 +180,15 @@ class Task:
 
     def pair(self, *, cpu: str, gpu: str, needs: Needs = ()) -> Callable[[F], F]:
         """Register one function as two implementations, given the CPU library or its GPU twin."""
-        return self._register({"cpu": cpu, "gpu": gpu}, "local", needs)
+        return self._register("pair", {"cpu": cpu, "gpu": gpu}, "local", needs)
 
     def on_cpu(self, library: str, *, needs: Needs = (), beside: bool = False) -> Callable[[F], F]:
         """Register a CPU implementation; `beside` the others where it need not do all that they do."""
-        return self._register({"cpu": library}, "local", needs, beside)
+        return self._register("on_cpu", {"cpu": library}, "local", needs, beside)
 
     def on_gpu(self, library: str, *, needs: Needs = ()) -> Callable[[F], F]:
         """Register a GPU implementation."""
-        return self._register({"gpu": library}, "local", needs)
+        return self._register("on_gpu", {"gpu": library}, "local", needs)
 
     def on_cluster(self, *, cpu: str | None = None, gpu: str | None = None, needs: Needs = ()) -> Callable[[F], F]:
         """Register an implementation on Dask workers, for either device or both."""
@@ -159,23 +197,36 @@ class Task:
             libraries["cpu"] = cpu
         if gpu is not None:
             libraries["gpu"] = gpu
-        return self._register(libraries, "cluster", needs)
+        return self._register("on_cluster", libraries, "cluster", needs)
 
     def _register(
-        self, libraries: Mapping[Device, str], runner: Place, needs: Needs, beside: bool = False
+        self, decorator: str, libraries: Mapping[Device, str], runner: Place, needs: Needs, beside: bool = False
     ) -> Callable[[F], F]:
+        registration.check_libraries(decorator, libraries)
+
         def register(function: F) -> F:
+            registration.check_function(decorator, function)
+            file, line = registration.place_of_loading()
             for device, library in libraries.items():
                 other = next(
                     (f"{function.__name__}@{_place(side, runner)}" for side in libraries if side != device), None
                 )
                 modules = needs.get(device, ()) if isinstance(needs, Mapping) else needs
                 made = Implementation(
-                    function.__name__, device, library, function, runner, other, tuple(modules), beside=beside
-                )
-                if any(known.id == made.id for known in self.implementations):
-                    raise ValueError(f"{made.id} is registered twice")
+                    function.__name__, device, library, function, runner, other, tuple(modules), beside=beside,
+                    file=file, line=line,
+                )  # fmt: skip
+                check_unique([one for one in self.implementations if one.file == file], made)
                 self.implementations.append(made)
             return function
 
         return register
+
+
+def check_unique(known: Sequence[Implementation], added: Implementation) -> None:
+    """Raise `UsageError` where an implementation has the id of another; says where both are."""
+    for other in known:
+        if other.id == added.id:
+            raise UsageError(
+                f"{added.id} is registered twice, at {other.place} and at {added.place}: rename one of the functions"
+            )

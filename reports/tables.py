@@ -27,6 +27,7 @@ HEADER = (
 
 
 DISTURBED = 0.1  # cores
+SHOWN_SOURCES = 3
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def report(records: Records) -> Report:
         groups.setdefault(row.group, []).append(row)
     return Report(
         title=f"Residency run {records.info.id}",
-        facts=facts(records.info),
+        facts=[*facts(records.info), *_sources(records)],
         tables=[_table(group, records.info) for group in groups.values()],
         summary=_summary(found, records.info),
         missing=missing_here(found),
@@ -90,6 +91,13 @@ def facts(info: RunInfo) -> list[str]:
     else:
         lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
     return lines
+
+
+def _sources(records: Records) -> list[str]:
+    """Where the code is kept that the commit does not tell."""
+    names = [str(file.relative_to(records.folder)) for file in records.sources]
+    more = f" and {len(names) - SHOWN_SOURCES} more" if len(names) > SHOWN_SOURCES else ""
+    return [f"Your own code, as it was measured: {', '.join(names[:SHOWN_SOURCES])}{more}."] if names else []
 
 
 def _table(group: Sequence[Row], info: RunInfo) -> Table:

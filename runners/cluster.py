@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class DaskCluster:
     scheduler: str | None = None  # the address of one that runs already
     memory_limit: int | None = None  # bytes, of each worker that is started here
     dashboard: str | None = None  # where Dask's page of diagnostics is served, `127.0.0.1:8787`
-    suite: Path | None = None  # a task's file that is not installed, for workers to load
+    suites: Sequence[Path] = ()  # a task's files that are not installed, for workers to load
     client: Any = None
     frame: Any = None
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -85,9 +85,9 @@ class DaskCluster:
         except TimeoutError:
             here = len(self._nodes())
             raise Unavailable(f"{here} of {self.workers} workers were there after {ARRIVE_SECONDS:g} s") from None
-        if self.suite is not None:
-            self.client.run_on_scheduler(_load, self.suite)  # which takes graphs of its functions apart
-            self.client.register_plugin(_suite(self.suite))
+        for suite in self.suites:
+            self.client.run_on_scheduler(_load, suite)  # which takes graphs of its functions apart
+            self.client.register_plugin(_suite(suite))
         self.frame = importlib.import_module("dask.dataframe")
         self.begin()
 
@@ -136,7 +136,7 @@ class DaskCluster:
                 spent[name] = spent.get(name, 0.0) + total - before.get(name, 0.0)
         return spent, self._happened()
 
-    def explain(self, error: Exception) -> Ending | None:
+    def explain(self, error: BaseException) -> Ending | None:
         """How an execution ended where the cluster made it end; None where it is the implementation's own error."""
         if self.client is None or isinstance(error, Unavailable):
             return None

@@ -136,6 +136,17 @@ def commit() -> str | None:
         return None
 
 
+def changed() -> set[Path]:
+    """The files of the checkout this code runs from that differ from its commit; none from a wheel."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return set()
+    try:
+        return {here / name for name in _git(here, "diff", "--name-only", "-z", "HEAD").split("\0") if name}
+    except (OSError, subprocess.CalledProcessError):
+        return set()
+
+
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()

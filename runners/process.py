@@ -213,7 +213,14 @@ class Worker:
             if watch is not None:  # the first of it comes when the clock has stopped: what is done then is not watched
                 watch.finish()
                 watch = None
-        return dict(json.loads(buffer))
+        try:
+            return dict(json.loads(buffer))
+        except ValueError:
+            self._kill()
+            why = (
+                "the worker's answer cannot be read: the implementation, or a child of it, wrote into its pipe; killed"
+            )
+            raise Ended(Ending(Outcome.FAILED, why)) from None
 
     def _kill(self) -> None:
         try:

@@ -26,9 +26,7 @@ ROOMS = ("harness", "runners", "datasets")  # the code that every measurement pa
 
 def key_of(group: Group, settings: Settings, versions: Mapping[str, str]) -> str:
     """What a group's samples depend on, as one short hash."""
-    digest = hashlib.sha256(group.task.file.read_bytes())
-    for part in sorted(group.task.file.parent.glob("_*.py")):  # what tasks of a topic share
-        digest.update(part.read_bytes())
+    digest = hashlib.sha256(b"".join(part.read_bytes() for part in group.task.code))
     digest.update(_code())
     request = {**asdict(group.request), "path": str(group.request.path), "source": str(group.request.source)}
     parts = [

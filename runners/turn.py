@@ -212,7 +212,7 @@ class Turn:
             watch = self.worker.watch(self.implementation.device, trace)
             reply = self.worker.ask(request, self.ledger.within(self.timeout(phase)), watch)
         except Ended as ended:
-            self._give_up(ended.ending)
+            self._give_up(self._placed(ended.ending))
             return False
         self.quality = reply["quality"]
         self.parameters = self.parameters or reply["parameters"]
@@ -277,10 +277,11 @@ class Turn:
             return
         try:
             if self.replicate == 0 and not self._unchanged(self.worker):
-                self._give_up(Ending(Outcome.FAILED, "changed its input, so later executions had other data"))
+                why = "changed its input, so later executions had other data: work on a copy"
+                self._give_up(self._placed(Ending(Outcome.FAILED, why)))
                 return
-            if self.replicate == 0 and (why := self._remembers(self.worker)):
-                self._give_up(Ending(Outcome.WRONG, why))
+            if self.replicate == 0 and (remembered := self._remembers(self.worker)):
+                self._give_up(self._placed(Ending(Outcome.WRONG, remembered)))
                 return
         except Ended as ended:
             self._give_up(ended.ending)
@@ -318,6 +319,12 @@ class Turn:
     @property
     def _hash(self) -> str:
         return str(self.prepared.facts["hash"])
+
+    def _placed(self, ending: Ending) -> Ending:
+        """An ending that names no line of code, with where the implementation is registered."""
+        if ending.outcome is not Outcome.FAILED:
+            return ending
+        return Ending(ending.outcome, f"{ending.reason} ({self.implementation.place})")
 
     def _give_up(self, ending: Ending) -> None:
         self.ledger.check(ending, f"{self.prepared.group.title}: {self.implementation.id}")
@@ -400,4 +407,10 @@ def load_request(
 def _place(group: Group) -> dict[str, Any]:
     """Where a worker finds the group's task."""
     task = group.task
-    return {"folder": str(task.file.parent.parent), "package": task.package, "file": str(task.file)}
+    additions = [str(file) for file in task.additions]
+    return {
+        "folder": str(task.file.parent.parent),
+        "package": task.package,
+        "file": str(task.file),
+        "additions": additions,
+    }

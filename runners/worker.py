@@ -76,8 +76,7 @@ class Session:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         if request.get("cluster"):
             one = self.implementation
-            suite = self.task.file if self.task.package is None else None
-            self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], suite=suite)
+            self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], suites=self.task.own_files)
         schema = _schema(self.task.dataset(request["dataset"]))
         self.data = store.load(schema, Path(request["folder"]), mapped=self.implementation.runner == "cluster")
         return {"seconds": perf_counter() - start}
@@ -119,8 +118,7 @@ class Session:
 
 def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]:
     """The exact quality and the least work on this data, computed once and kept beside it."""
-    code = [task.file, *sorted(task.file.parent.glob("_*.py"))]  # the task, and what tasks of a topic share
-    key = hashlib.sha256(b"".join(part.read_bytes() for part in code)).hexdigest()[:16]
+    key = hashlib.sha256(b"".join(part.read_bytes() for part in task.code)).hexdigest()[:16]
     file = stored.folder / f"about-{task.topic}-{task.name}-{key}.json"
     if not file.exists():
         data = store.load(_schema(dataset), stored.folder, mapped=True)  # it may be larger than memory
@@ -143,7 +141,11 @@ def _schema(dataset: Dataset) -> type:
 
 
 def _task(place: Mapping[str, Any]) -> Task:
-    return load(Suites(Path(place["folder"]), place["package"]), Path(place["file"]))
+    suites, additions = (
+        Suites(Path(place["folder"]), place["package"]),
+        [Path(file) for file in place.get("additions", ())],
+    )
+    return load(suites, Path(place["file"]), additions)
 
 
 def _request(raw: Mapping[str, Any]) -> Request:

@@ -68,10 +68,10 @@ def test_listing_tasks_imports_nothing_heavy(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HERE)))
 def test_no_file_holds_two_ideas(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 400
+    assert len(lines) <= 450
     for node in ast.walk(ast.parse("\n".join(lines))):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            assert (node.end_lineno or 0) - node.lineno < 60, node.name
+            assert (node.end_lineno or 0) - node.lineno < 75, node.name
 
 
 def test_packaging_lists_every_folder_of_every_room() -> None:

@@ -41,6 +41,7 @@ def test_selecting_by_topic_and_name(folder: Path) -> None:
     catalogue = Catalogue([SHIPPED, Suites(folder)])
     assert [task.path for task in catalogue.select(["mine"])] == ["mine/first"]
     assert [task.path for task in catalogue.select(["tabular/ridge", "tabular/ridge"])] == ["tabular/ridge"]
+    assert [task.path for task in catalogue.select(["ridge", "first"])] == ["tabular/ridge", "mine/first"]
     assert len(catalogue.select([])) == len(catalogue.files)
 
 
@@ -50,6 +51,10 @@ def test_selecting_by_topic_and_name(folder: Path) -> None:
         ("tabular/ridgee", "no task `tabular/ridgee`; did you mean `tabular/ridge`?"),
         ("tabullar", "did you mean `tabular`"),
         ("zzz", "there are: "),
+        ("rigde", "did you mean `tabular/ridge`"),
+        ("image/ridge", "did you mean `tabular/ridge`"),
+        ("classify", "2 tasks are called `classify`: name one of `image/classify`, `nlp/classify`"),
+        ("clasify", "did you mean `image/classify` or `nlp/classify`"),
     ],
 )
 def test_did_you_mean(folder: Path, name: str, message: str) -> None:
@@ -62,7 +67,7 @@ def test_did_you_mean(folder: Path, name: str, message: str) -> None:
     ("text", "message"),
     [
         ("x = 1", "defines no `task = Task"),
-        ("import nothing_like_this", "cannot be imported: ModuleNotFoundError"),
+        ("import nothing_like_this\ntask = 1", "broken.py:1: No module named"),
         (TASK.replace('"smoke"', '"tiny"'), "unknown sizes ['tiny']"),
     ],
 )
@@ -74,6 +79,18 @@ def test_a_broken_file_is_named(folder: Path, text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_the_same_place_twice_is_refused(folder: Path) -> None:
-    with pytest.raises(UsageError, match="defined twice"):
-        _ = Catalogue([Suites(folder), Suites(folder)]).files
+def test_the_same_place_twice_is_refused(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "mine").mkdir()
+    (other / "mine" / "first.py").write_text(TASK)
+    (other / "mine" / "second.py").write_text(TASK)
+    catalogue = Catalogue([Suites(folder), Suites(other)])
+    assert catalogue.task("mine/second").path == "mine/second"  # what is asked for is not in the way of the rest
+    with pytest.raises(UsageError, match="defined twice") as caught:
+        catalogue.task("mine/first")
+    assert str(folder / "mine" / "first.py") in str(caught.value)
+    assert str(other / "mine" / "first.py") in str(caught.value)
+
+
+def test_a_folder_named_twice_counts_once(folder: Path) -> None:
+    assert Catalogue([Suites(folder), Suites(folder)]).task("mine/first").path == "mine/first"

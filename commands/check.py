@@ -1,0 +1,91 @@
+"""`residency check`: does a task of your own keep what every task promises?"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from residency.commands import common, options
+from residency.commands.measuring import info_of, measure
+from residency.harness import contract, records
+from residency.harness.contract import Check
+from residency.harness.outcomes import Outcome
+from residency.harness.task import Task
+from residency.reports.summary import rows
+from residency.runners.plan import Selection, plan
+from residency.runners.settings import Settings
+
+REMEDY = "mend the result, or where right code cannot do better, the task's tolerance"
+SIGNS = {True: ("holds", "green"), False: ("BROKEN", "bold red"), None: ("not tried", "yellow")}
+EPILOG = """
+Examples:  [bold]residency check tabular/ridge[/]
+[bold]RESIDENCY_SUITES=my residency check tabular/ridge --implementation mine[/]
+
+Runs the task at smoke size on its first dataset, in one fresh process an implementation; nothing is kept. How to write
+a task: docs/own-task.md. Exit status: 0 all holds; 1 something does not; 2 no such task, or its file cannot be loaded;
+130 interrupted.
+"""
+
+
+def check(
+    task: Annotated[str, typer.Argument(metavar="TOPIC/TASK", help="One task; its name alone where no other has it.")],
+    implementation: Annotated[
+        str, typer.Option(help="Only these: functions, libraries or ids, with commas between.")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
+) -> None:
+    """Run a task's implementations once at smoke size, and say what holds, what does not, and what to do about it."""
+    found = common.one_task(task)
+    with tempfile.TemporaryDirectory(prefix="residency-check-") as folder:
+        measured, chosen = _measured(found, options.split(implementation), Path(folder) / "run")
+    checks = [*contract.checks(found, measured, chosen), *_judged(found, measured)]
+    holds = not any(one.holds is False for one in checks)
+    if json:
+        document = {"task": found.path, "holds": holds, "checks": [asdict(one) for one in checks]}
+        common.print_json(document)
+    else:
+        _show(found, checks)
+    raise typer.Exit(0 if holds else 1)
+
+
+def _measured(task: Task, names: tuple[str, ...], folder: Path) -> tuple[records.Records, set[str]]:
+    """A run of the task, and the ids of the implementations that were asked for."""
+    size = "smoke" if "smoke" in task.sizes else next(iter(task.sizes))
+    selection = Selection(tasks=(task.path,), sizes=(size,), implementations=names)
+    groups = plan(common.catalogue(), selection)
+    settings = Settings(replicates=1, rounds=1)
+    if measure(groups, settings, info_of(groups, settings, selection), folder, None):
+        raise typer.Exit(130)
+    return records.read(folder), {one.id for group in groups for one in group.implementations}
+
+
+def _judged(task: Task, measured: records.Records) -> list[Check]:
+    """What is wrong only beside the others: no sample knows of them."""
+    ok = {one.cell.implementation for one in measured.outcomes if one.outcome == Outcome.OK}
+    return [
+        Check(False, f"{task.path} on {row.dataset}: {row.implementation}", f"{row.outcome}: {row.reason}", REMEDY)
+        for row in rows(measured)
+        if row.implementation in ok and row.outcome != Outcome.OK
+    ]
+
+
+def _show(task: Task, checks: list[Check]) -> None:
+    out = common.output()
+    for one in checks:
+        sign, style = SIGNS[one.holds]
+        out.print(f"[{style}]{sign:>9}[/]  {escape(one.about)}: {escape(one.found)}", highlight=False, soft_wrap=True)
+        if one.remedy:
+            out.print(f"           do: {escape(one.remedy)}", highlight=False, soft_wrap=True)
+    broken = sum(one.holds is False for one in checks)
+    if left := [one.id for one in task.implementations if one.runner == "cluster"]:
+        how = f"residency run {task.path} --runner cluster"
+        out.print(f"\nNot checked, for they need a cluster: {', '.join(left)}; {how}", highlight=False, soft_wrap=True)
+    out.print(
+        f"\n{task.path}: {f'{broken} of {len(checks)} promises broken' if broken else 'all that was tried holds'}",
+        highlight=False,
+    )

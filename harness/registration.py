@@ -1,0 +1,112 @@
+"""What is checked when a task's file is loaded: mistakes in it are told at once, before anything is measured.
+
+The errors raised here say what is wrong and how it is written; `discovery` adds the file and the line.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from residency.harness.dataset import Dataset
+from residency.harness.errors import UsageError
+from residency.harness.quality import Metric
+
+CALLED = "function(data, run, library)"
+GENERATORS = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+
+
+def place_of_loading() -> tuple[Path, int]:
+    """The file that is being loaded, and the line in it that has led here: what a registration belongs to."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    return Path(frame.f_code.co_filename), frame.f_lineno
+
+
+def check_libraries(decorator: str, libraries: Mapping[Any, Any]) -> None:
+    """Raise `UsageError` where a decorator was not given the names of libraries."""
+    for library in libraries.values():
+        if callable(library) or inspect.ismodule(library):
+            raise UsageError(f"task.{decorator} takes a library's name: @task.{decorator}({_names(libraries)})")
+        if not isinstance(library, str) or not library:
+            raise UsageError(
+                f'task.{decorator} takes a library\'s name in quotation marks, as "numpy", not {library!r}'
+            )
+    if not libraries:
+        raise UsageError(f'task.{decorator} needs a library: cpu="pandas", gpu="cudf", or both')
+
+
+def _names(libraries: Mapping[Any, Any]) -> str:
+    return '"numpy"' if len(libraries) == 1 else 'cpu="numpy", gpu="cupy"'
+
+
+def check_function(decorator: str, function: Any) -> None:
+    """Raise `UsageError` where what is registered cannot be called as an implementation is."""
+    name = getattr(function, "__name__", None)
+    if not callable(function) or name is None or inspect.isclass(function):
+        raise UsageError(f"task.{decorator} registers a function (`def name(data, run, library):`), not {function!r}")
+    if not name.isidentifier():
+        raise UsageError(
+            f"task.{decorator} registers a function with a name (`def name(data, run, library):`): reports show it"
+        )
+    if any(is_kind(function) for is_kind in GENERATORS):
+        raise UsageError(f"`{name}` is a generator (it holds `yield`): an implementation returns its result")
+    if inspect.iscoroutinefunction(function):
+        raise UsageError(
+            f"`{name}` is `async`: an implementation is a plain `def`; asyncio.run inside it runs coroutines"
+        )
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # written in C, and does not say
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
+        taken = ", ".join(map(str, signature.parameters.values()))
+        raise UsageError(f"`{name}({taken})` cannot be called as every implementation is: {CALLED}") from None
+
+
+def check_task(datasets: Any, sizes: Any, quality: Any, tolerance: Any, floor: Any) -> None:
+    """Raise `UsageError` where a task's own values are of the wrong kind."""
+    if not isinstance(datasets, Sequence) or not datasets:
+        raise UsageError("datasets must be a list of at least one dataset: Task(datasets=[linear], ...)")
+    for dataset in datasets:
+        if not isinstance(dataset, Dataset):
+            name = getattr(dataset, "__name__", repr(dataset))
+            raise UsageError(
+                f"datasets holds `{name}`, which is no dataset: put @generated above the function that makes it"
+            )
+        if "return" not in getattr(dataset.maker, "__annotations__", {}):
+            raise UsageError(
+                f"the dataset `{dataset.name}` must say what it returns: def {dataset.name}(...) -> Table:"
+            )
+    if not isinstance(sizes, Mapping) or not sizes or any(type(rows) is not int or rows < 1 for rows in sizes.values()):
+        raise UsageError(f'sizes must be numbers of rows by name, as {{"smoke": 20_000}}, not {sizes!r}')
+    if not isinstance(quality, Metric):
+        name = getattr(quality, "__name__", repr(quality))
+        raise UsageError(f'quality must be a metric, which `{name}` is not: put @quality.metric(name="...") above it')
+    if not _is_number(tolerance) or tolerance < 0:
+        raise UsageError(f"tolerance must be a number of 0 or more, not {tolerance!r}")
+    floors = floor.values() if isinstance(floor, Mapping) else [floor]
+    if not all(map(_is_number, floors)):
+        raise UsageError(f"floor must be a number, or numbers by dataset, not {floor!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def how_called(function: Callable[..., Any], name: str) -> str:
+    """How a function is written, with the names it takes: `task.pair(cpu=..., gpu=..., needs=())`."""
+    written = []
+    for parameter in list(inspect.signature(function).parameters.values())[1:]:
+        default = "..." if parameter.default is parameter.empty else repr(parameter.default)
+        named = parameter.kind is parameter.KEYWORD_ONLY or name == "Task"
+        shown = "None" if "factory" in default else default
+        written.append(f"{parameter.name}={shown}" if named else parameter.name)
+    return f"{name}({', '.join(written)})"
