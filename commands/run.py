@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -31,7 +32,7 @@ run; 2 asked for something that does not exist, or for two things that exclude e
 """
 
 
-FREE = {"resume", "json"}  # of options: what a run that goes on does not know by its own settings
+FREE = {"resume", "budget", "json"}  # of options: what may be said anew of a run that goes on
 
 
 def run(
@@ -66,6 +67,7 @@ def run(
     before = records.read(resume) if resume is not None else None
     if before is not None:
         selection, settings = as_before(before.info)
+        settings = settings if budget is None else replace(settings, budget=budget)
     else:
         selection = Selection(
             tasks=tasks or (),
