@@ -12,9 +12,10 @@ from pathlib import Path
 from residency.commands import common
 from residency.harness import records
 from residency.harness.task_info import TaskInfo
-from residency.reports.live import Progress
+from residency.reports.live import Planned, Progress
 from residency.runners import machine
-from residency.runners.local import run_local
+from residency.runners.budget import is_kept, seconds_for
+from residency.runners.local import Costs, looks, no_costs, run_local
 from residency.runners.plan import Group, Selection
 from residency.runners.settings import Settings
 
@@ -27,19 +28,28 @@ def measure(
     before: records.Records | None,
     *,
     resumed: bool = True,
+    costs: Costs = no_costs,
+    spent: float = 0.0,
 ) -> bool:
     """Measure into a folder, showing progress; whether it was interrupted.
 
-    `before` is what the folder holds: of a run that was interrupted and is `resumed`, or of this one so far.
+    `before` is what the folder holds: of a run that was interrupted and is `resumed`, or of this one so far. `costs`
+    and `spent` are as for `run_local`.
     """
     recorder = records.Recorder(folder, info if before is None else None)
-    cells = sum(len(group.implementations) for group in groups)
-    with recorder, Progress(common.progress(), cells) as listener:
+    with recorder, Progress(common.progress(), planned(groups, settings, spent)) as listener:
         try:
-            run_local(groups, settings, recorder, listener, before, resumed=resumed)
+            run_local(groups, settings, recorder, listener, before, resumed=resumed, costs=costs, spent=spent)
         except KeyboardInterrupt:
             return True
     return False
+
+
+def planned(groups: list[Group], settings: Settings, spent: float = 0.0) -> Planned:
+    """What is to be measured, and the seconds that are left for it."""
+    cells = sum(len(group.implementations) for group in groups)
+    seconds = seconds_for((group.scale for group in groups), settings) if settings.limit is None else settings.limit
+    return Planned(cells, looks(settings)[-1], seconds - spent, is_kept(settings) or settings.limit is not None)
 
 
 def info_of(groups: list[Group], settings: Settings, selection: Selection) -> records.RunInfo:

@@ -15,7 +15,7 @@ from residency.harness import records
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord
 from residency.harness.tiers import Tier
-from residency.reports.live import Progress
+from residency.reports.live import Planned, Progress
 from residency.reports.summary import document
 from residency.runners.plan import Selection, plan
 from residency.runners.rehearsal.rehearse import ONLY_THERE, rehearse_all
@@ -55,7 +55,7 @@ def rehearse(
     folder = results / info.id
     interrupted = False
     count = sum(len(group.implementations) for group in groups)
-    with records.Recorder(folder, info) as recorder, Progress(common.progress(), count) as listener:
+    with records.Recorder(folder, info) as recorder, Progress(common.progress(), Planned(count)) as listener:
         try:
             rehearse_all(groups, Ledger(settings, recorder, listener))
         except KeyboardInterrupt:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 import typer
 
 from residency.commands import common, options
+from residency.commands.expecting import expectation, seen
 from residency.commands.measuring import as_before, info_of, measure
 from residency.harness import records
 from residency.harness.dataset import DEFAULT_SEED
@@ -121,13 +123,18 @@ def _measured(
     json: bool,
 ) -> int:
     """Measure what is asked for, or what a run lacks, and show it; the command's exit status."""
-    groups = _usable(plan(common.catalogue(), selection), settings, selection)
+    start, hashes = monotonic(), dict[str, str]()
+    groups = _usable(plan(common.catalogue(), selection), settings, selection, hashes)
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)
     info = before.info if before is not None else info_of(groups, settings, selection)
     folder = resume or results / info.id
-    interrupted = measure(groups, settings, info, folder, before)
+    expected = expectation(groups, settings, seen(results, groups), hashes)
+    if before is None:
+        err.print(expected.sentence, style="dim", highlight=False, soft_wrap=True)
+    costs, spent = expected.costs, monotonic() - start
+    interrupted = measure(groups, settings, info, folder, before, costs=costs, spent=spent)
     return _told(records.read(folder), json, interrupted)
 
 
@@ -138,7 +145,8 @@ def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
     else:
         console.show(measured, common.output())
     err, folder = common.progress(), measured.folder
-    err.print(f"\nkept in {folder}; again: residency report {folder}", highlight=False, soft_wrap=True)
+    text = f"\nSaved to {folder}. View it again with: residency report {folder}"
+    err.print(text, highlight=False, soft_wrap=True)
     if interrupted:
         text = f"interrupted: what was measured is kept; go on with: residency run --resume {folder}"
         err.print(text, style="yellow", highlight=False, soft_wrap=True)
@@ -147,14 +155,17 @@ def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
     return 0 if Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE} else 1
 
 
-def _usable(groups: list[Group], settings: Settings, selection: Selection) -> list[Group]:
-    """The groups that the user's own file suits, tried before anything is written; raises where it suits none."""
+def _usable(groups: list[Group], settings: Settings, selection: Selection, hashes: dict[str, str]) -> list[Group]:
+    """The groups that the user's own file suits, tried before anything is written; raises where it suits none.
+
+    Keeps the hashes of what was made of it, by the groups' titles.
+    """
     usable: list[Group] = []
     refused: UsageError | None = None
     for group in groups:
         try:
             if group.dataset.kind == "own" and absent(group.dataset) is None:
-                make(group, settings.threads)
+                hashes[group.title] = make(group, settings.threads)["hash"]
             usable.append(group)
         except UsageError as error:
             refused = error

@@ -1,7 +1,15 @@
-"""A run as it happens: a table of the group being measured in a terminal, a line a finished replicate elsewhere."""
+"""A run as it happens: a table of the group being measured in a terminal, a line a finished replicate elsewhere.
+
+Both say what is left: of the time, and of the replicates. A terminal's picture stands still while something is timed,
+so it names the hour at which the budget ends too.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from statistics import median
 from time import monotonic
 from types import TracebackType
@@ -21,21 +29,33 @@ from residency.reports import words
 REFRESH = 0.25  # seconds; nothing is drawn between events, so that drawing disturbs no sample
 COLUMNS = ("implementation", "library", "so far", "")
 GAP = 2  # between two columns
+QUIET = 30.0  # seconds without a line, after which what runs now is said where there is no terminal
 LEAST = 10  # for how many samples there are, or why none: the one column that may wrap
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is to be measured: implementations, replicates of each at most, and the seconds for all of it."""
+
+    cells: int
+    replicates: int = 1
+    seconds: float = math.inf
+    kept: bool = False  # whether nothing is begun after that
 
 
 class Progress:
     """Listens to a run and shows it; use it as a context manager."""
 
-    def __init__(self, console: Console, cells: int) -> None:
-        """`cells` is how many implementations there are to be measured or told of."""
-        self._console, self._cells = console, cells
-        self._start = self._drawn = monotonic()
+    def __init__(self, console: Console, planned: Planned, clock: Callable[[], float] = monotonic) -> None:
+        """`planned` tells of how much it is going to hear."""
+        self._console, self._planned, self._clock = console, planned, clock
+        self._start = self._drawn = self._said = clock()
+        self._end = (datetime.now() + timedelta(seconds=planned.seconds)) if planned.seconds < math.inf else None
         self._group = ""
         self._status = ""
         self._lines: dict[str, tuple[str, str, str]] = {}
         self._times: dict[tuple[str, str], list[float]] = {}
-        self._done: set[tuple[str, str]] = set()
+        self._done: dict[tuple[str, str], int] = {}  # replicates
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -52,6 +72,8 @@ class Progress:
     def status(self, text: str) -> None:
         """What is being done now."""
         self._status = text
+        if self._live is None and self._clock() - self._said > QUIET:
+            self._say(f"now: {text}; {self._left()}")
         self._draw(now=True)
 
     def note(self, text: str) -> None:
@@ -71,7 +93,7 @@ class Progress:
             shown = words.seconds(median(times)) if times else f"{words.seconds(record.seconds)} ({record.phase})"
             self._lines[cell.implementation] = (cell.library, shown, _samples(times))
         else:
-            self._done.add((group, cell.implementation))
+            self._done[group, cell.implementation] = self._done.get((group, cell.implementation), 0) + 1
             self._ended(record, group)
         self._draw()
 
@@ -82,15 +104,37 @@ class Progress:
         result = f"{words.seconds(median(times))}, {_samples(times)}" if ok and times else record.reason
         self._lines[cell.implementation] = (cell.library, record.outcome, result)
         if self._live is None and record.outcome != Outcome.UNAVAILABLE:
-            about = f"{group}: {cell.implementation}, replicate {record.replicate + 1}: {record.outcome}, {result}"
-            self._console.print(escape(about), soft_wrap=True, highlight=False)
+            of = f" of {self._planned.replicates}" if record.replicate < self._planned.replicates else ""
+            about = f"{group}: {cell.implementation}, replicate {record.replicate + 1}{of}: {record.outcome}, {result}"
+            self._say(f"{about}; {self._left()}")
+
+    def _say(self, text: str) -> None:
+        self._said = self._clock()
+        self._console.print(escape(text), soft_wrap=True, highlight=False)
+
+    def _left(self) -> str:
+        """How much of the time is left: `12.3 s of 30.0 s left`, and until when."""
+        spent, whole = self._clock() - self._start, self._planned.seconds
+        if self._end is None:
+            return f"{words.seconds(spent)} so far"
+        if spent >= whole:
+            return f"{words.seconds(spent)} so far: " + (
+                "the time is up" if self._planned.kept else "ends when all has been measured once"
+            )
+        return f"{words.seconds(whole - spent)} of {words.seconds(whole)} left, until {self._end:%H:%M:%S}"
+
+    def _replicates(self) -> str:
+        """How many are over, of those planned for all implementations."""
+        over, planned = sum(self._done.values()), self._planned.cells * self._planned.replicates
+        return f"{min(over, planned)} of {planned} processes done"
 
     def _draw(self, now: bool = False) -> None:
-        if self._live is None or (not now and monotonic() - self._drawn < REFRESH):
+        if self._live is None or (not now and self._clock() - self._drawn < REFRESH):
             return
-        self._drawn = monotonic()
-        head = Text(f"{len(self._done)} of {self._cells} seen, {words.seconds(monotonic() - self._start)}", style="dim")
-        self._live.update(Group(head, self._table(), Text(self._status, style="dim")), refresh=True)
+        self._drawn = self._clock()
+        head = Text(f"{self._replicates()}; {self._left()}", style="dim")
+        status = Text(f"now: {self._status}" if self._status else "", style="dim")
+        self._live.update(Group(head, self._table(), status), refresh=True)
 
     def _table(self) -> Table:
         """The group so far: without libraries, or without how many samples or why none, where there is no room."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from time import monotonic
 
 from residency.runners.settings import Settings
@@ -42,11 +42,12 @@ class Budget:
     kept: bool = False
     clock: Callable[[], float] = monotonic
     waiting: int = 0  # implementations that have not had their first turn
+    spent: InitVar[float] = 0.0  # seconds, before now
     start: float = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, spent: float) -> None:
         """It counts from now."""
-        self.start = self.clock()
+        self.start = self.clock() - spent
 
     @property
     def left(self) -> float:
@@ -74,9 +75,13 @@ class Budget:
         """
         return 2 * execution <= max(part - begun, HARDLY * begun)
 
-    def sampling(self, share: float, spent: float) -> float:
-        """Seconds for rounds, where starting took `spent` of a replicate's share."""
-        worth = max(share - spent, MEASURING * spent)
-        if not self.kept:
-            return worth
-        return min(self.left, share - spent if self.waiting else worth)
+    def sampling(self, share: float, spent: float, part: float) -> float:
+        """Seconds for rounds, where starting took `spent` of a replicate's share.
+
+        While others wait for their first turn it is no more than these had a `part` for, unless that hardly matters.
+        """
+        if self.waiting:
+            worth = max(share - spent, min(MEASURING * spent, part - spent), HARDLY * spent)
+        else:
+            worth = max(share - spent, MEASURING * spent)
+        return min(self.left, worth) if self.kept else worth

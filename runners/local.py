@@ -57,16 +57,17 @@ def run_local(
     *,
     resumed: bool = True,
     costs: Costs = no_costs,
+    spent: float = 0.0,
 ) -> None:
     """Measure the groups until every replicate is done or the budget is used up, but for what `before` holds already.
 
     Where nobody asked for a budget or a limit, each implementation gets at least one replicate with one timed sample.
     Whatever happens to a worker becomes an outcome of its cell; the run goes on. Where `before` is of a run that was
     interrupted and is `resumed`, the user is told what of it was missing, and why. With a budget that is kept, what
-    `costs` less is measured first.
+    `costs` less is measured first; seconds that were `spent` before count too.
     """
     deadline = math.inf if settings.limit is None else monotonic() + settings.limit
-    budget = Budget(seconds_for((group.scale for group in groups), settings), is_kept(settings))
+    budget = Budget(seconds_for((group.scale for group in groups), settings), is_kept(settings), spent=spent)
     ledger = Ledger(settings, recorder, listener, deadline, budget)
     if budget.kept:
         groups = sorted(groups, key=lambda group: sum(costs(group, one) for one in group.implementations))
@@ -118,7 +119,7 @@ class _Run:
         if not budget.kept:  # data is made before it counts
             prepared = [one for one in prepared if self._make(one)]
             self.ledger.budget = budget = Budget(seconds_for((one.group.scale for one in prepared), settings))
-        budget.waiting = sum(len(one.open) for one in prepared)
+        budget.waiting = sum(len(one.open) for one in prepared) if budget.kept else 0
         share = budget.seconds / max(1, len(prepared) * settings.replicates)
         for target in looks(settings):
             for turn in range(target):
@@ -221,13 +222,14 @@ class _Run:
 
     def _take_turns(self, turns: Sequence[Turn], share: float, chance: random.Random, first: bool) -> None:
         """Start all workers, then take rounds; in the `first` pass of a kept budget each is timed once right away."""
-        start = monotonic()
+        budget, start = self.ledger.budget, monotonic()
+        part = budget.part(len(turns)) * len(turns)
         for number, turn in enumerate(turns):
             settle([one.worker for one in turns if one.worker is not None and one.ending is None])
             turn.begin(len(turns) - number)
             if first:
                 turn.take("timed", 0)
-        self._rounds(turns, self.ledger.budget.sampling(share, monotonic() - start), chance, int(first))
+        self._rounds(turns, budget.sampling(share, monotonic() - start, part), chance, int(first))
         for turn in turns:
             turn.finish()
 

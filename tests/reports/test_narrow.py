@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from residency.harness.records import OutcomeRecord, Sample
-from residency.reports.live import Progress
+from residency.reports.live import Planned, Progress
 from residency.reports.tables import HEADER
 from tests.conftest import command
 
@@ -127,7 +127,7 @@ def test_the_live_table_keeps_ids_and_times_whole(made, width: int) -> None:
         records.append(made("tabular/ridge", name, library="sklearn.linear_model", seconds=0.123).sample(0, "timed"))
     late = made("tabular/ridge", IDS[2], seconds=None, outcome="timeout", reason=REASON)
     records.append(late.ended(0))
-    with console.capture() as captured, Progress(console, 3) as progress:
+    with console.capture() as captured, Progress(console, Planned(3)) as progress:
         for record in records:
             progress.record(record)
         progress.status("measuring")

@@ -55,7 +55,7 @@ def test_a_default_that_is_used_up_forbids_nothing(clock) -> None:
     clock.now += 100.0
     assert not budget.used_up
     assert not budget.fits(1.0)  # but another replicate
-    assert budget.sampling(share=5.0, spent=80.0) == 40.0  # one that was begun is worth half of what it took
+    assert budget.sampling(share=5.0, spent=80.0, part=1.0) == 40.0  # one that was begun is worth half of what it took
 
 
 def test_what_is_left_is_shared_by_all_that_wait(clock) -> None:
@@ -81,12 +81,13 @@ def test_warming_up_leaves_time_for_a_sample(clock, execution: float, begun: flo
 
 def test_rounds_take_no_time_from_those_that_wait(clock) -> None:
     budget = Budget(60.0, True, clock, waiting=3)
-    assert budget.sampling(share=10.0, spent=8.0) == 2.0
-    assert budget.sampling(share=10.0, spent=12.0) == -2.0
+    assert budget.sampling(share=10.0, spent=8.0, part=20.0) == 4.0  # worth half of what starting took
+    assert budget.sampling(share=10.0, spent=8.0, part=9.0) == 2.0
+    assert budget.sampling(share=10.0, spent=20.0, part=9.0) == 2.0  # a tenth of what starting took hardly matters
     budget.waiting = 0
-    assert budget.sampling(share=10.0, spent=12.0) == 6.0
+    assert budget.sampling(share=10.0, spent=12.0, part=9.0) == 6.0
     clock.now += 58.0
-    assert budget.sampling(share=10.0, spent=12.0) == 2.0  # no more than is left
+    assert budget.sampling(share=10.0, spent=12.0, part=9.0) == 2.0  # no more than is left
 
 
 def test_only_what_the_user_asked_for_is_kept() -> None:
