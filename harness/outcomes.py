@@ -41,6 +41,6 @@ def not_reached(budget: float, by: str) -> Ending:
     return Ending(Outcome.UNAVAILABLE, f"{NOT_REACHED}the budget of {budget:g} s was used up {by}")
 
 
-def is_not_reached(ending: Ending) -> bool:
+def is_not_reached(outcome: str, reason: str) -> bool:
     """Whether a run did not get to it, which says nothing of whether it can run."""
-    return ending.outcome is Outcome.UNAVAILABLE and ending.reason.startswith(NOT_REACHED)
+    return outcome == Outcome.UNAVAILABLE and reason.startswith(NOT_REACHED)

@@ -22,6 +22,7 @@ class TaskInfo:
     beside: list[str] = field(default_factory=list)  # implementations that do less than the task: never compared
     sampled: bool = False  # the metric is an estimate from the rows at hand
     datasets: dict[str, str] = field(default_factory=dict)  # their kinds by name
+    question: str = ""  # that its file asks
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -38,6 +39,7 @@ class TaskInfo:
             beside,
             metric.sampled,
             {dataset.name: dataset.kind for dataset in task.datasets},
+            task.question,
         )
 
     def is_below(self, dataset: str, rows: int | None) -> bool:

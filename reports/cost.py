@@ -87,7 +87,7 @@ def _group(cell: Cell) -> tuple[str, str, str]:
 
 
 def _is_over(ending: Ending) -> bool:
-    return ending != OK and not is_not_reached(ending)
+    return ending != OK and not is_not_reached(ending.outcome, ending.reason)
 
 
 def _without_rows(cell: Cell) -> Cell:

@@ -10,14 +10,14 @@ from statistics import median
 from typing import Any
 
 from residency.harness import statistics
-from residency.harness.outcomes import OK, Ending, Outcome
+from residency.harness.outcomes import NOT_REACHED, OK, Ending, Outcome, is_not_reached
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, without_collection
 from residency.harness.task_info import TaskInfo
 from residency.reports.clocks import Clocks, break_even, clocks, shares
 from residency.reports.roofline import Roofline, with_rooflines
 
 SCHEMA = 1
-NOT_MEASURED = "not measured: the run ended before its turn"
+NOT_MEASURED = f"{NOT_REACHED}the run ended before its turn"
 TICKS_SECONDS = 0.1  # the shortest sample in which other processes' time is told apart from the clock's steps
 
 
@@ -250,12 +250,12 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo) -> Row:
 
 def _ending(found: _Evidence) -> Ending:
     """The last outcome, since what is not ok ends a cell; one that was never reached says so."""
-    if found.outcomes and found.outcomes[-1].ending != OK:
-        return _where(found.outcomes[-1], found)
-    rehearsed = bool(found.outcomes) and found.outcomes[-1].tier is not None  # which leaves no samples
-    if rehearsed or any(sample.phase == "timed" for sample in found.samples):
+    last = found.outcomes[-1] if found.outcomes else None
+    if last is not None and last.ending != OK and not is_not_reached(last.outcome, last.reason):
+        return _where(last, found)
+    if (last and last.tier is not None) or any(sample.phase == "timed" for sample in found.samples):  # or rehearsed
         return OK
-    return Ending(Outcome.UNAVAILABLE, NOT_MEASURED)
+    return last.ending if last is not None else Ending(Outcome.UNAVAILABLE, NOT_MEASURED)
 
 
 def _where(outcome: OutcomeRecord, found: _Evidence) -> Ending:

@@ -82,7 +82,7 @@ def done(group: Group, key: str, before: Records | None) -> Done:
             continue
         if one.outcome == Outcome.OK:
             found.ok.setdefault(one.cell.implementation, set()).add(one.replicate)
-        elif one.outcome != Outcome.FAILED and not is_not_reached(one.ending):
+        elif one.outcome != Outcome.FAILED and not is_not_reached(one.outcome, one.reason):
             found.ended.add(one.cell.implementation)
     for sample in samples:
         if sample.key == key and sample.phase == "timed":
