@@ -87,7 +87,7 @@ def _of_budget(turns: Mapping[tuple[str, str], float], settings: Settings, budge
     if all(turns.values()) and known:
         fitting = min(settings.replicates, int(budget / (WORTH * known)))
         if not fitting:
-            return f"The budget of {words.seconds(budget)} is too short for some of it; what costs least goes first."
+            return f"The budget of {budget:g} s is too short for some of it; what costs least goes first."
         if fitting < settings.replicates:
-            return f"The budget of {words.seconds(budget)} suffices for about {fitting} of {settings.replicates}."
-    return f"Nothing is begun after {words.seconds(budget)}; what was not reached by then is named."
+            return f"The budget of {budget:g} s suffices for about {fitting} of {settings.replicates}."
+    return f"Nothing is begun after {budget:g} s; what was not reached by then is named."

@@ -81,17 +81,12 @@ def command(extras: str) -> str:
     source = _source()
     if source is None:
         return f"pip install '{PROJECT}{extras}'"
-    pip = f"{_shown(Path(sys.prefix) / 'bin' / 'python')} -m pip install"
+    pip = f"{shlex.quote(_shown(Path(sys.prefix) / 'bin' / 'python'))} -m pip install"
     if not isinstance(source, Path):
         return f"{pip} '{PROJECT}{extras} @ {source}'"
     pins, place = source / "constraints.txt", _shown(source)
     pinned = f" -c {shlex.quote(_shown(pins))}" if pins.is_file() else ""
-    return f"{pip}{pinned} -e {_quoted(f'{place}{extras}')}"
-
-
-def _quoted(text: str) -> str:
-    """In quotation marks, which a shell may need for the brackets."""
-    return f"'{text}'" if "'" not in text else shlex.quote(text)
+    return f"{pip}{pinned} -e '{place}{extras}'"
 
 
 @functools.cache
