@@ -16,7 +16,7 @@ from residency.reports.live import Planned, Progress
 from residency.runners import machine
 from residency.runners.budget import is_kept, seconds_for
 from residency.runners.local import Costs, looks, no_costs, run_local
-from residency.runners.plan import Group, Selection
+from residency.runners.plan import Group, Selection, unavailable
 from residency.runners.settings import Settings
 
 
@@ -47,7 +47,8 @@ def measure(
 
 def planned(groups: list[Group], settings: Settings, spent: float = 0.0) -> Planned:
     """What is to be measured, and the seconds that are left for it."""
-    cells = sum(len(group.implementations) for group in groups)
+    elsewhere = settings.scheduler is not None
+    cells = sum(unavailable(one, elsewhere) is None for group in groups for one in group.implementations)
     seconds = seconds_for((group.scale for group in groups), settings) if settings.limit is None else settings.limit
     return Planned(cells, looks(settings)[-1], seconds - spent, is_kept(settings) or settings.limit is not None)
 

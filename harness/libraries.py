@@ -73,10 +73,10 @@ def remedy(*modules: str, device: str = "cpu") -> str:
     for whole in ("gpu", "cpu"):
         if whole in extras:
             extras = {whole, *(extras & APART)}
-    return command(f"[{','.join(sorted(extras))}]")
+    return how_to_install(f"[{','.join(sorted(extras))}]")
 
 
-def command(extras: str) -> str:
+def how_to_install(extras: str) -> str:
     """How to install extras, as `[gpu]`, where this project came from: a checkout, a file, a repository, an index."""
     source = _source()
     if source is None:

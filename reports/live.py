@@ -35,7 +35,7 @@ LEAST = 10  # for how many samples there are, or why none: the one column that m
 
 @dataclass(frozen=True)
 class Planned:
-    """What is to be measured: implementations, replicates of each at most, and the seconds for all of it."""
+    """What is to be measured: implementations that can run here, replicates of each at most, and the seconds for it."""
 
     cells: int
     replicates: int = 1
@@ -93,9 +93,16 @@ class Progress:
             shown = words.seconds(median(times)) if times else f"{words.seconds(record.seconds)} ({record.phase})"
             self._lines[cell.implementation] = (cell.library, shown, _samples(times))
         else:
-            self._done[group, cell.implementation] = self._done.get((group, cell.implementation), 0) + 1
+            self._count(record, (group, cell.implementation))
             self._ended(record, group)
         self._draw()
+
+    def _count(self, record: OutcomeRecord, key: tuple[str, str]) -> None:
+        """A replicate is over; of what went wrong there will be no other, and what cannot run was never planned."""
+        if record.outcome == Outcome.OK:
+            self._done[key] = self._done.get(key, 0) + 1
+        elif record.outcome != Outcome.UNAVAILABLE:
+            self._done[key] = self._planned.replicates
 
     def _ended(self, record: OutcomeRecord, group: str) -> None:
         cell = record.cell
