@@ -46,11 +46,11 @@ def measure(
 
 
 def planned(groups: list[Group], settings: Settings, spent: float = 0.0) -> Planned:
-    """What is to be measured, and the seconds that are left for it."""
+    """What is to be measured, the seconds for it, and those that were spent before."""
     elsewhere = settings.scheduler is not None
     cells = sum(unavailable(one, elsewhere) is None for group in groups for one in group.implementations)
     seconds = seconds_for((group.scale for group in groups), settings) if settings.limit is None else settings.limit
-    return Planned(cells, looks(settings)[-1], seconds - spent, is_kept(settings) or settings.limit is not None)
+    return Planned(cells, looks(settings)[-1], seconds, is_kept(settings) or settings.limit is not None, spent)
 
 
 def info_of(groups: list[Group], settings: Settings, selection: Selection) -> records.RunInfo:

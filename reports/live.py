@@ -30,6 +30,7 @@ REFRESH = 0.25  # seconds; nothing is drawn between events, so that drawing dist
 COLUMNS = ("implementation", "library", "so far", "")
 GAP = 2  # between two columns
 QUIET = 30.0  # seconds without a line, after which what runs now is said where there is no terminal
+LONG = 600.0  # seconds, from which on they are told in minutes
 LEAST = 10  # for how many samples there are, or why none: the one column that may wrap
 
 
@@ -41,6 +42,7 @@ class Planned:
     replicates: int = 1
     seconds: float = math.inf
     kept: bool = False  # whether nothing is begun after that
+    spent: float = 0.0  # seconds, before it begins
 
 
 class Progress:
@@ -49,8 +51,10 @@ class Progress:
     def __init__(self, console: Console, planned: Planned, clock: Callable[[], float] = monotonic) -> None:
         """`planned` tells of how much it is going to hear."""
         self._console, self._planned, self._clock = console, planned, clock
-        self._start = self._drawn = self._said = clock()
-        self._end = (datetime.now() + timedelta(seconds=planned.seconds)) if planned.seconds < math.inf else None
+        self._drawn = self._said = clock()
+        self._start = clock() - planned.spent
+        left = planned.seconds - planned.spent
+        self._end = datetime.now() + timedelta(seconds=left) if left < math.inf else None
         self._group = ""
         self._status = ""
         self._lines: dict[str, tuple[str, str, str]] = {}
@@ -120,15 +124,15 @@ class Progress:
         self._console.print(escape(text), soft_wrap=True, highlight=False)
 
     def _left(self) -> str:
-        """How much of the time is left: `12.3 s of 30.0 s left`, and until when."""
+        """How much of the time is left: `12 s of 30 s left`, and until when."""
         spent, whole = self._clock() - self._start, self._planned.seconds
         if self._end is None:
-            return f"{words.seconds(spent)} so far"
-        if spent >= whole:
-            return f"{words.seconds(spent)} so far: " + (
-                "the time is up" if self._planned.kept else "ends when all has been measured once"
-            )
-        return f"{words.seconds(whole - spent)} of {words.seconds(whole)} left, until {self._end:%H:%M:%S}"
+            return f"{_whole(spent)} so far"
+        if spent < whole:
+            return f"{_whole(whole - spent)} of {_whole(whole)} left, until {self._end:%H:%M:%S}"
+        if self._planned.kept:
+            return f"{_whole(spent)} so far: the time is up"
+        return f"{_whole(spent)} so far: ends when each has been measured once"
 
     def _replicates(self) -> str:
         """How many are over, of those planned for all implementations."""
@@ -164,3 +168,8 @@ class Progress:
 
 def _samples(times: list[float]) -> str:
     return f"{len(times)} sample{'' if len(times) == 1 else 's'}"
+
+
+def _whole(seconds: float) -> str:
+    """Whole seconds as long as a person counts in them."""
+    return f"{seconds:.0f} s" if seconds < LONG else words.seconds(seconds)

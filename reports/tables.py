@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
@@ -107,7 +108,8 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
         )
         unit = " of it" if task.relative else ""
         tolerance = task.tolerance if reference is not None else task.tolerance_on(first.dataset, rows)
-        caption += f"Quality: {task.metric}, {task.better} is better, at most {tolerance:.3g}{unit} worse than {of}."
+        least = f"at most {tolerance:.3g}{unit} worse than" if tolerance else "no worse than"
+        caption += f"Quality: {task.metric}, {task.better} is better, {least} {of}."
         if task.is_below(first.dataset, rows) and task.datasets[first.dataset] == "generated":  # own data has no floor
             caption += f" Of fewer {first.unit} than {words.count(min(task.sizes.values()))} nothing more is asked."
     order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))
@@ -349,4 +351,19 @@ def missing_here(found: Sequence[Row]) -> list[Missing]:
             if name not in entry.names:
                 entry.names.append(name)
             entry.further.extend(reason for reason in further if reason not in entry.further)
-    return list(missing.values())
+    return [replace(entry, further=_by_remedy(entry.further)) for entry in missing.values()]
+
+
+def _by_remedy(reasons: Sequence[str]) -> list[str]:
+    """What is not installed, named together where one command installs all of it."""
+    names: dict[str, list[str]] = {}
+    others = []
+    for reason in reasons:
+        if found := re.fullmatch(r"(.+) (?:is|are) not installed: (.+)", reason):
+            names.setdefault(found[2], []).append(found[1])
+        else:
+            others.append(reason)
+    return others + [
+        f"{', '.join(modules)} {'are' if len(modules) > 1 else 'is'} not installed: {remedy}"
+        for remedy, modules in names.items()
+    ]

@@ -128,12 +128,12 @@ def test_a_line_a_replicate_says_what_is_left(made, capsys) -> None:
     now[0] += 12.0
     progress.record(made(T, "one@cpu").ended(0))
     said = capsys.readouterr().out
-    assert "one@cpu, replicate 1 of 5: ok, 1.00 s, 1 sample; 18.0 s of 30.0 s left, until " in said
+    assert "one@cpu, replicate 1 of 5: ok, 1.00 s, 1 sample; 18 s of 30 s left, until " in said
     progress.status("t/a: two@cpu, replicate 1, cold 1")
     assert not capsys.readouterr().out  # the last line is not old enough
     now[0] += 31.0
     progress.status("t/a: two@cpu, replicate 1, warmup 1")
-    assert capsys.readouterr().out == "now: t/a: two@cpu, replicate 1, warmup 1; 43.0 s so far: the time is up\n"
+    assert capsys.readouterr().out == "now: t/a: two@cpu, replicate 1, warmup 1; 43 s so far: the time is up\n"
 
 
 def test_a_terminal_sees_how_many_processes_are_done(made) -> None:
@@ -141,5 +141,5 @@ def test_a_terminal_sees_how_many_processes_are_done(made) -> None:
     with console.capture() as captured, Progress(console, Planned(2, 5, 30.0, True), lambda: 0.0) as progress:
         progress.record(made(T, "one@cpu").ended(0))
         progress.status("t/a: two@cpu, replicate 1, cold 1")
-    assert "1 of 10 processes done; 30.0 s of 30.0 s left, until " in captured.get()
+    assert "1 of 10 processes done; 30 s of 30 s left, until " in captured.get()
     assert "now: t/a: two@cpu, replicate 1, cold 1" in captured.get()
