@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from residency.harness import records
 from residency.harness.errors import RecordError
-from residency.harness.task import Implementation
 from residency.reports import words
 from residency.reports.cost import WORTH, Seen
 from residency.runners import machine
-from residency.runners.budget import is_kept, seconds_for
+from residency.runners.budget import Expected, is_kept, seconds_for
 from residency.runners.plan import Group, unavailable
 from residency.runners.settings import Settings
 
@@ -38,19 +36,7 @@ def _is_this_machine(info: records.RunInfo) -> bool:
     return (info.machine.get("cpu"), info.machine.get("cores")) == (machine.cpu_model(), machine.cores())
 
 
-@dataclass(frozen=True)
-class Expectation:
-    """What a run is expected to take, turn by turn and in a sentence."""
-
-    turns: Mapping[tuple[str, str], float]
-    sentence: str
-
-    def costs(self, group: Group, implementation: Implementation) -> float:
-        """Seconds of an implementation's first turn; 0 where nothing is known."""
-        return self.turns.get((group.title, implementation.id), 0.0)
-
-
-def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hashes: Mapping[str, str]) -> Expectation:
+def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hashes: Mapping[str, str]) -> Expected:
     """What the groups are expected to take; `hashes` are those of the user's own data, by the groups' titles."""
     elsewhere = settings.scheduler is not None
     turns = {
@@ -61,7 +47,7 @@ def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hash
     }
     budget = seconds_for((group.scale for group in groups), settings)
     said = f"{_of_turns(list(turns.values()), settings.replicates)} {_of_budget(turns, settings, budget)}"
-    return Expectation(turns, said.strip())
+    return Expected(turns, said.strip())
 
 
 def _of_turns(turns: Sequence[float], replicates: int) -> str:

@@ -14,8 +14,8 @@ from residency.harness import records
 from residency.harness.task_info import TaskInfo
 from residency.reports.live import Planned, Progress
 from residency.runners import machine
-from residency.runners.budget import is_kept, seconds_for
-from residency.runners.local import Costs, looks, no_costs, run_local
+from residency.runners.budget import Expected, is_kept, seconds_for
+from residency.runners.local import NOTHING_EXPECTED, looks, run_local
 from residency.runners.plan import Group, Selection, unavailable
 from residency.runners.settings import Settings
 
@@ -28,18 +28,17 @@ def measure(
     before: records.Records | None,
     *,
     resumed: bool = True,
-    costs: Costs = no_costs,
-    spent: float = 0.0,
+    expected: Expected = NOTHING_EXPECTED,
 ) -> bool:
     """Measure into a folder, showing progress; whether it was interrupted.
 
-    `before` is what the folder holds: of a run that was interrupted and is `resumed`, or of this one so far. `costs`
-    and `spent` are as for `run_local`.
+    `before` is what the folder holds: of a run that was interrupted and is `resumed`, or of this one so far. `expected`
+    is as for `run_local`.
     """
     recorder = records.Recorder(folder, info if before is None else None)
-    with recorder, Progress(common.progress(), planned(groups, settings, spent)) as listener:
+    with recorder, Progress(common.progress(), planned(groups, settings, expected.spent)) as listener:
         try:
-            run_local(groups, settings, recorder, listener, before, resumed=resumed, costs=costs, spent=spent)
+            run_local(groups, settings, recorder, listener, before, resumed=resumed, expected=expected)
         except KeyboardInterrupt:
             return True
     return False

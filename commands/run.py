@@ -131,10 +131,9 @@ def _measured(
     info = before.info if before is not None else info_of(groups, settings, selection)
     folder = resume or results / info.id
     expected = expectation(groups, settings, seen(results, groups), hashes)
-    if before is None:
-        err.print(expected.sentence, style="dim", highlight=False, soft_wrap=True)
-    costs, spent = expected.costs, monotonic() - start
-    interrupted = measure(groups, settings, info, folder, before, costs=costs, spent=spent)
+    sentence = expected.sentence if before is None else ""  # which is of the whole run
+    expected = replace(expected, spent=monotonic() - start, sentence=sentence)
+    interrupted = measure(groups, settings, info, folder, before, expected=expected)
     return _told(records.read(folder), json, interrupted)
 
 

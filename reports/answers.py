@@ -65,7 +65,11 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) ->
     """Why there is nothing to compare, in a line."""
     others = _without_time([row for row in group if row not in measured])
     if not measured:
-        return Answer("no answer: nothing was measured", [f"No answer: nothing was measured; {others}."])
+        late = all(_is_late(row) or _could_not_run(row) for row in group) and any(map(_is_late, group))
+        return Answer(
+            f"no answer: {'not reached' if late else 'nothing was measured'}",
+            [f"No answer: nothing was measured; {others}."],
+        )
     (only,) = measured
     why = others or "no other takes part in this run"
     sentences = [f"Nothing to compare: only {name_of(only)} was measured, {_time(only)}; {why}."]
@@ -79,7 +83,7 @@ def _without_time(rows: Sequence[Row]) -> str:
     failed = [row for row in rows if row.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]
     parts += [f"{row.implementation} ended as {row.outcome}" for row in failed]
     absent = [row for row in rows if row.outcome == Outcome.UNAVAILABLE]
-    late = [row for row in absent if is_not_reached(row.outcome, row.reason)]
+    late = [row for row in absent if _is_late(row)]
     if late:
         parts.append(f"{', '.join(row.implementation for row in late)} {_were(late)} not reached")
     if gone := len(absent) - len(late):
@@ -194,5 +198,9 @@ def _belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> lis
     return lines
 
 
+def _is_late(row: Row) -> bool:
+    return is_not_reached(row.outcome, row.reason)
+
+
 def _could_not_run(row: Row) -> bool:
-    return row.outcome == Outcome.UNAVAILABLE and not is_not_reached(row.outcome, row.reason)
+    return row.outcome == Outcome.UNAVAILABLE and not _is_late(row)

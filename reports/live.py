@@ -82,7 +82,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something that must stay on the screen."""
-        self._console.print(escape(text), style="dim", highlight=False, soft_wrap=True)
+        self._console.print(escape(text), style="dim", highlight=False, soft_wrap=self._live is None)
 
     def record(self, record: Sample | OutcomeRecord) -> None:
         """Something was measured, or ended."""

@@ -9,7 +9,7 @@ asked are softer: data is made before they count, and every implementation gets 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from time import monotonic
 
@@ -32,6 +32,19 @@ def seconds_for(scales: Iterable[str], settings: Settings) -> float:
     if settings.budget is not None:
         return settings.budget
     return sum(BUDGETS[scale] for scale in scales) * (GATE_BUDGETS if settings.gate else 1.0)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known beforehand of a run: seconds of turns, by a group's title and an implementation's id."""
+
+    turns: Mapping[tuple[str, str], float] = field(default_factory=dict)  # 0 where nothing is known
+    sentence: str = ""  # for the user, before anything is measured
+    spent: float = 0.0  # seconds that count too
+
+    def cost(self, title: str, implementations: Iterable[str]) -> float:
+        """Seconds that the first turns of a group's implementations are expected to take."""
+        return sum(self.turns.get((title, implementation), 0.0) for implementation in implementations)
 
 
 @dataclass

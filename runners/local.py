@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
@@ -27,7 +27,7 @@ from residency.harness.outcomes import Ending, not_reached
 from residency.harness.records import Recorder, Records
 from residency.harness.task import Implementation
 from residency.runners import machine, nvml
-from residency.runners.budget import Budget, is_kept, seconds_for
+from residency.runners.budget import Budget, Expected, is_kept, seconds_for
 from residency.runners.plan import Group, absent, unavailable
 from residency.runners.process import Ended, settle
 from residency.runners.resume import Done, done, key_of
@@ -39,13 +39,7 @@ LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library impo
 CONTEXT_IN_MEMORY = 700 * 2**20  # bytes of a GPU's memory that a worker's context and libraries take
 
 
-Costs = Callable[[Group, Implementation], float]
-"""Seconds that an implementation's first turn is expected to take; 0 where nothing is known."""
-
-
-def no_costs(_: Group, __: Implementation) -> float:
-    """Nothing is known."""
-    return 0.0
+NOTHING_EXPECTED = Expected()
 
 
 def run_local(
@@ -56,23 +50,22 @@ def run_local(
     before: Records | None = None,
     *,
     resumed: bool = True,
-    costs: Costs = no_costs,
-    spent: float = 0.0,
+    expected: Expected = NOTHING_EXPECTED,
 ) -> None:
     """Measure the groups until every replicate is done or the budget is used up, but for what `before` holds already.
 
     Where nobody asked for a budget or a limit, each implementation gets at least one replicate with one timed sample.
     Whatever happens to a worker becomes an outcome of its cell; the run goes on. Where `before` is of a run that was
-    interrupted and is `resumed`, the user is told what of it was missing, and why. With a budget that is kept, what
-    `costs` less is measured first; seconds that were `spent` before count too.
+    interrupted and is `resumed`, the user is told what of it was missing, and why. With a budget that is kept, what is
+    `expected` to take least is measured first.
     """
     deadline = math.inf if settings.limit is None else monotonic() + settings.limit
-    budget = Budget(seconds_for((group.scale for group in groups), settings), is_kept(settings), spent=spent)
+    budget = Budget(seconds_for((group.scale for group in groups), settings), is_kept(settings), spent=expected.spent)
     ledger = Ledger(settings, recorder, listener, deadline, budget)
     if budget.kept:
-        groups = sorted(groups, key=lambda group: sum(costs(group, one) for one in group.implementations))
+        groups = sorted(groups, key=lambda group: expected.cost(group.title, (one.id for one in group.implementations)))
     try:
-        _Run(ledger, before, machine.versions(), resumed, costs).measure(groups)
+        _Run(ledger, before, machine.versions(), resumed, expected).measure(groups)
     except OutOfTime as cut:
         listener.note(f"{cut} was cut: the time is up; what was measured before is kept")
 
@@ -111,7 +104,8 @@ class _Run:
     before: Records | None
     versions: Mapping[str, str]
     resumed: bool
-    costs: Costs
+    expected: Expected
+    told: bool = False  # what is expected
 
     def measure(self, groups: Sequence[Group]) -> None:
         settings, budget = self.ledger.settings, self.ledger.budget
@@ -202,13 +196,17 @@ class _Run:
         budget = self.ledger.budget
         if not one.facts and (not self._make(one) or budget.used_up):
             return
+        if not self.told and self.expected.sentence:
+            self.ledger.listener.note(self.expected.sentence)
+        self.told = True
         replicate, one.known.next = one.known.next, one.known.next + 1
         order = list(one.open)
         chance = random.Random(f"{one.group.title} {replicate}")
         chance.shuffle(order)
         first = budget.kept and one.complete == 0
         if first:  # what has least, then what takes least
-            order.sort(key=lambda this: (len(one.known.ok.get(this.id, ())), self.costs(one.group, this)))
+            costs = {this.id: self.expected.cost(one.group.title, (this.id,)) for this in order}
+            order.sort(key=lambda this: (len(one.known.ok.get(this.id, ())), costs[this.id]))
         teams = [[implementation] for implementation in order] if one.alone else [order]
         for team in teams:
             with ExitStack() as stack:
