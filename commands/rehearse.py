@@ -65,7 +65,7 @@ def rehearse(
         common.print_json(document(found))
     else:
         _show(found.outcomes)
-    common.progress().print(f"\nkept in {folder}", highlight=False, soft_wrap=True)
+    common.progress().print(f"\nSaved to {folder}", highlight=False, soft_wrap=True)
     if interrupted:
         raise typer.Exit(130)
     if not all(_passed(one, strict) for one in found.outcomes):
