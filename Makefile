@@ -27,8 +27,8 @@ DEMO := $(addprefix tabular/,anomaly clustering etl gradient_boosting random_for
 demo: setup  ## the quick tasks of all five topics at smoke size, some on real data too, then a report
 	@status=0; \
 	$(BIN)/residency run $(DEMO) --dataset generated --dataset digits --dataset shaded_text \
-		--replicates 3 --rounds 4 --budget 60 || status=$$?; \
-	printf '\nthe same as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
+		--replicates 3 --rounds 4 --budget 200 || status=$$?; \
+	printf '\nThe same report as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	exit $$status
 
 HANGS := --timeout 400  # seconds; the longest test takes a quarter of it

@@ -63,8 +63,10 @@ def _say_once(line: str) -> None:
 
 
 def output() -> Console:
-    """Where results go; as wide as its tables where nobody is looking."""
-    return Console(width=None if sys.stdout.isatty() else 160)
+    """Where results go; where nobody is looking as wide as `COLUMNS` says, else as its tables."""
+    asked = os.environ.get("COLUMNS", "")
+    told = sys.stdout.isatty() or (asked.isdecimal() and int(asked) > 0)
+    return Console(width=None if told else 160)
 
 
 def progress() -> Console:

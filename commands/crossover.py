@@ -74,7 +74,7 @@ def find_crossover(
         _show(said, answer, found.unit, common.output())
     err = common.progress()
     err.print(
-        f"\nkept in {search.folder}; all of it: residency report {search.folder}", highlight=False, soft_wrap=True
+        f"\nSaved to {search.folder}. View it with: residency report {search.folder}", highlight=False, soft_wrap=True
     )
     raise typer.Exit(0 if answer.answer in {"crosses", "always", "never"} else 1)
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from residency.commands import common, sources
 from residency.harness import records
 from residency.harness.task_info import TaskInfo
-from residency.reports.live import Progress
+from residency.reports.live import Planned, Progress
 from residency.runners import machine
-from residency.runners.local import run_local
-from residency.runners.plan import Group, Selection
+from residency.runners.budget import Expected, is_kept, seconds_for
+from residency.runners.local import NOTHING_EXPECTED, looks, run_local
+from residency.runners.plan import Group, Selection, unavailable
 from residency.runners.settings import Settings
 
 
@@ -27,20 +28,29 @@ def measure(
     before: records.Records | None,
     *,
     resumed: bool = True,
+    expected: Expected = NOTHING_EXPECTED,
 ) -> bool:
     """Measure into a folder, showing progress; whether it was interrupted.
 
-    `before` is what the folder holds: of a run that was interrupted and is `resumed`, or of this one so far.
+    `before` is what the folder holds: of a run that was interrupted and is `resumed`, or of this one so far. `expected`
+    is as for `run_local`.
     """
     recorder = records.Recorder(folder, info if before is None else None)
-    cells = sum(len(group.implementations) for group in groups)
-    with recorder, Progress(common.progress(), cells) as listener:
+    with recorder, Progress(common.progress(), planned(groups, settings, expected.spent)) as listener:
         sources.keep(groups, folder)
         try:
-            run_local(groups, settings, recorder, listener, before, resumed=resumed)
+            run_local(groups, settings, recorder, listener, before, resumed=resumed, expected=expected)
         except KeyboardInterrupt:
             return True
     return False
+
+
+def planned(groups: list[Group], settings: Settings, spent: float = 0.0) -> Planned:
+    """What is to be measured, the seconds for it, and those that were spent before."""
+    elsewhere = settings.scheduler is not None
+    cells = sum(unavailable(one, elsewhere) is None for group in groups for one in group.implementations)
+    seconds = seconds_for((group.scale for group in groups), settings) if settings.limit is None else settings.limit
+    return Planned(cells, looks(settings)[-1], seconds, is_kept(settings) or settings.limit is not None, spent)
 
 
 def info_of(groups: list[Group], settings: Settings, selection: Selection, name: str = "") -> records.RunInfo:

@@ -52,7 +52,10 @@ Rounds = Annotated[
 
 
 def _budget(more: str = "") -> Any:
-    text = f"When to stop. By default 24 a task at smoke size, 100 at lab, 600 at lecture{more}."
+    text = (
+        "Begin nothing more after that: one execution at most runs over, and what was not reached is named. Without it "
+        f"24 a task at smoke size, 100 at lab, 600 at lecture{more}; then each is measured once, however long it takes."
+    )
     return typer.Option(min=0, metavar="SECONDS", help=text)
 
 
@@ -80,7 +83,9 @@ Gate = Annotated[
 Resume = Annotated[
     Path | None,
     typer.Option(
-        metavar="RUN", help="Go on with an interrupted run: what is missing, by its own settings.", exists=False
+        metavar="RUN",
+        help="Go on with an interrupted run: what is missing, by its own settings; --budget may be given anew.",
+        exists=False,
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of generated data and of splits.")]

@@ -79,7 +79,7 @@ def _proved(course: Course, json: bool) -> int:
         common.print_json({**document(records.read(folder)), "proof": asdict(proved)})
     else:
         print((folder / PAGE).read_text(encoding="utf-8"), end="")
-    err.print(f"\nkept in {folder}; all of it: residency report {folder}", highlight=False, soft_wrap=True)
+    err.print(f"\nSaved to {folder}. View it with: residency report {folder}", highlight=False, soft_wrap=True)
     if interrupted:
         text = f"interrupted: what was measured is kept; go on with: residency prove --resume {folder}"
         err.print(text, style="yellow", highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from residency.harness import records
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord
 from residency.harness.tiers import Tier
-from residency.reports.live import Progress
+from residency.reports.live import Planned, Progress
 from residency.reports.summary import document
 from residency.runners.plan import Selection, plan
 from residency.runners.rehearsal.rehearse import ONLY_THERE, rehearse_all
@@ -55,7 +55,7 @@ def rehearse(
     folder = results / info.id
     interrupted = False
     count = sum(len(group.implementations) for group in groups)
-    with records.Recorder(folder, info) as recorder, Progress(common.progress(), count) as listener:
+    with records.Recorder(folder, info) as recorder, Progress(common.progress(), Planned(count)) as listener:
         try:
             rehearse_all(groups, Ledger(settings, recorder, listener))
         except KeyboardInterrupt:
@@ -65,7 +65,7 @@ def rehearse(
         common.print_json(document(found))
     else:
         _show(found.outcomes)
-    common.progress().print(f"\nkept in {folder}", highlight=False, soft_wrap=True)
+    common.progress().print(f"\nSaved to {folder}", highlight=False, soft_wrap=True)
     if interrupted:
         raise typer.Exit(130)
     if not all(_passed(one, strict) for one in found.outcomes):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 import typer
 
 from residency.commands import common, options
+from residency.commands.expecting import expectation, seen
 from residency.commands.measuring import as_before, info_of, measure
 from residency.harness import records
 from residency.harness.dataset import DEFAULT_SEED
@@ -32,7 +35,7 @@ run; 2 asked for something that does not exist, or for two things that exclude e
 """
 
 
-FREE = {"resume", "json"}  # of options: what a run that goes on does not know by its own settings
+FREE = {"resume", "budget", "json"}  # of options: what may be said anew of a run that goes on
 
 
 def run(
@@ -68,6 +71,7 @@ def run(
     before = records.read(resume) if resume is not None else None
     if before is not None:
         selection, settings = as_before(before.info)
+        settings = settings if budget is None else replace(settings, budget=budget)
     else:
         selection = Selection(
             tasks=tasks or (),
@@ -123,13 +127,17 @@ def _measured(
 ) -> int:
     """Measure what is asked for, or what a run lacks, and show it; the command's exit status."""
     suites = before.info.settings.get("suites", ()) if before is not None else ()
-    groups = _usable(plan(common.catalogue(suites), selection), settings, selection)
+    start, hashes = monotonic(), dict[str, str]()
+    groups = _usable(plan(common.catalogue(suites), selection), settings, selection, hashes)
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)
     info = before.info if before is not None else info_of(groups, settings, selection, name)
     folder = resume or results / info.id
-    interrupted = measure(groups, settings, info, folder, before)
+    expected = expectation(groups, settings, seen(results, groups), hashes)
+    sentence = expected.sentence if before is None else ""  # which is of the whole run
+    expected = replace(expected, spent=monotonic() - start, sentence=sentence)
+    interrupted = measure(groups, settings, info, folder, before, expected=expected)
     return _told(records.read(folder), json, interrupted)
 
 
@@ -140,7 +148,8 @@ def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
     else:
         console.show(measured, common.output())
     err, folder = common.progress(), measured.folder
-    err.print(f"\nkept in {folder}; again: residency report {folder}", highlight=False, soft_wrap=True)
+    text = f"\nSaved to {folder}. View it again with: residency report {folder}"
+    err.print(text, highlight=False, soft_wrap=True)
     if interrupted:
         text = f"interrupted: what was measured is kept; go on with: residency run --resume {folder}"
         err.print(text, style="yellow", highlight=False, soft_wrap=True)
@@ -149,14 +158,17 @@ def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
     return 0 if Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE} else 1
 
 
-def _usable(groups: list[Group], settings: Settings, selection: Selection) -> list[Group]:
-    """The groups that the user's own file suits, tried before anything is written; raises where it suits none."""
+def _usable(groups: list[Group], settings: Settings, selection: Selection, hashes: dict[str, str]) -> list[Group]:
+    """The groups that the user's own file suits, tried before anything is written; raises where it suits none.
+
+    Keeps the hashes of what was made of it, by the groups' titles.
+    """
     usable: list[Group] = []
     refused: UsageError | None = None
     for group in groups:
         try:
             if group.dataset.kind == "own" and absent(group.dataset) is None:
-                make(group, settings.threads)
+                hashes[group.title] = make(group, settings.threads)["hash"]
             usable.append(group)
         except UsageError as error:
             refused = error

@@ -74,7 +74,7 @@ def scale(
         for one in told:
             _show(one, common.output())
     err = common.progress()
-    err.print(f"\nkept in {folder}; all of it: residency report {folder}", highlight=False, soft_wrap=True)
+    err.print(f"\nSaved to {folder}. View it with: residency report {folder}", highlight=False, soft_wrap=True)
     if interrupted:
         err.print("interrupted: this is what was measured until then", style="yellow")
         raise typer.Exit(130)

@@ -26,13 +26,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from residency.harness.outcomes import OK, Ending, Outcome
+from residency.harness.outcomes import NOT_REACHED, OK, Ending, Outcome, is_not_reached
 from residency.harness.quality import Judged
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample
 from residency.harness.student import quantile
 from residency.harness.task_info import TaskInfo
 
-NOT_MEASURED = "not measured: the run ended before its turn"
+NOT_MEASURED = f"{NOT_REACHED}the run ended before its turn"
 OWN_SHARE = 0.15  # of what the best learned of the user's own data, which no tolerance was made for
 ERROR = 1e-4  # that a right result is called wrong by chance, for all comparisons of a group together
 LEARNED = 0.5  # of what the best learned: a check that cannot see so much missing checks nothing
@@ -64,8 +64,9 @@ class Evidence:
 
     @property
     def last(self) -> OutcomeRecord | None:
-        """The outcome that counts."""
-        return self.outcomes[-1] if self.outcomes else None
+        """The outcome that counts: the last of a replicate that was reached, if any was."""
+        reached = [outcome for outcome in self.outcomes if not is_not_reached(outcome.outcome, outcome.reason)]
+        return next(reversed(reached or self.outcomes), None)
 
     @property
     def judged(self) -> Judged | None:
@@ -82,11 +83,12 @@ class Evidence:
     def ending(self) -> Ending:
         """The last outcome, since what is not ok ends a cell; one that was never reached says so."""
         last = self.last
-        if last is not None and last.ending != OK:
+        reached = last is not None and not is_not_reached(last.outcome, last.reason)
+        if last is not None and last.ending != OK and reached:
             return self.where(last)
-        if last is not None or any(sample.phase == "timed" for sample in self.samples):
+        if reached or any(sample.phase == "timed" for sample in self.samples):
             return OK
-        return Ending(Outcome.UNAVAILABLE, NOT_MEASURED)
+        return Ending(Outcome.UNAVAILABLE, NOT_MEASURED) if last is None else last.ending
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import json
+import shlex
+import sys
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 PROJECT = "residency-bench"
 
@@ -67,7 +73,41 @@ def remedy(*modules: str, device: str = "cpu") -> str:
     for whole in ("gpu", "cpu"):
         if whole in extras:
             extras = {whole, *(extras & APART)}
-    return f"pip install '{PROJECT}[{','.join(sorted(extras))}]'"
+    return how_to_install(f"[{','.join(sorted(extras))}]")
+
+
+def how_to_install(extras: str) -> str:
+    """How to install extras, as `[gpu]`, where this project came from: a checkout, a file, a repository, an index."""
+    source = _source()
+    if source is None:
+        return f"pip install '{PROJECT}{extras}'"
+    pip = f"{shlex.quote(_shown(Path(sys.prefix) / 'bin' / 'python'))} -m pip install"
+    if not isinstance(source, Path):
+        return f"{pip} '{PROJECT}{extras} @ {source}'"
+    pins, place = source / "constraints.txt", _shown(source)
+    pinned = f" -c {shlex.quote(_shown(pins))}" if pins.is_file() else ""
+    return f"{pip}{pinned} -e '{place}{extras}'"
+
+
+@functools.cache
+def _source() -> Path | str | None:
+    """The folder or address this project was installed from; None where that is an index."""
+    try:
+        told = json.loads(metadata.distribution(PROJECT).read_text("direct_url.json") or "{}")
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+    address = str(told.get("url", ""))
+    if "dir_info" not in told:
+        version_control = told.get("vcs_info", {}).get("vcs")
+        return f"{version_control}+{address}" if version_control else address or None
+    folder = Path(unquote(urlparse(address).path))
+    return folder if (folder / "pyproject.toml").is_file() else None
+
+
+def _shown(path: Path) -> str:
+    """A path as a person would type it here: relative where it lies below the working folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def not_installed(modules: Sequence[str], device: str = "cpu") -> str:

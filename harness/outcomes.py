@@ -31,3 +31,16 @@ class Ending:
 
 
 OK = Ending(Outcome.OK)
+
+NOT_REACHED = "not measured: "
+"""How the reason of what a run did not get to begins; such an outcome is `unavailable`, and going on measures it."""
+
+
+def not_reached(budget: float, by: str) -> Ending:
+    """That the budget, in seconds, was used up before something could be measured, and by what."""
+    return Ending(Outcome.UNAVAILABLE, f"{NOT_REACHED}the budget of {budget:g} s was used up {by}")
+
+
+def is_not_reached(outcome: str, reason: str) -> bool:
+    """Whether a run did not get to it, which says nothing of whether it can run."""
+    return outcome == Outcome.UNAVAILABLE and reason.startswith(NOT_REACHED)

@@ -150,6 +150,12 @@ class Task:
         """Those of its files that are the user's, not installed with this project."""
         return [*([self.file] if self.package is None else []), *self.additions]
 
+    @property
+    def question(self) -> str:
+        """What its file asks, in one line: what follows the word `Question`, up to `Expect` or an empty line."""
+        asked = re.search(r"^Question\s+(.*?)(?=\n\s*\n|^Expect\b|\Z)", self.card, re.MULTILINE | re.DOTALL)
+        return " ".join(asked[1].split()) if asked else ""
+
     def dataset(self, name: str) -> Dataset:
         """The dataset of that name; raises `UsageError` with the alternatives."""
         for dataset in self.datasets:

@@ -22,6 +22,7 @@ class TaskInfo:
     sampled: bool = False  # the metric is an estimate from the rows at hand
     datasets: dict[str, str] = field(default_factory=dict)  # their kinds by name
     naive: dict[str, str] = field(default_factory=dict)  # results without a model, and their figures' names
+    question: str = ""  # that its file asks
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -39,6 +40,7 @@ class TaskInfo:
             metric.items is not None,
             {dataset.name: dataset.kind for dataset in task.datasets},
             {name: metric.of(name) for name in task.naive},
+            task.question,
         )
 
     def is_below(self, dataset: str, rows: int | None) -> bool:

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
@@ -19,7 +20,7 @@ from residency.reports.tables import HEADER, Table, report
 IMPORTANCE = (  # what a narrow terminal shows first
     "implementation",
     "median time [95 %]",
-    "speedup [95 %]",
+    "against the baseline [95 %]",
     "quality",
     "library",
     "cores",
@@ -27,7 +28,8 @@ IMPORTANCE = (  # what a narrow terminal shows first
     "cold",
     "where the time went",
 )
-NUMBERS = {"cores", "median time [95 %]", "speedup [95 %]", "quality", "cold", "memory"}
+NUMBERS = {"cores", "median time [95 %]", "against the baseline [95 %]", "quality", "cold", "memory"}
+INDENT = 2  # columns, of remarks
 RULE = 4  # columns that a rule needs beside its title
 UNBOUNDED = 10_000  # columns, more than any table needs
 
@@ -50,15 +52,15 @@ class Drawn:
 
 
 def show(records: Records, console: Console) -> None:
-    """Print a run: where it ran, a table a group, what it says as a whole, and what could not run."""
+    """Print a run: its answers first, then a table a group, what could not run, and where and when it was."""
     said = report(records)
     console.print()
     if cell_len(said.title) + RULE <= console.width:
         console.rule(f"[bold]{escape(said.title)}")
     else:
         console.print(escape(said.title), style="bold")
-    for fact in said.facts:
-        console.print(escape(fact), style="dim")
+    if len(said.tables) > 1:
+        _show_in_short(said.tables, console)
     _show_tables(said.tables, console)
     console.print()
     for line in said.summary:
@@ -66,8 +68,19 @@ def show(records: Records, console: Console) -> None:
     for missing in said.missing:
         console.print(f"\nNot run here: {escape(missing.reason)}", style="yellow")
         for reason in missing.further:
-            console.print(f"  and {escape(reason)}", style="yellow")
-        console.print(f"  {escape(_names(missing.names, console.width))}", style="dim")
+            _indented(console, f"and {reason}", "yellow")
+        _indented(console, _names(missing.names, console.width - INDENT), "dim")
+    console.print()
+    for fact in said.facts:
+        console.print(escape(fact), style="dim")
+
+
+def _show_in_short(tables: list[Table], console: Console) -> None:
+    """A line a group: its answer."""
+    console.print()
+    for table in tables:
+        text = Text.assemble((f"{table.title}: ", "bold"), table.answer.brief)
+        _indented(console, text, first="- ")
 
 
 def _show_tables(tables: list[Table], console: Console) -> None:
@@ -76,17 +89,28 @@ def _show_tables(tables: list[Table], console: Console) -> None:
     for table in tables:
         console.print()
         console.print(escape(table.title), style="bold")
+        if table.question:
+            console.print(f"Question: {escape(table.question)}", style="italic", highlight=False)
+        console.print(f"[bold]Answer:[/] {escape(' '.join(table.answer.sentences))}", highlight=False)
         console.print(escape(table.caption), style="dim")
         if table.lines:
             drawn = fitted(table, console)
             console.print(drawn.grid)
             if drawn.dropped and drawn.dropped != said:
-                console.print(f"  {escape(_not_shown(drawn.dropped, console.width))}", style="dim", highlight=False)
+                _indented(console, _not_shown(drawn.dropped, console.width), "dim")
             said = drawn.dropped
         for failure in table.failures:
-            console.print(f"  {escape(failure)}", style="red")
+            _indented(console, failure, "red")
         for note in table.notes:
-            console.print(f"  {escape(note)}", style="dim")
+            _indented(console, note, "dim")
+
+
+def _indented(console: Console, text: str | Text, style: str = "", first: str = "  ") -> None:
+    """A remark; the lines it wraps into stand below each other."""
+    lines = Text(text, style=style) if isinstance(text, str) else text
+    for number, line in enumerate(lines.wrap(console, max(1, console.width - INDENT))):
+        line.rstrip()
+        console.print(Text.assemble(first if number == 0 else " " * INDENT, line), highlight=False)
 
 
 def _not_shown(dropped: list[str], width: int) -> str:
@@ -130,8 +154,15 @@ def _forms(name: str) -> Iterator[Form]:
     if name == "where the time went":
         yield Form(name, lambda cell: cell.replace(", ", ",\n"))  # a line a stage
     elif name != _plain(name):
-        header = _plain(name).removesuffix(" time")
-        yield Form(header, lambda cell: re.sub(r" \[.*?\]", "", cell), f"the interval of the {_plain(name)}")
+        header, against = _plain(name).removesuffix(" time"), name.startswith("against")
+        without = f"the interval {'' if against else 'of the '}{_plain(name)}"
+        yield Form(header, _without_interval, without)
+        if against:  # the verdict above the ratio
+            yield Form("against the\nbaseline", lambda cell: _without_interval(cell).replace(": ", ":\n"), without)
+
+
+def _without_interval(cell: str) -> str:
+    return re.sub(r" \[.*?\]", "", cell)
 
 
 def _plain(name: str) -> str:
@@ -159,4 +190,4 @@ def _grid(table: Table, forms: dict[str, Form], close: bool = False) -> Grid:
 def _style(line: tuple[str, ...], outcome: str) -> str:
     if outcome != Outcome.OK:
         return "red"
-    return "bold" if line[4] == "baseline" else "green" if line[4].endswith("faster") else ""
+    return "bold" if line[4] == "baseline" else "green" if line[4].startswith("faster") else ""

@@ -62,7 +62,6 @@ def sentence(gain: Gain, *, sized: bool = True) -> str:
     """A gain in words; `sized` where a reader must be told at which size."""
     return (
         f"GPU over the strongest correct CPU implementation{f' at {gain.size}' if sized else ''}, best of each of "
-        f"{gain.tasks} tasks: geometric mean {words.digits(gain.mean)} × [{words.digits(gain.low)}, "
-        f"{words.digits(gain.high)}], from {words.digits(gain.least)} to {words.digits(gain.most)}; "
-        f"slower in {gain.slower}."
+        f"{gain.tasks} tasks: geometric mean {words.times(gain.mean, gain.low, gain.high)}, from "
+        f"{words.once(gain.least)} to {words.once(gain.most)}; slower in {gain.slower}."
     )

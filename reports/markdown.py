@@ -9,9 +9,13 @@ from residency.reports.tables import HEADER, report
 def render(records: Records) -> str:
     """A run as Markdown."""
     said = report(records)
-    lines = [f"# {said.title}", "", *(f"- {fact}" for fact in said.facts)]
+    lines = [f"# {said.title}"]
+    if len(said.tables) > 1:
+        lines += ["", *(f"- {table.title}: {table.answer.brief}" for table in said.tables)]
     for table in said.tables:
-        lines += ["", f"## {table.title}", "", table.caption]
+        lines += ["", f"## {table.title}"]
+        lines += ["", f"*{table.question}*"] if table.question else []
+        lines += ["", " ".join(table.answer.sentences), "", table.caption]
         if table.lines:
             lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(cells) for cells in table.lines)]
         if table.failures or table.notes:
@@ -20,6 +24,7 @@ def render(records: Records) -> str:
     for missing in said.missing:
         why = "; and ".join([missing.reason, *missing.further])
         lines += ["", f"Not run here: {why}", "", *(f"- `{name}`" for name in missing.names)]
+    lines += ["", "## Where and when", "", *(f"- {fact}" for fact in said.facts)]
     return "\n".join(lines) + "\n"
 
 

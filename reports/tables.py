@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from residency.harness import statistics
-from residency.harness.outcomes import Outcome
+from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
+from residency.harness.task_info import TaskInfo
 from residency.reports import words
+from residency.reports.answers import DISTURBED, Answer, answer
+from residency.reports.cost import budget_for_all
 from residency.reports.gain import gains, sentence
 from residency.reports.naive import naive_qualities, own_figures, unbeaten, without_a_model
 from residency.reports.summary import Row, rows
@@ -18,7 +22,7 @@ HEADER = (
     "library",
     "cores",
     "median time [95 %]",
-    "speedup [95 %]",
+    "against the baseline [95 %]",
     "quality",
     "where the time went",
     "cold",
@@ -26,7 +30,6 @@ HEADER = (
 )
 
 
-DISTURBED = 0.1  # cores
 SHOWN_SOURCES = 3
 
 
@@ -35,6 +38,8 @@ class Table:
     """One group: implementations of one task on one dataset at one size."""
 
     title: str
+    question: str  # empty where the run did not keep it
+    answer: Answer
     caption: str
     lines: list[tuple[str, ...]]  # cells as in HEADER
     emphasis: list[str]  # a line's outcome, for colour
@@ -56,10 +61,10 @@ class Report:
     """A whole run in words."""
 
     title: str
-    facts: list[str]
     tables: list[Table]
     summary: list[str]
     missing: list[Missing]
+    facts: list[str]  # when and where
 
 
 def report(records: Records) -> Report:
@@ -70,10 +75,10 @@ def report(records: Records) -> Report:
         groups.setdefault(row.group, []).append(row)
     return Report(
         title=f"Residency run {records.info.id}",
-        facts=[*facts(records.info), *_sources(records)],
         tables=[_table(group, records.info) for group in groups.values()],
-        summary=_summary(found, records.info),
+        summary=_summary(found, records),
         missing=missing_here(found),
+        facts=[*facts(records.info), *_sources(records)],
     )
 
 
@@ -106,13 +111,16 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     rows = next((row.rows for row in group if row.rows is not None), None)
     at = f"{first.dataset}, {first.size}" + (f", {words.count(rows)} {first.unit}" if rows is not None else "")
     reference = next((row.reference for row in group if row.reference is not None), None)
+    told = _told(task, reference)
     caption = f"{task.title} " if task else ""
     if task:
-        of = f"the exact solution's {reference:.4g}" if reference is not None else "the best of the run"
+        of = (
+            f"the exact solution's {words.quality(reference, told)}" if reference is not None else "the best of the run"
+        )
         unit = " of it" if task.relative else ""
         more = " beyond chance" if task.sampled and reference is None else ""
-        most = f"at most {task.tolerance:.3g}{unit} worse than {of}{more}"
-        caption += f"Quality: {task.metric}, {task.better} is better, {most}."
+        least = f"at most {task.tolerance:.3g}{unit} worse than" if task.tolerance else "no worse than"
+        caption += f"Quality: {task.metric}, {task.better} is better, {least} {of}{more}."
         if task.is_below(first.dataset, rows) and task.datasets[first.dataset] == "generated":  # own data has no floor
             caption += f" Of fewer {first.unit} than {words.count(min(task.sizes.values()))} nothing more is asked."
     naive = naive_qualities(group, task)
@@ -120,6 +128,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))
     shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
     failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
+    failures += _not_reached(group)
     notes = list(dict.fromkeys(remark for row in group for remark in row.remarks))
     notes += _throughput(shown) if first.unit != "rows" else []
     notes += without_a_model(task, naive)
@@ -131,11 +140,38 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     notes += _rooflines(shown)
     notes += [note for row in shown for note in _disturbances(row)]
     notes += [f"{row.implementation}: {row.unknown['fell_back']}" for row in shown if "fell_back" in row.unknown]
-    if absent := [row.implementation for row in group if row.outcome == Outcome.UNAVAILABLE]:
+    if absent := [row.implementation for row in group if _could_not_run(row)]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")
     return Table(
-        f"{first.task}  {at}", caption, [_line(row) for row in shown], [row.outcome for row in shown], failures, notes
+        title=f"{first.task}  {at}",
+        question=task.question if task else "",
+        answer=answer(group, info),
+        caption=caption,
+        lines=[_line(row, told) for row in shown],
+        emphasis=[row.outcome for row in shown],
+        failures=failures,
+        notes=notes,
     )
+
+
+def _told(task: TaskInfo | None, reference: float | None) -> float:
+    """The difference in quality that the task can tell, absolute; 0 where every digit counts."""
+    if task is None:
+        return 0.0
+    return task.tolerance * abs(reference or 1.0) if task.relative else task.tolerance
+
+
+def _not_reached(group: Sequence[Row]) -> list[str]:
+    """What the run did not get to, by the reasons."""
+    by_reason: dict[str, list[str]] = {}
+    for row in group:
+        if is_not_reached(row.outcome, row.reason):
+            by_reason.setdefault(row.reason, []).append(row.implementation)
+    return [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+
+
+def _could_not_run(row: Row) -> bool:
+    return row.outcome == Outcome.UNAVAILABLE and not is_not_reached(row.outcome, row.reason)
 
 
 def _throughput(shown: Sequence[Row]) -> list[str]:
@@ -239,8 +275,10 @@ def _mistaken(row: Row) -> str:
     )
 
 
-def _line(row: Row) -> tuple[str, ...]:
-    quality = f"{row.quality:.5g}" if row.quality is not None and row.outcome == Outcome.OK else "-"
+def _line(row: Row, told: float) -> tuple[str, ...]:
+    """Cells as in `HEADER`; quality with its standard error, else in as many digits as are `told` apart."""
+    ok = row.quality is not None and row.outcome == Outcome.OK
+    quality = words.quality(row.quality or 0.0, told, row.quality_error) if ok else "-"
     if row.seconds is None:
         return (row.implementation, row.library, "-", row.outcome, "-", quality, "-", "-", "-")
     return (
@@ -256,15 +294,40 @@ def _line(row: Row) -> tuple[str, ...]:
     )
 
 
-def _summary(found: Sequence[Row], info: RunInfo) -> list[str]:
+def _summary(found: Sequence[Row], records: Records) -> list[str]:
     """What the run says as a whole: the gain on the GPU over all groups, losses included, or that there is none."""
     found_gains = gains(found)
     lines = [sentence(gain, sized=len(found_gains) > 1) for gain in found_gains]
     if all(row.seconds is None for row in found):
-        return ["Nothing was measured: the reasons are above."]
-    if not lines and not info.machine.get("gpus"):
+        lines = [f"Nothing was measured: {_where_reasons_are(found)}."]
+    elif not lines and not records.info.machine.get("gpus"):
         lines.append("No GPU implementation ran, so this run says nothing of GPUs; it compares CPU libraries.")
-    return lines + _unknown(found) + few_processes(found)
+    return lines + _unknown(found) + few_processes(found) + _budget(found, records)
+
+
+def _where_reasons_are(found: Sequence[Row]) -> str:
+    """What could not run is told below, all else above, beside its table."""
+    places = [place for place, below in (("above", False), ("below", True)) if below in map(_could_not_run, found)]
+    return f"the reasons are {' and '.join(places)}"
+
+
+def _budget(found: Sequence[Row], records: Records) -> list[str]:
+    """How many of the processes that were asked for there are, where they are fewer, and what would do for all."""
+    info = records.info
+    planned = info.settings.get("replicates")
+    if info.command[1:2] != ["run"] or planned is None:
+        return []
+    there = {row.seconds.replicates if row.seconds else 0 for row in found if _is_measurable(row)}
+    if not there or min(there) >= planned:
+        return []
+    said = f"{_range(there)} of {planned} processes of each implementation were measured"
+    enough = budget_for_all(records)
+    more = f"--budget {enough:.0f} is expected to do for all" if enough else "how much would do for all is not known"
+    return [f"{said}; {more}. To go on with this run: residency run --resume {records.folder} --budget SECONDS"]
+
+
+def _is_measurable(row: Row) -> bool:
+    return row.seconds is not None or is_not_reached(row.outcome, row.reason)
 
 
 def few_processes(found: Sequence[Row]) -> list[str]:
@@ -294,11 +357,26 @@ def missing_here(found: Sequence[Row]) -> list[Missing]:
     """What could not run, by the first thing that stands in its way; what else is missing is said once for all."""
     missing: dict[str, Missing] = {}
     for row in found:
-        if row.outcome == Outcome.UNAVAILABLE:
+        if _could_not_run(row):
             first, *further = row.reason.split("; ")
             entry = missing.setdefault(first, Missing(first, [], []))
             name = f"{row.task}:{row.implementation}"
             if name not in entry.names:
                 entry.names.append(name)
             entry.further.extend(reason for reason in further if reason not in entry.further)
-    return list(missing.values())
+    return [replace(entry, further=_by_remedy(entry.further)) for entry in missing.values()]
+
+
+def _by_remedy(reasons: Sequence[str]) -> list[str]:
+    """What is not installed, named together where one command installs all of it."""
+    names: dict[str, list[str]] = {}
+    others = []
+    for reason in reasons:
+        if found := re.fullmatch(r"(.+) (?:is|are) not installed: (.+)", reason):
+            names.setdefault(found[2], []).append(found[1])
+        else:
+            others.append(reason)
+    return others + [
+        f"{', '.join(modules)} {'are' if len(modules) > 1 else 'is'} not installed: {remedy}"
+        for remedy, modules in names.items()
+    ]

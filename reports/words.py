@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from residency.reports.summary import Row, Seconds, Speedup
 
 STAGES_SHOWN = 3
+MOST_PLACES = 6  # after the point
 STAGE_SHARE = 0.02  # a stage below it is not worth its place
 LEAST_SHARE = 0.01  # of what a device can do: less is too far away for a number to say more
 
@@ -38,10 +40,36 @@ def interval(time: Seconds) -> str:
 
 
 def speedup(ratio: Speedup, implementation: str) -> str:
-    """`0.54 × [0.50, 0.58]`, or that it is the baseline itself."""
+    """`slower: 4.65 × as long [4.18, 5.10]`, or that it is the baseline itself."""
     if ratio.baseline == implementation:
         return "baseline"
-    return f"{digits(ratio.ratio)} × [{digits(ratio.low)}, {digits(ratio.high)}] {ratio.verdict}"
+    return f"{ratio.verdict}: {times(ratio.ratio, ratio.low, ratio.high)}"
+
+
+def times(ratio: float, low: float, high: float) -> str:
+    """A ratio of speeds, which is read in one way only: `12.0 × as fast [..]`, below 1 `4.65 × as long [..]`."""
+    if ratio < 1:
+        ratio, low, high = 1 / ratio, 1 / high, 1 / low
+        return f"{digits(ratio)} × as long [{digits(low)}, {digits(high)}]"
+    return f"{digits(ratio)} × as fast [{digits(low)}, {digits(high)}]"
+
+
+def once(ratio: float) -> str:
+    """The same without an interval: `12.0 × as fast`, `4.65 × as long`."""
+    return times(ratio, ratio, ratio).partition(" [")[0]
+
+
+def quality(value: float, tolerance: float, error: float | None = None) -> str:
+    """With no more digits than the tolerance can tell apart, and one: `0.4941` where it is 0.001.
+
+    An estimate with a standard error has the digits that it can carry: `0.949 ± 0.014`.
+    """
+    if error:
+        places = max(0, min(MOST_PLACES, 1 - math.floor(math.log10(error))))
+        return f"{value:.{places}f} ± {error:.{places}f}"
+    if tolerance <= 0:
+        return f"{value:.5g}"
+    return f"{value:.{max(0, min(MOST_PLACES, 1 - math.floor(math.log10(tolerance))))}f}"
 
 
 def count(value: int) -> str:

@@ -8,8 +8,8 @@ lives alone. Replicates go over all groups before the next begins: whenever a ru
 With a target precision a run looks, after the replicates asked for and then after twice, four and eight times as many,
 whether every ratio's interval is as narrow; a group that has got there is left alone.
 
-A budget is when nothing more is begun. A limit is when nothing goes on: making data counts, what is under way is cut,
-and of that replicate what had been measured stays.
+A budget is when nothing more is begun (`budget.py`). A limit is when nothing goes on: making data counts, what is under
+way is cut, and of that replicate what had been measured stays.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from time import monotonic
 from typing import Any
 
 from residency.harness import statistics
-from residency.harness.outcomes import Ending
+from residency.harness.outcomes import Ending, not_reached
 from residency.harness.records import Recorder, Records
+from residency.harness.task import Implementation
 from residency.runners import machine, nvml
+from residency.runners.budget import Budget, Expected, is_kept, seconds_for
 from residency.runners.plan import Group, absent, unavailable
 from residency.runners.process import Ended, settle
 from residency.runners.resume import Done, done, key_of
@@ -35,10 +37,9 @@ from residency.runners.turn import Ledger, Listener, OutOfTime, Prepared, Turn, 
 COPIES_IN_MEMORY = 3  # what an implementation is expected to hold, in sizes of its data, before it has been seen
 LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library imported
 CONTEXT_IN_MEMORY = 700 * 2**20  # bytes of a GPU's memory that a worker's context and libraries take
-MEASURING = 0.5  # of the time that starting and warming up took: worth spending on samples, whatever the budget
-# Seconds a task and dataset: so that a topic of seven tasks ends within 3 minutes at smoke size, within 15 at lab.
-BUDGETS = {"smoke": 24.0, "lab": 100.0, "lecture": 600.0, "production": 4 * 3600.0, "full": 24.0}
-GATE_BUDGETS = 3.0  # times these in gate mode, which takes sixteen times the rounds
+
+
+NOTHING_EXPECTED = Expected()
 
 
 def run_local(
@@ -49,17 +50,22 @@ def run_local(
     before: Records | None = None,
     *,
     resumed: bool = True,
+    expected: Expected = NOTHING_EXPECTED,
 ) -> None:
-    """Measure the groups until every replicate is done or the budget is spent, but for what `before` holds already.
+    """Measure the groups until every replicate is done or the budget is used up, but for what `before` holds already.
 
-    Each implementation gets at least one replicate with one timed sample, where there is no limit. Whatever happens to
-    a worker becomes an outcome of its cell; the run goes on. Where `before` is of a run that was interrupted and is
-    `resumed`, the user is told what of it was missing, and why.
+    Where nobody asked for a budget or a limit, each implementation gets at least one replicate with one timed sample.
+    Whatever happens to a worker becomes an outcome of its cell; the run goes on. Where `before` is of a run that was
+    interrupted and is `resumed`, the user is told what of it was missing, and why. With a budget that is kept, what is
+    `expected` to take least is measured first.
     """
     deadline = math.inf if settings.limit is None else monotonic() + settings.limit
-    ledger = Ledger(settings, recorder, listener, deadline)
+    budget = Budget(seconds_for((group.scale for group in groups), settings), is_kept(settings), spent=expected.spent)
+    ledger = Ledger(settings, recorder, listener, deadline, budget)
+    if budget.kept:
+        groups = sorted(groups, key=lambda group: expected.cost(group.title, (one.id for one in group.implementations)))
     try:
-        _Run(ledger, before, machine.versions(), resumed).measure(groups)
+        _Run(ledger, before, machine.versions(), resumed, expected).measure(groups)
     except OutOfTime as cut:
         listener.note(f"{cut} was cut: the time is up; what was measured before is kept")
 
@@ -98,25 +104,37 @@ class _Run:
     before: Records | None
     versions: Mapping[str, str]
     resumed: bool
+    expected: Expected
+    told: bool = False  # what is expected
 
     def measure(self, groups: Sequence[Group]) -> None:
-        settings = self.ledger.settings
+        settings, budget = self.ledger.settings, self.ledger.budget
         prepared = [one for group in groups if (one := self._prepare(group)) is not None]
-        budget = settings.budget
-        if budget is None:
-            budget = sum(BUDGETS[one.group.scale] for one in prepared) * (GATE_BUDGETS if settings.gate else 1.0)
-        deadline = monotonic() + budget
-        share = budget / max(1, len(prepared) * settings.replicates)
+        if not budget.kept:  # data is made before it counts
+            prepared = [one for one in prepared if self._make(one)]
+            self.ledger.budget = budget = Budget(seconds_for((one.group.scale for one in prepared), settings))
+        budget.waiting = sum(len(one.open) for one in prepared) if budget.kept else 0
+        share = budget.seconds / max(1, len(prepared) * settings.replicates)
         for target in looks(settings):
             for turn in range(target):
                 for one in prepared:
-                    start = monotonic()
-                    late = one.last_seconds and start + one.last_seconds > deadline
-                    if one.open and one.complete <= turn and not one.settled and not late:
+                    late = one.last_seconds and not budget.fits(one.last_seconds)
+                    if one.open and one.complete <= turn and not one.settled and not late and not budget.used_up:
+                        start = monotonic()
                         self._replicate(one, share)
                         one.last_seconds = monotonic() - start
             for one in prepared:
                 one.settled = one.settled or self._is_settled(one.open, one.known)
+        if budget.kept:
+            self._tell_not_reached(prepared)
+
+    def _tell_not_reached(self, prepared: Sequence[Prepared]) -> None:
+        """End what the budget left no time for: nothing is silently missing."""
+        for one in prepared:
+            for implementation in one.open:
+                if not one.known.times.get(implementation.id):
+                    why = not_reached(self.ledger.budget.seconds, _used_by(one, implementation))
+                    self.ledger.end(one.group.cell(implementation), max(0, one.known.next - 1), why, key=one.key)
 
     def _is_settled(self, open_ones: Sequence[Any], known: Done) -> bool:
         """Whether the ratios are known as precisely as asked; never where nothing was asked."""
@@ -126,7 +144,7 @@ class _Run:
         return precision is not None and half_width(times, on_cpu) <= precision
 
     def _prepare(self, group: Group) -> Prepared | None:
-        """Tell what cannot run here, and make the data for what can."""
+        """Tell what cannot run here, and note what is still to be measured; None where that is nothing."""
         settings = self.ledger.settings
         key = key_of(group, settings, self.versions)
         known = done(group, key, self.before)
@@ -148,7 +166,7 @@ class _Run:
         if self.before is not None and self.resumed:
             missing = f"{settings.replicates - one.complete} replicates" if settings.precision is None else "replicates"
             self.ledger.listener.note(f"{group.title}: {missing} more: {known.reason}")
-        return one if self._make(one) else None
+        return one
 
     def _make(self, one: Prepared) -> bool:
         """Make the group's data; where that cannot be, every implementation ends."""
@@ -164,6 +182,8 @@ class _Run:
         if why is not None:
             for implementation in one.open:
                 self.ledger.end(group.cell(implementation), one.known.next, why, key=one.key)
+            self.ledger.budget.waiting -= len(one.open)
+            one.open = []
             return False
         one.made = one.facts["seconds"]
         copies, free = COPIES_IN_MEMORY * one.facts["bytes"], nvml.free()
@@ -173,39 +193,61 @@ class _Run:
         return True
 
     def _replicate(self, one: Prepared, share: float) -> None:
+        budget = self.ledger.budget
+        if not one.facts and (not self._make(one) or budget.used_up):
+            return
+        if not self.told and self.expected.sentence:
+            self.ledger.listener.note(self.expected.sentence)
+        self.told = True
         replicate, one.known.next = one.known.next, one.known.next + 1
         order = list(one.open)
         chance = random.Random(f"{one.group.title} {replicate}")
         chance.shuffle(order)
+        first = budget.kept and one.complete == 0
+        if first:  # what has least, then what takes least
+            costs = {this.id: self.expected.cost(one.group.title, (this.id,)) for this in order}
+            order.sort(key=lambda this: (len(one.known.ok.get(this.id, ())), costs[this.id]))
         teams = [[implementation] for implementation in order] if one.alone else [order]
         for team in teams:
             with ExitStack() as stack:
                 turns = [Turn(self.ledger, one, implementation, replicate, stack) for implementation in team]
                 try:
-                    self._take_turns(turns, share / len(teams), chance)
+                    self._take_turns(turns, share / len(teams), chance, first)
                 except OutOfTime:
                     for turn in turns:
                         turn.keep()
                     raise
 
-    def _take_turns(self, turns: Sequence[Turn], share: float, chance: random.Random) -> None:
-        start = monotonic()
-        for turn in turns:
+    def _take_turns(self, turns: Sequence[Turn], share: float, chance: random.Random, first: bool) -> None:
+        """Start all workers, then take rounds; in the `first` pass of a kept budget each is timed once right away."""
+        budget, start = self.ledger.budget, monotonic()
+        part = budget.part(len(turns)) * len(turns)
+        for number, turn in enumerate(turns):
             settle([one.worker for one in turns if one.worker is not None and one.ending is None])
-            turn.begin()
-        spent = monotonic() - start
-        self._rounds(turns, max(share - spent, MEASURING * spent), chance)
+            turn.begin(len(turns) - number)
+            if first:
+                turn.take("timed", 0)
+        self._rounds(turns, budget.sampling(share, monotonic() - start, part), chance, int(first))
         for turn in turns:
             turn.finish()
 
-    def _rounds(self, turns: Sequence[Turn], seconds: float, chance: random.Random) -> None:
-        """As many rounds as the time allows, one at least."""
-        alive = [turn for turn in turns if turn.ending is None]
+    def _rounds(self, turns: Sequence[Turn], seconds: float, chance: random.Random, done: int) -> None:
+        """As many rounds as the time allows, one at least with what is `done`."""
+        alive = [turn for turn in turns if turn.ending is None and turn.worker is not None]
         expected = sum(turn.last * (turn.calls + turn.lead_in) + turn.aside for turn in alive)
-        rounds = max(1, min(self.ledger.settings.rounds, int(seconds / expected))) if expected else 0
+        rounds = max(1 - done, min(self.ledger.settings.rounds - done, int(seconds / expected))) if expected else 0
         forward = True
         for number in range(rounds):
             forward = not forward if number % 2 else chance.random() < 0.5
             for turn in alive if forward else reversed(alive):
                 settle([one.worker for one in alive if one.worker is not None and one.ending is None])
-                turn.take("timed", number)
+                turn.take("timed", done + number)
+
+
+def _used_by(one: Prepared, implementation: Implementation) -> str:
+    """By what the budget was used up before there was a sample of an implementation."""
+    if implementation.id in one.cold:
+        return f"by its first, cold execution ({one.cold[implementation.id]:.3g} s), which is not compared"
+    if one.facts and not one.cold:
+        return f"by making the data ({one.facts['seconds']:.3g} s), which is kept for the next run"
+    return "before its turn"

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from residency.harness.judgement import judge_outcomes
-from residency.harness.outcomes import Outcome
+from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Cell, Records
 from residency.runners import machine
 from residency.runners.plan import Group
@@ -84,7 +84,7 @@ def done(group: Group, key: str, before: Records | None) -> Done:
             found.ended.add(one.cell.implementation)
         elif one.outcome == Outcome.OK:
             found.ok.setdefault(one.cell.implementation, set()).add(one.replicate)
-        elif one.outcome != Outcome.FAILED:
+        elif one.outcome != Outcome.FAILED and not is_not_reached(one.outcome, one.reason):
             found.ended.add(one.cell.implementation)
     for sample in samples:
         if sample.key == key and sample.phase == "timed":

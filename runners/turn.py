@@ -13,6 +13,7 @@ from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell, OutcomeRecord, Phase, Recorder, Sample, now
 from residency.harness.task import Implementation
 from residency.runners import fallback, machine, suspicion
+from residency.runners.budget import Budget
 from residency.runners.plan import Group
 from residency.runners.process import START_TIMEOUT, Ended, Worker
 from residency.runners.resume import Done
@@ -25,6 +26,7 @@ STEADY = 0.95  # of the fastest so far: an execution that takes longer is no fas
 SAMPLE_SECONDS = 0.005  # a sample lasts at least as long: shorter calls are timed several in a row
 COMPILING = 240.0  # seconds more for a cold execution, which may compile
 LEAD_IN_SECONDS = 0.05  # calls shorter than that come after an untimed one; in longer ones cold caches cost little
+SHORTEST = 1e-9  # seconds that an execution is taken to last at least
 TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
@@ -56,6 +58,7 @@ class Ledger:
     recorder: Recorder
     listener: Listener
     deadline: float = math.inf  # by the monotonic clock: what is under way then is cut
+    budget: Budget = field(default_factory=Budget)
 
     def within(self, seconds: float) -> float:
         """How long something may take that may take so many seconds: no longer than there is time."""
@@ -109,6 +112,7 @@ class Prepared:
     made: float = 0.0  # seconds that making the data took, until a sample bears them
     last_seconds: float = 0.0  # what its last replicate took, wall clock
     settled: bool = False  # ratios are known as precisely as asked
+    cold: dict[str, float] = field(default_factory=dict)  # seconds of the latest cold executions
 
     @property
     def complete(self) -> int:
@@ -130,8 +134,10 @@ class Turn:
     calls: int = 1  # executions in a timed sample
     lead_in: bool = False  # whether an untimed one comes before them
     aside: float = 0.0  # seconds that the latest took beside the clock
+    judged: float = 0.0  # of these, judging
+    cut: str | None = None  # how far it warmed up, where the budget left no time for more
     quality: float | None = None
-    judged: dict[str, Any] | None = None  # what its quality rests on
+    basis: dict[str, Any] | None = None  # what its quality rests on
     seen: list[float] = field(default_factory=list)  # seconds of executions on data that it had been given before
     unseen: list[float] = field(default_factory=list)  # and of those on data in an order that it had not
     unknown: dict[str, str] = field(default_factory=dict)
@@ -163,9 +169,13 @@ class Turn:
             return self.ledger.settings.cold_timeout or asked or timeout_of(self.prepared.group) + COMPILING
         return asked or timeout_of(self.prepared.group)
 
-    def begin(self) -> None:
-        """Start the worker, run cold, and warm up."""
-        group, settings = self.prepared.group, self.ledger.settings
+    def begin(self, turns: int = 1) -> None:
+        """Start the worker, run cold, and warm up; the first of so many `turns` that are to begin now."""
+        group, settings, budget = self.prepared.group, self.ledger.settings, self.ledger.budget
+        if budget.used_up:
+            return
+        part, start = budget.part(turns), budget.clock()
+        budget.waiting = max(0, budget.waiting - 1)
         try:
             gate = settings.gate and self.implementation.runner == "local"
             threads = settings.threads_of(self.implementation)
@@ -177,14 +187,21 @@ class Turn:
             self._give_up(ended.ending)
             return
         self.aside, self.prepared.made = loaded["seconds"] + self.prepared.made, 0.0
-        self.take("cold", 0)
-        self._warm_up()
+        if self.take("cold", 0):
+            self._warm_up(part, start)
 
-    def _warm_up(self) -> None:
-        """Execute until the times no longer fall: twice in a row no faster than the fastest before."""
+    def _warm_up(self, part: float, start: float) -> None:
+        """Execute until the times no longer fall: twice in a row no faster than the fastest before.
+
+        Less where the budget has only a `part`, in seconds, for all since the `start`.
+        """
+        budget = self.ledger.budget
         times: list[float] = []
         spent, steady = 0.0, 0
         for number in range(WARMUPS):
+            if not budget.warms_up(self.last + self.judged, budget.clock() - start, part):
+                self.cut = "without a warm-up" if not times else f"after {len(times)} of the executions that warm up"
+                break
             if not self.take("warmup", number):
                 return
             steady = steady + 1 if times and self.last > STEADY * min(times) else 0
@@ -192,12 +209,13 @@ class Turn:
             spent += self.last
             if steady >= 2 or (spent > WARMUP_SECONDS and (steady or self.last > WARMUP_SECONDS)):
                 break
-        self.calls = max(1, math.ceil(SAMPLE_SECONDS / min(times)))
-        self.lead_in = self.implementation.runner == "local" and min(times) < LEAD_IN_SECONDS
+        fastest = min(times, default=self.last)
+        self.calls = max(1, math.ceil(SAMPLE_SECONDS / fastest))
+        self.lead_in = self.implementation.runner == "local" and fastest < LEAD_IN_SECONDS
 
     def take(self, phase: Phase, number: int) -> bool:
         """Execute once and record it; False where that was the end of it."""
-        if self.worker is None or self.ending is not None:
+        if self.worker is None or self.ending is not None or self.ledger.budget.used_up:
             return False
         group = self.prepared.group
         if self.last == 0.0 or self.last > TOLD_SECONDS:
@@ -206,7 +224,7 @@ class Turn:
         try:
             calls, lead_in = (self.calls, self.lead_in) if phase == "timed" else (1, False)
             request = {"do": "sample", "cold": phase == "cold", "calls": calls, "lead_in": lead_in}
-            request["shares"] = phase == "timed" and self.judged is None
+            request["shares"] = phase == "timed" and self.basis is None
             request["fresh"] = None if phase == "timed" else self._order()
             trace = fallback.Trace() if phase == "cold" and self._on_a_gpu_here else None
             watch = self.worker.watch(self.implementation.device, trace)
@@ -224,15 +242,18 @@ class Turn:
         if ending != OK:
             self._give_up(ending)
             return False
-        self.judged = self.judged or reply["judged"]
+        self.basis = self.basis or reply["judged"]
         (self.seen if phase == "timed" else self.unseen).append(reply["seconds"])
-        self.last = reply["seconds"] - reply["stages"].get("import", 0.0)
+        self.last = max(reply["seconds"] - reply["stages"].get("import", 0.0), SHORTEST)
+        if phase == "cold":
+            self.prepared.cold[self.implementation.id] = reply["seconds"]
         self._keep(phase, number, calls, reply, watch)
         return True
 
     def _keep(self, phase: Phase, number: int, calls: int, reply: Mapping[str, Any], watch: Watch) -> None:
         """Record an execution that went well."""
-        self.aside = reply["aside"] + (self.aside if phase == "cold" else 0.0)
+        self.judged = reply["aside"]
+        self.aside = self.judged + (self.aside if phase == "cold" else 0.0)
         watched = calls + (self.lead_in if phase == "timed" else 0)  # executions, those off the clock too
         children = watch.children_cpu_seconds / watched
         cpu, others = reply["cpu_seconds"] + children, reply["other_cpu_seconds"]
@@ -264,12 +285,19 @@ class Turn:
                 calls=calls,
                 figures=reply["figures"],
                 cluster=reply["cluster"],
-                events=reply["events"],
+                events=[*reply["events"], *self._short_of_time(phase)],
                 other_cpu_seconds=None if others is None else max(0.0, others - children),
                 key=self.prepared.key,
                 aside_seconds=self.aside,
             )
         )
+
+    def _short_of_time(self, phase: Phase) -> list[str]:
+        """That it is timed before it was warm, said with the first sample."""
+        if phase != "timed" or self.cut is None:
+            return []
+        event, self.cut = f"timed {self.cut}: the budget left no time for more", None
+        return [event]
 
     def finish(self) -> None:
         """Record how it went, if that is not yet known; at first also whether it left its data as it was."""
@@ -342,7 +370,7 @@ class Turn:
             self.replicate,
             ending,
             quality=self.quality,
-            judged=self.judged if ending == OK else None,
+            judged=self.basis if ending == OK else None,
             reference=facts["reference"],
             data_hash=self._hash,
             parameters=self.parameters,

@@ -27,6 +27,7 @@ import numpy as np
 from residency.datasets.numbers import Numbers, numbers
 from residency.harness import Run, Task
 from residency.harness.errors import Unavailable, WrongResult
+from residency.harness.libraries import how_to_install
 from residency.harness.quality import metric
 from residency.suites.foundations._laps import lap
 from residency.suites.foundations._sharing import ADDRESS, aligned, libraries
@@ -78,7 +79,7 @@ def by_address(data: Numbers, run: Run, xp):
     chain = [name for name, _ in groupby(name for name in names if name in here)]
     run.effective(chain=chain, left_out=sorted(set(names) - set(here)))
     if len(chain) == 1:
-        raise Unavailable("no other library that takes arrays is here: pip install 'residency-bench[foundations]'")
+        raise Unavailable(f"no other library that takes arrays is here: {how_to_install('[foundations]')}")
     with run.stage("put"):
         arrays = [run.to_device(aligned(data.values))]  # all are kept, so that no address is given away again
         odd = aligned(data.values[:COMPARED], off=4)

@@ -35,6 +35,6 @@ def test_what_is_not_known_gets_more_processes(residency, tmp_path: Path) -> Non
 
 
 def test_the_budget_ends_the_search(residency) -> None:
-    done = residency(*RUN, "--replicates", "2", "--precision", "0.001", "--budget", "2", **SUITES)
+    done = residency(*RUN, "--replicates", "2", "--precision", "0.001", "--budget", "6", **SUITES)
     assert done.status == 0, done.err
-    assert max(row["seconds"]["replicates"] for row in done.json["rows"]) < 16
+    assert max(row["seconds"]["replicates"] for row in done.json["rows"] if row["seconds"]) < 16

@@ -15,6 +15,7 @@ import pytest
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 COMMAND = [str(Path(sys.executable).parent / "residency")]
 ARGUMENTS = ["run", "outcomes", "--implementations", "waits_later", "--replicates", "2", "--rounds", "2"]
+ARGUMENTS += ["--budget", "600"]  # however slow the machine is
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -48,7 +49,7 @@ def test_an_interrupted_run_goes_on(environment, residency, tmp_path: Path, how:
 def test_other_code_is_measured_again_and_never_mixed(residency, tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "steady", tmp_path / "suites" / "steady")
     suites = {"RESIDENCY_SUITES": str(tmp_path / "suites")}
-    done = residency("run", "steady", "--implementations", "varying", "--replicates", "2", "--rounds", "2", **suites)
+    done = residency("run", "steady", "--implementations", "varying", *ARGUMENTS[-6:], **suites)
     assert done.status == 0, done.err
     run = next(tmp_path.glob("results/runs/*"))
     before = (run / "records.jsonl").read_text()

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.clock
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
-FEW = ("--replicates", "2", "--rounds", "2", "--budget", "30")
+FEW = ("--replicates", "2", "--rounds", "2", "--budget", "300")
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def scaled(residency_in, tmp_path_factory: pytest.TempPathFactory) -> Any:
     pytest.importorskip("distributed")
     return residency_in(
         tmp_path_factory.mktemp("scale"), "scale", "known/scaled", "--workers", "1,2", "--size", "smoke", "--json",
-        *FEW[:-1], "120", RESIDENCY_SUITES=str(FIXTURES),  # for two processes: one tells no factor of two
+        *FEW, RESIDENCY_SUITES=str(FIXTURES),  # for two processes: one tells no factor of two
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def run(residency_in, stand_in_gpu, tmp_path_factory: pytest.TempPathFactory) ->
         (folder / "cupy.py").write_text(CUPY)
         done = residency_in(
             folder, "run", "devices", "--implementations", ",".join(names), "--replicates", "1", "--rounds", "1",
-            "--budget", "60", "--threads", "1", "--json",
+            "--budget", "300", "--threads", "1", "--json",
             RESIDENCY_SUITES=str(FIXTURES), PYTHONPATH=str(folder), **stand_in_gpu(**facts),
         )  # fmt: skip
         return folder, done

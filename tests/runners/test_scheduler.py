@@ -98,7 +98,7 @@ def slowly(
     thread.start()
     done = residency(
         "run", "cluster/faults", "--runner", "local,cluster", "--devices", "cpu", "--scheduler", hand.address,
-        "--implementations", ",".join(names), "--replicates", "1", "--rounds", "1", "--budget", "1", "--json",
+        "--implementations", ",".join(names), "--replicates", "1", "--rounds", "1", "--budget", "300", "--json",
         "--timeout", timeout,
         RESIDENCY_SUITES=str(FIXTURES), FAULTS=str(hand.folder),
     )  # fmt: skip

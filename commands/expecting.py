@@ -1,0 +1,79 @@
+"""How long a run is expected to take, by earlier runs on this machine: said before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from residency.harness import records
+from residency.harness.errors import RecordError
+from residency.reports import words
+from residency.reports.cost import WORTH, Seen
+from residency.runners import machine
+from residency.runners.budget import Expected, is_kept, seconds_for
+from residency.runners.plan import Group, unavailable
+from residency.runners.settings import Settings
+
+NEWEST = 20  # runs that are looked at
+
+
+def seen(results: Path, groups: Sequence[Group]) -> Seen:
+    """What the newest runs of these tasks, measured on a machine like this one, tell of how long they take."""
+    tasks = {group.task.path for group in groups}
+    found = Seen()
+    newest = sorted(results.glob(f"*/{records.RUN_FILE}"), key=lambda path: path.parent.name, reverse=True)
+    for path in newest[:NEWEST]:
+        try:
+            info = records.read(path.parent, samples=False).info
+            if tasks & info.tasks.keys() and _is_this_machine(info):
+                found.add(records.read(path.parent))
+        except RecordError:
+            continue  # it tells nothing
+    return found
+
+
+def _is_this_machine(info: records.RunInfo) -> bool:
+    return (info.machine.get("cpu"), info.machine.get("cores")) == (machine.cpu_model(), machine.cores())
+
+
+def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hashes: Mapping[str, str]) -> Expected:
+    """What the groups are expected to take; `hashes` are those of the user's own data, by the groups' titles."""
+    elsewhere = settings.scheduler is not None
+    turns = {
+        (group.title, one.id): earlier.turn(group, one, hashes.get(group.title))
+        for group in groups
+        for one in group.implementations
+        if unavailable(one, elsewhere) is None
+    }
+    budget = seconds_for((group.scale for group in groups), settings)
+    said = f"{_of_turns(list(turns.values()), settings.replicates)} {_of_budget(turns, settings, budget)}"
+    return Expected(turns, said.strip())
+
+
+def _of_turns(turns: Sequence[float], replicates: int) -> str:
+    """How long all of it would take."""
+    unknown = sum(not seconds for seconds in turns)
+    if not turns:
+        return "Nothing of this can run here."
+    if unknown == len(turns):
+        return "How long this takes is not known yet: no run of it on this machine is here."
+    each = "process" if replicates == 1 else "processes"
+    whole = words.seconds(WORTH * sum(turns) * replicates)
+    but = f", and {unknown} of {len(turns)} implementations of which nothing is known" if unknown else ""
+    return f"Expected by earlier runs: {whole} for {replicates} {each} of each implementation{but}."
+
+
+def _of_budget(turns: Mapping[tuple[str, str], float], settings: Settings, budget: float) -> str:
+    """What the budget means for it."""
+    if not turns:
+        return ""
+    if not is_kept(settings):
+        return f"It stops after about {words.seconds(budget)}, but not before one process of each has been measured."
+    known = sum(turns.values())
+    if all(turns.values()) and known:
+        fitting = min(settings.replicates, int(budget / (WORTH * known)))
+        if not fitting:
+            return f"The budget of {budget:g} s is too short for some of it; what costs least goes first."
+        if fitting < settings.replicates:
+            return f"The budget of {budget:g} s suffices for about {fitting} of {settings.replicates}."
+    return f"Nothing is begun after {budget:g} s; what was not reached by then is named."

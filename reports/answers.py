@@ -1,0 +1,206 @@
+"""A group's answer in plain sentences: who won, by how much, where the time went, and whether to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from residency.harness import statistics
+from residency.harness.outcomes import Outcome, is_not_reached
+from residency.harness.records import RunInfo
+from residency.harness.run import stage_kind
+from residency.reports import words
+from residency.reports.summary import Row
+
+OTHERS_NAMED = 4  # of those that lost
+DISTURBED = 0.1  # cores that other processes kept busy
+STAGES_NAMED = 2
+WON = {"faster": "The GPU wins", "slower": "The CPU wins", "equivalent": "GPU and CPU are equally fast"}
+UNDECIDED = "Not decided between GPU and CPU"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a group says: for people, in sentences, and in one line beside other groups'."""
+
+    brief: str
+    sentences: list[str]
+
+
+def answer(group: Sequence[Row], info: RunInfo) -> Answer:
+    """The answer of one task on one dataset at one size."""
+    task = info.tasks.get(group[0].task)
+    beside = task.beside if task else []
+    measured = sorted(
+        (row for row in group if row.seconds is not None and row.implementation not in beside), key=_median
+    )
+    if len(measured) < 2:
+        return _uncompared(measured, group, info)
+    baseline = next((row for row in measured if row.device == "cpu"), None)
+    gpu = next((row for row in measured if row.device == "gpu"), None)
+    if gpu is not None and baseline is not None:
+        brief, sentences = _between_devices(gpu, baseline)
+        went = [where_it_went(row) for row in (baseline, gpu)]
+    else:
+        brief, sentences = _among(measured)
+        went = [where_it_went(measured[0])]
+    brief += f" ({doubts})" if (doubts := _doubts(measured, info)) else ""
+    return Answer(brief.replace(") (", "; "), [*sentences, *filter(None, went), *_belief(measured, group, info)])
+
+
+def name_of(row: Row) -> str:
+    """`estimator@cpu (sklearn)`."""
+    return f"{row.implementation} ({row.library})"
+
+
+def _median(row: Row) -> float:
+    return row.seconds.median if row.seconds else float("inf")
+
+
+def _time(row: Row) -> str:
+    return words.interval(row.seconds) if row.seconds else "-"
+
+
+def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> Answer:
+    """Why there is nothing to compare, in a line."""
+    others = _without_time([row for row in group if row not in measured])
+    if not measured:
+        late = all(_is_late(row) or _could_not_run(row) for row in group) and any(map(_is_late, group))
+        return Answer(
+            f"no answer: {'not reached' if late else 'nothing was measured'}",
+            [f"No answer: nothing was measured; {others}."],
+        )
+    (only,) = measured
+    why = others or "no other takes part in this run"
+    sentences = [f"Nothing to compare: only {name_of(only)} was measured, {_time(only)}; {why}."]
+    went = filter(None, [where_it_went(only)])
+    return Answer(f"nothing to compare: only {name_of(only)}, {_time(only)}", [*sentences, *went])
+
+
+def _without_time(rows: Sequence[Row]) -> str:
+    """Who has no time: `x@cpu ended as wrong, 2 could not run here`."""
+    parts = []
+    failed = [row for row in rows if row.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]
+    parts += [f"{row.implementation} ended as {row.outcome}" for row in failed]
+    absent = [row for row in rows if row.outcome == Outcome.UNAVAILABLE]
+    late = [row for row in absent if _is_late(row)]
+    if late:
+        parts.append(f"{', '.join(row.implementation for row in late)} {_were(late)} not reached")
+    if gone := len(absent) - len(late):
+        parts.append(f"{gone} could not run here")
+    return ", ".join(parts)
+
+
+def _were(rows: Sequence[Row]) -> str:
+    return "were" if len(rows) > 1 else "was"
+
+
+def _between_devices(gpu: Row, baseline: Row) -> tuple[str, list[str]]:
+    """The best on the GPU against the fastest on the CPU: end to end, and with the data on the device already."""
+    ratio = gpu.speedup
+    if ratio is None:
+        text = f"no process measured both {name_of(gpu)} and {name_of(baseline)}, so they are not compared"
+        return text, [f"{text[0].upper()}{text[1:]}."]
+    who = WON.get(ratio.verdict, UNDECIDED)
+    by = words.times(ratio.ratio, ratio.low, ratio.high)
+    takes = "takes" if ratio.ratio < 1 else "is"
+    text = f"{who}: {name_of(gpu)} {takes} {by} as {name_of(baseline)} on the CPU, {_time(baseline)}, end to end"
+    resident = ""
+    if gpu.clocks and baseline.clocks and gpu.clocks.compute > 0 and baseline.clocks.compute > 0:
+        times = words.once(baseline.clocks.compute / gpu.clocks.compute)
+        resident = f"; with the data resident (the compute clock alone) {times}"
+    doubt = " Whether it ran on the GPU is not known." if "fell_back" in gpu.unknown else ""
+    return f"{who}: {gpu.implementation} {by} as {baseline.implementation}", [f"{text}{resident}.{doubt}"]
+
+
+def _among(measured: Sequence[Row]) -> tuple[str, list[str]]:
+    """The fastest of one device, and how much longer the others take."""
+    first, second, *_ = measured
+    others = [f"{name_of(row)} {_against(row)}" for row in measured[1 : 1 + OTHERS_NAMED]]
+    if more := len(measured) - 1 - OTHERS_NAMED:
+        others += [f"{more} more take longer still"] if more > 0 else []
+    verdict = second.speedup.verdict if second.speedup else ""
+    if verdict == "slower":
+        won = f"{name_of(first)} is the fastest, {_time(first)}"
+    elif verdict == "equivalent":
+        won = f"{name_of(first)} and {name_of(second)} are equally fast, {_time(first)}"
+    else:
+        won = f"{name_of(first)} had the shortest time, {_time(first)}, but this run cannot tell who is the fastest"
+    brief = f"{name_of(first)} {_time(first)}; next {name_of(second)}: {_against(second)}"
+    return brief, [f"{won}.", f"Against it: {'; '.join(others)}."]
+
+
+def _against(row: Row) -> str:
+    if row.speedup is None:
+        return "is not compared"
+    ratio = row.speedup
+    verb = "takes" if ratio.ratio < 1 else "is"
+    inconclusive = " (inconclusive)" if ratio.verdict == "inconclusive" else ""
+    return f"{verb} {words.times(ratio.ratio, ratio.low, ratio.high)}{inconclusive}"
+
+
+def where_it_went(row: Row) -> str:
+    """`Of its time x@cpu spends 75 % in fit and 20 % moving data in and out.`: empty where no stage is known."""
+    total = sum(row.stages.values())
+    if not total:
+        return ""
+    copying = sum(time for name, time in row.stages.items() if stage_kind(name) == "transfer") / total
+    inside = {name: time / total for name, time in row.stages.items() if stage_kind(name) != "transfer"}
+    largest = sorted(inside.items(), key=lambda stage: -stage[1])[:STAGES_NAMED]
+    parts = [
+        f"{share:.0%} {'outside its stages' if name == 'other' else f'in `{name}`'}"
+        for name, share in largest
+        if share >= words.STAGE_SHARE
+    ]
+    parts += [f"{copying:.0%} moving data in and out"] if copying >= words.STAGE_SHARE else []
+    return f"Of its time {row.implementation} spends {_listed(parts)}.".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+
+
+def _processes(measured: Sequence[Row]) -> int:
+    return min(row.seconds.replicates for row in measured if row.seconds)
+
+
+def _doubts(measured: Sequence[Row], info: RunInfo) -> str:
+    """What a line must say of how sure it is."""
+    count = _processes(measured)
+    return "" if count >= statistics.ENOUGH_REPLICATES else _of(count, info)
+
+
+def _of(count: int, info: RunInfo) -> str:
+    """`1 of 5 processes`."""
+    planned = info.settings.get("replicates")
+    of = f" of {planned}" if planned and count < planned else ""
+    return f"{count}{of} process{'' if count == 1 and not of else 'es'}"
+
+
+def _belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> list[str]:
+    """Whether to believe it: on how many processes it rests, what else ran, and who has no time."""
+    count = _processes(measured)
+    lines = [f"Each was measured in {_of(count, info)}"]
+    if count == 1:
+        lines[0] += ": a first impression, no more."
+    elif count < statistics.ENOUGH_REPLICATES:
+        lines[0] += f": too few for small differences, {statistics.ENOUGH_REPLICATES} are better."
+    else:
+        lines[0] += "."
+    busy = max((row.other_cores or 0.0 for row in measured), default=0.0)
+    if busy > DISTURBED:
+        lines.append(f"Other processes kept up to {busy:.1f} cores busy meanwhile: small differences may be theirs.")
+    if any(event.startswith("timed ") for row in measured for event in row.events):
+        lines.append("Some were timed before they were warm.")
+    wrong = [row for row in group if row.seconds is None and not _could_not_run(row)]
+    if wrong:
+        lines.append(f"Without a time: {_without_time(wrong)}.")
+    return lines
+
+
+def _is_late(row: Row) -> bool:
+    return is_not_reached(row.outcome, row.reason)
+
+
+def _could_not_run(row: Row) -> bool:
+    return row.outcome == Outcome.UNAVAILABLE and not _is_late(row)

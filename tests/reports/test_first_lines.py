@@ -1,0 +1,149 @@
+"""What a report says first: who won, by how much, where the time went, whether to believe it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from rich.cells import cell_len
+
+from residency.harness import records
+from residency.reports import words
+from residency.reports.tables import report
+
+T = "t/a"
+
+
+@pytest.fixture
+def answer(written) -> Callable[..., str]:
+    """The answer to the one group of a run, in sentences."""
+
+    def of(*made, **options) -> str:
+        (table,) = report(records.read(written(*made, **options))).tables
+        return " ".join(table.answer.sentences).replace("\N{NO-BREAK SPACE}", " ")
+
+    return of
+
+
+def test_a_win_on_the_gpu_is_told_end_to_end_and_resident(answer, made) -> None:
+    said = answer(made(T, "one@cpu", seconds=8.0), made(T, "one@gpu", seconds=0.5, transfer=1.5))
+    assert "The GPU wins: one@gpu (numpy) is 4.00 × as fast [" in said
+    assert "as one@cpu (numpy) on the CPU, 8.00 [" in said
+    assert "with the data resident (the compute clock alone) 16.0 × as fast." in said
+    assert "Of its time one@gpu spends 25 % in `fit` and 75 % moving data in and out." in said
+    assert "Each was measured in 5 processes." in said
+
+
+def test_a_loss_on_the_gpu_is_told_like_a_win(answer, made) -> None:
+    said = answer(made(T, "one@cpu", seconds=1.0), made(T, "one@gpu", seconds=0.5, transfer=4.15))
+    assert "The CPU wins: one@gpu (numpy) takes 4.65 × as long [" in said
+    assert "with the data resident (the compute clock alone) 2.00 × as fast." in said
+
+
+def test_cpu_libraries_among_themselves(answer, made) -> None:
+    said = answer(made(T, "one@cpu", seconds=1.0), made(T, "two@cpu", seconds=4.65), made(T, "three@cpu", seconds=2.0))
+    assert said.startswith("one@cpu (numpy) is the fastest, 1.00 [")
+    assert (
+        "Against it: three@cpu (numpy) takes 2.00 × as long [2.00, 2.00]; two@cpu (numpy) takes 4.65 × as long" in said
+    )
+
+
+def test_one_process_is_a_first_impression(answer, made) -> None:
+    said = answer(made(T, "one@cpu", replicates=1), made(T, "two@cpu", seconds=1.05, replicates=1))
+    assert "one@cpu (numpy) had the shortest time, 1.00 [" in said
+    assert "this run cannot tell who is the fastest" in said
+    assert "takes 1.05 × as long [" in said
+    assert "(inconclusive)" in said
+    assert "Each was measured in 1 process: a first impression, no more." in said
+
+
+def test_with_nothing_to_compare_a_line_says_why(answer, made) -> None:
+    late = made(T, "late@cpu", seconds=None, outcome="timeout", reason="took longer than 60 s")
+    absent = made(T, "one@gpu", seconds=None, outcome="unavailable", reason="no GPU here")
+    said = answer(made(T, "one@cpu"), late, absent)
+    assert said.startswith("Nothing to compare: only one@cpu (numpy) was measured, 1.00 [1.00, 1.00] s; ")
+    assert "; late@cpu ended as timeout, 1 could not run here." in said
+
+
+def test_with_nothing_measured_a_line_says_why(answer, made) -> None:
+    late = made(T, "late@cpu", seconds=None, outcome="timeout", reason="took longer than 60 s")
+    planned = made(T, "two@cpu", seconds=None)
+    assert answer(late, planned=(planned,)).startswith(
+        "No answer: nothing was measured; late@cpu ended as timeout, two@cpu was not reached."
+    )
+
+
+def test_several_tasks_are_summed_up_first(residency, written, made) -> None:
+    run = written(*(made(task, name, seconds=s) for task in ("t/a", "t/b") for name, s in (("x@cpu", 1), ("y@cpu", 3))))
+    lines = residency("report", run).out.splitlines()
+    brief = [line for line in lines if line.startswith("- t/")]
+    assert brief == [
+        f"- t/{task}  linear, lab, 10,000 rows: x@cpu (numpy) 1.00 [1.00, 1.00] s; next y@cpu (numpy): takes "
+        "3.00 × as long [3.00, 3.00]"
+        for task in "ab"
+    ]
+    assert lines.index(brief[1]) < next(place for place, line in enumerate(lines) if line.startswith("Answer: "))
+
+
+def test_the_question_stands_above_the_answer(residency) -> None:
+    done = residency(
+        "run", "tabular/ridge", "--implementations", "normal_equations", "--replicates", "1", "--rounds", "1"
+    )
+    lines = done.out.splitlines()
+    asked = next(place for place, line in enumerate(lines) if line.startswith("Question: "))
+    assert lines[asked + 1].startswith("Answer: ") or lines[asked + 2].startswith("Answer: ")
+    assert "Saved to results/runs/" in done.err
+    assert "View it again with: residency report results/runs/" in done.err
+
+
+@pytest.mark.parametrize(
+    ("implementation", "outcome", "places"),
+    [("late@cpu", "timeout", "above"), ("one@gpu", "unavailable", "below")],
+)
+def test_reasons_are_where_they_are_said_to_be(written, made, implementation: str, outcome: str, places: str) -> None:
+    run = written(made(T, implementation, seconds=None, outcome=outcome, reason="something"))
+    assert report(records.read(run)).summary[0] == f"Nothing was measured: the reasons are {places}."
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        ((12.0, 10.0, 14.0), "12.0 × as fast [10.0, 14.0]"),
+        ((0.215, 0.196, 0.239), "4.65 × as long [4.18, 5.10]"),
+        ((1.0, 0.5, 2.0), "1.00 × as fast [0.500, 2.00]"),
+    ],
+)
+def test_a_ratio_is_read_in_one_way_only(ratio: tuple[float, float, float], said: str) -> None:
+    assert words.times(*ratio) == said
+    assert words.once(ratio[0]) == said.partition(" [")[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "tolerance", "said"),
+    [(0.494123, 0.001, "0.4941"), (0.494123, 0.02, "0.494"), (58.9321, 0.5, "58.93"), (1.0, 0.0, "1")],
+)
+def test_quality_has_no_more_digits_than_it_can_carry(value: float, tolerance: float, said: str) -> None:
+    assert words.quality(value, tolerance) == said
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_piped_reports_are_as_wide_as_asked_for(residency, written, made, width: int) -> None:
+    run = written(
+        made(T, "a_rather_long_name@cpu"),
+        made(T, "another@cpu", seconds=4.65, library="sklearn.linear_model"),
+        made(T, "late@cpu", seconds=None, outcome="timeout", reason="took longer than the 60 s that it may take"),
+    )
+    lines = residency("report", run, COLUMNS=str(width)).out.splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert max(map(cell_len, lines)) > width - 12
+    text = " ".join(" ".join(lines).split())
+    for word in re.findall(r"\S+", "takes 4.65 × as long took longer than the 60 s that it may take baseline"):
+        assert word in text
+    assert "late@cpu: timeout: took longer than the 60 s that it may take" in text
+
+
+def test_without_a_width_it_is_as_wide_as_its_tables(residency, written, made) -> None:
+    run = written(made(T, "one@cpu"))
+    for none in ("", "0", "wide"):
+        assert max(map(cell_len, residency("report", run, COLUMNS=none).out.splitlines())) == 160
