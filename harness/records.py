@@ -82,6 +82,7 @@ class Sample:
     events: list[str] = field(default_factory=list)  # what happened meanwhile that a reader must know
     key: str = ""  # of code, data, environment and parameters: samples of different keys are never mixed
     aside_seconds: float | None = None  # off the clock: judging; before a cold one making and loading the data too
+    waited_seconds: float | None = None  # that the threads of its process, together, stood in line for a core
 
 
 @dataclass(frozen=True)

@@ -258,6 +258,7 @@ class Turn:
                 other_cpu_seconds=None if others is None else max(0.0, others - children),
                 key=self.prepared.key,
                 aside_seconds=self.aside,
+                waited_seconds=reply["waited_seconds"],
             )
         )
 
