@@ -79,7 +79,9 @@ Gate = Annotated[
 Resume = Annotated[
     Path | None,
     typer.Option(
-        metavar="RUN", help="Go on with an interrupted run: what is missing, by its own settings.", exists=False
+        metavar="RUN",
+        help="Go on with a run: what is missing, by its own settings; --replicates and --budget may ask for more.",
+        exists=False,
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of generated data and of splits.")]

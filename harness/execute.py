@@ -107,8 +107,8 @@ def execute(
     stages["other"] = max(0.0, seconds - sum(stages.values()))
     quality, ending = _judged(task, data, result, run, working, dataset=dataset, reference=reference, rows=rows)
     told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
-    aside = perf_counter() - beside
-    return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, aside=aside, waited_seconds=wait)
+    off = perf_counter() - beside
+    return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, aside=off, waited_seconds=wait)
 
 
 def _judged(

@@ -106,6 +106,7 @@ class OutcomeRecord:
     unknown: dict[str, str] = field(default_factory=dict)  # why measures of the samples are None
     tier: int | None = None  # of a rehearsal, which holds no samples: what an `ok` says of a GPU (harness/tiers.py)
     key: str = ""
+    asked: int | None = None  # replicates that were asked for by then: a run that is given more is looked at again
 
     @property
     def ending(self) -> Ending:

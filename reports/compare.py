@@ -16,6 +16,7 @@ from typing import Any
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records, RunInfo
+from residency.reports.ratios import conditions
 from residency.reports.shift import Shift, shift
 from residency.reports.summary import Key, Row, rows, timed_samples
 
@@ -208,13 +209,14 @@ def _cell(
         return replace(plain, kind=kind, baseline_seconds=before.seconds.median, reason=reason)
     if before.data_hash != after.data_hash:
         return replace(plain, kind=Kind.MISSING, reason="the data is not the same")
-    return _timed(plain, before.seconds.median, after.seconds.median, *(list(side[key].values()) for side in times))
+    first, second = (list(side[key].values()) for side in times)
+    found = statistics.change(first, second, (conditions(before), conditions(after)))
+    return _timed(plain, before.seconds.median, after.seconds.median, found)
 
 
-def _timed(cell: Cell, before: float, after: float, first: Any, second: Any) -> Cell:
+def _timed(cell: Cell, before: float, after: float, found: statistics.Change) -> Cell:
     from scipy.stats import t  # half a second to import
 
-    found = statistics.change(first, second)
     low, high = found.interval(float(t.ppf(0.975, found.freedom)))
     _, high99 = found.interval(float(t.ppf(0.995, found.freedom)))
     limit = 1.0 + cell.margin

@@ -52,6 +52,8 @@ class Drawn:
 def show(records: Records, console: Console) -> None:
     """Print a run: where it ran, a table a group, what it says as a whole, and what could not run."""
     said = report(records)
+    if said.warning:
+        console.print(f"\n{escape(said.warning)}", style="bold yellow", highlight=False)
     console.print()
     if cell_len(said.title) + RULE <= console.width:
         console.rule(f"[bold]{escape(said.title)}")

@@ -9,7 +9,12 @@ from residency.reports.tables import HEADER, report
 def render(records: Records) -> str:
     """A run as Markdown."""
     said = report(records)
-    lines = [f"# {said.title}", "", *(f"- {fact}" for fact in said.facts)]
+    lines = [
+        f"# {said.title}",
+        "",
+        *([f"**{said.warning}**", ""] if said.warning else []),
+        *(f"- {fact}" for fact in said.facts),
+    ]
     for table in said.tables:
         lines += ["", f"## {table.title}", "", table.caption]
         if table.lines:

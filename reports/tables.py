@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records, RunInfo
-from residency.reports import words
+from residency.reports import certainty, words
 from residency.reports.gain import gains, sentence
 from residency.reports.summary import Row, rows
 
@@ -54,6 +54,7 @@ class Report:
     """A whole run in words."""
 
     title: str
+    warning: str | None  # of the run as a whole: said before anything else
     facts: list[str]
     tables: list[Table]
     summary: list[str]
@@ -68,8 +69,9 @@ def report(records: Records) -> Report:
         groups.setdefault(row.group, []).append(row)
     return Report(
         title=f"Residency run {records.info.id}",
+        warning=certainty.warning(records, found),
         facts=facts(records.info),
-        tables=[_table(group, records.info) for group in groups.values()],
+        tables=[_table(group, records) for group in groups.values()],
         summary=_summary(found, records.info),
         missing=missing_here(found),
     )
@@ -91,9 +93,9 @@ def facts(info: RunInfo) -> list[str]:
     return lines
 
 
-def _table(group: Sequence[Row], info: RunInfo) -> Table:
+def _table(group: Sequence[Row], records: Records) -> Table:
     first = group[0]
-    task = info.tasks.get(first.task)
+    task = records.info.tasks.get(first.task)
     rows = next((row.rows for row in group if row.rows is not None), None)
     at = f"{first.dataset}, {first.size}" + (f", {words.count(rows)} {first.unit}" if rows is not None else "")
     reference = next((row.reference for row in group if row.reference is not None), None)
@@ -109,6 +111,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
     failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
     notes = list(dict.fromkeys(remark for row in group for remark in row.remarks))
+    notes += certainty.undecided(shown, records)
     notes += _throughput(shown) if first.unit != "rows" else []
     notes += [_figures(row) for row in shown if row.figures]
     notes += [_clocks(row) for row in shown if row.clocks is not None]

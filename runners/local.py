@@ -25,6 +25,7 @@ from typing import Any
 from residency.harness import statistics
 from residency.harness.outcomes import Ending
 from residency.harness.records import Recorder, Records
+from residency.harness.statistics import QUIET, Conditions
 from residency.runners import machine, nvml
 from residency.runners.plan import Group, absent, unavailable
 from residency.runners.process import Ended, settle
@@ -70,25 +71,29 @@ def looks(settings: Settings) -> list[int]:
     return [settings.replicates * 2**number for number in range(times)]
 
 
-def half_width(times: Mapping[str, Mapping[int, Sequence[float]]], on_cpu: Sequence[str]) -> float:
+def half_width(
+    times: Mapping[str, Mapping[int, Sequence[float]]], on_cpu: Sequence[str], conditions: Conditions = QUIET
+) -> float:
     """The widest 95 % interval of the ratios that a report will show, as a fraction on either side; of one, its own.
 
-    They are those to the fastest on the CPU, and of a GPU side to its twin. Infinite where there is nothing to compare.
+    They are those to the fastest on the CPU, which share the error over all that might have been it, and of a GPU side
+    to its twin. Infinite where there is nothing to compare.
     """
     middle = {name: statistics.median_time(list(mine.values())).value for name, mine in times.items()}
-    base = min([name for name in middle if name in on_cpu] or middle, key=middle.__getitem__, default=None)
+    candidates = [name for name in middle if name in on_cpu]
+    base = min(candidates or middle, key=middle.__getitem__, default=None)
     if base is None:
         return math.inf
-    pairs = [(base, name) for name in times if name != base]
+    pairs = [(base, name, max(1, len(set(candidates) - {name}))) for name in times if name != base]
     twins = {f"{name.removesuffix('gpu')}cpu": name for name in times if name not in on_cpu}
-    pairs += [(twin, name) for twin, name in twins.items() if twin in on_cpu]
+    pairs += [(twin, name, 1) for twin, name in twins.items() if twin in on_cpu]
     found = []
-    for first, second in pairs:
+    for first, second, choices in pairs:
         if shared := sorted(times[first].keys() & times[second].keys()):
             theirs, own = ([times[name][one] for one in shared] for name in (first, second))
-            found.append(statistics.speed_ratio(theirs, own, statistics.LOOKS))
+            found.append(statistics.speed_ratio(theirs, own, statistics.LOOKS * choices, conditions))
     if len(times) == 1:
-        found.append(statistics.median_time(list(times[base].values()), statistics.LOOKS))
+        found.append(statistics.median_time(list(times[base].values()), statistics.LOOKS, conditions))
     return max(((one.high / one.low) ** 0.5 - 1 for one in found), default=math.inf)
 
 
@@ -123,7 +128,10 @@ class _Run:
         precision = self.ledger.settings.precision
         times = {one.id: known.times[one.id] for one in open_ones if one.id in known.times and not one.beside}
         on_cpu = [one.id for one in open_ones if one.device == "cpu"]
-        return precision is not None and half_width(times, on_cpu) <= precision
+        if precision is None:
+            return False
+        conditions = Conditions(known.busy.threads, known.busy.waiting(machine.cores_in_machine()))
+        return half_width(times, on_cpu, conditions) <= precision
 
     def _prepare(self, group: Group) -> Prepared | None:
         """Tell what cannot run here, and make the data for what can."""
@@ -146,6 +154,8 @@ class _Run:
         if one.settled:
             return None
         if self.before is not None and self.resumed:
+            if 0 < known.asked <= one.complete:
+                known.reason = "more are asked for"
             missing = f"{settings.replicates - one.complete} replicates" if settings.precision is None else "replicates"
             self.ledger.listener.note(f"{group.title}: {missing} more: {known.reason}")
         return one if self._make(one) else None

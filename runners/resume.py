@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from residency.harness.busy import Busy
 from residency.harness.outcomes import Outcome
-from residency.harness.records import Cell, Records
+from residency.harness.records import Cell, Records, Sample
 from residency.runners import machine
 from residency.runners.plan import Group
 from residency.runners.settings import Settings
@@ -60,12 +61,17 @@ class Done:
     ok: dict[str, set[int]] = field(default_factory=dict)  # the replicates in which each was ok
     times: dict[str, dict[int, list[float]]] = field(default_factory=dict)  # seconds of timed samples, by replicate
     ended: set[str] = field(default_factory=set)  # whose outcome is neither ok nor failed: not tried again
+    busy: Busy = field(default_factory=Busy)  # how busy the machine was meanwhile
     next: int = 0  # the first replicate that no record bears
+    asked: int = 0  # replicates, at most, by those who measured before
     reason: str = "it was not reached"  # why what is missing is measured now
 
-    def add(self, implementation: str, replicate: int, seconds: float) -> None:
-        """Keep a timed sample."""
-        self.times.setdefault(implementation, {}).setdefault(replicate, []).append(seconds)
+    def add(self, sample: Sample) -> None:
+        """Keep a sample: its time where it is a timed one."""
+        self.busy.add(sample)
+        if sample.phase == "timed":
+            replicates = self.times.setdefault(sample.cell.implementation, {})
+            replicates.setdefault(sample.replicate, []).append(sample.seconds)
 
 
 def done(group: Group, key: str, before: Records | None) -> Done:
@@ -80,13 +86,14 @@ def done(group: Group, key: str, before: Records | None) -> Done:
     for one in outcomes:
         if one.key != key:
             continue
+        found.asked = max(found.asked, one.asked or 0)
         if one.outcome == Outcome.OK:
             found.ok.setdefault(one.cell.implementation, set()).add(one.replicate)
         elif one.outcome != Outcome.FAILED:
             found.ended.add(one.cell.implementation)
     for sample in samples:
-        if sample.key == key and sample.phase == "timed":
-            found.add(sample.cell.implementation, sample.replicate, sample.seconds)
+        if sample.key == key:
+            found.add(sample)
     current = {one.key == key for one in outcomes} | {one.key == key for one in samples}
     if any(one.outcome == Outcome.FAILED and one.key == key for one in outcomes):
         found.reason = "something failed"
