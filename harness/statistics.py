@@ -54,6 +54,8 @@ KNOWN_WEIGHT = 4
 # `tests/trials/busy_machine.py --fit`. Threads that wait for each other wait for the one that waits longest.
 WAITING_ALONE = 1.0  # work on one thread
 WAITING_TOGETHER = 6.0  # on several
+BURST_SECONDS = 1.0  # other work comes and goes so fast, or faster: of longer samples it hits all alike,
+LONG_SHARE = 0.25  # down to this part of that variance, for some other work lasts longer
 BUSY = 0.1  # part of its time in line: there work on several threads says nothing from `LEAST_WHEN_BUSY` - 1 processes
 LEAST_WHEN_BUSY = 2
 MOST_NEEDED = 200  # processes: who would need more is told that it is too close to tell
@@ -69,18 +71,23 @@ Replicates = Sequence[Sequence[float]]
 class Conditions:
     """What is known beforehand of how far fresh processes lie apart: what kind of work it was, and how busy it was.
 
-    `waiting` is the part of its time that the work stood in line for a core, 0 to 1, start-ups included. On a machine
-    with two cores, beside bursty processes, two threads that took milliseconds differed in one round by a factor of
-    four (root mean square) where they waited for half of their time, from one process to the next; over the median of
-    eight rounds by 1.65, so the variance falls as the rounds become more; one thread, on the same machine, by 1.06.
+    `waiting` is the part of its time that the work stood in line for a core, 0 to 1, start-ups included; `seconds` is
+    what a sample lasts. On two cores with four to ten other processes, two threads that waited for 0.7 of their time
+    differed in one round by a factor of 4.3 from one process to the next (root mean square), where a round lasted a
+    tenth of a second; by the median of eight rounds, by 1.9; where it lasted 2.5 s, by 2.7 and 1.4. One thread that
+    waited for 0.4 of its time differed by 1.5 and 1.2. So the variance is taken as proportional to the time in line,
+    and inverse to the rounds.
     """
 
     threads: int = 1
     waiting: float = 0.0
+    seconds: float = 0.0
 
     def variance(self, rounds: float) -> float:
         """Of the log ratio of two processes by the median of so many rounds, beside that of a quiet machine."""
-        return (WAITING_TOGETHER if self.threads > 1 else WAITING_ALONE) * self.waiting / rounds
+        whole = WAITING_TOGETHER if self.threads > 1 else WAITING_ALONE
+        long = max(LONG_SHARE, BURST_SECONDS / max(self.seconds, BURST_SECONDS))
+        return whole * long * self.waiting / rounds
 
     @property
     def least(self) -> int:

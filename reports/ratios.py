@@ -29,7 +29,11 @@ def side_by_side(timed: Timed, base: Row, row: Row, shares: int = 1) -> Estimate
 
 def conditions(*rows: Row) -> Conditions:
     """What is known beforehand of the spread between processes of any of these rows."""
-    return Conditions(max(row.threads or 1 for row in rows), max(row.waiting or 0.0 for row in rows))
+    return Conditions(
+        threads=max(row.threads or 1 for row in rows),
+        waiting=max(row.waiting or 0.0 for row in rows),
+        seconds=min(row.seconds.median if row.seconds else 0.0 for row in rows),
+    )
 
 
 def rivals(row: Row, candidates: Iterable[Row]) -> int:

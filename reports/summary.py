@@ -195,7 +195,8 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo, waiting: float) -> Row:
     timed = [sample for sample in found.samples if sample.phase == "timed"]
     cold = [sample for sample in found.samples if sample.phase == "cold"]
     trusted = ending.outcome is Outcome.OK and timed
-    conditions = Conditions(max((one.threads for one in found.samples), default=1), waiting)
+    lasting = median(sample.seconds for sample in timed) if timed else 0.0
+    conditions = Conditions(max((one.threads for one in found.samples), default=1), waiting, lasting)
     seconds = _seconds(list(found.timed().values()), looks_of(info, found.outcomes), conditions) if trusted else None
     stages = shares(timed, seconds.median) if seconds else {}
     cold_seconds = median(sample.seconds for sample in cold) if seconds and cold else None

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from residency.harness import statistics
 from residency.harness.outcomes import Ending
 from residency.harness.records import Recorder, Records
@@ -130,7 +132,9 @@ class _Run:
         on_cpu = [one.id for one in open_ones if one.device == "cpu"]
         if precision is None:
             return False
-        conditions = Conditions(known.busy.threads, known.busy.waiting(machine.cores_in_machine()))
+        waiting = known.busy.waiting(machine.cores_in_machine())
+        fastest = min((np.median(one) for mine in times.values() for one in mine.values()), default=0.0)
+        conditions = Conditions(known.busy.threads, waiting, float(fastest))
         return half_width(times, on_cpu, conditions) <= precision
 
     def _prepare(self, group: Group) -> Prepared | None:
