@@ -50,12 +50,13 @@ ENOUGH_REPLICATES = 5
 # runs is 0.148; half of them are below 0.09, the widest is 0.29. What takes milliseconds, quiet, has spread by 0.08.
 KNOWN_SPREAD = 0.15
 KNOWN_WEIGHT = 4
-# Variance of the log ratio in one round, for each part of its time that the work stood in line for a core:
-# `tests/trials/busy_machine.py --fit`. Threads that wait for each other wait for the one that waits longest.
-WAITING_ALONE = 1.0  # work on one thread
-WAITING_TOGETHER = 6.0  # on several
+# Standard deviation of the log ratio in one round where the work stands in line for a core all the time, and in
+# proportion where it does for a part of it: `tests/trials/busy_machine.py fit`. Threads that wait for each other wait
+# for the one that waits longest.
+WAITING_ALONE = 1.5  # work on one thread
+WAITING_TOGETHER = 3.6  # on several
 BURST_SECONDS = 1.0  # other work comes and goes so fast, or faster: of longer samples it hits all alike,
-LONG_SHARE = 0.25  # down to this part of that variance, for some other work lasts longer
+LONG_SHARE = 0.25  # down to this part of the variance, for some other work lasts longer
 BUSY = 0.1  # part of its time in line: there work on several threads says nothing from `LEAST_WHEN_BUSY` - 1 processes
 LEAST_WHEN_BUSY = 2
 MOST_NEEDED = 200  # processes: who would need more is told that it is too close to tell
@@ -72,11 +73,20 @@ class Conditions:
     """What is known beforehand of how far fresh processes lie apart: what kind of work it was, and how busy it was.
 
     `waiting` is the part of its time that the work stood in line for a core, 0 to 1, start-ups included; `seconds` is
-    what a sample lasts. On two cores with four to ten other processes, two threads that waited for 0.7 of their time
-    differed in one round by a factor of 4.3 from one process to the next (root mean square), where a round lasted a
-    tenth of a second; by the median of eight rounds, by 1.9; where it lasted 2.5 s, by 2.7 and 1.4. One thread that
-    waited for 0.4 of its time differed by 1.5 and 1.2. So the variance is taken as proportional to the time in line,
-    and inverse to the rounds.
+    what a sample lasts. Seen on two cores beside two to ten other processes, from one process to the next, as standard
+    deviations of the log ratio:
+
+        work          in line    lasting    one round    median of 8
+        one thread    2 %        5 ms       0.18         0.05
+        one thread    38 %       9 ms       0.43         0.18
+        one thread    73 %       18 ms      0.51         0.19
+        two threads   1 %        4 ms       0.14         0.04
+        two threads   45 %       4 ms       0.70         0.27
+        two threads   55 %       13 ms      1.51         0.48
+        two threads   65 %       39 ms      1.84         1.02
+        two threads   75 %       2.5 s      0.98         0.36
+
+    So it is taken as proportional to the time in line, its square as inverse to the rounds, and less for long samples.
     """
 
     threads: int = 1
@@ -87,7 +97,7 @@ class Conditions:
         """Of the log ratio of two processes by the median of so many rounds, beside that of a quiet machine."""
         whole = WAITING_TOGETHER if self.threads > 1 else WAITING_ALONE
         long = max(LONG_SHARE, BURST_SECONDS / max(self.seconds, BURST_SECONDS))
-        return whole * long * self.waiting / rounds
+        return (whole * self.waiting) ** 2 * long / rounds
 
     @property
     def least(self) -> int:

@@ -8,15 +8,15 @@ one who started them is killed, within a second: each looks whether its parent i
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 BURSTS = """
-import os, random, time
-parent = os.getppid()
-while os.getppid() == parent:
+import os, random, sys, time
+while os.getppid() == int(sys.argv[1]):
     end, busy = time.monotonic() + random.uniform(0.05, 0.8), random.random() < 0.5
     while time.monotonic() < end:
         busy or time.sleep(0.01)
@@ -36,7 +36,7 @@ def beside(processes: int) -> Iterator[None]:
 def _bursty() -> Iterator[None]:
     """One of them, in a session of its own: a terminal's Ctrl-C is for the one who started it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", BURSTS],
+        [sys.executable, "-c", BURSTS, str(os.getpid())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

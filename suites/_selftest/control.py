@@ -16,7 +16,7 @@ from residency.harness import Run, Task, quality
 
 LOOPS = 60_000
 REPEATS = 200  # sorts of 4,096 numbers
-PRODUCTS = 20  # of a table of 4,000 rows with itself
+PRODUCTS = 20  # of a table of 1,000 rows with itself
 MORE = 1.05
 
 task = Task(
@@ -48,7 +48,7 @@ def native_sorts(data: Table, run: Run, turns: int):
 
 def products(data: Table, run: Run, turns: int):
     run.effective(turns=turns)
-    x = np.random.default_rng(0).standard_normal((4_000, 128), dtype=np.float32)
+    x = np.random.default_rng(0).standard_normal((1_000, 128), dtype=np.float32)
     with run.stage("product"):
         for _ in range(turns):
             x.T @ x

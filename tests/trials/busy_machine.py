@@ -215,7 +215,7 @@ def bound(count: int, of: int, upper: bool) -> float:
 def fit(folder: Path) -> None:
     """What the recordings say of `WAITING_ALONE`, `WAITING_TOGETHER` and `KNOWN_SPREAD`."""
     print(
-        "condition  processes  waiting  log ratio over 1, 2, 4, 8 rounds: root mean square  variance x rounds / waiting"
+        "condition  processes  waiting  log ratio over 1, 2, 4, 8 rounds: root mean square  that x rounds^0.5 / waiting"
     )
     most = {True: 0.0, False: 0.0}
     for condition in CONDITIONS:
@@ -233,7 +233,9 @@ def fit(folder: Path) -> None:
             ]
             squares[count] = float(np.mean(np.square(logs)))
         spreads = ", ".join(f"{square**0.5:.3f}" for square in squares.values())
-        needed = {n: (square - statistics.KNOWN_SPREAD**2) * n / waiting for n, square in squares.items()}
+        needed = {
+            n: (max(0.0, square - statistics.KNOWN_SPREAD**2) * n) ** 0.5 / waiting for n, square in squares.items()
+        }
         if waiting >= SOME_WAITING:
             most[condition.alone] = max(most[condition.alone], *needed.values())
         shown = ", ".join(f"{one:.2f}" for one in needed.values()) if waiting >= SOME_WAITING else "quiet"
