@@ -68,8 +68,7 @@ def run(
     workers, worker_threads = _all_of(scheduler, workers) if scheduler is not None else (workers, None)
     before = records.read(resume) if resume is not None else None
     if before is not None:
-        selection, settings = as_before(before.info)
-        settings = _more(settings, replicates if "replicates" in given else None, budget)
+        selection, settings = _as_before(before, replicates if "replicates" in given else None, budget)
     else:
         selection = Selection(
             tasks=tasks or (),
@@ -114,12 +113,14 @@ def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str
         raise UsageError(f"{', '.join(sorted(map(options.flag, more)))}: only for a cluster; add --runner cluster")
 
 
-def _more(settings: Settings, replicates: int | None, budget: float | None) -> Settings:
-    """A run's own settings with what it is given anew."""
+def _as_before(before: records.Records, replicates: int | None, budget: float | None) -> tuple[Selection, Settings]:
+    """What a run was asked for, and how to go on with it: by its own settings, but for what it is given anew."""
+    selection, settings = as_before(before.info)
     if replicates is not None and settings.precision is not None:
         raise UsageError("--replicates: this run goes on until it is as precise as its --precision asks; leave it out")
     replicates = settings.replicates if replicates is None else replicates
-    return replace(settings, replicates=replicates, budget=settings.budget if budget is None else budget)
+    budget = settings.budget if budget is None else budget
+    return selection, replace(settings, replicates=replicates, budget=budget)
 
 
 def _measured(

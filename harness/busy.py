@@ -47,6 +47,11 @@ class Busy:
         return self.others / self.beside if self.beside else None
 
     @property
+    def measured(self) -> bool:
+        """Whether Linux told how long the work stood in line."""
+        return self.waited + self.worked > 0
+
+    @property
     def tells_others(self) -> bool:
         """Whether what is known of other processes is so of most of the time."""
         return self.beside > self.lasted / 2
@@ -56,7 +61,7 @@ class Busy:
 
         Where Linux does not tell, as records of before it was asked do not, it is what others' cores leave too few for.
         """
-        if self.waited + self.worked > 0:
+        if self.measured:
             return self.waited / (self.waited + self.worked)
         others = self.other_cores or 0.0
         return max(0.0, self.threads + others - cores) / (self.threads + others) if others > DISTURBED else 0.0

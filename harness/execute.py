@@ -97,8 +97,7 @@ def execute(
         return Execution(ending, parameters=run.parameters, peak_host_bytes=peak_memory())
     stopped()
     seconds, cpu = (end - start) / calls, (cpu_end - cpu) / calls
-    others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
-    wait = None if waited is None or queued is None else max(0.0, (queued - waited) / calls)
+    others, wait = _passed(busy, after, calls, cpu), _passed(waited, queued, calls)
     peak = peak_memory()
     spent, events = cluster.told() if cluster is not None else ({}, [])
     beside = perf_counter()
@@ -107,8 +106,12 @@ def execute(
     stages["other"] = max(0.0, seconds - sum(stages.values()))
     quality, ending = _judged(task, data, result, run, working, dataset=dataset, reference=reference, rows=rows)
     told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
-    off = perf_counter() - beside
-    return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, aside=off, waited_seconds=wait)
+    return Execution(ending, seconds, stages, quality, cpu, others, peak, *told, perf_counter() - beside, wait)
+
+
+def _passed(before: float | None, after: float | None, calls: int, own: float = 0.0) -> float | None:
+    """What a counter has gone on by in a call, without our own part of it; None where it is not known."""
+    return None if before is None or after is None else max(0.0, (after - before) / calls - own)
 
 
 def _judged(

@@ -6,33 +6,41 @@ import shlex
 import socket
 from collections.abc import Sequence
 
-from residency.harness.busy import busy
+from residency.harness.busy import Busy, busy
 from residency.harness.records import Records, RunInfo
 from residency.harness.statistics import BUSY, ENOUGH_REPLICATES, MOST_NEEDED
 from residency.reports.summary import Row
+from residency.runners import machine
 
-QUIETER = "another hour"
 MORE = 4  # times as many processes: half the width
 
 
 def warning(records: Records, found: Sequence[Row]) -> str | None:
     """That the machine was busy, in figures, and what to do; None where it was quiet. Said before anything else."""
     cores = records.info.machine.get("cores_in_machine") or 1
-    told = busy(records.samples)
-    tasks = dict.fromkeys(row.task for row in found if (row.waiting or 0.0) > BUSY)
-    overall = told.waiting(cores)
-    if overall <= BUSY and not tasks:
-        return None
-    share = max([overall, *(row.waiting or 0.0 for row in found)])
-    whose = "the work" if overall > BUSY else f"the work of {', '.join(tasks)}"
-    figures = f"{whose} stood in line for a core {share if overall <= BUSY else overall:.0%} of its time"
-    others = told.other_cores
-    if others is not None and told.tells_others:
-        figures += f", others kept {min(others, cores):.1f} of {cores} cores busy"
+    told, whose = busy(records.samples), "the work"
+    if told.waiting(cores) <= BUSY:
+        by_task: dict[str, Busy] = {}
+        for sample in records.samples:
+            by_task.setdefault(sample.cell.task, Busy()).add(sample)
+        tasks = {task: one for task, one in by_task.items() if one.waiting(cores) > BUSY}
+        if not tasks:
+            return None
+        told = max(tasks.values(), key=lambda one: one.waiting(cores))
+        whose = f"the work of {', '.join(tasks)}"
+    figures = []
+    if told.measured:
+        figures.append(f"{whose} stood in line for a core {told.waiting(cores):.0%} of its time")
+    if told.other_cores is not None and (told.tells_others or not told.measured):
+        figures.append(f"others kept {min(told.other_cores, cores):.1f} of {cores} cores busy")
     replicates = max((row.seconds.replicates for row in found if row.seconds), default=ENOUGH_REPLICATES)
-    remedies = [QUIETER, *(["--threads 1"] if told.threads > 1 else [])]
+    remedies = ["another hour", *(["--threads 1"] if told.threads > 1 else [])]
     remedies.append(f"--replicates {MORE * max(replicates, ENOUGH_REPLICATES)}")
-    return f"The machine was busy: {figures}. Times and ratios are wide for it; to know more: {' or '.join(remedies)}."
+    return f"The machine was busy: {', '.join(figures)}. Intervals are wide for it; more is told by {_or(remedies)}."
+
+
+def _or(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]])
 
 
 def undecided(group: Sequence[Row], records: Records) -> list[str]:
@@ -57,4 +65,4 @@ def _command(count: int, records: Records) -> str:
 
 
 def _here(info: RunInfo) -> bool:
-    return info.machine.get("host") == socket.gethostname()
+    return (info.machine.get("host"), info.machine.get("cpu")) == (socket.gethostname(), machine.cpu_model())

@@ -191,13 +191,10 @@ def _key(cell: Cell) -> Key:
 def _row(cell: Cell, found: _Evidence, info: RunInfo, waiting: float) -> Row:
     """A row before it is compared with the others of its group."""
     last = found.outcomes[-1] if found.outcomes else None
-    ending = _ending(found)
+    ok = (ending := _ending(found)).outcome is Outcome.OK
     timed = [sample for sample in found.samples if sample.phase == "timed"]
     cold = [sample for sample in found.samples if sample.phase == "cold"]
-    trusted = ending.outcome is Outcome.OK and timed
-    lasting = median(sample.seconds for sample in timed) if timed else 0.0
-    conditions = Conditions(max((one.threads for one in found.samples), default=1), waiting, lasting)
-    seconds = _seconds(list(found.timed().values()), looks_of(info, found.outcomes), conditions) if trusted else None
+    seconds = _seconds(found, looks_of(info, found.outcomes), waiting) if ok and timed else None
     stages = shares(timed, seconds.median) if seconds else {}
     cold_seconds = median(sample.seconds for sample in cold) if seconds and cold else None
     cold_stages = shares(cold, cold_seconds) if cold_seconds else {}
@@ -216,7 +213,7 @@ def _row(cell: Cell, found: _Evidence, info: RunInfo, waiting: float) -> Row:
         workers=cell.workers,
         outcome=str(ending.outcome),
         reason=ending.reason,
-        quality=median(qualities) if ending.outcome is Outcome.OK and qualities else last.quality if last else None,
+        quality=median(qualities) if ok and qualities else last.quality if last else None,
         metric=task.metric if task else "",
         reference=last.reference if last else None,
         seconds=seconds,
@@ -279,9 +276,11 @@ def _remarks(cell: Cell, found: _Evidence) -> list[str]:
     return [*found.outcomes[-1].remarks, *again]
 
 
-def _seconds(replicates: list[list[float]], looks: int, conditions: Conditions) -> Seconds:
-    found = statistics.median_time(replicates, looks, conditions)
-    return Seconds(found.value, found.low, found.high, found.samples, found.replicates)
+def _seconds(found: _Evidence, looks: int, waiting: float) -> Seconds:
+    times = list(found.timed().values())
+    conditions = Conditions(found.samples[0].threads, waiting, median(one for process in times for one in process))
+    time = statistics.median_time(times, looks, conditions)
+    return Seconds(time.value, time.low, time.high, time.samples, time.replicates)
 
 
 def _per_second(

@@ -15,6 +15,7 @@ from residency.harness import records
 from residency.reports import console, markdown
 from residency.reports.selftest import TASK, controls
 from residency.reports.summary import Row, rows
+from residency.runners import machine
 
 
 def changed(run: records.Records, **more: Any) -> records.Records:
@@ -29,7 +30,8 @@ def kept(written, made) -> records.Records:
             made("t/a", "one@cpu", seconds=0.01, replicates=1), made("t/a", "two@cpu", seconds=0.0105, replicates=1)
         )
     )
-    return replace(few, info=replace(few.info, machine={**few.info.machine, "host": socket.gethostname()}))
+    here = {"host": socket.gethostname(), "cpu": machine.cpu_model()}
+    return replace(few, info=replace(few.info, machine=few.info.machine | here))
 
 
 def shown(run: records.Records) -> str:
@@ -48,11 +50,13 @@ def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
     busy = changed(kept, waited_seconds=0.01, cpu_seconds=0.01)
     first = shown(busy).strip().splitlines()[0]
     assert first.startswith("The machine was busy: the work stood in line for a core 50% of its time. ")
-    assert "another hour or --threads 1 or --replicates 20" in first
+    assert "another hour, --threads 1 or --replicates 20" in first
     assert markdown.render(busy).splitlines()[2].startswith("**The machine was busy")
     assert "--threads 1" not in shown(changed(busy, threads=1))
     long = changed(busy, seconds=2.0, other_cpu_seconds=2.8)
     assert "50% of its time, others kept 1.4 of 8 cores busy." in shown(long)
+    before = changed(long, waited_seconds=None, other_cpu_seconds=15.0)  # as records of older versions say it
+    assert "The machine was busy: others kept 7.5 of 8 cores busy." in shown(before)
 
 
 def test_what_is_inconclusive_says_how_many_processes_would_tell(kept: records.Records) -> None:
