@@ -302,12 +302,15 @@ def _slowed(turns: list[Turn], condition: Condition, info: records.RunInfo) -> b
 
 
 def _shares(judged: list) -> list[str]:
-    """How many comparisons of four copies had a false verdict, and how many intervals held 1."""
-    false = sum(any(one.verdict in {"faster", "slower"} for one in said) for said in judged)
-    held = [one.low <= 1.0 <= one.high for said in judged for one in said]
+    """How many comparisons had a false verdict, and how many reports any, and how many intervals held 1."""
+    every = [one for said in judged for one in said]
+    false = sum(one.verdict in {"faster", "slower"} for one in every)
+    reports = sum(any(one.verdict in {"faster", "slower"} for one in said) for said in judged)
+    held = sum(one.low <= 1.0 <= one.high for one in every)
     return [
-        f"{false} of {len(judged)} (≤ {bound(false, len(judged), upper=True):.2%})",
-        f"{np.mean(held):.1%} (≥ {bound(sum(held), len(held), upper=False):.1%})",
+        f"{false} of {len(every):,} (≤ {bound(false, len(every), upper=True):.2%}), in {reports} of {len(judged):,} reports"
+        f" (≤ {bound(reports, len(judged), upper=True):.2%})",
+        f"{held / len(every):.1%} (≥ {bound(held, len(every), upper=False):.1%})",
     ]
 
 
