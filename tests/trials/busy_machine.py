@@ -252,10 +252,8 @@ def table(folder: Path) -> None:
         f"Four identical copies of the lines of `tabular/ridge`: {DRAWS:,} comparisons drawn in each condition from the"
     )
     print("recorded processes, of three copies with the fastest of the four, and live runs of the real command.")
-    print(
-        "False is a comparison in which any of the three had a verdict; bounds are Clopper and Pearson's, 95 % on their"
-    )
-    print(f"side. {machine.cpu_model()}, {machine.cores()} cores, `tests/trials/busy_machine.py`.\n")
+    print("A report holds three comparisons. Bounds are Clopper and Pearson's, 95 % on their side, as if draws were")
+    print(f"independent. {machine.cpu_model()}, {machine.cores()} cores, `tests/trials/busy_machine.py`.\n")
     head = ["condition", "processes each", "recorded", "waiting", "false verdicts", "95 % intervals that hold 1"]
     head += [f"sees {factor:g} ×" for factor in FACTORS] + [
         "live: false verdicts",
@@ -307,9 +305,9 @@ def _shares(judged: list) -> list[str]:
     false = sum(one.verdict in {"faster", "slower"} for one in every)
     reports = sum(any(one.verdict in {"faster", "slower"} for one in said) for said in judged)
     held = sum(one.low <= 1.0 <= one.high for one in every)
+    of_all, of_reports = bound(false, len(every), upper=True), bound(reports, len(judged), upper=True)
     return [
-        f"{false} of {len(every):,} (≤ {bound(false, len(every), upper=True):.2%}), in {reports} of {len(judged):,} reports"
-        f" (≤ {bound(reports, len(judged), upper=True):.2%})",
+        f"{false} of {len(every):,} (≤ {of_all:.2%}), in {reports} of {len(judged):,} reports (≤ {of_reports:.2%})",
         f"{held / len(every):.1%} (≥ {bound(held, len(every), upper=False):.1%})",
     ]
 
