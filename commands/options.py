@@ -84,7 +84,7 @@ Resume = Annotated[
     Path | None,
     typer.Option(
         metavar="RUN",
-        help="Go on with an interrupted run: what is missing, by its own settings; --budget may be given anew.",
+        help="Go on with a run: what is missing, by its own settings; --replicates and --budget may ask for more.",
         exists=False,
     ),
 ]

@@ -29,13 +29,14 @@ Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --
 [bold]residency run tabular/gradient_boosting --data loans.csv --target default[/]
 [bold]residency run tabular/etl --runner local,cluster --workers 2 --size lab[/]
 [bold]residency run tabular --name baseline[/], and later [bold]residency compare baseline results/runs[/]
+[bold]residency run --resume results/runs/RUN --replicates 9[/]
 
 Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory, or nothing could
 run; 2 asked for something that does not exist, or for two things that exclude each other; 130 interrupted.
 """
 
 
-FREE = {"resume", "budget", "json"}  # of options: what may be said anew of a run that goes on
+FREE = {"resume", "json", "replicates", "budget"}  # of options: what a run that goes on may be given anew
 
 
 def run(
@@ -66,12 +67,12 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Measure implementations against each other, in fresh processes that take turns."""
-    _check(set(options.given(context)), options.split(runner), options.split(implementations))
+    given = set(options.given(context))
+    _check(given, options.split(runner), options.split(implementations))
     workers, worker_threads = _all_of(scheduler, workers) if scheduler is not None else (workers, None)
     before = records.read(resume) if resume is not None else None
     if before is not None:
-        selection, settings = as_before(before.info)
-        settings = settings if budget is None else replace(settings, budget=budget)
+        selection, settings = _as_before(before, replicates if "replicates" in given else None, budget)
     else:
         selection = Selection(
             tasks=tasks or (),
@@ -114,6 +115,16 @@ def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str
         raise UsageError(f"--data is all of your own file: leave out {', '.join(sorted(map(options.flag, more)))}")
     if "cluster" not in runners and (more := given & {"workers", "scheduler", "dashboard"}):
         raise UsageError(f"{', '.join(sorted(map(options.flag, more)))}: only for a cluster; add --runner cluster")
+
+
+def _as_before(before: records.Records, replicates: int | None, budget: float | None) -> tuple[Selection, Settings]:
+    """What a run was asked for, and how to go on with it: by its own settings, but for what it is given anew."""
+    selection, settings = as_before(before.info)
+    if replicates is not None and settings.precision is not None:
+        raise UsageError("--replicates: this run goes on until it is as precise as its --precision asks; leave it out")
+    replicates = settings.replicates if replicates is None else replicates
+    budget = settings.budget if budget is None else budget
+    return selection, replace(settings, replicates=replicates, budget=budget)
 
 
 def _measured(

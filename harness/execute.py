@@ -51,6 +51,7 @@ class Execution:
     cluster: dict[str, float] = field(default_factory=dict)  # what its workers spent, in seconds and bytes
     events: list[str] = field(default_factory=list)  # what happened meanwhile that a reader must know
     aside: float = 0.0  # seconds off the clock: waiting for threads to rest, judging the result
+    waited_seconds: float | None = None  # that this process's threads, together, stood in line for a core
 
 
 def execute(
@@ -91,23 +92,23 @@ def execute(
     try:
         if lead_in:
             _call(implementation, asked, aside, importlib.import_module(implementation.library))
-        busy, cpu, start = machine_cpu_seconds(), process_time(), perf_counter()
+        waited, busy, cpu, start = waited_seconds(), machine_cpu_seconds(), process_time(), perf_counter()
         library = _library(implementation, run, cold)
         if cluster is not None:
             _join(cluster, run, cold)
             started = Started(cluster)  # the client's own threads are no work of the implementation
         for _ in range(calls):
             result = _call(implementation, asked, run, library)
-        end, cpu_end, after = perf_counter(), process_time(), machine_cpu_seconds()
+        end, cpu_end, after, queued = perf_counter(), process_time(), machine_cpu_seconds(), waited_seconds()
         if working := started.working():  # its work is part of the execution: the clock goes on
             working = started.wait()
-            end, cpu_end, after = perf_counter(), process_time(), machine_cpu_seconds()
+            end, cpu_end, after, queued = perf_counter(), process_time(), machine_cpu_seconds(), waited_seconds()
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         ending = (cluster and cluster.explain(error)) or ending_of(error, implementation.place)
         return Execution(ending, parameters=run.parameters, peak_host_bytes=peak_memory())
     stopped()
     seconds, cpu, peak = (end - start) / calls, (cpu_end - cpu) / calls, peak_memory()
-    others = None if busy is None or after is None else max(0.0, (after - busy) / calls - cpu)
+    others, wait = _passed(busy, after, calls, cpu), _passed(waited, queued, calls)
     spent, events = cluster.told() if cluster is not None else ({}, [])
     beside, working = perf_counter(), working or native_work()
     stages = {name: time / calls for name, time in run.stages.items()}
@@ -116,7 +117,15 @@ def execute(
     quality, ending = _judged(task, data, result, run, working, place=implementation.place, **limits)
     judged = task.quality.judged(data, result) if shares and ending == OK else None
     told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
-    return Execution(ending, seconds, stages, quality, judged, cpu, others, peak, *told, aside=perf_counter() - beside)
+    beside = perf_counter() - beside
+    return Execution(
+        ending, seconds, stages, quality, judged, cpu, others, peak, *told, aside=beside, waited_seconds=wait
+    )
+
+
+def _passed(before: float | None, after: float | None, calls: int, own: float = 0.0) -> float | None:
+    """What a counter has gone on by in a call, without our own part of it; None where it is not known."""
+    return None if before is None or after is None else max(0.0, (after - before) / calls - own)
 
 
 def _judged(
@@ -264,6 +273,32 @@ def machine_cpu_seconds() -> float | None:
         return None
     user, nice, system, _, _, irq, softirq, steal = (int(field) for field in fields[:8])
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def waited_seconds() -> float | None:
+    """How long the threads of this process have stood in line for a core so far, together; None if Linux is silent.
+
+    To the nanosecond, so it tells of samples that last less than the hundredth of a second in which processor time is
+    counted. A read takes 9 µs a thread, before the clock starts and after it has stopped. A thread that has ended takes
+    its share with it.
+    """
+    found = [_waited(thread) for thread in Path("/proc/self/task").iterdir()]
+    known = [one for one in found if one is not None]
+    return sum(known) / 1e9 if known else None
+
+
+def _waited(thread: Path) -> int | None:
+    """Nanoseconds that a thread of this process has stood in line; None where it has ended, or Linux is silent."""
+    try:
+        descriptor = os.open(thread / "schedstat", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        return int(os.read(descriptor, 100).split()[1])
+    except (OSError, IndexError):
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def peak_memory() -> int | None:

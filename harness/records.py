@@ -83,6 +83,7 @@ class Sample:
     events: list[str] = field(default_factory=list)  # what happened meanwhile that a reader must know
     key: str = ""  # of code, data, environment and parameters: samples of different keys are never mixed
     aside_seconds: float | None = None  # off the clock: judging; before a cold one making and loading the data too
+    waited_seconds: float | None = None  # that the threads of its process, together, stood in line for a core
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ class OutcomeRecord:
     tier: int | None = None  # of a rehearsal, which holds no samples: what an `ok` says of a GPU (harness/tiers.py)
     key: str = ""
     judged: dict[str, Any] | None = None  # what the quality of an `ok` rests on, where it is an estimate (quality.py)
+    asked: int | None = None  # replicates that were asked for by then: a run that is given more is looked at again
 
     @property
     def ending(self) -> Ending:

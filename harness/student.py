@@ -1,4 +1,4 @@
-"""Student's t for any error and degrees of freedom, in the standard library: SciPy takes half a second to import."""
+"""Student's t for any error and any degrees of freedom; importing SciPy for that takes half a second."""
 
 from __future__ import annotations
 

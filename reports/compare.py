@@ -21,6 +21,7 @@ from residency.harness import statistics
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
 from residency.reports.likeness import boards, likeness, refusal
+from residency.reports.ratios import conditions
 from residency.reports.shift import Shift, shift
 from residency.reports.summary import Key, Row, rows, timed_samples
 
@@ -240,7 +241,9 @@ def _cell(
     if before.data_hash != after.data_hash:
         hashes = f"{before.data_hash[:8]} against {after.data_hash[:8]}"
         return replace(plain, kind=Kind.MISSING, reason=f"the data is not the same: hash {hashes}")
-    return _timed(plain, before.seconds.median, after.seconds.median, *(list(side[key].values()) for side in times))
+    first, second = (list(side[key].values()) for side in times)
+    found = statistics.change(first, second, (conditions(before), conditions(after)))
+    return _timed(plain, before.seconds.median, after.seconds.median, found)
 
 
 def _without_baseline(before: Row | None, after: Row | None) -> str:
@@ -248,10 +251,9 @@ def _without_baseline(before: Row | None, after: Row | None) -> str:
     return f"{was}, {after.outcome} now" if after is not None else f"{was}, not in the current run"
 
 
-def _timed(cell: Cell, before: float, after: float, first: Any, second: Any) -> Cell:
+def _timed(cell: Cell, before: float, after: float, found: statistics.Change) -> Cell:
     from scipy.stats import t  # half a second to import
 
-    found = statistics.change(first, second)
     low, high = found.interval(float(t.ppf(0.975, found.freedom)))
     _, high99 = found.interval(float(t.ppf(0.995, found.freedom)))
     limit = 1.0 + cell.margin

@@ -54,6 +54,8 @@ class Drawn:
 def show(records: Records, console: Console) -> None:
     """Print a run: its answers first, then a table a group, what could not run, and where and when it was."""
     said = report(records)
+    if said.warning:
+        console.print(f"\n{escape(said.warning)}", style="bold yellow", highlight=False)
     console.print()
     if cell_len(said.title) + RULE <= console.width:
         console.rule(f"[bold]{escape(said.title)}")

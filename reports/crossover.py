@@ -16,6 +16,7 @@ from typing import Literal
 from residency.harness import statistics
 from residency.harness.records import Records
 from residency.harness.statistics import VerdictName
+from residency.reports.ratios import side_by_side
 from residency.reports.summary import Row, rows, timed_samples
 
 Answer = Literal["crosses", "always", "never", "inconclusive", "not monotone"]
@@ -47,7 +48,10 @@ class Crossover:
 
 
 def points(records: Records, challenger: Sequence[str], champion: Sequence[str]) -> list[Point]:
-    """The ratio at every size that holds a correct time of both sides, by size."""
+    """The ratio at every size that holds a correct time of both sides, by size.
+
+    Each side's fastest is chosen, so the pairs that might have been compared share the error.
+    """
     timed = timed_samples(records)
     sizes: dict[int, list[Row]] = {}
     for row in rows(records):
@@ -58,10 +62,8 @@ def points(records: Records, challenger: Sequence[str], champion: Sequence[str])
         new, old = _fastest(here, challenger), _fastest(here, champion)
         if new is None or old is None:
             continue
-        mine, theirs = timed[new.key], timed[old.key]
-        shared = sorted(mine.keys() & theirs.keys())
-        if shared:
-            ratio = statistics.speed_ratio([theirs[one] for one in shared], [mine[one] for one in shared])
+        choices = len(_side(here, challenger)) * len(_side(here, champion))
+        if (ratio := side_by_side(timed, old, new, choices)) is not None:
             verdict = statistics.verdict(ratio)
             found.append(
                 Point(count, new.implementation, old.implementation, ratio.value, ratio.low, ratio.high, verdict)
@@ -69,9 +71,12 @@ def points(records: Records, challenger: Sequence[str], champion: Sequence[str])
     return found
 
 
+def _side(here: Sequence[Row], side: Sequence[str]) -> list[Row]:
+    return [row for row in here if row.implementation in side]
+
+
 def _fastest(here: Sequence[Row], side: Sequence[str]) -> Row | None:
-    mine = [row for row in here if row.implementation in side]
-    return min(mine, key=lambda row: row.seconds.median if row.seconds else math.inf, default=None)
+    return min(_side(here, side), key=lambda row: row.seconds.median if row.seconds else math.inf, default=None)
 
 
 def next_size(known: Sequence[Point], precision: float) -> int | None:

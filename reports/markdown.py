@@ -10,6 +10,7 @@ def render(records: Records) -> str:
     """A run as Markdown."""
     said = report(records)
     lines = [f"# {said.title}"]
+    lines += ["", f"**{said.warning}**"] if said.warning else []
     if len(said.tables) > 1:
         lines += ["", *(f"- {table.title}: {table.answer.brief}" for table in said.tables)]
     for table in said.tables:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from residency.harness import statistics
 from residency.harness.records import Records
+from residency.reports.ratios import side_by_side
 from residency.reports.summary import Row, rows, timed_samples
 
 DRAWS = 2_000
@@ -86,14 +87,17 @@ def scaling(records: Records) -> list[Scaling]:
     strong = [row for row in found if row.runner == "cluster" and row.rows == largest]
     locals_ = [row for row in found if row.runner == "local" and row.rows == largest and row.seconds and row.speedup]
     single = min(locals_, key=lambda row: row.seconds.median if row.seconds else 0.0, default=None)
+    choice = single, max(1, len(locals_))
     names = dict.fromkeys((row.implementation.partition("@")[0], row.device) for row in strong)
-    return [_scaling(name, device, found, timed, single) for name, device in names]
+    return [_scaling(name, device, found, timed, choice) for name, device in names]
 
 
 Timed = Mapping[tuple[str, str, str, str], Mapping[int, Sequence[float]]]
 
 
-def _scaling(name: str, device: str, found: Sequence[Row], timed: Timed, single: Row | None) -> Scaling:
+def _scaling(name: str, device: str, found: Sequence[Row], timed: Timed, choice: tuple[Row | None, int]) -> Scaling:
+    """`choice` is the fastest single process, and of how many."""
+    single, choices = choice
     mine = [
         row
         for row in found
@@ -102,7 +106,7 @@ def _scaling(name: str, device: str, found: Sequence[Row], timed: Timed, single:
     largest = max(row.rows or 0 for row in mine)
     whole = sorted((row for row in mine if row.rows == largest), key=lambda row: row.workers)
     one = next((row for row in whole if row.workers == 1 and row.seconds), None)
-    strong = [Strong(row.workers, row, _ratio(timed, one, row), _ratio(timed, single, row)) for row in whole]
+    strong = [Strong(row.workers, row, _ratio(timed, one, row), _ratio(timed, single, row, choices)) for row in whole]
     grown = sorted((row for row in mine if row.rows != largest), key=lambda row: row.workers)
     first = next((row for row in grown if row.workers == 1 and row.seconds), None)
     grown += whole[-1:] if grown else []
@@ -110,17 +114,14 @@ def _scaling(name: str, device: str, found: Sequence[Row], timed: Timed, single:
     return Scaling(mine[0].task, name, single, strong, weak, _law(timed, one, whole))
 
 
-def _ratio(timed: Timed, base: Row | None, row: Row) -> Ratio | None:
-    """Base's time over the row's, by replicates that both have."""
+def _ratio(timed: Timed, base: Row | None, row: Row, choices: int = 1) -> Ratio | None:
+    """Base's time over the row's; the base is the fastest of so many `choices`."""
     if base is None or base.seconds is None or row.seconds is None:
         return None
     if base.key == row.key:
         return Ratio(1.0, 1.0, 1.0, "equivalent")
-    theirs, mine = timed[base.key], timed[row.key]
-    shared = sorted(theirs.keys() & mine.keys())
-    if not shared:
+    if (ratio := side_by_side(timed, base, row, choices)) is None:
         return None
-    ratio = statistics.speed_ratio([theirs[one] for one in shared], [mine[one] for one in shared])
     return Ratio(ratio.value, ratio.low, ratio.high, statistics.verdict(ratio))
 
 

@@ -9,15 +9,17 @@ from statistics import median
 from typing import Any
 
 from residency.harness import judgement, statistics
+from residency.harness.busy import busy, waiting_of
 from residency.harness.judgement import Evidence, Judgement
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, without_collection
+from residency.harness.statistics import Conditions
 from residency.harness.task_info import TaskInfo
 from residency.reports.clocks import Clocks, break_even, clocks, shares
+from residency.reports.ratios import looks_of, rivals, side_by_side
 from residency.reports.roofline import Roofline, with_rooflines
 
 SCHEMA = 1
-TICKS_SECONDS = 0.1  # the shortest sample in which other processes' time is told apart from the clock's steps
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Speedup:
     high: float
     baseline: str
     verdict: str
+    processes_needed: int | None = None  # about, where it is inconclusive; None where it is too close to tell
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Row:
     cluster: dict[str, float]  # what a cluster's workers spent together, in seconds and bytes, medians over the samples
     events: list[str]  # what happened while it was measured that a reader must know
     other_cores: float | None  # cores that other processes kept busy meanwhile
+    waiting: float | None = None  # part of its time that the work stood in line for a core: its own or its group's
     roofline: Roofline | None = None  # how near it came to the limits of its device, as measured in the same run
 
     @property
@@ -128,34 +132,32 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
     evidence = judgement.evidence(records)
     judgements = judgement.judge(evidence, records.info)
     by_group: dict[tuple[str, str, str], list[Row]] = {}
+    cores = records.info.machine.get("cores_in_machine") or 1
+    waiting = waiting_of({cell: found.samples for cell, found in evidence.items()}, cores)
     for cell, found in evidence.items():
-        row = _row(cell, found, judgements[cell], records.info)
+        row = _row(cell, found, judgements[cell], records.info, waiting[cell])
         by_group.setdefault(row.group, []).append(row)
     timed = {_key(cell): found.timed() for cell, found in evidence.items()}
-    looks = looks_of(records.info)
+    outcomes = {_key(cell): found.outcomes for cell, found in evidence.items()}
     finished: list[Row] = []
     for group in by_group.values():
         task = records.info.tasks.get(group[0].task)
+        looks = looks_of(records.info, [one for row in group for one in outcomes[row.key]])
         finished += _compared(group, timed, margin, looks, task.beside if task else ())
     return with_rooflines(finished)
-
-
-def looks_of(info: RunInfo) -> int:
-    """How often the run looked whether it knew enough: a run with a target precision may stop at any of its looks."""
-    return statistics.LOOKS if info.settings.get("precision") else 1
 
 
 def _key(cell: Cell) -> Key:
     return cell.task, cell.dataset, cell.size, cell.implementation
 
 
-def _row(cell: Cell, found: Evidence, judged: Judgement, info: RunInfo) -> Row:
+def _row(cell: Cell, found: Evidence, judged: Judgement, info: RunInfo, waiting: float) -> Row:
     """A row before it is compared with the others of its group."""
     last, ending = found.last, judged.ending
+    ok = ending.outcome is Outcome.OK
     timed = [sample for sample in found.samples if sample.phase == "timed"]
     cold = [sample for sample in found.samples if sample.phase == "cold"]
-    trusted = ending.outcome is Outcome.OK and timed
-    seconds = _seconds(list(found.timed().values()), looks_of(info)) if trusted else None
+    seconds = _seconds(found, looks_of(info, found.outcomes), waiting) if ok and timed else None
     stages = shares(timed, seconds.median) if seconds else {}
     cold_seconds = median(sample.seconds for sample in cold) if seconds and cold else None
     cold_stages = shares(cold, cold_seconds) if cold_seconds else {}
@@ -174,7 +176,7 @@ def _row(cell: Cell, found: Evidence, judged: Judgement, info: RunInfo) -> Row:
         workers=cell.workers,
         outcome=str(ending.outcome),
         reason=ending.reason,
-        quality=median(qualities) if ending.outcome is Outcome.OK and qualities else last.quality if last else None,
+        quality=median(qualities) if ok and qualities else last.quality if last else None,
         quality_error=judged.error,
         metric=task.metric if task else "",
         reference=last.reference if last else None,
@@ -207,7 +209,8 @@ def _row(cell: Cell, found: Evidence, judged: Judgement, info: RunInfo) -> Row:
         figures=_medians([one.figures for one in timed]) if seconds else {},
         cluster=_medians([one.cluster for one in timed]) if seconds else {},
         events=_counted([event for one in found.samples for event in one.events]),
-        other_cores=_other_cores(timed) if seconds else None,
+        other_cores=busy(timed).other_cores if seconds else None,
+        waiting=waiting if seconds else None,
     )
 
 
@@ -221,14 +224,11 @@ def _remarks(cell: Cell, found: Evidence, judged: Judgement) -> list[str]:
     return [*found.outcomes[-1].remarks, *again, *untold]
 
 
-def _seconds(replicates: list[list[float]], looks: int) -> Seconds:
-    found = statistics.median_time(replicates, looks)
-    return Seconds(found.value, found.low, found.high, found.samples, found.replicates)
-
-
-def _other_cores(samples: Sequence[Sample]) -> float | None:
-    """Long samples only: the clock of the machine's processor time ticks every hundredth of a second."""
-    return _middle([_share(one.other_cpu_seconds, one) for one in samples if one.seconds * one.calls >= TICKS_SECONDS])
+def _seconds(found: Evidence, looks: int, waiting: float) -> Seconds:
+    times = list(found.timed().values())
+    conditions = Conditions(found.samples[0].threads, waiting, median(one for process in times for one in process))
+    time = statistics.median_time(times, looks, conditions)
+    return Seconds(time.value, time.low, time.high, time.samples, time.replicates)
 
 
 def _per_second(
@@ -272,25 +272,24 @@ def _compared(
     on_cpu = [row for row in local.values() if row.device == "cpu"]
     baseline = min(on_cpu, key=lambda row: row.seconds.median if row.seconds else 0.0, default=None)
 
-    def ratio(row: Row, base: Row | None) -> Speedup | None:
+    def ratio(row: Row, base: Row | None, choices: int = 1) -> Speedup | None:
         if base is None or row.implementation not in local:
             return None
         if base.implementation == row.implementation:
             return Speedup(1.0, 1.0, 1.0, base.implementation, "equivalent")
-        mine, theirs = timed[(*row.group, row.implementation)], timed[(*base.group, base.implementation)]
-        shared = sorted(mine.keys() & theirs.keys())
-        if not shared:
+        if (found := side_by_side(timed, base, row, looks * choices)) is None:
             return None
-        found = statistics.speed_ratio([theirs[one] for one in shared], [mine[one] for one in shared], looks)
-        verdict = statistics.verdict(found, margin)
-        return Speedup(found.value, found.low, found.high, base.implementation, verdict)
+        verdict, needed = statistics.verdict(found, margin), None
+        if verdict == "inconclusive":
+            needed = statistics.processes_needed(found, (looks + 1) * choices, margin)
+        return Speedup(found.value, found.low, found.high, base.implementation, verdict, needed)
 
     def twin(row: Row) -> Speedup | None:
         if row.device != "gpu":
             return None
         return ratio(row, local.get(f"{row.implementation.removesuffix('gpu')}cpu"))
 
-    compared = [replace(row, speedup=ratio(row, baseline), twin=twin(row)) for row in group]
+    compared = [replace(row, speedup=ratio(row, baseline, rivals(row, on_cpu)), twin=twin(row)) for row in group]
     return [_with_break_even(row, baseline) for row in compared]
 
 

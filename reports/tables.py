@@ -10,7 +10,7 @@ from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
 from residency.harness.task_info import TaskInfo
-from residency.reports import words
+from residency.reports import certainty, words
 from residency.reports.answers import DISTURBED, Answer, answer
 from residency.reports.cost import budget_for_all
 from residency.reports.gain import gains, sentence
@@ -61,6 +61,7 @@ class Report:
     """A whole run in words."""
 
     title: str
+    warning: str | None  # of the run as a whole: said before anything else
     tables: list[Table]
     summary: list[str]
     missing: list[Missing]
@@ -75,7 +76,8 @@ def report(records: Records) -> Report:
         groups.setdefault(row.group, []).append(row)
     return Report(
         title=f"Residency run {records.info.id}",
-        tables=[_table(group, records.info) for group in groups.values()],
+        warning=certainty.warning(records, found),
+        tables=[_table(group, records) for group in groups.values()],
         summary=_summary(found, records),
         missing=missing_here(found),
         facts=[*facts(records.info), *_sources(records)],
@@ -105,9 +107,9 @@ def _sources(records: Records) -> list[str]:
     return [f"Your own code, as it was measured: {', '.join(names[:SHOWN_SOURCES])}{more}."] if names else []
 
 
-def _table(group: Sequence[Row], info: RunInfo) -> Table:
+def _table(group: Sequence[Row], records: Records) -> Table:
     first = group[0]
-    task = info.tasks.get(first.task)
+    task = records.info.tasks.get(first.task)
     rows = next((row.rows for row in group if row.rows is not None), None)
     at = f"{first.dataset}, {first.size}" + (f", {words.count(rows)} {first.unit}" if rows is not None else "")
     reference = next((row.reference for row in group if row.reference is not None), None)
@@ -130,6 +132,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
     failures += _not_reached(group)
     notes = list(dict.fromkeys(remark for row in group for remark in row.remarks))
+    notes += certainty.undecided(shown, records)
     notes += _throughput(shown) if first.unit != "rows" else []
     notes += without_a_model(task, naive)
     notes += [_figures(row, named) for row in shown if (named := own_figures(row, task))]
@@ -145,7 +148,7 @@ def _table(group: Sequence[Row], info: RunInfo) -> Table:
     return Table(
         title=f"{first.task}  {at}",
         question=task.question if task else "",
-        answer=answer(group, info),
+        answer=answer(group, records.info),
         caption=caption,
         lines=[_line(row, told) for row in shown],
         emphasis=[row.outcome for row in shown],

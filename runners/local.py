@@ -22,9 +22,12 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from residency.harness import statistics
 from residency.harness.outcomes import Ending, not_reached
 from residency.harness.records import Recorder, Records
+from residency.harness.statistics import QUIET, Conditions
 from residency.harness.task import Implementation
 from residency.runners import machine, nvml
 from residency.runners.budget import Budget, Expected, is_kept, seconds_for
@@ -76,25 +79,29 @@ def looks(settings: Settings) -> list[int]:
     return [settings.replicates * 2**number for number in range(times)]
 
 
-def half_width(times: Mapping[str, Mapping[int, Sequence[float]]], on_cpu: Sequence[str]) -> float:
+def half_width(
+    times: Mapping[str, Mapping[int, Sequence[float]]], on_cpu: Sequence[str], conditions: Conditions = QUIET
+) -> float:
     """The widest 95 % interval of the ratios that a report will show, as a fraction on either side; of one, its own.
 
-    They are those to the fastest on the CPU, and of a GPU side to its twin. Infinite where there is nothing to compare.
+    They are those to the fastest on the CPU, which share the error over all that might have been it, and of a GPU side
+    to its twin. Infinite where there is nothing to compare.
     """
     middle = {name: statistics.median_time(list(mine.values())).value for name, mine in times.items()}
-    base = min([name for name in middle if name in on_cpu] or middle, key=middle.__getitem__, default=None)
+    candidates = [name for name in middle if name in on_cpu]
+    base = min(candidates or middle, key=middle.__getitem__, default=None)
     if base is None:
         return math.inf
-    pairs = [(base, name) for name in times if name != base]
+    pairs = [(base, name, max(1, len(set(candidates) - {name}))) for name in times if name != base]
     twins = {f"{name.removesuffix('gpu')}cpu": name for name in times if name not in on_cpu}
-    pairs += [(twin, name) for twin, name in twins.items() if twin in on_cpu]
+    pairs += [(twin, name, 1) for twin, name in twins.items() if twin in on_cpu]
     found = []
-    for first, second in pairs:
+    for first, second, choices in pairs:
         if shared := sorted(times[first].keys() & times[second].keys()):
             theirs, own = ([times[name][one] for one in shared] for name in (first, second))
-            found.append(statistics.speed_ratio(theirs, own, statistics.LOOKS))
+            found.append(statistics.speed_ratio(theirs, own, statistics.LOOKS * choices, conditions))
     if len(times) == 1:
-        found.append(statistics.median_time(list(times[base].values()), statistics.LOOKS))
+        found.append(statistics.median_time(list(times[base].values()), statistics.LOOKS, conditions))
     return max(((one.high / one.low) ** 0.5 - 1 for one in found), default=math.inf)
 
 
@@ -141,7 +148,12 @@ class _Run:
         precision = self.ledger.settings.precision
         times = {one.id: known.times[one.id] for one in open_ones if one.id in known.times and not one.beside}
         on_cpu = [one.id for one in open_ones if one.device == "cpu"]
-        return precision is not None and half_width(times, on_cpu) <= precision
+        if precision is None:
+            return False
+        waiting = known.busy.waiting(machine.cores_in_machine())
+        fastest = min((np.median(one) for mine in times.values() for one in mine.values()), default=0.0)
+        conditions = Conditions(known.busy.threads, waiting, float(fastest))
+        return half_width(times, on_cpu, conditions) <= precision
 
     def _prepare(self, group: Group) -> Prepared | None:
         """Tell what cannot run here, and note what is still to be measured; None where that is nothing."""
@@ -164,6 +176,8 @@ class _Run:
         if one.settled:
             return None
         if self.before is not None and self.resumed:
+            if 0 < known.asked <= one.complete:
+                known.reason = "more are asked for"
             missing = f"{settings.replicates - one.complete} replicates" if settings.precision is None else "replicates"
             self.ledger.listener.note(f"{group.title}: {missing} more: {known.reason}")
         return one

@@ -31,6 +31,11 @@ def cores() -> int:
     return max(1, min(available, math.ceil(quota))) if quota else available
 
 
+def cores_in_machine() -> int:
+    """CPU cores of the whole machine, ours and others'."""
+    return psutil.cpu_count() or 1
+
+
 def memory_limit() -> int:
     """Bytes of memory this process may use: the cgroup's limit or the machine's memory."""
     limits = [int(psutil.virtual_memory().total)]
@@ -88,7 +93,7 @@ def facts() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "cpu": cpu_model(),
         "cores": cores(),
-        "cores_in_machine": psutil.cpu_count() or 1,
+        "cores_in_machine": cores_in_machine(),
         "memory_bytes": memory_limit(),
         "gpus": found,
         "no_gpu_because": why or None,

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from residency.harness.busy import Busy
 from residency.harness.judgement import judge_outcomes
 from residency.harness.outcomes import Outcome, is_not_reached
-from residency.harness.records import Cell, Records
+from residency.harness.records import Cell, Records, Sample
 from residency.runners import machine
 from residency.runners.plan import Group
 from residency.runners.settings import Settings
@@ -59,12 +60,17 @@ class Done:
     ok: dict[str, set[int]] = field(default_factory=dict)  # the replicates in which each was ok
     times: dict[str, dict[int, list[float]]] = field(default_factory=dict)  # seconds of timed samples, by replicate
     ended: set[str] = field(default_factory=set)  # whose outcome is neither ok nor failed: not tried again
+    busy: Busy = field(default_factory=Busy)  # how busy the machine was meanwhile
     next: int = 0  # the first replicate that no record bears
+    asked: int = 0  # replicates, at most, by those who measured before
     reason: str = "it was not reached"  # why what is missing is measured now
 
-    def add(self, implementation: str, replicate: int, seconds: float) -> None:
-        """Keep a timed sample."""
-        self.times.setdefault(implementation, {}).setdefault(replicate, []).append(seconds)
+    def add(self, sample: Sample) -> None:
+        """Keep a sample: its time where it is a timed one."""
+        self.busy.add(sample)
+        if sample.phase == "timed":
+            replicates = self.times.setdefault(sample.cell.implementation, {})
+            replicates.setdefault(sample.replicate, []).append(sample.seconds)
 
 
 def done(group: Group, key: str, before: Records | None) -> Done:
@@ -80,6 +86,7 @@ def done(group: Group, key: str, before: Records | None) -> Done:
     for one in outcomes:
         if one.key != key:
             continue
+        found.asked = max(found.asked, one.asked or 0)
         if judgements[replace(one.cell, rows=None)].ending.outcome is Outcome.WRONG:
             found.ended.add(one.cell.implementation)
         elif one.outcome == Outcome.OK:
@@ -87,8 +94,8 @@ def done(group: Group, key: str, before: Records | None) -> Done:
         elif one.outcome != Outcome.FAILED and not is_not_reached(one.outcome, one.reason):
             found.ended.add(one.cell.implementation)
     for sample in samples:
-        if sample.key == key and sample.phase == "timed":
-            found.add(sample.cell.implementation, sample.replicate, sample.seconds)
+        if sample.key == key:
+            found.add(sample)
     current = {one.key == key for one in outcomes} | {one.key == key for one in samples}
     if any(one.outcome == Outcome.FAILED and one.key == key for one in outcomes):
         found.reason = "something failed"

@@ -90,6 +90,7 @@ class Ledger:
             at=now(),
             key=known.get("key", ""),
             judged=known.get("judged"),
+            asked=self.settings.replicates,
         )
         self.add(record)
 
@@ -260,37 +261,36 @@ class Turn:
         self.unknown = watch.unknown | ({"fell_back": self.doubt} if self.doubt else {})
         if phase == "timed":
             self.cores.append(cpu / reply["seconds"])
-        if phase == "timed":
-            self.prepared.known.add(self.implementation.id, self.replicate, reply["seconds"])
-        self.ledger.add(
-            Sample(
-                cell=self.cell,
-                replicate=self.replicate,
-                round=number,
-                phase=phase,
-                seconds=reply["seconds"],
-                stages=reply["stages"],
-                quality=reply["quality"],
-                cpu_seconds=cpu,
-                peak_host_bytes=max(reply["peak_host_bytes"] or 0, watch.peak_host_bytes) or None,
-                peak_device_bytes=watch.peak_device_bytes,
-                joules=None if watch.joules is None else watch.joules / watched,
-                cpu_joules=None if watch.cpu_joules is None else watch.cpu_joules / watched,
-                device_megahertz=watch.device_megahertz,
-                slowed_by=sorted(watch.slowed_by),
-                tenants=watch.tenants,
-                threads=self.threads,
-                data_hash=self._hash,
-                at=now(),
-                calls=calls,
-                figures=reply["figures"],
-                cluster=reply["cluster"],
-                events=[*reply["events"], *self._short_of_time(phase)],
-                other_cpu_seconds=None if others is None else max(0.0, others - children),
-                key=self.prepared.key,
-                aside_seconds=self.aside,
-            )
+        sample = Sample(
+            cell=self.cell,
+            replicate=self.replicate,
+            round=number,
+            phase=phase,
+            seconds=reply["seconds"],
+            stages=reply["stages"],
+            quality=reply["quality"],
+            cpu_seconds=cpu,
+            peak_host_bytes=max(reply["peak_host_bytes"] or 0, watch.peak_host_bytes) or None,
+            peak_device_bytes=watch.peak_device_bytes,
+            joules=None if watch.joules is None else watch.joules / watched,
+            cpu_joules=None if watch.cpu_joules is None else watch.cpu_joules / watched,
+            device_megahertz=watch.device_megahertz,
+            slowed_by=sorted(watch.slowed_by),
+            tenants=watch.tenants,
+            threads=self.threads,
+            data_hash=self._hash,
+            at=now(),
+            calls=calls,
+            figures=reply["figures"],
+            cluster=reply["cluster"],
+            events=[*reply["events"], *self._short_of_time(phase)],
+            other_cpu_seconds=None if others is None else max(0.0, others - children),
+            key=self.prepared.key,
+            aside_seconds=self.aside,
+            waited_seconds=reply["waited_seconds"],
         )
+        self.prepared.known.add(sample)
+        self.ledger.add(sample)
 
     def _short_of_time(self, phase: Phase) -> list[str]:
         """That it is timed before it was warm, said with the first sample."""

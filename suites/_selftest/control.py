@@ -2,7 +2,8 @@
 
 Question  How often is a difference seen where there is none, and how often is one of 5 % missed?
 Expect    Repeats in one process agree to a fraction of a per cent, fresh processes do not: pure Python moves by several
-          per cent with where its objects happen to lie, compiled one-threaded work by less than one.
+          per cent with where its objects happen to lie, compiled one-threaded work by less than one. Threads that wait
+          for each other wait for the slowest: beside other work they move by tens.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from residency.harness import Run, Task, quality
 
 LOOPS = 60_000
 REPEATS = 200  # sorts of 4,096 numbers
+PRODUCTS = 20  # of a table of 1,000 rows with itself
 MORE = 1.05
 
 task = Task(
@@ -41,6 +43,15 @@ def native_sorts(data: Table, run: Run, turns: int):
     with run.stage("sort"):
         for _ in range(turns):
             np.sort(numbers)
+    return data.expected_test
+
+
+def products(data: Table, run: Run, turns: int):
+    run.effective(turns=turns)
+    x = np.random.default_rng(0).standard_normal((1_000, 128), dtype=np.float32)
+    with run.stage("product"):
+        for _ in range(turns):
+            x.T @ x
     return data.expected_test
 
 
@@ -78,3 +89,33 @@ def native_again(data: Table, run: Run, np):
 def native_slower(data: Table, run: Run, np):
     """5 % more sorts."""
     return native_sorts(data, run, round(REPEATS * MORE))
+
+
+@task.on_cpu("numpy")
+def together(data: Table, run: Run, np):
+    """Matrix products on all cores, whose threads wait for each other."""
+    return products(data, run, PRODUCTS)
+
+
+@task.on_cpu("numpy")
+def together_again(data: Table, run: Run, np):
+    """The same."""
+    return products(data, run, PRODUCTS)
+
+
+@task.on_cpu("numpy")
+def together_third(data: Table, run: Run, np):
+    """The same: of several, the fastest looks faster than it is."""
+    return products(data, run, PRODUCTS)
+
+
+@task.on_cpu("numpy")
+def together_fourth(data: Table, run: Run, np):
+    """The same."""
+    return products(data, run, PRODUCTS)
+
+
+@task.on_cpu("numpy")
+def together_slower(data: Table, run: Run, np):
+    """5 % more products."""
+    return products(data, run, round(PRODUCTS * MORE))

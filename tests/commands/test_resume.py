@@ -66,6 +66,20 @@ def test_other_code_is_measured_again_and_never_mixed(residency, tmp_path: Path)
     assert after.count('"phase": "timed"') == 2 * before.count('"phase": "timed"') == 8
 
 
+def test_a_run_that_told_too_little_is_given_more_processes(residency, tmp_path: Path) -> None:
+    """As its report advises; what it looked at before counts."""
+    suites = {"RESIDENCY_SUITES": str(FIXTURES)}
+    ran = residency("run", "steady", "--implementations", "steady", "--replicates", "1", "--rounds", "1", **suites)
+    assert ran.status == 0, ran.err
+    run = next(tmp_path.glob("results/runs/*"))
+    done = residency("run", "--resume", run, "--replicates", "2", "--budget", "60", "--json", **suites)
+    assert done.status == 0, done.err
+    assert "1 replicates more: more are asked for" in done.err
+    assert [row["seconds"]["replicates"] for row in done.json["rows"]] == [2]
+    kept = map(json.loads, (run / "records.jsonl").read_text().splitlines())
+    assert [one["asked"] for one in kept if one["kind"] == "outcome"] == [1, 2]
+
+
 def test_a_cut_off_line_is_taken_back(residency, tmp_path: Path) -> None:
     suites = {"RESIDENCY_SUITES": str(FIXTURES)}
     residency("run", "steady", "--implementations", "steady", "--replicates", "1", "--rounds", "2", **suites)

@@ -10,8 +10,9 @@ FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 
 def test_the_control_says_what_can_be_seen_and_compare_holds_to_it(residency, tmp_path: Path) -> None:
     cache = {"RESIDENCY_CACHE": str(tmp_path / "cache"), "RESIDENCY_SUITES": str(FIXTURES)}
-    done = residency("selftest", "--processes", "6", "--json", **cache)
+    done = residency("selftest", "--processes", "6", "--work", "native", "--beside-load", "--json", **cache)
     assert done.status == 0, done.err
+    assert [control["beside"] > 0 for control in done.json["controls"]] == [False, True]
     for control in done.json["controls"]:
         assert control["processes"] == 6
         assert 0.0 <= control["false_alarms"] <= 1.0
@@ -29,3 +30,9 @@ def test_the_control_says_what_can_be_seen_and_compare_holds_to_it(residency, tm
         assert "inconclusive" in compared.out
     (tmp_path / "cache" / "selftest.json").unlink()
     assert residency("compare", *runs, "--margin", "0.5", **cache).status == 0
+
+
+def test_work_that_there_is_not(residency) -> None:
+    done = residency("selftest", "--work", "gpu")
+    assert done.status == 2
+    assert "--work gpu: expected python, native, together" in done.err

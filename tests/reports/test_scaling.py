@@ -16,7 +16,10 @@ COUNTS = (1, 2, 4, 8)
 def law(contention: float, coherence: float, seed: int, counts: tuple[int, ...] = COUNTS) -> Any:
     """Fitted to five processes of each, which differ by 3 %."""
     generator = np.random.default_rng(seed)
-    rows: Any = [SimpleNamespace(workers=count, key=count, seconds=True) for count in counts]
+    rows: Any = [
+        SimpleNamespace(workers=count, key=count, seconds=SimpleNamespace(median=1.0), threads=1, waiting=0.0)
+        for count in counts
+    ]
     timed: Any = {
         count: {
             process: [(1 + contention * (count - 1) + coherence * count * (count - 1)) / count * np.exp(spread)]

@@ -13,28 +13,19 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
 from scipy import stats
 
 from residency.harness import statistics
+from residency.runners.bursts import beside
 
 ROUNDS = 15  # of A B B A: 30 samples a side
 WARMUP_SECONDS = 0.05
 TARGET_SECONDS = 0.00085
 SLOWER = 1.05
-BURSTS = """
-import random, time
-while True:
-    end, busy = time.time() + random.uniform(0.05, 0.8), random.random() < 0.5
-    while time.time() < end:
-        busy or time.sleep(0.01)
-"""
 
 Samples = np.ndarray  # (rounds, 2), seconds
 
@@ -105,18 +96,6 @@ RULES: dict[str, Callable[[Samples, Samples], bool]] = {
     "median off by more than 5 % (pytest-benchmark)": median_off,
     "**faster samples of each round, rounds bootstrapped, 99 % beyond 1 % (Residency)**": residency,
 }
-
-
-@contextmanager
-def beside(processes: int) -> Iterator[None]:
-    """Bursty processes beside the trial."""
-    started = [subprocess.Popen([sys.executable, "-c", BURSTS]) for _ in range(processes)]
-    try:
-        yield
-    finally:
-        for one in started:
-            one.kill()
-            one.wait()
 
 
 def calibrated() -> int:

@@ -21,12 +21,12 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-from decision_rule import beside
 
 from residency.harness import records, statistics
 from residency.reports.selftest import EFFECT, WORKS, processes_needed
 from residency.reports.summary import timed_samples
 from residency.runners import machine
+from residency.runners.bursts import beside
 from residency.runners.settings import GATE_ROUNDS, ROUNDS
 from residency.suites import SHIPPED
 

@@ -1,0 +1,111 @@
+"""What a report says of how far it may be believed: a busy machine first, and what would tell more."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from residency.harness import records
+from residency.reports import console, markdown
+from residency.reports.selftest import TASK, controls
+from residency.reports.summary import Row, rows
+from residency.runners import machine
+
+
+def changed(run: records.Records, **more: Any) -> records.Records:
+    return replace(run, samples=[replace(one, **more) for one in run.samples])
+
+
+@pytest.fixture
+def kept(written, made) -> records.Records:
+    """Two implementations, one of them a twentieth slower, each in one process."""
+    few = records.read(
+        written(
+            made("t/a", "one@cpu", seconds=0.01, replicates=1), made("t/a", "two@cpu", seconds=0.0105, replicates=1)
+        )
+    )
+    here = {"host": socket.gethostname(), "cpu": machine.cpu_model()}
+    return replace(few, info=replace(few.info, machine=few.info.machine | here))
+
+
+def shown(run: records.Records) -> str:
+    out = Console(file=io.StringIO(), width=200)
+    console.show(run, out)
+    return out.file.getvalue()  # type: ignore[attr-defined]
+
+
+def compared(run: records.Records) -> Row:
+    return next(row for row in rows(run) if row.implementation == "two@cpu")
+
+
+def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
+    quiet = changed(kept, waited_seconds=0.0)
+    assert "busy" not in shown(quiet)
+    busy = changed(kept, waited_seconds=0.01, cpu_seconds=0.01)
+    first = shown(busy).strip().splitlines()[0]
+    assert first.startswith("The machine was busy: the work stood in line for a core 50% of its time. ")
+    assert "another hour, --threads 1 or --replicates 20" in first
+    assert markdown.render(busy).splitlines()[2].startswith("**The machine was busy")
+    assert "--threads 1" not in shown(changed(busy, threads=1))
+    long = changed(busy, seconds=2.0, other_cpu_seconds=2.8)
+    assert "50% of its time, others kept 1.4 of 8 cores busy." in shown(long)
+    before = changed(long, waited_seconds=None, other_cpu_seconds=15.0)  # as records of older versions say it
+    assert "The machine was busy: others kept 7.5 of 8 cores busy." in shown(before)
+
+
+def test_what_is_inconclusive_says_how_many_processes_would_tell(kept: records.Records) -> None:
+    row = compared(changed(kept, waited_seconds=0.0))
+    assert row.speedup is not None
+    assert row.speedup.verdict == "inconclusive"
+    needed = row.speedup.processes_needed
+    assert needed is not None
+    assert f"two@cpu by about {needed} processes; residency run --resume {kept.folder} --replicates {needed}" in shown(
+        changed(kept, waited_seconds=0.0)
+    )
+    elsewhere = replace(kept, info=replace(kept.info, machine={**kept.info.machine, "host": "elsewhere"}))
+    assert "--resume" not in shown(elsewhere)
+    same = changed(kept, seconds=0.01)
+    assert "too close to be told by 200 processes: two@cpu" in shown(same)
+
+
+def test_who_is_given_more_replicates_has_looked_before(kept: records.Records) -> None:
+    """The same samples, asked for at once or in two goes: the second has its share of the error."""
+    many = replace(kept, samples=[replace(one, replicate=place) for one in kept.samples for place in range(6)])
+
+    def width(*asked: int) -> float:
+        outcomes = [replace(kept.outcomes[0], cell=one.cell, asked=count) for one in kept.outcomes for count in asked]
+        found = compared(replace(many, samples=[
+            replace(one, seconds=one.seconds * (1 + one.replicate / 100 * (one.cell.implementation == "two@cpu")))
+            for one in many.samples
+        ], outcomes=outcomes)).speedup  # fmt: skip
+        assert found is not None
+        return found.high / found.low
+
+    assert width(6) == width(6, 6) < width(3, 6)
+
+
+def test_the_control_of_several_copies_chooses_its_baseline(written, made) -> None:
+    """Six processes of four copies and a slower one, by made-up times."""
+    names = ["together", "together_again", "together_third", "together_fourth", "together_slower"]
+    place = written(*(made(TASK, f"{name}@cpu", "smoke", 1.0, replicates=6) for name in names))
+    text = (place / "run.json").read_text()
+    cells = [made(TASK, f"{name}@cpu", "smoke").cell.__dict__ for name in names]
+    kept = json.loads(text) | {"cells": cells}
+    kept["settings"]["threads"] = 2
+    (place / "run.json").write_text(json.dumps(kept))
+    run = records.read(place)
+    noisy = [
+        replace(one, seconds=1.0 + 0.01 * ((7 * one.replicate + 3 * len(one.cell.implementation)) % 5))
+        for one in run.samples
+    ]
+    (control,) = controls(replace(run, samples=noisy), beside=2)
+    assert (control.work, control.threads, control.beside) == ("compiled, all cores", 2, 2)
+    assert (control.copies, control.processes) == (4, 6)
+    assert control.false_alarms == 0.0
+    assert control.held >= 0.9
