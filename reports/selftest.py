@@ -16,7 +16,7 @@ from residency.harness.errors import UsageError
 from residency.harness.records import Records, RunInfo
 from residency.reports.summary import timed_samples
 
-TASK, DATASET, SIZE = "_selftest/control", "linear", "smoke"
+TASK, DATASET, SIZE = "_selftest/control", "answered", "smoke"
 WORKS = {"python": "pure Python", "native": "compiled, one thread"}
 TOGETHER = {"together": "compiled, all cores"}
 COPIES = ("", "_again", "_third", "_fourth")  # of the same work, as far as there are

@@ -56,7 +56,7 @@ def test_a_slow_down_of_20_percent_is_a_regression(residency, measure, baseline:
     slow = measure(TEST_NAP="0.072")
     done = residency("compare", baseline, slow, "--margin", "0.1", "--junit", "out.xml", "--github")
     assert done.status == 1, done.out + done.err
-    assert "::error title=steady/naps%2C linear at smoke%2C varying@cpu::slower: now / before 1." in done.out
+    assert "::error title=steady/naps%2C answered at smoke%2C varying@cpu::slower: now / before 1." in done.out
     suite = ElementTree.parse(tmp_path / "out.xml").getroot()
     assert suite.get("failures") == "1"
     assert suite.find("testcase/failure") is not None

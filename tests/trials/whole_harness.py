@@ -56,7 +56,7 @@ def trial(folder: Path, gate: bool, works: list[str]) -> list[dict]:
     found = []
     for work in works:
         sides = [
-            [times["trial/control", "linear", "smoke", f"{name}@cpu"][number] for number in range(REPLICATES)]
+            [times["trial/control", "answered", "smoke", f"{name}@cpu"][number] for number in range(REPLICATES)]
             for name in (work, f"{work}_again", f"{work}_slower")
         ]
         found.append({
