@@ -21,17 +21,21 @@ class Busy:
     threads: int = 1  # the most of any
     waited: float = 0.0
     worked: float = 0.0  # processor time of the samples that say how long they waited
+    told: float = 0.0  # what those lasted
     others: float = 0.0  # processor time of other processes, beside samples long enough to tell
     beside: float = 0.0  # what those lasted
     lasted: float = 0.0  # all samples
 
     def add(self, sample: Sample) -> None:
-        """Take a sample in, of whatever phase: a cold one is longer, and tells as much of the machine."""
+        """Take a timed sample in: the others say nothing of whether the times that count were disturbed."""
+        if sample.phase != "timed":
+            return
         self.threads = max(self.threads, sample.threads)
         self.lasted += sample.seconds * sample.calls
         if sample.waited_seconds is not None and sample.cpu_seconds is not None:
             self.waited += sample.waited_seconds * sample.calls
             self.worked += sample.cpu_seconds * sample.calls
+            self.told += sample.seconds * sample.calls
         if sample.other_cpu_seconds is not None and sample.seconds * sample.calls >= TICKS_SECONDS:
             self.others += sample.other_cpu_seconds * sample.calls
             self.beside += sample.seconds * sample.calls
@@ -59,10 +63,11 @@ class Busy:
     def waiting(self, cores: int) -> float:
         """The part of its time that the work stood in line for one of the machine's cores.
 
+        Of the time that its threads ran or would have run; where they slept, as for a disk or a GPU, of all the time.
         Where Linux does not tell, as records of before it was asked do not, it is what others' cores leave too few for.
         """
         if self.measured:
-            return self.waited / (self.waited + self.worked)
+            return self.waited / max(self.waited + self.worked, self.told)
         others = self.other_cores or 0.0
         return max(0.0, self.threads + others - cores) / (self.threads + others) if others > DISTURBED else 0.0
 

@@ -73,18 +73,18 @@ Replicates = Sequence[Sequence[float]]
 class Conditions:
     """What is known beforehand of how far fresh processes lie apart: what kind of work it was, and how busy it was.
 
-    `waiting` is the part of its time that the work stood in line for a core, 0 to 1, start-ups included; `seconds` is
+    `waiting` is the part of its time that the work stood in line for a core while it was timed, 0 to 1; `seconds` is
     what a sample lasts. Seen on two cores beside two to ten other processes, from one process to the next, as standard
     deviations of the log ratio:
 
         work          in line    lasting    one round    median of 8
-        one thread    2 %        5 ms       0.18         0.05
-        one thread    38 %       9 ms       0.43         0.18
-        one thread    73 %       18 ms      0.51         0.19
-        two threads   1 %        4 ms       0.14         0.04
-        two threads   45 %       4 ms       0.70         0.27
-        two threads   55 %       13 ms      1.51         0.48
-        two threads   65 %       39 ms      1.84         1.02
+        one thread    4 %        5 ms       0.19         0.05
+        one thread    41 %       9 ms       0.44         0.19
+        one thread    74 %       19 ms      0.46         0.13
+        two threads   2 %        4 ms       0.23         0.08
+        two threads   42 %       4 ms       1.01         0.27
+        two threads   55 %       28 ms      1.62         0.72
+        two threads   67 %       59 ms      1.68         0.72
         two threads   75 %       2.5 s      0.98         0.36
 
     So it is taken as proportional to the time in line, its square as inverse to the rounds, and less for long samples.

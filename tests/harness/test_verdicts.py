@@ -133,7 +133,7 @@ def test_two_runs_on_a_busy_machine_are_compared_as_such() -> None:
 
 
 def sample(**said: Any) -> Any:
-    plain = {"threads": 2, "seconds": 0.01, "calls": 1, "cpu_seconds": 0.01, "waited_seconds": None}
+    plain = {"phase": "timed", "threads": 2, "seconds": 0.01, "calls": 1, "cpu_seconds": 0.01, "waited_seconds": None}
     return SimpleNamespace(**{**plain, "other_cpu_seconds": None, **said})
 
 
@@ -142,6 +142,9 @@ def test_how_busy_the_machine_was() -> None:
     told = busy([sample(waited_seconds=0.01, calls=2), sample(waited_seconds=0.0, cpu_seconds=0.06)])
     assert told.waiting(2) == pytest.approx(0.02 / 0.1)
     assert told.other_cores is None
+    assert busy([sample(phase="cold", waited_seconds=1.0)]).waiting(2) == 0.0
+    slept = busy([sample(seconds=1.0, waited_seconds=0.01)])
+    assert slept.waiting(2) == pytest.approx(0.01)
     before = busy([sample(seconds=1.0, other_cpu_seconds=1.0), sample(other_cpu_seconds=9.0)])  # too short to tell
     assert before.other_cores == pytest.approx(1.0)
     assert before.waiting(2) == pytest.approx(1 / 3)

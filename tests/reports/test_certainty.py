@@ -53,7 +53,7 @@ def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
     assert "another hour, --threads 1 or --replicates 20" in first
     assert markdown.render(busy).splitlines()[2].startswith("**The machine was busy")
     assert "--threads 1" not in shown(changed(busy, threads=1))
-    long = changed(busy, seconds=2.0, other_cpu_seconds=2.8)
+    long = changed(kept, waited_seconds=2.0, cpu_seconds=2.0, seconds=2.0, other_cpu_seconds=2.8)
     assert "50% of its time, others kept 1.4 of 8 cores busy." in shown(long)
     before = changed(long, waited_seconds=None, other_cpu_seconds=15.0)  # as records of older versions say it
     assert "The machine was busy: others kept 7.5 of 8 cores busy." in shown(before)

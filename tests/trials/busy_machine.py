@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -77,14 +77,15 @@ CONDITIONS = [Condition(alone, bursty) for alone in (True, False) for bursty in 
 
 @dataclass(frozen=True)
 class Side:
-    """One process of one copy: its timed seconds, and what it waited and worked in all, start-up included."""
+    """One process of one copy: its timed seconds, calls in a sample, and what its samples waited and worked in all."""
 
     seconds: tuple[float, ...]
+    calls: int
     waited: float
     worked: float
 
     def slower(self, factor: float) -> Side:
-        return Side(tuple(factor * one for one in self.seconds), self.waited, self.worked)
+        return replace(self, seconds=tuple(factor * one for one in self.seconds))
 
 
 Turn = tuple[Side, ...]  # the processes of all copies that took turns
@@ -114,9 +115,9 @@ def turns_of(run: records.Records) -> list[Turn]:
 
 
 def _side(samples: list[records.Sample]) -> Side:
+    timed = sorted((one.round, one.seconds, one.calls) for one in samples if one.phase == "timed")
     said = busy(samples)
-    timed = sorted((one.round, one.seconds) for one in samples if one.phase == "timed")
-    return Side(tuple(seconds for _, seconds in timed), said.waited, said.worked)
+    return Side(tuple(seconds for _, seconds, _ in timed), timed[0][2], said.waited, said.worked)
 
 
 def record(folder: Path, condition: Condition, processes: int) -> None:
@@ -161,7 +162,7 @@ def keep(file: Path, condition: Condition, run: records.Records, **more: object)
 
 def _rounded(side: Side) -> list[object]:
     seconds = [float(f"{one:.5g}") for one in side.seconds]
-    return [seconds, float(f"{side.waited:.4g}"), float(f"{side.worked:.4g}")]
+    return [seconds, side.calls, float(f"{side.waited:.4g}"), float(f"{side.worked:.4g}")]
 
 
 def read(file: Path, condition: Condition) -> list[dict]:
@@ -174,7 +175,7 @@ def kept(file: Path, condition: Condition) -> list[Turn]:
 
 
 def _turn(raw: list) -> Turn:
-    return tuple(Side(tuple(seconds), waited, worked) for seconds, waited, worked in raw)
+    return tuple(Side(tuple(seconds), *sums) for seconds, *sums in raw)
 
 
 def said_of(turns: list[Turn], condition: Condition, info: records.RunInfo) -> list[statistics.Estimate]:
@@ -184,12 +185,11 @@ def said_of(turns: list[Turn], condition: Condition, info: records.RunInfo) -> l
         for cell, side in zip(info.cells, turn, strict=True):
             about = {"replicate": number, "quality": 0.5, "stages": {"other": 0.0}, "threads": condition.threads}
             nothing = dict.fromkeys(("peak_host_bytes", "peak_device_bytes", "joules"))
-            about |= {**nothing, "data_hash": "", "at": "", "cell": cell}
-            waits = {"cpu_seconds": side.worked, "waited_seconds": side.waited}
-            samples.append(records.Sample(**about, round=0, phase="cold", seconds=1.0, **waits))
+            each = len(side.seconds) * side.calls
+            waits = {"cpu_seconds": side.worked / each, "waited_seconds": side.waited / each, "calls": side.calls}
+            about |= {**nothing, **waits, "data_hash": "", "at": "", "cell": cell, "phase": "timed"}
             samples += [
-                records.Sample(**about, round=place, phase="timed", seconds=seconds, cpu_seconds=None)
-                for place, seconds in enumerate(side.seconds)
+                records.Sample(**about, round=place, seconds=seconds) for place, seconds in enumerate(side.seconds)
             ]
     found = rows(records.Records(Path(), info, samples))
     return [row.speedup for row in found if row.speedup and row.speedup.baseline != row.implementation]
@@ -289,7 +289,8 @@ def _line(condition: Condition, replicates: int, turns: list[Turn], lines: list[
 def waiting_of(turns: list[Turn]) -> float:
     """The part of their time that all processes stood in line for a core."""
     sides = [side for turn in turns for side in turn]
-    return Busy(waited=sum(one.waited for one in sides), worked=sum(one.worked for one in sides)).waiting(1)
+    waited, worked = (sum(getattr(one, name) for one in sides) for name in ("waited", "worked"))
+    return Busy(waited=waited, worked=worked, told=sum(one.calls * sum(one.seconds) for one in sides)).waiting(1)
 
 
 def _slowed(turns: list[Turn], condition: Condition, info: records.RunInfo) -> bool:
