@@ -254,7 +254,7 @@ class _Comparison:
         judged = self.best_judged
         if not self.is_untold and self.tolerance + self.by_chance <= LEARNED * self.learned:
             return ""
-        few = f"{judged.count} {judged.unit}"
+        few = f"{judged.count}"
         if judged.fewest < judged.count:
-            few += f", {judged.fewest} of the rarest class,"
-        return f"quality not compared: {few} are too few to tell a right result from a wrong one"
+            few += f", {judged.fewest} of the rarest class"
+        return f"quality not compared: too few {judged.unit} ({few}) to tell a right result from a wrong one"

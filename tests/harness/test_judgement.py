@@ -103,7 +103,7 @@ def test_many_judged_things_tell_what_few_cannot() -> None:
     assert "the tolerance is 0.03, chance explains" in many["bad"].ending.reason
     few = outcomes_of(two_scores(300, 6, 1.5))
     assert few["bad"].ending.outcome is Outcome.OK
-    assert "6 of the rarest class, are too few to tell a right result from a wrong one" in few["bad"].remark
+    assert "too few rows (300, 6 of the rarest class) to tell a right result from a wrong one" in few["bad"].remark
 
 
 def test_right_scores_are_not_accused() -> None:
