@@ -86,4 +86,4 @@ def accuracy(data: LabelledImages, result: Any) -> Items:
     """Share of the pictures to classify whose class was found."""
     right = vector(result, len(data.y_test)) == data.y_test
     commonest = float(np.bincount(data.y_test).max() / len(data.y_test))
-    return Items(lambda right: float(right.mean()), (right,), chance=commonest, unit="images", classes=data.y_test)
+    return Items(lambda right: float(right.mean()), (right,), chance=commonest, unit="images")

@@ -12,7 +12,7 @@ the tolerance and chance explain together.
     error       by chance, one right result in ten thousand comparisons may be called wrong; the comparisons of a
                 group share that
     freedom     shares that hardly differ say nothing of the spread: of 64 shares of which only twelve hold a fraud,
-                about twelve count
+                about twelve count; nor do more than the rarest class has things
     too few     where even a result that learned half as much as the best would pass, nothing is compared, and the
                 reader is told
 """
@@ -36,7 +36,7 @@ NOT_MEASURED = f"{NOT_REACHED}the run ended before its turn"
 OWN_SHARE = 0.15  # of what the best learned of the user's own data, which no tolerance was made for
 ERROR = 1e-4  # that a right result is called wrong by chance, for all comparisons of a group together
 LEARNED = 0.5  # of what the best learned: a check that cannot see so much missing checks nothing
-LEAST_FREEDOM = 5.0  # fewer, and a spread is not known
+LEAST_FREEDOM = 10.0  # fewer, and a spread is not known
 
 
 @dataclass
@@ -208,7 +208,7 @@ class _Comparison:
         shares = len(squares)
         counting = float(squares.sum() ** 2 / (squares**2).sum())  # a third of them where they are normal
         error = float(np.std(difference, ddof=1) / math.sqrt(shares))
-        return error, max(0.0, min(shares - 1.0, 3.0 * counting - 1.0))
+        return error, max(0.0, min(shares - 1.0, 3.0 * counting - 1.0, self.paired[0].fewest - 1.0))
 
     @property
     def learned(self) -> float:
