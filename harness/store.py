@@ -21,6 +21,7 @@ import numpy as np
 
 from residency.harness.dataset import Dataset, Request, printable
 from residency.harness.errors import UsageError
+from residency.harness.files import files_under
 
 CHUNK = 16 * 2**20  # bytes hashed at a time
 UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)  # no folder can be there
@@ -70,11 +71,11 @@ def hash_file(path: Path) -> str:
 
 
 def hash_path(path: Path) -> str:
-    """SHA-256 of a file's bytes, or over the names and bytes of all files of a folder."""
+    """SHA-256 of a file's bytes, or over the names and bytes of all files of a folder, linked ones too."""
     if not path.is_dir():
         return hash_file(path)
     digest = hashlib.sha256()
-    for file in sorted(one for one in path.rglob("*") if one.is_file()):
+    for file in files_under(path):
         digest.update(os.fsencode(file.relative_to(path)) + f" {hash_file(file)}".encode())
     return digest.hexdigest()
 
