@@ -25,6 +25,7 @@ from residency.runners import machine
 from residency.runners.fallback import Trace
 from residency.runners.watch import STEP, Watch
 
+WORKER = "residency.runners.worker"
 SETTLE_TIMEOUT = 1.0  # seconds
 SETTLE_STEP = 0.001
 START_TIMEOUT = 120.0  # seconds for Python and NumPy to come up, on a machine busy or slow
@@ -118,7 +119,7 @@ class Worker:
         self._replies, reply_end = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "residency.runners.worker", str(request_end), str(reply_end)],
+                [sys.executable, "-m", WORKER, str(request_end), str(reply_end), str(os.getpid())],
                 pass_fds=(request_end, reply_end),
                 env=environment(device, threads, gate, extra),
                 stdin=subprocess.DEVNULL,

@@ -1,4 +1,6 @@
-"""The process in which implementations run: `python -m residency.runners.worker REQUESTS REPLIES`, two descriptors.
+"""The process in which implementations run: `python -m residency.runners.worker REQUESTS REPLIES PARENT`.
+
+REQUESTS and REPLIES are descriptors of pipes, PARENT is the id of the process that holds their other ends.
 
 It reads one JSON request a line and answers each with one line. It imports NumPy and the task's own file before the
 first request is served, and no library of an implementation before that implementation's first execution.
@@ -144,10 +146,14 @@ def _request(raw: Mapping[str, Any]) -> Request:
     return Request(**{**raw, **paths})
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends, however that ends."""
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however that ends.
+
+    A parent that has ended before the kernel was asked is known by this process having another one now. No number says
+    that by itself: in a container the parent may rightly be process 1.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:
+    if os.getppid() != parent:
         sys.exit("the parent has ended")
 
 
@@ -211,7 +217,7 @@ def fix_layout_and_processor() -> None:
 if __name__ == "__main__":
     if os.environ.get(GATE):
         fix_layout_and_processor()
-    die_with_parent()
+    die_with_parent(int(sys.argv[3]))
     be_killed_first()
     for descriptor in sys.argv[1:3]:
         os.set_inheritable(int(descriptor), False)
