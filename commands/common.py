@@ -25,14 +25,20 @@ def catalogue() -> Catalogue:
     return Catalogue([SHIPPED, *(Suites(Path(folder).resolve()) for folder in named.split(os.pathsep) if folder)])
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command, which says what it has kept; rich would end it with status 1, without a word."""
+        raise BrokenPipeError
+
+
 def output() -> Console:
     """Where results go; as wide as its tables where nobody is looking."""
-    return Console(width=None if sys.stdout.isatty() else 160)
+    return _Console(width=None if sys.stdout.isatty() else 160)
 
 
 def progress() -> Console:
     """Where progress goes: stderr, so that stdout can be piped."""
-    return Console(stderr=True)
+    return _Console(stderr=True)
 
 
 def print_json(value: Any) -> None:

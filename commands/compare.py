@@ -66,7 +66,6 @@ def compare_runs(
     if confirm and any(cell.kind is Kind.SLOWER for cell in found.cells):
         again = measured_again(found, runs[1])
         found = confirmed(found, compare(runs[0], records.read(again), margin, margins))
-        common.progress().print(f"measured again in {again}", style="dim", highlight=False, soft_wrap=True)
     tightest = min((cell.margin for cell in found.cells), default=margin)
     smallest = smallest_on_record(runs[1].info)
     if smallest is not None and tightest < smallest and found.status in {Status.SAME, Status.REGRESSION}:

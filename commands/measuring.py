@@ -16,6 +16,7 @@ from residency.reports.live import Progress
 from residency.runners import machine
 from residency.runners.local import run_local
 from residency.runners.plan import Group, Selection
+from residency.runners.process import close_all
 from residency.runners.settings import Settings
 
 
@@ -39,6 +40,8 @@ def measure(
             run_local(groups, settings, recorder, listener, before, resumed=resumed)
         except KeyboardInterrupt:
             return True
+        finally:
+            close_all()
     return False
 
 

@@ -8,7 +8,8 @@ import typer
 
 from residency.commands import common, options
 from residency.commands.measuring import as_before, info_of, measure
-from residency.harness import records
+from residency.commands.parting import parting
+from residency.harness import interrupts, records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
 from residency.harness.libraries import is_installed, remedy
@@ -27,7 +28,7 @@ Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --
 [bold]residency run tabular/etl --runner local,cluster --workers 2 --size lab[/]
 
 Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory, or nothing could
-run; 2 asked for something that does not exist, or for two things that exclude each other; 130 interrupted.
+run; 2 asked for something that does not exist, or for two things that exclude each other; 130 interrupted, 143 by TERM.
 """
 
 
@@ -125,8 +126,11 @@ def _measured(
         err.print(f"left out: {note}", style="dim", highlight=False)
     info = before.info if before is not None else info_of(groups, settings, selection)
     folder = resume or results / info.id
-    interrupted = measure(groups, settings, info, folder, before)
-    return _told(records.read(folder), json, interrupted)
+    kept = f"kept in {folder}; again: residency report {folder}"
+    resumed = f"interrupted: what was measured is kept; go on with: residency run --resume {folder}"
+    with parting(folder, kept, resumed):
+        interrupted = measure(groups, settings, info, folder, before)
+        return _told(records.read(folder), json, interrupted)
 
 
 def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
@@ -135,14 +139,9 @@ def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
         common.print_json(document(measured))
     else:
         console.show(measured, common.output())
-    err, folder = common.progress(), measured.folder
-    err.print(f"\nkept in {folder}; again: residency report {folder}", highlight=False, soft_wrap=True)
-    if interrupted:
-        text = f"interrupted: what was measured is kept; go on with: residency run --resume {folder}"
-        err.print(text, style="yellow", highlight=False, soft_wrap=True)
-        return 130
     outcomes = {row.outcome for row in rows(measured)}
-    return 0 if Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE} else 1
+    well = Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE}
+    return interrupts.status() if interrupted else 0 if well else 1
 
 
 def _usable(groups: list[Group], settings: Settings, selection: Selection) -> list[Group]:

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from residency.commands import common
 from residency.commands.measuring import info_of, measure
-from residency.harness import records
+from residency.commands.parting import parting
+from residency.harness import interrupts, records
 from residency.harness.discovery import load
 from residency.reports.selftest import EFFECT, TASK, Control, controls, keep
 from residency.runners import machine
@@ -37,8 +38,10 @@ def selftest(
     groups = groups_of(task, selection)
     info = info_of(groups, settings, selection)
     folder = results / info.id
-    if measure(groups, settings, info, folder, None):
-        raise typer.Exit(130)
+    kept = f"kept in {folder}; all of it: residency report {folder}"
+    with parting(folder, kept, "interrupted: a self-test needs all of its processes; start it again"):
+        if measure(groups, settings, info, folder, None):
+            raise typer.Exit(interrupts.status())
     found = controls(records.read(folder))
     text = {"machine": machine.facts(), "gate": gate, "at": records.now(), "controls": [asdict(one) for one in found]}
     if json:

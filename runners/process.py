@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
@@ -17,6 +18,7 @@ from typing import Any, Self
 
 import psutil
 
+from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
 from residency.harness.lingering import descendants
@@ -31,6 +33,9 @@ SETTLE_STEP = 0.001
 START_TIMEOUT = 120.0  # seconds for Python and NumPy to come up, on a machine busy or slow
 LOG_BYTES = 2**20
 END_TIMEOUT = 5.0  # seconds for a worker that closed its pipe to be gone
+
+
+_open: set[Worker] = set()  # those that run
 
 
 class Ended(Exception):
@@ -101,6 +106,26 @@ def settle(workers: Sequence[Worker]) -> None:
         sleep(SETTLE_STEP)
 
 
+def close_all() -> None:
+    """Close the workers that an interruption has kept from being closed by whoever had started them."""
+    for worker in list(_open):
+        worker.close()
+
+
+def reap_orphans() -> None:
+    """As process 1 of a container, take leave of what dead workers have left behind: it would stay, dead, for ever.
+
+    Of a worker nobody but its `Popen` may ask how it ended.
+    """
+    if os.getpid() != 1:
+        return
+    own = {worker._process.pid for worker in list(_open)}
+    for child in psutil.Process().children():
+        with suppress(psutil.Error, ChildProcessError):
+            if child.pid not in own and child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)
+
+
 class Worker:
     """A fresh process for one implementation. Use it as a context manager: leaving kills all it started."""
 
@@ -131,6 +156,7 @@ class Worker:
             os.close(request_end)
             os.close(reply_end)
         self._handle = _handle(self._process.pid)
+        _open.add(self)
         try:
             self._answer(patience)
         except Ended:
@@ -182,14 +208,17 @@ class Worker:
         return _runs(self._process.pid) or any(_runs(one) for one in descendants(self._process.pid))
 
     def close(self) -> None:
-        """Kill the process and all it started, and free what it held; may be called again."""
-        if self._process.returncode is None:
-            self._kill()
-        for descriptor in (self._requests, self._replies, self._handle):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._requests = self._replies = self._handle = -1
-        self._log.close()
+        """Kill the process and all it started, and free what it held; may be called again, and is not interrupted."""
+        with interrupts.whole():
+            if self._process.returncode is None:
+                self._kill()
+            for descriptor in (self._requests, self._replies, self._handle):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._requests = self._replies = self._handle = -1
+            self._log.close()
+            _open.discard(self)
+            reap_orphans()
 
     def _answer(self, timeout: float, watch: Watch | None = None) -> dict[str, Any]:
         deadline = monotonic() + timeout
