@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
@@ -16,6 +15,7 @@ from residency.commands.parting import parting
 from residency.commands.proving import STAGES, Course, contenders
 from residency.harness import interrupts, records
 from residency.harness.errors import UsageError
+from residency.harness.files import write_whole
 from residency.reports import proof_page
 from residency.reports.compare import Status
 from residency.reports.proof import Proof, proof
@@ -134,10 +134,5 @@ def _write_page(folder: Path) -> Proof:
     measured = records.read(folder)
     found = rows(measured)
     proved = proof(measured, found)
-    part = folder / f".{PAGE}.{os.getpid()}"
-    try:
-        part.write_text(proof_page.render(measured, found, proved), encoding="utf-8")
-        part.rename(folder / PAGE)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(folder / PAGE, proof_page.render(measured, found, proved))
     return proved

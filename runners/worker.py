@@ -35,6 +35,7 @@ from residency.harness.dataset import Dataset, Request
 from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
 from residency.harness.execute import ending_of, execute
+from residency.harness.files import write_whole
 from residency.harness.task import Implementation, Task
 from residency.runners.cluster import DaskCluster
 
@@ -127,10 +128,8 @@ def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]
             "moved": moved,
             "remarks": list(getattr(data, "remarks", ())),
         }
-        part = file.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(about))
-        part.rename(file)
-    return dict(json.loads(file.read_text()))
+        write_whole(file, json.dumps(about))
+    return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 def _schema(dataset: Dataset) -> type:
