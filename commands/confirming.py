@@ -28,7 +28,7 @@ def measured_again(found: Comparison, current: records.Records) -> Path:
     suspects = {(cell.task, cell.dataset, cell.size) for cell in found.cells if cell.kind is Kind.SLOWER}
     groups = [
         group
-        for group in plan(common.catalogue(), selection)
+        for group in plan(common.catalogue(current.info), selection)
         if (group.task.path, group.dataset.name, group.size) in suspects
     ]
     _check_code(groups, settings, current)

@@ -46,10 +46,14 @@ def measure(
 
 
 def info_of(groups: list[Group], settings: Settings, selection: Selection) -> records.RunInfo:
-    """What a run is, for its `run.json`: the machine, the versions, what was asked for and what is planned."""
+    """What a run is, for its `run.json`: the machine, the versions, what was asked for and what is planned.
+
+    Paths are absolute, so that it can be gone on with from another folder; `command` has them as they were typed.
+    """
     moment = datetime.now(UTC)
     host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
-    chosen = {**asdict(selection), "path": str(selection.path) if selection.path else None}
+    chosen = {**asdict(selection), "path": str(selection.path.absolute()) if selection.path else None}
+    chosen["suites"] = common.own_suites()
     del chosen["left_out"]
     return records.RunInfo(
         id=f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z-{host}",

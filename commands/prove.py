@@ -58,7 +58,7 @@ def prove(
     _check_gpu()
     before = _before(resume) if resume is not None else None
     selection = Selection(tasks=tasks or (), sizes=SIZES) if before is None else as_before(before.info)[0]
-    groups = _with_gpu(plan(common.catalogue(), selection))
+    groups = _with_gpu(plan(common.catalogue(before.info if before is not None else None), selection))
     warm, cold = budget / ONE_EXECUTION, budget / ONE_COLD
     settings = Settings(STAGES[-1].replicates, STAGES[-1].rounds, budget, timeout=warm, cold_timeout=cold)
     info = before.info if before is not None else _info(groups, settings, selection)

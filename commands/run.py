@@ -9,7 +9,7 @@ import typer
 from residency.commands import common, options
 from residency.commands.measuring import as_before, info_of, measure
 from residency.commands.parting import parting
-from residency.harness import interrupts, records
+from residency.harness import interrupts, piped, records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
 from residency.harness.libraries import is_installed, remedy
@@ -76,7 +76,7 @@ def run(
             implementations=options.split(implementations),
             runners=options.split(runner),
             workers=options.workers_of(workers),
-            path=data,
+            path=piped.kept(data, _say) if data is not None else None,
             target=target,
             seed=seed,
         )
@@ -94,6 +94,10 @@ def run(
             precision=precision,
         )
     raise typer.Exit(_measured(selection, settings, before, resume, results, json))
+
+
+def _say(text: str) -> None:
+    common.progress().print(text, style="dim", highlight=False, soft_wrap=True, markup=False)
 
 
 def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str, ...]) -> None:
@@ -120,7 +124,8 @@ def _measured(
     json: bool,
 ) -> int:
     """Measure what is asked for, or what a run lacks, and show it; the command's exit status."""
-    groups = _usable(plan(common.catalogue(), selection), settings, selection)
+    catalogue = common.catalogue(before.info if before is not None else None)
+    groups = _usable(plan(catalogue, selection), settings, selection)
     err = common.progress()
     for note in selection.left_out:
         err.print(f"left out: {note}", style="dim", highlight=False)

@@ -229,7 +229,7 @@ def read(folder: Path, samples: bool = True) -> Records:
 
     A last line without its newline is a write that was cut off with its process: it counts for nothing.
     """
-    info = _read_info(folder / RUN_FILE)
+    info = read_info(folder / RUN_FILE)
     records = Records(folder, info)
     path = folder / RECORDS_FILE
     try:
@@ -256,7 +256,8 @@ def read(folder: Path, samples: bool = True) -> Records:
     return records
 
 
-def _read_info(path: Path) -> RunInfo:
+def read_info(path: Path) -> RunInfo:
+    """Read a `run.json`; raises `RecordError` where it is damaged or of another version."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -28,10 +28,16 @@ UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionEr
 
 
 def cache_folder() -> Path:
-    """`RESIDENCY_CACHE`, or `residency` in the user's cache folder."""
+    """`RESIDENCY_CACHE`, or `residency` in the user's cache folder; raises `UsageError` where there is neither."""
     if named := os.environ.get("RESIDENCY_CACHE"):
         return Path(named).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "residency"
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named).absolute() / "residency"
+    try:
+        return Path.home() / ".cache" / "residency"
+    except RuntimeError:  # as in a container that is run by a number: --user 12345
+        who = f"user {os.getuid()} has no name here, and HOME is not set"
+        raise UsageError(f"no folder for the cache: {who}; name one: RESIDENCY_CACHE=/tmp/residency") from None
 
 
 def public_folder(dataset: Dataset) -> Path:

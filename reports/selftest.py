@@ -112,7 +112,7 @@ def smallest_on_record(info: RunInfo) -> float | None:
     """
     try:
         kept = json.loads(_record(bool(info.settings.get("gate"))).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, UsageError):  # the last where there is no folder for a cache
         return None
     if any(kept["machine"].get(name) != info.machine.get(name) for name in ("cpu", "cores", "host")):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import select
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from typing import Any, Self
 
 import psutil
 
-from residency.harness import interrupts
+from residency.harness import interrupts, store
 from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
 from residency.harness.lingering import descendants
@@ -74,7 +75,17 @@ def environment(
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
         fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
         fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost's, which says where it falls back
-    return {**os.environ, **limits, **fixed, **(extra or {})}
+    return {**os.environ, **limits, **fixed, **_someone(), **(extra or {})}
+
+
+def _someone() -> dict[str, str]:
+    """A name and a home for a user id that has none: libraries that ask for them would fail, as Torch's compiler."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        home = {} if "HOME" in os.environ else {"HOME": str(store.cache_folder() / "home")}
+        return {**home, **({} if "LOGNAME" in os.environ else {"LOGNAME": f"user-{os.getuid()}"})}
+    return {}
 
 
 def _handle(process: int) -> int:
@@ -138,6 +149,7 @@ class Worker:
         extra: Mapping[str, str] | None = None,
     ) -> None:
         """Start the process, with an `extra` environment; raises `Ended` where it takes longer than `patience`."""
+        machine.check_processes()
         self._kills = machine.out_of_memory_kills()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         request_end, self._requests = os.pipe()
