@@ -126,9 +126,8 @@ def _measured(
     """Measure what is asked for, or what a run lacks, and show it; the command's exit status."""
     catalogue = common.catalogue(before.info if before is not None else None)
     groups = _usable(plan(catalogue, selection), settings, selection)
-    err = common.progress()
     for note in selection.left_out:
-        err.print(f"left out: {note}", style="dim", highlight=False)
+        _say(f"left out: {note}")
     info = before.info if before is not None else info_of(groups, settings, selection)
     folder = resume or results / info.id
     kept = f"kept in {folder}; again: residency report {folder}"
@@ -162,6 +161,8 @@ def _usable(groups: list[Group], settings: Settings, selection: Selection) -> li
             refused = error
             selection.left_out.append(f"{group.task.path}: {error}")
     if not usable and refused is not None:
+        for note in selection.left_out[:-1]:  # the last is the error itself; others may have another reason
+            _say(f"left out: {note}")
         raise refused
     return usable
 
