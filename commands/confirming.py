@@ -9,7 +9,8 @@ import typer
 
 from residency.commands import common
 from residency.commands.measuring import as_before, info_of, measure
-from residency.harness import records
+from residency.commands.parting import parting
+from residency.harness import interrupts, records
 from residency.harness.errors import UsageError
 from residency.reports.compare import Comparison, Kind
 from residency.runners import machine
@@ -40,8 +41,10 @@ def measured_again(found: Comparison, current: records.Records) -> Path:
     info = info_of(groups, settings, selection)
     folder = current.folder.resolve() / f"confirmation-{info.id}"
     common.progress().print(f"measuring {len(groups)} suspected group{'s' * (len(groups) > 1)} again", style="dim")
-    if measure(groups, settings, info, folder, None):
-        raise typer.Exit(130)
+    kept = f"measured again in {folder}"
+    with parting(folder, kept, "interrupted: nothing is confirmed; compare with --confirm measures again"):
+        if measure(groups, settings, info, folder, None):
+            raise typer.Exit(interrupts.status())
     return folder
 
 

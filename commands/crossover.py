@@ -13,7 +13,8 @@ from rich.table import Table
 
 from residency.commands import common, options
 from residency.commands.measuring import info_of, measure
-from residency.harness import records
+from residency.commands.parting import parting
+from residency.harness import interrupts, records
 from residency.harness.errors import UsageError, unknown
 from residency.harness.task import SIZES, Task
 from residency.harness.task_info import TaskInfo
@@ -62,20 +63,18 @@ def find_crossover(
     _check(whole, challenger, of)
     settings = Settings(replicates, rounds, budget, timeout=timeout)
     search = _Search(whole, chosen, settings, challenger, champion, results)
-    for end in (smallest, largest):
-        search.measure(_rows(found, end))
-    while len(search.known) < MOST_SIZES and (size := next_size(search.known, precision)) is not None:
-        search.measure(size)
-    answer = crossover(search.known)
-    said = sentence(found.path, found.unit, answer)
-    if json:
-        common.print_json({**document(records.read(search.folder)), "crossover": {"said": said, **asdict(answer)}})
-    else:
-        _show(said, answer, found.unit, common.output())
-    err = common.progress()
-    err.print(
-        f"\nSaved to {search.folder}. View it with: residency report {search.folder}", highlight=False, soft_wrap=True
-    )
+    kept = f"Saved to {search.folder}. View it with: residency report {search.folder}"
+    with parting(search.folder, kept, "interrupted: this is what was measured until then"):
+        for end in (smallest, largest):
+            search.measure(_rows(found, end))
+        while len(search.known) < MOST_SIZES and (size := next_size(search.known, precision)) is not None:
+            search.measure(size)
+        answer = crossover(search.known)
+        said = sentence(found.path, found.unit, answer)
+        if json:
+            common.print_json({**document(records.read(search.folder)), "crossover": {"said": said, **asdict(answer)}})
+        else:
+            _show(said, answer, found.unit, common.output())
     raise typer.Exit(0 if answer.answer in {"crosses", "always", "never"} else 1)
 
 
@@ -104,9 +103,7 @@ class _Search:
         group = replace(group, implementations=self._implementations)
         before = records.read(self.folder) if self.folder.exists() else None
         if measure([group], self._settings, self._info, self.folder, before, resumed=False):
-            err = common.progress()
-            err.print(f"interrupted: what was measured is kept in {self.folder}", style="yellow", soft_wrap=True)
-            raise typer.Exit(130)
+            raise typer.Exit(interrupts.status())
         self.known = points(records.read(self.folder), *self._sides)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from importlib import metadata
+from typing import NoReturn
 
 import typer
 
@@ -16,6 +18,7 @@ from residency.commands import (
     data,
     doctor,
     list_tasks,
+    parting,
     prove,
     rehearse,
     report,
@@ -23,8 +26,10 @@ from residency.commands import (
     scale,
     selftest,
 )
+from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
+from residency.runners.process import close_all
 
 DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO}
 
@@ -65,17 +70,28 @@ def _root(
 
 def main() -> None:
     """Run the command line; what was asked for wrongly ends in one line on stderr and status 2."""
+    interrupts.install()
+    try:
+        _run()
+    except KeyboardInterrupt:  # a second one, while the end was being said
+        _end_interrupted()
+
+
+def _run() -> None:
     try:
         try:
             app()
         finally:
             sys.stdout.flush()
+    except SystemExit:
+        if interrupts.received():
+            _end_interrupted()
+        raise
     except UsageError as error:
         print(f"residency: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("residency: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _end_interrupted()
     except BrokenPipeError:  # `residency report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -85,3 +101,19 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"residency: cannot write the output: {error.strerror}", file=sys.stderr)
         sys.exit(2)
+
+
+def _end_interrupted() -> NoReturn:
+    """Say what is still to be said, and end with the status that tells what it was.
+
+    At once: a further signal while Python takes itself down, which lasts, would end it with another status.
+    """
+    with interrupts.whole():
+        close_all()
+        parting.say()
+        if not parting.said:
+            with suppress(OSError):  # the terminal may be what has gone
+                print("residency: interrupted", file=sys.stderr)
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(interrupts.status())

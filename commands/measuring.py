@@ -17,6 +17,7 @@ from residency.runners import machine
 from residency.runners.budget import Expected, is_kept, seconds_for
 from residency.runners.local import NOTHING_EXPECTED, looks, run_local
 from residency.runners.plan import Group, Selection, unavailable
+from residency.runners.process import close_all
 from residency.runners.settings import Settings
 
 
@@ -42,6 +43,8 @@ def measure(
             run_local(groups, settings, recorder, listener, before, resumed=resumed, expected=expected)
         except KeyboardInterrupt:
             return True
+        finally:
+            close_all()
     return False
 
 
@@ -57,10 +60,11 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection, name:
     """What a run is, for its `run.json`: the machine, the versions, what was asked for and what is planned.
 
     The folder of a run with a name ends with it, for the eye; the name in `run.json` is the one that counts.
+    Paths are absolute, so that it can be gone on with from another folder; `command` has them as they were typed.
     """
     moment = datetime.now(UTC)
     host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
-    chosen = {**asdict(selection), "path": str(selection.path) if selection.path else None}
+    chosen = {**asdict(selection), "path": str(selection.path.absolute()) if selection.path else None}
     del chosen["left_out"]
     return records.RunInfo(
         id="-".join(filter(None, (f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z", host, name))),

@@ -22,7 +22,7 @@ Datasets = Annotated[
         help="A dataset, or all of a kind: generated, shipped, public; each task's first where none is named."
     ),
 ]
-Data = Annotated[Path | None, typer.Option(metavar="PATH", help="Your own CSV or Parquet file.")]
+Data = Annotated[Path | None, typer.Option(metavar="PATH", help="Your own CSV or Parquet file; - is standard input.")]
 Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file to predict.")]
 Devices = Annotated[str, typer.Option(help="cpu, gpu or both, with a comma between.")]
 Names = Annotated[str, typer.Option(help="Functions, libraries or ids (estimator@gpu), with commas between.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
@@ -12,9 +11,11 @@ import typer
 
 from residency.commands import common, options
 from residency.commands.measuring import as_before, info_of
+from residency.commands.parting import parting
 from residency.commands.proving import STAGES, Course, contenders
-from residency.harness import records
+from residency.harness import interrupts, records
 from residency.harness.errors import UsageError
+from residency.harness.files import write_whole
 from residency.reports import proof_page
 from residency.reports.compare import Status
 from residency.reports.proof import Proof, proof
@@ -69,22 +70,20 @@ def prove(
 
 def _proved(course: Course, json: bool) -> int:
     """Take the course, writing the page anew after each stage; the command's exit status."""
-    err, folder, interrupted = common.progress(), course.folder, False
-    try:
-        for _ in course.run():
-            proved = _write_page(folder)
-    except KeyboardInterrupt:
-        interrupted, proved = True, _write_page(folder)
-    if json:
-        common.print_json({**document(records.read(folder)), "proof": asdict(proved)})
-    else:
-        print((folder / PAGE).read_text(encoding="utf-8"), end="")
-    err.print(f"\nSaved to {folder}. View it with: residency report {folder}", highlight=False, soft_wrap=True)
-    if interrupted:
-        text = f"interrupted: what was measured is kept; go on with: residency prove --resume {folder}"
-        err.print(text, style="yellow", highlight=False, soft_wrap=True)
-        return 130
-    return 0 if proved.flawless else 1
+    folder, interrupted = course.folder, False
+    kept = f"Saved to {folder}. View it with: residency report {folder}"
+    resumed = f"interrupted: what was measured is kept; go on with: residency prove --resume {folder}"
+    with parting(folder, kept, resumed):
+        try:
+            for _ in course.run():
+                proved = _write_page(folder)
+        except KeyboardInterrupt:
+            interrupted, proved = True, _write_page(folder)
+        if json:
+            common.print_json({**document(records.read(folder)), "proof": asdict(proved)})
+        else:
+            print((folder / PAGE).read_text(encoding="utf-8"), end="")
+    return interrupts.status() if interrupted else 0 if proved.flawless else 1
 
 
 def _check_gpu() -> None:
@@ -136,10 +135,5 @@ def _write_page(folder: Path) -> Proof:
     measured = records.read(folder)
     found = rows(measured)
     proved = proof(measured, found)
-    part = folder / f".{PAGE}.{os.getpid()}"
-    try:
-        part.write_text(proof_page.render(measured, found, proved), encoding="utf-8")
-        part.rename(folder / PAGE)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(folder / PAGE, proof_page.render(measured, found, proved))
     return proved

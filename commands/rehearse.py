@@ -11,7 +11,8 @@ from rich.table import Table
 
 from residency.commands import common, options
 from residency.commands.measuring import info_of
-from residency.harness import records
+from residency.commands.parting import parting
+from residency.harness import interrupts, records
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord
 from residency.harness.tiers import Tier
@@ -55,19 +56,19 @@ def rehearse(
     folder = results / info.id
     interrupted = False
     count = sum(len(group.implementations) for group in groups)
-    with records.Recorder(folder, info) as recorder, Progress(common.progress(), Planned(count)) as listener:
-        try:
-            rehearse_all(groups, Ledger(settings, recorder, listener))
-        except KeyboardInterrupt:
-            interrupted = True
-    found = records.read(folder)
-    if json:
-        common.print_json(document(found))
-    else:
-        _show(found.outcomes)
-    common.progress().print(f"\nSaved to {folder}", highlight=False, soft_wrap=True)
+    with parting(folder, f"Saved to {folder}", "interrupted: this is what was rehearsed until then"):
+        with records.Recorder(folder, info) as recorder, Progress(common.progress(), Planned(count)) as listener:
+            try:
+                rehearse_all(groups, Ledger(settings, recorder, listener))
+            except KeyboardInterrupt:
+                interrupted = True
+        found = records.read(folder)
+        if json:
+            common.print_json(document(found))
+        else:
+            _show(found.outcomes)
     if interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(interrupts.status())
     if not all(_passed(one, strict) for one in found.outcomes):
         raise typer.Exit(1)
 

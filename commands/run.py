@@ -11,7 +11,8 @@ import typer
 from residency.commands import common, options
 from residency.commands.expecting import expectation, seen
 from residency.commands.measuring import as_before, info_of, measure
-from residency.harness import records
+from residency.commands.parting import parting
+from residency.harness import interrupts, piped, records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
 from residency.harness.libraries import is_installed, remedy
@@ -32,7 +33,7 @@ Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --
 [bold]residency run --resume results/runs/RUN --replicates 9[/]
 
 Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory, or nothing could
-run; 2 asked for something that does not exist, or for two things that exclude each other; 130 interrupted.
+run; 2 asked for something that does not exist, or for two things that exclude each other; 130 interrupted, 143 by TERM.
 """
 
 
@@ -82,7 +83,7 @@ def run(
             implementations=options.split(implementations),
             runners=options.split(runner),
             workers=options.workers_of(workers),
-            path=data,
+            path=piped.kept(data, _say) if data is not None else None,
             target=target,
             seed=seed,
         )
@@ -100,6 +101,10 @@ def run(
             precision=precision,
         )
     raise typer.Exit(_measured(selection, settings, before, resume, results, json, name or ""))
+
+
+def _say(text: str) -> None:
+    common.progress().print(text, style="dim", highlight=False, soft_wrap=True, markup=False)
 
 
 def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str, ...]) -> None:
@@ -140,16 +145,18 @@ def _measured(
     suites = before.info.settings.get("suites", ()) if before is not None else ()
     start, hashes = monotonic(), dict[str, str]()
     groups = _usable(plan(common.catalogue(suites), selection), settings, selection, hashes)
-    err = common.progress()
     for note in selection.left_out:
-        err.print(f"left out: {note}", style="dim", highlight=False)
+        _say(f"left out: {note}")
     info = before.info if before is not None else info_of(groups, settings, selection, name)
     folder = resume or results / info.id
     expected = expectation(groups, settings, seen(results, groups), hashes)
     sentence = expected.sentence if before is None else ""  # which is of the whole run
     expected = replace(expected, spent=monotonic() - start, sentence=sentence)
-    interrupted = measure(groups, settings, info, folder, before, expected=expected)
-    return _told(records.read(folder), json, interrupted)
+    kept = f"Saved to {folder}. View it again with: residency report {folder}"
+    resumed = f"interrupted: what was measured is kept; go on with: residency run --resume {folder}"
+    with parting(folder, kept, resumed):
+        interrupted = measure(groups, settings, info, folder, before, expected=expected)
+        return _told(records.read(folder), json, interrupted)
 
 
 def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
@@ -158,15 +165,9 @@ def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
         common.print_json(document(measured))
     else:
         console.show(measured, common.output())
-    err, folder = common.progress(), measured.folder
-    text = f"\nSaved to {folder}. View it again with: residency report {folder}"
-    err.print(text, highlight=False, soft_wrap=True)
-    if interrupted:
-        text = f"interrupted: what was measured is kept; go on with: residency run --resume {folder}"
-        err.print(text, style="yellow", highlight=False, soft_wrap=True)
-        return 130
     outcomes = {row.outcome for row in rows(measured)}
-    return 0 if Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE} else 1
+    well = Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE}
+    return interrupts.status() if interrupted else 0 if well else 1
 
 
 def _usable(groups: list[Group], settings: Settings, selection: Selection, hashes: dict[str, str]) -> list[Group]:
@@ -185,6 +186,8 @@ def _usable(groups: list[Group], settings: Settings, selection: Selection, hashe
             refused = error
             selection.left_out.append(f"{group.task.path}: {error}")
     if not usable and refused is not None:
+        for note in selection.left_out[:-1]:  # the last is the error itself; others may have another reason
+            _say(f"left out: {note}")
         raise refused
     return usable
 

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from residency.commands import common, options
 from residency.commands.measuring import info_of, measure
-from residency.harness import records
+from residency.commands.parting import parting
+from residency.harness import interrupts, records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
 from residency.harness.task import SIZES, Task
@@ -65,19 +66,18 @@ def scale(
     settings = Settings(replicates, rounds, budget, timeout=timeout, memory_limit=limit, worker_threads=threads)
     info = info_of(groups, settings, wanted)
     folder = results / info.id
-    interrupted = measure(groups, settings, info, folder, None)
-    measured = records.read(folder)
-    told = scaling(measured)
-    if json:
-        common.print_json({**document(measured), "scaling": [_document(one) for one in told]})
-    else:
-        for one in told:
-            _show(one, common.output())
-    err = common.progress()
-    err.print(f"\nSaved to {folder}. View it with: residency report {folder}", highlight=False, soft_wrap=True)
+    kept = f"Saved to {folder}. View it with: residency report {folder}"
+    with parting(folder, kept, "interrupted: this is what was measured until then"):
+        interrupted = measure(groups, settings, info, folder, None)
+        measured = records.read(folder)
+        told = scaling(measured)
+        if json:
+            common.print_json({**document(measured), "scaling": [_document(one) for one in told]})
+        else:
+            for one in told:
+                _show(one, common.output())
     if interrupted:
-        err.print("interrupted: this is what was measured until then", style="yellow")
-        raise typer.Exit(130)
+        raise typer.Exit(interrupts.status())
     raise typer.Exit(0 if any(strong.row.seconds for one in told for strong in one.strong) else 1)
 
 

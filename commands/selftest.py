@@ -12,7 +12,8 @@ from rich.table import Table
 
 from residency.commands import common, options
 from residency.commands.measuring import info_of, measure
-from residency.harness import records
+from residency.commands.parting import parting
+from residency.harness import interrupts, records
 from residency.harness.discovery import load
 from residency.harness.errors import UsageError
 from residency.reports.selftest import EFFECT, MOST, TASK, TOGETHER, WORKS, Control, controls, keep
@@ -70,8 +71,10 @@ def _measured(works: list[str], threads: int, processes: int, gate: bool, result
     groups = groups_of(task, selection)
     info = info_of(groups, settings, selection)
     folder = results / info.id
-    if measure(groups, settings, info, folder, None):
-        raise typer.Exit(130)
+    kept = f"Saved to {folder}. View it with: residency report {folder}"
+    with parting(folder, kept, "interrupted: a self-test needs all of its processes; start it again"):
+        if measure(groups, settings, info, folder, None):
+            raise typer.Exit(interrupts.status())
     return records.read(folder)
 
 

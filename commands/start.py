@@ -2,14 +2,63 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import os
+import signal
 import sys
+from types import FrameType
+
+PLAIN = str.maketrans(  # one for one: tables stay aligned
+    "×·µμ²³→←–—…‘’“”≤≥±−│─\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "x.uu23><--.''\"\"<>~-|-  "
+)
 
 
 def main() -> None:
     """Import the commands and run the one that was typed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+    _open_streams()
+    try:
+        os.getcwd()  # noqa: PTH109 (asked before anything is imported)
+    except FileNotFoundError:
+        print("residency: the folder that this was started in is gone; change to another", file=sys.stderr)
+        sys.exit(2)
     try:
         from residency.commands.main import main as begin
-    except KeyboardInterrupt:
+
+        begin()
+    except KeyboardInterrupt as error:
         print("residency: interrupted", file=sys.stderr)
-        sys.exit(130)
-    begin()
+        sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _open_streams() -> None:
+    """Have all three streams, and none that a character can stop: what it has no place for is replaced.
+
+    A descriptor that is closed would be given to the next file that is opened, a run's records for example.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115 (open to the end)
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that an encoding lacks: the one that looks most like it, else `?`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(PLAIN)
+    return "".join(one if one.isascii() else "?" for one in text), error.end

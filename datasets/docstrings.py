@@ -11,7 +11,6 @@ import hashlib
 import importlib.util
 import inspect
 import json
-import os
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import numpy as np
 
 from residency.datasets.texts import Texts, prepared
 from residency.harness.dataset import shipped
+from residency.harness.files import write_whole
 from residency.harness.store import cache_folder
 
 LIBRARIES = ("networkx", "numpy", "pandas", "polars", "scipy", "sklearn", "statsmodels", "torch")
@@ -72,12 +72,7 @@ def read_docstrings(library: str) -> list[str]:
         return list(json.loads(kept.read_bytes()))
     texts = [text for file in files for text in _docstrings_of(file)]
     kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(f".{os.getpid()}")
-    try:
-        part.write_text(json.dumps(texts))
-        part.rename(kept)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(kept, json.dumps(texts))
     return texts
 
 

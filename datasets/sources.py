@@ -6,6 +6,7 @@ by name and taken only if their checksum is right; for scikit-learn's sets it ho
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,10 +46,10 @@ class Address:
             if found != self.sha256:
                 raise Unavailable(f"{copy} has SHA-256 {found}, expected {self.sha256}: it is another file, or damaged")
             progress(f"{self.file}: from the mirror")
-            shutil.copyfile(copy, folder / self.file)
+            _copy_whole(copy, folder / self.file)
         else:
             self._download(folder, progress)
-        (folder / DONE).write_text(self.sha256)
+        (folder / DONE).write_text(self.sha256, encoding="utf-8")
 
     def _download(self, folder: Path, progress: Progress) -> None:
         import pooch
@@ -117,8 +118,8 @@ class ScikitLearn:
         if mirror is not None and (mirror / "scikit_learn_data").is_dir():
             try:
                 fetch(data_home=str(mirror / "scikit_learn_data"), download_if_missing=False, **dict(self.options))
-                shutil.copytree(mirror / "scikit_learn_data", folder, dirs_exist_ok=True)
-                (folder / DONE).write_text("mirror")
+                shutil.copytree(mirror / "scikit_learn_data", folder, copy_function=_copy_whole, dirs_exist_ok=True)
+                (folder / DONE).write_text("mirror", encoding="utf-8")
                 return
             except OSError:
                 progress(f"{self.fetcher}: the mirror's scikit_learn_data does not hold it")
@@ -130,7 +131,7 @@ class ScikitLearn:
                 f"scikit-learn cannot reach {self.address}: {type(error).__name__}; without a network, name a folder "
                 f"that holds scikit-learn's data folder as scikit_learn_data with --mirror or RESIDENCY_MIRROR"
             ) from error
-        (folder / DONE).write_text("network")
+        (folder / DONE).write_text("network", encoding="utf-8")
 
     def load(self, folder: Path, **options: Any) -> Any:
         """What scikit-learn's fetcher returns, from the files that `fetch` brought."""
@@ -138,6 +139,16 @@ class ScikitLearn:
 
         fetch: Callable[..., Any] = getattr(sklearn.datasets, self.fetcher)
         return fetch(data_home=str(folder), download_if_missing=False, **dict(self.options), **options)
+
+
+def _copy_whole(source: str | Path, target: str | Path) -> None:
+    """Copy a file so that whoever reads the target, in another process too, finds all of it."""
+    part = Path(target).with_name(f".{Path(target).name}.{secrets.token_hex(8)}")
+    try:
+        shutil.copyfile(source, part)
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class _Bar:

@@ -1,8 +1,9 @@
-"""Every file of a folder: what reads, counts or hashes a user's folder must see the same files."""
+"""Every file of a folder, as all who read, count or hash it must see it; and files that are never half written."""
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -40,6 +41,19 @@ def files_under(folder: Path, left_out: Callable[[Path, str], None] = lambda _pa
             else:
                 left_out(file, NO_FILE if file.exists() else NOWHERE)
     return sorted(files)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in one step, in UTF-8: whoever reads it finds all of the old or all of the new text.
+
+    What is being written has a name that chance chose: the process of another container may have our number.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from types import TracebackType, UnionType
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from residency.harness.errors import RecordError, UsageError
+from residency.harness.files import write_whole
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.task_info import TaskInfo
 
@@ -160,19 +161,34 @@ class Recorder:
         try:
             if info is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-                _write_whole(folder / RUN_FILE, json.dumps(asdict(info), indent=1))
             self._file = os.open(folder / RECORDS_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        except FileExistsError:
-            raise UsageError(f"{folder} already holds a run; nothing was changed, name another folder") from None
         except OSError as error:
-            why = f"cannot write results to {folder}: {error.strerror}; name another with --results"
-            raise UsageError(why) from error
+            raise self._unwritable(error) from error
+        try:
+            self._begin(info)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _begin(self, info: RunInfo | None) -> None:
+        """Lock the records, then write `run.json`: of two who come at once, from two containers too, one alone may."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another process is writing to {self.folder}; wait for it, or end it") from None
         except OSError:
-            os.close(self._file)
-            raise UsageError(f"another process is writing to {folder}; wait for it, or end it") from None
+            pass  # a file system without locks, as some of networks are
+        if info is not None:
+            if (self.folder / RUN_FILE).exists():
+                raise UsageError(f"{self.folder} already holds a run; nothing was changed, name another folder")
+            try:
+                write_whole(self.folder / RUN_FILE, json.dumps(asdict(info), indent=1))
+            except OSError as error:
+                raise self._unwritable(error) from error
         self._drop_cut_off_line()
+
+    def _unwritable(self, error: OSError) -> UsageError:
+        return UsageError(f"cannot write results to {self.folder}: {error.strerror}; name another with --results")
 
     def _drop_cut_off_line(self) -> None:
         """Take back a last line whose process was killed while it wrote."""
@@ -202,18 +218,6 @@ class Recorder:
             raise UsageError(
                 f"cannot write to {self.folder / RECORDS_FILE}: {error.strerror}; all before is kept"
             ) from error
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """A new file with all of its text, or none, wherever the disk is full or the process killed."""
-    if path.exists():
-        raise FileExistsError(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def now() -> str:

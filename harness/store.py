@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
@@ -19,20 +17,28 @@ from typing import Any
 
 import numpy as np
 
+from residency.harness import scratch
 from residency.harness.dataset import DERIVED, Dataset, Request, printable
 from residency.harness.errors import UsageError
 from residency.harness.files import files_under
 
 TABLES = {".csv", ".tsv", ".parquet"}
+MAKING = ".making-"  # how the folder of data that is being made begins
 CHUNK = 16 * 2**20  # bytes hashed at a time
 UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)  # no folder can be there
 
 
 def cache_folder() -> Path:
-    """`RESIDENCY_CACHE`, or `residency` in the user's cache folder."""
+    """`RESIDENCY_CACHE`, or `residency` in the user's cache folder; raises `UsageError` where there is neither."""
     if named := os.environ.get("RESIDENCY_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "residency"
+        return Path(named).absolute()
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named).absolute() / "residency"
+    try:
+        return Path.home() / ".cache" / "residency"
+    except RuntimeError:  # as in a container that is run by a number: --user 12345
+        who = f"user {os.getuid()} has no name here, and HOME is not set"
+        raise UsageError(f"no folder for the cache: {who}; name one: RESIDENCY_CACHE=/tmp/residency") from None
 
 
 def public_folder(dataset: Dataset) -> Path:
@@ -117,21 +123,20 @@ def make(dataset: Dataset, request: Request) -> Stored:
     try:
         if (stored := find(folder)) is not None:
             return stored
-        work = scratch(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        held = scratch.take(folder.parent, MAKING)
     except UNUSABLE as error:
         where = f"{printable(cache_folder())}: {error.strerror}"
         raise UsageError(f"cannot write the cache {where}; RESIDENCY_CACHE names another folder") from error
-    try:
-        files = work / "files"
+    with held:
+        files = held.folder / "files"
         files.mkdir()
         data = dataset.make(request, files)
-        size = save(data, work)
+        size = save(data, held.folder)
         made = Stored(folder, hash_data(data), int(data.rows), size)
         facts = {"hash": made.hash, "rows": made.rows, "bytes": made.bytes}
-        (work / "stored.json").write_text(json.dumps(facts, indent=1))
-        publish(work, folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        (held.folder / "stored.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        publish(held.folder, folder)
     return made
 
 
@@ -154,7 +159,7 @@ def no_table(folder: Path) -> UsageError:
 def find(folder: Path) -> Stored | None:
     """What the cache holds there, if it does."""
     try:
-        return Stored(folder, **json.loads((folder / "stored.json").read_text()))
+        return Stored(folder, **json.loads((folder / "stored.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
 
@@ -180,7 +185,7 @@ def save(data: Any, folder: Path) -> int:
             size += value.stat().st_size
         else:
             meta[name] = {"value": value}
-    (folder / "fields.json").write_text(json.dumps(meta, indent=1, default=list))
+    (folder / "fields.json").write_text(json.dumps(meta, indent=1, default=list), encoding="utf-8")
     return size
 
 
@@ -189,7 +194,7 @@ def load(schema: type, folder: Path, mapped: bool = False) -> Any:
 
     A cluster's client gets them `mapped`: it hands its workers the places of rows, and never reads them itself.
     """
-    meta = json.loads((folder / "fields.json").read_text())
+    meta = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
     values: dict[str, Any] = {}
     for name, entry in meta.items():
         if "array" in entry:
@@ -210,18 +215,6 @@ def publish(work: Path, folder: Path) -> None:
     except OSError:
         if find(folder) is None:
             raise
-
-
-def scratch(folder: Path) -> Path:
-    """A fresh folder on the same file system as `folder`, to be filled and published.
-
-    Those of processes that were killed while they filled theirs are removed.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(".making-*"):
-        if not Path(f"/proc/{left.name.split('-')[1]}").exists():
-            shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f".making-{os.getpid()}-", dir=folder.parent))
 
 
 def _fields(data: Any, derived: bool = True) -> Iterator[tuple[str, Any]]:

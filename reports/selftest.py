@@ -13,6 +13,7 @@ import numpy as np
 
 from residency.harness import statistics, store
 from residency.harness.errors import UsageError
+from residency.harness.files import write_whole
 from residency.harness.records import Records, RunInfo
 from residency.reports.summary import timed_samples
 
@@ -114,7 +115,7 @@ def keep(text: dict[str, Any]) -> None:
     path = _record(bool(text["gate"]))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(text, indent=1))
+        write_whole(path, json.dumps(text, indent=1))
     except OSError as error:
         raise UsageError(
             f"cannot keep the self-test in {path}: {error.strerror}; RESIDENCY_CACHE names a folder"
@@ -127,8 +128,8 @@ def smallest_on_record(info: RunInfo) -> float | None:
     As a fraction, and of the work that was the easier to see it in: what is smaller was seen in none.
     """
     try:
-        kept = json.loads(_record(bool(info.settings.get("gate"))).read_text())
-    except (OSError, ValueError):
+        kept = json.loads(_record(bool(info.settings.get("gate"))).read_text(encoding="utf-8"))
+    except (OSError, ValueError, UsageError):  # the last where there is no folder for a cache
         return None
     if any(kept["machine"].get(name) != info.machine.get(name) for name in ("cpu", "cores", "host")):
         return None

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
 from residency.runners import nvml
 
@@ -52,7 +53,14 @@ def memory_available() -> int:
 
 
 def out_of_memory_kills() -> int:
-    """How many processes the kernel has killed for memory since it started."""
+    """How many processes the kernel has killed for memory: of our cgroup, or where that is not told, of the machine.
+
+    Beside us on the machine other containers may run out of theirs.
+    """
+    for folder in _cgroup_folders("memory"):
+        for line in (_read(folder / "memory.events") or "").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
     for line in (_read(Path("/proc/vmstat")) or "").splitlines():
         if line.startswith("oom_kill "):
             return int(line.split()[1])
@@ -99,6 +107,22 @@ def facts() -> dict[str, Any]:
         "no_gpu_because": why or None,
         "python": platform.python_version(),
     }
+
+
+def check_processes() -> None:
+    """Raise `UsageError` where /proc is not this process's own: what is read there, and killed by it, would be others'.
+
+    So it is in a namespace of process ids that was made without mounting /proc anew.
+    """
+    try:
+        number = str(Path("/proc/self").readlink())
+    except OSError:
+        raise UsageError("/proc is not mounted here, and without it no process can be watched; mount it") from None
+    if number != str(os.getpid()):
+        raise UsageError(
+            f"/proc shows another namespace, in which this process is {number} and not {os.getpid()}: mount it anew "
+            "(unshare --mount-proc, bwrap --proc /proc)"
+        )
 
 
 def seconds_running() -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from residency.harness import store
+from residency.harness import piped, store
 from residency.harness.dataset import DEFAULT_SEED, LEAST_ROWS, Dataset, Request, printable
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError, unknown
@@ -163,6 +163,8 @@ def _check_names(catalogue: Catalogue, tasks: Sequence[Task], selection: Selecti
         if name not in names:
             raise unknown("implementation", name, names)
     if selection.path is not None and not selection.path.exists():
+        if (origin := piped.origin(selection.path)) is not None:
+            raise UsageError(f"what came from {origin} was kept as {selection.path}, and is gone: start a new run")
         raise UsageError(f"--data {printable(selection.path)}: there is no such file or folder")
 
 

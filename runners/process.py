@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import select
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
@@ -17,6 +19,7 @@ from typing import Any, Self
 
 import psutil
 
+from residency.harness import interrupts, store
 from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
 from residency.harness.lingering import descendants
@@ -25,11 +28,15 @@ from residency.runners import machine
 from residency.runners.fallback import Trace
 from residency.runners.watch import STEP, Watch
 
+WORKER = "residency.runners.worker"
 SETTLE_TIMEOUT = 1.0  # seconds
 SETTLE_STEP = 0.001
 START_TIMEOUT = 120.0  # seconds for Python and NumPy to come up, on a machine busy or slow
 LOG_BYTES = 2**20
 END_TIMEOUT = 5.0  # seconds for a worker that closed its pipe to be gone
+
+
+_open: set[Worker] = set()  # those that run
 
 
 class Ended(Exception):
@@ -68,7 +75,17 @@ def environment(
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
         fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
         fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost's, which says where it falls back
-    return {**os.environ, **limits, **fixed, **(extra or {})}
+    return {**os.environ, **limits, **fixed, **_someone(), **(extra or {})}
+
+
+def _someone() -> dict[str, str]:
+    """A name and a home for a user id that has none: libraries that ask for them would fail, as Torch's compiler."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        home = {} if "HOME" in os.environ else {"HOME": str(store.cache_folder() / "home")}
+        return {**home, **({} if "LOGNAME" in os.environ else {"LOGNAME": f"user-{os.getuid()}"})}
+    return {}
 
 
 def _handle(process: int) -> int:
@@ -100,6 +117,26 @@ def settle(workers: Sequence[Worker]) -> None:
         sleep(SETTLE_STEP)
 
 
+def close_all() -> None:
+    """Close the workers that an interruption has kept from being closed by whoever had started them."""
+    for worker in list(_open):
+        worker.close()
+
+
+def reap_orphans() -> None:
+    """As process 1 of a container, take leave of what dead workers have left behind: it would stay, dead, for ever.
+
+    Of a worker nobody but its `Popen` may ask how it ended.
+    """
+    if os.getpid() != 1:
+        return
+    own = {worker._process.pid for worker in list(_open)}
+    for child in psutil.Process().children():
+        with suppress(psutil.Error, ChildProcessError):
+            if child.pid not in own and child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)
+
+
 class Worker:
     """A fresh process for one implementation. Use it as a context manager: leaving kills all it started."""
 
@@ -112,13 +149,14 @@ class Worker:
         extra: Mapping[str, str] | None = None,
     ) -> None:
         """Start the process, with an `extra` environment; raises `Ended` where it takes longer than `patience`."""
+        machine.check_processes()
         self._kills = machine.out_of_memory_kills()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         request_end, self._requests = os.pipe()
         self._replies, reply_end = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "residency.runners.worker", str(request_end), str(reply_end)],
+                [sys.executable, "-m", WORKER, str(request_end), str(reply_end), str(os.getpid())],
                 pass_fds=(request_end, reply_end),
                 env=environment(device, threads, gate, extra),
                 stdin=subprocess.DEVNULL,
@@ -130,6 +168,7 @@ class Worker:
             os.close(request_end)
             os.close(reply_end)
         self._handle = _handle(self._process.pid)
+        _open.add(self)
         try:
             self._answer(patience)
         except Ended:
@@ -181,14 +220,17 @@ class Worker:
         return _runs(self._process.pid) or any(_runs(one) for one in descendants(self._process.pid))
 
     def close(self) -> None:
-        """Kill the process and all it started, and free what it held; may be called again."""
-        if self._process.returncode is None:
-            self._kill()
-        for descriptor in (self._requests, self._replies, self._handle):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._requests = self._replies = self._handle = -1
-        self._log.close()
+        """Kill the process and all it started, and free what it held; may be called again, and is not interrupted."""
+        with interrupts.whole():
+            if self._process.returncode is None:
+                self._kill()
+            for descriptor in (self._requests, self._replies, self._handle):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._requests = self._replies = self._handle = -1
+            self._log.close()
+            _open.discard(self)
+            reap_orphans()
 
     def _answer(self, timeout: float, watch: Watch | None = None) -> dict[str, Any]:
         deadline = monotonic() + timeout

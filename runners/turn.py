@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from time import monotonic
 from typing import Any, Protocol
 
+from residency.harness import piped
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell, OutcomeRecord, Phase, Recorder, Sample, now
 from residency.harness.task import Implementation
@@ -392,7 +393,10 @@ def make(group: Group, threads: int, within: Callable[[float], float] = float) -
     """
     request = {entry.name: getattr(group.request, entry.name) for entry in fields(group.request)}
     with Worker("cpu", threads, patience=within(START_TIMEOUT)) as worker:
-        return worker.ask({"do": "make", "task": _place(group), "data": request}, within(MAKE_TIMEOUT))
+        facts = worker.ask({"do": "make", "task": _place(group), "data": request}, within(MAKE_TIMEOUT))
+    if group.request.path is not None and (origin := piped.origin(group.request.path)) is not None:
+        facts["remarks"] = [f"read once, from {origin}; its copy: {group.request.path}", *facts["remarks"]]
+    return facts
 
 
 def timeout_of(group: Group) -> float:

@@ -1,4 +1,6 @@
-"""The process in which implementations run: `python -m residency.runners.worker REQUESTS REPLIES`, two descriptors.
+"""The process in which implementations run: `python -m residency.runners.worker REQUESTS REPLIES PARENT`.
+
+REQUESTS and REPLIES are descriptors of pipes, PARENT is the id of the process that holds their other ends.
 
 It reads one JSON request a line and answers each with one line. It imports NumPy and the task's own file before the
 first request is served, and no library of an implementation before that implementation's first execution.
@@ -33,6 +35,7 @@ from residency.harness.dataset import Dataset, Request
 from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
 from residency.harness.execute import ceiling_of, ending_of, execute
+from residency.harness.files import write_whole
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
 from residency.runners.cluster import DaskCluster
@@ -130,10 +133,8 @@ def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]
             "ceiling": ceiling_of(task, data),
             "remarks": list(getattr(data, "remarks", ())),
         }
-        part = file.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(about))
-        part.rename(file)
-    return dict(json.loads(file.read_text()))
+        write_whole(file, json.dumps(about))
+    return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 def _schema(dataset: Dataset) -> type:
@@ -153,10 +154,14 @@ def _request(raw: Mapping[str, Any]) -> Request:
     return Request(**{**raw, **paths})
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends, however that ends."""
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however that ends.
+
+    A parent that has ended before the kernel was asked is known by this process having another one now. No number says
+    that by itself: in a container the parent may rightly be process 1.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:
+    if os.getppid() != parent:
         sys.exit("the parent has ended")
 
 
@@ -220,7 +225,7 @@ def fix_layout_and_processor() -> None:
 if __name__ == "__main__":
     if os.environ.get(GATE):
         fix_layout_and_processor()
-    die_with_parent()
+    die_with_parent(int(sys.argv[3]))
     be_killed_first()
     for descriptor in sys.argv[1:3]:
         os.set_inheritable(int(descriptor), False)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from residency.harness.errors import Unavailable
+from residency.harness.scratch import take
 
 PLACE = "TORCHINDUCTOR_CACHE_DIR"  # where Torch keeps what it has compiled, and looks for it
 PLACES = (PLACE, "TRITON_CACHE_DIR")  # Torch sets the second one to a folder in the first
-MADE = "residency-compiled-"  # a place of this process for it, with its number
+MADE = "residency-compiled-"  # how the name of this process's own place for it begins
 COMPILER = {"cpu": ("CXX", "g++"), "gpu": ("CC", "gcc")}  # the variable that names it, and its usual name
 _kept: dict[str, Any] = {}
 
@@ -41,10 +42,9 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
     programs which of the processor's vector instructions the compiler knows, and keep headers in a place of their own.
     """
     require_compiler(device)
-    remove_left()
     before = {name: os.environ.get(name) for name in PLACES}
-    with tempfile.TemporaryDirectory(prefix=f"{MADE}{os.getpid()}-") as place:
-        os.environ[PLACE] = place  # its configuration looks there when it is imported
+    with take(Path(tempfile.gettempdir()), MADE) as held:  # removes what killed processes have left there
+        os.environ[PLACE] = str(held.folder)  # its configuration looks there when it is imported
         try:
             config: Any = importlib.import_module("torch._inductor.config")
             config.compile_threads = 1  # in this process: there is one kernel
@@ -57,13 +57,6 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
                 if value is not None:
                     os.environ[name] = value
     return compiled  # type: ignore[no-any-return]
-
-
-def remove_left() -> None:
-    """Remove what processes have left that were killed while they compiled."""
-    for left in Path(tempfile.gettempdir()).glob(f"{MADE}*-*"):
-        if not Path("/proc", left.name.removeprefix(MADE).partition("-")[0]).exists():
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def require_compiler(device: str) -> None:

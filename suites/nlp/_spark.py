@@ -13,8 +13,10 @@ import numpy as np
 from residency.datasets.prose import STOP_WORDS, TOP, WORD
 from residency.harness import Run
 from residency.harness.errors import Unavailable
+from residency.harness.scratch import Scratch, take
 
 MEMORY = "4g"  # the virtual machine's heap: batches and a table of counts
+_held: list[Scratch] = []  # to the end of this process
 REMEDY = "Spark 4 needs Java 17 or later: apt-get install openjdk-17-jre-headless, or name one in JAVA_HOME"
 
 
@@ -69,8 +71,6 @@ def most_frequent(engine: Any, path: Path) -> dict[str, Any]:
 
 def _scratch() -> Path:
     """A folder for what the virtual machine leaves behind when it is killed; those of dead processes are removed."""
-    parent = Path(tempfile.gettempdir())
-    for left in parent.glob("residency-spark-*"):
-        if not Path("/proc", left.name.split("-")[2]).exists():
-            shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"residency-spark-{os.getpid()}-"))
+    held = take(Path(tempfile.gettempdir()), "residency-spark-")
+    _held.append(held)
+    return held.folder

@@ -96,3 +96,45 @@ def test_resuming_what_is_not_a_run(residency) -> None:
     done = residency("run", "--resume", "nowhere")
     assert done.status == 2
     assert "no run in nowhere" in done.err
+
+
+def test_a_run_goes_on_from_another_folder(residency_in, tmp_path: Path) -> None:
+    """Its data and its suites were named from the folder that it was begun in."""
+    first, other = tmp_path / "first", tmp_path / "other"
+    shutil.copytree(FIXTURES / "steady", first / "suites" / "steady")
+    other.mkdir()
+    lines = [f"{row % 17},{row % 5},{row % 17 - 2 * (row % 5)}" for row in range(300)]
+    (first / "plain.csv").write_text("\n".join(["a,b,y", *lines]) + "\n")
+    asked = ["--replicates", "1", "--rounds", "1", "--devices", "cpu", "--results"]
+    data = ["tabular/ridge", "--data", "plain.csv", "--target", "y", "--implementations", "normal_equations"]
+    suites = {"RESIDENCY_SUITES": "suites"}
+    for results, what, extra in (("one", data, {}), ("two", ["steady", "--implementations", "steady"], suites)):
+        done = residency_in(first, "run", *what, *asked, results, **extra)
+        assert done.status == 0, done.err
+        (run,) = (first / results).iterdir()
+        before = (run / "records.jsonl").read_text()
+        (run / "records.jsonl").write_text("")  # as one that was interrupted at once
+        done = residency_in(other, "run", "--resume", f"../first/{results}/{run.name}")
+        assert done.status == 0, done.err
+        after = (run / "records.jsonl").read_text()
+        keys = [{json.loads(line)["key"] for line in text.splitlines()} for text in (before, after)]
+        assert keys[0] == keys[1]
+        assert json.loads((run / "run.json").read_text())["command"][1:3] == ["run", what[0]]
+    assert not (other / "results").exists()
+
+
+def test_the_newest_run_is_the_one_that_started_last(residency, tmp_path: Path) -> None:
+    suites = {"RESIDENCY_SUITES": str(FIXTURES)}
+    brief = ["run", "steady", "--implementations", "steady", "--replicates", "1", "--rounds", "1"]
+    assert residency(*brief, **suites).status == 0
+    (first,) = tmp_path.glob("results/runs/*")
+    first.rename(first.parent / "baseline")
+    assert residency(*brief, **suites).status == 0
+    (second,) = tmp_path.glob("results/runs/2*")
+    damaged = first.parent / "zz"
+    damaged.mkdir()
+    (damaged / "run.json").write_text("{")
+    done = residency("report", "--format", "json")
+    assert done.json["run"]["folder"] == str(second.relative_to(tmp_path))
+    assert done.err.startswith("skipped: results/runs/zz/run.json: damaged: ")
+    assert second.name in residency("report").out

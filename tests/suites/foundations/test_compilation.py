@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -142,10 +143,15 @@ def test_a_compiler_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_what_a_killed_process_has_left_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import torch
+
+    code = "from pathlib import Path; import os, sys; from residency.harness.scratch import take\n"
+    code += "(take(Path(sys.argv[1]), 'residency-compiled-').folder / 'within').mkdir(); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=False)
+    assert [one for one in tmp_path.iterdir() if (one / "within").is_dir()]
+    (tmp_path / "another").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    for name in (f"residency-compiled-{ended.pid}-a", f"residency-compiled-{os.getpid()}-a", "another"):
-        (tmp_path / name / "within").mkdir(parents=True)
-    _compiling.remove_left()
-    assert {one.name for one in tmp_path.iterdir()} == {f"residency-compiled-{os.getpid()}-a", "another"}
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: lambda x: x)
+    monkeypatch.setattr(_compiling, "require_compiler", lambda _: None)
+    _compiling.by_torch(torch, "cpu", lambda x: x, None)
+    assert {one.name for one in tmp_path.iterdir()} == {"another"}

@@ -245,13 +245,11 @@ def test_without_spark_the_remedy_is_its_extra() -> None:
 
 def test_what_a_killed_virtual_machine_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    for owner in (dead.pid, os.getppid()):
-        (tmp_path / f"residency-spark-{owner}-x" / "blockmgr").mkdir(parents=True)
+    code = "from residency.suites.nlp._spark import _scratch; (_scratch() / 'blockmgr').mkdir(); import os; os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    assert [one for one in tmp_path.iterdir() if (one / "blockmgr").is_dir()]
     folder = _spark._scratch()
-    assert {one.name for one in tmp_path.iterdir()} == {folder.name, f"residency-spark-{os.getppid()}-x"}
-    assert folder.name.startswith(f"residency-spark-{os.getpid()}-")
+    assert {one.name for one in tmp_path.iterdir()} == {folder.name, f"{folder.name}.lock"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""The last words of a command that measures: where it is all kept, and how to go on; said however the command ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from residency.commands import common
+from residency.harness import interrupts, records
+from residency.harness.errors import UsageError
+
+_unsaid: list[Words] = []
+said: list[str] = []
+
+
+@dataclass(frozen=True)
+class Words:
+    """What to say of a run's folder."""
+
+    folder: Path
+    kept: str
+    interrupted: str
+
+    def __str__(self) -> str:
+        more = f"{self.interrupted}\n" if interrupts.received() else ""
+        return f"\n{self.kept}\n{more}" if (self.folder / records.RUN_FILE).exists() else ""
+
+
+@contextmanager
+def parting(folder: Path, kept: str, interrupted: str) -> Iterator[None]:
+    """Say these words at the end: of what is in here, or of the command where a second signal cuts that end short.
+
+    They are not said where an error says more. A terminal that is gone loses them and nothing else.
+    """
+    words = Words(folder, kept, interrupted)
+    _unsaid[:] = [words]
+    interrupts.at_last(lambda: str(words))
+    try:
+        yield
+    except UsageError:
+        _unsaid.clear()
+        raise
+    finally:
+        say()
+
+
+def say() -> None:
+    """Say what is still to be said."""
+    with interrupts.whole():
+        for words in _unsaid:
+            if not str(words):
+                continue
+            said.append(str(words))
+            err = common.progress()
+            with suppress(OSError):
+                err.print(f"\n{words.kept}", highlight=False, soft_wrap=True, markup=False)
+                if interrupts.received():
+                    err.print(words.interrupted, style="yellow", highlight=False, soft_wrap=True, markup=False)
+        _unsaid.clear()

@@ -1,0 +1,73 @@
+"""Output that cannot take every character, or that nobody reads: the report all the same, or the right status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
+COMMAND = str(Path(sys.executable).parent / "residency")
+BRIEF = ["run", "steady/naps", "--implementations", "steady", "--replicates", "1", "--rounds", "1"]
+SUITES = {"RESIDENCY_SUITES": str(FIXTURES)}
+
+
+@pytest.fixture(scope="module")
+def measured(residency_in, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("measured")
+    done = residency_in(folder, *BRIEF, **SUITES, PYTHONIOENCODING="ascii")
+    assert done.status == 0, done.err
+    assert done.out.isascii()
+    assert "R2, higher is better" in done.out
+    return folder
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"PYTHONIOENCODING": "latin-1"},
+        {"PYTHONIOENCODING": "ascii:strict"},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+@pytest.mark.parametrize("form", ["console", "json", "markdown"])
+def test_every_report_in_every_encoding(environment, measured: Path, extra: dict[str, str], form: str) -> None:
+    done = subprocess.run(
+        [COMMAND, "report", "--format", form], cwd=measured, env={**environment, **extra}, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"steady/naps" in done.stdout
+
+
+def test_nobody_reads_the_report_of_a_run(environment, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", 'set -o pipefail; "$@" | true', "bash", COMMAND, *BRIEF], cwd=tmp_path,
+        env={**environment, **SUITES}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 141, done.stderr
+    (run,) = tmp_path.glob("results/runs/*")
+    assert f"residency report {run.relative_to(tmp_path)}\n" in done.stderr
+
+
+def test_output_that_is_closed(environment, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", COMMAND, *BRIEF], cwd=tmp_path,
+        env={**environment, **SUITES}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    (run,) = tmp_path.glob("results/runs/*")
+    assert (run / "records.jsonl").read_text().count('"kind": "outcome"') == 1
+
+
+def test_a_working_folder_that_is_gone(environment, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir ../gone && exec "$@"', "sh", COMMAND, "list"], cwd=tmp_path / "gone", env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "residency: the folder that this was started in is gone; change to another\n"
