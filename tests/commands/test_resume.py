@@ -136,5 +136,5 @@ def test_the_newest_run_is_the_one_that_started_last(residency, tmp_path: Path) 
     (damaged / "run.json").write_text("{")
     done = residency("report", "--format", "json")
     assert done.json["run"]["folder"] == str(second.relative_to(tmp_path))
-    assert done.err.startswith("skipped: results/runs/zz/run.json: damaged: ")
+    assert done.err.startswith("left out: results/runs/zz/run.json: damaged: ")
     assert second.name in residency("report").out

@@ -90,8 +90,9 @@ def test_who_is_given_more_replicates_has_looked_before(kept: records.Records) -
     assert width(6) == width(6, 6) < width(3, 6)
 
 
-def test_the_control_of_several_copies_chooses_its_baseline(written, made) -> None:
+def test_the_control_of_several_copies_chooses_its_baseline(written, made, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six processes of four copies and a slower one, by made-up times."""
+    monkeypatch.setattr("residency.reports.selftest.DATASET", "linear")  # as made-up cells have it
     names = ["together", "together_again", "together_third", "together_fourth", "together_slower"]
     place = written(*(made(TASK, f"{name}@cpu", "smoke", 1.0, replicates=6) for name in names))
     text = (place / "run.json").read_text()
