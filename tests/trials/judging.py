@@ -316,7 +316,7 @@ def many_topics(generator: np.random.Generator) -> pd.DataFrame:
 
 
 FAMILIES: dict[str, tuple[dict[str, Maker], str, tuple[str, ...]]] = {
-    "tabular/random_forest": (REGRESSION, "own_regression", ("exact_splits", "histograms", "one_round")),
+    "tabular/random_forest": (REGRESSION, "own_forest", ("exact_splits", "histograms", "one_round")),
     "tabular/ridge": (REGRESSION, "own_regression", ("normal_equations", "estimator")),
     "tabular/gradient_boosting": (BINARY, "own_binary", ("level_by_level", "leaf_by_leaf", "estimator")),
     "timeseries/lag_features": (SERIES, "own_series", ()),
@@ -333,9 +333,9 @@ class Case:
     seed: int
 
 
-def cases(seeds: int) -> Iterator[Case]:
+def cases(first: int, seeds: int) -> Iterator[Case]:
     """Every kind once, then again: wherever it ends, all have had as many."""
-    for seed in range(seeds):
+    for seed in range(first, first + seeds):
         for task, (kinds, _, _) in FAMILIES.items():
             for name in kinds:
                 yield Case(task, name, seed)
@@ -380,10 +380,11 @@ def line_of(  # noqa: PLR0917
     case: Case, fault: str, name: str, execution: Execution, judged: Judged | None, reference: float | None
 ) -> dict[str, Any]:
     """What it takes to judge a result again."""
+    kept = None if judged is None else {**asdict(judged), "shares": [float(f"{one:.3g}") for one in judged.shares]}
     return {
         **asdict(case), "fault": fault, "implementation": name, "quality": execution.quality,
         "outcome": str(execution.ending.outcome), "reason": execution.ending.reason, "reference": reference,
-        "judged": None if judged is None else asdict(judged),
+        "judged": kept,
     }  # fmt: skip
 
 
@@ -461,6 +462,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("action", choices=["measure", "sum"])
     parser.add_argument("file", type=Path)
+    parser.add_argument("--first", type=int, default=0, help="seed")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--faults", type=int, default=8, help="plant them with so many of the seeds")
     parser.add_argument("--task", default="")
@@ -472,10 +474,10 @@ def main() -> None:
     known = arguments.file.read_text().splitlines() if arguments.file.exists() else []
     done = {Case(*(json.loads(line)[name] for name in ("task", "kind", "seed"))) for line in known}
     with arguments.file.open("a") as sink:
-        for case in cases(arguments.seeds):
+        for case in cases(arguments.first, arguments.seeds):
             if case in done or not case.task.startswith(arguments.task):
                 continue
-            lines = measure(case, case.seed < arguments.faults)
+            lines = measure(case, case.seed < arguments.first + arguments.faults)
             sink.write("".join(json.dumps(line) + "\n" for line in lines))
             sink.flush()
             print(
