@@ -31,9 +31,9 @@ UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionEr
 def cache_folder() -> Path:
     """`RESIDENCY_CACHE`, or `residency` in the user's cache folder; raises `UsageError` where there is neither."""
     if named := os.environ.get("RESIDENCY_CACHE"):
-        return Path(named).absolute()
+        return Path(named)
     if named := os.environ.get("XDG_CACHE_HOME"):
-        return Path(named).absolute() / "residency"
+        return Path(named) / "residency"
     try:
         return Path.home() / ".cache" / "residency"
     except RuntimeError:  # as in a container that is run by a number: --user 12345
@@ -65,7 +65,7 @@ def folder_for(dataset: Dataset, request: Request) -> Path:
         digest.update(file.read_bytes())
     digest.update(f"numpy {np.__version__} python {sys.version_info[:2]}".encode())
     size = f"-{request.rows}" if request.rows is not None else ""
-    return cache_folder() / "data" / f"{dataset.name}{size}-{digest.hexdigest()[:16]}"
+    return cache_folder().absolute() / "data" / f"{dataset.name}{size}-{digest.hexdigest()[:16]}"
 
 
 def hash_file(path: Path) -> str:
