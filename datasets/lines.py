@@ -43,11 +43,6 @@ class Lines:
         """Lines in all."""
         return len(self.x) + len(self.x_test)
 
-    @property
-    def characters(self) -> int:
-        """Characters of the lines to read."""
-        return int(np.strings.str_len(self.text_test).sum())
-
 
 def draw_lines(rows: int, seed: int) -> Lines:
     """Printed lines of words and numbers in four fonts; of fewer than 10,000, numbers in one font.

@@ -51,7 +51,7 @@ class Texts:
     @property
     def rows(self) -> int:
         """Texts in all."""
-        return len(self.y) + len(self.y_test)
+        return len(self.y) + len(self.offsets_test) - 1
 
     def fresh(self, generator: np.random.Generator) -> Texts:
         """The same texts to tell apart in another order."""

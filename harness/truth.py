@@ -47,23 +47,32 @@ def without_truth(data: Any) -> Any:
     hidden = names(type(data), "truth")
     if not hidden:
         return data
-    blind: Any = _blind(type(data))
-    shown = object.__new__(blind)
-    shown.__dict__.update({name: value for name, value in vars(data).items() if name not in hidden})
+    return _shown(type(data), {name: value for name, value in vars(data).items() if name not in hidden})
+
+
+def _shown(schema: type, values: dict[str, Any]) -> Any:
+    """An instance of a schema that holds these fields alone."""
+    shown: Any = object.__new__(_blind(schema))
+    shown.__dict__.update(values)
     return shown
 
 
 def _blind(schema: type) -> type:
-    """A subclass whose truth cannot be read."""
+    """A subclass of which the truth cannot be read, unless it was given anew, as by `dataclasses.replace`."""
 
-    def refuse(name: str) -> property:
-        def read(_: Any) -> Any:
-            raise TruthError(f"`{name}` is what the result is judged by: an implementation never receives it")
+    def guarded(name: str) -> property:
+        def read(self: Any) -> Any:
+            if name not in self.__dict__:
+                raise TruthError(f"`{name}` is what the result is judged by: an implementation never receives it")
+            return self.__dict__[name]
 
-        return property(read)
+        return property(read, lambda self, value: self.__dict__.update({name: value}))
 
-    hidden = {name: refuse(name) for name in names(schema, "truth")}
-    return type(schema.__name__, (schema,), {**hidden, "__module__": schema.__module__})
+    def reduced(self: Any) -> Any:  # to be sent to workers, which make the class themselves
+        return _shown, (schema, self.__dict__)
+
+    own = {name: guarded(name) for name in names(schema, "truth")}
+    return type(schema.__name__, (schema,), {**own, "__module__": schema.__module__, "__reduce__": reduced})
 
 
 def fresh(data: Any, seed: int) -> Any:

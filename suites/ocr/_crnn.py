@@ -67,7 +67,8 @@ def read_out(
     with run.stage("decode"):
         text = collapsed(best, data.alphabet)
     reading = sum(run.stages[name] for name in ("predict", "get", "decode"))
-    run.observe(samples_per_second=learned_from / run.stages["fit"], characters_per_second=data.characters / reading)
+    characters = float(np.strings.str_len(text).sum())
+    run.observe(samples_per_second=learned_from / run.stages["fit"], characters_per_second=characters / reading)
     run.observe(first_loss=float(losses[0]), last_loss=float(losses[-1]))
     return text
 

@@ -137,5 +137,5 @@ def tesseract(data: Lines, run: Run, pillow):
         read = [program.texts(table, len(share)) for table, share in zip(tables, shares, strict=True)]
         text = np.array([line for share in read for line in share], np.str_)
     reading = sum(run.stages[name] for name in ("prepare", "predict", "decode"))
-    run.observe(characters_per_second=data.characters / reading)
+    run.observe(characters_per_second=float(np.strings.str_len(text).sum()) / reading)
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,16 @@ def test_everything_but_the_truth_can_be_read(table: Table) -> None:
             getattr(shown, name)
     with pytest.raises(truth.TruthError):
         replace(shown, x=shown.x)
+
+
+def test_data_without_its_truth_can_be_sent_and_given_another(table: Table) -> None:
+    sent = pickle.loads(pickle.dumps(truth.without_truth(table)))
+    assert np.array_equal(sent.x, table.x)
+    with pytest.raises(truth.TruthError):
+        _ = sent.y_test
+    given = replace(sent, y_test=np.zeros(3), expected_test=None)
+    assert given.y_test.shape == (3,)
+    assert pickle.loads(pickle.dumps(given)).expected_test is None
 
 
 def test_the_best_answer_is_a_truth_that_may_be_missing(table: Table) -> None:

@@ -24,27 +24,26 @@ WAITS = '''
 import os
 from pathlib import Path
 from time import sleep
-from residency.datasets.linear import linear
-from residency.datasets.table import Table
+from residency.datasets.answered import Answered, answered
 from residency.harness import Run, Task, quality
 from residency.harness.dataset import Request, generated
 
 
 @generated
-def slow(rows: int, seed: int, folder: Path) -> Table:
+def slow(rows: int, seed: int, folder: Path) -> Answered:
     (folder / "half").write_text("made")
     (Path(os.environ["TEST_SIGNS"]) / "begun").touch()
     while not (Path(os.environ["TEST_SIGNS"]) / "go-on").exists():
         sleep(0.02)
     assert (folder / "half").read_text() == "made"
-    return linear.make(Request("linear", rows=rows, seed=seed), folder)
+    return answered.make(Request("answered", rows=rows, seed=seed), folder)
 
 
 task = Task(datasets=[slow], sizes={"smoke": 500}, quality=quality.r2, tolerance=1e-3, floor=0.1)
 
 
 @task.on_cpu("numpy")
-def known(data: Table, run: Run, np):
+def known(data: Answered, run: Run, np):
     """What is right."""
     with run.stage("predict"):
         return data.expected_test
@@ -71,8 +70,7 @@ def start(environment: dict[str, str], inside: list[str], tmp_path: Path) -> Ite
     started: list[subprocess.Popen[str]] = []
 
     def run(*command: str, enter: Sequence[str] = inside, **extra: str) -> subprocess.Popen[str]:
-        suites = os.pathsep.join([str(FIXTURES), str(tmp_path / "suites")])
-        (tmp_path / "suites").mkdir(exist_ok=True)
+        suites = os.pathsep.join(str(one) for one in (FIXTURES, tmp_path / "suites") if one.exists())
         process = subprocess.Popen(
             [*enter, *command], cwd=tmp_path, env={**environment, "RESIDENCY_SUITES": suites, **extra}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
