@@ -94,7 +94,7 @@ def test_the_page_and_the_records_stand_in_a_folder_named_after_the_machine(prov
     assert "- `proving/quick:forgets@gpu` at smoke: fell_back: asked for the GPU, ran on the CPU" in page
     assert "- `proving/quick:fails@gpu` at smoke: failed: RuntimeError: no kernel image is available" in page
     assert "not reached within" not in page
-    assert {one.name for one in run.iterdir()} == {"README.md", "run.json", "records.jsonl"}
+    assert {one.name for one in run.iterdir()} == {"README.md", "run.json", "records.jsonl", "source"}
     validator = jsonschema.Draft202012Validator(json.loads((Path(records.__file__).parent / "schema.json").read_text()))
     for line in [(run / "run.json").read_text(), *(run / "records.jsonl").read_text().splitlines()]:
         validator.validate(json.loads(line))
@@ -116,12 +116,12 @@ def test_a_report_shows_it_as_any_run(proved, residency) -> None:
 
 def test_a_folder_that_is_there_is_not_written_over(proved, residency_in, gpu) -> None:
     run, _ = proved
-    before = {one: one.read_bytes() for one in run.iterdir()}
+    before = {one: one.read_bytes() for one in run.rglob("*.*") if one.is_file()}
     done = residency_in(run.parent.parent.parent, "prove", "proving/quick", **SUITES, **gpu)
     assert done.status == 2
     assert f"results/reference/{run.name} is there already" in done.err
     assert "residency prove --resume" in done.err
-    assert {one: one.read_bytes() for one in run.iterdir()} == before
+    assert {one: one.read_bytes() for one in run.rglob("*.*") if one.is_file()} == before
 
 
 def test_what_is_done_is_not_done_again(proved, residency, gpu, tmp_path: Path) -> None:

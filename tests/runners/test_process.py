@@ -72,7 +72,8 @@ def test_the_next_turn_waits_for_what_a_worker_has_started(made: dict, monkeypat
     monkeypatch.setattr(process, "SETTLE_TIMEOUT", 10.0)  # however slow the machine is
     file = FIXTURES / "watched" / "judging.py"
     with Worker("cpu", 1) as worker:
-        worker.ask({**load(made, "leaves_a_child@cpu"), "task": {**TASK, "file": str(file)}}, 60)
+        task = {**TASK, "file": str(file)}
+        worker.ask({**load(made, "leaves_a_child@cpu"), "task": task, "dataset": "answered"}, 60)
         reply = worker.ask({"do": "sample", "cold": False, "calls": 1}, 60)
         assert reply["ending"]["outcome"] == "ok", reply["ending"]
         (child,) = (one for one in psutil.Process().children(recursive=True) if "signal.SIGSTOP" in one.cmdline()[-1])
