@@ -119,7 +119,7 @@ def given(context: typer.Context) -> list[str]:
 
 def flag(name: str) -> str:
     """How a parameter is typed: `--task-margin`; the tasks have no name."""
-    return name if name == "tasks" else f"--{name.replace('_', '-')}"
+    return "the tasks" if name == "tasks" else f"--{name.replace('_', '-')}"
 
 
 def workers_of(text: str) -> tuple[int, ...]:
