@@ -143,11 +143,11 @@ def _chosen(runs: list[FoundRun], among: str) -> Path:
 
 
 def _not_found(named: Path, results: Path, names: set[str]) -> UsageError:
-    text = f"no run in {named}: it has no {records.RUN_FILE}"
     if named.is_dir():
-        return UsageError(f"{text}, and neither has any folder in it")
+        return UsageError(f"no run in {named}: it has no {records.RUN_FILE}, and neither has any folder in it")
+    text = f"no run in {named}: there is no such folder"
     if len(named.parts) > 1:
-        return UsageError(f"{text}; there is no such folder")
+        return UsageError(text)
     if not names:
         return UsageError(f"{text}, and no run in {results} has a name; `residency run --name` gives it one")
     return UsageError(f"{text}, and there is {unknown(f'run in {results} named', str(named), names)}")

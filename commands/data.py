@@ -22,7 +22,7 @@ app = typer.Typer(
     help="The datasets: what they hold, whether they are here, and fetching the public ones.", no_args_is_help=True
 )
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="All where none is named.")]
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all.")]
 
 
 @app.command("list", epilog="Examples:  [bold]residency data list[/]   [bold]residency data list flights[/]")

@@ -21,7 +21,7 @@ EPILOG = "Examples:  [bold]residency list[/]   [bold]residency list tabular/ridg
 
 
 def list_tasks(
-    name: Annotated[str | None, typer.Argument(metavar="[TOPIC[/TASK]]", help="All where none is named.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[TOPIC[/TASK]]", help="Default: all.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show which tasks there are; a task's own name shows its question, data, sizes and implementations."""

@@ -11,16 +11,14 @@ import typer
 from residency.harness.errors import UsageError
 from residency.runners.settings import GATE_ROUNDS, ROUNDS
 
-Tasks = Annotated[list[str] | None, typer.Argument(metavar="[TOPIC[/TASK]]...", help="All where none is named.")]
+Tasks = Annotated[list[str] | None, typer.Argument(metavar="[TOPIC[/TASK]]...", help="Default: all.")]
 Sizes = Annotated[
     list[str] | None,
-    typer.Option(help="smoke, lab, lecture, production, or a number of rows; may be repeated."),
+    typer.Option(help="smoke, lab, lecture, production, or a number of rows; may be repeated. Default: smoke."),
 ]
 Datasets = Annotated[
     list[str] | None,
-    typer.Option(
-        help="A dataset, or all of a kind: generated, shipped, public; each task's first where none is named."
-    ),
+    typer.Option(help="A dataset, or all of a kind: generated, shipped, public. Default: the first of each task."),
 ]
 Data = Annotated[Path | None, typer.Option(metavar="PATH", help="Your own CSV or Parquet file; - is standard input.")]
 Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file to predict.")]
@@ -53,13 +51,14 @@ Rounds = Annotated[
 
 def _budget(more: str = "") -> Any:
     text = (
-        "Begin nothing more after that: one execution at most runs over, and what was not reached is named. Without it "
-        f"24 a task at smoke size, 100 at lab, 600 at lecture{more}; then each is measured once, however long it takes."
+        "Begin nothing more after that: one execution at most runs over, and what was not reached is named. Default: "
+        f"24 for a task at smoke size, 100 at lab, 600 at lecture{more}; but every implementation is measured once, "
+        "however long that takes."
     )
     return typer.Option(min=0, metavar="SECONDS", help=text)
 
 
-Budget = Annotated[float | None, _budget("; with --gate thrice that")]
+Budget = Annotated[float | None, _budget(", three times as much with --gate")]
 PlainBudget = Annotated[float | None, _budget()]
 PlainRounds = Annotated[int, typer.Option(min=1, help="Timed samples in each process, at most.")]
 Precision = Annotated[
@@ -84,7 +83,8 @@ Resume = Annotated[
     Path | None,
     typer.Option(
         metavar="RUN",
-        help="Go on with a run: what is missing, by its own settings; --replicates and --budget may ask for more.",
+        help="Go on with a run, named by its folder or its name: measure what is missing, by the run's own settings; "
+        "--replicates and --budget may ask for more.",
         exists=False,
     ),
 ]
@@ -104,7 +104,9 @@ def _run_name(text: str | None) -> str | None:
 
 RunName = Annotated[
     str | None,
-    typer.Option("--name", callback=_run_name, help="A name for the run, by which `report` and `compare` find it."),
+    typer.Option(
+        "--name", callback=_run_name, help="A name for the run, by which `report`, `compare` and `--resume` find it."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
@@ -117,7 +119,7 @@ def given(context: typer.Context) -> list[str]:
 
 def flag(name: str) -> str:
     """How a parameter is typed: `--task-margin`; the tasks have no name."""
-    return name if name == "tasks" else f"--{name.replace('_', '-')}"
+    return "the tasks" if name == "tasks" else f"--{name.replace('_', '-')}"
 
 
 def workers_of(text: str) -> tuple[int, ...]:

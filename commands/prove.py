@@ -89,7 +89,7 @@ def _proved(course: Course, json: bool) -> int:
 def _check_gpu() -> None:
     found, why = machine.gpus()
     if not found:
-        text = f"residency: nothing can be proved here: {why}; run it on a machine with one, or `residency run` without"
+        text = f"residency: nothing can be proved here: {why}; use a machine with a GPU, or `residency run` here"
         common.progress().print(text, highlight=False, soft_wrap=True)
         raise typer.Exit(int(Status.NO_DEVICE))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -71,6 +72,7 @@ def run(
     given = set(options.given(context))
     _check(given, options.split(runner), options.split(implementations))
     workers, worker_threads = _all_of(scheduler, workers) if scheduler is not None else (workers, None)
+    resume = common.folder_of(resume, results) if resume is not None else None
     before = records.read(resume) if resume is not None else None
     if before is not None:
         selection, settings = _as_before(before, replicates if "replicates" in given else None, budget)
@@ -152,8 +154,9 @@ def _measured(
     expected = expectation(groups, settings, seen(results, groups), hashes)
     sentence = expected.sentence if before is None else ""  # which is of the whole run
     expected = replace(expected, spent=monotonic() - start, sentence=sentence)
-    kept = f"Saved to {folder}. View it again with: residency report {folder}"
-    resumed = f"interrupted: what was measured is kept; go on with: residency run --resume {folder}"
+    typed = shlex.quote(str(folder))
+    kept = f"Saved to {folder}. View it again with: residency report {typed}"
+    resumed = f"interrupted: what was measured is kept; go on with: residency run --resume {typed}"
     with parting(folder, kept, resumed):
         interrupted = measure(groups, settings, info, folder, before, expected=expected)
         return _told(records.read(folder), json, interrupted)

@@ -39,7 +39,7 @@ def selftest(
             "--beside-load", help="Then all of it again beside processes that come and go, one for each core."
         ),
     ] = False,
-    work: Annotated[str, typer.Option(help="python, native, together (all cores); all where none is named.")] = "",
+    work: Annotated[str, typer.Option(help="python, native or together (all cores). Default: all.")] = "",
     results: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders are made.")] = common.RESULTS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -281,7 +281,8 @@ def read_info(folder: Path) -> RunInfo:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecordError(f"no run in {path.parent}: it has no {RUN_FILE}") from None
+        missing = f"it has no {RUN_FILE}" if folder.is_dir() else "there is no such folder"
+        raise RecordError(f"no run in {folder}: {missing}") from None
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

@@ -30,13 +30,13 @@ def warning(records: Records, found: Sequence[Row]) -> str | None:
         whose = f"the work of {', '.join(tasks)}"
     figures = []
     if told.measured:
-        figures.append(f"{whose} stood in line for a core {told.waiting(cores):.0%} of its time")
+        figures.append(f"{whose} waited for a core {told.waiting(cores):.0%} of its time")
     if told.other_cores is not None and (told.tells_others or not told.measured):
-        figures.append(f"others kept {min(told.other_cores, cores):.1f} of {cores} cores busy")
+        figures.append(f"other processes kept {min(told.other_cores, cores):.1f} of {cores} cores busy")
     replicates = max((row.seconds.replicates for row in found if row.seconds), default=ENOUGH_REPLICATES)
-    remedies = ["another hour", *(["--threads 1"] if told.threads > 1 else [])]
-    remedies.append(f"--replicates {MORE * max(replicates, ENOUGH_REPLICATES)}")
-    return f"The machine was busy: {', '.join(figures)}. Intervals are wide for it; more is told by {_or(remedies)}."
+    remedies = ["at another time", *(["with --threads 1"] if told.threads > 1 else [])]
+    remedies.append(f"with --replicates {MORE * max(replicates, ENOUGH_REPLICATES)}")
+    return f"The machine was busy: {', '.join(figures)}. So intervals are wide. To know more, measure {_or(remedies)}."
 
 
 def _or(words: list[str]) -> str:
@@ -50,10 +50,10 @@ def undecided(group: Sequence[Row], records: Records) -> list[str]:
     few = sorted((count, name) for name, count in needed.items() if count is not None)
     notes = []
     if few:
-        said = ", ".join(f"{name} by about {count} processes" for count, name in few)
-        notes.append(f"inconclusive, and would be told: {said}{_command(few[-1][0], records)}")
+        said = ", ".join(f"{name} {count}" for count, name in few)
+        notes.append(f"inconclusive; processes that would probably decide: {said}{_command(few[-1][0], records)}")
     if close := [name for name, count in needed.items() if count is None]:
-        notes.append(f"inconclusive, and too close to be told by {MOST_NEEDED} processes: {', '.join(close)}")
+        notes.append(f"inconclusive, and {MOST_NEEDED} processes would not decide: {', '.join(close)}")
     return notes
 
 

@@ -151,7 +151,7 @@ _REASONS = {
     Status.SAME: "no regression",
     Status.REGRESSION: "something became slower",
     Status.CANNOT_COMPARE: "nothing could be compared",
-    Status.INCONCLUSIVE: "some cells are inconclusive: more replicates, a quieter machine or a wider margin would tell",
+    Status.INCONCLUSIVE: "some cells are inconclusive: use more replicates, a quieter machine or a wider margin",
     Status.WRONG: "something that was right is wrong, or no longer runs",
     Status.NO_DEVICE: "the baseline used a device that this machine lacks",
 }

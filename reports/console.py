@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich import box
 from rich.cells import cell_len
@@ -63,7 +65,7 @@ def show(records: Records, console: Console) -> None:
         console.print(escape(said.title), style="bold")
     if len(said.tables) > 1:
         _show_in_short(said.tables, console)
-    _show_tables(said.tables, console)
+    _show_tables(said.tables, records.folder, console)
     console.print()
     for line in said.summary:
         console.print(escape(line), style="bold")
@@ -85,7 +87,7 @@ def _show_in_short(tables: list[Table], console: Console) -> None:
         _indented(console, text, first="- ")
 
 
-def _show_tables(tables: list[Table], console: Console) -> None:
+def _show_tables(tables: list[Table], folder: Path, console: Console) -> None:
     """Each group; what a table does not show is said below it, unless the table before lacks the same."""
     said: list[str] = []
     for table in tables:
@@ -99,7 +101,7 @@ def _show_tables(tables: list[Table], console: Console) -> None:
             drawn = fitted(table, console)
             console.print(drawn.grid)
             if drawn.dropped and drawn.dropped != said:
-                _indented(console, _not_shown(drawn.dropped, console.width), "dim")
+                _indented(console, _not_shown(drawn.dropped, console.width, folder), "dim")
             said = drawn.dropped
         for failure in table.failures:
             _indented(console, failure, "red")
@@ -115,8 +117,9 @@ def _indented(console: Console, text: str | Text, style: str = "", first: str = 
         console.print(Text.assemble(first if number == 0 else " " * INDENT, line), highlight=False)
 
 
-def _not_shown(dropped: list[str], width: int) -> str:
-    return f"not shown at {width} columns: {', '.join(dropped)}; residency report --format markdown shows all"
+def _not_shown(dropped: list[str], width: int, folder: Path) -> str:
+    command = f"residency report {shlex.quote(str(folder))} --format markdown"
+    return f"not shown at {width} columns: {', '.join(dropped)}. To see all: {command}"
 
 
 def _names(names: list[str], width: int) -> str:

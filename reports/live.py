@@ -130,9 +130,9 @@ class Progress:
             return f"{_whole(spent)} so far"
         if spent < whole:
             return f"{_whole(whole - spent)} of {_whole(whole)} left, until {self._end:%H:%M:%S}"
-        if self._planned.kept:
+        if self._planned.kept or len(self._done) >= self._planned.cells:
             return f"{_whole(spent)} so far: the time is up"
-        return f"{_whole(spent)} so far: ends when each has been measured once"
+        return f"{_whole(spent)} so far: the time is up, but each is measured once"
 
     def _replicates(self) -> str:
         """How many are over, of those planned for all implementations."""

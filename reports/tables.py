@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -325,8 +326,10 @@ def _budget(found: Sequence[Row], records: Records) -> list[str]:
         return []
     said = f"{_range(there)} of {planned} processes of each implementation were measured"
     enough = budget_for_all(records)
-    more = f"--budget {enough:.0f} is expected to do for all" if enough else "how much would do for all is not known"
-    return [f"{said}; {more}. To go on with this run: residency run --resume {records.folder} --budget SECONDS"]
+    budget = f"{enough:.0f}" if enough else "SECONDS"
+    unknown = "" if enough else " (how many seconds are enough is not known)"
+    resume = f"residency run --resume {shlex.quote(str(records.folder))} --budget {budget}"
+    return [f"{said}. To measure the rest: {resume}{unknown}"]
 
 
 def _is_measurable(row: Row) -> bool:
@@ -376,7 +379,8 @@ def _by_remedy(reasons: Sequence[str]) -> list[str]:
     others = []
     for reason in reasons:
         if found := re.fullmatch(r"(.+) (?:is|are) not installed: (.+)", reason):
-            names.setdefault(found[2], []).append(found[1])
+            modules = names.setdefault(found[2], [])
+            modules.extend(module for module in found[1].split(", ") if module not in modules)
         else:
             others.append(reason)
     return others + [

@@ -142,8 +142,8 @@ def _check_size(size: str) -> None:
         return
     several = "; for several sizes, repeat --size" if "," in size else ""
     raise UsageError(
-        f"no size (a name or a number of rows) `{printable(size)}`: a size is one of {', '.join(SIZES)} "
-        f"or a whole number of rows from {LEAST_ROWS} on, written as 20000{several}"
+        f"invalid size `{printable(size)}`: use {', '.join(SIZES)} or a whole number of rows, {LEAST_ROWS} at least, "
+        f"written as 20000{several}"
     )
 
 

@@ -31,14 +31,14 @@ def refused(done) -> str:
         (["run", "tabluar"], "no topic or task `tabluar`; did you mean `tabular`"),
         (
             ["run", "tabular/ridge", "--size", "larg"],
-            "`larg`: a size is one of smoke, lab, lecture, production or a whole number of rows from 20 on, written as",
+            "invalid size `larg`: use smoke, lab, lecture, production or a whole number of rows, 20 at least",
         ),
-        (["run", "tabular/ridge", "--size", "0"], "or a whole number of rows from 20 on, written as 20000"),
-        (["run", "tabular/ridge", "--size", "20,000"], "or a whole number of rows from 20 on, written as 20000"),
+        (["run", "tabular/ridge", "--size", "0"], "or a whole number of rows, 20 at least, written as 20000"),
+        (["run", "tabular/ridge", "--size", "20,000"], "or a whole number of rows, 20 at least, written as 20000"),
         (["run", "tabular/ridge", "--size", "smoke,lab"], "for several sizes, repeat --size"),
         (["run", "tabular/ridge", "--size", "2"], "nothing to run: tabular/ridge: takes from 20 to 400000000000 rows"),
         (["run", "tabular/ridge", "--size", "9" * 20], "tabular/ridge: takes from 20 to 400000000000 rows, not 9999"),
-        (["run", "tabular/ridge", "--size", "9" * 5000], "no size (a name or a number of rows) `9999"),
+        (["run", "tabular/ridge", "--size", "9" * 5000], "invalid size `9999"),
         (
             ["run", "tabular/ridge", "--dataset", "taxis"],
             "taxis is not a dataset of tabular/ridge, but of tabular/etl; there are: `california_housing`",
@@ -58,7 +58,7 @@ def refused(done) -> str:
         (["data", "fetch", "linear"], "linear is generated: there is nothing to fetch"),
         (["data", "fetch", "--mirror", "nowhere"], "--mirror nowhere: there is no such folder"),
         (["report"], "no run in results/runs; `residency run` makes one"),
-        (["report", "nowhere"], "no run in nowhere: it has no run.json"),
+        (["report", "nowhere"], "no run in nowhere: there is no such folder"),
     ],
 )
 def test_what_does_not_exist_is_named_with_the_alternatives(residency, arguments: list[str], message: str) -> None:

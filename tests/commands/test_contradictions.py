@@ -19,7 +19,7 @@ import pytest
         (("tabular/ridge", "--implementations", ""), "--implementations is empty"),
         (("tabular/etl", "--workers", "2"), "--workers: only for a cluster; add --runner cluster"),
         (("tabular/etl", "--dashboard", "127.0.0.1:8787"), "--dashboard: only for a cluster"),
-        (("tabular/etl", "--resume", "there", "--size", "lab", "--seed", "3"), "leave out --seed, --size, tasks"),
+        (("tabular/etl", "--resume", "there", "--size", "lab", "--seed", "3"), "leave out --seed, --size, the tasks"),
     ],
 )
 def test_what_would_be_ignored_is_refused(residency, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

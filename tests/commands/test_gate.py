@@ -294,6 +294,7 @@ def test_a_named_run_says_so_in_its_folder_and_in_its_record(residency, tmp_path
     assert folder.name.endswith("-before-1.2")
     assert json.loads((folder / "run.json").read_text())["name"] == "before-1.2"
     assert residency("report", "before-1.2").status == 0
+    assert residency("run", "--resume", "before-1.2").status == 0
     refused = residency("run", "--resume", folder, "--name", "other")
     assert refused.status == 2
     assert "leave out --name" in refused.err

@@ -49,14 +49,14 @@ def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
     assert "busy" not in shown(quiet)
     busy = changed(kept, waited_seconds=0.01, cpu_seconds=0.01)
     first = shown(busy).strip().splitlines()[0]
-    assert first.startswith("The machine was busy: the work stood in line for a core 50% of its time. ")
-    assert "another hour, --threads 1 or --replicates 20" in first
+    assert first.startswith("The machine was busy: the work waited for a core 50% of its time. ")
+    assert "measure at another time, with --threads 1 or with --replicates 20." in first
     assert markdown.render(busy).splitlines()[2].startswith("**The machine was busy")
     assert "--threads 1" not in shown(changed(busy, threads=1))
     long = changed(kept, waited_seconds=2.0, cpu_seconds=2.0, seconds=2.0, other_cpu_seconds=2.8)
-    assert "50% of its time, others kept 1.4 of 8 cores busy." in shown(long)
+    assert "50% of its time, other processes kept 1.4 of 8 cores busy." in shown(long)
     before = changed(long, waited_seconds=None, other_cpu_seconds=15.0)  # as records of older versions say it
-    assert "The machine was busy: others kept 7.5 of 8 cores busy." in shown(before)
+    assert "The machine was busy: other processes kept 7.5 of 8 cores busy." in shown(before)
 
 
 def test_what_is_inconclusive_says_how_many_processes_would_tell(kept: records.Records) -> None:
@@ -65,13 +65,12 @@ def test_what_is_inconclusive_says_how_many_processes_would_tell(kept: records.R
     assert row.speedup.verdict == "inconclusive"
     needed = row.speedup.processes_needed
     assert needed is not None
-    assert f"two@cpu by about {needed} processes; residency run --resume {kept.folder} --replicates {needed}" in shown(
-        changed(kept, waited_seconds=0.0)
-    )
+    command = f"residency run --resume {kept.folder} --replicates {needed}"
+    assert f"would probably decide: two@cpu {needed}; {command}" in shown(changed(kept, waited_seconds=0.0))
     elsewhere = replace(kept, info=replace(kept.info, machine={**kept.info.machine, "host": "elsewhere"}))
     assert "--resume" not in shown(elsewhere)
     same = changed(kept, seconds=0.01)
-    assert "too close to be told by 200 processes: two@cpu" in shown(same)
+    assert "200 processes would not decide: two@cpu" in shown(same)
 
 
 def test_who_is_given_more_replicates_has_looked_before(kept: records.Records) -> None:

@@ -51,7 +51,8 @@ def test_the_budget_for_all_counts_what_was_not_reached(measured, made) -> None:
     assert budget_for_all(known) == 140.0  # WORTH * 5 * 2 * (START + 8.0), rounded up
     summary = report(known).summary
     assert any(
-        line.startswith("0 to 1 of 5 processes of each implementation were measured; --budget 140 is expected to do")
+        line.startswith("0 to 1 of 5 processes of each implementation were measured. To measure the rest: residency")
+        and line.endswith(" --budget 140")
         for line in summary
     )
 
@@ -111,7 +112,7 @@ def test_earlier_runs_tell_what_to_expect(measured) -> None:
         (5.0, ("one@cpu",), "The budget of 5 s is too short for some of it; what costs least goes first."),
         (300.0, ("one@cpu",), "Nothing is begun after 300 s; what was not reached by then is named."),
         (30.0, ("one@cpu", "x@cpu"), "and 1 of 2 implementations of which nothing is known. Nothing is begun after"),
-        (30.0, ("x@cpu",), "How long this takes is not known yet: no run of it on this machine is here. Nothing is"),
+        (30.0, ("x@cpu",), "How long this takes is not known yet: no earlier run on this machine is on record."),
     ],
 )
 def test_what_is_expected_is_said(measured, budget: float | None, names: tuple[str, ...], said: str) -> None:

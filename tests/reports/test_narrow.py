@@ -97,7 +97,7 @@ def test_ids_numbers_and_reasons_stay_whole(run: Path, shown_in: In, width: int)
 def test_what_is_not_shown_is_named_once(written, made, shown_in: In, width: int, dropped: str) -> None:
     run = written(*(made("tabular/ridge", name, size=size) for name in IDS[:2] for size in ("smoke", "lab")))
     text = " ".join(" ".join(shown_in(width, run)).split())
-    assert text.count(f"not shown at {width} columns: {dropped}; residency report --format markdown shows all") == 1
+    assert text.count(f"not shown at {width} columns: {dropped}. To see all: residency report ") == 1
     assert text.count("not shown") == 1
 
 
