@@ -14,6 +14,7 @@ What the first lines hold, and what becomes of them:
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,12 +28,31 @@ FEW_LEVELS = 20
 SHOWN = 3
 NUMBER = re.compile(r"[-+]?(?:\d[\d'’ ]*(?:[.,]\d*)*|[.,]\d+)(?:[eE][-+]?\d+)?\s?%?")
 PLAIN = re.compile(r"[-+]?\d*[.,]?\d+")
+ABSENT = {
+    "?",
+    "na",
+    "nan",
+    "n/a",
+    "<na>",
+    "null",
+    "none",
+    "-",
+    "--",
+    ".",
+    "..",
+    "\\n",
+}  # no names, but perhaps data
 SINGLE_SHAPE = 0.99  # share of values that look alike, of dates or codes
 
 
 def is_number(cell: str) -> bool:
     """Whether a cell looks like a number."""
     return NUMBER.fullmatch(cell.strip()) is not None
+
+
+def _is_amount(cell: str) -> bool:
+    """Whether a cell looks like a number, perhaps of money."""
+    return is_number("".join(character for character in cell if unicodedata.category(character) != "Sc"))
 
 
 def titles(top: Sequence[Sequence[str]], usual: int) -> int:
@@ -75,9 +95,10 @@ def holds_data(names: Sequence[str], frame: Any) -> bool:
     """Whether the first line looks like the frame's rows, where its columns hold numbers, dates or categories."""
     if len(frame) < FEW_ROWS or not names:
         return False
-    filled = [(name.strip(), frame[place]) for place, name in enumerate(names) if name.strip()]
-    numbers = [name for name, column in filled if column.dtype.kind in "biuf" and is_number(name)]
-    if any(column.dtype.kind in "iuf" and not is_number(name) for name, column in filled):
+    stripped = [(name.strip(), frame[place]) for place, name in enumerate(names)]
+    filled = [(name, column) for name, column in stripped if name and name.casefold() not in ABSENT]
+    numbers = [name for name, column in filled if column.dtype.kind in "biuf" and _is_amount(name)]
+    if any(column.dtype.kind in "iuf" and not _is_amount(name) for name, column in filled):
         return False
     votes = [vote for name, column in filled if column.dtype.kind == "O" and (vote := _looks_like(name, column))]
     if -2 in votes or are_labels(numbers, len(filled)):

@@ -4,7 +4,7 @@
     1234  -1.5  1.5e3                                  as they stand
     1,234.5  1 234.5  1'234.5  12,34,567.8             commas, spaces, apostrophes between thousands; Indian groups
     1,5  1.234,5  1 234,5                              decimal commas, with points or spaces between thousands
-    $1,234  1.234,50 €  CHF 5                          a currency on either side, the same in all values
+    $1,234  1.234,50 €  CHF 5  ₹1,234/-                a currency on either side, the same in all values
     12%  5 kg  20 °C                                   a unit behind the number, the same in all values
     (1,234)  1,234-  −5                                negative
 
@@ -40,7 +40,7 @@ LIKELY = r"^\D{0,8}\d[\d.,'’ \x{a0}\x{202f}\x{2009}]*(?:[eE][-+]?\d+)?\D{0,12}
 MONEY = (
     r"\p{Sc}|(?:US|A|C|R|HK|NZ)\$|Rs\.?|EUR|USD|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD|kr\.?|Fr\.?|zł|Kč"
 )
-UNIT = r"[%‰°\p{L}µ²³/\p{Sc}]{1,12}"
+UNIT = r"/[-=]|[%‰°\p{L}µ²³/\p{Sc}]{1,12}"
 DECORATED = (
     rf"^(?P<open>\()?(?P<minus>[-+{MINUS}])?\s?(?P<before>{MONEY})?\s?(?P<number>[-+{MINUS}]?[\d.,].*?)"
     rf"\s?(?P<after>{UNIT}|{MONEY})?(?P<later>-)?(?P<close>\))?$"

@@ -167,6 +167,29 @@ def test_a_first_line_of_categories_or_codes(tmp_path: Path) -> None:
     assert read(tmp_path, "\n".join(["colour,other,code", *rows])).frame.columns[0] == "colour"
 
 
+@pytest.mark.parametrize("first", ["?,121,green", "nan,121,green", "$1,121,green", '"$1,021",121,green'])
+def test_a_first_line_of_data_with_a_missing_value_or_money(tmp_path: Path, first: str) -> None:
+    money = "$" if "$" in first else ""
+    rows = [f"{money}{count},{row},{colour}" for row, (count, colour) in enumerate(zip(COUNT, COLOUR, strict=True))]
+    found = read(tmp_path, "\n".join([first, *rows]) + "\n")
+    assert "no header? line 1" in said(found)
+    assert found.frame["column 1"].tolist()[1:] == COUNT.tolist()
+    assert found.frame["column 2"].tolist() == [121, *range(ROWS)]
+
+
+@pytest.mark.parametrize("index", [[f"Car {row}" for row in range(ROWS)], [f"{row}.5" for row in range(ROWS)]])
+def test_a_first_column_without_a_name_that_is_no_index(tmp_path: Path, index: list[str]) -> None:
+    lines = [f"{name},{line}" for name, line in zip(index, LINES, strict=True)]
+    found = read(tmp_path, "," + HEAD + "\n".join(lines) + "\n")
+    assert found.frame["Unnamed: 0"].astype(str).tolist() == index
+    assert "the index that pandas wrote" not in said(found)
+
+
+@pytest.mark.parametrize(("name", "target"), [("caf\u00e9", "cafe\u0301"), ("cafe\u0301", "caf\u00e9")])
+def test_accents_of_names_are_written_apart_or_together(tmp_path: Path, name: str, target: str) -> None:
+    assert make(own_regression, tmp_path, PLAIN.replace("price", name), target).names[:2] == ("size", "count")
+
+
 @pytest.mark.parametrize("names", ["country,2019,2020,2021", "a,0.5,1.5,b", "0,1,2,3", "q,w,e,r", "id,5,x,7"])
 def test_names_are_no_data(tmp_path: Path, names: str) -> None:
     rows = "\n".join(f"c{row},{a},{b},{d}" for row, (a, b, d) in enumerate(zip(SIZE, COUNT, PRICE, strict=True)))
@@ -251,6 +274,7 @@ def test_quotes_after_a_backslash(tmp_path: Path) -> None:
         (["$1,234.50", "-$5.00", "($7.25)"], ",", [1234.5, -5, -7.25], "`$` beside the numbers"),
         (["1.234,5 €", "7,25 €", "3 €"], ";", [1234.5, 7.25, 3], "`€` beside the numbers"),
         (["12%", "13.5%", "0%"], ",", [12, 13.5, 0], "`%` beside the numbers"),
+        (["₹1,200/-", "₹12,34,000/-", "₹50/-"], ",", [1200, 1_234_000, 50], "`/-` beside the numbers"),
         (["5 kg", "12.5 kg", "7 kg"], ",", [5, 12.5, 7], "`kg` beside the numbers"),
         (["5-", "\N{MINUS SIGN}3", "1.5e3"], ",", [-5, -3, 1500], "before a minus sign"),
         (["1.5", "2.25", "1.234"], ";", [1.5, 2.25, 1.234], ""),
@@ -408,6 +432,12 @@ def test_every_word_of_every_line_counts(tmp_path: Path, name: str) -> None:
     assert (prose.rows, prose.occurrences) == (4, 7)
     assert dict(zip(prose.word.tolist(), prose.count.tolist(), strict=True))["words"] == 3
     assert prose.remarks == (f"{name}: plain text, 4 lines",)
+
+
+@pytest.mark.parametrize("name", ["lines.txt", "lines.text", "lines.md"])
+def test_lines_of_prose_with_equally_many_commas(tmp_path: Path, name: str) -> None:
+    prose = make(own_prose, tmp_path, "red, green, blue\n" * 30, None, name)
+    assert (prose.rows, prose.occurrences) == (30, 90)
 
 
 def test_a_table_is_no_plain_text(tmp_path: Path) -> None:
