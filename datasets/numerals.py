@@ -219,7 +219,13 @@ def _undressed(texts: Any, counts: NDArray[np.intp]) -> tuple[Any, str]:
         name: np.array(compute.struct_field(parts, name).to_pylist(), dtype=object)
         for name in ("open", "minus", "before", "number", "after", "later", "close")
     }
+    bare = whole & (columns["before"] == "") & (columns["after"] == "")
     heaviest = int(np.argmax(np.where(whole, counts, -1)))
+    money = np.array(
+        [str(after) == "%" or bool(before) for after, before in zip(columns["after"], columns["before"], strict=True)]
+    )
+    if bare[heaviest] and counts[whole & money].sum() > _allowed(int(counts.sum())):  # `0` beside `$4.99`
+        heaviest = int(np.argmax(np.where(whole & money, counts, -1)))
     before, after = columns["before"][heaviest] or "", columns["after"][heaviest] or ""
     same = whole & (columns["before"] == before) & (columns["after"] == after)
     same &= (columns["open"] == "(") == (columns["close"] == ")")
@@ -228,7 +234,8 @@ def _undressed(texts: Any, counts: NDArray[np.intp]) -> tuple[Any, str]:
     fits = same & ~twice
     number = texts.to_numpy(zero_copy_only=False).astype(object)
     number[fits] = np.where(negative[fits], "-", "").astype(object) + columns["number"][fits]
-    said = [f"`{visible(part)}` beside the numbers" for part in (before, after) if part]
+    some = "some of the numbers" if bare.any() else "the numbers"
+    said = [f"`{visible(part)}` beside {some}" for part in (before, after) if part]
     if (same & (columns["open"] == "(")).any():
         said.append("numbers in brackets are negative")
     if (same & (columns["later"] == "-")).any():

@@ -20,7 +20,7 @@ The whole file decides how it is read, never a part of it; where that is not pla
                      `..` `:`, a database's backslash and N, a spreadsheet's errors (`#DIV/0!`)
     names            stripped of spaces and of what nobody sees, made strings; the second `a` becomes `a.1`
     index            the column that pandas writes for a frame's index (`Unnamed: 0`) is left out where it holds whole
-                     numbers: dates and text tell something
+                     numbers that are not all years: dates and text tell something
     refused          a NUL character, a quotation mark that is never closed, a row with more cells than there are names
     Parquet's types  decimals become floats, dictionaries of strings categories, moments with a time zone UTC;
                      nested columns, bytes and times of day are left out, and said
@@ -47,6 +47,7 @@ from residency.harness.errors import UsageError, visible
 
 SAMPLE = 65_536  # bytes that show what a file is
 MOST_NULS = 0.01  # of them: beyond it a file is no text
+YEARS = (1800, 2200)
 INDEX_NAME = re.compile(r"Unnamed: 0(\.\d+)*|__index_level_\d+__")
 PARQUET = b"PAR1"
 PLAIN_TEXTS = {".txt", ".text", ".md", ".rst"}
@@ -314,8 +315,11 @@ def _named(
 
 
 def _is_index(values: Any) -> bool:
-    """Whether the values of a column are a frame's index: whole numbers."""
-    return not len(values) or (values.dtype.kind in "iuf" and bool((values % 1 == 0).all()))
+    """Whether the values of a column are a frame's index: whole numbers, but not all years."""
+    if not len(values):
+        return True
+    whole = values.dtype.kind in "iuf" and bool((values % 1 == 0).all())
+    return whole and not bool(((values >= YEARS[0]) & (values <= YEARS[1])).all())
 
 
 def _plain_name(name: str) -> str:

@@ -78,6 +78,7 @@ def stores(*keys: dict[str, object]) -> pd.DataFrame:
         ({"time": HOURS.astype("datetime64[ms]").astype("int64")}, "`time`: the time, dates, read as milli", "hour"),
         ({"Year": MONTHS.year, "Month": MONTHS.month}, "`Year` and `Month`: the time, dates, as days since", "month"),
         ({"Year": MONTHS.year, "Mon": MONTHS.strftime("%b")}, "`Year` and `Mon`: the time, dates, as days", "month"),
+        ({"": range(1900, 2000)}, "`Unnamed: 0`: the time, dates, read as years,", "year"),
         ({"": DATES.date}, "`Unnamed: 0`: the time, dates, read as ISO8601,", "day"),
         ({"year": QUARTERS.year, "quarter": QUARTERS.quarter}, "`year` and `quarter`: the time,", "quarter"),
         ({"Year": QUARTERS.year, "Qtr": [f"Q{day.quarter}" for day in QUARTERS]}, "`Year` and `Qtr`: the", "quarter"),

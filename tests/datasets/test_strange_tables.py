@@ -313,6 +313,35 @@ def test_what_nothing_tells_is_said(tmp_path: Path) -> None:
     assert "nothing in the file tells whether they are thousands" in said(file)
 
 
+def test_money_that_nothing_tells_is_said(tmp_path: Path) -> None:
+    money = [f"{1 + n / 1000:.3f} €" for n in COUNT]
+    file = read(tmp_path, column(money, ";"))
+    assert np.allclose(file.frame["x"], 1 + COUNT / 1000)
+    assert "numbers such as" in said(file)
+    assert "nothing in the file tells whether they are thousands" in said(file)
+    file = read(tmp_path, column(["522 €", "n/k", *money], ";"))
+    assert file.frame["x"].tolist()[2:] == (1000 + COUNT).tolist()
+    assert file.frame["x"].tolist()[0] == 522
+    assert "points between thousands" in said(file)
+    file = read(tmp_path, "x;y\n" + "".join(f"{cell};0.{row}5%\n" for row, cell in enumerate(money)))
+    assert np.allclose(file.frame["x"], 1 + COUNT / 1000)
+    assert "nothing in the file tells" not in said(file)
+
+
+def test_whole_numbers_beyond_64_bits(tmp_path: Path) -> None:
+    cells = [10**24 * int(count) for count in COUNT]
+    assert read(tmp_path, column(cells)).frame["x"].tolist() == [float(cell) for cell in cells]
+
+
+def test_a_unit_beside_some_numbers_is_said(tmp_path: Path) -> None:
+    assert "`%` beside some of the numbers" in said(read(tmp_path, column(["12%", "0.13", "7%"] * 20)))
+    file = read(tmp_path, column(["0", "0", "$4.99", "0", "$399"] * 20))
+    assert file.frame["x"].tolist() == [0, 0, 4.99, 0, 399] * 20
+    assert "`$` beside some of the numbers" in said(file)
+    assert "`5%` in line 102 is no number" in said(read(tmp_path, column([*map(str, range(100)), "5%", "7"])))
+    assert read(tmp_path, column(["1", "1", "2", "3a"] * 20)).frame["x"].tolist() == ["1", "1", "2", "3a"] * 20
+
+
 def test_decimal_commas_late_in_a_long_file(tmp_path: Path) -> None:
     file = read(tmp_path, "a;b\n" + "7;2\n" * 30_000 + "1.234;2\n" * 3 + "0,5;2\n")
     assert file.frame["a"].iloc[-2:].tolist() == [1234, 0.5]
