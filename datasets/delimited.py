@@ -89,7 +89,7 @@ def _read_table(table: Delimited) -> None:
     if start or names[0].startswith("#"):
         names[0] = names[0].removeprefix("#").strip() if records.usual > 1 else names[0]
     _read_below(table, names, start + 1)
-    if table.names and holds_data(table.names, table.frame):
+    if table.names and holds_data(table.names, table.frame, table.columns):
         width = len(table.names)
         called = "`column 1`" + (f" to `column {width}`" if width > 1 else "")
         table.columns.clear()

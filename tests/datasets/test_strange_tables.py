@@ -177,6 +177,18 @@ def test_a_first_line_of_data_with_a_missing_value_or_money(tmp_path: Path, firs
     assert found.frame["column 2"].tolist() == [121, *range(ROWS)]
 
 
+@pytest.mark.parametrize("form", ["{} kg", "USD {}", "{} €", "{}%"])
+def test_a_first_line_of_data_with_a_unit(tmp_path: Path, form: str) -> None:
+    found = read(tmp_path, "".join(f"{form.format(count)},{row}\n" for row, count in enumerate(COUNT)))
+    assert found.frame["column 1"].tolist() == COUNT.tolist()
+
+
+def test_numbered_names_above_codes_of_the_same_shape_are_names(tmp_path: Path) -> None:
+    rows = "".join(f"A{row % 3},B{row % 4}\n" for row in range(60))
+    assert list(read(tmp_path, "Q1,Q2\n" + rows).frame.columns) == ["Q1", "Q2"]
+    assert list(read(tmp_path, rows).frame.columns) == ["column 1", "column 2"]
+
+
 @pytest.mark.parametrize("index", [[f"Car {row}" for row in range(ROWS)], [f"{row}.5" for row in range(ROWS)]])
 def test_a_first_column_without_a_name_that_is_no_index(tmp_path: Path, index: list[str]) -> None:
     lines = [f"{name},{line}" for name, line in zip(index, LINES, strict=True)]
