@@ -6,6 +6,7 @@ The whole file decides how it is read, never a part of it; where that is not pla
 
     delimiter        the one of `,` `;` tab `|` that cuts the lines into the most even rows, else spaces; `sep=;` in the
                      first line names it
+                     where commas are decimal marks throughout and another one is as even, it is that one
     quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled, or after a backslash); where
                      lines are even only so, or those of a tab-separated file are even so too, a lone `"` is a character
     encoding         UTF-8 with or without a byte order mark; where it is not UTF-8, Windows-1252 or Latin-1

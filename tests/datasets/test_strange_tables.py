@@ -132,6 +132,20 @@ def test_a_nul_late_in_a_long_file(tmp_path: Path) -> None:
         make(own_texts, tmp_path, text, "label")
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("names", ["", "Preis, netto{}n{}art\n"])
+def test_decimal_commas_are_no_delimiters(tmp_path: Path, delimiter: str, names: str) -> None:
+    rows = [
+        f"{count % 9},5{delimiter}{row}{delimiter}{colour}\n"
+        for row, (count, colour) in enumerate(zip(COUNT, COLOUR, strict=True))
+    ]
+    file = read(tmp_path, names.format(delimiter, delimiter) + "".join(rows))
+    assert file.frame.iloc[:, 0].tolist() == (COUNT % 9 + 0.5).tolist()
+    assert file.frame.iloc[:, 1].tolist() == list(range(ROWS))
+    rows = [f"{row},{count}{delimiter}x\n" for row, count in enumerate(COUNT)]
+    assert list(read(tmp_path, "a,b\n" + "".join(rows)).frame.columns) == ["a", "b"]
+
+
 def test_lines_count_what_quoted_cells_hold(tmp_path: Path) -> None:
     text = 'note,x\n"two\nlines",1\n\n' + "".join(f"n{row},{row}\n" for row in range(50)) + "last,oops\n"
     assert "`x`: `oops` in line 55 is no number: missing" in said(read(tmp_path, text))
