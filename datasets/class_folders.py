@@ -205,8 +205,26 @@ def _note_folders(root: Path, names: Sequence[str], places: Sequence[Folders], m
     if not meant.parts:
         inner = {"/".join(folders[: depth + 2]) + "/" for folders in places if len(folders) > depth + 1}
         noted.add("belong to the class in whose folder they lie", *sorted(inner))
+        _note_same_folders(root, [folders[depth:] for folders in places], meant, noted)
     beside = {part for part, role in zip(meant.part, meant.role, strict=True) if part and role is None}
     noted.add("left out, neither to learn from nor to be judged by", *(f"{part}/" for part in sorted(beside)))
+
+
+def _note_same_folders(root: Path, within: Sequence[Folders], meant: Layout, noted: Notes) -> None:
+    """Note where all classes hold the same folders: perhaps they are parts of a dataset, with the classes inside."""
+    inner: dict[str, set[str]] = {}
+    for folders in within:
+        if folders:
+            inner.setdefault(folders[0], set()).add(folders[1] if len(folders) > 1 else "")
+    outer = sorted(inner)
+    if len(outer) > 1 and len(inner[outer[0]]) > 1 and all(inner[name] == inner[outer[0]] for name in outer):
+        same = ", ".join(f"`{printable(name)}/`" for name in sorted(inner[outer[0]])[:3])
+        part = printable("/".join((root.name, *meant.inside, outer[0])))
+        noted.add(
+            f"taken for classes, though each holds the same folders ({same}): if those are the classes, name {part} "
+            "with --data, or put all pictures of a class into one folder",
+            *(f"{name}/" for name in outer),
+        )
 
 
 def _without_pictures(root: Path, places: Sequence[Folders], depth: int, meant: Layout) -> list[str]:

@@ -4,7 +4,8 @@
     ISO 8601       2024-12-31, 2024-12-31T23:00:00+01:00, 20241231T2300
     year first     2024/12/31, 2024.12.31, 2024-Dec-31
     year last      31.12.2024, 12/31/2024, 31/12/2024, 12-31-2024, 31-12-2024, 31-Dec-2024, 31DEC2024, Dec 31, 2024
-    two digits     31/12/02, 12/31/02, 31.12.02, 31-Dec-02, 02/12/31: 69 to 99 are 1969 to 1999, as POSIX has it
+    two digits     31/12/02, 12/31/02, 31.12.02, 31-Dec-02, 02/12/31: 69 to 99 are 1969 to 1999, as POSIX
+                   has it; all are of the last century where only so the times lie on a grid
     without a day  2024-12, 2024/12, 12/2024, 2024M12, Dec 2024, Dec-24: the month's first day
     quarters       2024-Q4, 2024Q4, Q4 2024, 4Q2024: the quarter's first day
     ISO weeks      2024-W52, 2024-W52-7: the week's Monday, or that day
@@ -205,7 +206,18 @@ def _readings(dates: Sequence[str]) -> list[tuple[NDArray[np.int64], str]]:
             moments = pd.to_datetime({"year": year, "month": 3 * month - 2, "day": 1})
         days = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
         readings.append((days, f"read as {_in_words(dates[0], form)}, "))
+        if "%y" in form and year.min() < 2000 <= year.max():
+            earlier = _of_last_century(days.astype("datetime64[us]"))
+            readings.append((earlier.astype(np.int64), f"read as {_in_words(dates[0], form)}, all before 2000, "))
     return readings
+
+
+def _of_last_century(moments: Moments) -> Moments:
+    """Dates after 1999 a hundred years earlier."""
+    months = moments.astype("datetime64[M]")
+    into = moments - months
+    earlier = np.where(months >= np.datetime64("2000-01"), months - np.timedelta64(1200, "M"), months)
+    return np.asarray(earlier.astype("datetime64[us]") + into)
 
 
 def _tokens(date: str) -> tuple[str, str]:

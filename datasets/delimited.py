@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,7 +89,7 @@ def _read_table(table: Delimited) -> None:
     if start or names[0].startswith("#"):
         names[0] = names[0].removeprefix("#").strip() if records.usual > 1 else names[0]
     _read_below(table, names, start + 1)
-    if table.names and holds_data(table.names, table.frame):
+    if table.names and holds_data(table.names, table.frame, table.columns):
         width = len(table.names)
         called = "`column 1`" + (f" to `column {width}`" if width > 1 else "")
         table.columns.clear()
@@ -223,6 +223,8 @@ def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
     other = "," if dialect.decimal == "." else "."
     found: dict[int, NumberColumn] = {}
     for place in frame.columns:
+        if frame[place].dtype.kind == "O" and set(map(type, frame[place].dropna())) == {int}:  # beyond 64 bits
+            frame[place] = frame[place].astype(float)
         if is_text(frame[place]) and len(frame):
             column = number_column(frame[place], dialect.decimal, table.names[place])
             if column is not None:
@@ -239,8 +241,9 @@ def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
     for place, column in found.items():
         table.columns[place] = column.notes(lambda row: f"line {table.line(row)}", passed)
         frame[place] = column.values()
-    if doubtful and not sure:
-        _read_doubtful(table, doubtful)
+    dressed = _doubtful_texts(table, found) if not sure else []
+    if (doubtful or dressed) and not sure:
+        _read_doubtful(table, doubtful, dressed)
     if passed:
         table.frame = frame = frame.drop(index=passed)
     for place, column in found.items():
@@ -248,6 +251,17 @@ def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
         if column.numerals.whole and not np.isnan(values).any() and (np.abs(values) < 2**53).all():
             frame[place] = values.astype(np.int64)
     return ""
+
+
+def _doubtful_texts(table: Delimited, found: Mapping[int, NumberColumn]) -> list[int]:
+    """As `_doubtful`, of columns with a currency, a unit or odd cells; none where one tells the decimal mark."""
+    dialect = table.layout.dialect
+    plain = [place for place, column in found.items() if column.numerals.decimal == dialect.decimal]
+    doubtful = _doubtful(table.frame[plain])
+    fractions = [place for place in plain if bool((_finite(table.frame[place]) % 1 != 0).any())]
+    if dialect.delimiter == "," or set(fractions) - set(doubtful):
+        return []
+    return [place for place in doubtful if not found[place].numerals.group]
 
 
 def is_text(column: Any) -> bool:
@@ -294,13 +308,18 @@ def _doubtful(frame: Any) -> list[int]:
     return doubtful
 
 
-def _read_doubtful(table: Delimited, doubtful: list[int]) -> None:
-    """Numbers such as `1.234`, in a file that does not tell whether that is a thousand or a little more than one."""
+def _read_doubtful(table: Delimited, doubtful: list[int], dressed: list[int]) -> None:
+    """Numbers such as `1.234`, in a file that does not tell whether that is a thousand or a little more than one.
+
+    Of `dressed` columns digits, marks and signs alone count, in the cells that hold a number.
+    """
     decimal = table.layout.dialect.decimal
-    texts = _parsed(table, max(table.frame.columns) + 1, len(table.frame), doubtful)
+    texts = _parsed(table, max(table.frame.columns) + 1, len(table.frame), doubtful + dressed)
     pattern = rf"[-+]?[1-9]\d{{0,2}}\{decimal}\d{{3}}"
-    for place in doubtful:
+    for place in doubtful + dressed:
         column = texts[place].str.strip()
+        if place in dressed:
+            column = column.str.replace(r"[^\d.,+-]", "", regex=True).where(table.frame[place].notna())
         grouped = column.str.fullmatch(pattern).fillna(False).astype(bool)
         whole = column.str.fullmatch(r"[-+]?\d{1,3}").fillna(False).astype(bool)
         if not (grouped | whole | column.isna()).all():

@@ -14,7 +14,7 @@ What the first lines hold, and what becomes of them:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,35 @@ FEW_LEVELS = 20
 SHOWN = 3
 NUMBER = re.compile(r"[-+]?(?:\d[\d'’ ]*(?:[.,]\d*)*|[.,]\d+)(?:[eE][-+]?\d+)?\s?%?")
 PLAIN = re.compile(r"[-+]?\d*[.,]?\d+")
+ABSENT = {
+    "?",
+    "na",
+    "nan",
+    "n/a",
+    "<na>",
+    "null",
+    "none",
+    "-",
+    "--",
+    ".",
+    "..",
+    "\\n",
+}  # no names, but perhaps data
+BESIDE = re.compile(r"`([^`]+)` beside")
+NUMBERED = re.compile(r"(\D+)(\d+)")
 SINGLE_SHAPE = 0.99  # share of values that look alike, of dates or codes
 
 
 def is_number(cell: str) -> bool:
     """Whether a cell looks like a number."""
     return NUMBER.fullmatch(cell.strip()) is not None
+
+
+def _is_amount(cell: str, notes: Sequence[str]) -> bool:
+    """Whether a cell looks like a number, perhaps with what a note says to stand beside the column's numbers."""
+    for beside in BESIDE.findall(" ".join(notes)):
+        cell = cell.replace(beside, "", 1)
+    return is_number(cell)
 
 
 def titles(top: Sequence[Sequence[str]], usual: int) -> int:
@@ -71,19 +94,33 @@ def shown(cells: Sequence[str]) -> str:
     return ", ".join(filled[:SHOWN]) + (", ..." if len(filled) > SHOWN else "")
 
 
-def holds_data(names: Sequence[str], frame: Any) -> bool:
-    """Whether the first line looks like the frame's rows, where its columns hold numbers, dates or categories."""
+def holds_data(names: Sequence[str], frame: Any, notes: Mapping[int, Sequence[str]]) -> bool:
+    """Whether the first line looks like the frame's rows, where its columns hold numbers, dates or categories.
+
+    The notes say how the columns' numbers are written, by their places.
+    """
     if len(frame) < FEW_ROWS or not names:
         return False
-    filled = [(name.strip(), frame[place]) for place, name in enumerate(names) if name.strip()]
-    numbers = [name for name, column in filled if column.dtype.kind in "biuf" and is_number(name)]
-    if any(column.dtype.kind in "iuf" and not is_number(name) for name, column in filled):
+    stripped = [(name.strip(), frame[place], notes.get(place, ())) for place, name in enumerate(names)]
+    filled = [cell for cell in stripped if cell[0] and cell[0].casefold() not in ABSENT]
+    numbers = [name for name, column, said in filled if column.dtype.kind in "biuf" and _is_amount(name, said)]
+    if any(column.dtype.kind in "iuf" and not _is_amount(name, said) for name, column, said in filled):
         return False
-    votes = [vote for name, column in filled if column.dtype.kind == "O" and (vote := _looks_like(name, column))]
+    if _are_numbered([name for name, _, _ in filled]) and not any((column == name).any() for name, column, _ in filled):
+        return False
+    votes = [vote for name, column, _ in filled if column.dtype.kind == "O" and (vote := _looks_like(name, column))]
     if -2 in votes or are_labels(numbers, len(filled)):
         return False
     data = len(numbers) + votes.count(1)
     return data > 2 * votes.count(-1) and (len(numbers) > 0 or votes.count(1) > 0)
+
+
+def _are_numbered(names: Sequence[str]) -> bool:
+    """Whether names are one word with a number that counts: `Q1`, `Q2`, `Q3`."""
+    parts = [NUMBERED.fullmatch(name) for name in names]
+    words = {part[1] for part in parts if part}
+    counts = [int(part[2]) for part in parts if part]
+    return len(names) > 1 and len(counts) == len(names) and len(words) == 1 and set(np.diff(counts)) == {1}
 
 
 def _looks_like(name: str, column: Any) -> int:

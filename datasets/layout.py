@@ -25,6 +25,7 @@ from residency.harness.errors import UsageError, visible
 
 SAMPLE = 65_536  # bytes by which a delimiter is chosen first; the whole file decides
 DELIMITERS = (",", ";", "\t", "|")
+NO_DECIMAL = re.compile(rb"(?<!\d),|,(?!\d)|,(?:\d{1,2}|\d{4,}),")
 WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 EVEN = 0.99  # share of records with equally many cells, below which other delimiters are tried on the whole file
 GOOD = 10  # characters beyond ASCII in UTF-8 for each byte that is not UTF-8: then it is UTF-8, but damaged
@@ -189,11 +190,20 @@ def _best(content: bytes) -> tuple[Dialect, Records]:
     sample = head[: head.rfind(b"\n") + 1] or content
     merit = {delimiter: _merit(surveyed(sample, Dialect(delimiter))) for delimiter in DELIMITERS}
     first = max(DELIMITERS, key=merit.__getitem__)
+    if first == "," and _has_decimal_commas(sample):
+        rivals = [other for other in DELIMITERS if other != "," and merit[other][:3] >= merit[","][:3]]
+        first = max(rivals, key=merit.__getitem__, default=first)
     dialect, records = _quoted(content, first)
     if len(sample) == len(content) or records.even >= EVEN:
         return dialect, records
     others = [_quoted(content, delimiter) for delimiter in DELIMITERS if delimiter != first]
     return max([(dialect, records), *others], key=lambda pair: _merit(pair[1]))
+
+
+def _has_decimal_commas(sample: bytes) -> bool:
+    """Whether all commas below the first line stand within numbers, as decimal marks or between thousands."""
+    below = sample.partition(b"\n")[2]
+    return b"," in below and NO_DECIMAL.search(below) is None
 
 
 def _merit(records: Records) -> tuple[bool, float, bool, int]:

@@ -4,7 +4,7 @@
     1234  -1.5  1.5e3                                  as they stand
     1,234.5  1 234.5  1'234.5  12,34,567.8             commas, spaces, apostrophes between thousands; Indian groups
     1,5  1.234,5  1 234,5                              decimal commas, with points or spaces between thousands
-    $1,234  1.234,50 €  CHF 5                          a currency on either side, the same in all values
+    $1,234  1.234,50 €  CHF 5  ₹1,234/-                a currency on either side, the same in all values
     12%  5 kg  20 °C                                   a unit behind the number, the same in all values
     (1,234)  1,234-  −5                                negative
 
@@ -40,7 +40,7 @@ LIKELY = r"^\D{0,8}\d[\d.,'’ \x{a0}\x{202f}\x{2009}]*(?:[eE][-+]?\d+)?\D{0,12}
 MONEY = (
     r"\p{Sc}|(?:US|A|C|R|HK|NZ)\$|Rs\.?|EUR|USD|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD|kr\.?|Fr\.?|zł|Kč"
 )
-UNIT = r"[%‰°\p{L}µ²³/\p{Sc}]{1,12}"
+UNIT = r"/[-=]|[%‰°\p{L}µ²³/\p{Sc}]{1,12}"
 DECORATED = (
     rf"^(?P<open>\()?(?P<minus>[-+{MINUS}])?\s?(?P<before>{MONEY})?\s?(?P<number>[-+{MINUS}]?[\d.,].*?)"
     rf"\s?(?P<after>{UNIT}|{MONEY})?(?P<later>-)?(?P<close>\))?$"
@@ -219,7 +219,13 @@ def _undressed(texts: Any, counts: NDArray[np.intp]) -> tuple[Any, str]:
         name: np.array(compute.struct_field(parts, name).to_pylist(), dtype=object)
         for name in ("open", "minus", "before", "number", "after", "later", "close")
     }
+    bare = whole & (columns["before"] == "") & (columns["after"] == "")
     heaviest = int(np.argmax(np.where(whole, counts, -1)))
+    money = np.array(
+        [str(after) == "%" or bool(before) for after, before in zip(columns["after"], columns["before"], strict=True)]
+    )
+    if bare[heaviest] and counts[whole & money].sum() > _allowed(int(counts.sum())):  # `0` beside `$4.99`
+        heaviest = int(np.argmax(np.where(whole & money, counts, -1)))
     before, after = columns["before"][heaviest] or "", columns["after"][heaviest] or ""
     same = whole & (columns["before"] == before) & (columns["after"] == after)
     same &= (columns["open"] == "(") == (columns["close"] == ")")
@@ -228,7 +234,8 @@ def _undressed(texts: Any, counts: NDArray[np.intp]) -> tuple[Any, str]:
     fits = same & ~twice
     number = texts.to_numpy(zero_copy_only=False).astype(object)
     number[fits] = np.where(negative[fits], "-", "").astype(object) + columns["number"][fits]
-    said = [f"`{visible(part)}` beside the numbers" for part in (before, after) if part]
+    some = "some of the numbers" if bare.any() else "the numbers"
+    said = [f"`{visible(part)}` beside {some}" for part in (before, after) if part]
     if (same & (columns["open"] == "(")).any():
         said.append("numbers in brackets are negative")
     if (same & (columns["later"] == "-")).any():

@@ -1,7 +1,8 @@
 """Your own prose: a file of plain text, or a CSV or Parquet file with a column of text, of which every cell is a line.
 
-A `.txt` file, and any other whose lines are not cut into equally many cells, is plain text: every word of every line
-counts, the first line's too. With --target a `.txt` file is a table; `.csv`, `.tsv` and `.data` files always are.
+A file called `.txt`, `.text`, `.md` or `.rst`, and any other whose lines are not cut into equally many cells, is plain
+text: every word of every line counts, the first line's too. With --target a `.txt` file is a table; `.csv`, `.tsv` and
+`.data` files always are.
 
 A table's text is its longest column of text, by the median number of characters; a column named with --target is set
 aside, as it is where texts have classes (`own_texts.py`). Missing cells are empty lines. How a file is read is told in

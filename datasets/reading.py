@@ -6,6 +6,7 @@ The whole file decides how it is read, never a part of it; where that is not pla
 
     delimiter        the one of `,` `;` tab `|` that cuts the lines into the most even rows, else spaces; `sep=;` in the
                      first line names it
+                     where commas are decimal marks throughout and another one is as even, it is that one
     quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled, or after a backslash); where
                      lines are even only so, or those of a tab-separated file are even so too, a lone `"` is a character
     encoding         UTF-8 with or without a byte order mark; where it is not UTF-8, Windows-1252 or Latin-1
@@ -19,7 +20,8 @@ The whole file decides how it is read, never a part of it; where that is not pla
     missing          an empty cell, `NA`, `NaN`, `null`, `None` and what else pandas takes for missing, `?` `-` `--` `.`
                      `..` `:`, a database's backslash and N, a spreadsheet's errors (`#DIV/0!`)
     names            stripped of spaces and of what nobody sees, made strings; the second `a` becomes `a.1`
-    index            the column that pandas writes for a frame's index (`Unnamed: 0`) is left out
+    index            the column that pandas writes for a frame's index (`Unnamed: 0`) is left out where it holds whole
+                     numbers that are not all years: dates and text tell something
     refused          a NUL character, a quotation mark that is never closed, a row with more cells than there are names
     Parquet's types  decimals become floats, dictionaries of strings categories, moments with a time zone UTC;
                      nested columns, bytes and times of day are left out, and said
@@ -46,8 +48,10 @@ from residency.harness.errors import UsageError, visible
 
 SAMPLE = 65_536  # bytes that show what a file is
 MOST_NULS = 0.01  # of them: beyond it a file is no text
+YEARS = (1800, 2200)
 INDEX_NAME = re.compile(r"Unnamed: 0(\.\d+)*|__index_level_\d+__")
 PARQUET = b"PAR1"
+PLAIN_TEXTS = {".txt", ".text", ".md", ".rst"}
 TABLES = {".csv", ".tsv", ".tab", ".psv", ".parquet", ".data"}  # suffixes of files that are no plain text
 NOT_TEXT = {  # how files of other kinds begin, and what to do with them
     b"PK\x03\x04": "an Excel workbook or a ZIP archive: save the sheet as CSV, or unpack the archive",
@@ -63,8 +67,8 @@ NOT_TEXT = {  # how files of other kinds begin, and what to do with them
     b"%PDF": "a PDF document: write the table in it as CSV or Parquet",
     b"ARROW1": "an Arrow (Feather) file: write it as Parquet",
     b"SQLite format 3": "a SQLite database: export one table as CSV",
-    b"\xff\xfe": "text in UTF-16: save it as CSV in UTF-8",
-    b"\xfe\xff": "text in UTF-16: save it as CSV in UTF-8",
+    b"\xff\xfe": "text in UTF-16: save it in UTF-8",
+    b"\xfe\xff": "text in UTF-16: save it in UTF-8",
 }
 NOT_CSV = {
     b"{": "JSON: write it as CSV or Parquet",
@@ -176,7 +180,8 @@ def read_file(path: Path | None) -> OwnFile:
 def read_lines(path: Path) -> tuple[list[str], list[str]] | None:
     """The lines of a file of plain text, and remarks on it; None where the file is a table.
 
-    A file called `.txt` is plain text, and so is one without a table's structure, unless its name says it is a table.
+    A file called `.txt`, `.text`, `.md` or `.rst` is plain text, and so is one without a table's structure, unless its
+    name says it is a table.
     """
     file, content = _content(path, "text, CSV or Parquet")
     suffix = path.suffix.lower()
@@ -186,7 +191,7 @@ def read_lines(path: Path) -> tuple[list[str], list[str]] | None:
         if content.startswith(sign):
             raise UsageError(f"{file} is no plain text but looks like {kind}")
     text = text_of(content, file)
-    if suffix != ".txt" and is_table(text):
+    if suffix not in PLAIN_TEXTS and is_table(text):
         return None
     lines = text.content.decode().removesuffix("\n").split("\n")
     return lines, [*text.notes, f"{file}: plain text, {number_of(len(lines), 'line')}"]
@@ -297,23 +302,36 @@ def _named(
                 count += 1
             repeated.add(name)
             said.append(f"`{name}`: column {position + 1} bears that name again, and is called `{unique}` here")
-        elif re.sub("[ \t\n]+", " ", str(names[position])).strip(" ") not in ("", name):
+        elif re.sub("[ \t\n]+", " ", unicodedata.normalize("NFC", str(names[position]))).strip(" ") not in ("", name):
             said.append(f"`{name}`: its name holds invisible characters in the file, `{visible(str(names[position]))}`")
         taken.add(unique)
         unique_names.append(unique)
     frame.columns = unique_names
     for name in unique_names:
-        if INDEX_NAME.fullmatch(name):
+        if INDEX_NAME.fullmatch(name) and _is_index(frame[name].dropna()):
             frame = frame.drop(columns=name)
             said.append(f"`{name}`: left out, the index that pandas wrote")
     by_name = {unique_names[position]: tuple(some) for position, some in notes.items() if some}
     return OwnFile(file, frame, frozenset(repeated), tuple(said), by_name)
 
 
+def _is_index(values: Any) -> bool:
+    """Whether the values of a column are a frame's index: whole numbers, but not all years."""
+    if not len(values):
+        return True
+    whole = values.dtype.kind in "iuf" and bool((values % 1 == 0).all())
+    return whole and not bool(((values >= YEARS[0]) & (values <= YEARS[1])).all())
+
+
 def _plain_name(name: str) -> str:
-    """A column's name without what nobody sees: spaces in a row are one, controls and marks without width are gone."""
+    """A column's name without what nobody sees: spaces in a row are one, controls and marks without width are gone.
+
+    Accents are one character with their letter, as in targets: macOS writes them apart.
+    """
     seen = "".join(
-        character for character in name if unicodedata.category(character) not in {"Cf", "Cc"} or character.isspace()
+        character
+        for character in unicodedata.normalize("NFC", name)
+        if unicodedata.category(character) not in {"Cf", "Cc"} or character.isspace()
     )
     return " ".join(seen.split())
 

@@ -9,6 +9,7 @@ The first of these that a file has:
     seconds, milliseconds, ... since 1970            in a column whose name says that it is a time
     whole numbers that spell months                  202412
     columns `year` and `month`, perhaps `day`        whole numbers, or months by name; perhaps with an `hour`
+    columns `year` and `quarter`, or `week` (ISO)    whole numbers, quarters also as Q1
     a column of years                                whole numbers, one greater each
 """
 
@@ -29,6 +30,11 @@ from residency.harness.dataset import printable
 NAMED_TIME = re.compile(r"time|date|epoch|unix|stamp|period|^<?ts>?$|^ds$", re.IGNORECASE)
 NAMED_CLOCK = re.compile(r"time|clock|hour|^hr$", re.IGNORECASE)
 PARTS = {"year": ("year", "yr", "yyyy"), "month": ("month", "mon", "mo", "mm", "mnth"), "day": ("day", "dd")}
+OF_A_YEAR = {
+    "quarter": ("quarter", "qtr", "quart", "q"),
+    "week": ("week", "wk", "isoweek", "iso_week", "weekofyear", "week_of_year", "week_number", "weeknum"),
+}
+QUARTER = re.compile(r"(?:q(?:tr|uarter)?[ -]?)?([1-4])q?", re.IGNORECASE)
 HOUR = ("hour", "hours", "hr", "hh")
 YEARS, SPELT_YEARS = (1000, 2200), (1800, 2200)
 EPOCHS = {
@@ -62,7 +68,7 @@ def times_of(file: OwnFile, target: str) -> Times:
     """The time of each line; raises `UsageError` where no column tells it."""
     frame = file.frame.drop(columns=target)
     constant = None
-    for find in (_dates, _spelt_dates, _epochs, _spelt_months, _parts, _years):
+    for find in (_dates, _spelt_dates, _epochs, _spelt_months, _parts, _parts_of_years, _years):
         for times in find(frame):
             whole = _with_clock(frame, times) if find is not _years else times
             if len(np.unique(whole.moments[~np.isnat(whole.moments)])) > 1:
@@ -222,6 +228,51 @@ def _parts(frame: Any) -> Iterator[Times]:
     moments = np.full(len(year), np.datetime64("NaT"), "datetime64[us]")
     moments[there] = days
     yield Times(moments, tuple(name for name in used if name), "")
+
+
+def _parts_of_years(frame: Any) -> Iterator[Times]:
+    """A year, and a quarter or a week of it, each in a column of its own."""
+    year_name = _called(frame, PARTS["year"])
+    year = None if year_name is None else _whole(frame[year_name])
+    for part, names in OF_A_YEAR.items():
+        name = _called(frame, names)
+        number = None if name is None or year is None else _quarter_or_whole(frame[name])
+        if year is None or number is None:
+            continue
+        there = (year != MISSING) & (number != MISSING)
+        least, most = SPELT_YEARS
+        if not there.any() or (year[there] < least).any() or (year[there] > most).any():
+            continue
+        if (number[there] < 1).any() or number[there].max() > (4 if part == "quarter" else 53):
+            continue
+        moments = (_quarters if part == "quarter" else _weeks)(year[there], number[there])
+        whole = np.full(len(year), np.datetime64("NaT"), "datetime64[us]")
+        whole[there] = moments
+        yield Times(whole, (year_name or "", name or ""), f"read as year and {part}, ")
+
+
+def _quarters(year: Whole, quarter: Whole) -> Moments:
+    """The first day of each quarter."""
+    months: Moments = ((year - 1970) * 12 + 3 * (quarter - 1)).astype("datetime64[M]")
+    return months.astype("datetime64[D]")
+
+
+def _weeks(year: Whole, week: Whole) -> Moments:
+    """The Monday of each ISO week: the first of a year is that of the fourth of January."""
+    fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]") + np.timedelta64(3, "D")
+    monday: Moments = fourth - (fourth.astype(np.int64) + 3) % 7 * np.timedelta64(1, "D")
+    return monday + (week - 1) * np.timedelta64(7, "D")
+
+
+def _quarter_or_whole(series: Any) -> Whole | None:
+    """Whole numbers, or quarters such as Q1."""
+    text = _text(series)
+    if text is None:
+        return _whole(series)
+    quarters = [QUARTER.fullmatch(level.strip()) for level in text[1]]
+    if any(quarter is None for quarter in quarters):
+        return _whole(series)
+    return np.array([*(int(quarter[1]) for quarter in quarters if quarter), MISSING])[text[0]]
 
 
 def _called(frame: Any, names: Sequence[str]) -> str | None:

@@ -16,6 +16,7 @@ import inspect
 import math
 import os
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +86,7 @@ class Dataset:
             "folder": folder,
             "source": request.source,
             "path": request.path,
-            "target": request.target,
+            "target": request.target and unicodedata.normalize("NFC", request.target),
         }
         return self.maker(**{name: offered[name] for name in inspect.signature(self.maker).parameters})
 

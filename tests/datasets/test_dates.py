@@ -97,6 +97,15 @@ def test_the_reading_that_lies_on_a_grid_is_taken(form: str) -> None:
     assert moments(*(f"{month:{form}}" for month in months)) == [f"{month:%Y-%m-%d}T00:00:00" for month in months]
 
 
+@pytest.mark.parametrize("form", ["%m/%d/%y", "%d.%m.%y", "%d-%b-%y"])
+def test_two_digit_years_before_1969_lie_on_a_grid_with_those_after(form: str) -> None:
+    days = pd.date_range("1967-06-01", periods=1_000)
+    assert moments(*(f"{day:{form}}" for day in days)) == [f"{day:%Y-%m-%d}T00:00:00" for day in days]
+    assert "all before 2000, for so they lie on a grid" in how([f"{day:{form}}" for day in days])
+    recent = pd.date_range("1998-06-01", periods=1_000)
+    assert moments(*(f"{day:{form}}" for day in recent)) == [f"{day:%Y-%m-%d}T00:00:00" for day in recent]
+
+
 def test_month_first_where_both_readings_lie_on_a_grid() -> None:
     assert how([f"01/{number:02d}/2005" for number in range(1, 13)]) == "read as month/day/year, "
 

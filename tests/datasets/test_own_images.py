@@ -255,6 +255,16 @@ def test_a_class_may_be_called_as_a_part_of_a_split(tmp_path: Path) -> None:
     assert make(own_labelled, tmp_path).classes == ("bus", "invalid", "train", "valid")
 
 
+def test_the_same_folders_in_all_classes_are_perhaps_the_classes(tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    pictures(*(root / fold / kind for fold in ("fold1", "fold2") for kind in ("cats", "dogs")))
+    said = "\n".join(make(own_labelled, root).remarks)
+    assert "`fold1/`, `fold2/`: taken for classes, though each holds the same folders (`cats/`, `dogs/`)" in said
+    assert "if those are the classes, name pets/fold1 with --data" in said
+    pictures(root / "fold2" / "birds")
+    assert "the same folders" not in "\n".join(make(own_labelled, root).remarks)
+
+
 def test_linked_folders_count_and_systems_files_do_not(tmp_path: Path) -> None:
     pictures(tmp_path / "elsewhere" / "one", tmp_path / "elsewhere" / "two")
     folder = tmp_path / "linked"

@@ -132,7 +132,7 @@ def test_repeated_names_in_parquet(tmp_path: Path) -> None:
         (b"%PDF-1.7\n", "looks like a PDF document: write the table in it as CSV or Parquet"),
         (b"\x1f\x8brest", "compressed: unpack it"),
         (b'[{"price": 1}]', "looks like JSON: write it as CSV or Parquet"),
-        (b"\xff\xfea\0", "text in UTF-16: save it as CSV in UTF-8"),
+        (b"\xff\xfea\0", "text in UTF-16: save it in UTF-8"),
         (b"a\0b\0", "data.csv is neither CSV nor Parquet: it is not text; write the table as one of the two"),
         (b"PAR1 and no more", "data.csv cannot be read as Parquet"),
         (b"a,price\n1,2,3\n", "its rows hold more cells than the first line has names (2 names)"),

@@ -16,6 +16,8 @@ from residency.harness.errors import UsageError
 RANDOM = np.random.default_rng(3)
 HOURS = pd.date_range("2023-10-01", periods=24 * 30, freq="h")
 MONTHS = pd.date_range("1982-01-01", periods=120, freq="MS")
+QUARTERS = pd.date_range("1995-01-01", periods=80, freq="QS")
+WEEKS = pd.date_range("2014-06-02", periods=400, freq="7D").isocalendar()  # of years with 52 weeks and with 53
 DAYS = 200
 DATES = pd.date_range("2023-10-01", periods=80)
 
@@ -76,6 +78,11 @@ def stores(*keys: dict[str, object]) -> pd.DataFrame:
         ({"time": HOURS.astype("datetime64[ms]").astype("int64")}, "`time`: the time, dates, read as milli", "hour"),
         ({"Year": MONTHS.year, "Month": MONTHS.month}, "`Year` and `Month`: the time, dates, as days since", "month"),
         ({"Year": MONTHS.year, "Mon": MONTHS.strftime("%b")}, "`Year` and `Mon`: the time, dates, as days", "month"),
+        ({"": range(1900, 2000)}, "`Unnamed: 0`: the time, dates, read as years,", "year"),
+        ({"": DATES.date}, "`Unnamed: 0`: the time, dates, read as ISO8601,", "day"),
+        ({"year": QUARTERS.year, "quarter": QUARTERS.quarter}, "`year` and `quarter`: the time,", "quarter"),
+        ({"Year": QUARTERS.year, "Qtr": [f"Q{day.quarter}" for day in QUARTERS]}, "`Year` and `Qtr`: the", "quarter"),
+        ({"year": WEEKS.year, "week": WEEKS.week}, "`year` and `week`: the time, dates, read as year and", "week"),
         ({"Year": range(1949, 1999)}, "`Year`: the time, dates, read as years, as days since 1949-01-01", "year"),
         ({"when": range(1949, 1999)}, "`when`: the time, dates, read as years, as days since 1949-01-01", "year"),
     ],

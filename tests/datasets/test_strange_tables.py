@@ -132,6 +132,20 @@ def test_a_nul_late_in_a_long_file(tmp_path: Path) -> None:
         make(own_texts, tmp_path, text, "label")
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("names", ["", "Preis, netto{}n{}art\n"])
+def test_decimal_commas_are_no_delimiters(tmp_path: Path, delimiter: str, names: str) -> None:
+    rows = [
+        f"{count % 9},5{delimiter}{row}{delimiter}{colour}\n"
+        for row, (count, colour) in enumerate(zip(COUNT, COLOUR, strict=True))
+    ]
+    file = read(tmp_path, names.format(delimiter, delimiter) + "".join(rows))
+    assert file.frame.iloc[:, 0].tolist() == (COUNT % 9 + 0.5).tolist()
+    assert file.frame.iloc[:, 1].tolist() == list(range(ROWS))
+    rows = [f"{row},{count}{delimiter}x\n" for row, count in enumerate(COUNT)]
+    assert list(read(tmp_path, "a,b\n" + "".join(rows)).frame.columns) == ["a", "b"]
+
+
 def test_lines_count_what_quoted_cells_hold(tmp_path: Path) -> None:
     text = 'note,x\n"two\nlines",1\n\n' + "".join(f"n{row},{row}\n" for row in range(50)) + "last,oops\n"
     assert "`x`: `oops` in line 55 is no number: missing" in said(read(tmp_path, text))
@@ -165,6 +179,41 @@ def test_a_first_line_of_categories_or_codes(tmp_path: Path) -> None:
     rows = [f"{COLOUR[row]},{COLOUR[-row]},A-{row % 7}" for row in range(ROWS)]
     assert read(tmp_path, "\n".join(rows)).frame.columns[0] == "column 1"
     assert read(tmp_path, "\n".join(["colour,other,code", *rows])).frame.columns[0] == "colour"
+
+
+@pytest.mark.parametrize("first", ["?,121,green", "nan,121,green", "$1,121,green", '"$1,021",121,green'])
+def test_a_first_line_of_data_with_a_missing_value_or_money(tmp_path: Path, first: str) -> None:
+    money = "$" if "$" in first else ""
+    rows = [f"{money}{count},{row},{colour}" for row, (count, colour) in enumerate(zip(COUNT, COLOUR, strict=True))]
+    found = read(tmp_path, "\n".join([first, *rows]) + "\n")
+    assert "no header? line 1" in said(found)
+    assert found.frame["column 1"].tolist()[1:] == COUNT.tolist()
+    assert found.frame["column 2"].tolist() == [121, *range(ROWS)]
+
+
+@pytest.mark.parametrize("form", ["{} kg", "USD {}", "{} €", "{}%"])
+def test_a_first_line_of_data_with_a_unit(tmp_path: Path, form: str) -> None:
+    found = read(tmp_path, "".join(f"{form.format(count)},{row}\n" for row, count in enumerate(COUNT)))
+    assert found.frame["column 1"].tolist() == COUNT.tolist()
+
+
+def test_numbered_names_above_codes_of_the_same_shape_are_names(tmp_path: Path) -> None:
+    rows = "".join(f"A{row % 3},B{row % 4}\n" for row in range(60))
+    assert list(read(tmp_path, "Q1,Q2\n" + rows).frame.columns) == ["Q1", "Q2"]
+    assert list(read(tmp_path, rows).frame.columns) == ["column 1", "column 2"]
+
+
+@pytest.mark.parametrize("index", [[f"Car {row}" for row in range(ROWS)], [f"{row}.5" for row in range(ROWS)]])
+def test_a_first_column_without_a_name_that_is_no_index(tmp_path: Path, index: list[str]) -> None:
+    lines = [f"{name},{line}" for name, line in zip(index, LINES, strict=True)]
+    found = read(tmp_path, "," + HEAD + "\n".join(lines) + "\n")
+    assert found.frame["Unnamed: 0"].astype(str).tolist() == index
+    assert "the index that pandas wrote" not in said(found)
+
+
+@pytest.mark.parametrize(("name", "target"), [("caf\u00e9", "cafe\u0301"), ("cafe\u0301", "caf\u00e9")])
+def test_accents_of_names_are_written_apart_or_together(tmp_path: Path, name: str, target: str) -> None:
+    assert make(own_regression, tmp_path, PLAIN.replace("price", name), target).names[:2] == ("size", "count")
 
 
 @pytest.mark.parametrize("names", ["country,2019,2020,2021", "a,0.5,1.5,b", "0,1,2,3", "q,w,e,r", "id,5,x,7"])
@@ -251,6 +300,7 @@ def test_quotes_after_a_backslash(tmp_path: Path) -> None:
         (["$1,234.50", "-$5.00", "($7.25)"], ",", [1234.5, -5, -7.25], "`$` beside the numbers"),
         (["1.234,5 €", "7,25 €", "3 €"], ";", [1234.5, 7.25, 3], "`€` beside the numbers"),
         (["12%", "13.5%", "0%"], ",", [12, 13.5, 0], "`%` beside the numbers"),
+        (["₹1,200/-", "₹12,34,000/-", "₹50/-"], ",", [1200, 1_234_000, 50], "`/-` beside the numbers"),
         (["5 kg", "12.5 kg", "7 kg"], ",", [5, 12.5, 7], "`kg` beside the numbers"),
         (["5-", "\N{MINUS SIGN}3", "1.5e3"], ",", [-5, -3, 1500], "before a minus sign"),
         (["1.5", "2.25", "1.234"], ";", [1.5, 2.25, 1.234], ""),
@@ -287,6 +337,35 @@ def test_what_nothing_tells_is_said(tmp_path: Path) -> None:
     file = read(tmp_path, column([f"{1 + n / 1000:.3f}" for n in COUNT], ";"))
     assert np.allclose(file.frame["x"], 1 + COUNT / 1000)
     assert "nothing in the file tells whether they are thousands" in said(file)
+
+
+def test_money_that_nothing_tells_is_said(tmp_path: Path) -> None:
+    money = [f"{1 + n / 1000:.3f} €" for n in COUNT]
+    file = read(tmp_path, column(money, ";"))
+    assert np.allclose(file.frame["x"], 1 + COUNT / 1000)
+    assert "numbers such as" in said(file)
+    assert "nothing in the file tells whether they are thousands" in said(file)
+    file = read(tmp_path, column(["522 €", "n/k", *money], ";"))
+    assert file.frame["x"].tolist()[2:] == (1000 + COUNT).tolist()
+    assert file.frame["x"].tolist()[0] == 522
+    assert "points between thousands" in said(file)
+    file = read(tmp_path, "x;y\n" + "".join(f"{cell};0.{row}5%\n" for row, cell in enumerate(money)))
+    assert np.allclose(file.frame["x"], 1 + COUNT / 1000)
+    assert "nothing in the file tells" not in said(file)
+
+
+def test_whole_numbers_beyond_64_bits(tmp_path: Path) -> None:
+    cells = [10**24 * int(count) for count in COUNT]
+    assert read(tmp_path, column(cells)).frame["x"].tolist() == [float(cell) for cell in cells]
+
+
+def test_a_unit_beside_some_numbers_is_said(tmp_path: Path) -> None:
+    assert "`%` beside some of the numbers" in said(read(tmp_path, column(["12%", "0.13", "7%"] * 20)))
+    file = read(tmp_path, column(["0", "0", "$4.99", "0", "$399"] * 20))
+    assert file.frame["x"].tolist() == [0, 0, 4.99, 0, 399] * 20
+    assert "`$` beside some of the numbers" in said(file)
+    assert "`5%` in line 102 is no number" in said(read(tmp_path, column([*map(str, range(100)), "5%", "7"])))
+    assert read(tmp_path, column(["1", "1", "2", "3a"] * 20)).frame["x"].tolist() == ["1", "1", "2", "3a"] * 20
 
 
 def test_decimal_commas_late_in_a_long_file(tmp_path: Path) -> None:
@@ -408,6 +487,12 @@ def test_every_word_of_every_line_counts(tmp_path: Path, name: str) -> None:
     assert (prose.rows, prose.occurrences) == (4, 7)
     assert dict(zip(prose.word.tolist(), prose.count.tolist(), strict=True))["words"] == 3
     assert prose.remarks == (f"{name}: plain text, 4 lines",)
+
+
+@pytest.mark.parametrize("name", ["lines.txt", "lines.text", "lines.md"])
+def test_lines_of_prose_with_equally_many_commas(tmp_path: Path, name: str) -> None:
+    prose = make(own_prose, tmp_path, "red, green, blue\n" * 30, None, name)
+    assert (prose.rows, prose.occurrences) == (30, 90)
 
 
 def test_a_table_is_no_plain_text(tmp_path: Path) -> None:
