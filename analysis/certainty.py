@@ -6,10 +6,10 @@ import shlex
 import socket
 from collections.abc import Sequence
 
+from residency.analysis.rows import Row
 from residency.harness.busy import Busy, busy
 from residency.harness.records import Records, RunInfo
 from residency.harness.statistics import BUSY, ENOUGH_REPLICATES, MOST_NEEDED
-from residency.reports.summary import Row
 from residency.runners import machine
 
 MORE = 4  # times as many processes: half the width

@@ -17,13 +17,13 @@ from enum import IntEnum, StrEnum
 from statistics import median
 from typing import Any
 
+from residency.analysis.likeness import boards, likeness, refusal
+from residency.analysis.ratios import conditions
+from residency.analysis.rows import Key, Row, rows, timed_samples
+from residency.analysis.shift import Shift, shift
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
-from residency.reports.likeness import boards, likeness, refusal
-from residency.reports.ratios import conditions
-from residency.reports.shift import Shift, shift
-from residency.reports.summary import Key, Row, rows, timed_samples
 
 FALSE_DISCOVERIES = 0.01
 WORK_SHOWN = 3  # of what a run measured, in a message

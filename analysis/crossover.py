@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from residency.analysis.ratios import side_by_side
+from residency.analysis.rows import Row, rows, timed_samples
 from residency.harness import statistics
 from residency.harness.records import Records
 from residency.harness.statistics import VerdictName
-from residency.reports.ratios import side_by_side
-from residency.reports.summary import Row, rows, timed_samples
 
 Answer = Literal["crosses", "always", "never", "inconclusive", "not monotone"]
 Bound = Literal["value", "low", "high"]

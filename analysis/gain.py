@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from residency.analysis.roofline import TOPIC
+from residency.analysis.rows import Row
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome
 from residency.reports import words
-from residency.reports.roofline import TOPIC
-from residency.reports.summary import Row
 
 
 @dataclass(frozen=True)

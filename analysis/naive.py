@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from residency.analysis.rows import Row
 from residency.harness.outcomes import Outcome
 from residency.harness.task_info import TaskInfo
-from residency.reports.summary import Row
 
 
 def naive_qualities(group: Sequence[Row], task: TaskInfo | None) -> dict[str, float]:

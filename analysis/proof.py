@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from residency.analysis.gain import Gain, gains, in_doubt
+from residency.analysis.growth import expected
+from residency.analysis.roofline import FIGURES, peak
+from residency.analysis.rows import Row
 from residency.harness.judgement import NOT_MEASURED
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
-from residency.reports.gain import Gain, gains, in_doubt
-from residency.reports.growth import expected
-from residency.reports.roofline import FIGURES, peak
-from residency.reports.summary import Row
 
 NOT_REACHED = "not reached"
 NOT_TRIED = "-"  # of no such size, or not ok at a smaller one

@@ -10,7 +10,7 @@ from residency.harness.records import OutcomeRecord, RunInfo
 from residency.harness.statistics import Conditions, Estimate
 
 if TYPE_CHECKING:
-    from residency.reports.summary import Key, Row
+    from residency.analysis.rows import Key, Row
 
 Timed = Mapping["Key", Mapping[int, Sequence[float]]]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from residency.reports.summary import Row
+    from residency.analysis.rows import Row
 
 TOPIC = "foundations/"  # whose tasks measure devices: their gains are no gains of work
 BELIEVED = 1.05  # a share beyond it is a mistake, not a measurement's spread

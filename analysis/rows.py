@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
+from residency.analysis.clocks import Clocks, break_even, clocks, shares
+from residency.analysis.ratios import looks_of, rivals, side_by_side
+from residency.analysis.roofline import Roofline, with_rooflines
 from residency.harness import judgement, statistics
 from residency.harness.busy import busy, waiting_of
 from residency.harness.judgement import Evidence, Judgement
@@ -15,9 +18,6 @@ from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, without_collection
 from residency.harness.statistics import Conditions
 from residency.harness.task_info import TaskInfo
-from residency.reports.clocks import Clocks, break_even, clocks, shares
-from residency.reports.ratios import looks_of, rivals, side_by_side
-from residency.reports.roofline import Roofline, with_rooflines
 
 SCHEMA = 1
 

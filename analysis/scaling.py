@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.analysis.ratios import side_by_side
+from residency.analysis.rows import Row, rows, timed_samples
 from residency.harness import statistics
 from residency.harness.records import Records
-from residency.reports.ratios import side_by_side
-from residency.reports.summary import Row, rows, timed_samples
 
 DRAWS = 2_000
 BEYOND = 2  # times the most workers measured: as far as the law is asked

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from residency.analysis.rows import timed_samples
 from residency.harness import statistics, store
 from residency.harness.errors import UsageError
 from residency.harness.files import write_whole
 from residency.harness.records import Records, RunInfo
-from residency.reports.summary import timed_samples
 
 TASK, DATASET, SIZE = "_selftest/control", "answered", "smoke"
 WORKS = {"python": "pure Python", "native": "compiled, one thread"}

@@ -10,15 +10,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from residency.analysis.rows import rows
 from residency.commands import common, options
-from residency.commands.measuring import info_of, measure
 from residency.harness import contract, records
 from residency.harness.contract import Check
 from residency.harness.outcomes import Outcome
 from residency.harness.task import Task
-from residency.reports.summary import rows
+from residency.reports import screen
 from residency.runners.plan import Selection, plan
 from residency.runners.settings import Settings
+from residency.studies.measuring import info_of, measure
 
 REMEDY = "mend the result, or where right code cannot do better, the task's tolerance"
 SIGNS = {True: ("holds", "green"), False: ("BROKEN", "bold red"), None: ("not tried", "yellow")}
@@ -75,7 +76,7 @@ def _judged(task: Task, measured: records.Records) -> list[Check]:
 
 
 def _show(task: Task, checks: list[Check]) -> None:
-    out = common.output()
+    out = screen.output()
     for one in checks:
         sign, style = SIGNS[one.holds]
         out.print(f"[{style}]{sign:>9}[/]  {escape(one.about)}: {escape(one.found)}", highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What several commands need: the catalogue, consoles, options, and finding a run."""
+"""What several commands need: the catalogue, JSON, and finding a run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from residency.harness import own_suites, records
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import RecordError, UsageError, unknown
 from residency.harness.task import Task
+from residency.reports import screen
 from residency.suites import SHIPPED
 
 RESULTS = Path("results") / "runs"
@@ -43,12 +42,6 @@ def catalogue(suites: Sequence[str] = ()) -> Catalogue:
     return Catalogue([SHIPPED, *own])
 
 
-def own_folders() -> list[str]:
-    """The folders of the user's own suites, in full: a run that goes on takes its tasks from there."""
-    named = os.environ.get(own_suites.VARIABLE, "")
-    return [str(suites.folder) for suites in own_suites.named_by(named)]
-
-
 def one_task(name: str) -> Task:
     """The one task of that name; raises `UsageError` where there is none, or where a topic with several is named."""
     tasks = catalogue()
@@ -60,24 +53,6 @@ def one_task(name: str) -> Task:
 @functools.cache
 def _say_once(line: str) -> None:
     print(f"residency: {line}", file=sys.stderr)
-
-
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Leave it to the command, which says what it has kept; rich would end it with status 1, without a word."""
-        raise BrokenPipeError
-
-
-def output() -> Console:
-    """Where results go; where nobody is looking as wide as `COLUMNS` says, else as its tables."""
-    asked = os.environ.get("COLUMNS", "")
-    told = sys.stdout.isatty() or (asked.isdecimal() and int(asked) > 0)
-    return _Console(width=None if told else 160)
-
-
-def progress() -> Console:
-    """Where progress goes: stderr, so that stdout can be piped."""
-    return _Console(stderr=True)
 
 
 def print_json(value: Any) -> None:
@@ -122,7 +97,7 @@ def runs_in(folder: Path) -> list[FoundRun]:
         try:
             found.append(FoundRun(path.parent, records.read_info(path.parent)))
         except RecordError as error:
-            progress().print(f"left out: {error}", style="dim", highlight=False, markup=False, soft_wrap=True)
+            screen.progress().print(f"left out: {error}", style="dim", highlight=False, markup=False, soft_wrap=True)
     return sorted(found, key=lambda run: (records.moment(run.info.started), run.folder))
 
 
@@ -138,7 +113,7 @@ def _chosen(runs: list[FoundRun], among: str) -> Path:
     newest = runs[-1]
     if among:
         text = f"taken: {newest.folder}, started {newest.info.started}, {among}"
-        progress().print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
+        screen.progress().print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
     return newest.folder
 
 

@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from residency.analysis.compare import Cell, Comparison, Kind, Status, compare, confirmed
+from residency.analysis.selftest import smallest_on_record
+from residency.analysis.shift import Shift
 from residency.commands import common
-from residency.commands.confirming import measured_again
 from residency.harness import records
 from residency.harness.errors import UsageError
-from residency.reports import gate, words
-from residency.reports.compare import Cell, Comparison, Kind, Status, compare, confirmed
+from residency.reports import gate, screen, words
 from residency.reports.console import UNBOUNDED
-from residency.reports.selftest import smallest_on_record
-from residency.reports.shift import Shift
+from residency.studies.confirm import measured_again
 
 EPILOG = """
 Examples:  [bold]residency run tabular --name baseline[/], later [bold]residency compare baseline results/runs[/]
@@ -67,14 +67,14 @@ def compare_runs(
     margins = _margins(task_margin or [], {outcome.cell.task for run in runs for outcome in run.outcomes})
     found = compare(*runs, margin, margins)
     if confirm and any(cell.kind is Kind.SLOWER for cell in found.cells):
-        again = measured_again(found, runs[1])
+        again = measured_again(found, runs[1], common.catalogue(runs[1].info.settings.get("suites", ())))
         found = confirmed(found, compare(runs[0], records.read(again), margin, margins))
-        common.progress().print(f"measured again in {again}", style="dim", highlight=False, soft_wrap=True)
+        screen.progress().print(f"measured again in {again}", style="dim", highlight=False, soft_wrap=True)
     found = _within_sight(found, runs[1].info, margin)
     if json:
         common.print_json(gate.document(found, *runs, margin))
     else:
-        _show(found, common.output())
+        _show(found, screen.output())
     if github:
         for line in gate.workflow_commands(found):
             print(line, file=sys.stderr if json else sys.stdout)

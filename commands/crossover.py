@@ -11,17 +11,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from residency.analysis.crossover import Crossover, Point, crossover, next_size, points, sentence
+from residency.analysis.rows import document
 from residency.commands import common, options
-from residency.commands.measuring import info_of, measure
-from residency.commands.parting import parting
 from residency.harness import interrupts, records
 from residency.harness.errors import UsageError, unknown
 from residency.harness.task import SIZES, Task
 from residency.harness.task_info import TaskInfo
-from residency.reports.crossover import Crossover, Point, crossover, next_size, points, sentence
-from residency.reports.summary import document
+from residency.reports import screen
 from residency.runners.plan import Group, Selection, plan, unavailable
 from residency.runners.settings import ROUNDS, Settings
+from residency.studies.measuring import info_of, measure
+from residency.studies.parting import parting
 
 MOST_SIZES = 10
 EPILOG = """
@@ -74,7 +75,7 @@ def find_crossover(
         if json:
             common.print_json({**document(records.read(search.folder)), "crossover": {"said": said, **asdict(answer)}})
         else:
-            _show(said, answer, found.unit, common.output())
+            _show(said, answer, found.unit, screen.output())
     raise typer.Exit(0 if answer.answer in {"crosses", "always", "never"} else 1)
 
 

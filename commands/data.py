@@ -16,6 +16,7 @@ from residency.harness import store
 from residency.harness.dataset import Dataset, Progress
 from residency.harness.errors import Unavailable, UsageError, unknown
 from residency.harness.libraries import is_installed, remedy
+from residency.reports import screen
 from residency.runners.plan import absent
 
 app = typer.Typer(
@@ -39,7 +40,7 @@ def list_data(name: Name = None, json: Annotated[bool, typer.Option("--json", he
             ]
         )
         return
-    out = common.output()
+    out = screen.output()
     if name is not None:
         dataset, tasks = found[name]
         out.print(f"[bold]{dataset.name}[/] ({dataset.kind}), for {', '.join(tasks)}\n")
@@ -100,7 +101,7 @@ def fetch(
 
 
 def _progress(name: str) -> Progress:
-    err = common.progress()
+    err = screen.progress()
     last = [""]
 
     def show(text: str) -> None:

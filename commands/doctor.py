@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from residency.analysis import tiers
 from residency.commands import common
 from residency.harness.tiers import Tier
-from residency.reports import tiers, words
+from residency.reports import screen, words
 from residency.runners import health, machine
 from residency.runners.plan import unavailable
 from residency.suites import SHIPPED
@@ -30,7 +31,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     """
     facts, versions = machine.facts(), machine.versions()
     tasks = common.catalogue().select([])
-    with common.progress().status("trying the GPU's libraries"):
+    with screen.progress().status("trying the GPU's libraries"):
         broken = health.broken_imports(tasks)
     findings = health.findings(tasks, broken)
     states: list[dict[str, Any]] = [
@@ -50,7 +51,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         health_of = [asdict(finding) for finding in findings]
         common.print_json({"machine": facts, "versions": versions, "health": health_of, "implementations": states})
         return
-    out = common.output()
+    out = screen.output()
     _show_machine(out, facts)
     if facts["gpus"] or findings:
         _show_health(out, findings)
@@ -111,7 +112,7 @@ def _add_tiers(states: list[dict[str, Any]]) -> None:
     """Tell of every GPU implementation the tier it has reached in runs kept here, and the best on record."""
 
     def tell(reason: str) -> None:
-        out = common.progress()
+        out = screen.progress()
         out.print(f"counts for nothing: {reason}", style="yellow", highlight=False, soft_wrap=True, markup=False)
 
     mine = [run for folder in (common.RESULTS, common.REHEARSALS) for run in tiers.runs_in(folder)]

@@ -14,7 +14,7 @@ from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError
 from residency.harness.mistakes import shown
 from residency.harness.task import Task
-from residency.reports import words
+from residency.reports import screen, words
 from residency.runners.plan import unavailable
 
 EPILOG = "Examples:  [bold]residency list[/]   [bold]residency list tabular/ridge[/]"
@@ -39,7 +39,7 @@ def list_tasks(
             table.add_row(
                 task.path, escape(task.title), ", ".join(dict.fromkeys(one.id for one in task.implementations))
             )
-        common.output().print(table)
+        screen.output().print(table)
     if refused:
         raise UsageError("\nresidency: ".join(map(str, refused)))
 
@@ -80,7 +80,7 @@ def _document(task: Task) -> dict[str, Any]:
 
 
 def _show(task: Task) -> None:
-    out = common.output()
+    out = screen.output()
     out.print(f"[bold]{task.path}[/]\n")
     out.print(escape(task.card), highlight=False)
     out.print(f"\nQuality: {task.quality.name}, {task.quality.better} is better, tolerance {task.tolerance:g}")

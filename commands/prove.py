@@ -9,20 +9,20 @@ from typing import Annotated
 
 import typer
 
+from residency.analysis.compare import Status
+from residency.analysis.proof import Proof, proof
+from residency.analysis.rows import document, rows
 from residency.commands import common, options
-from residency.commands.measuring import as_before, info_of
-from residency.commands.parting import parting
-from residency.commands.proving import STAGES, Course, contenders
 from residency.harness import interrupts, records
 from residency.harness.errors import UsageError
 from residency.harness.files import write_whole
-from residency.reports import proof_page
-from residency.reports.compare import Status
-from residency.reports.proof import Proof, proof
-from residency.reports.summary import document, rows
+from residency.reports import proof_page, screen
 from residency.runners import machine
 from residency.runners.plan import Group, Selection, plan
 from residency.runners.settings import Settings
+from residency.studies.measuring import as_before, info_of
+from residency.studies.parting import parting
+from residency.studies.proving import STAGES, Course, contenders
 
 EPILOG = """
 Examples:  [bold]residency prove[/]   [bold]residency prove tabular foundations --budget 1200[/]
@@ -90,7 +90,7 @@ def _check_gpu() -> None:
     found, why = machine.gpus()
     if not found:
         text = f"residency: nothing can be proved here: {why}; use a machine with a GPU, or `residency run` here"
-        common.progress().print(text, highlight=False, soft_wrap=True)
+        screen.progress().print(text, highlight=False, soft_wrap=True)
         raise typer.Exit(int(Status.NO_DEVICE))
 
 

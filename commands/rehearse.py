@@ -9,19 +9,20 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from residency.analysis.rows import document
 from residency.commands import common, options
-from residency.commands.measuring import info_of
-from residency.commands.parting import parting
 from residency.harness import interrupts, records
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord
 from residency.harness.tiers import Tier
+from residency.reports import screen
 from residency.reports.live import Planned, Progress
-from residency.reports.summary import document
 from residency.runners.plan import Selection, plan
 from residency.runners.rehearsal.rehearse import ONLY_THERE, rehearse_all
 from residency.runners.settings import Settings
 from residency.runners.turn import Ledger
+from residency.studies.measuring import info_of
+from residency.studies.parting import parting
 
 EPILOG = """
 Examples:  [bold]residency rehearse[/]   [bold]residency rehearse tabular/ridge --strict[/]
@@ -57,7 +58,7 @@ def rehearse(
     interrupted = False
     count = sum(len(group.implementations) for group in groups)
     with parting(folder, f"Saved to {folder}", "interrupted: this is what was rehearsed until then"):
-        with records.Recorder(folder, info) as recorder, Progress(common.progress(), Planned(count)) as listener:
+        with records.Recorder(folder, info) as recorder, Progress(screen.progress(), Planned(count)) as listener:
             try:
                 rehearse_all(groups, Ledger(settings, recorder, listener))
             except KeyboardInterrupt:
@@ -79,7 +80,7 @@ def _passed(one: OutcomeRecord, strict: bool) -> bool:
 
 
 def _show(outcomes: list[OutcomeRecord]) -> None:
-    out = common.output()
+    out = screen.output()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in ("task", "implementation", "outcome", "what was seen"):
         table.add_column(name)

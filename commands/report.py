@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
+from residency.analysis.rows import document
 from residency.commands import common
 from residency.harness.errors import UsageError
 from residency.harness.records import Records
-from residency.reports import console, markdown, pytest_benchmark
-from residency.reports.summary import document
+from residency.reports import console, markdown, pytest_benchmark, screen
 
 EPILOG = (
     "Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]"
@@ -51,7 +51,7 @@ def report(
     if form is Format.CONSOLE:
         if output is not None:
             raise UsageError("a console report is for reading; with --output use --format markdown or json")
-        console.show(measured, common.output())
+        console.show(measured, screen.output())
         return
     text = _TEXTS[form](measured)
     if output is None:

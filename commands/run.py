@@ -9,22 +9,22 @@ from time import monotonic
 
 import typer
 
+from residency.analysis.rows import document, rows
 from residency.commands import common, options
-from residency.commands.expecting import expectation, seen
-from residency.commands.measuring import as_before, info_of, measure
-from residency.commands.parting import parting
 from residency.harness import interrupts, piped, records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
 from residency.harness.libraries import is_installed, remedy
 from residency.harness.outcomes import Outcome
-from residency.reports import console
-from residency.reports.summary import document, rows
+from residency.reports import console, screen
 from residency.runners import machine
 from residency.runners.cluster import workers_at
 from residency.runners.plan import Group, Selection, absent, plan
 from residency.runners.settings import GATE_ROUNDS, ROUNDS, Settings
 from residency.runners.turn import make
+from residency.studies.expecting import expectation, seen
+from residency.studies.measuring import as_before, info_of, measure
+from residency.studies.parting import parting
 
 EPILOG = """
 Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --size lab --budget 900[/]
@@ -106,7 +106,7 @@ def run(
 
 
 def _say(text: str) -> None:
-    common.progress().print(text, style="dim", highlight=False, soft_wrap=True, markup=False)
+    screen.progress().print(text, style="dim", highlight=False, soft_wrap=True, markup=False)
 
 
 def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str, ...]) -> None:
@@ -167,7 +167,7 @@ def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
     if json:
         common.print_json(document(measured))
     else:
-        console.show(measured, common.output())
+        console.show(measured, screen.output())
     outcomes = {row.outcome for row in rows(measured)}
     well = Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE}
     return interrupts.status() if interrupted else 0 if well else 1

@@ -11,19 +11,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from residency.analysis.rows import document
+from residency.analysis.scaling import Ratio, Scaling, headline, scaling
 from residency.commands import common, options
-from residency.commands.measuring import info_of, measure
-from residency.commands.parting import parting
 from residency.harness import interrupts, records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
 from residency.harness.task import SIZES, Task
-from residency.reports import words
-from residency.reports.scaling import Ratio, Scaling, headline, scaling
-from residency.reports.summary import document
+from residency.reports import screen, words
 from residency.runners import machine
 from residency.runners.plan import Group, Selection, plan
 from residency.runners.settings import ROUNDS, Settings
+from residency.studies.measuring import info_of, measure
+from residency.studies.parting import parting
 
 EPILOG = """
 Examples:  [bold]residency scale tabular/etl[/]   [bold]residency scale tabular/ridge --workers 1,2,4 --size lecture[/]
@@ -75,7 +75,7 @@ def scale(
             common.print_json({**document(measured), "scaling": [_document(one) for one in told]})
         else:
             for one in told:
-                _show(one, common.output())
+                _show(one, screen.output())
     if interrupted:
         raise typer.Exit(interrupts.status())
     raise typer.Exit(0 if any(strong.row.seconds for one in told for strong in one.strong) else 1)

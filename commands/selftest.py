@@ -10,17 +10,18 @@ import typer
 from rich import box
 from rich.table import Table
 
+from residency.analysis.selftest import EFFECT, MOST, TASK, TOGETHER, WORKS, Control, controls, keep
 from residency.commands import common, options
-from residency.commands.measuring import info_of, measure
-from residency.commands.parting import parting
 from residency.harness import interrupts, records
 from residency.harness.discovery import load
 from residency.harness.errors import UsageError
-from residency.reports.selftest import EFFECT, MOST, TASK, TOGETHER, WORKS, Control, controls, keep
+from residency.reports import screen
 from residency.runners import machine
 from residency.runners.bursts import beside
 from residency.runners.plan import Selection, groups_of
 from residency.runners.settings import GATE_ROUNDS, ROUNDS, Settings
+from residency.studies.measuring import info_of, measure
+from residency.studies.parting import parting
 from residency.suites import SHIPPED
 
 EPILOG = """
@@ -79,7 +80,7 @@ def _measured(works: list[str], threads: int, processes: int, gate: bool, result
 
 
 def _show(found: list[Control], gate: bool) -> None:
-    out = common.output()
+    out = screen.output()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in (
         "work",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from residency.analysis.rows import Row
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import RunInfo
 from residency.harness.run import stage_kind
 from residency.reports import words
-from residency.reports.summary import Row
 
 OTHERS_NAMED = 4  # of those that lost
 DISTURBED = 0.1  # cores that other processes kept busy

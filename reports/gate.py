@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from residency.analysis.compare import Cell, Comparison, Kind, Status
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
 from residency.reports import words
-from residency.reports.compare import Cell, Comparison, Kind, Status
 
 SCHEMA = 1
 NAME = "residency compare"

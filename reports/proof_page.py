@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from residency.analysis.gain import in_doubt, sentence
+from residency.analysis.proof import NOT_TRIED, Alone, Proof
+from residency.analysis.rows import Row
 from residency.harness.judgement import NOT_MEASURED
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
 from residency.reports import words
-from residency.reports.gain import in_doubt, sentence
 from residency.reports.markdown import line
-from residency.reports.proof import NOT_TRIED, Alone, Proof
-from residency.reports.summary import Row
 from residency.reports.tables import facts, few_processes, missing_here
 
 HEADER = (

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from residency.analysis.rows import Row, rows, timed_samples
 from residency.harness.records import Records
-from residency.reports.summary import Row, rows, timed_samples
 
 FORMAT_VERSION = "5.0.0"  # of pytest-benchmark, whose files of that line look so
 

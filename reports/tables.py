@@ -7,16 +7,17 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from residency.analysis import certainty
+from residency.analysis.cost import budget_for_all
+from residency.analysis.gain import gains, sentence
+from residency.analysis.naive import naive_qualities, own_figures, unbeaten, without_a_model
+from residency.analysis.rows import Row, rows
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
 from residency.harness.task_info import TaskInfo
-from residency.reports import certainty, words
+from residency.reports import words
 from residency.reports.answers import DISTURBED, Answer, answer
-from residency.reports.cost import budget_for_all
-from residency.reports.gain import gains, sentence
-from residency.reports.naive import naive_qualities, own_figures, unbeaten, without_a_model
-from residency.reports.summary import Row, rows
 
 HEADER = (
     "implementation",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from residency.reports.summary import Row, Seconds, Speedup
+from residency.analysis.rows import Row, Seconds, Speedup
 
 STAGES_SHOWN = 3
 MOST_PLACES = 6  # after the point

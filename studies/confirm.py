@@ -7,19 +7,20 @@ from pathlib import Path
 
 import typer
 
-from residency.commands import common
-from residency.commands.measuring import as_before, info_of, measure
-from residency.commands.parting import parting
+from residency.analysis.compare import Comparison, Kind
 from residency.harness import interrupts, records
+from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError
-from residency.reports.compare import Comparison, Kind
+from residency.reports import screen
 from residency.runners import machine
 from residency.runners.plan import Group, plan
 from residency.runners.resume import key_of
 from residency.runners.settings import Settings
+from residency.studies.measuring import as_before, info_of, measure
+from residency.studies.parting import parting
 
 
-def measured_again(found: Comparison, current: records.Records) -> Path:
+def measured_again(found: Comparison, current: records.Records, catalogue: Catalogue) -> Path:
     """The folder of a new run of every group that holds a suspect, by the current run's settings.
 
     It lies inside the current run's folder, so that nobody takes it for a run of its own, or for the newest one.
@@ -34,13 +35,13 @@ def measured_again(found: Comparison, current: records.Records) -> Path:
     suspects = {(cell.task, cell.dataset, cell.size) for cell in found.cells if cell.kind is Kind.SLOWER}
     groups = [
         group
-        for group in plan(common.catalogue(current.info.settings.get("suites", ())), selection)
+        for group in plan(catalogue, selection)
         if (group.task.path, group.dataset.name, group.size) in suspects
     ]
     _check_code(groups, settings, current)
     info = info_of(groups, settings, selection)
     folder = current.folder.resolve() / f"confirmation-{info.id}"
-    common.progress().print(f"measuring {len(groups)} suspected group{'s' * (len(groups) > 1)} again", style="dim")
+    screen.progress().print(f"measuring {len(groups)} suspected group{'s' * (len(groups) > 1)} again", style="dim")
     kept = f"measured again in {folder}"
     with parting(folder, kept, "interrupted: nothing is confirmed; compare with --confirm measures again"):
         if measure(groups, settings, info, folder, None):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from residency.analysis.growth import expected
+from residency.analysis.rows import Row
 from residency.harness.records import OutcomeRecord, Sample
 from residency.harness.task import Implementation
-from residency.reports.growth import expected
-from residency.reports.summary import Row
 from residency.runners.plan import Group, unavailable
 
 EXECUTIONS = 5  # of an implementation in a replicate, at least: cold, two to warm up, two timed

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from residency.analysis.cost import WORTH, Seen
 from residency.harness import records
 from residency.harness.errors import RecordError
 from residency.reports import words
-from residency.reports.cost import WORTH, Seen
 from residency.runners import machine
 from residency.runners.budget import Expected, is_kept, seconds_for
 from residency.runners.plan import Group, unavailable

@@ -9,9 +9,9 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from residency.commands import common, sources
-from residency.harness import records
+from residency.harness import own_suites, records
 from residency.harness.task_info import TaskInfo
+from residency.reports import screen
 from residency.reports.live import Planned, Progress
 from residency.runners import machine
 from residency.runners.budget import Expected, is_kept, seconds_for
@@ -19,6 +19,7 @@ from residency.runners.local import NOTHING_EXPECTED, looks, run_local
 from residency.runners.plan import Group, Selection, unavailable
 from residency.runners.process import close_all
 from residency.runners.settings import Settings
+from residency.studies import sources
 
 
 def measure(
@@ -37,7 +38,7 @@ def measure(
     is as for `run_local`.
     """
     recorder = records.Recorder(folder, info if before is None else None)
-    with recorder, Progress(common.progress(), planned(groups, settings, expected.spent)) as listener:
+    with recorder, Progress(screen.progress(), planned(groups, settings, expected.spent)) as listener:
         sources.keep(groups, folder)
         try:
             run_local(groups, settings, recorder, listener, before, resumed=resumed, expected=expected)
@@ -70,7 +71,7 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection, name:
         id="-".join(filter(None, (f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z", host, name))),
         started=records.now(),
         command=["residency", *sys.argv[1:]],
-        settings={**asdict(settings), **chosen, "suites": common.own_folders()},
+        settings={**asdict(settings), **chosen, "suites": own_suites.folders()},
         machine=machine.facts(),
         versions=machine.versions(),
         commit=machine.commit(),

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from residency.commands import common
 from residency.harness import interrupts, records
 from residency.harness.errors import UsageError
+from residency.reports import screen
 
 _unsaid: list[Words] = []
 said: list[str] = []
@@ -53,7 +53,7 @@ def say() -> None:
             if not str(words):
                 continue
             said.append(str(words))
-            err = common.progress()
+            err = screen.progress()
             with suppress(OSError):
                 err.print(f"\n{words.kept}", highlight=False, soft_wrap=True, markup=False)
                 if interrupts.received():

@@ -14,17 +14,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
-from residency.commands import common
-from residency.commands.costs import Costs, execution, is_of, same_task
-from residency.commands.measuring import measure
+from residency.analysis.roofline import FIGURES, TOPIC
+from residency.analysis.rows import Row, rows
 from residency.harness import records
 from residency.harness.outcomes import Outcome
 from residency.harness.records import RunInfo
-from residency.reports import words
-from residency.reports.roofline import FIGURES, TOPIC
-from residency.reports.summary import Row, rows
+from residency.reports import screen, words
 from residency.runners.plan import Group, unavailable
 from residency.runners.settings import Settings
+from residency.studies.costs import Costs, execution, is_of, same_task
+from residency.studies.measuring import measure
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class Course:
         return max(0.0, self.deadline - monotonic())
 
     def _say(self, text: str) -> None:
-        common.progress().print(text, style="dim", highlight=False, soft_wrap=True)
+        screen.progress().print(text, style="dim", highlight=False, soft_wrap=True)
 
 
 def rank(task: str) -> tuple[bool, bool]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from residency.analysis.clocks import break_even, clocks
+from residency.analysis.rows import Seconds
 from residency.reports import words
-from residency.reports.clocks import break_even, clocks
-from residency.reports.summary import Seconds
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from residency.commands.expecting import expectation
+from residency.analysis.cost import START, Seen, budget_for_all, turns
+from residency.analysis.rows import rows
 from residency.harness import records
 from residency.harness.outcomes import not_reached
-from residency.reports.cost import START, Seen, budget_for_all, turns
 from residency.reports.live import Planned, Progress
-from residency.reports.summary import rows
 from residency.reports.tables import report
 from residency.runners.settings import Settings
+from residency.studies.expecting import expectation
 
 T = "t/a"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.reports.scaling import _law
+from residency.analysis.scaling import _law
 
 COUNTS = (1, 2, 4, 8)
 

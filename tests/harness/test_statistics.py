@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from residency.analysis.rows import timed_samples
 from residency.harness import records, statistics
-from residency.reports.summary import timed_samples
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 

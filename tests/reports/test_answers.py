@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from residency.analysis.crossover import Point, crossover, sentence
+from residency.analysis.gain import gains
+from residency.analysis.selftest import keep, smallest_on_record
 from residency.harness import statistics
-from residency.reports.crossover import Point, crossover, sentence
-from residency.reports.gain import gains
-from residency.reports.selftest import keep, smallest_on_record
 from residency.runners.local import half_width
 
 F, S, E, U = "faster", "slower", "equivalent", "inconclusive"

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from residency.analysis.rows import Row, rows
+from residency.analysis.selftest import TASK, controls
 from residency.harness import records
 from residency.reports import console, markdown
-from residency.reports.selftest import TASK, controls
-from residency.reports.summary import Row, rows
 from residency.runners import machine
 
 
@@ -91,7 +91,7 @@ def test_who_is_given_more_replicates_has_looked_before(kept: records.Records) -
 
 def test_the_control_of_several_copies_chooses_its_baseline(written, made, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six processes of four copies and a slower one, by made-up times."""
-    monkeypatch.setattr("residency.reports.selftest.DATASET", "linear")  # as made-up cells have it
+    monkeypatch.setattr("residency.analysis.selftest.DATASET", "linear")  # as made-up cells have it
     names = ["together", "together_again", "together_third", "together_fourth", "together_slower"]
     place = written(*(made(TASK, f"{name}@cpu", "smoke", 1.0, replicates=6) for name in names))
     text = (place / "run.json").read_text()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from residency.analysis.growth import expected
+from residency.analysis.proof import proof
+from residency.analysis.rows import rows
 from residency.harness import records
-from residency.reports.growth import expected
-from residency.reports.proof import proof
 from residency.reports.proof_page import render
-from residency.reports.summary import rows
 
 
 def page(kept: records.Records) -> str:

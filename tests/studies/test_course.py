@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from residency.commands.costs import Costs
-from residency.commands.proving import STAGES, contenders
 from residency.harness.discovery import Catalogue
 from residency.runners.plan import Group, Selection, plan
+from residency.studies.costs import Costs
+from residency.studies.proving import STAGES, contenders
 from residency.suites import SHIPPED
 
 SMOKE, LAB, _ = STAGES

@@ -27,16 +27,16 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.commands.measuring import info_of
+from residency.analysis.rows import rows
 from residency.harness import records, statistics
 from residency.harness.busy import Busy, busy
 from residency.harness.discovery import Suites, load
-from residency.reports.summary import rows
 from residency.runners import machine
 from residency.runners.bursts import beside
 from residency.runners.local import run_local
 from residency.runners.plan import Group, Selection, groups_of
 from residency.runners.settings import ROUNDS, Settings
+from residency.studies.measuring import info_of
 
 HERE = Path(__file__).parent
 SUITES = HERE.parent / "fixtures" / "suites"

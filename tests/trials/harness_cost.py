@@ -24,8 +24,8 @@ from time import monotonic, process_time, sleep
 
 import psutil
 
+from residency.analysis.rows import document
 from residency.harness import records
-from residency.reports.summary import document
 
 FUNCTIONS = """
 def empty():
