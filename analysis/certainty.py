@@ -2,67 +2,65 @@
 
 from __future__ import annotations
 
-import shlex
-import socket
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from residency.analysis.rows import Row
+from residency.analysis.row import Row
 from residency.harness.busy import Busy, busy
-from residency.harness.records import Records, RunInfo
-from residency.harness.statistics import BUSY, ENOUGH_REPLICATES, MOST_NEEDED
-from residency.runners import machine
+from residency.harness.records import Records
+from residency.harness.statistics import BUSY, ENOUGH_REPLICATES
 
 MORE = 4  # times as many processes: half the width
 
 
-def warning(records: Records, found: Sequence[Row]) -> str | None:
-    """That the machine was busy, in figures, and what to do; None where it was quiet. Said before anything else."""
+@dataclass(frozen=True)
+class BusyMachine:
+    """How busy a machine was while something was measured on it."""
+
+    tasks: list[str]  # whose work it disturbed; empty where it was that of the whole run
+    cores: int  # of the machine
+    threads: int  # of the work
+    waited: float | None  # the part of its time that the work waited for a core; None where Linux did not tell
+    other_cores: float | None  # that other processes kept busy; None where little is known of it
+    replicates: int  # that would make up for it
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """Implementations whose ratio is inconclusive."""
+
+    processes: dict[str, int] = field(default_factory=dict)  # that would probably decide, the fewest first
+    close: list[str] = field(default_factory=list)  # too close to the baseline for any number of processes
+
+
+def busy_machine(records: Records, rows: Sequence[Row]) -> BusyMachine | None:
+    """How busy the machine was; None where it was quiet."""
     cores = records.info.machine.get("cores_in_machine") or 1
-    told, whose = busy(records.samples), "the work"
+    told, disturbed = busy(records.samples), list[str]()
     if told.waiting(cores) <= BUSY:
         by_task: dict[str, Busy] = {}
         for sample in records.samples:
             by_task.setdefault(sample.cell.task, Busy()).add(sample)
-        tasks = {task: one for task, one in by_task.items() if one.waiting(cores) > BUSY}
+        tasks = {task: of_task for task, of_task in by_task.items() if of_task.waiting(cores) > BUSY}
         if not tasks:
             return None
-        told = max(tasks.values(), key=lambda one: one.waiting(cores))
-        whose = f"the work of {', '.join(tasks)}"
-    figures = []
-    if told.measured:
-        figures.append(f"{whose} waited for a core {told.waiting(cores):.0%} of its time")
-    if told.other_cores is not None and (told.tells_others or not told.measured):
-        figures.append(f"other processes kept {min(told.other_cores, cores):.1f} of {cores} cores busy")
-    replicates = max((row.seconds.replicates for row in found if row.seconds), default=ENOUGH_REPLICATES)
-    remedies = ["at another time", *(["with --threads 1"] if told.threads > 1 else [])]
-    remedies.append(f"with --replicates {MORE * max(replicates, ENOUGH_REPLICATES)}")
-    return f"The machine was busy: {', '.join(figures)}. So intervals are wide. To know more, measure {_or(remedies)}."
+        told = max(tasks.values(), key=lambda of_task: of_task.waiting(cores))
+        disturbed = list(tasks)
+    others = told.other_cores if told.tells_others or not told.measured else None
+    replicates = max((row.measured.seconds.replicates for row in rows if row.measured), default=ENOUGH_REPLICATES)
+    return BusyMachine(
+        tasks=disturbed,
+        cores=cores,
+        threads=told.threads,
+        waited=told.waiting(cores) if told.measured else None,
+        other_cores=None if others is None else min(others, cores),
+        replicates=MORE * max(replicates, ENOUGH_REPLICATES),
+    )
 
 
-def _or(words: list[str]) -> str:
-    return " or ".join([", ".join(words[:-1]), words[-1]])
-
-
-def undecided(group: Sequence[Row], records: Records) -> list[str]:
-    """Of the rows that are inconclusive: about how many processes would tell, and the command for it."""
-    rows = [row for row in group if row.speedup is not None and row.speedup.verdict == "inconclusive"]
-    needed = {row.implementation: row.speedup.processes_needed for row in rows if row.speedup is not None}
-    few = sorted((count, name) for name, count in needed.items() if count is not None)
-    notes = []
-    if few:
-        said = ", ".join(f"{name} {count}" for count, name in few)
-        notes.append(f"inconclusive; processes that would probably decide: {said}{_command(few[-1][0], records)}")
-    if close := [name for name, count in needed.items() if count is None]:
-        notes.append(f"inconclusive, and {MOST_NEEDED} processes would not decide: {', '.join(close)}")
-    return notes
-
-
-def _command(count: int, records: Records) -> str:
-    """What measures as many on the machine of the run; elsewhere its samples could not be gone on with."""
-    if not _here(records.info) or records.info.settings.get("precision"):
-        return ""
-    return f"; residency run --resume {shlex.quote(str(records.folder))} --replicates {count}"
-
-
-def _here(info: RunInfo) -> bool:
-    return (info.machine.get("host"), info.machine.get("cpu")) == (socket.gethostname(), machine.cpu_model())
+def undecided(group: Sequence[Row]) -> Undecided:
+    """Of the rows that are inconclusive: about how many processes would tell."""
+    ratios = {row.cell.implementation: row.compared.speedup for row in group if row.compared.speedup is not None}
+    needed = {name: ratio.processes_needed for name, ratio in ratios.items() if ratio.verdict == "inconclusive"}
+    known = sorted((count, name) for name, count in needed.items() if count is not None)
+    return Undecided({name: count for count, name in known}, [name for name, count in needed.items() if count is None])

@@ -56,3 +56,8 @@ def break_even(cold: float, warm: float, baseline_cold: float, baseline_warm: fl
     if gained > 0:
         return 1 + max(0, math.ceil(debt / gained))
     return 1 if debt <= 0 and gained == 0 else None
+
+
+def resident_ratio(baseline: Clocks, other: Clocks) -> float | None:
+    """How many times as fast the other is with the data resident, by the compute clocks alone; None where one is 0."""
+    return baseline.compute / other.compute if baseline.compute > 0 and other.compute > 0 else None

@@ -10,23 +10,22 @@ controlled (Benjamini and Hochberg 1995, at 1 %): of a hundred unchanged cells a
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from statistics import median
 from typing import Any
 
-from residency.analysis.likeness import boards, likeness, refusal
-from residency.analysis.ratios import conditions
-from residency.analysis.rows import Key, Row, rows, timed_samples
+from residency.analysis.likeness import Likeness, likeness
+from residency.analysis.ratios import between_runs
+from residency.analysis.row import Group, Key, Row
+from residency.analysis.rows import rows, timed_samples
 from residency.analysis.shift import Shift, shift
-from residency.harness import statistics
 from residency.harness.outcomes import Outcome
-from residency.harness.records import Records
+from residency.harness.records import Records, RunInfo
+from residency.harness.statistics import Change, Interval
 
 FALSE_DISCOVERIES = 0.01
-WORK_SHOWN = 3  # of what a run measured, in a message
 ROUNDS_ALIKE = 2  # times as many samples of a process are told
 
 
@@ -55,8 +54,16 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Suspicion:
+    """What made a cell a suspect, and whether it was measured again."""
+
+    ratio: float  # current / baseline time, at first
+    measured_again: bool
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One implementation at one size in both runs. `ratio` is current / baseline time, above 1 is slower."""
+    """One implementation at one size in both runs."""
 
     task: str
     dataset: str
@@ -66,58 +73,67 @@ class Cell:
     margin: float
     baseline_seconds: float | None = None
     current_seconds: float | None = None
-    ratio: float | None = None
-    low: float | None = None  # 95 %
-    high: float | None = None
+    ratio: Interval | None = None  # current / baseline time, above 1 is slower
     chance: float | None = None  # p-value of "not slower than the margin"
-    reason: str = ""
-    outcome: str = ""  # the current run's, where it is not ok
+    was: str = ""  # its outcome in the baseline; empty where it is not in it
+    now: str = ""  # its outcome in the current run; empty where it is not in it
+    why: str = ""  # the reason of that
+    outcome: str = ""  # the current run's, where it was ok and is not any more
+    hashes: tuple[str, str] | None = None  # of the data, where it is not the same
+    suspicion: Suspicion | None = None
+
+    @property
+    def key(self) -> Key:
+        """Where it stands in both runs."""
+        return self.task, self.dataset, self.size, self.implementation
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A margin that is smaller than what the machine was seen to tell, both as fractions."""
+
+    margin: float
+    smallest: float  # effect that its self-test detected
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Two runs compared."""
 
-    baseline: str
-    current: str
+    baseline: RunInfo
+    current: RunInfo
+    likeness: Likeness
     status: Status
     cells: list[Cell]
-    differences: list[str]  # between the machines, their software and the settings: `name BASELINE against CURRENT`
-    reason: str
     shift: Shift | None = None  # what all tasks share
-    unlike: list[str] = field(default_factory=list)  # of the differences, those that forbid a comparison
+    samples: tuple[float, float] | None = None  # of a process in either run, where one has many more
+    apart: tuple[list[Group], list[Group]] | None = None  # what either run measured, where they share no cell
+    confirmed: bool = False  # whether what seemed slower was measured again
+    unseen: Unseen | None = None
 
 
 def compare(
     baseline: Records, current: Records, margin: float, margins: Mapping[str, float] | None = None
 ) -> Comparison:
     """Compare two runs, at a margin of slowness that is tolerated, by task where `margins` names one."""
-    found = likeness(baseline.info, current.info)
-    names, unlike = (baseline.info.id, current.info.id), [*found.machines, *found.settings]
-    before, after = _by_cell(rows(baseline)), _by_cell(rows(current))
+    plain = Comparison(
+        baseline.info, current.info, likeness(baseline.info, current.info), Status.CANNOT_COMPARE, cells=[]
+    )
+    before, after = _by_key(rows(baseline)), _by_key(rows(current))
     gone = _gone(before, after, current)
-    if unlike:
-        why = refusal(found, baseline.info)
-        if not gone:
-            return Comparison(*names, Status.CANNOT_COMPARE, [], found.differences, why, unlike=unlike)
+    if plain.likeness.forbids:
         lost = [_cell(key, before[key], after.get(key), ({}, {}), margin, gone=gone) for key in gone]
-        reason = f"{_without_device(baseline, current)}. Nothing else can be compared: {why}"
-        return Comparison(*names, Status.NO_DEVICE, lost, found.differences, reason, unlike=unlike)
+        return replace(plain, status=Status.NO_DEVICE, cells=lost) if gone else plain
     if not before.keys() & after.keys() and not gone:
-        why = _nothing_in_common(before, after)
-        return Comparison(*names, Status.CANNOT_COMPARE, [], found.differences, why)
+        return replace(plain, apart=(_groups(before), _groups(after)))
     times = timed_samples(baseline), timed_samples(current)
     cells = []
     for key in {**before, **after}:
         allowed = (margins or {}).get(key[0], margin)
         cells.append(_cell(key, before.get(key), after.get(key), times, allowed, gone=gone))
     cells = _accused(cells)
-    status = _status(cells)
-    reason = _reason(status, cells)
-    if status is Status.NO_DEVICE:
-        reason = f"{_without_device(baseline, current)} {_counted(cells)}"
-    shared = shift([(cell.task, cell.ratio) for cell in cells if cell.ratio is not None])
-    return Comparison(*names, status, cells, [*found.differences, *_rounds(*times)], reason, shared)
+    shared = shift([(cell.task, cell.ratio.value) for cell in cells if cell.ratio is not None])
+    return replace(plain, status=_status(cells), cells=cells, shift=shared, samples=_samples(*times))
 
 
 def confirmed(first: Comparison, second: Comparison) -> Comparison:
@@ -127,94 +143,52 @@ def confirmed(first: Comparison, second: Comparison) -> Comparison:
     baseline still do. What slows everything that runs now, as a clock held down, is measured again with it: against
     that there is only the margin, or a baseline that is measured now, too.
     """
-    fresh = {_place(cell): cell for cell in second.cells}
-    cells = [_retried(cell, fresh.get(_place(cell))) if cell.kind is Kind.SLOWER else cell for cell in first.cells]
-    status = _status(cells)
-    reason = f"{_reason(status, cells)}; what seemed slower was measured again"
-    return replace(first, status=status, cells=cells, reason=reason)
+    fresh = {cell.key: cell for cell in second.cells}
+    cells = [_retried(cell, fresh.get(cell.key)) if cell.kind is Kind.SLOWER else cell for cell in first.cells]
+    return replace(first, status=_status(cells), cells=cells, confirmed=True)
 
 
-def _place(cell: Cell) -> Key:
-    return cell.task, cell.dataset, cell.size, cell.implementation
+def within_sight(found: Comparison, smallest: float | None, margin: float) -> Comparison:
+    """The comparison, inconclusive where its margin is smaller than the `smallest` effect that the machine can tell."""
+    tightest = min((cell.margin for cell in found.cells), default=margin)
+    if smallest is None or tightest >= smallest or found.status not in {Status.SAME, Status.REGRESSION}:
+        return found
+    return replace(found, status=Status.INCONCLUSIVE, unseen=Unseen(tightest, smallest))
 
 
 def _retried(suspect: Cell, fresh: Cell | None) -> Cell:
+    if suspect.ratio is None:
+        return fresh or suspect
     if fresh is None:
-        return replace(suspect, kind=Kind.INCONCLUSIVE, reason="suspected to be slower, and not measured again")
-    if fresh.ratio is None or suspect.ratio is None:
+        return replace(suspect, kind=Kind.INCONCLUSIVE, suspicion=Suspicion(suspect.ratio.value, measured_again=False))
+    if fresh.ratio is None:
         return fresh
-    how = "confirmed" if fresh.kind is Kind.SLOWER else "not confirmed"
-    return replace(fresh, reason=f"{suspect.ratio:.3g} × at first, measured again: {how}")
-
-
-_REASONS = {
-    Status.SAME: "no regression",
-    Status.REGRESSION: "something became slower",
-    Status.CANNOT_COMPARE: "nothing could be compared",
-    Status.INCONCLUSIVE: "some cells are inconclusive: use more replicates, a quieter machine or a wider margin",
-    Status.WRONG: "something that was right is wrong, or no longer runs",
-    Status.NO_DEVICE: "the baseline used a device that this machine lacks",
-}
-_NOT_MEASURED = (
-    "some cells of the baseline were not measured in the current run: measure the same tasks, sizes and seed"
-)
-
-
-def _reason(status: Status, cells: Sequence[Cell]) -> str:
-    """What the comparison comes to, and what became of how many cells."""
-    text = _REASONS[status]
-    if status is Status.INCONCLUSIVE and not any(cell.kind is Kind.INCONCLUSIVE for cell in cells):
-        text = _NOT_MEASURED
-    return f"{text} {_counted(cells)}"
-
-
-def _counted(cells: Sequence[Cell]) -> str:
-    """`(2 slower, 10 equivalent, 1 without a baseline)`."""
-    counts = Counter(cell.kind for cell in cells)
-    names = {Kind.WRONG: "wrong or failed", Kind.NO_DEVICE: "without their device", Kind.NEW: "without a baseline"}
-    return f"({', '.join(f'{counts[kind]} {names.get(kind, kind)}' for kind in Kind if kind in counts)})"
-
-
-def _without_device(baseline: Records, current: Records) -> str:
-    used = boards(baseline.info.machine)
-    why = current.info.machine.get("no_gpu_because") or "it has no GPU"
-    return f"{_REASONS[Status.NO_DEVICE]}: {'a GPU' if used == 'none' else used}; the current run's machine: {why}"
+    return replace(fresh, suspicion=Suspicion(suspect.ratio.value, measured_again=True))
 
 
 def _gone(before: Mapping[Key, Row], after: Mapping[Key, Row], current: Records) -> set[Key]:
     """The cells that were ok on a GPU in the baseline, and have none on the current run's machine."""
     if current.info.machine.get("gpus"):
         return set()
-    lost = {key for key, row in before.items() if row.device == "gpu" and row.seconds is not None}
-    return {key for key in lost if key not in after or after[key].outcome == Outcome.UNAVAILABLE}
+    lost = {key for key, row in before.items() if row.cell.device == "gpu" and row.measured is not None}
+    return {key for key in lost if key not in after or after[key].result.outcome == Outcome.UNAVAILABLE}
 
 
-def _nothing_in_common(before: Mapping[Key, Row], after: Mapping[Key, Row]) -> str:
-    baseline, current = (_work(keys) for keys in (before, after))
-    return (
-        f"the runs have no cell in common: the baseline measured {baseline}, the current run {current}. "
-        "Remedy: measure the same tasks, datasets, sizes and implementations in both"
-    )
+def _groups(keys: Iterable[Key]) -> list[Group]:
+    return list(dict.fromkeys((task, dataset, size) for task, dataset, size, _ in keys))
 
 
-def _work(keys: Iterable[Key]) -> str:
-    """`tabular/ridge (linear, smoke)`, three of them at most."""
-    named = list(dict.fromkeys(f"{task} ({dataset}, {size})" for task, dataset, size, _ in keys))
-    more = f" and {len(named) - WORK_SHOWN} more" if len(named) > WORK_SHOWN else ""
-    return ", ".join(named[:WORK_SHOWN]) + more or "nothing"
-
-
-def _rounds(*runs: Mapping[Key, Mapping[int, Sequence[float]]]) -> list[str]:
-    """Whether processes of one run hold many more samples than those of the other: bursts move the middle of few."""
+def _samples(*runs: Mapping[Key, Mapping[int, Sequence[float]]]) -> tuple[float, float] | None:
+    """Samples of a process, where one run has many more than the other: bursts move the middle of few."""
     counts = [[len(times) for processes in run.values() for times in processes.values()] for run in runs]
     if not all(counts):
-        return []
-    a, b = (median(one) for one in counts)
-    return [f"samples of a process: {a:g} against {b:g}"] if max(a, b) > ROUNDS_ALIKE * min(a, b) else []
+        return None
+    a, b = (median(count) for count in counts)
+    return (a, b) if max(a, b) > ROUNDS_ALIKE * min(a, b) else None
 
 
-def _by_cell(found: Sequence[Row]) -> dict[Key, Row]:
-    return {(row.task, row.dataset, row.size, row.implementation): row for row in found}
+def _by_key(found: Sequence[Row]) -> dict[Key, Row]:
+    return {row.key: row for row in found}
 
 
 def _cell(
@@ -227,31 +201,23 @@ def _cell(
     gone: Set[Key],
 ) -> Cell:
     """A cell before the others are taken into account; `gone` are those whose GPU is gone."""
-    plain = Cell(*key, Kind.NEW, margin)
-    if before is None or before.seconds is None:
-        return replace(plain, reason=_without_baseline(before, after))
+    plain = Cell(*key, Kind.NEW, margin, was=before.result.outcome if before else "", now=after.result.outcome if after else "")
+    if before is None or before.measured is None:
+        return plain
     absent = Kind.NO_DEVICE if key in gone else Kind.MISSING
-    plain = replace(plain, baseline_seconds=before.seconds.median)
+    plain = replace(plain, baseline_seconds=before.measured.seconds.value)
     if after is None:
-        return replace(plain, kind=absent, reason="not in the current run")
-    if after.outcome != Outcome.OK or after.seconds is None:
-        kind = absent if after.outcome == Outcome.UNAVAILABLE else Kind.WRONG
-        reason = after.reason if kind is Kind.WRONG else f"{after.outcome}: {after.reason}"
-        return replace(plain, kind=kind, reason=reason, outcome=after.outcome)
-    if before.data_hash != after.data_hash:
-        hashes = f"{before.data_hash[:8]} against {after.data_hash[:8]}"
-        return replace(plain, kind=Kind.MISSING, reason=f"the data is not the same: hash {hashes}")
-    first, second = (list(side[key].values()) for side in times)
-    found = statistics.change(first, second, (conditions(before), conditions(after)))
-    return _timed(plain, before.seconds.median, after.seconds.median, found)
+        return replace(plain, kind=absent)
+    if after.result.outcome != Outcome.OK or after.measured is None:
+        kind = absent if after.result.outcome == Outcome.UNAVAILABLE else Kind.WRONG
+        return replace(plain, kind=kind, why=after.result.reason, outcome=after.result.outcome)
+    if before.facts.data_hash != after.facts.data_hash:
+        return replace(plain, kind=Kind.MISSING, hashes=(before.facts.data_hash, after.facts.data_hash))
+    plain = replace(plain, current_seconds=after.median)
+    return _timed(plain, after.median / before.median, between_runs(times, before, after))
 
 
-def _without_baseline(before: Row | None, after: Row | None) -> str:
-    was = "not in the baseline" if before is None else f"{before.outcome} in the baseline"
-    return f"{was}, {after.outcome} now" if after is not None else f"{was}, not in the current run"
-
-
-def _timed(cell: Cell, before: float, after: float, found: statistics.Change) -> Cell:
+def _timed(cell: Cell, ratio: float, found: Change) -> Cell:
     from scipy.stats import t  # half a second to import
 
     low, high = found.interval(float(t.ppf(0.975, found.freedom)))
@@ -262,10 +228,7 @@ def _timed(cell: Cell, before: float, after: float, found: statistics.Change) ->
         kind = Kind.FASTER if high99 < 1.0 / limit else Kind.EQUIVALENT
     beyond = found.log_ratio - math.log(limit)
     chance = float(t.sf(beyond / found.error, found.freedom)) if found.error > 0 else float(beyond <= 0)
-    return replace(
-        cell, kind=kind, baseline_seconds=before, current_seconds=after, low=low, high=high, chance=chance,
-        ratio=after / before,
-    )  # fmt: skip
+    return replace(cell, kind=kind, ratio=Interval(ratio, low, high), chance=chance)
 
 
 def _accused(cells: list[Cell]) -> list[Cell]:

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from residency.analysis.row import Row
 from residency.harness.outcomes import OK, Ending, is_not_reached
 from residency.harness.records import Cell, Records, Sample
-from residency.harness.task import Implementation
-from residency.runners.plan import Group
 
 START = 1.0  # seconds until Python and NumPy are up
 WORTH = 1.5  # times its turns: a run spends half of what starting took on further rounds
@@ -82,6 +81,32 @@ def budget_for_all(records: Records) -> float | None:
     return _rounded_up(WORTH * total * records.info.settings["replicates"])
 
 
+@dataclass(frozen=True)
+class Shortfall:
+    """That fewer processes were measured than were asked for."""
+
+    least: int  # processes of an implementation
+    most: int
+    planned: int
+    budget: float | None  # seconds that all of them are expected to take; None where that is not known
+
+
+def shortfall(records: Records, rows: Sequence[Row]) -> Shortfall | None:
+    """How many processes of each implementation `residency run` measured; None where it is all that were asked for."""
+    info = records.info
+    planned = info.settings.get("replicates")
+    if info.command[1:2] != ["run"] or planned is None:
+        return None
+    there = [row.measured.seconds.replicates if row.measured else 0 for row in rows if _is_measurable(row)]
+    if not there or min(there) >= planned:
+        return None
+    return Shortfall(min(there), max(there), planned, budget_for_all(records))
+
+
+def _is_measurable(row: Row) -> bool:
+    return row.measured is not None or is_not_reached(row.result.outcome, row.result.reason)
+
+
 def _group(cell: Cell) -> tuple[str, str, str]:
     return cell.task, cell.dataset, cell.size
 
@@ -117,21 +142,21 @@ class Seen:
             self.by_hash.setdefault((hashes[cell], f"{cell.task}:{cell.implementation}"), turn)
         self.runs += bool(found)
 
-    def turn(self, group: Group, implementation: Implementation, data_hash: str | None = None) -> float:
-        """Seconds that a turn is expected to take; 0 where nothing like it was seen.
+    def turn(self, cell: Cell, data_hash: str | None = None) -> float:
+        """Seconds that a turn of a cell is expected to take; 0 where nothing like it was seen.
 
         Of the user's own data, which is told by its hash, only runs of the same bytes tell.
         """
         if data_hash is not None:
-            known = self.by_hash.get((data_hash, f"{group.task.path}:{implementation.id}"))
+            known = self.by_hash.get((data_hash, f"{cell.task}:{cell.implementation}"))
             return known.seconds if known else 0.0
-        rows, cell = group.request.rows, group.cell(implementation)
         alike = {other: turn for other, turn in self.turns.items() if _is_alike(other, cell)}
         for other, turn in alike.items():
             if _group(other) == _group(cell):
-                return turn.at(rows)
-        if rows is None or not (sized := [turn for turn in alike.values() if turn.rows]):
+                return turn.at(cell.rows)
+        if cell.rows is None or not (sized := [turn for turn in alike.values() if turn.rows]):
             return 0.0
+        rows = cell.rows
         return min(sized, key=lambda turn: abs(math.log((turn.rows or 1) / rows))).at(rows)
 
 

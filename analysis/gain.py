@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import prod
 
 from residency.analysis.roofline import TOPIC
-from residency.analysis.rows import Row
+from residency.analysis.row import Row
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome
-from residency.reports import words
+from residency.harness.statistics import Interval
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,7 @@ class Gain:
 
     size: str
     tasks: int
-    mean: float  # geometric, with its 95 % interval
-    low: float
-    high: float
+    mean: Interval  # geometric
     least: float
     most: float
     slower: int  # tasks in which the GPU lost
@@ -29,7 +27,7 @@ class Gain:
 
 def in_doubt(row: Row) -> bool:
     """Whether it is ok, and cannot be told to have run on the GPU."""
-    return row.outcome == Outcome.OK and "fell_back" in row.unknown
+    return row.result.outcome == Outcome.OK and "fell_back" in row.facts.unknown
 
 
 def gains(found: Sequence[Row]) -> list[Gain]:
@@ -42,26 +40,19 @@ def gains(found: Sequence[Row]) -> list[Gain]:
     """
     best: dict[tuple[str, str, str], float] = {}
     for row in found:
-        if row.device == "gpu" and row.speedup is not None and not in_doubt(row) and not row.task.startswith(TOPIC):
-            best[row.group] = max(row.speedup.ratio, best.get(row.group, 0.0))
+        over = row.compared.speedup
+        if over is not None and row.cell.device == "gpu" and not in_doubt(row) and not row.cell.task.startswith(TOPIC):
+            best[row.group] = max(over.value, best.get(row.group, 0.0))
     made = []
     for size in dict.fromkeys(group[2] for group in best):
         by_task: dict[str, list[float]] = {}
         for (task, _, at), ratio in best.items():
             if at == size:
                 by_task.setdefault(task, []).append(ratio)
-        ratios = [prod(one) ** (1 / len(one)) for one in by_task.values()]
+        ratios = [prod(of_task) ** (1 / len(of_task)) for of_task in by_task.values()]
         if len(ratios) > 1:
             mean = statistics.geometric_mean(ratios)
             lost = sum(ratio < 1 for ratio in ratios)
-            made.append(Gain(size, len(ratios), mean.value, mean.low, mean.high, min(ratios), max(ratios), lost))
+            interval = Interval(mean.value, mean.low, mean.high)
+            made.append(Gain(size, len(ratios), interval, min(ratios), max(ratios), lost))
     return made
-
-
-def sentence(gain: Gain, *, sized: bool = True) -> str:
-    """A gain in words; `sized` where a reader must be told at which size."""
-    return (
-        f"GPU over the strongest correct CPU implementation{f' at {gain.size}' if sized else ''}, best of each of "
-        f"{gain.tasks} tasks: geometric mean {words.times(gain.mean, gain.low, gain.high)}, from "
-        f"{words.once(gain.least)} to {words.once(gain.most)}; slower in {gain.slower}."
-    )

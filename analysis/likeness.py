@@ -7,14 +7,12 @@ libraries. Such a change is said. What tells two boards of one model apart (UUID
 
 from __future__ import annotations
 
-import shlex
-from collections import Counter
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from residency.harness.records import RunInfo
-from residency.reports import words
 
 MEMORY_ALIKE = 0.05  # of a board's memory: what drivers keep for themselves; ECC on a board without HBM takes 6 %
 FACTS = ("cores_in_machine", "system", "python")
@@ -32,17 +30,26 @@ BOARD_FACTS = {  # of GPUs of the same model, what may differ, and its name in w
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """What differs between two runs, each as `name BASELINE against CURRENT`."""
+class Difference:
+    """What two runs do not have in common: its name, and what it is in either run."""
 
-    differences: list[str]  # all, those that forbid a comparison among them
-    machines: list[str] = field(default_factory=list)  # of the machines, what forbids a comparison
-    settings: list[str] = field(default_factory=list)  # of how was measured, what forbids one
+    name: str  # `gpus`, `memory`, a setting, a library, ...
+    before: Any  # the GPUs as on record, bytes of memory, several values of one fact as a tuple; None: off, or absent
+    after: Any
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What differs between two runs."""
+
+    differences: list[Difference]  # all, those that forbid a comparison among them
+    machines: list[Difference] = field(default_factory=list)  # of the machines, what forbids a comparison
+    settings: list[Difference] = field(default_factory=list)  # of how was measured, what forbids one
 
     @property
-    def comparable(self) -> bool:
-        """Whether times of these runs may be compared."""
-        return not self.machines and not self.settings
+    def forbids(self) -> list[Difference]:
+        """All that forbids a comparison of times."""
+        return [*self.machines, *self.settings]
 
 
 def likeness(baseline: RunInfo, current: RunInfo) -> Likeness:
@@ -60,53 +67,38 @@ def likeness(baseline: RunInfo, current: RunInfo) -> Likeness:
     return Likeness([*machines, *settings, *said], machines, settings)
 
 
-def refusal(unlike: Likeness, baseline: RunInfo) -> str:
-    """Why two runs are not compared, and what to do: one line."""
-    causes = []
-    if unlike.machines:
-        causes.append(f"unlike machines: {'; '.join(unlike.machines)}")
-    if unlike.settings:
-        causes.append(f"measured in unlike ways: {'; '.join(unlike.settings)}")
-    commit = f" (commit {baseline.commit})" if baseline.commit else ""
-    again = f"measure the baseline{commit} again on this machine: {shlex.join(baseline.command)}"
-    if not unlike.machines:
-        again = "measure one of them again with the --threads and --gate of the other"
-    return f"{'; '.join(causes)}. Remedy: {again}"
+def is_slice(board: Mapping[str, Any]) -> bool:
+    """Whether a GPU is a part of a board (MIG), or a board that is divided into parts."""
+    return bool(board.get("mig")) or " mig " in f" {board.get('name', '')} ".lower()
 
 
-def boards(machine: Mapping[str, Any]) -> str:
-    """The GPUs of a machine in words: `2 × NVIDIA L4`, `none`."""
-    return _named([str(board.get("name", "a GPU")) for board in machine.get("gpus") or []])
-
-
-def _facts(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def _facts(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> list[Difference]:
     pairs = [(name, _spaced(before.get(name)), _spaced(after.get(name))) for name in names]
-    return [_against(name.replace("_", " "), old, new) for name, old, new in pairs if old != new]
+    return [Difference(name.replace("_", " "), str(old), str(new)) for name, old, new in pairs if old != new]
 
 
-def _settings(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def _settings(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> list[Difference]:
     """Settings that differ; older runs lack some, which were off then."""
     pairs = [(name, before.get(name) or None, after.get(name) or None) for name in names]
-    return [_against(name.replace("_", " "), _switch(old), _switch(new)) for name, old, new in pairs if old != new]
+    return [Difference(name.replace("_", " "), old, new) for name, old, new in pairs if old != new]
 
 
-def _boards(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def _boards(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
     """The GPUs, where both machines have some and they are not the same; a GPU that one side lacks slows no CPU."""
-    old, new = (sorted(machine.get("gpus") or [], key=_board_order) for machine in (before, after))
-    if not old or not new or (len(old) == len(new) and all(map(_same_board, old, new))):
+    old, new = (machine.get("gpus") or [] for machine in (before, after))
+    if not old or not new:
         return []
-    names = boards(before), boards(after)
-    if names[0] == names[1]:
-        names = _named([_board_text(board) for board in old]), _named([_board_text(board) for board in new])
-    return [_against("gpus", *names)]
+    alike = map(_same_board, sorted(old, key=board_order), sorted(new, key=board_order))
+    return [] if len(old) == len(new) and all(alike) else [Difference("gpus", old, new)]
 
 
-def _board_order(board: Mapping[str, Any]) -> tuple[str, bool, int]:
-    return _model(board), _is_slice(board), int(board.get("memory_bytes") or 0)
+def board_order(board: Mapping[str, Any]) -> tuple[str, bool, int]:
+    """By what GPUs are put in order before they are compared."""
+    return _model(board), is_slice(board), int(board.get("memory_bytes") or 0)
 
 
 def _same_board(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    if (_model(old), _is_slice(old)) != (_model(new), _is_slice(new)):
+    if (_model(old), is_slice(old)) != (_model(new), is_slice(new)):
         return False
     memories = [int(board["memory_bytes"]) for board in (old, new) if board.get("memory_bytes")]
     return len(memories) < len((old, new)) or max(memories) - min(memories) <= MEMORY_ALIKE * max(memories)
@@ -117,68 +109,44 @@ def _model(board: Mapping[str, Any]) -> str:
     return str(_spaced(board.get("name", ""))).lower().removeprefix("nvidia ").removeprefix("tesla ")
 
 
-def _is_slice(board: Mapping[str, Any]) -> bool:
-    """Whether it is a part of a board (MIG), or a board that is divided into parts."""
-    return bool(board.get("mig")) or " mig " in f" {board.get('name', '')} ".lower()
-
-
-def _board_text(board: Mapping[str, Any]) -> str:
-    details = [words.size(int(board["memory_bytes"]))] if board.get("memory_bytes") else []
-    if _is_slice(board):
-        details.append("MIG on")
-    return f"{board.get('name', 'a GPU')} ({', '.join(details) or 'memory not told'})"
-
-
-def _named(names: Sequence[str]) -> str:
-    counts = Counter(names)
-    return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items()) or "none"
-
-
-def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
     """The host's memory where it differs by more than machines of one kind do from start to start."""
     old, new = before.get("memory_bytes"), after.get("memory_bytes")
-    if not old or not new or words.size(old) == words.size(new):
+    if not old or not new or _three_digits(old) == _three_digits(new):
         return []
-    return [_against("memory", words.size(old), words.size(new))]
+    return [Difference("memory", old, new)]
 
 
-def _board_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def _three_digits(size: int) -> tuple[int, float]:
+    """Which power of 1,024 a size is counted in, and how many of it, to three digits."""
+    power = max(0, int(math.log2(size) / 10))
+    amount = size / 1024**power
+    return power, round(amount, max(0, 2 - int(math.log10(amount))))
+
+
+def _board_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
     """What differs about the GPUs without making them others: their drivers, their clocks, their links, their order."""
     old, new = (machine.get("gpus") or [] for machine in (before, after))
     if not old or not new:
-        return [_against("gpus", boards(before), boards(after))] if old or new else []
+        return [Difference("gpus", old, new)] if old or new else []
     found = []
     for name, label in BOARD_FACTS.items():
-        values = [sorted({_fact(name, one[name]) for one in some if one.get(name) is not None}) for some in (old, new)]
+        values = [{board[name] for board in boards if board.get(name) is not None} for boards in (old, new)]
         if all(values) and values[0] != values[1]:
-            found.append(_against(label, ", ".join(values[0]), ", ".join(values[1])))
+            found.append(Difference(label, *map(tuple, values)))
     if list(map(_model, old)) != list(map(_model, new)) and sorted(map(_model, old)) == sorted(map(_model, new)):
-        found.append(_against("order of the gpus", boards(before), boards(after)))
+        found.append(Difference("order of the gpus", old, new))
     return found
 
 
-def _fact(name: str, value: Any) -> str:
-    if name == "cuda":
-        return f"{value // 1000}.{value % 1000 // 10}" if isinstance(value, int) else str(value)
-    return str(_switch(value))
-
-
-def _versions(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+def _versions(before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
     return [
-        _against(name, before.get(name, "absent"), after.get(name, "absent"))
+        Difference(name, before.get(name, "absent"), after.get(name, "absent"))
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]
 
 
-def _switch(value: Any) -> Any:
-    return "off" if value is None or value is False else "on" if value is True else value
-
-
 def _spaced(value: Any) -> Any:
     """A text with single spaces: processors' names come padded."""
     return " ".join(value.split()) if isinstance(value, str) else value
-
-
-def _against(name: str, old: Any, new: Any) -> str:
-    return f"{name} {old} against {new}"

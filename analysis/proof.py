@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from residency.analysis.gain import Gain, gains, in_doubt
 from residency.analysis.growth import expected
 from residency.analysis.roofline import FIGURES, peak
-from residency.analysis.rows import Row
+from residency.analysis.row import Group, Row
 from residency.harness.judgement import NOT_MEASURED
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
@@ -87,10 +87,10 @@ def proof(records: Records, found: Sequence[Row]) -> Proof:
 
 
 def _standings(records: Records, found: Sequence[Row]) -> list[Standing]:
-    by_size = {(row.task, row.implementation, row.size): row for row in found}
-    mine = {(row.task, row.implementation): row for row in found if row.device == "gpu"}
+    by_size = {(row.cell.task, row.cell.implementation, row.cell.size): row for row in found}
+    mine = {(row.cell.task, row.cell.implementation): row for row in found if row.cell.device == "gpu"}
     return [
-        Standing(task, implementation, row.library, _outcomes(records, by_size, task, implementation))
+        Standing(task, implementation, row.cell.library, _outcomes(records, by_size, task, implementation))
         for (task, implementation), row in mine.items()
     ]
 
@@ -105,27 +105,33 @@ def _outcomes(
         row = by_size.get((task, implementation, size))
         if size not in records.info.tasks[task].sizes or not going:
             outcomes[size] = NOT_TRIED
-        elif row is None or row.reason == NOT_MEASURED:
+        elif row is None or row.result.reason == NOT_MEASURED:
             outcomes[size] = NOT_REACHED
         else:
-            outcomes[size] = UNCLEAR if in_doubt(row) else row.outcome
-            going = row.outcome == Outcome.OK
+            outcomes[size] = UNCLEAR if in_doubt(row) else row.result.outcome
+            going = row.result.outcome == Outcome.OK
     return outcomes
 
 
 def _alone(found: Sequence[Row]) -> list[Alone]:
     """Where the GPU had no opponent: what the last one's times at smaller sizes make expect."""
-    alone: dict[tuple[str, str, str], Alone] = {}
+    alone: dict[Group, Alone] = {}
     for row in found:
-        if row.device == "cpu" or row.seconds is None or row.speedup is not None or row.group in alone:
+        compared = row.cell.device == "cpu" or row.measured is None or row.compared.speedup is not None
+        if compared or row.group in alone:
             continue
-        smaller = [one for one in found if one.task == row.task and one.device == "cpu" and one.seconds and one.rows]
-        last = max(smaller, key=lambda one: (one.rows or 0, -one.seconds.median if one.seconds else 0), default=None)
+        smaller = [other for other in found if other.cell.task == row.cell.task and _is_opponent(other)]
+        last = max(smaller, key=lambda other: (other.cell.rows or 0, -other.median), default=None)
         times = {
-            one.rows: one.seconds.median
-            for one in smaller
-            if last and one.implementation == last.implementation and one.rows and one.seconds
+            other.cell.rows: other.median
+            for other in smaller
+            if last and other.cell.implementation == last.cell.implementation and other.cell.rows
         }
-        seconds = expected(times, row.rows) if times and row.rows else None
-        alone[row.group] = Alone(row.task, row.size, last.implementation if last else None, seconds)
+        seconds = expected(times, row.cell.rows) if times and row.cell.rows else None
+        name = last.cell.implementation if last else None
+        alone[row.group] = Alone(row.cell.task, row.cell.size, name, seconds)
     return list(alone.values())
+
+
+def _is_opponent(row: Row) -> bool:
+    return row.cell.device == "cpu" and row.measured is not None and bool(row.cell.rows)

@@ -11,15 +11,12 @@ at the largest size. Nothing is taken from a data sheet. A share over one is no 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
 
-if TYPE_CHECKING:
-    from residency.analysis.rows import Row
+from residency.analysis.row import Limit, Roofline, Row
 
 TOPIC = "foundations/"  # whose tasks measure devices: their gains are no gains of work
 BELIEVED = 1.05  # a share beyond it is a mistake, not a measurement's spread
-Limit = Literal["memory", "arithmetic"]
 # The task, its figures, and their unit in bytes or operations. Most CPUs read a line before they write to it (write
 # allocate), and move half as much again as a copy counts; a triad that writes over what it has read moves no more.
 # Some GPUs multiply float64 as fast as float32.
@@ -29,59 +26,50 @@ FIGURES: Mapping[Limit, tuple[str, tuple[str, ...], float]] = {
 }
 
 
-@dataclass(frozen=True)
-class Roofline:
-    """A row's distance to the limits of its device."""
-
-    share: float  # of the time on the compute clock that the device would have needed at its limit
-    limit: Limit  # which of the two it is
-    least_seconds: float
-    bytes_per_second: float  # the peaks that were measured
-    flops_per_second: float
-    mistaken: bool  # faster than the device can be: the declared work or the clock is wrong
-
-
 def with_rooflines(found: Sequence[Row]) -> list[Row]:
     """The rows of a run, each with its roofline, or with the reason why that is not known."""
     peaks = {device: {limit: peak(found, device, limit) for limit in FIGURES} for device in ("cpu", "gpu")}
-    return [_with_roofline(row, peaks[row.device]) for row in found]
+    return [_with_roofline(row, peaks[row.cell.device]) for row in found]
 
 
 def peak(found: Sequence[Row], device: str, limit: Limit) -> float | None:
     """The best of a device, in bytes or operations a second: at the largest size that was measured."""
     task, figures, unit = FIGURES[limit]
     measured = [
-        (row.rows or 0, unit * row.figures[name])
+        (row.cell.rows or 0, unit * row.measured.figures[name])
         for row in found
         for name in figures
-        if (row.task, row.device, row.runner) == (task, device, "local") and name in row.figures
+        if (row.cell.task, row.cell.device, row.cell.runner) == (task, device, "local")
+        and row.measured is not None
+        and name in row.measured.figures
     ]
     largest = max((rows for rows, _ in measured), default=0)
     return max((rate for rows, rate in measured if rows == largest), default=None)
 
 
 def _with_roofline(row: Row, peaks: Mapping[Limit, float | None]) -> Row:
-    if row.clocks is None:  # nothing was measured: the outcome says why
+    if row.measured is None:  # the outcome says why
         return row
-    found = _roofline(row, row.clocks.compute, peaks)
+    found = _roofline(row, row.measured.clocks.compute, peaks)
     if isinstance(found, str):
-        return replace(row, unknown={**row.unknown, "roofline": found})
-    return replace(row, roofline=found)
+        return replace(row, facts=replace(row.facts, unknown={**row.facts.unknown, "roofline": found}))
+    return replace(row, compared=replace(row.compared, roofline=found))
 
 
 def _roofline(row: Row, seconds: float, peaks: Mapping[Limit, float | None]) -> Roofline | str:
     """A row's roofline, or why there is none."""
-    if not row.flops and not row.bytes:
+    flops, moved = row.facts.flops or 0, row.facts.bytes or 0
+    if not flops and not moved:
         return "the least work of its task is not declared"
-    if row.runner != "local":
+    if row.cell.runner != "local":
         return "the peaks are those of one device, and this ran on a cluster"
     memory, arithmetic = peaks["memory"], peaks["arithmetic"]
     if not memory or not arithmetic:
         missing = [FIGURES[limit][0] for limit, value in peaks.items() if not value]
-        return f"this run measured no peaks of the {row.device.upper()}: run {' and '.join(missing)} beside it"
+        return f"this run measured no peaks of the {row.cell.device.upper()}: run {' and '.join(missing)} beside it"
     if not seconds:
         return "none of its stages computes"
-    times: dict[Limit, float] = {"memory": (row.bytes or 0) / memory, "arithmetic": (row.flops or 0) / arithmetic}
+    times: dict[Limit, float] = {"memory": moved / memory, "arithmetic": flops / arithmetic}
     limit: Limit = "memory" if times["memory"] >= times["arithmetic"] else "arithmetic"
     share = times[limit] / seconds
     return Roofline(share, limit, times[limit], memory, arithmetic, share > BELIEVED)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from statistics import median
-from typing import Any
 
-from residency.analysis.clocks import Clocks, break_even, clocks, shares
-from residency.analysis.ratios import looks_of, rivals, side_by_side
-from residency.analysis.roofline import Roofline, with_rooflines
+from residency.analysis.clocks import break_even, clocks, shares
+from residency.analysis.ratios import Timed, looks_of, rivals, side_by_side, with_verdict
+from residency.analysis.roofline import with_rooflines
+from residency.analysis.row import BreakEven, Compared, Facts, Group, Key, Measured, Result, Row, Seconds, Speedup
 from residency.harness import judgement, statistics
 from residency.harness.busy import busy, waiting_of
 from residency.harness.judgement import Evidence, Judgement
@@ -18,107 +18,6 @@ from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, without_collection
 from residency.harness.statistics import Conditions
 from residency.harness.task_info import TaskInfo
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Seconds:
-    """A time with its 95 % interval."""
-
-    median: float
-    low: float
-    high: float
-    samples: int
-    replicates: int
-
-
-@dataclass(frozen=True)
-class Speedup:
-    """A ratio of times with its 95 % interval: how many times faster than the baseline."""
-
-    ratio: float
-    low: float
-    high: float
-    baseline: str
-    verdict: str
-    processes_needed: int | None = None  # about, where it is inconclusive; None where it is too close to tell
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a run has to say of one implementation at one size. Times in seconds, memory in bytes."""
-
-    task: str
-    dataset: str
-    size: str
-    rows: int | None
-    implementation: str
-    library: str
-    device: str
-    runner: str
-    workers: int
-    outcome: str
-    reason: str
-    quality: float | None
-    quality_error: float | None  # its standard error, from the things that were judged
-    metric: str
-    reference: float | None
-    seconds: Seconds | None
-    cold_seconds: float | None
-    cold_stages: dict[str, float]
-    stages: dict[str, float]  # shares of the time, scaled so that they add up to the median
-    speedup: Speedup | None
-    twin: Speedup | None
-    peak_host_bytes: int | None
-    peak_device_bytes: int | None
-    joules: float | None  # an execution's, of its device: the GPU's board or the processors' packages
-    cpu_joules: float | None  # of the processors' packages, everything on them
-    device_megahertz: int | None  # the GPU's lowest clock
-    slowed_by: list[str]  # what held the GPU's clock down
-    tenants: int | None  # other processes that computed on the GPU, at most
-    unknown: dict[str, str]  # why measures are None
-    threads: int | None
-    cores_used: float | None
-    flops: float | None
-    bytes: float | None
-    data_hash: str
-    parameters: dict[str, Any]
-    remarks: list[str]
-    clocks: Clocks | None
-    break_even_calls: int | None  # calls after which it has caught up with the baseline, cold start included
-    break_even_between: tuple[int | None, int | None] | None  # by the ratio's 95 % interval; None is never
-    unit: str  # what `rows` counts
-    per_second: float | None  # of these
-    figures: dict[str, float]  # that the implementation measured itself, medians over the samples
-    cluster: dict[str, float]  # what a cluster's workers spent together, in seconds and bytes, medians over the samples
-    events: list[str]  # what happened while it was measured that a reader must know
-    other_cores: float | None  # cores that other processes kept busy meanwhile
-    waiting: float | None = None  # part of its time that the work stood in line for a core: its own or its group's
-    roofline: Roofline | None = None  # how near it came to the limits of its device, as measured in the same run
-
-    @property
-    def group(self) -> tuple[str, str, str]:
-        """What it is compared within: task, dataset and size."""
-        return self.task, self.dataset, self.size
-
-    @property
-    def key(self) -> Key:
-        """Its cell, within a run of one runner."""
-        return self.task, self.dataset, self.size, self.implementation
-
-
-def document(records: Records) -> dict[str, Any]:
-    """The contract for programs: `{"schema": 1, "run": ..., "rows": [...]}`."""
-    return {
-        "schema": SCHEMA,
-        "run": {**asdict(records.info), "folder": str(records.folder)},
-        "rows": [asdict(row) for row in rows(records)],
-    }
-
-
-Key = tuple[str, str, str, str]
-"""Task, dataset, size, implementation."""
 
 
 def timed_samples(records: Records) -> dict[Key, dict[int, list[float]]]:
@@ -131,7 +30,7 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
     """Every row of a run, those included that were planned and never measured, in the order of the plan."""
     evidence = judgement.evidence(records)
     judgements = judgement.judge(evidence, records.info)
-    by_group: dict[tuple[str, str, str], list[Row]] = {}
+    by_group: dict[Group, list[Row]] = {}
     cores = records.info.machine.get("cores_in_machine") or 1
     waiting = waiting_of({cell: found.samples for cell, found in evidence.items()}, cores)
     for cell, found in evidence.items():
@@ -141,8 +40,8 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
     outcomes = {_key(cell): found.outcomes for cell, found in evidence.items()}
     finished: list[Row] = []
     for group in by_group.values():
-        task = records.info.tasks.get(group[0].task)
-        looks = looks_of(records.info, [one for row in group for one in outcomes[row.key]])
+        task = records.info.tasks.get(group[0].cell.task)
+        looks = looks_of(records.info, [outcome for row in group for outcome in outcomes[row.key]])
         finished += _compared(group, timed, margin, looks, task.beside if task else ())
     return with_rooflines(finished)
 
@@ -153,64 +52,78 @@ def _key(cell: Cell) -> Key:
 
 def _row(cell: Cell, found: Evidence, judged: Judgement, info: RunInfo, waiting: float) -> Row:
     """A row before it is compared with the others of its group."""
-    last, ending = found.last, judged.ending
-    ok = ending.outcome is Outcome.OK
-    timed = [sample for sample in found.samples if sample.phase == "timed"]
-    cold = [sample for sample in found.samples if sample.phase == "cold"]
-    seconds = _seconds(found, looks_of(info, found.outcomes), waiting) if ok and timed else None
-    stages = shares(timed, seconds.median) if seconds else {}
-    cold_seconds = median(sample.seconds for sample in cold) if seconds and cold else None
-    cold_stages = shares(cold, cold_seconds) if cold_seconds else {}
-    known = (found.samples or found.outcomes or [None])[-1]
     task = info.tasks.get(cell.task)
-    qualities = [sample.quality for sample in timed or found.samples]
+    known = (found.samples or found.outcomes or [None])[-1]
+    cell = replace(cell, rows=known.cell.rows if known else cell.rows)
+    timed = [sample for sample in found.samples if sample.phase == "timed"]
+    ok = judged.ending.outcome is Outcome.OK
     return Row(
-        task=cell.task,
-        dataset=cell.dataset,
-        size=cell.size,
-        rows=known.cell.rows if known else cell.rows,
-        implementation=cell.implementation,
-        library=cell.library,
-        device=cell.device,
-        runner=cell.runner,
-        workers=cell.workers,
+        cell,
+        _result(found, judged, timed, task),
+        _facts(cell, found, judged, timed, task),
+        _measured(cell, found, timed, info, waiting) if ok and timed else None,
+    )
+
+
+def _result(found: Evidence, judged: Judgement, timed: Sequence[Sample], task: TaskInfo | None) -> Result:
+    last, ending = found.last, judged.ending
+    qualities = [sample.quality for sample in timed or found.samples]
+    right = ending.outcome is Outcome.OK and qualities
+    return Result(
         outcome=str(ending.outcome),
         reason=ending.reason,
-        quality=median(qualities) if ok and qualities else last.quality if last else None,
-        quality_error=judged.error,
+        quality=median(qualities) if right else last.quality if last else None,
+        error=judged.error,
         metric=task.metric if task else "",
         reference=last.reference if last else None,
-        seconds=seconds,
-        cold_seconds=cold_seconds,
-        cold_stages=cold_stages,
-        stages=stages,
-        speedup=None,
-        twin=None,
-        peak_host_bytes=max((sample.peak_host_bytes or 0 for sample in found.samples), default=0) or None,
-        peak_device_bytes=max((sample.peak_device_bytes or 0 for sample in found.samples), default=0) or None,
-        joules=_middle([one.joules for one in timed]) if seconds else None,
-        cpu_joules=_middle([one.cpu_joules for one in timed]) if seconds else None,
-        device_megahertz=min((one.device_megahertz for one in timed if one.device_megahertz), default=None),
-        slowed_by=sorted({name for one in timed for name in one.slowed_by}),
-        tenants=max((one.tenants for one in timed if one.tenants is not None), default=None),
-        unknown=last.unknown if last else {},
+    )
+
+
+def _facts(
+    cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sample], task: TaskInfo | None
+) -> Facts:
+    last, known = found.last, (found.samples or found.outcomes or [None])[-1]
+    return Facts(
+        unit=task.unit if task else "rows",
+        data_hash=known.data_hash if known else "",
         threads=known.threads if known else None,
-        cores_used=_middle([_share(one.cpu_seconds, one) for one in timed]) if seconds else None,
+        parameters=last.parameters if last else {},
         flops=last.flops if last else None,
         bytes=last.bytes if last else None,
-        data_hash=known.data_hash if known else "",
-        parameters=last.parameters if last else {},
+        peak_host_bytes=max((sample.peak_host_bytes or 0 for sample in found.samples), default=0) or None,
+        peak_device_bytes=max((sample.peak_device_bytes or 0 for sample in found.samples), default=0) or None,
+        device_megahertz=min((sample.device_megahertz for sample in timed if sample.device_megahertz), default=None),
+        slowed_by=sorted({name for sample in timed for name in sample.slowed_by}),
+        tenants=max((sample.tenants for sample in timed if sample.tenants is not None), default=None),
+        events=_counted([event for sample in found.samples for event in sample.events]),
         remarks=_remarks(cell, found, judged),
-        clocks=clocks(stages, cold_seconds, cold_stages) if seconds else None,
-        break_even_calls=None,
-        break_even_between=None,
-        unit=task.unit if task else "rows",
-        per_second=_per_second(cell, known, seconds, task),
-        figures=_medians([one.figures for one in timed]) if seconds else {},
-        cluster=_medians([one.cluster for one in timed]) if seconds else {},
-        events=_counted([event for one in found.samples for event in one.events]),
-        other_cores=busy(timed).other_cores if seconds else None,
-        waiting=waiting if seconds else None,
+        unknown=last.unknown if last else {},
+    )
+
+
+def _measured(cell: Cell, found: Evidence, timed: Sequence[Sample], info: RunInfo, waiting: float) -> Measured:
+    """Of the timed samples, and of the cold ones beside them."""
+    task = info.tasks.get(cell.task)
+    cold = [sample for sample in found.samples if sample.phase == "cold"]
+    seconds = _seconds(found, looks_of(info, found.outcomes), waiting)
+    stages = shares(timed, seconds.value)
+    cold_seconds = median(sample.seconds for sample in cold) if cold else None
+    cold_stages = shares(cold, cold_seconds) if cold_seconds else {}
+    beside = task is not None and cell.implementation in task.beside
+    return Measured(
+        seconds=seconds,
+        stages=stages,
+        clocks=clocks(stages, cold_seconds, cold_stages),
+        cold_seconds=cold_seconds,
+        cold_stages=cold_stages,
+        per_second=cell.rows / seconds.value if cell.rows and not beside else None,
+        cores_used=_middle([_share(sample.cpu_seconds, sample) for sample in timed]),
+        joules=_middle([sample.joules for sample in timed]),
+        cpu_joules=_middle([sample.cpu_joules for sample in timed]),
+        figures=_medians([sample.figures for sample in timed]),
+        cluster=_medians([sample.cluster for sample in timed]),
+        other_cores=busy(timed).other_cores,
+        waiting=waiting,
     )
 
 
@@ -218,8 +131,8 @@ def _remarks(cell: Cell, found: Evidence, judged: Judgement) -> list[str]:
     """What a reader must know of the data, and of what was tried again after it had failed."""
     if not found.outcomes:
         return []
-    failures = [found.where(one) for one in found.outcomes[:-1] if one.outcome == Outcome.FAILED]
-    again = [f"{cell.implementation} was tried again: {one.outcome}: {one.reason}" for one in failures]
+    failures = [found.where(outcome) for outcome in found.outcomes[:-1] if outcome.outcome == Outcome.FAILED]
+    again = [f"{cell.implementation} was tried again: {ending.outcome}: {ending.reason}" for ending in failures]
     untold = [f"{cell.implementation}: {judged.remark}"] if judged.remark else []
     return [*found.outcomes[-1].remarks, *again, *untold]
 
@@ -231,17 +144,9 @@ def _seconds(found: Evidence, looks: int, waiting: float) -> Seconds:
     return Seconds(time.value, time.low, time.high, time.samples, time.replicates)
 
 
-def _per_second(
-    cell: Cell, known: Sample | OutcomeRecord | None, seconds: Seconds | None, task: TaskInfo | None
-) -> float | None:
-    if seconds is None or known is None or not known.cell.rows or (task and cell.implementation in task.beside):
-        return None
-    return known.cell.rows / seconds.median
-
-
 def _medians(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    names = dict.fromkeys(name for one in measured for name in one)
-    return {name: median(one[name] for one in measured if name in one) for name in names}
+    names = dict.fromkeys(name for figures in measured for name in figures)
+    return {name: median(figures[name] for figures in measured if name in figures) for name in names}
 
 
 def _counted(texts: Sequence[str]) -> list[str]:
@@ -260,46 +165,54 @@ def _middle(values: Sequence[float | None]) -> float | None:
     return median(known) if known else None
 
 
-def _compared(
-    group: list[Row],
-    timed: Mapping[Key, dict[int, list[float]]],
-    margin: float,
-    looks: int,
-    beside: Sequence[str],
-) -> list[Row]:
+def _compared(group: list[Row], timed: Timed, margin: float, looks: int, beside: Sequence[str]) -> list[Row]:
     """The group with speedups over its strongest correct CPU implementation, and over each GPU side's twin."""
-    local = {row.implementation: row for row in group if row.seconds is not None and row.implementation not in beside}
-    on_cpu = [row for row in local.values() if row.device == "cpu"]
-    baseline = min(on_cpu, key=lambda row: row.seconds.median if row.seconds else 0.0, default=None)
+    comparable = {
+        row.cell.implementation: row
+        for row in group
+        if row.measured is not None and row.cell.implementation not in beside
+    }
+    on_cpu = [row for row in comparable.values() if row.cell.device == "cpu"]
+    baseline = min(on_cpu, key=lambda row: row.median, default=None)
 
-    def ratio(row: Row, base: Row | None, choices: int = 1) -> Speedup | None:
-        if base is None or row.implementation not in local:
+    def speedup(row: Row, base: Row | None, choices: int = 1) -> Speedup | None:
+        if row.cell.implementation not in comparable:
             return None
-        if base.implementation == row.implementation:
-            return Speedup(1.0, 1.0, 1.0, base.implementation, "equivalent")
-        if (found := side_by_side(timed, base, row, looks * choices)) is None:
-            return None
-        verdict, needed = statistics.verdict(found, margin), None
-        if verdict == "inconclusive":
-            needed = statistics.processes_needed(found, (looks + 1) * choices, margin)
-        return Speedup(found.value, found.low, found.high, base.implementation, verdict, needed)
+        return _speedup(timed, base, row, (looks, choices), margin)
 
     def twin(row: Row) -> Speedup | None:
-        if row.device != "gpu":
+        if row.cell.device != "gpu":
             return None
-        return ratio(row, local.get(f"{row.implementation.removesuffix('gpu')}cpu"))
+        return speedup(row, comparable.get(f"{row.cell.implementation.removesuffix('gpu')}cpu"))
 
-    compared = [replace(row, speedup=ratio(row, baseline, rivals(row, on_cpu)), twin=twin(row)) for row in group]
-    return [_with_break_even(row, baseline) for row in compared]
+    def compared(row: Row) -> Compared:
+        over = speedup(row, baseline, rivals(row, on_cpu))
+        return Compared(over, twin(row), _break_even(row, baseline, over))
+
+    return [replace(row, compared=compared(row)) for row in group]
 
 
-def _with_break_even(row: Row, baseline: Row | None) -> Row:
+def _speedup(timed: Timed, base: Row | None, row: Row, shared: tuple[int, int], margin: float) -> Speedup | None:
+    """A row's speedup; looks and choices, in this order, share the error."""
+    if base is None:
+        return None
+    name, (looks, choices) = base.cell.implementation, shared
+    if base.key == row.key:
+        return Speedup(1.0, 1.0, 1.0, "equivalent", name)
+    found = side_by_side(timed, base, row, looks * choices)
+    if found is None:
+        return None
+    ratio, needed = with_verdict(found, margin), None
+    if ratio.verdict == "inconclusive":
+        needed = statistics.processes_needed(found, (looks + 1) * choices, margin)
+    return Speedup(ratio.value, ratio.low, ratio.high, ratio.verdict, name, needed)
+
+
+def _break_even(row: Row, baseline: Row | None, over: Speedup | None) -> BreakEven | None:
     """When its cold start has paid, by the ratio to the baseline that is known best: that of samples side by side."""
-    ratio, cold = row.speedup, row.cold_seconds
-    if ratio is None or cold is None or baseline is None or baseline.seconds is None or baseline.cold_seconds is None:
-        return row
-    warm, before = baseline.seconds.median, baseline.cold_seconds
-    calls, most, least = (
-        break_even(cold, warm / times, before, warm) for times in (ratio.ratio, ratio.low, ratio.high)
-    )
-    return replace(row, break_even_calls=calls, break_even_between=(least, most))
+    mine, theirs = row.measured, baseline.measured if baseline else None
+    if over is None or mine is None or theirs is None or mine.cold_seconds is None or theirs.cold_seconds is None:
+        return None
+    warm, cold, before = theirs.seconds.value, mine.cold_seconds, theirs.cold_seconds
+    calls, most, least = (break_even(cold, warm / times, before, warm) for times in (over.value, over.low, over.high))
+    return BreakEven(calls, least, most)

@@ -15,24 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.analysis.ratios import side_by_side
-from residency.analysis.rows import Row, rows, timed_samples
-from residency.harness import statistics
+from residency.analysis.ratios import Timed, ratio
+from residency.analysis.row import Ratio, Row
+from residency.analysis.rows import timed_samples
 from residency.harness.records import Records
+from residency.harness.statistics import Interval
 
 DRAWS = 2_000
 BEYOND = 2  # times the most workers measured: as far as the law is asked
 ERROR = 0.05
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A ratio with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -63,9 +54,9 @@ class Weak:
 class Law:
     """The fitted law's parameters with 95 % intervals, and what it says at further numbers of workers."""
 
-    contention: Ratio
-    coherence: Ratio | None  # None where two counts of workers were measured: they tell one parameter
-    predicted: Mapping[int, Ratio]  # times as fast as one worker; none where the coherence is not known
+    contention: Interval
+    coherence: Interval | None  # None where two counts of workers were measured: they tell one parameter
+    predicted: Mapping[int, Interval]  # times as fast as one worker; none where the coherence is not known
 
 
 @dataclass(frozen=True)
@@ -80,49 +71,45 @@ class Scaling:
     law: Law | None
 
 
-def scaling(records: Records) -> list[Scaling]:
-    """What a run says of every implementation that ran on clusters of several sizes."""
-    found, timed = rows(records), timed_samples(records)
-    largest = max((row.rows or 0 for row in found), default=0)
-    strong = [row for row in found if row.runner == "cluster" and row.rows == largest]
-    locals_ = [row for row in found if row.runner == "local" and row.rows == largest and row.seconds and row.speedup]
-    single = min(locals_, key=lambda row: row.seconds.median if row.seconds else 0.0, default=None)
-    choice = single, max(1, len(locals_))
-    names = dict.fromkeys((row.implementation.partition("@")[0], row.device) for row in strong)
+def scaling(records: Records, found: Sequence[Row]) -> list[Scaling]:
+    """What a run says, by its rows, of every implementation that ran on clusters of several sizes."""
+    timed = timed_samples(records)
+    largest = max((row.cell.rows or 0 for row in found), default=0)
+    whole = [row for row in found if row.cell.rows == largest]
+    strong = [row for row in whole if row.cell.runner == "cluster"]
+    alone = [row for row in whole if row.cell.runner == "local" and row.measured and row.compared.speedup]
+    single = min(alone, key=lambda row: row.median, default=None)
+    choice = single, max(1, len(alone))
+    names = dict.fromkeys((_name(row), row.cell.device) for row in strong)
     return [_scaling(name, device, found, timed, choice) for name, device in names]
-
-
-Timed = Mapping[tuple[str, str, str, str], Mapping[int, Sequence[float]]]
 
 
 def _scaling(name: str, device: str, found: Sequence[Row], timed: Timed, choice: tuple[Row | None, int]) -> Scaling:
     """`choice` is the fastest single process, and of how many."""
     single, choices = choice
     mine = [
-        row
-        for row in found
-        if row.runner == "cluster" and row.implementation.partition("@")[0] == name and row.device == device
+        row for row in found if (row.cell.runner, _name(row), row.cell.device) == ("cluster", name, device)
     ]
-    largest = max(row.rows or 0 for row in mine)
-    whole = sorted((row for row in mine if row.rows == largest), key=lambda row: row.workers)
-    one = next((row for row in whole if row.workers == 1 and row.seconds), None)
-    strong = [Strong(row.workers, row, _ratio(timed, one, row), _ratio(timed, single, row, choices)) for row in whole]
-    grown = sorted((row for row in mine if row.rows != largest), key=lambda row: row.workers)
-    first = next((row for row in grown if row.workers == 1 and row.seconds), None)
+    largest = max(row.cell.rows or 0 for row in mine)
+    whole = sorted((row for row in mine if row.cell.rows == largest), key=_workers)
+    one = next((row for row in whole if row.cell.workers == 1 and row.measured), None)
+    strong = [
+        Strong(row.cell.workers, row, ratio(timed, one, row), ratio(timed, single, row, choices)) for row in whole
+    ]
+    grown = sorted((row for row in mine if row.cell.rows != largest), key=_workers)
+    first = next((row for row in grown if row.cell.workers == 1 and row.measured), None)
     grown += whole[-1:] if grown else []
-    weak = [Weak(row.workers, row, _ratio(timed, first, row)) for row in grown]
-    return Scaling(mine[0].task, name, single, strong, weak, _law(timed, one, whole))
+    weak = [Weak(row.cell.workers, row, ratio(timed, first, row)) for row in grown]
+    return Scaling(mine[0].cell.task, name, single, strong, weak, _law(timed, one, whole))
 
 
-def _ratio(timed: Timed, base: Row | None, row: Row, choices: int = 1) -> Ratio | None:
-    """Base's time over the row's; the base is the fastest of so many `choices`."""
-    if base is None or base.seconds is None or row.seconds is None:
-        return None
-    if base.key == row.key:
-        return Ratio(1.0, 1.0, 1.0, "equivalent")
-    if (ratio := side_by_side(timed, base, row, choices)) is None:
-        return None
-    return Ratio(ratio.value, ratio.low, ratio.high, statistics.verdict(ratio))
+def _name(row: Row) -> str:
+    """An implementation without its place."""
+    return row.cell.implementation.partition("@")[0]
+
+
+def _workers(row: Row) -> int:
+    return row.cell.workers
 
 
 def _law(timed: Timed, one: Row | None, whole: Sequence[Row]) -> Law | None:
@@ -132,13 +119,13 @@ def _law(timed: Timed, one: Row | None, whole: Sequence[Row]) -> Law | None:
     runs of five processes the parameters' intervals cover 93 to 98 %, predictions 88 to 94 %: neither parameter may be
     negative, and where one is 0 that cuts half of what might be.
     """
-    measured = [(row.workers, _ratio(timed, one, row)) for row in whole if row.workers > 1]
-    known = [(count, ratio) for count, ratio in measured if ratio is not None]
+    measured = [(row.cell.workers, ratio(timed, one, row)) for row in whole if row.cell.workers > 1]
+    known = [(count, speed) for count, speed in measured if speed is not None]
     if not known:
         return None
     counts = np.array([count for count, _ in known], np.float64)
-    centre = np.log([ratio.value for _, ratio in known])
-    spread = np.array([np.log(ratio.high / ratio.low) for _, ratio in known]) / (2 * 1.96)
+    centre = np.log([speed.value for _, speed in known])
+    spread = np.array([np.log(speed.high / speed.low) for _, speed in known]) / (2 * 1.96)
     generator, common = np.random.default_rng(0), np.sqrt(np.mean(spread**2) / 2)
     own = np.sqrt(np.maximum(spread**2 - common**2, spread**2 / 4))
     drawn = centre + generator.normal(0, own, size=(DRAWS, len(known)))
@@ -174,44 +161,7 @@ def _ahead(most: int) -> list[int]:
     return sorted({most + max(1, most // 2), BEYOND * most})
 
 
-def _between(value: float | NDArray[np.float64], drawn: NDArray[np.float64]) -> Ratio:
+def _between(value: float | NDArray[np.float64], drawn: NDArray[np.float64]) -> Interval:
     low, high = np.percentile(drawn, (100 * ERROR / 2, 100 * (1 - ERROR / 2)))
-    return Ratio(float(value), float(low), float(high), "")
+    return Interval(float(value), float(low), float(high))
 
-
-def headline(found: Scaling) -> str:
-    """The first line: whether more workers are worth it."""
-    measured = [one for one in found.strong if one.over_one is not None and one.workers > 1]
-    name = f"{found.task}, {found.implementation}"
-    if not measured:
-        return f"{name}: nothing to compare: {_why(found)}"
-    most = measured[-1]
-    ratio = most.over_one
-    if ratio is None or most.efficiency is None:
-        return name
-    times = f"{ratio.value:.2f} × [{ratio.low:.2f}, {ratio.high:.2f}] as fast as one"
-    if ratio.verdict == "slower":
-        text = f"{name}: {most.workers} workers are SLOWER than one: {times}."
-    elif ratio.verdict == "faster":
-        text = f"{name}: {most.workers} workers are {times}, an efficiency of {most.efficiency:.0%}."
-    else:
-        text = f"{name}: {most.workers} workers are not told apart from one: {times}."
-    single = most.over_single
-    if found.single is not None and single is not None:
-        if single.value < 1:
-            against = (
-                f"{found.single.implementation} in a single process is {1 / single.value:.3g} × as fast as they are"
-            )
-        else:
-            against = (
-                f"They are {single.value:.3g} × as fast as the fastest single process, {found.single.implementation}"
-            )
-        text += f" {against}."
-    return text
-
-
-def _why(found: Scaling) -> str:
-    failed = [one.row for one in found.strong if one.row.seconds is None]
-    if failed:
-        return f"{failed[0].implementation} is {failed[0].outcome}: {failed[0].reason}"
-    return "it needs one worker and more"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from residency.analysis.ratios import Times, of_times
 from residency.analysis.rows import timed_samples
-from residency.harness import statistics, store
-from residency.harness.errors import UsageError
-from residency.harness.files import write_whole
-from residency.harness.records import Records, RunInfo
+from residency.harness import statistics
+from residency.harness.records import Records
+from residency.harness.statistics import Estimate
 
 TASK, DATASET, SIZE = "_selftest/control", "answered", "smoke"
 WORKS = {"python": "pure Python", "native": "compiled, one thread"}
@@ -59,39 +56,40 @@ def controls(records: Records, replicates: int = statistics.ENOUGH_REPLICATES, b
     return found
 
 
-def _control(about: tuple[str, int, int], measured: list[dict[int, list[float]]], count: int) -> Control:
+def _control(about: tuple[str, int, int], measured: Sequence[Times], count: int) -> Control:
     """`about` is the work, its threads and who was beside it; the last side measured is the slower one."""
-    shared = sorted(set.intersection(*(set(side) for side in measured)))
-    *copies, more = ([side[number] for number in shared] for side in measured)
+    *copies, more = measured
+    shared = sorted(set.intersection(*(set(side) for side in measured)))  # replicates
     generator = np.random.default_rng(0)
     size = min(count, len(shared))
-    chosen = [generator.choice(len(shared), size, replace=False).tolist() for _ in range(DRAWS)]
-    against = [one for trial in chosen for one in _with_the_fastest(copies, trial)]
-    ratios = [_ratio(copies[0], copies[1], one) for one in chosen]
-    slow = [_ratio(copies[0], more, one) for one in chosen]
-    caught = float(np.mean([statistics.verdict(one) == "slower" for one in slow]))
+    drawn = [generator.choice(len(shared), size, replace=False).tolist() for _ in range(DRAWS)]
+    trials = [[shared[place] for place in trial] for trial in drawn]
+    against = [ratio for trial in trials for ratio in _with_the_fastest(copies, trial)]
+    ratios = [of_times(copies[0], copies[1], trial) for trial in trials]
+    slow = [of_times(copies[0], more, trial) for trial in trials]
+    caught = float(np.mean([statistics.verdict(ratio) == "slower" for ratio in slow]))
     # What an effect must lift beyond the margin, the lower bound of none: by A on either side, and by A + 5 % less 5 %.
-    bounds = [bound for one in ratios for bound in (one.low99, 1.0 / one.high99)]
-    bounds += [1.0 / (1.0 + EFFECT) / one.high99 for one in slow for _ in range(2)]
+    bounds = [bound for ratio in ratios for bound in (ratio.low99, 1.0 / ratio.high99)]
+    bounds += [1.0 / (1.0 + EFFECT) / ratio.high99 for ratio in slow for _ in range(2)]
     return Control(
         *about,
         copies=len(copies),
-        spread=float(np.std(_logs(copies[0], copies[1]), ddof=1)),
-        false_alarms=float(np.mean([statistics.verdict(one) in {"faster", "slower"} for one in against])),
-        held=float(np.mean([one.low <= 1.0 <= one.high for one in against])),
+        spread=float(np.std(_logs(copies[0], copies[1], shared), ddof=1)),
+        false_alarms=float(np.mean([statistics.verdict(ratio) in {"faster", "slower"} for ratio in against])),
+        held=float(np.mean([ratio.low <= 1.0 <= ratio.high for ratio in against])),
         power=caught,
         smallest=float((1.0 + statistics.MARGIN) / np.quantile(bounds, 1.0 - OFTEN)) - 1.0,
-        needed=count if caught >= OFTEN else processes_needed(_logs(copies[0], more), count + 1),
+        needed=count if caught >= OFTEN else processes_needed(_logs(copies[0], more, shared), count + 1),
         replicates=count,
         processes=len(shared),
     )
 
 
-def _with_the_fastest(copies: list[list[list[float]]], chosen: Sequence[int]) -> list[statistics.Estimate]:
-    """Every copy over the fastest of these processes, as a report has it: the choice has its share of the error."""
-    middle = [float(np.mean([np.median(np.log(side[one])) for one in chosen])) for side in copies]
+def _with_the_fastest(copies: list[Times], trial: Sequence[int]) -> list[Estimate]:
+    """Every copy over the fastest in these replicates, as a report has it: the choice has its share of the error."""
+    middle = [float(np.mean([np.median(np.log(side[replicate])) for replicate in trial])) for side in copies]
     fastest = copies[int(np.argmin(middle))]
-    return [_ratio(fastest, side, chosen, len(copies) - 1) for side in copies if side is not fastest]
+    return [of_times(fastest, side, trial, len(copies) - 1) for side in copies if side is not fastest]
 
 
 def processes_needed(logs: Sequence[float], least: int) -> int:
@@ -110,42 +108,7 @@ def processes_needed(logs: Sequence[float], least: int) -> int:
     return least + bisect_left(range(least, MOST), True, key=often)  # seen more often, the more there are
 
 
-def keep(text: dict[str, Any]) -> None:
-    """Put a self-test on record for this machine; raises `UsageError` where that cannot be written."""
-    path = _record(bool(text["gate"]))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(text, indent=1))
-    except OSError as error:
-        raise UsageError(
-            f"cannot keep the self-test in {path}: {error.strerror}; RESIDENCY_CACHE names a folder"
-        ) from None
-
-
-def smallest_on_record(info: RunInfo) -> float | None:
-    """The smallest effect that a machine like a run's was seen to detect, measured as the run was; None without that.
-
-    As a fraction, and of the work that was the easier to see it in: what is smaller was seen in none.
-    """
-    try:
-        kept = json.loads(_record(bool(info.settings.get("gate"))).read_text(encoding="utf-8"))
-    except (OSError, ValueError, UsageError):  # the last where there is no folder for a cache
-        return None
-    if any(kept["machine"].get(name) != info.machine.get(name) for name in ("cpu", "cores", "host")):
-        return None
-    return float(min(one["smallest"] for one in kept["controls"] if not one.get("beside")))
-
-
-def _record(gate: bool) -> Path:
-    return store.cache_folder() / ("selftest-gate.json" if gate else "selftest.json")
-
-
-def _logs(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> list[float]:
+def _logs(first: Times, second: Times, replicates: Sequence[int]) -> list[float]:
     """The log ratio of every process."""
-    return [float(np.median(one)) for one in statistics.log_ratios(first, second)]
-
-
-def _ratio(
-    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], chosen: Sequence[int], shares: int = 1
-) -> statistics.Estimate:
-    return statistics.speed_ratio([first[one] for one in chosen], [second[one] for one in chosen], shares)
+    sides = ([side[replicate] for replicate in replicates] for side in (first, second))
+    return [float(np.median(rounds)) for rounds in statistics.log_ratios(*sides)]

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from statistics import median
 
 from residency.harness import statistics
+from residency.harness.statistics import Interval
 
 CHANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Shift:
-    """The middle of the tasks' ratios of times, current / baseline, with its 95 % interval."""
+    """The middle of the tasks' ratios of times, current / baseline."""
 
     tasks: int
-    ratio: float
-    low: float
-    high: float
+    ratio: Interval
 
 
 def shift(ratios: Sequence[tuple[str, float]]) -> Shift | None:
@@ -34,11 +33,11 @@ def shift(ratios: Sequence[tuple[str, float]]) -> Shift | None:
     by_task: dict[str, list[float]] = {}
     for task, ratio in ratios:
         by_task.setdefault(task, []).append(math.log(ratio))
-    logs = [median(one) for one in by_task.values()]
+    logs = [median(of_task) for of_task in by_task.values()]
     if not logs:
         return None
     low, high = quantile_test(logs).confidence_interval(1.0 - CHANCE)
     least = math.log1p(statistics.MARGIN)
     if math.isnan(low) or math.isnan(high) or (low <= least and high >= -least):
         return None
-    return Shift(len(logs), math.exp(median(logs)), math.exp(low), math.exp(high))
+    return Shift(len(logs), Interval(math.exp(median(logs)), math.exp(low), math.exp(high)))

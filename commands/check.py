@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from residency.analysis.rows import rows
 from residency.commands import common, options
@@ -17,12 +16,12 @@ from residency.harness.contract import Check
 from residency.harness.outcomes import Outcome
 from residency.harness.task import Task
 from residency.reports import screen
+from residency.reports.checks import show
 from residency.runners.plan import Selection, plan
 from residency.runners.settings import Settings
 from residency.studies.measuring import info_of, measure
 
 REMEDY = "mend the result, or where right code cannot do better, the task's tolerance"
-SIGNS = {True: ("holds", "green"), False: ("BROKEN", "bold red"), None: ("not tried", "yellow")}
 EPILOG = """
 Examples:  [bold]residency check tabular/ridge[/]
 [bold]RESIDENCY_SUITES=my residency check tabular/ridge --implementation mine[/]
@@ -50,7 +49,8 @@ def check(
         document = {"task": found.path, "holds": holds, "checks": [asdict(one) for one in checks]}
         common.print_json(document)
     else:
-        _show(found, checks)
+        left = [one.id for one in found.implementations if one.runner == "cluster"]
+        show(found.path, checks, left, screen.output())
     raise typer.Exit(0 if holds else 1)
 
 
@@ -69,24 +69,13 @@ def _judged(task: Task, measured: records.Records) -> list[Check]:
     """What is wrong only beside the others: no sample knows of them."""
     ok = {one.cell.implementation for one in measured.outcomes if one.outcome == Outcome.OK}
     return [
-        Check(False, f"{task.path} on {row.dataset}: {row.implementation}", f"{row.outcome}: {row.reason}", REMEDY)
+        Check(
+            False,
+            f"{task.path} on {row.cell.dataset}: {row.cell.implementation}",
+            f"{row.result.outcome}: {row.result.reason}",
+            REMEDY,
+        )
         for row in rows(measured)
-        if row.implementation in ok and row.outcome != Outcome.OK
+        if row.cell.implementation in ok and row.result.outcome != Outcome.OK
     ]
 
-
-def _show(task: Task, checks: list[Check]) -> None:
-    out = screen.output()
-    for one in checks:
-        sign, style = SIGNS[one.holds]
-        out.print(f"[{style}]{sign:>9}[/]  {escape(one.about)}: {escape(one.found)}", highlight=False, soft_wrap=True)
-        if one.remedy:
-            out.print(f"           do: {escape(one.remedy)}", highlight=False, soft_wrap=True)
-    broken = sum(one.holds is False for one in checks)
-    if left := [one.id for one in task.implementations if one.runner == "cluster"]:
-        how = f"residency run {task.path} --runner cluster"
-        out.print(f"\nNot checked, for they need a cluster: {', '.join(left)}; {how}", highlight=False, soft_wrap=True)
-    out.print(
-        f"\n{task.path}: {f'{broken} of {len(checks)} promises broken' if broken else 'all that was tried holds'}",
-        highlight=False,
-    )

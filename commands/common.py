@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from residency.harness.discovery import Catalogue
 from residency.harness.errors import RecordError, UsageError, unknown
 from residency.harness.task import Task
 from residency.reports import screen
+from residency.runners import machine
 from residency.suites import SHIPPED
 
 RESULTS = Path("results") / "runs"
@@ -53,6 +55,11 @@ def one_task(name: str) -> Task:
 @functools.cache
 def _say_once(line: str) -> None:
     print(f"residency: {line}", file=sys.stderr)
+
+
+def is_here(info: records.RunInfo) -> bool:
+    """Whether a run was measured on this machine, so that more can be measured into it."""
+    return (info.machine.get("host"), info.machine.get("cpu")) == (socket.gethostname(), machine.cpu_model())
 
 
 def print_json(value: Any) -> None:

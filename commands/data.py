@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
 from residency.commands import common
 from residency.harness import store
 from residency.harness.dataset import Dataset, Progress
 from residency.harness.errors import Unavailable, UsageError, unknown
 from residency.harness.libraries import is_installed, remedy
-from residency.reports import screen
+from residency.reports import datasets, screen
+from residency.reports.datasets import Listed
 from residency.runners.plan import absent
 
 app = typer.Typer(
@@ -32,36 +30,24 @@ def list_data(name: Name = None, json: Annotated[bool, typer.Option("--json", he
     found = _datasets()
     if name is not None:
         found = {name: _named(found, name)}
+    listed = [Listed(dataset, tasks, _state(dataset)) for dataset, tasks in found.values()]
     if json:
-        common.print_json(
-            [
-                {"dataset": one.name, "kind": one.kind, "tasks": tasks, "card": one.card, "absent": _state(one)}
-                for one, tasks in found.values()
-            ]
-        )
-        return
-    out = screen.output()
-    if name is not None:
-        dataset, tasks = found[name]
-        out.print(f"[bold]{dataset.name}[/] ({dataset.kind}), for {', '.join(tasks)}\n")
-        out.print(escape(dataset.card), highlight=False)
-        if dataset.source is not None:
-            out.print(f"\nFrom {dataset.source.address}, {dataset.source.size}", highlight=False)
-        out.print(f"\n{escape(_state(dataset) or 'here')}", highlight=False)
-        return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in ("dataset", "kind", "what it is", "tasks", "here"):
-        table.add_column(column)
-    for dataset, tasks in found.values():
-        state = _state(dataset)
-        table.add_row(
-            dataset.name,
-            dataset.kind,
-            escape(dataset.title),
-            ", ".join(tasks),
-            "--data PATH" if dataset.kind == "own" else escape(state.partition(": ")[2]) if state else "yes",
-        )
-    out.print(table)
+        common.print_json([_document(one) for one in listed])
+    elif name is not None:
+        datasets.show(listed[0], screen.output())
+    else:
+        datasets.show_all(listed, screen.output())
+
+
+def _document(listed: Listed) -> dict[str, Any]:
+    dataset = listed.dataset
+    return {
+        "dataset": dataset.name,
+        "kind": dataset.kind,
+        "tasks": listed.tasks,
+        "card": dataset.card,
+        "absent": listed.absent,
+    }
 
 
 @app.command(

@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
-from residency.analysis.rows import document
+from residency.analysis.rows import rows
 from residency.commands import common, options
 from residency.harness import interrupts, records
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord
-from residency.harness.tiers import Tier
 from residency.reports import screen
+from residency.reports.document import document
 from residency.reports.live import Planned, Progress
+from residency.reports.rehearsal import show
 from residency.runners.plan import Selection, plan
 from residency.runners.rehearsal.rehearse import ONLY_THERE, rehearse_all
 from residency.runners.settings import Settings
@@ -65,9 +63,9 @@ def rehearse(
                 interrupted = True
         found = records.read(folder)
         if json:
-            common.print_json(document(found))
+            common.print_json(document(found, rows(found)))
         else:
-            _show(found.outcomes)
+            show(found.outcomes, screen.output())
     if interrupted:
         raise typer.Exit(interrupts.status())
     if not all(_passed(one, strict) for one in found.outcomes):
@@ -78,16 +76,3 @@ def _passed(one: OutcomeRecord, strict: bool) -> bool:
     missing = one.ending.outcome is Outcome.UNAVAILABLE
     return one.ending.outcome is Outcome.OK or (missing and (not strict or one.reason.startswith(ONLY_THERE)))
 
-
-def _show(outcomes: list[OutcomeRecord]) -> None:
-    out = screen.output()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("task", "implementation", "outcome", "what was seen"):
-        table.add_column(name)
-    for one in outcomes:
-        seen = Tier(one.tier).label if one.tier is not None else escape(one.reason)
-        table.add_row(one.cell.task, one.cell.implementation, one.outcome, seen)
-    out.print(table)
-    out.print(
-        "\n[dim]No GPU took part: this says nothing of speed, or of results that a device rounds in its own way.[/]"
-    )

@@ -9,7 +9,7 @@ from time import monotonic
 
 import typer
 
-from residency.analysis.rows import document, rows
+from residency.analysis.findings import findings
 from residency.commands import common, options
 from residency.harness import interrupts, piped, records
 from residency.harness.dataset import DEFAULT_SEED
@@ -17,6 +17,7 @@ from residency.harness.errors import UsageError
 from residency.harness.libraries import is_installed, remedy
 from residency.harness.outcomes import Outcome
 from residency.reports import console, screen
+from residency.reports.document import document
 from residency.runners import machine
 from residency.runners.cluster import workers_at
 from residency.runners.plan import Group, Selection, absent, plan
@@ -164,11 +165,12 @@ def _measured(
 
 def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
     """Show a run that has just ended; the command's exit status."""
+    found = findings(measured, here=common.is_here(measured.info))
     if json:
-        common.print_json(document(measured))
+        common.print_json(document(measured, found.rows))
     else:
-        console.show(measured, screen.output())
-    outcomes = {row.outcome for row in rows(measured)}
+        console.show(found, screen.output())
+    outcomes = {row.result.outcome for row in found.rows}
     well = Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE}
     return interrupts.status() if interrupted else 0 if well else 1
 

@@ -1,26 +1,47 @@
-"""Measuring a comparison's suspects again, in fresh processes: what `compare --confirm` does."""
+"""`residency compare --confirm`: what seems slower is measured again, here and now, and judged by that alone."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import typer
-
-from residency.analysis.compare import Comparison, Kind
-from residency.harness import interrupts, records
+from residency.analysis.compare import Comparison, Kind, compare, confirmed
+from residency.harness import records
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError
+from residency.harness.records import Records
 from residency.reports import screen
 from residency.runners import machine
 from residency.runners.plan import Group, plan
 from residency.runners.resume import key_of
 from residency.runners.settings import Settings
-from residency.studies.measuring import as_before, info_of, measure
+from residency.studies.measuring import Interrupted, as_before, info_of, measure
 from residency.studies.parting import parting
 
 
-def measured_again(found: Comparison, current: records.Records, catalogue: Catalogue) -> Path:
+def confirm(
+    found: Comparison,
+    runs: tuple[Records, Records],
+    margin: float,
+    margins: Mapping[str, float],
+    catalogue: Callable[[Sequence[str]], Catalogue],
+) -> Comparison:
+    """The comparison with its suspects judged by fresh samples; as it is where it has none.
+
+    `runs` are the baseline and the current run, and `catalogue` finds the tasks, the user's own in the folders
+    of suites that it is given. Raises `Interrupted` when the user stops it.
+    """
+    if not any(cell.kind is Kind.SLOWER for cell in found.cells):
+        return found
+    again = _measured_again(found, runs[1], catalogue)
+    screen.progress().print(f"measured again in {again}", style="dim", highlight=False, soft_wrap=True)
+    return confirmed(found, compare(runs[0], records.read(again), margin, margins))
+
+
+def _measured_again(
+    found: Comparison, current: Records, catalogue: Callable[[Sequence[str]], Catalogue]
+) -> Path:
     """The folder of a new run of every group that holds a suspect, by the current run's settings.
 
     It lies inside the current run's folder, so that nobody takes it for a run of its own, or for the newest one.
@@ -32,10 +53,10 @@ def measured_again(found: Comparison, current: records.Records, catalogue: Catal
             f"--confirm writes into {current.folder}, which cannot be written to; copy the run and compare that"
         )
     selection, settings = as_before(current.info)
-    suspects = {(cell.task, cell.dataset, cell.size) for cell in found.cells if cell.kind is Kind.SLOWER}
+    suspects = {cell.key[:3] for cell in found.cells if cell.kind is Kind.SLOWER}
     groups = [
         group
-        for group in plan(catalogue, selection)
+        for group in plan(catalogue(current.info.settings.get("suites", ())), selection)
         if (group.task.path, group.dataset.name, group.size) in suspects
     ]
     _check_code(groups, settings, current)
@@ -45,17 +66,18 @@ def measured_again(found: Comparison, current: records.Records, catalogue: Catal
     kept = f"measured again in {folder}"
     with parting(folder, kept, "interrupted: nothing is confirmed; compare with --confirm measures again"):
         if measure(groups, settings, info, folder, None):
-            raise typer.Exit(interrupts.status())
+            raise Interrupted
     return folder
 
 
-def _check_code(groups: list[Group], settings: Settings, current: records.Records) -> None:
+def _check_code(groups: list[Group], settings: Settings, current: Records) -> None:
     versions = machine.versions()
     for group in groups:
+        place = (group.task.path, group.dataset.name, group.size)
         keys = {
-            one.key
-            for one in current.samples
-            if (one.cell.task, one.cell.dataset, one.cell.size) == (group.task.path, group.dataset.name, group.size)
+            sample.key
+            for sample in current.samples
+            if (sample.cell.task, sample.cell.dataset, sample.cell.size) == place
         }
         if key_of(group, settings, versions) not in keys:
             raise UsageError(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from residency.analysis.growth import expected
-from residency.analysis.rows import Row
+from residency.analysis.row import Row
 from residency.harness.records import OutcomeRecord, Sample
 from residency.harness.task import Implementation
 from residency.runners.plan import Group, unavailable
@@ -33,7 +33,7 @@ def is_of(record: Sample | OutcomeRecord, group: Group) -> bool:
 
 def same_task(row: Row, group: Group) -> bool:
     """Whether a row is of the group's task on its dataset, at any size."""
-    return (row.task, row.dataset) == key_of(group)[:2]
+    return row.group[:2] == key_of(group)[:2]
 
 
 @dataclass
@@ -65,10 +65,10 @@ class Costs:
         """Seconds that a replicate will take: as the last did, else by the rows of smaller sizes; 0 without any."""
         if (took := self.took.get(key_of(group))) is not None:
             return took
-        below = max((row for row in known if same_task(row, group)), key=lambda row: row.rows or 0, default=None)
+        below = max((row for row in known if same_task(row, group)), key=_rows, default=None)
         if below is None:
             return 0.0
-        more = (group.request.rows or 0) / (below.rows or 1)
+        more = (group.request.rows or 0) / (below.cell.rows or 1)
         each = sum(cold(one, group, known) + EXECUTIONS * execution(one, group, known) for one in group.implementations)
         starts = self.start.get(below.group, max(self.start.values(), default=0.0)) * (1 + len(group.implementations))
         return starts + self.aside.get(below.group, 0.0) * more + each
@@ -76,16 +76,22 @@ class Costs:
 
 def execution(implementation: Implementation, group: Group, known: Sequence[Row]) -> float:
     """Seconds that an execution is expected to take, by those at smaller sizes; 0 without any."""
-    times = {row.rows: row.seconds.median for row in _rows_of(implementation, group, known) if row.rows and row.seconds}
+    mine = _rows_of(implementation, group, known)
+    times = {row.cell.rows: row.median for row in mine if row.cell.rows and row.measured}
     return expected(times, group.request.rows) if times and group.request.rows else 0.0
 
 
 def cold(implementation: Implementation, group: Group, known: Sequence[Row]) -> float:
     """Seconds that its cold execution took at the largest smaller size."""
-    times = [row.cold_seconds for row in _rows_of(implementation, group, known) if row.cold_seconds]
+    measured = [row.measured for row in _rows_of(implementation, group, known) if row.measured]
+    times = [of_row.cold_seconds for of_row in measured if of_row.cold_seconds]
     return times[-1] if times else 0.0
 
 
 def _rows_of(implementation: Implementation, group: Group, known: Sequence[Row]) -> list[Row]:
-    mine = [row for row in known if same_task(row, group) and row.implementation == implementation.id]
-    return sorted(mine, key=lambda row: row.rows or 0)
+    mine = [row for row in known if same_task(row, group) and row.cell.implementation == implementation.id]
+    return sorted(mine, key=_rows)
+
+
+def _rows(row: Row) -> int:
+    return row.cell.rows or 0

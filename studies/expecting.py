@@ -40,7 +40,7 @@ def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hash
     """What the groups are expected to take; `hashes` are those of the user's own data, by the groups' titles."""
     elsewhere = settings.scheduler is not None
     turns = {
-        (group.title, one.id): earlier.turn(group, one, hashes.get(group.title))
+        (group.title, one.id): earlier.turn(group.cell(one, group.request.rows), hashes.get(group.title))
         for group in groups
         for one in group.implementations
         if unavailable(one, elsewhere) is None

@@ -22,6 +22,10 @@ from residency.runners.settings import Settings
 from residency.studies import sources
 
 
+class Interrupted(Exception):
+    """The user stopped a study. What it measured is kept."""
+
+
 def measure(
     groups: list[Group],
     settings: Settings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from residency.analysis.clocks import break_even, clocks
-from residency.analysis.rows import Seconds
+from residency.analysis.row import Seconds
 from residency.reports import words
 
 

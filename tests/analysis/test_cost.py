@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from residency.analysis.cost import START, Seen, budget_for_all, turns
+from residency.analysis.findings import findings
 from residency.analysis.rows import rows
 from residency.harness import records
 from residency.harness.outcomes import not_reached
@@ -49,7 +50,7 @@ def test_a_turn_is_starting_the_cold_execution_and_a_sample(measured) -> None:
 def test_the_budget_for_all_counts_what_was_not_reached(measured, made) -> None:
     known = measured("one@cpu", planned=(made(T, "two@cpu", seconds=None),))
     assert budget_for_all(known) == 140.0  # WORTH * 5 * 2 * (START + 8.0), rounded up
-    summary = report(known).summary
+    summary = report(findings(known)).summary
     assert any(
         line.startswith("0 to 1 of 5 processes of each implementation were measured. To measure the rest: residency")
         and line.endswith(" --budget 140")
@@ -69,12 +70,12 @@ def test_what_was_not_reached_is_named_beside_its_table_and_measured_if_it_was_l
     known = measured("one@cpu", planned=(late,))
     why = not_reached(30, "before its turn")
     known.outcomes.append(replace(late.ended(0), outcome=str(why.outcome), reason=why.reason))
-    said = report(known)
+    said = report(findings(known))
     assert said.tables[0].failures == ["two@cpu: not measured: the budget of 30 s was used up before its turn"]
     assert not said.missing
     assert "two@cpu was not reached" in " ".join(said.tables[0].answer.sentences)
     known.samples.append(made(T, "two@cpu").sample(1, "timed"))  # and then the run was killed
-    assert [row.outcome for row in rows(known)] == ["ok", "ok"]
+    assert [row.result.outcome for row in rows(known)] == ["ok", "ok"]
 
 
 def group(task: str, size: str, count: int, *names: str) -> Any:
@@ -85,7 +86,7 @@ def group(task: str, size: str, count: int, *names: str) -> Any:
     cells = {name: records.Cell(task, "linear", size, None, name, "numpy", "cpu", "local", 1) for name in names}
     return SimpleNamespace(
         task=SimpleNamespace(path=task), request=SimpleNamespace(rows=count), size=size, scale=size,
-        title=f"{task} at {size}", implementations=implementations, cell=lambda one: cells[one.id],
+        title=f"{task} at {size}", implementations=implementations, cell=lambda one, rows=None: replace(cells[one.id], rows=rows),
     )  # fmt: skip
 
 
@@ -93,15 +94,14 @@ def test_earlier_runs_tell_what_to_expect(measured) -> None:
     seen = Seen()
     seen.add(measured("one@cpu"))
     here, larger, other = (
-        group(T, "lab", 10_000, "one@cpu"),
-        group(T, "lecture", 100_000, "one@cpu"),
-        group("t/b", "lab", 1, "one@cpu"),
+        one.cell(one.implementations[0], one.request.rows)
+        for one in (group(T, "lab", 10_000, "one@cpu"), group(T, "lecture", 100_000, "one@cpu"), group("t/b", "lab", 1, "one@cpu"))
     )
-    assert seen.turn(here, here.implementations[0]) == pytest.approx(START + 8.0)
-    assert seen.turn(larger, larger.implementations[0]) == pytest.approx(START + 80.0)
-    assert seen.turn(other, other.implementations[0]) == 0.0
-    assert seen.turn(here, here.implementations[0], "hash") == pytest.approx(START + 8.0)  # the user's own data
-    assert seen.turn(here, here.implementations[0], "another") == 0.0
+    assert seen.turn(here) == pytest.approx(START + 8.0)
+    assert seen.turn(larger) == pytest.approx(START + 80.0)
+    assert seen.turn(other) == 0.0
+    assert seen.turn(here, "hash") == pytest.approx(START + 8.0)  # the user's own data
+    assert seen.turn(here, "another") == 0.0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,12 @@ def law(contention: float, coherence: float, seed: int, counts: tuple[int, ...] 
     """Fitted to five processes of each, which differ by 3 %."""
     generator = np.random.default_rng(seed)
     rows: Any = [
-        SimpleNamespace(workers=count, key=count, seconds=SimpleNamespace(median=1.0), threads=1, waiting=0.0)
+        SimpleNamespace(
+            key=count,
+            cell=SimpleNamespace(workers=count),
+            facts=SimpleNamespace(threads=1),
+            measured=SimpleNamespace(seconds=SimpleNamespace(value=1.0), waiting=0.0),
+        )
         for count in counts
     ]
     timed: Any = {

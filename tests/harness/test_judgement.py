@@ -155,7 +155,7 @@ def test_no_two_who_tell_of_it_disagree(tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("run")
     run = write(folder, results, device)
     read = records.read(folder)
-    shown = {row.implementation: row.outcome for row in rows(read)}
+    shown = {row.cell.implementation: row.result.outcome for row in rows(read)}
     alone = judge_outcomes(records.read(folder, samples=False).outcomes, run)
     assert shown == {cell.implementation: str(one.ending.outcome) for cell, one in alone.items()}
     proved = {name for (_, name) in reached([folder], lambda _: None)}

@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.analysis.crossover import Point, crossover, sentence
+from residency.analysis.crossover import Point, crossover
 from residency.analysis.gain import gains
-from residency.analysis.selftest import keep, smallest_on_record
+from residency.analysis.row import Ratio
 from residency.harness import statistics
+from residency.reports.crossover import sentence
 from residency.runners.local import half_width
+from residency.studies.selftest import keep, smallest_on_record
 
 F, S, E, U = "faster", "slower", "equivalent", "inconclusive"
 
 
 def points(*known: tuple[str, float]) -> list[Point]:
     return [
-        Point(1_000 * 10**place, "new", "old", value, value / 1.2, value * 1.2, verdict)  # type: ignore[arg-type]
+        Point(1_000 * 10**place, "new", "old", Ratio(value, value / 1.2, value * 1.2, verdict))  # type: ignore[arg-type]
         for place, (verdict, value) in enumerate(known)
     ]
 
@@ -51,14 +53,17 @@ def test_a_crossover_that_may_lie_below_all_sizes_is_said_to() -> None:
 def test_a_task_on_two_datasets_is_one_task() -> None:
     def row(task: str, dataset: str, ratio: float) -> Any:
         return SimpleNamespace(
-            task=task, group=(task, dataset, "lab"), device="gpu", speedup=SimpleNamespace(ratio=ratio), unknown={},
-            outcome="ok",
-        )  # fmt: skip
+            cell=SimpleNamespace(task=task, device="gpu"),
+            group=(task, dataset, "lab"),
+            result=SimpleNamespace(outcome="ok"),
+            facts=SimpleNamespace(unknown={}),
+            compared=SimpleNamespace(speedup=SimpleNamespace(value=ratio)),
+        )
 
     assert gains([row("t/a", "one", 4.0), row("t/a", "two", 9.0)]) == []
     (found,) = gains([row("t/a", "one", 4.0), row("t/a", "two", 9.0), row("t/b", "one", 24.0)])
     assert found.tasks == 2
-    assert found.mean == pytest.approx(12.0)
+    assert found.mean.value == pytest.approx(12.0)
 
 
 def times(generator: np.random.Generator, middle: float, spread: float) -> dict[int, list[float]]:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import pytest
 from rich.cells import cell_len
 
+from residency.analysis.findings import findings
 from residency.harness import records
+from residency.harness.statistics import Interval
 from residency.reports import words
 from residency.reports.tables import report
 
@@ -20,7 +22,7 @@ def answer(written) -> Callable[..., str]:
     """The answer to the one group of a run, in sentences."""
 
     def of(*made, **options) -> str:
-        (table,) = report(records.read(written(*made, **options))).tables
+        (table,) = report(findings(records.read(written(*made, **options)))).tables
         return " ".join(table.answer.sentences).replace("\N{NO-BREAK SPACE}", " ")
 
     return of
@@ -103,7 +105,7 @@ def test_the_question_stands_above_the_answer(residency) -> None:
 )
 def test_reasons_are_where_they_are_said_to_be(written, made, implementation: str, outcome: str, places: str) -> None:
     run = written(made(T, implementation, seconds=None, outcome=outcome, reason="something"))
-    assert report(records.read(run)).summary[0] == f"Nothing was measured: the reasons are {places}."
+    assert report(findings(records.read(run))).summary[0] == f"Nothing was measured: the reasons are {places}."
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_reasons_are_where_they_are_said_to_be(written, made, implementation: st
     ],
 )
 def test_a_ratio_is_read_in_one_way_only(ratio: tuple[float, float, float], said: str) -> None:
-    assert words.times(*ratio) == said
+    assert words.times(Interval(*ratio)) == said
     assert words.once(ratio[0]) == said.partition(" [")[0]
 
 

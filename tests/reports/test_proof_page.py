@@ -53,8 +53,8 @@ def test_what_is_proved_is_what_was_ok_on_the_gpu(kept: records.Records) -> None
     assert not found.flawless
     (gain,) = found.gains
     assert (gain.size, gain.tasks, gain.slower) == ("smoke", 2, 1)
-    assert gain.mean == pytest.approx((2.0 * 0.25) ** 0.5)
-    assert gain.low < gain.mean < gain.high
+    assert gain.mean.value == pytest.approx((2.0 * 0.25) ** 0.5)
+    assert gain.mean.low < gain.mean.value < gain.mean.high
     (alone,) = found.alone
     assert (alone.task, alone.size, alone.implementation) == ("t/good", "lecture", "one@cpu")
     assert alone.seconds == pytest.approx(80.0)  # twentyfold from smoke to lab, and so again

@@ -10,7 +10,7 @@ import pytest
 from residency.harness.discovery import Catalogue
 from residency.runners.plan import Group, Selection, plan
 from residency.studies.costs import Costs
-from residency.studies.proving import STAGES, contenders
+from residency.studies.prove import STAGES, contenders
 from residency.suites import SHIPPED
 
 SMOKE, LAB, _ = STAGES
@@ -25,10 +25,12 @@ def groups(task: str) -> dict[str, Group]:
 def row(group: Group, implementation: str, seconds: float) -> Any:
     """What is known of an implementation at the group's size."""
     place = (group.task.path, group.dataset.name, group.size)
+    cell = SimpleNamespace(
+        task=place[0], dataset=place[1], size=place[2], implementation=implementation, rows=group.request.rows
+    )
     return SimpleNamespace(
-        task=place[0], dataset=place[1], size=place[2], group=place, implementation=implementation,
-        seconds=SimpleNamespace(median=seconds), cold_seconds=2 * seconds, rows=group.request.rows,
-    )  # fmt: skip
+        cell=cell, group=place, median=seconds, measured=SimpleNamespace(cold_seconds=2 * seconds)
+    )
 
 
 @pytest.mark.parametrize(

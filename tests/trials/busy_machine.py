@@ -192,7 +192,8 @@ def said_of(turns: list[Turn], condition: Condition, info: records.RunInfo) -> l
                 records.Sample(**about, round=place, seconds=seconds) for place, seconds in enumerate(side.seconds)
             ]
     found = rows(records.Records(Path(), info, samples))
-    return [row.speedup for row in found if row.speedup and row.speedup.baseline != row.implementation]
+    compared = {row.cell.implementation: row.compared.speedup for row in found}
+    return [ratio for name, ratio in compared.items() if ratio and ratio.baseline != name]
 
 
 def drawn(turns: list[Turn], replicates: int, draws: int) -> Iterator[list[Turn]]:

@@ -9,21 +9,27 @@ decision rests on the records, so going on with an interrupted proof takes the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
+from residency.analysis.proof import Proof, proof
 from residency.analysis.roofline import FIGURES, TOPIC
-from residency.analysis.rows import Row, rows
+from residency.analysis.row import Row
+from residency.analysis.rows import rows
 from residency.harness import records
+from residency.harness.discovery import Catalogue
+from residency.harness.errors import UsageError
+from residency.harness.files import write_whole
 from residency.harness.outcomes import Outcome
 from residency.harness.records import RunInfo
-from residency.reports import screen, words
-from residency.runners.plan import Group, unavailable
+from residency.reports import proof_page, screen, words
+from residency.runners import machine
+from residency.runners.plan import Group, Selection, plan, unavailable
 from residency.runners.settings import Settings
 from residency.studies.costs import Costs, execution, is_of, same_task
-from residency.studies.measuring import measure
+from residency.studies.measuring import Interrupted, as_before, info_of, measure
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,20 @@ class Stage:
 
 PEAKS = {task for task, *_ in FIGURES.values()}  # the tasks that measure what a device can do at most
 STAGES = (Stage("smoke", 1, 3), Stage("lab", 3, 5), Stage("lecture", 3, 5))
+SIZES = tuple(stage.size for stage in STAGES)
+PAGE = "README.md"
+CLOSING, CLOSING_SHARE = 5.0, 0.1  # seconds, or of the budget, kept back for ending workers and writing the page
+ONE_COLD = 3  # the first execution of a process may compile, and take this part of the budget
+ONE_EXECUTION = 6  # may take this part of the budget at most: one that hangs must not cost all the others
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What a proof has come to."""
+
+    records: records.Records
+    rows: list[Row]
+    proof: Proof
 
 
 @dataclass
@@ -51,21 +71,28 @@ class Course:
     info: RunInfo
     folder: Path
     deadline: float
-    tried: int = 0  # outcomes on record when the course began: what failed before is tried again
     costs: Costs = field(default_factory=Costs)
+    growing: records.Growing = field(init=False)
+    tried: int = field(init=False)  # outcomes on record when the course began: what failed before is tried again
 
-    def run(self) -> Iterator[Stage]:
-        """Measure stage by stage, each yielded when it is over; raises `KeyboardInterrupt` when the user does."""
-        known: list[Row] = []
+    def __post_init__(self) -> None:
+        """Read what there is."""
+        self.growing = records.Growing(self.folder)
+        self.tried = len(self.growing.read().outcomes)
+
+    def run(self) -> Proved:
+        """Measure stage by stage, and write the page after each; raises `Interrupted` when the user stops it."""
+        proved = Proved(self.growing.read(), [], Proof([], [], {}, []))
         below: Stage | None = None
         for stage in STAGES:
+            known = proved.rows
             groups = [one for group in self.groups if (one := contenders(group, stage, below, known)) is not None]
             groups.sort(key=lambda group: (*rank(group.task.path), self.costs.expected(group, known)))
             self._say(f"{stage.size}: {len(groups)} groups, {self._left():.0f} s left")
             for replicate in range(1, stage.replicates + 1):
                 groups = self._replicate(groups, stage, replicate, known)
-            known, below = rows(records.read(self.folder)), stage
-            yield stage
+            proved, below = write_page(self.folder, self.growing.read()), stage
+        return proved
 
     def _replicate(self, groups: list[Group], stage: Stage, replicate: int, known: Sequence[Row]) -> list[Group]:
         """Measure a replicate of each group that fits; those that are worth another."""
@@ -83,14 +110,15 @@ class Course:
 
     def _measure(self, group: Group, stage: Stage, replicate: int, share: float) -> None:
         """One replicate of one group, in so many seconds where what must be done allows it."""
-        start, left, before = monotonic(), self._left(), records.read(self.folder)
+        start, left, before = monotonic(), self._left(), self.growing.read()
+        seen = len(before.samples)
         settings = replace(
             self.settings, replicates=replicate, rounds=stage.rounds, budget=share * replicate, limit=left
         )
         if measure([group], settings, self.info, self.folder, before, resumed=False):
-            raise KeyboardInterrupt
+            raise Interrupted
         took = monotonic() - start
-        self.costs.note(group, took, records.read(self.folder).samples[len(before.samples) :])
+        self.costs.note(group, took, self.growing.read().samples[seen:])
 
     def _fitting(self, group: Group, replicate: int, known: Sequence[Row], left: float) -> Group | None:
         """The group, without its opponent where only so it fits, or nothing; what is left out is said."""
@@ -112,7 +140,7 @@ class Course:
 
     def _without_failed(self, group: Group) -> Group | None:
         """The group without what has ended otherwise than ok in this course; None where no GPU side is left."""
-        outcomes = records.read(self.folder).outcomes[self.tried :]
+        outcomes = self.growing.read().outcomes[self.tried :]
         failed = {one.cell.implementation for one in outcomes if is_of(one, group) and one.outcome != Outcome.OK}
         going = tuple(one for one in group.implementations if one.id not in failed)
         return replace(group, implementations=going) if any(one.device == "gpu" for one in going) else None
@@ -138,11 +166,81 @@ def contenders(group: Group, stage: Stage, below: Stage | None, known: Sequence[
     if below is None:
         chosen = [*on_cpu, *on_gpu] if any(unavailable(one) is None for one in on_gpu) else on_gpu
     else:
-        good = [row for row in known if same_task(row, group) and row.size == below.size and row.seconds is not None]
-        times = {row.implementation: row.seconds.median for row in good if row.seconds}
+        good = [row for row in known if same_task(row, group) and row.cell.size == below.size and row.measured]
+        times = {row.cell.implementation: row.median for row in good}
         on_gpu = [one for one in on_gpu if one.id in times]
         beside = sorted((one for one in on_cpu if one.id in times), key=lambda one: times[one.id])
         if group.task.path not in PEAKS:  # where the fastest by time may not be the one that reaches the most
             beside = beside[:1]
         chosen = [*beside, *on_gpu] if on_gpu else []
     return replace(group, implementations=tuple(chosen)) if chosen else None
+
+
+def begun(catalogue: Catalogue, tasks: Sequence[str], budget: float, results: Path) -> Course:
+    """A new proof, in a folder named after the machine; raises `UsageError` where nothing can be proved."""
+    deadline = _deadline(budget)
+    selection = Selection(tasks=tasks, sizes=SIZES)
+    groups, settings = _with_gpu(plan(catalogue, selection)), _settings(budget)
+    info = _info(groups, settings, selection)
+    folder = _new(results / machine.name_of(info.machine), info)
+    return Course(groups, settings, info, folder, deadline)
+
+
+def gone_on_with(catalogue: Catalogue, before: records.Records, budget: float, folder: Path) -> Course:
+    """A proof that lies in a folder, where it was interrupted."""
+    deadline = _deadline(budget)
+    selection, _ = as_before(before.info)
+    return Course(_with_gpu(plan(catalogue, selection)), _settings(budget), before.info, folder, deadline)
+
+
+def proof_in(folder: Path) -> records.Records:
+    """The proof to go on with; raises `UsageError` where it is none, or one of another machine."""
+    before = records.read(folder)
+    if tuple(before.info.settings.get("sizes", ())) != SIZES:
+        raise UsageError(f"{folder} is no proof; go on with it: residency run --resume {folder}")
+    there, here = machine.name_of(before.info.machine), machine.name_of(machine.facts())
+    if there != here:
+        raise UsageError(f"{folder} was measured on {there}, and this is {here}: go on with it there")
+    return before
+
+
+def write_page(folder: Path, measured: records.Records) -> Proved:
+    """Write the page in one step, so that a page is never half of one; what it says."""
+    found = rows(measured)
+    proved = proof(measured, found)
+    write_whole(folder / PAGE, proof_page.render(measured, found, proved))
+    return Proved(measured, found, proved)
+
+
+def _deadline(budget: float) -> float:
+    return monotonic() - machine.seconds_running() + budget - min(CLOSING, CLOSING_SHARE * budget)
+
+
+def _settings(budget: float) -> Settings:
+    warm, cold = budget / ONE_EXECUTION, budget / ONE_COLD
+    return Settings(STAGES[-1].replicates, STAGES[-1].rounds, budget, timeout=warm, cold_timeout=cold)
+
+
+def _with_gpu(groups: list[Group]) -> list[Group]:
+    """The groups that have something to prove."""
+    kept = [group for group in groups if any(one.device == "gpu" for one in group.implementations)]
+    if not kept:
+        raise UsageError("nothing to prove: none of these tasks has a GPU implementation; `residency list` shows them")
+    return kept
+
+
+def _info(groups: list[Group], settings: Settings, selection: Selection) -> RunInfo:
+    """Planned is the first stage; what comes after is decided by what it finds."""
+    first = [some for group in groups if (some := contenders(group, STAGES[0], None, ())) is not None]
+    return info_of(first, settings, selection)
+
+
+def _new(folder: Path, info: RunInfo) -> Path:
+    """A new run's folder; raises `UsageError` where there is one of that name."""
+    if folder.exists():
+        raise UsageError(
+            f"{folder} is there already; go on with it: residency prove --resume {folder}, or name another place "
+            "with --results"
+        )
+    with records.Recorder(folder, info):
+        return folder

@@ -1,0 +1,42 @@
+"""How far a run may be believed, in words: a busy machine, and what is left undecided."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from residency.analysis.certainty import BusyMachine, Undecided
+from residency.harness.statistics import MOST_NEEDED
+
+
+def warning(found: BusyMachine) -> str:
+    """That the machine was busy, in figures, and what to do. Said before anything else."""
+    whose = f"the work of {', '.join(found.tasks)}" if found.tasks else "the work"
+    figures = []
+    if found.waited is not None:
+        figures.append(f"{whose} waited for a core {found.waited:.0%} of its time")
+    if found.other_cores is not None:
+        figures.append(f"other processes kept {found.other_cores:.1f} of {found.cores} cores busy")
+    remedies = ["at another time", *(["with --threads 1"] if found.threads > 1 else [])]
+    remedies.append(f"with --replicates {found.replicates}")
+    return f"The machine was busy: {', '.join(figures)}. So intervals are wide. To know more, measure {_or(remedies)}."
+
+
+def _or(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]])
+
+
+def undecided(found: Undecided, go_on: Path | None) -> list[str]:
+    """What is inconclusive, and how many processes would tell.
+
+    `go_on` is the folder of the run where it can be gone on with on this machine: then the command is told, too.
+    """
+    notes = []
+    if found.processes:
+        said = ", ".join(f"{name} {count}" for name, count in found.processes.items())
+        most = max(found.processes.values())
+        command = f"; residency run --resume {shlex.quote(str(go_on))} --replicates {most}" if go_on else ""
+        notes.append(f"inconclusive; processes that would probably decide: {said}{command}")
+    if found.close:
+        notes.append(f"inconclusive, and {MOST_NEEDED} processes would not decide: {', '.join(found.close)}")
+    return notes

@@ -1,0 +1,186 @@
+"""A comparison of two runs in words, and as a table in a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from residency.analysis.compare import Cell, Comparison, Kind, Status
+from residency.analysis.row import Group
+from residency.analysis.shift import Shift
+from residency.reports import words
+from residency.reports.console import UNBOUNDED
+from residency.reports.likeness import boards, difference, refusal
+
+BAD = {Kind.SLOWER, Kind.WRONG}
+UNSURE = {Kind.INCONCLUSIVE, Kind.MISSING, Kind.NO_DEVICE}
+WORK_SHOWN = 3  # of what a run measured, in a message
+RATIO = "now / before [95 %]"
+COLUMNS = ("task", "data", "implementation", "before", "now", RATIO, "verdict")
+FEWER = ("task", "data", "implementation", RATIO, "verdict")
+STACKED = ("task, data, implementation", RATIO, "verdict")
+NUMBERS = {"before", "now", RATIO}
+REASONS = {
+    Status.SAME: "no regression",
+    Status.REGRESSION: "something became slower",
+    Status.CANNOT_COMPARE: "nothing could be compared",
+    Status.INCONCLUSIVE: "some cells are inconclusive: use more replicates, a quieter machine or a wider margin",
+    Status.WRONG: "something that was right is wrong, or no longer runs",
+    Status.NO_DEVICE: "the baseline used a device that this machine lacks",
+}
+NOT_MEASURED = "some cells of the baseline were not measured in the current run: measure the same tasks, sizes and seed"
+
+
+def reason(found: Comparison) -> str:
+    """What a comparison comes to, and why."""
+    if found.unseen is not None:
+        seen = f"by its self-test the smallest is {100 * found.unseen.smallest:.2g} %"
+        return f"this machine cannot see a margin of {100 * found.unseen.margin:.3g} %: {seen}; take a wider --margin"
+    if found.likeness.forbids:
+        why = refusal(found.likeness, found.baseline)
+        return f"{_without_device(found)}. Nothing else can be compared: {why}" if found.cells else why
+    if found.apart is not None:
+        return _nothing_in_common(*found.apart)
+    if found.confirmed:
+        return f"{_status(found)} {_counted(found.cells)}; what seemed slower was measured again"
+    text = _without_device(found) if found.status is Status.NO_DEVICE else _status(found)
+    return f"{text} {_counted(found.cells)}"
+
+
+def differences(found: Comparison) -> list[str]:
+    """What differs between the machines, their software, the settings and how much was measured."""
+    said = [difference(one) for one in found.likeness.differences]
+    if found.samples is not None:
+        said.append(f"samples of a process: {found.samples[0]:g} against {found.samples[1]:g}")
+    return said
+
+
+def cell_reason(cell: Cell) -> str:
+    """Why a cell became what it is; empty where its ratio says it."""
+    if cell.suspicion is not None:
+        if not cell.suspicion.measured_again:
+            return "suspected to be slower, and not measured again"
+        how = "confirmed" if cell.kind is Kind.SLOWER else "not confirmed"
+        return f"{cell.suspicion.ratio:.3g} × at first, measured again: {how}"
+    if cell.kind is Kind.NEW:
+        was = f"{cell.was} in the baseline" if cell.was else "not in the baseline"
+        return f"{was}, {f'{cell.now} now' if cell.now else 'not in the current run'}"
+    if cell.hashes is not None:
+        return f"the data is not the same: hash {cell.hashes[0][:8]} against {cell.hashes[1][:8]}"
+    if not cell.now:
+        return "not in the current run"
+    return cell.why if cell.kind is Kind.WRONG or not cell.outcome else f"{cell.outcome}: {cell.why}"
+
+
+def became(cell: Cell) -> str:
+    """What became of a cell in one word: of what is not right any more, how it ended."""
+    return cell.outcome if cell.kind is Kind.WRONG else str(cell.kind)
+
+
+def ratio(cell: Cell) -> str:
+    """`1.21 [1.15, 1.27]`; a hyphen where there is none."""
+    if cell.ratio is None:
+        return "-"
+    return f"{words.digits(cell.ratio.value)} [{words.digits(cell.ratio.low)}, {words.digits(cell.ratio.high)}]"
+
+
+def _status(found: Comparison) -> str:
+    if found.status is Status.INCONCLUSIVE and not any(cell.kind is Kind.INCONCLUSIVE for cell in found.cells):
+        return NOT_MEASURED
+    return REASONS[found.status]
+
+
+def _counted(cells: Sequence[Cell]) -> str:
+    """`(2 slower, 10 equivalent, 1 without a baseline)`."""
+    counts = Counter(cell.kind for cell in cells)
+    names = {Kind.WRONG: "wrong or failed", Kind.NO_DEVICE: "without their device", Kind.NEW: "without a baseline"}
+    return f"({', '.join(f'{counts[kind]} {names.get(kind, kind)}' for kind in Kind if kind in counts)})"
+
+
+def _without_device(found: Comparison) -> str:
+    used = boards(found.baseline.machine.get("gpus") or [])
+    why = found.current.machine.get("no_gpu_because") or "it has no GPU"
+    device = "a GPU" if used == "none" else used
+    return f"{REASONS[Status.NO_DEVICE]}: {device}; the current run's machine: {why}"
+
+
+def _nothing_in_common(before: Sequence[Group], after: Sequence[Group]) -> str:
+    return (
+        f"the runs have no cell in common: the baseline measured {_work(before)}, the current run {_work(after)}. "
+        "Remedy: measure the same tasks, datasets, sizes and implementations in both"
+    )
+
+
+def _work(groups: Sequence[Group]) -> str:
+    """`tabular/ridge (linear, smoke)`, three of them at most."""
+    named = [f"{task} ({dataset}, {size})" for task, dataset, size in groups]
+    more = f" and {len(named) - WORK_SHOWN} more" if len(named) > WORK_SHOWN else ""
+    return ", ".join(named[:WORK_SHOWN]) + more or "nothing"
+
+
+def show(found: Comparison, out: Console) -> None:
+    """Print a comparison: its cells in a table, what differs between the runs, and what it comes to."""
+    shown = [cell for cell in found.cells if cell.kind is not Kind.NEW]
+    for columns in (COLUMNS, FEWER, STACKED):  # ids and numbers are never cut where that can be helped
+        table = _table(shown, columns)
+        if out.measure(table, options=out.options.update_width(UNBOUNDED)).minimum <= out.width:
+            break
+    if shown:
+        out.print(table)
+    said = differences(found)
+    if said:
+        out.print("what differs, baseline against current:", style="dim", highlight=False)
+    for line in said:
+        out.print(f"  {escape(words.visible(line))}", style="dim", highlight=False)
+    if found.shift is not None:
+        out.print(f"\n{_shared(found.shift)}", style="yellow", highlight=False)
+    out.print(f"\n{escape(words.visible(reason(found)))}", style="bold", highlight=False, soft_wrap=True)
+
+
+def _table(cells: Sequence[Cell], columns: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    lines = [_texts(cell) for cell in cells]
+    for name in columns:
+        widest = max((cell_len(part) for texts in lines for part in texts[name].splitlines()), default=0)
+        least = widest if name != "verdict" else None
+        table.add_column(name, justify="right" if name in NUMBERS else "left", min_width=least)
+    for cell, texts in zip(cells, lines, strict=True):
+        style = "red" if cell.kind in BAD else "yellow" if cell.kind in UNSURE else ""
+        table.add_row(*(escape(texts[name]) for name in columns), style=style)
+    return table
+
+
+def _texts(cell: Cell) -> dict[str, str]:
+    """What stands in each column."""
+    before, now = (
+        words.seconds(time) if time is not None else "-" for time in (cell.baseline_seconds, cell.current_seconds)
+    )
+    why = cell_reason(cell)
+    said = why or f"(margin {100 * cell.margin:.3g} %)"
+    data = f"{cell.dataset}, {cell.size}"
+    return {
+        "task": cell.task,
+        "data": data,
+        "implementation": cell.implementation,
+        "task, data, implementation": f"{cell.task}\n{data}\n{cell.implementation}",
+        "before": before,
+        "now": now,
+        RATIO: ratio(cell),
+        "verdict": words.visible(f"{became(cell)}{':' if why else ''} {said}"),
+    }
+
+
+def _shared(shift: Shift) -> str:
+    low, middle, high = (words.digits(value) for value in (shift.ratio.low, shift.ratio.value, shift.ratio.high))
+    hidden = "What became slower by less than that is hidden by it. " if shift.ratio.value < 1 else ""
+    return (
+        f"All {shift.tasks} tasks together, now / before: {middle} [{low}, {high}]. That is rather the machine, or "
+        f"what all of them share, than the code of one. {hidden}"
+        "To tell, measure the baseline's code again, here and now."
+    )

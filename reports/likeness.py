@@ -1,0 +1,76 @@
+"""What differs between two runs, in words, and why they are not compared."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from residency.analysis.likeness import BOARD_FACTS, Difference, Likeness, board_order, is_slice
+from residency.harness.records import RunInfo
+from residency.reports import words
+
+
+def difference(found: Difference) -> str:
+    """`name BASELINE against CURRENT`."""
+    before, after = (_value(found.name, value) for value in (found.before, found.after))
+    if found.name == "gpus" and before == after:
+        before, after = (_in_detail(value) for value in (found.before, found.after))
+    return f"{found.name} {before} against {after}"
+
+
+def refusal(unlike: Likeness, baseline: RunInfo) -> str:
+    """Why two runs are not compared, and what to do: one line."""
+    causes = []
+    if unlike.machines:
+        causes.append(f"unlike machines: {'; '.join(map(difference, unlike.machines))}")
+    if unlike.settings:
+        causes.append(f"measured in unlike ways: {'; '.join(map(difference, unlike.settings))}")
+    commit = f" (commit {baseline.commit})" if baseline.commit else ""
+    again = f"measure the baseline{commit} again on this machine: {shlex.join(baseline.command)}"
+    if not unlike.machines:
+        again = "measure one of them again with the --threads and --gate of the other"
+    return f"{'; '.join(causes)}. Remedy: {again}"
+
+
+def boards(gpus: Sequence[Mapping[str, Any]]) -> str:
+    """The GPUs of a machine: `2 × NVIDIA L4`, `none`."""
+    return _named([str(board.get("name", "a GPU")) for board in gpus])
+
+
+def _value(name: str, value: Any) -> str:
+    if name in {"gpus", "order of the gpus"}:
+        return boards(value)
+    if name == "memory":
+        return words.size(value)
+    if isinstance(value, tuple):  # of several GPUs
+        return ", ".join(sorted({_fact(name, each) for each in value}))
+    return _switch(value)
+
+
+def _fact(name: str, value: Any) -> str:
+    if name == BOARD_FACTS["cuda"] and isinstance(value, int):
+        return f"{value // 1000}.{value % 1000 // 10}"
+    return _switch(value)
+
+
+def _switch(value: Any) -> str:
+    return "off" if value is None or value is False else "on" if value is True else str(value)
+
+
+def _in_detail(gpus: Sequence[Mapping[str, Any]]) -> str:
+    """The GPUs with their memories, where their names are the same."""
+    return _named([_board(board) for board in sorted(gpus, key=board_order)])
+
+
+def _board(board: Mapping[str, Any]) -> str:
+    details = [words.size(int(board["memory_bytes"]))] if board.get("memory_bytes") else []
+    if is_slice(board):
+        details.append("MIG on")
+    return f"{board.get('name', 'a GPU')} ({', '.join(details) or 'memory not told'})"
+
+
+def _named(names: Sequence[str]) -> str:
+    counts = Counter(names)
+    return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items()) or "none"

@@ -1,0 +1,125 @@
+"""How well a task scales over the workers of a cluster, in a sentence and as tables."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from residency.analysis.row import Measured
+from residency.analysis.scaling import Law, Scaling
+from residency.analysis.spent import spent
+from residency.harness.statistics import Interval
+from residency.reports import words
+
+
+def headline(found: Scaling) -> str:
+    """The first line: whether more workers are worth it."""
+    measured = [strong for strong in found.strong if strong.over_one is not None and strong.workers > 1]
+    name = f"{found.task}, {found.implementation}"
+    if not measured:
+        return f"{name}: nothing to compare: {_why(found)}"
+    most = measured[-1]
+    ratio = most.over_one
+    if ratio is None or most.efficiency is None:
+        return name
+    times = f"{ratio.value:.2f} × [{ratio.low:.2f}, {ratio.high:.2f}] as fast as one"
+    if ratio.verdict == "slower":
+        text = f"{name}: {most.workers} workers are SLOWER than one: {times}."
+    elif ratio.verdict == "faster":
+        text = f"{name}: {most.workers} workers are {times}, an efficiency of {most.efficiency:.0%}."
+    else:
+        text = f"{name}: {most.workers} workers are not told apart from one: {times}."
+    if found.single is None or most.over_single is None:
+        return text
+    single, over = found.single.cell.implementation, most.over_single.value
+    if over < 1:
+        return f"{text} {single} in a single process is {1 / over:.3g} × as fast as they are."
+    return f"{text} They are {over:.3g} × as fast as the fastest single process, {single}."
+
+
+def _why(found: Scaling) -> str:
+    failed = [strong.row for strong in found.strong if strong.row.measured is None]
+    if failed:
+        return f"{failed[0].cell.implementation} is {failed[0].result.outcome}: {failed[0].result.reason}"
+    return "it needs one worker and more"
+
+
+def show(found: Scaling, out: Console) -> None:
+    """Print one implementation's scaling."""
+    out.print()
+    out.print(f"[bold]{escape(headline(found))}[/]", highlight=False)
+    _show_strong(found, out)
+    if found.weak:
+        _show_weak(found, out)
+    if found.law is not None:
+        out.print(_law(found.law), highlight=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _show_strong(found: Scaling, out: Console) -> None:
+    single = found.single.cell.implementation if found.single else "a single process"
+    table = _table(
+        "Strong scaling: the same rows on more workers",
+        *("workers", "time [95 %]", "× one worker", "efficiency", f"× {single}"),
+        *("in tasks", "fetching", "spilling", "without a task"),
+    )
+    for strong in found.strong:
+        row = strong.row
+        if row.measured is None:
+            table.add_row(str(strong.workers), row.result.outcome, escape(row.result.reason), *[""] * 6, style="red")
+            continue
+        efficiency = f"{strong.efficiency:.0%}" if strong.efficiency is not None else "-"
+        times = (words.interval(row.measured.seconds), _ratio(strong.over_one), efficiency, _ratio(strong.over_single))
+        table.add_row(str(strong.workers), *times, *_spent(row.measured, row.facts.threads or 1))
+    out.print(table)
+    if found.single is not None and found.single.measured is not None:
+        time = words.interval(found.single.measured.seconds)
+        out.print(f"{single}, the fastest single process: {time}", style="dim", highlight=False)
+
+
+def _spent(measured: Measured, threads: int) -> list[str]:
+    """Shares of the workers' time: in tasks, fetching, spilling, without a task."""
+    found = spent(measured.cluster, measured.seconds.value, threads)
+    return [f"{share:.1%}" for share in (found.tasks, found.fetching, found.spilling, found.idle)]
+
+
+def _show_weak(found: Scaling, out: Console) -> None:
+    unit = found.weak[0].row.facts.unit
+    table = _table(f"Weak scaling: as many {unit} for each worker", "workers", unit, "time [95 %]", "efficiency")
+    for weak in found.weak:
+        row = weak.row
+        time = words.interval(row.measured.seconds) if row.measured else row.result.outcome
+        rows = words.count(row.cell.rows) if row.cell.rows is not None else "-"
+        table.add_row(str(weak.workers), rows, time, _share(weak.efficiency))
+    out.print(table)
+
+
+def _law(law: Law) -> str:
+    text = f"Universal Scalability Law: contention {_share(law.contention)}"
+    if law.coherence is not None:
+        text += f", coherence {_share(law.coherence)}"
+    else:
+        text += " (coherence cannot be told from two counts of workers)"
+    ahead = ", ".join(f"{count} workers {_ratio(speed)}" for count, speed in law.predicted.items())
+    ahead = f"If it goes on like this: {ahead}; beyond, nothing is said" if ahead else "Nothing is said of more workers"
+    return f"{text}. {ahead}."
+
+
+def _ratio(ratio: Interval | None) -> str:
+    if ratio is None:
+        return "-"
+    return f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.low != ratio.high else f"{ratio.value:.2f}"
+
+
+def _share(ratio: Interval | None) -> str:
+    if ratio is None:
+        return "-"
+    return f"{ratio.value:.1%} [{ratio.low:.1%}, {ratio.high:.1%}]" if ratio.low != ratio.high else f"{ratio.value:.1%}"
