@@ -37,10 +37,11 @@ test: setup  ## the tests: first what is only right or wrong, then what listens 
 	$(BIN)/python -m pytest $(HANGS) --numprocesses 2 --dist worksteal --benchmark-disable -m 'not clock' --durations 40
 	$(BIN)/python -m pytest $(HANGS) --numprocesses 2 --dist loadfile --benchmark-disable -m clock --durations 15
 
-lint: setup  ## style and types
+lint: setup  ## style and types; and the largest files and functions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/largest.py
 
 bench: setup  ## the harness's own benchmark, beside timeit, pyperf and pytest-benchmark; writes results/bench.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pyperf

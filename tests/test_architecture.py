@@ -1,15 +1,19 @@
-"""The rules of the house: which room may import which, what the wheel must list, which versions must agree."""
+"""The rules of the house: which room may import which, what the wheel must list, which versions must agree.
+
+A test names all that breaks its rule at once.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 import tomllib
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from pathlib import Path
 
-import pytest
 import yaml
 
 HERE = Path(__file__).parent.parent
@@ -27,10 +31,11 @@ BELOW = {
 }
 FILES = [file for room in ROOMS for file in sorted((HERE / room).rglob("*.py"))]
 PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text())
-LIGHT = {"numpy", "residency"}  # what the ground floor may import beside the standard library
+LIGHT = {"numpy", "residency", *sys.stdlib_module_names}  # what the ground floor may import
 
 
-def imports(file: Path, *, top_only: bool = False) -> set[str]:
+@cache
+def imports(file: Path, *, top_only: bool = False) -> frozenset[str]:
     """The dotted modules a file imports, anywhere or at its top."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     nodes = tree.body if top_only else ast.walk(tree)
@@ -40,41 +45,68 @@ def imports(file: Path, *, top_only: bool = False) -> set[str]:
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{name.name}" for name in node.names}
-    return found
+    return frozenset(found)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HERE)))
-def test_a_room_imports_only_from_rooms_below_it(file: Path) -> None:
-    room = file.relative_to(HERE).parts[0]
-    used = {name.split(".")[1] for name in imports(file) if name.startswith("residency.")}
-    assert used <= BELOW[room] | {room}
+def room_of(file: Path) -> str:
+    return file.relative_to(HERE).parts[0]
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if "harness" in file.parts], ids=lambda file: file.name)
-def test_the_ground_floor_needs_numpy_alone(file: Path) -> None:
-    import sys
-
-    used = {name.partition(".")[0] for name in imports(file)}
-    assert used <= LIGHT | set(sys.stdlib_module_names)
+def module_of(file: Path) -> str:
+    """`reports/words.py` is `residency.reports.words`, `harness/__init__.py` is `residency.harness`."""
+    return ".".join(("residency", *file.relative_to(HERE).with_suffix("").parts)).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in FILES if {"suites", "datasets"} & set(file.parts)], ids=lambda file: file.name
-)
-def test_listing_tasks_imports_nothing_heavy(file: Path) -> None:
-    import sys
-
-    used = {name.partition(".")[0] for name in imports(file, top_only=True)}
-    assert used <= LIGHT | set(sys.stdlib_module_names)
+MODULES = {module_of(file): file for file in FILES}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HERE)))
-def test_no_file_holds_two_ideas(file: Path) -> None:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 450
-    for node in ast.walk(ast.parse("\n".join(lines))):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            assert (node.end_lineno or 0) - node.lineno < 75, node.name
+def modules_used(file: Path) -> set[str]:
+    """The modules of the house that a file imports, anywhere in it: also within functions and for types alone."""
+    used = set()
+    for name in imports(file):
+        while name and name not in MODULES:
+            name = name.rpartition(".")[0]
+        used |= {name} - {"", module_of(file)}
+    return used
+
+
+def test_a_room_imports_only_from_rooms_below_it() -> None:
+    up = [
+        f"{file.relative_to(HERE)} imports {used}"
+        for file in FILES
+        for used in sorted(modules_used(file))
+        if used.split(".")[1] not in BELOW[room_of(file)] | {room_of(file)}
+    ]
+    assert not up
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    try:
+        TopologicalSorter({name: modules_used(file) for name, file in MODULES.items()}).prepare()
+    except CycleError as error:
+        circle = " <- ".join(error.args[1])
+    else:
+        circle = ""
+    assert not circle
+
+
+def heavy(rooms: set[str], *, top_only: bool = False) -> list[str]:
+    """What files of these rooms import beside the standard library and NumPy."""
+    return [
+        f"{file.relative_to(HERE)} imports {name}"
+        for file in FILES
+        if room_of(file) in rooms
+        for name in sorted(imports(file, top_only=top_only))
+        if name.partition(".")[0] not in LIGHT
+    ]
+
+
+def test_the_ground_floor_needs_numpy_alone() -> None:
+    assert not heavy({"harness"})
+
+
+def test_listing_tasks_imports_nothing_heavy() -> None:
+    assert not heavy({"suites", "datasets"}, top_only=True)
 
 
 def test_packaging_lists_every_folder_of_every_room() -> None:
