@@ -82,16 +82,16 @@ class Course:
 
     def run(self) -> Proved:
         """Measure stage by stage, and write the page after each; raises `Interrupted` when the user stops it."""
-        proved = Proved(self.growing.read(), [], Proof([], [], {}, []))
+        known: list[Row] = []
         below: Stage | None = None
         for stage in STAGES:
-            known = proved.rows
             groups = [one for group in self.groups if (one := contenders(group, stage, below, known)) is not None]
             groups.sort(key=lambda group: (*rank(group.task.path), self.costs.expected(group, known)))
             self._say(f"{stage.size}: {len(groups)} groups, {self._left():.0f} s left")
             for replicate in range(1, stage.replicates + 1):
                 groups = self._replicate(groups, stage, replicate, known)
-            proved, below = write_page(self.folder, self.growing.read()), stage
+            proved = write_page(self.folder, self.growing.read())
+            known, below = proved.rows, stage
         return proved
 
     def _replicate(self, groups: list[Group], stage: Stage, replicate: int, known: Sequence[Row]) -> list[Group]:

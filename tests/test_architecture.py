@@ -109,6 +109,17 @@ def test_listing_tasks_imports_nothing_heavy() -> None:
     assert not heavy({"suites", "datasets"}, top_only=True)
 
 
+def test_drawing_stays_in_reports_and_options_in_commands() -> None:
+    places = {"rich": {"reports"}, "typer": {"commands"}}
+    strangers = [
+        f"{file.relative_to(HERE)} imports {name}"
+        for file in FILES
+        for name in sorted(imports(file))
+        if room_of(file) not in places.get(name.partition(".")[0], ROOMS)
+    ]
+    assert not strangers
+
+
 def test_packaging_lists_every_folder_of_every_room() -> None:
     listed = set(PROJECT["tool"]["setuptools"]["packages"])
     on_disk = {".".join(("residency", *file.relative_to(HERE).parent.parts)) for file in FILES}
