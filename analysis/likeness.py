@@ -133,7 +133,7 @@ def _board_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Di
     for name, label in BOARD_FACTS.items():
         values = [{board[name] for board in boards if board.get(name) is not None} for boards in (old, new)]
         if all(values) and values[0] != values[1]:
-            found.append(Difference(label, *map(tuple, values)))
+            found.append(Difference(label, tuple(values[0]), tuple(values[1])))
     if list(map(_model, old)) != list(map(_model, new)) and sorted(map(_model, old)) == sorted(map(_model, new)):
         found.append(Difference("order of the gpus", old, new))
     return found
