@@ -201,7 +201,9 @@ def _cell(
     gone: Set[Key],
 ) -> Cell:
     """A cell before the others are taken into account; `gone` are those whose GPU is gone."""
-    plain = Cell(*key, Kind.NEW, margin, was=before.result.outcome if before else "", now=after.result.outcome if after else "")
+    plain = Cell(
+        *key, Kind.NEW, margin, was=before.result.outcome if before else "", now=after.result.outcome if after else ""
+    )
     if before is None or before.measured is None:
         return plain
     absent = Kind.NO_DEVICE if key in gone else Kind.MISSING

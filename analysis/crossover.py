@@ -42,9 +42,7 @@ class Crossover:
     points: list[Point]  # by size
 
 
-def points(
-    records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]
-) -> list[Point]:
+def points(records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Point]:
     """The ratio at every size that holds a correct time of both sides, by size.
 
     Each side's fastest is chosen, so the pairs that might have been compared share the error.
@@ -121,4 +119,3 @@ def _passes(known: Sequence[Point], bound: Bound, last: bool = False) -> float:
             share = -a / (b - a)
             crossings.append(math.exp((1 - share) * math.log(before.rows) + share * math.log(after.rows)))
     return crossings[-1] if last else crossings[0]
-

@@ -39,7 +39,9 @@ def own_figures(row: Row, task: TaskInfo | None) -> Mapping[str, float]:
 
 def unbeaten(group: Sequence[Row], task: TaskInfo | None, naive: Mapping[str, float]) -> Unbeaten | None:
     """The best naive result where no model is better; None where one is, or where no model is right."""
-    right = [row for row in group if row.result.outcome == Outcome.OK and task and row.cell.implementation not in task.beside]
+    right = [
+        row for row in group if row.result.outcome == Outcome.OK and task and row.cell.implementation not in task.beside
+    ]
     qualities = [row.result.quality for row in right if row.result.quality is not None]
     if task is None or not naive or not qualities:
         return None

@@ -14,7 +14,9 @@ Times = Mapping[int, Sequence[float]]
 Timed = Mapping[Key, Times]
 
 
-def of_times(base: Times, other: Times, replicates: Iterable[int], shares: int = 1, known: Conditions = QUIET) -> Estimate:
+def of_times(
+    base: Times, other: Times, replicates: Iterable[int], shares: int = 1, known: Conditions = QUIET
+) -> Estimate:
     """How many times as fast the other is as the base, by these replicates, which both have.
 
     `shares` counts the looks and the choices that share the error.

@@ -15,7 +15,7 @@ from residency.harness import judgement, statistics
 from residency.harness.busy import busy, waiting_of
 from residency.harness.judgement import Evidence, Judgement
 from residency.harness.outcomes import Outcome
-from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, without_collection
+from residency.harness.records import Cell, Records, RunInfo, Sample, without_collection
 from residency.harness.statistics import Conditions
 from residency.harness.task_info import TaskInfo
 
@@ -79,9 +79,7 @@ def _result(found: Evidence, judged: Judgement, timed: Sequence[Sample], task: T
     )
 
 
-def _facts(
-    cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sample], task: TaskInfo | None
-) -> Facts:
+def _facts(cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sample], task: TaskInfo | None) -> Facts:
     last, known = found.last, (found.samples or found.outcomes or [None])[-1]
     return Facts(
         unit=task.unit if task else "rows",

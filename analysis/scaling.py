@@ -87,9 +87,7 @@ def scaling(records: Records, found: Sequence[Row]) -> list[Scaling]:
 def _scaling(name: str, device: str, found: Sequence[Row], timed: Timed, choice: tuple[Row | None, int]) -> Scaling:
     """`choice` is the fastest single process, and of how many."""
     single, choices = choice
-    mine = [
-        row for row in found if (row.cell.runner, _name(row), row.cell.device) == ("cluster", name, device)
-    ]
+    mine = [row for row in found if (row.cell.runner, _name(row), row.cell.device) == ("cluster", name, device)]
     largest = max(row.cell.rows or 0 for row in mine)
     whole = sorted((row for row in mine if row.cell.rows == largest), key=_workers)
     one = next((row for row in whole if row.cell.workers == 1 and row.measured), None)
@@ -164,4 +162,3 @@ def _ahead(most: int) -> list[int]:
 def _between(value: float | NDArray[np.float64], drawn: NDArray[np.float64]) -> Interval:
     low, high = np.percentile(drawn, (100 * ERROR / 2, 100 * (1 - ERROR / 2)))
     return Interval(float(value), float(low), float(high))
-

@@ -78,4 +78,3 @@ def _judged(task: Task, measured: records.Records) -> list[Check]:
         for row in rows(measured)
         if row.cell.implementation in ok and row.result.outcome != Outcome.OK
     ]
-

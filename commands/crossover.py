@@ -45,8 +45,15 @@ def find_crossover(
     """Search the size from which one side overtakes another, with its interval; `never, up to N` is an answer."""
     found = common.one_task(task)
     settings = Settings(replicates, rounds, budget, timeout=timeout)
-    ends, sides, counts = (smallest, largest), (of, over), options.workers_of(workers)
-    search = Search(common.catalogue(), found, ends, sides, counts, settings, results)
+    search = Search(
+        common.catalogue(),
+        found,
+        ends=(smallest, largest),
+        sides=(of, over),
+        workers=options.workers_of(workers),
+        settings=settings,
+        results=results,
+    )
     kept = f"Saved to {search.folder}. View it with: residency report {search.folder}"
     with parting(search.folder, kept, "interrupted: this is what was measured until then"):
         try:

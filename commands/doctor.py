@@ -48,7 +48,8 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     if json:
         common.print_json({"machine": facts, "versions": versions, "health": health_of, "implementations": states})
     else:
-        show(facts, machine.memory_available(), health_of, versions, states, screen.output())
+        free = machine.memory_available()
+        show(facts, free=free, findings=health_of, versions=versions, states=states, out=screen.output())
 
 
 def _add_tiers(states: list[dict[str, Any]]) -> None:
@@ -78,4 +79,3 @@ def _next(state: dict[str, Any]) -> str | None:
     if max(state["tier"], state["tier_on_record"]) < Tier.SIGNATURES:
         return "make gpu-rehearsal"
     return "residency prove, on a machine with a GPU"
-

@@ -67,4 +67,3 @@ def _document(task: Task) -> dict[str, Any]:
             for one in task.implementations
         ],
     }
-

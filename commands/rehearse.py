@@ -75,4 +75,3 @@ def rehearse(
 def _passed(one: OutcomeRecord, strict: bool) -> bool:
     missing = one.ending.outcome is Outcome.UNAVAILABLE
     return one.ending.outcome is Outcome.OK or (missing and (not strict or one.reason.startswith(ONLY_THERE)))
-

@@ -16,6 +16,7 @@ from residency.reports import words
 
 def show(
     facts: Mapping[str, Any],
+    *,
     free: int,
     findings: Sequence[Mapping[str, str]],
     versions: Mapping[str, str],

@@ -12,8 +12,14 @@ from residency.analysis.selftest import EFFECT, MOST, Control
 
 LEFT = ("work", "beside it")
 COLUMNS = (
-    *LEFT, "spread between processes", "false alarms", "95 % hold 1", f"sees +{EFFECT:.0%}", "smallest effect", "needed",
-)  # fmt: skip
+    *LEFT,
+    "spread between processes",
+    "false alarms",
+    "95 % hold 1",
+    f"sees +{EFFECT:.0%}",
+    "smallest effect",
+    "needed",
+)
 
 
 def show(found: Sequence[Control], gate: bool, out: Console) -> None:

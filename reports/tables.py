@@ -127,7 +127,9 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
     notes += _rooflines(shown)
     notes += [note for row in shown for note in _disturbances(row)]
     notes += [
-        f"{row.cell.implementation}: {row.facts.unknown['fell_back']}" for row in shown if "fell_back" in row.facts.unknown
+        f"{row.cell.implementation}: {row.facts.unknown['fell_back']}"
+        for row in shown
+        if "fell_back" in row.facts.unknown
     ]
     if absent := [row.cell.implementation for row in group if _could_not_run(row)]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")

@@ -39,9 +39,7 @@ def confirm(
     return confirmed(found, compare(runs[0], records.read(again), margin, margins))
 
 
-def _measured_again(
-    found: Comparison, current: Records, catalogue: Callable[[Sequence[str]], Catalogue]
-) -> Path:
+def _measured_again(found: Comparison, current: Records, catalogue: Callable[[Sequence[str]], Catalogue]) -> Path:
     """The folder of a new run of every group that holds a suspect, by the current run's settings.
 
     It lies inside the current run's folder, so that nobody takes it for a run of its own, or for the newest one.

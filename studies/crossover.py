@@ -27,6 +27,7 @@ class Search:
         self,
         catalogue: Catalogue,
         task: Task,
+        *,
         ends: tuple[str, str],
         sides: tuple[str, str],
         workers: tuple[int, ...],
@@ -38,9 +39,7 @@ class Search:
         Raises `UsageError` where there is no such side, where both share one, or where the challenger cannot run here.
         """
         self._catalogue, self._task, self._ends, self._settings = catalogue, task, ends, settings
-        self._selection = Selection(
-            tasks=(task.path,), sizes=(ends[1],), runners=("local", "cluster"), workers=workers
-        )
+        self._selection = Selection(tasks=(task.path,), sizes=(ends[1],), runners=("local", "cluster"), workers=workers)
         (whole,) = plan(catalogue, self._selection)
         challenger, champion = (_side(whole, name) for name in sides)
         if challenger & champion:

@@ -1,6 +1,6 @@
 """The largest files and functions of the house: a hint for the eye, printed by `make lint`, never a failure.
 
-    python tests/largest.py
+python tests/largest.py
 """
 
 from __future__ import annotations

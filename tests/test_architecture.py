@@ -64,10 +64,10 @@ def modules_used(file: Path) -> set[str]:
     """The modules of the house that a file imports, anywhere in it: also within functions and for types alone."""
     used = set()
     for name in imports(file):
-        while name and name not in MODULES:
-            name = name.rpartition(".")[0]
-        used |= {name} - {"", module_of(file)}
-    return used
+        parts = name.split(".")
+        leading = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+        used.add(next((module for module in leading if module in MODULES), ""))
+    return used - {"", module_of(file)}
 
 
 def test_a_room_imports_only_from_rooms_below_it() -> None:

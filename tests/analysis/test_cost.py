@@ -86,7 +86,8 @@ def group(task: str, size: str, count: int, *names: str) -> Any:
     cells = {name: records.Cell(task, "linear", size, None, name, "numpy", "cpu", "local", 1) for name in names}
     return SimpleNamespace(
         task=SimpleNamespace(path=task), request=SimpleNamespace(rows=count), size=size, scale=size,
-        title=f"{task} at {size}", implementations=implementations, cell=lambda one, rows=None: replace(cells[one.id], rows=rows),
+        title=f"{task} at {size}", implementations=implementations,
+        cell=lambda one, rows=None: replace(cells[one.id], rows=rows),
     )  # fmt: skip
 
 
@@ -95,7 +96,11 @@ def test_earlier_runs_tell_what_to_expect(measured) -> None:
     seen.add(measured("one@cpu"))
     here, larger, other = (
         one.cell(one.implementations[0], one.request.rows)
-        for one in (group(T, "lab", 10_000, "one@cpu"), group(T, "lecture", 100_000, "one@cpu"), group("t/b", "lab", 1, "one@cpu"))
+        for one in (
+            group(T, "lab", 10_000, "one@cpu"),
+            group(T, "lecture", 100_000, "one@cpu"),
+            group("t/b", "lab", 1, "one@cpu"),
+        )
     )
     assert seen.turn(here) == pytest.approx(START + 8.0)
     assert seen.turn(larger) == pytest.approx(START + 80.0)

@@ -28,9 +28,7 @@ def row(group: Group, implementation: str, seconds: float) -> Any:
     cell = SimpleNamespace(
         task=place[0], dataset=place[1], size=place[2], implementation=implementation, rows=group.request.rows
     )
-    return SimpleNamespace(
-        cell=cell, group=place, median=seconds, measured=SimpleNamespace(cold_seconds=2 * seconds)
-    )
+    return SimpleNamespace(cell=cell, group=place, median=seconds, measured=SimpleNamespace(cold_seconds=2 * seconds))
 
 
 @pytest.mark.parametrize(
