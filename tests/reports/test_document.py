@@ -22,7 +22,7 @@ REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
 
 def same(found: Any, golden: Any, place: str = "") -> None:
-    """The same keys in the same order, and the same values, numbers to fourteen digits: processors round differently."""
+    """The same keys in the same order, and the same values, numbers to 14 digits: processors round differently."""
     if isinstance(golden, dict):
         assert list(found) == list(golden), place
         for name, value in golden.items():
