@@ -1,12 +1,10 @@
-"""When a cold start has paid, and how numbers are written."""
+"""When a cold start has paid."""
 
 from __future__ import annotations
 
 import pytest
 
 from residency.analysis.clocks import break_even, clocks
-from residency.analysis.row import Seconds
-from residency.reports import words
 
 
 @pytest.mark.parametrize(
@@ -34,22 +32,3 @@ def test_clocks_add_up() -> None:
     assert found.end_to_end == pytest.approx(4.1)
     assert found.imports == 3.0
     assert found.first_call == pytest.approx(9.0 - 3.0 - 4.1)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (15e-9, "0.015 µs"),
-        (2.5e-4, "250 µs"),
-        (2.534e-3, "2.53 ms"),
-        (0.9999, "1,000 ms"),
-        (12.34, "12.3 s"),
-        (600.0, "10.0 min"),
-    ],
-)
-def test_times_have_three_digits_and_a_unit(value: float, text: str) -> None:
-    assert words.seconds(value) == text
-
-
-def test_an_interval_stays_in_the_unit_of_its_middle() -> None:
-    assert words.interval(Seconds(0.9, 0.5, 1.5, 8, 5)) == "900 [500, 1,500] ms"

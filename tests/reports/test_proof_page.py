@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from residency.analysis.growth import expected
 from residency.analysis.proof import proof
 from residency.analysis.rows import rows
 from residency.harness import records
@@ -90,19 +89,3 @@ def test_with_nothing_ok_there_is_nothing_to_compare(written, made) -> None:
     assert "fell_back: ran on the CPU" in text
     assert "##  " not in text
     assert "not reached within" not in text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "rows", "lasts"),
-    [
-        ({100: 2.0}, 1_000, 20.0),  # by the rows
-        ({10: 0.1, 100: 1.0}, 1_000, 10.0),
-        ({10: 0.01, 100: 1.0}, 1_000, 100.0),  # every row against every row
-        ({10: 0.001, 100: 1.0}, 1_000, 1_000.0),  # a product of square matrices
-        ({10: 1.0, 100: 1.0}, 1_000, 10.0),  # the smaller was all overhead
-        ({10: 1e-9, 100: 1.0}, 1_000, 1_000.0),  # no steeper than that
-        ({100: 2.0}, 100, 2.0),
-    ],
-)
-def test_more_rows_take_longer(seconds: dict[int, float], rows: int, lasts: float) -> None:
-    assert expected(seconds, rows) == pytest.approx(lasts)

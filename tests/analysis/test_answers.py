@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +14,6 @@ from residency.analysis.row import Ratio
 from residency.harness import statistics
 from residency.reports.crossover import sentence
 from residency.runners.local import half_width
-from residency.studies.selftest import keep, smallest_on_record
 
 F, S, E, U = "faster", "slower", "equivalent", "inconclusive"
 
@@ -78,19 +75,3 @@ def test_precise_is_what_the_report_will_show() -> None:
     assert half_width({**known, "b@gpu": times(generator, 0.2, 0.3)}, list(known)) > 0.1
     base = statistics.speed_ratio(list(known["a@cpu"].values()), list(known["b@cpu"].values()), statistics.LOOKS)
     assert narrow == pytest.approx((base.high / base.low) ** 0.5 - 1)
-
-
-def test_a_self_test_speaks_for_runs_that_were_measured_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RESIDENCY_CACHE", str(tmp_path))
-    machine = {"cpu": "one", "cores": 2, "host": "here"}
-    for gate, smallest in ((True, 0.01), (False, 0.16)):
-        keep({"machine": machine, "gate": gate, "controls": [{"smallest": smallest}, {"smallest": 2 * smallest}]})
-
-    def run(gate: bool, host: str = "here") -> Any:
-        return SimpleNamespace(settings={"gate": gate}, machine={**machine, "host": host})
-
-    assert (smallest_on_record(run(True)), smallest_on_record(run(False))) == (0.01, 0.16)
-    assert smallest_on_record(run(True, "there")) is None
-    assert json.loads((tmp_path / "selftest.json").read_text())["gate"] is False
