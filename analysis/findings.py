@@ -24,6 +24,9 @@ class GroupFindings:
     naive: dict[str, float]  # the quality of results without a model, by what they do
     unbeaten: Unbeaten | None
     undecided: Undecided
+    count: int | None  # of the data, in the unit of its rows
+    reference: float | None  # the exact solution's quality
+    told: float  # the difference in quality that the task can tell, absolute; 0 where every digit counts
 
     @property
     def ranked(self) -> list[Row]:
@@ -63,7 +66,23 @@ def findings(records: Records, *, here: bool = False) -> Findings:
 
 def _group(group: list[Row], task: TaskInfo | None) -> GroupFindings:
     naive = naive_qualities(group, task)
-    return GroupFindings(task, group, naive, unbeaten(group, task, naive), undecided(_ranked(group)))
+    reference = next((row.result.reference for row in group if row.result.reference is not None), None)
+    return GroupFindings(
+        task=task,
+        rows=group,
+        naive=naive,
+        unbeaten=unbeaten(group, task, naive),
+        undecided=undecided(_ranked(group)),
+        count=next((row.cell.rows for row in group if row.cell.rows is not None), None),
+        reference=reference,
+        told=_told(task, reference),
+    )
+
+
+def _told(task: TaskInfo | None, reference: float | None) -> float:
+    if task is None:
+        return 0.0
+    return task.tolerance * abs(reference or 1.0) if task.relative else task.tolerance
 
 
 def _ranked(group: Sequence[Row]) -> list[Row]:

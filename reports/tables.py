@@ -15,7 +15,6 @@ from residency.analysis.spent import spent
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
-from residency.harness.task_info import TaskInfo
 from residency.reports import certainty, sentences, words
 from residency.reports.answers import DISTURBED, Answer, answer
 from residency.reports.columns import Line, line
@@ -96,20 +95,20 @@ def _sources(records: Records) -> list[str]:
 def _table(found: GroupFindings, whole: Findings) -> Table:
     group, task = found.rows, found.task
     cell, unit, records = group[0].cell, group[0].facts.unit, whole.records
-    rows = next((row.cell.rows for row in group if row.cell.rows is not None), None)
-    at = f"{cell.dataset}, {cell.size}" + (f", {words.count(rows)} {unit}" if rows is not None else "")
-    reference = next((row.result.reference for row in group if row.result.reference is not None), None)
-    told = _told(task, reference)
+    at = f"{cell.dataset}, {cell.size}" + (f", {words.count(found.count)} {unit}" if found.count is not None else "")
     caption = f"{task.title} " if task else ""
     if task:
         of = (
-            f"the exact solution's {words.quality(reference, told)}" if reference is not None else "the best of the run"
+            f"the exact solution's {words.quality(found.reference, found.told)}"
+            if found.reference is not None
+            else "the best of the run"
         )
         share = " of it" if task.relative else ""
-        more = " beyond chance" if task.sampled and reference is None else ""
+        more = " beyond chance" if task.sampled and found.reference is None else ""
         least = f"at most {task.tolerance:.3g}{share} worse than" if task.tolerance else "no worse than"
         caption += f"Quality: {task.metric}, {task.better} is better, {least} {of}{more}."
-        if task.is_below(cell.dataset, rows) and task.datasets[cell.dataset] == "generated":  # own data has no floor
+        generated = task.datasets.get(cell.dataset) == "generated"  # own data has no floor
+        if generated and task.is_below(cell.dataset, found.count):
             caption += f" Of fewer {unit} than {words.count(min(task.sizes.values()))} nothing more is asked."
     caption += sentences.unbeaten(task, found.unbeaten)
     shown = [row for row in found.ranked if row.result.outcome != Outcome.UNAVAILABLE]
@@ -138,7 +137,7 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
         question=task.question if task else "",
         answer=answer(group, records.info),
         caption=caption,
-        lines=[line(row, told) for row in shown],
+        lines=[line(row, found.told) for row in shown],
         failures=failures,
         notes=notes,
     )
@@ -151,13 +150,6 @@ def _failure(row: Row) -> str:
 def _goes_on(found: Findings) -> bool:
     """Whether more replicates can be measured into the run: on its machine, where it was asked for a number of them."""
     return found.here and not found.records.info.settings.get("precision")
-
-
-def _told(task: TaskInfo | None, reference: float | None) -> float:
-    """The difference in quality that the task can tell, absolute; 0 where every digit counts."""
-    if task is None:
-        return 0.0
-    return task.tolerance * abs(reference or 1.0) if task.relative else task.tolerance
 
 
 def _not_reached(group: Sequence[Row]) -> list[str]:
