@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.numbers import draw
+from residency.datasets.foundations.numbers import draw
 from residency.harness.dataset import generated, mapped
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.numbers import draw, share_correct
+from residency.datasets.foundations.numbers import draw, share_correct
 from residency.harness.dataset import generated, mapped
 from residency.harness.quality import metric
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.labelled_images import LabelledImages, held_out, labelled
+from residency.datasets.image.labelled_images import LabelledImages, held_out, labelled
 from residency.harness.dataset import shipped
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.labelled_images import LabelledImages, held_out, labelled
+from residency.datasets.image.labelled_images import LabelledImages, held_out, labelled
 from residency.harness.dataset import shipped
 
 

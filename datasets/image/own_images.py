@@ -37,9 +37,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.class_folders import NEEDED, chosen_of
-from residency.datasets.labelled_images import LabelledImages, held_out, labelled
-from residency.datasets.photos import QUALITY, Photos, jpeg, packed
+from residency.datasets.image.class_folders import NEEDED, chosen_of
+from residency.datasets.image.labelled_images import LabelledImages, held_out, labelled
+from residency.datasets.image.photos import QUALITY, Photos, jpeg, packed
 from residency.datasets.picture_files import (
     DAMAGED,
     Notes,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.photos import Photos, jpeg, packed
+from residency.datasets.image.photos import Photos, jpeg, packed
 from residency.harness.dataset import shipped
 
 PICTURES = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "retina", "rocket")  # of scikit-image

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.labelled_images import TEST_SHARE, LabelledImages, labelled
+from residency.datasets.image.labelled_images import TEST_SHARE, LabelledImages, labelled
 from residency.harness.dataset import generated
 
 SIDE = 16  # pixels

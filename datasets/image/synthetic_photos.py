@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.photos import Photos, jpeg, packed
+from residency.datasets.image.photos import Photos, jpeg, packed
 from residency.harness.dataset import generated
 
 SIZES = ((480, 640), (640, 480), (375, 500), (512, 512))  # height and width: usual formats of image collections

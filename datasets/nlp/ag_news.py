@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from residency.datasets.nlp.texts import Texts, prepared
 from residency.datasets.sources import Address
-from residency.datasets.texts import Texts, prepared
 from residency.harness.dataset import public
 
 ADDRESS = Address(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from residency.datasets.docstrings import LIBRARIES, read_docstrings
-from residency.datasets.prose import Prose, counted
+from residency.datasets.nlp.docstrings import LIBRARIES, read_docstrings
+from residency.datasets.nlp.prose import Prose, counted
 from residency.harness.dataset import shipped
 
 

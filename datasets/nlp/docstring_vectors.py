@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.docstrings import LIBRARIES, read_docstrings
-from residency.datasets.embeddings import Embeddings, unit
-from residency.datasets.texts import clean
+from residency.datasets.nlp.docstrings import LIBRARIES, read_docstrings
+from residency.datasets.nlp.embeddings import Embeddings, unit
+from residency.datasets.nlp.texts import clean
 from residency.harness.dataset import shipped
 
 COLUMNS = 256

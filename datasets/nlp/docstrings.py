@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.datasets.texts import Texts, prepared
+from residency.datasets.nlp.texts import Texts, prepared
 from residency.harness.dataset import shipped
 from residency.harness.files import write_whole
 from residency.harness.store import cache_folder

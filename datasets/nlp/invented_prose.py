@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.invented_texts import spell, zipf
-from residency.datasets.prose import ROW_GROUP, STOP_WORDS, Prose, ranked, write
+from residency.datasets.nlp.invented_texts import spell, zipf
+from residency.datasets.nlp.prose import ROW_GROUP, STOP_WORDS, Prose, ranked, write
 from residency.harness.dataset import generated
 
 VOCABULARY = 50_000  # words, odd ones and stop words among them

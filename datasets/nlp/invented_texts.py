@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.texts import TEST_SHARE, Texts
+from residency.datasets.nlp.texts import TEST_SHARE, Texts
 from residency.harness.dataset import generated
 
 TOPICS = 8

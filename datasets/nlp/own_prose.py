@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from residency.datasets.own_texts import text_column
-from residency.datasets.prose import Prose, counted
+from residency.datasets.nlp.own_texts import text_column
+from residency.datasets.nlp.prose import Prose, counted
 from residency.datasets.reading import read_file, read_lines
 from residency.harness.dataset import own_table, printable
 from residency.harness.errors import UsageError, unknown

@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from residency.datasets.own import LEAST_ROWS, target_column
+from residency.datasets.nlp.texts import FEWEST, Texts, prepared
 from residency.datasets.reading import OwnFile, read_file
-from residency.datasets.texts import FEWEST, Texts, prepared
+from residency.datasets.tabular.own import LEAST_ROWS, target_column
 from residency.harness.dataset import number_of, own_table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.embeddings import Embeddings, unit
+from residency.datasets.nlp.embeddings import Embeddings, unit
 from residency.harness.dataset import generated
 
 COLUMNS = 384  # as many as small sentence encoders give

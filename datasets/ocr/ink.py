@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.pages import Pages
+from residency.datasets.ocr.pages import Pages
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.lettering import FONTS, INK, NEEDS, WHITE, drawn, words
+from residency.datasets.ocr.lettering import FONTS, INK, NEEDS, WHITE, drawn, words
 from residency.harness.dataset import Dataset
 from residency.harness.truth import Asked, Truth
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from residency.datasets.lettering import NEEDS
-from residency.datasets.lines import ALPHABET, Lines, to_read
+from residency.datasets.ocr.lettering import NEEDS
+from residency.datasets.ocr.lines import ALPHABET, Lines, to_read
+from residency.datasets.ocr.pictures import Picture, read_pictures
 from residency.datasets.picture_files import listed
-from residency.datasets.pictures import Picture, read_pictures
 from residency.harness.dataset import own, printable
 from residency.harness.errors import UsageError
 

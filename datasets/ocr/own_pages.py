@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from residency.datasets.pages import Pages, cleaned, collected
+from residency.datasets.ocr.pages import Pages, cleaned, collected
+from residency.datasets.ocr.pictures import read_pictures
 from residency.datasets.picture_files import listed
-from residency.datasets.pictures import read_pictures
 from residency.harness.dataset import own, printable
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.lettering import FONTS, INK, NEEDS, WHITE, font, words
+from residency.datasets.ocr.lettering import FONTS, INK, NEEDS, WHITE, font, words
 from residency.harness.dataset import Dataset
 from residency.harness.truth import Truth
 

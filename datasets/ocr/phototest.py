@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.lettering import INK, NEEDS
-from residency.datasets.lines import Lines, to_read
+from residency.datasets.ocr.lettering import INK, NEEDS
+from residency.datasets.ocr.lines import Lines, to_read
 from residency.datasets.sources import Address
 from residency.harness.dataset import public
 

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.lettering import WHITE
+from residency.datasets.ocr.lettering import WHITE
 from residency.datasets.picture_files import DAMAGED, Notes, files_of, listed, no_picture, unknown_kind, why_damaged
 from residency.harness.dataset import printable
 from residency.harness.errors import UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from residency.datasets.pages import Pages, cleaned, collected
+from residency.datasets.ocr.pages import Pages, cleaned, collected
 from residency.harness.dataset import shipped
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.datasets.points import SAMPLE, Points, initial_centres
+from residency.datasets.tabular.points import SAMPLE, Points, initial_centres
 from residency.harness.dataset import generated_from, mapped
 
 COLUMNS = 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.outliers import Outliers, standardised
+from residency.datasets.tabular.outliers import Outliers, standardised
 from residency.harness.dataset import shipped
 
 MALIGNANT = 0

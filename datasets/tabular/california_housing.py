@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from residency.datasets.sources import ScikitLearn
-from residency.datasets.table import Table, split
+from residency.datasets.tabular.table import Table, split
 from residency.harness.dataset import public
 
 SOURCE = ScikitLearn("fetch_california_housing", "https://ndownloader.figshare.com/files/5976036", "0.4 MB")

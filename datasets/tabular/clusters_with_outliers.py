@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.datasets.outliers import Outliers
+from residency.datasets.tabular.outliers import Outliers
 from residency.harness.dataset import generated_from, mapped
 
 COLUMNS = 16

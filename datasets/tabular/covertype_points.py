@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.datasets.points import Points, standardised
 from residency.datasets.sources import ScikitLearn
+from residency.datasets.tabular.points import Points, standardised
 from residency.harness.dataset import public
 
 SOURCE = ScikitLearn("fetch_covtype", "https://ndownloader.figshare.com/files/5976039", "11 MB")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from residency.datasets.table import Table, split
+from residency.datasets.tabular.table import Table, split
 from residency.harness.dataset import shipped
 
 

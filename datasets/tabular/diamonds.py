@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from residency.datasets.sources import Address
-from residency.datasets.table import Table, split
+from residency.datasets.tabular.table import Table, split
 from residency.harness.dataset import public
 
 ADDRESS = Address(

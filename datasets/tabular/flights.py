@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.table import TEST_SHARE, Table
+from residency.datasets.tabular.table import TEST_SHARE, Table
 from residency.harness.dataset import generated, mapped
 
 MONTHS, DAYS, WEEKDAYS, CARRIERS, AIRPORTS, MINUTES = 12, 31, 7, 22, 240, 1440

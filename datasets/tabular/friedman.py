@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.table import TEST_SHARE, Table
+from residency.datasets.tabular.table import TEST_SHARE, Table
 from residency.harness.dataset import generated, mapped
 
 COLUMNS = 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from residency.datasets.points import Points, standardised
+from residency.datasets.tabular.points import Points, standardised
 from residency.harness.dataset import shipped
 
 SPECIES = 3

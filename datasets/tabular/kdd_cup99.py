@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.datasets.outliers import NEIGHBOURS, Outliers, standardised
 from residency.datasets.sources import ScikitLearn
+from residency.datasets.tabular.outliers import NEIGHBOURS, Outliers, standardised
 from residency.harness.dataset import public
 
 SOURCE = ScikitLearn(

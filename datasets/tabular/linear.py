@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.datasets.table import TEST_SHARE, Table
+from residency.datasets.tabular.table import TEST_SHARE, Table
 from residency.harness.dataset import generated, mapped
 
 COLUMNS = 128

@@ -47,12 +47,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets import outliers, points
 from residency.datasets.headers import is_number
 from residency.datasets.leaks import leaks
 from residency.datasets.numerals import mark_of_missing
 from residency.datasets.reading import Category, Column, Numbers, OwnFile, read_file, typed
-from residency.datasets.table import Table, split
+from residency.datasets.tabular import outliers, points
+from residency.datasets.tabular.table import Table, split
 from residency.harness.dataset import number_of, own_table, printable
 from residency.harness.errors import UsageError, unknown, visible
 

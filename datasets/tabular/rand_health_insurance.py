@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.table import Table, split
+from residency.datasets.tabular.table import Table, split
 from residency.harness.dataset import shipped
 
 TARGET = "mdvis"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from residency.datasets.sources import Address
-from residency.datasets.trips import (
+from residency.datasets.tabular.trips import (
     CARD,
     LEAST_FARE,
     LEAST_SECONDS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.anomalous import Anomalous
+from residency.datasets.timeseries.anomalous import Anomalous
 from residency.harness.dataset import shipped
 
 WINDOW = 24  # months

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.datasets.series import Panel, Values, panel
 from residency.datasets.sources import Address, Several
+from residency.datasets.timeseries.series import Panel, Values, panel
 from residency.harness.dataset import public
 
 BASE = "https://raw.githubusercontent.com/Mcompetitions/M4-methods/6c1067e5a57161249b17289a565178dc7a3fb3ca/Dataset/"

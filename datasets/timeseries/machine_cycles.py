@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.anomalous import Anomalous
-from residency.datasets.series import Values, wave
+from residency.datasets.timeseries.anomalous import Anomalous
+from residency.datasets.timeseries.series import Values, wave
 from residency.harness.dataset import generated
 
 CYCLE = 100  # points on average

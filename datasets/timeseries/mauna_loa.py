@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.series import Panel, panel
+from residency.datasets.timeseries.series import Panel, panel
 from residency.harness.dataset import shipped
 
 YEAR = 52  # weeks

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.datasets.anomalous import Anomalous
 from residency.datasets.sources import Address, Several
+from residency.datasets.timeseries.anomalous import Anomalous
 from residency.harness.dataset import public
 
 BASE = "https://raw.githubusercontent.com/numenta/NAB/ea702d75cc2258d9d7dd35ca8e5e2539d71f3140/"

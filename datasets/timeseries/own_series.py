@@ -43,9 +43,9 @@ from numpy.typing import NDArray
 
 from residency.datasets.dates import in_days
 from residency.datasets.reading import Numbers, OwnFile, read_file, typed
-from residency.datasets.series import Panel, Values, least_history, panel, seasonal_difference
-from residency.datasets.series_keys import series_of
-from residency.datasets.series_times import times_of
+from residency.datasets.timeseries.series import Panel, Values, least_history, panel, seasonal_difference
+from residency.datasets.timeseries.series_keys import series_of
+from residency.datasets.timeseries.series_times import times_of
 from residency.harness.dataset import number_of, own_table, printable
 from residency.harness.errors import unknown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.series import Panel, Values, panel, wave
+from residency.datasets.timeseries.series import Panel, Values, panel, wave
 from residency.harness.dataset import generated
 
 HORIZON = 28  # days

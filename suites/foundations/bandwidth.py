@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.numbers import Numbers, numbers, share_correct
+from residency.datasets.foundations.numbers import Numbers, numbers, share_correct
 from residency.harness import Run, Task
 from residency.harness.quality import metric
 from residency.suites.foundations._passes import PASSES, passes

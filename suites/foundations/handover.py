@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.numbers import Numbers, numbers
+from residency.datasets.foundations.numbers import Numbers, numbers
 from residency.harness import Run, Task
 from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.libraries import how_to_install

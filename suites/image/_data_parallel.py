@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.labelled_images import LabelledImages
-from residency.datasets.residual import initial
+from residency.datasets.image.labelled_images import LabelledImages
+from residency.datasets.image.residual import initial
 from residency.harness import Run
 from residency.harness.cluster import Rows
 from residency.runners.ranks import Ranks

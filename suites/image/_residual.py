@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.labelled_images import LabelledImages
-from residency.datasets.residual import Weights
+from residency.datasets.image.labelled_images import LabelledImages
+from residency.datasets.image.residual import Weights
 
 WIDTHS = (16, 32, 64)  # channels of the three blocks; each but the first halves the picture's sides
 GROUPS, EPSILON = 8, 1e-5  # of channels that are normalised together
@@ -50,7 +50,7 @@ def torch_network(functional: Any, weights: dict[str, Any], data: LabelledImages
 
 
 def flax_network(classes: int, mean: float, deviation: float) -> Any:
-    """The same as a module of Flax, which takes its weights in the names of `datasets/residual.py`."""
+    """The same as a module of Flax, which takes its weights in the names of `datasets/image/residual.py`."""
     from flax import linen
 
     class Network(linen.Module):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.photos import SIDE, Photos
+from residency.datasets.image.photos import SIDE, Photos
 from residency.harness import Run
 from residency.harness.cluster import LARGEST, Rows
 from residency.harness.run import PARTS

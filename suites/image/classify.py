@@ -23,12 +23,12 @@ import functools
 
 import numpy as np
 
-from residency.datasets.digit_images import digit_images
-from residency.datasets.face_patches import face_patches
-from residency.datasets.labelled_images import LabelledImages, accuracy
-from residency.datasets.own_images import own_labelled
-from residency.datasets.residual import initial, operations
-from residency.datasets.shapes import shapes
+from residency.datasets.image.digit_images import digit_images
+from residency.datasets.image.face_patches import face_patches
+from residency.datasets.image.labelled_images import LabelledImages, accuracy
+from residency.datasets.image.own_images import own_labelled
+from residency.datasets.image.residual import initial, operations
+from residency.datasets.image.shapes import shapes
 from residency.harness import Run, Task
 from residency.suites.image._data_parallel import DataParallel
 from residency.suites.image._residual import WIDTHS, torch_layout, torch_network

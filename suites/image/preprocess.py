@@ -9,9 +9,10 @@ Expect    A photograph of 640 x 480 pixels is 73 kB of JPEG, 0.9 MB decoded and 
           hardly do more than halve the time, however fast it is: what it saves is the second millisecond, and only
           faster decoding could save the first. The stages show it.
 
-What each step means exactly is told in `datasets/photos.py`; all do it in float32 after decoding. Every implementation
-decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neither CuPy nor Torch itself offers it. On a
-cluster each worker prepares its own; what is ready is eight times what was read, and must all come back: stage `get`.
+What each step means exactly is told in `datasets/image/photos.py`; all do it in float32 after decoding. Every
+implementation decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neither CuPy nor Torch itself
+offers it. On a cluster each worker prepares its own; what is ready is eight times what was read, and must all come
+back: stage `get`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets import photos
-from residency.datasets.own_images import own_photos
-from residency.datasets.photographs import photographs
-from residency.datasets.photos import CUT, SIDE, Photos, colours, decode, decode_all, deviation, taps, weights
-from residency.datasets.synthetic_photos import synthetic_photos
+from residency.datasets.image import photos
+from residency.datasets.image.own_images import own_photos
+from residency.datasets.image.photographs import photographs
+from residency.datasets.image.photos import CUT, SIDE, Photos, colours, decode, decode_all, deviation, taps, weights
+from residency.datasets.image.synthetic_photos import synthetic_photos
 from residency.harness import Run, Task
 from residency.suites.image._shared_out import shared_out
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.prose import STOP_WORDS, TOP, WORD, Prose
+from residency.datasets.nlp.prose import STOP_WORDS, TOP, WORD, Prose
 from residency.harness import Run
 
 RULE = {"word": WORD, "stop_words": len(STOP_WORDS), "top": TOP}

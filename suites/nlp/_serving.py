@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.embeddings import Embeddings
+from residency.datasets.nlp.embeddings import Embeddings
 from residency.harness import Run
 from residency.harness.device import synchronise
 

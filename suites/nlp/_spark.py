@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.prose import STOP_WORDS, TOP, WORD
+from residency.datasets.nlp.prose import STOP_WORDS, TOP, WORD
 from residency.harness import Run
 from residency.harness.errors import Unavailable
 from residency.harness.scratch import Scratch, take

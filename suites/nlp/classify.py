@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.ag_news import ag_news
-from residency.datasets.docstrings import docstrings
-from residency.datasets.invented_texts import invented_texts
-from residency.datasets.own_texts import own_texts
-from residency.datasets.texts import Texts, macro_f1
+from residency.datasets.nlp.ag_news import ag_news
+from residency.datasets.nlp.docstrings import docstrings
+from residency.datasets.nlp.invented_texts import invented_texts
+from residency.datasets.nlp.own_texts import own_texts
+from residency.datasets.nlp.texts import Texts, macro_f1
 from residency.harness import Run, Task
 from residency.suites.nlp._words import LEAST_TEXTS, WORD, weighed
 

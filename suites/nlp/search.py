@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.docstring_vectors import docstring_encodings, docstring_vectors
-from residency.datasets.embeddings import NEAREST, Embeddings, recall
-from residency.datasets.planted_answers import planted_answers
+from residency.datasets.nlp.docstring_vectors import docstring_encodings, docstring_vectors
+from residency.datasets.nlp.embeddings import NEAREST, Embeddings, recall
+from residency.datasets.nlp.planted_answers import planted_answers
 from residency.harness import Run, Task
 from residency.harness.cluster import Rows
 from residency.harness.device import place, torch_device

@@ -10,8 +10,8 @@ Expect    A line is 94 bytes in 15 words, and each byte is looked at a few times
           Counting parts well: 50,000 words and their counts travel between workers, however many lines there are.
           What more workers do not make shorter is the last addition and the start; Spark's is the longest.
 
-What a word is, and why it is cut before it is made lower case, is told in `datasets/prose.py`. Stop words are left out
-after counting, when few words are left to look at; equally frequent words stand in the order of their bytes.
+What a word is, and why it is cut before it is made lower case, is told in `datasets/nlp/prose.py`. Stop words are left
+out after counting, when few words are left to look at; equally frequent words stand in the order of their bytes.
 `load` reads a file that was written before: from the page cache, not from a disk. Engines that read while they compute
 have one stage, `query`.
 """
@@ -21,10 +21,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from residency.datasets.docstring_prose import docstring_prose
-from residency.datasets.invented_prose import invented_prose
-from residency.datasets.own_prose import own_prose
-from residency.datasets.prose import STOP_WORDS, TOP, WORD, Prose, right_rows
+from residency.datasets.nlp.docstring_prose import docstring_prose
+from residency.datasets.nlp.invented_prose import invented_prose
+from residency.datasets.nlp.own_prose import own_prose
+from residency.datasets.nlp.prose import STOP_WORDS, TOP, WORD, Prose, right_rows
 from residency.harness import Run, Task
 from residency.suites.nlp import _spark
 from residency.suites.nlp._counts import RULE, told, work

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, profile_squares
+from residency.datasets.ocr.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, profile_squares
 from residency.harness import Run
 from residency.harness.cluster import LARGEST, Rows
 from residency.harness.run import PARTS

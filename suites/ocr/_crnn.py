@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.lines import HEIGHT, Lines
-from residency.datasets.transcripts import collapsed
+from residency.datasets.ocr.lines import HEIGHT, Lines
+from residency.datasets.ocr.transcripts import collapsed
 from residency.harness import Run
 
 POOLS = {"conv1": (2, 2), "conv2": (2, 2), "conv3": (2, 1)}  # each convolution is 3 x 3, and pooled so

@@ -8,19 +8,19 @@ Expect    A page of a million pixels is 1 MB; each step reads and writes it a fe
           launches of 5 to 10 µs, while OpenCV cleans it in about 10 ms on one core: expect a GPU to gain a few times
           against few cores, and little or nothing against thirty; larger pages are in its favour.
 
-What a clean page is, exactly, is defined in datasets/pages.py; all implementations follow it and share the estimate of
-the skew, which no library has. Pages are independent: on a CPU each thread takes one at a time, step by step; of a
-cluster each worker cleans its own, and as much comes back as was read, a byte a pixel.
+What a clean page is, exactly, is defined in `datasets/ocr/pages.py`; all implementations follow it and share the
+estimate of the skew, which no library has. Pages are independent: on a CPU each thread takes one at a time, step by
+step; of a cluster each worker cleans its own, and as much comes back as was read, a byte a pixel.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.ink import f_measure
-from residency.datasets.own_pages import own_pages
-from residency.datasets.pages import SPECK, WINDOW, K, Pages, R, pages
-from residency.datasets.shaded_text import shaded_text
+from residency.datasets.ocr.ink import f_measure
+from residency.datasets.ocr.own_pages import own_pages
+from residency.datasets.ocr.pages import SPECK, WINDOW, K, Pages, R, pages
+from residency.datasets.ocr.shaded_text import shaded_text
 from residency.harness import Run, Task
 from residency.suites.ocr._by_page import shared_out, step_by_step
 

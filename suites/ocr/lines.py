@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.lines import Lines, lines
-from residency.datasets.own_lines import own_lines
-from residency.datasets.phototest import phototest
-from residency.datasets.transcripts import character_error_rate
+from residency.datasets.ocr.lines import Lines, lines
+from residency.datasets.ocr.own_lines import own_lines
+from residency.datasets.ocr.phototest import phototest
+from residency.datasets.ocr.transcripts import character_error_rate
 from residency.harness import Run, Task
 from residency.suites.ocr import _tesseract as program
 from residency.suites.ocr._crnn import (

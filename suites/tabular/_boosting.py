@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.table import Table
+from residency.datasets.tabular.table import Table
 from residency.harness import Run
 
 ROUNDS, DEPTH, RATE = 100, 10, 0.1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from residency.datasets.table import Table
+from residency.datasets.tabular.table import Table
 from residency.harness import Run
 from residency.harness.cluster import Rows
 from residency.harness.device import place

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.points import Points
+from residency.datasets.tabular.points import Points
 from residency.harness.cluster import Rows
 from residency.harness.device import place
 from residency.harness.errors import WrongResult

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.trips import Trips
+from residency.datasets.tabular.trips import Trips
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.blobs import blobs
-from residency.datasets.covertype_points import covertype_points
-from residency.datasets.digits import digits
-from residency.datasets.iris import iris
-from residency.datasets.own import own_points
-from residency.datasets.points import Points
-from residency.datasets.wine import wine
+from residency.datasets.tabular.blobs import blobs
+from residency.datasets.tabular.covertype_points import covertype_points
+from residency.datasets.tabular.digits import digits
+from residency.datasets.tabular.iris import iris
+from residency.datasets.tabular.own import own_points
+from residency.datasets.tabular.points import Points
+from residency.datasets.tabular.wine import wine
 from residency.harness import Run, Task
 from residency.suites.tabular._lloyd import ROUNDS, cut, exact, nearest, read, unexplained, work
 

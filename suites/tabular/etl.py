@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.taxis import taxis
-from residency.datasets.trips import CARD, LEAST_FARE, LEAST_SECONDS, MOST_MILES, MOST_SECONDS, Trips, trips
+from residency.datasets.tabular.taxis import taxis
+from residency.datasets.tabular.trips import CARD, LEAST_FARE, LEAST_SECONDS, MOST_MILES, MOST_SECONDS, Trips, trips
 from residency.harness import Run, Task
 from residency.suites.tabular._totals import KEYS, NEEDED, correct_cells, work
 

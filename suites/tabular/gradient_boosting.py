@@ -16,11 +16,11 @@ stages `put` and `bin` here, and it gives XGBoost a column for each airport; her
 
 from __future__ import annotations
 
-from residency.datasets.breast_cancer import breast_cancer
-from residency.datasets.covertype import covertype
-from residency.datasets.flights import flights
-from residency.datasets.own import own_binary
-from residency.datasets.table import Table
+from residency.datasets.tabular.breast_cancer import breast_cancer
+from residency.datasets.tabular.covertype import covertype
+from residency.datasets.tabular.flights import flights
+from residency.datasets.tabular.own import own_binary
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, Task, quality
 from residency.suites.tabular._boosting import BINS, DEPTH, L2, RATE, ROUNDS, Least, binning, by_leaf, by_level
 

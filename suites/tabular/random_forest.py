@@ -17,12 +17,12 @@ from functools import partial
 
 import numpy as np
 
-from residency.datasets.california_housing import california_housing
-from residency.datasets.diabetes import diabetes
-from residency.datasets.diamonds import diamonds
-from residency.datasets.friedman import friedman
-from residency.datasets.own import own_forest
-from residency.datasets.table import Table
+from residency.datasets.tabular.california_housing import california_housing
+from residency.datasets.tabular.diabetes import diabetes
+from residency.datasets.tabular.diamonds import diamonds
+from residency.datasets.tabular.friedman import friedman
+from residency.datasets.tabular.own import own_forest
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, Task, quality
 from residency.suites.tabular import _forest as shared
 from residency.suites.tabular._forest import BINS, COLUMNS, DEPTH, DISTINCT, LEAF, PARAMETERS, TREES, by_bins, work

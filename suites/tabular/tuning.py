@@ -23,11 +23,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from residency.datasets.breast_cancer import breast_cancer
-from residency.datasets.covertype import covertype
-from residency.datasets.flights import flights
-from residency.datasets.own import own_binary
-from residency.datasets.table import Table
+from residency.datasets.tabular.breast_cancer import breast_cancer
+from residency.datasets.tabular.covertype import covertype
+from residency.datasets.tabular.flights import flights
+from residency.datasets.tabular.own import own_binary
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, Task, quality
 from residency.suites.tabular import _trials
 from residency.suites.tabular._trials import Judged, Trial

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from residency.datasets.series import Panel
+from residency.datasets.timeseries.series import Panel
 from residency.harness import device
 
 WINDOWS = (1, 2)  # seasons of a rolling mean that ends one horizon ago

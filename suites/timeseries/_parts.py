@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.series import Panel
+from residency.datasets.timeseries.series import Panel
 from residency.harness import Run, device
 from residency.harness.cluster import Rows
 from residency.suites.timeseries._features import frame, matrices

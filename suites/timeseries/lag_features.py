@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.m4_hourly import m4_hourly
-from residency.datasets.mauna_loa import mauna_loa
-from residency.datasets.own_series import own_series
-from residency.datasets.retail import retail
-from residency.datasets.series import Panel, last_value, mase, seasonal_naive, smape
+from residency.datasets.timeseries.m4_hourly import m4_hourly
+from residency.datasets.timeseries.mauna_loa import mauna_loa
+from residency.datasets.timeseries.own_series import own_series
+from residency.datasets.timeseries.retail import retail
+from residency.datasets.timeseries.series import Panel, last_value, mase, seasonal_naive, smape
 from residency.harness import Run, Task
 from residency.suites.timeseries._features import WINDOWS, columns, frame, matrices
 from residency.suites.timeseries._parts import on_workers, part_arrays, part_forecast, parts, read_part

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.numbers import Numbers, numbers
+from residency.datasets.foundations.numbers import Numbers, numbers
 from residency.harness import Run
 from residency.harness.execute import execute
 from residency.suites.foundations import _passes
@@ -22,7 +22,7 @@ CPU = [one for one in task.implementations if one.device == "cpu"]
 SIMULATED = """
 import numpy as np
 from numba import cuda
-from residency.datasets.numbers import Numbers
+from residency.datasets.foundations.numbers import Numbers
 from residency.harness import Run
 from residency.suites.foundations import bandwidth
 data = Numbers(np.random.default_rng(3).standard_normal(601, np.float32))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.numbers import Numbers, numbers
+from residency.datasets.foundations.numbers import Numbers, numbers
 from residency.harness.errors import Unavailable
 from residency.harness.execute import execute
 from residency.suites.foundations import _compiling

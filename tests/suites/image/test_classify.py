@@ -13,12 +13,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from residency.datasets.digit_images import digit_images
-from residency.datasets.face_patches import face_patches
-from residency.datasets.labelled_images import LabelledImages, labelled
-from residency.datasets.own_images import own_labelled
-from residency.datasets.residual import initial, operations
-from residency.datasets.shapes import CLASSES, shapes
+from residency.datasets.image.digit_images import digit_images
+from residency.datasets.image.face_patches import face_patches
+from residency.datasets.image.labelled_images import LabelledImages, labelled
+from residency.datasets.image.own_images import own_labelled
+from residency.datasets.image.residual import initial, operations
+from residency.datasets.image.shapes import CLASSES, shapes
 from residency.harness import Run, store
 from residency.harness.dataset import DEFAULT_SEED, Request
 from residency.harness.execute import Execution, execute

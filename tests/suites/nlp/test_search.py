@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from residency.datasets.embeddings import NEAREST, Embeddings, recall, unit
-from residency.datasets.planted_answers import planted_answers
+from residency.datasets.nlp.embeddings import NEAREST, Embeddings, recall, unit
+from residency.datasets.nlp.planted_answers import planted_answers
 from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.errors import WrongResult

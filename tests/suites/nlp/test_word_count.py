@@ -22,9 +22,9 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from residency.datasets.invented_prose import ODD, invented_prose
-from residency.datasets.own_prose import own_prose
-from residency.datasets.prose import ROW_GROUP, STOP_WORDS, TOP, WORD, Prose, counted, ranked, right_rows
+from residency.datasets.nlp.invented_prose import ODD, invented_prose
+from residency.datasets.nlp.own_prose import own_prose
+from residency.datasets.nlp.prose import ROW_GROUP, STOP_WORDS, TOP, WORD, Prose, counted, ranked, right_rows
 from residency.harness import records
 from residency.harness.errors import UsageError, WrongResult
 from residency.harness.execute import Execution, execute
@@ -177,7 +177,7 @@ def test_ranks_leave_out_what_does_not_occur() -> None:
 
 
 def test_long_lines_make_row_groups_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("residency.datasets.prose.LARGEST_GROUP", 1_000)
+    monkeypatch.setattr("residency.datasets.nlp.prose.LARGEST_GROUP", 1_000)
     prose = counted(tmp_path / "lines.parquet", ["word " * 150] * 5)
     assert pq.read_metadata(prose.lines).num_row_groups == 3
     assert (prose.rows, prose.word.tolist(), prose.count.tolist()) == (5, ["word"], [750])

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from residency.datasets.lettering import drawn
-from residency.datasets.lines import ALPHABET, HEIGHT, Lines, cropped, lines, rendered, strips
-from residency.datasets.own_lines import own_lines
-from residency.datasets.phototest import TEXT, cut
-from residency.datasets.transcripts import character_error_rate, collapsed, distances
+from residency.datasets.ocr.lettering import drawn
+from residency.datasets.ocr.lines import ALPHABET, HEIGHT, Lines, cropped, lines, rendered, strips
+from residency.datasets.ocr.own_lines import own_lines
+from residency.datasets.ocr.phototest import TEXT, cut
+from residency.datasets.ocr.transcripts import character_error_rate, collapsed, distances
 from residency.harness import store
 from residency.harness.dataset import Request
 from residency.harness.errors import UsageError, WrongResult

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from residency.datasets.own import own_binary, own_forest
+from residency.datasets.tabular.own import own_binary, own_forest
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue
 from residency.harness.execute import execute

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.points import Points
-from residency.datasets.table import Table
+from residency.datasets.tabular.points import Points
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xgboost
 
-from residency.datasets.table import Table
+from residency.datasets.tabular.table import Table
 from residency.harness import Run
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue

@@ -12,8 +12,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from residency.datasets.m4_hourly import SOURCE
-from residency.datasets.series import Panel, mase, panel, seasonal_naive, smape
+from residency.datasets.timeseries.m4_hourly import SOURCE
+from residency.datasets.timeseries.series import Panel, mase, panel, seasonal_naive, smape
 from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue
