@@ -13,7 +13,7 @@ from typing import Any
 
 from residency.datasets.nlp.texts import FEWEST, Texts, prepared
 from residency.datasets.reading import OwnFile, read_file
-from residency.datasets.tabular.own import LEAST_ROWS, target_column
+from residency.datasets.target import LEAST_ROWS, target_column
 from residency.harness.dataset import number_of, own_table
 
 

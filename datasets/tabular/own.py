@@ -53,10 +53,10 @@ from residency.datasets.numerals import mark_of_missing
 from residency.datasets.reading import Category, Column, Numbers, OwnFile, read_file, typed
 from residency.datasets.tabular import outliers, points
 from residency.datasets.tabular.table import Table, split
-from residency.harness.dataset import number_of, own_table, printable
-from residency.harness.errors import UsageError, unknown, visible
+from residency.datasets.target import LEAST_ROWS, check_named, target_column
+from residency.harness.dataset import number_of, own_table
+from residency.harness.errors import UsageError, visible
 
-LEAST_ROWS = 50
 LEAST_VALUES = 20  # fewer, and the rows to learn from may hold none
 GLANCE, MOSTLY = 1_000, 0.5  # of so many values of text, that share are numbers: it is told which are not
 MOST_SHOWN = 5  # values, in a message
@@ -127,7 +127,7 @@ def own_points(path: Path | None, target: str | None, seed: int) -> points.Point
     file = read_file(path)
     remarks = list(file.remarks)
     if target is not None:
-        _find(file, target)
+        check_named(file, target)
         remarks.append(f"`{target}`: set aside")
     x, names = _columns_of_numbers(_features(file, target, None, remarks), remarks)
     made = points.standardised(x, 1, None, names, seed)
@@ -157,32 +157,6 @@ def own_outliers(path: Path | None, target: str | None) -> outliers.Outliers:
     remarks += leaks(columns, anomaly)
     x, names = _columns_of_numbers(columns, remarks)
     return outliers.standardised(x, anomaly, names, remarks)
-
-
-def _find(file: OwnFile, target: str) -> None:
-    """Raise `UsageError` where the file has no such column, or several."""
-    if target in file.repeated:
-        raise UsageError(f"{file.name} has several columns called `{visible(target)}`: rename the one you mean")
-    if target not in file.frame.columns:
-        raise file.refusal(str(unknown(f"column of {file.name}", printable(target), file.frame.columns)))
-
-
-def target_column(file: OwnFile, target: str | None) -> Column:
-    """The column to predict; raises `UsageError` where none is named, it does not exist, or too few rows have it."""
-    names = list(file.frame.columns)
-    if target is None:
-        listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
-        raise file.refusal(f"{file.name}: name the column to predict with --target COLUMN; there are: {listed}")
-    _find(file, target)
-    wanted, _ = typed(target, file.frame[target])
-    if (rows := int(wanted.present.sum())) < LEAST_ROWS:
-        found = f"{file.name} has {number_of(rows, 'row')} with a value in `{target}`"
-        raise file.refusal(f"{found}; at least {LEAST_ROWS} are needed", target)
-    if len(labels := wanted.labels) == 1:
-        raise file.refusal(
-            f"{file.name}: column `{target}` is {labels[0]} in all rows: name one whose values differ", target
-        )
-    return wanted
 
 
 def _number_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float64]:
