@@ -39,7 +39,7 @@ def sources_of(*files: Path) -> tuple[Path, ...]:
 
 
 def hash_of_sources(*files: Path) -> str:
-    """SHA-256 over the names and texts of these files' sources, wherever they lie. Raises `OSError` where one is not."""
+    """SHA-256 over the names and texts of these files' sources, wherever they lie; raises `OSError` without one."""
     texts = {f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in sources_of(*files)}
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()
 

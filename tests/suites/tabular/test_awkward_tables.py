@@ -18,7 +18,7 @@ from residency.harness.records import Cell, OutcomeRecord, RunInfo, now
 from residency.harness.task import Task
 from residency.harness.task_info import TaskInfo
 from residency.suites import SHIPPED
-from residency.suites.tabular._boosting import GROUP, LEAF, Least
+from residency.suites.tabular.gradient_boosting import GROUP, LEAF, Least
 
 
 def task(name: str) -> Task:
