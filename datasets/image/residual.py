@@ -44,6 +44,15 @@ def initial(channels: int, widths: Sequence[int], classes: int, seed: int) -> We
     return made
 
 
+def torch_layout(weights: Weights) -> dict[str, NDArray[np.float32]]:
+    """The weights by one name each; a kernel's axes in Torch's order but for the channels, which stay last."""
+    return {
+        f"{layer} {part}": array.transpose(3, 0, 1, 2) if array.ndim == 4 else array
+        for layer, parts in weights.items()
+        for part, array in parts.items()
+    }
+
+
 def operations(picture: Sequence[int], widths: Sequence[int]) -> float:
     """Multiplications and additions of the convolutions for one picture (height, width, channels), forwards."""
     height, width, channels = picture
