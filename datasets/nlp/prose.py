@@ -65,6 +65,14 @@ def right_rows(data: Prose, found: Any) -> float:
     return float(np.mean((found["word"] == data.word) & (found["count"] == data.count)))
 
 
+def work(data: Prose) -> tuple[float, float]:
+    """Every byte of text read once; arithmetic, a comparison or two a byte, is not what bounds it."""
+    from pyarrow.parquet import read_metadata
+
+    meta = read_metadata(data.lines)
+    return 0.0, float(sum(meta.row_group(group).total_byte_size for group in range(meta.num_row_groups)))
+
+
 def counted(path: Path, lines: Iterable[str], remarks: Iterable[str] = ()) -> Prose:
     """The lines written to `path`, and their words counted one after the other, by Python's dictionary."""
     import pyarrow as pa

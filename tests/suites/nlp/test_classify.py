@@ -103,8 +103,7 @@ def test_columns_hold_scikit_learns_tf_idf(texts: Texts) -> None:
     import polars as pl
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    from residency.suites.nlp._words import LEAST_TEXTS, count_words, weigh
-    from residency.suites.nlp.classify import WEIGHTS
+    from residency.suites.nlp.classify import LEAST_TEXTS, WEIGHTS, count_words, weigh
 
     strings = texts.strings()[0]
     expected = TfidfVectorizer(min_df=LEAST_TEXTS, dtype=np.float32, **WEIGHTS).fit(strings)
