@@ -1,4 +1,4 @@
-"""The code that a run measured, kept with it where the commit does not tell it: the user's own, and what was changed."""
+"""The code that a run measured, kept with it where the commit does not tell it: the user's own, and what changed."""
 
 from __future__ import annotations
 
