@@ -24,6 +24,7 @@ from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parent.parent  # whose folders are the packages of `residency`
 PACKAGE = "residency"
+PARTS = ("body", "orelse", "finalbody", "handlers", "cases")  # of a statement that hold statements
 
 
 def sources_of(*files: Path) -> tuple[Path, ...]:
@@ -59,8 +60,18 @@ def _imported_by(file: Path, _changed: int, _size: int) -> tuple[Path, ...]:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return ()  # whoever loads it says what is wrong
-    places = (_module(file, level, names) for node in ast.walk(tree) for level, names in _named(node))
+    places = (_module(file, level, names) for node in _statements(tree) for level, names in _named(node))
     return tuple(sorted({place for place in places if place is not None}))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All statements of a file, those in functions and branches too: expressions hold no imports, and take the time."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for part in PARTS:
+            waiting += getattr(node, part, ())
 
 
 def _named(node: ast.AST) -> Iterator[tuple[int, list[str]]]:

@@ -151,6 +151,11 @@ class Task:
         beside = (source for source in sources_of(*self.files) if source.parent in folders)
         return list(dict.fromkeys([*self.files, *beside]))
 
+    def holds(self, file: Path) -> bool:
+        """Whether what a file registers belongs to it: most belongs to a file of its own, for which none is read."""
+        place = file.resolve()
+        return place in {own.resolve() for own in self.files} or place in {part.resolve() for part in self.code}
+
     @property
     def own_files(self) -> list[Path]:
         """Those of its files that are the user's, not installed with this project."""
