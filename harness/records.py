@@ -24,7 +24,7 @@ from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_h
 from residency.harness.errors import RecordError, UsageError
 from residency.harness.files import write_whole
 from residency.harness.outcomes import Ending, Outcome
-from residency.harness.task_info import TaskInfo
+from residency.harness.task_info import TaskInfo, twin_by_name
 
 SCHEMA = 1
 RUN_FILE = "run.json"
@@ -132,6 +132,11 @@ class RunInfo:
     cells: list[Cell]  # what was planned, so that what is missing can be told
     schema: int = SCHEMA
     name: str = ""  # that a person gave it
+
+    def twin_of(self, task: str, implementation: str) -> str | None:
+        """The id of a pair's other side; None where there is none."""
+        known = self.tasks.get(task)
+        return known.twin_of(implementation) if known else twin_by_name(implementation)
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,8 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
     for group in by_group.values():
         task = records.info.tasks.get(group[0].task)
         looks = looks_of(records.info, [one for row in group for one in outcomes[row.key]])
-        finished += _compared(group, timed, margin, looks, task.beside if task else ())
+        twins = {row.implementation: records.info.twin_of(row.task, row.implementation) for row in group}
+        finished += _compared(group, timed, margin, looks, twins, task.beside if task else ())
     return with_rooflines(finished)
 
 
@@ -265,6 +266,7 @@ def _compared(
     timed: Mapping[Key, dict[int, list[float]]],
     margin: float,
     looks: int,
+    twins: Mapping[str, str | None],
     beside: Sequence[str],
 ) -> list[Row]:
     """The group with speedups over its strongest correct CPU implementation, and over each GPU side's twin."""
@@ -287,7 +289,7 @@ def _compared(
     def twin(row: Row) -> Speedup | None:
         if row.device != "gpu":
             return None
-        return ratio(row, local.get(f"{row.implementation.removesuffix('gpu')}cpu"))
+        return ratio(row, local.get(twins[row.implementation] or ""))
 
     compared = [replace(row, speedup=ratio(row, baseline, rivals(row, on_cpu)), twin=twin(row)) for row in group]
     return [_with_break_even(row, baseline) for row in compared]

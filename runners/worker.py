@@ -15,7 +15,6 @@ first request is served, and no library of an implementation before that impleme
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import json
 import os
 import resource
@@ -36,6 +35,7 @@ from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
 from residency.harness.execute import ceiling_of, ending_of, execute
 from residency.harness.files import write_whole
+from residency.harness.sources import hash_of_sources
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
 from residency.runners.cluster import DaskCluster
@@ -121,7 +121,7 @@ class Session:
 
 def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]:
     """The exact quality and the least work on this data, computed once and kept beside it."""
-    key = hashlib.sha256(b"".join(part.read_bytes() for part in task.code)).hexdigest()[:16]
+    key = hash_of_sources(*task.files)[:16]
     file = stored.folder / f"about-{task.topic}-{task.name}-{key}.json"
     if not file.exists():
         data = store.load(_schema(dataset), stored.folder, mapped=True)  # it may be larger than memory
