@@ -1,7 +1,9 @@
-"""`residency doctor`: this machine, what is installed, what can run here, and what will spoil it on the GPU."""
+"""`residency doctor`: this machine, what slows it, what is installed, what can run here, and what will spoil it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -12,23 +14,33 @@ from rich.markup import escape
 from rich.table import Table
 
 from residency.commands import common
+from residency.harness import environment
 from residency.harness.tiers import Tier
-from residency.reports import tiers, words
+from residency.reports import tables, tiers, words
 from residency.runners import health, machine
 from residency.runners.plan import unavailable
+from residency.runners.speed import environment_of_workers
 from residency.suites import SHIPPED
 
 REFERENCE = SHIPPED.folder.parent / "results" / "reference"  # in a checkout; an installed package has none
 
-EPILOG = "Examples:  [bold]residency doctor[/]   [bold]residency doctor --json[/]"
+EPILOG = "Examples:  [bold]residency doctor[/]   [bold]residency doctor --all[/]   [bold]residency doctor --json[/]"
+COMPUTE = ("numpy", "scipy.linalg", "sklearn")  # what every installation computes with on the CPU
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the machine, the libraries, which implementations can run here, and why not the others.
+def doctor(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Name every implementation, instead of counting those that are alike.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with every implementation.")] = False,
+) -> None:
+    """Show the machine, what slows it, the libraries, which implementations can run here, and why not the others.
 
     Where there is a GPU, also what will spoil a measurement on it: its libraries are tried, which takes a while.
     """
     facts, versions = machine.facts(), machine.versions()
+    surroundings = environment_of_workers(facts["cores"], COMPUTE)
+    slowing = environment.slowed(surroundings, facts["cores"], bool(facts["gpus"]))
     tasks = common.catalogue().select([])
     with common.progress().status("trying the GPU's libraries"):
         broken = health.broken_imports(tasks)
@@ -47,19 +59,28 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     ]
     _add_tiers(states)
     if json:
-        health_of = [asdict(finding) for finding in findings]
-        common.print_json({"machine": facts, "versions": versions, "health": health_of, "implementations": states})
+        common.print_json(
+            {
+                "machine": facts,
+                "environment": surroundings,
+                "warnings": [asdict(one) for one in slowing],
+                "versions": versions,
+                "health": [asdict(finding) for finding in findings],
+                "implementations": states,
+            }
+        )
         return
     out = common.output()
     _show_machine(out, facts)
+    _show_environment(out, surroundings, slowing)
     if facts["gpus"] or findings:
         _show_health(out, findings)
     out.print("\n[bold]Libraries[/]")
     out.print("  " + ", ".join(f"{name} {version}" for name, version in versions.items()), highlight=False)
     out.print("\n[bold]Implementations[/]")
-    _show_implementations(out, states)
+    _show_implementations(out, states, everything)
     out.print("\n[bold]How far the GPU implementations are proved[/]")
-    _show_tiers(out, states)
+    _show_tiers(out, states, everything)
 
 
 def _show_machine(out: Console, facts: dict[str, Any]) -> None:
@@ -82,24 +103,38 @@ def _show_health(out: Console, findings: list[health.Finding]) -> None:
         out.print(f"    {escape(finding.remedy)}", highlight=False)
 
 
-def _show_implementations(out: Console, states: list[dict[str, Any]]) -> None:
+def _show_environment(out: Console, surroundings: Mapping[str, Any], slowing: Sequence[environment.Slowed]) -> None:
+    """What changes the speed of the CPU side, and what of it is known to slow a library."""
+    out.print("\n[bold]What the CPU side computes with[/]")
+    if not surroundings["pools"]:
+        out.print("  not known: a worker cannot import NumPy, SciPy and scikit-learn here", style="yellow")
+    for pool in surroundings["pools"]:
+        out.print(f"  {escape(environment.described(pool))} ({escape(pool['file'])})", highlight=False)
+    for name, value in surroundings["variables"].items():
+        out.print(f"  {name}={escape(environment.shown(value))}", highlight=False)
+    for one in slowing:
+        out.print(f"  [yellow]{escape(one.variable)} is `{escape(one.value)}`: {escape(one.cause)}[/]", highlight=False)
+        out.print(f"    {escape(one.remedy)}", highlight=False)
+
+
+def _show_implementations(out: Console, states: list[dict[str, Any]], everything: bool) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("task", "can run here", "cannot"):
         table.add_column(column, no_wrap=column == "task")
     for task in dict.fromkeys(state["task"] for state in states):
         mine = [state for state in states if state["task"] == task]
-        table.add_row(
-            task,
-            ", ".join(state["implementation"] for state in mine if not _obstacle(state)),
-            ", ".join(state["implementation"] for state in mine if _obstacle(state)),
-        )
+        cannot = [state["implementation"] for state in mine if _obstacle(state)]
+        can = [state["implementation"] for state in mine if not _obstacle(state)]
+        table.add_row(task, ", ".join(can), ", ".join(cannot) if everything else str(len(cannot) or ""))
     out.print(table)
-    reasons: dict[str, list[str]] = {}
-    for state in states:
-        if obstacle := _obstacle(state):
-            reasons.setdefault(obstacle, []).append(f"{state['task']}:{state['implementation']}")
-    for reason, names in reasons.items():
-        out.print(f"\n[yellow]{escape(reason)}[/]\n  {', '.join(names)}", highlight=False)
+    named = [(f"{state['task']}:{state['implementation']}", _obstacle(state)) for state in states]
+    for missing in tables.by_reason((name, reason) for name, reason in named if reason is not None):
+        count = f"{len(missing.names)} implementation{'s' * (len(missing.names) > 1)}"
+        out.print(f"\n[yellow]{count} cannot run here: {escape(missing.reason)}[/]", highlight=False)
+        for reason in missing.further:
+            out.print(f"  [yellow]and {escape(reason)}[/]", highlight=False)
+        if everything:
+            out.print(f"  {', '.join(missing.names)}", highlight=False)
 
 
 def _obstacle(state: dict[str, Any]) -> str | None:
@@ -136,14 +171,25 @@ def _next(state: dict[str, Any]) -> str | None:
     return "residency prove, on a machine with a GPU"
 
 
-def _show_tiers(out: Console, states: list[dict[str, Any]]) -> None:
+def _next_of_any(state: dict[str, Any]) -> str:
+    """The command that brings it further, without the task: the same for all that are alike."""
+    return str(state["next"] or "").removesuffix(f" {state['task']}")
+
+
+def _show_tiers(out: Console, states: list[dict[str, Any]], everything: bool) -> None:
+    """What each GPU implementation has reached, and what is next; how many are alike, or `everything` by name."""
+    names = ("task", "implementation") if everything else ("implementations",)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in ("task", "implementation", "seen on this machine", "best on record", "next"):
-        table.add_column(column, no_wrap=column in {"task", "implementation"})
-    for state in states:
-        if "tier" in state:
-            seen = (state["tier"].label, state["tier_on_record"].label, state["next"] or "")
-            table.add_row(state["task"], state["implementation"], *seen)
+    for column in (*names, "seen on this machine", "best on record", "next"):
+        table.add_column(column, no_wrap=column in names)
+    reached = [(state["tier"].label, state["tier_on_record"].label, state) for state in states if "tier" in state]
+    if everything:
+        for seen, recorded, state in reached:
+            table.add_row(state["task"], state["implementation"], seen, recorded, state["next"] or "")
+    else:
+        alike = Counter((seen, recorded, _next_of_any(state)) for seen, recorded, state in reached)
+        for texts, count in alike.items():
+            table.add_row(str(count), *texts)
     out.print(table)
     proved = sum(max(state["tier"], state["tier_on_record"]) is Tier.GPU for state in states if "tier" in state)
     out.print(f"{proved} of {sum('tier' in state for state in states)} have run on a real GPU, as far as is on record.")

@@ -1,4 +1,4 @@
-"""How far a run may be believed: whether the machine was busy, and how many processes would tell what these did not."""
+"""How far a run may be believed: what disturbed or slowed it, and how many processes would tell what these did not."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 
 from residency.harness.busy import Busy, busy
+from residency.harness.environment import slowed_in
 from residency.harness.records import Records, RunInfo
 from residency.harness.statistics import BUSY, ENOUGH_REPLICATES, MOST_NEEDED
 from residency.reports.summary import Row
@@ -16,7 +17,16 @@ MORE = 4  # times as many processes: half the width
 
 
 def warning(records: Records, found: Sequence[Row]) -> str | None:
-    """That the machine was busy, in figures, and what to do; None where it was quiet. Said before anything else."""
+    """That the machine was busy, and what of its environment slowed a library; None where neither is known.
+
+    Said before anything else, with remedies.
+    """
+    slowing = [f"{one}, and measure again." for one in slowed_in(records.info)]
+    return " ".join(filter(None, [_busy(records, found), *slowing])) or None
+
+
+def _busy(records: Records, found: Sequence[Row]) -> str | None:
+    """That the machine was busy, in figures, and what to do; None where it was quiet."""
     cores = records.info.machine.get("cores_in_machine") or 1
     told, whose = busy(records.samples), "the work"
     if told.waiting(cores) <= BUSY:

@@ -93,7 +93,7 @@ def compare(
 ) -> Comparison:
     """Compare two runs, at a margin of slowness that is tolerated, by task where `margins` names one."""
     found = likeness(baseline.info, current.info)
-    names, unlike = (baseline.info.id, current.info.id), [*found.machines, *found.settings]
+    names, unlike = (baseline.info.id, current.info.id), found.forbids
     before, after = _by_cell(rows(baseline)), _by_cell(rows(current))
     gone = _gone(before, after, current)
     if unlike:

@@ -50,7 +50,7 @@ def ratio(cell: Cell) -> str:
     """`1.21 [1.15, 1.27]`; a hyphen where there is none."""
     if cell.ratio is None or cell.low is None or cell.high is None:
         return "-"
-    return f"{words.digits(cell.ratio)} [{words.digits(cell.low)}, {words.digits(cell.high)}]"
+    return f"{words.digits(cell.ratio)} {words.bounds(cell.low, cell.high)}"
 
 
 def document(found: Comparison, baseline: Records, current: Records, margin: float) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Whether the machines of two runs are alike, and what else differs between the runs.
 
 What sets a machine's speed must be the same, else "slower" says nothing of the code: the processor, the cores that may
-be used, the GPUs. What is installed may change, and a gate may be there to test just that: drivers, the kernel, Python,
-libraries. Such a change is said. What tells two boards of one model apart (UUIDs) and their order are no differences.
+be used, the GPUs, the variables of the environment that change speed. What is installed may change, and a gate may be
+there to test just that: drivers, the kernel, Python, libraries. Such a change is said. What tells two boards of one
+model apart (UUIDs) and their order are no differences.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from residency.harness import environment as environments
+from residency.harness.environment import Unlike
 from residency.harness.records import RunInfo
 from residency.reports import words
 
@@ -38,11 +41,18 @@ class Likeness:
     differences: list[str]  # all, those that forbid a comparison among them
     machines: list[str] = field(default_factory=list)  # of the machines, what forbids a comparison
     settings: list[str] = field(default_factory=list)  # of how was measured, what forbids one
+    environment: list[str] = field(default_factory=list)  # of variables that change speed, and of the BLAS, likewise
+    remedy: str = ""  # that makes the current environment like that of the baseline
 
     @property
     def comparable(self) -> bool:
         """Whether times of these runs may be compared."""
-        return not self.machines and not self.settings
+        return not self.forbids
+
+    @property
+    def forbids(self) -> list[str]:
+        """All that forbids a comparison."""
+        return [*self.machines, *self.settings, *self.environment]
 
 
 def likeness(baseline: RunInfo, current: RunInfo) -> Likeness:
@@ -50,14 +60,17 @@ def likeness(baseline: RunInfo, current: RunInfo) -> Likeness:
     before, after = baseline.machine, current.machine
     machines = [*_facts(before, after, ("cpu", "cores")), *_boards(before, after)]
     settings = _settings(baseline.settings, current.settings, NEEDED_SETTINGS)
+    environment = _environment(baseline, current)
     said = [
         *_facts(before, after, FACTS),
         *_memory(before, after),
         *_board_facts(before, after),
         *_settings(baseline.settings, current.settings, OTHER_SETTINGS),
+        *environment.said,
         *_versions(baseline.versions, current.versions),
     ]
-    return Likeness([*machines, *settings, *said], machines, settings)
+    forbids = [*machines, *settings, *environment.forbids]
+    return Likeness([*forbids, *said], machines, settings, environment.forbids, environment.remedy)
 
 
 def refusal(unlike: Likeness, baseline: RunInfo) -> str:
@@ -67,11 +80,27 @@ def refusal(unlike: Likeness, baseline: RunInfo) -> str:
         causes.append(f"unlike machines: {'; '.join(unlike.machines)}")
     if unlike.settings:
         causes.append(f"measured in unlike ways: {'; '.join(unlike.settings)}")
+    if unlike.environment:
+        causes.append(f"unlike environments, which change speed: {'; '.join(unlike.environment)}")
     commit = f" (commit {baseline.commit})" if baseline.commit else ""
     again = f"measure the baseline{commit} again on this machine: {shlex.join(baseline.command)}"
     if not unlike.machines:
-        again = "measure one of them again with the --threads and --gate of the other"
+        again = f"measure one of them again {_as_the_other(unlike)}"
     return f"{'; '.join(causes)}. Remedy: {again}"
+
+
+def _as_the_other(unlike: Likeness) -> str:
+    """How to measure one run as the other was."""
+    how = ["with the --threads and --gate of the other"] if unlike.settings else []
+    if unlike.environment:
+        of_baseline = f" (that of the baseline: {unlike.remedy})" if unlike.remedy else ""
+        how.append(f"in the environment of the other{of_baseline}")
+    return ", ".join(how)
+
+
+def _environment(baseline: RunInfo, current: RunInfo) -> Unlike:
+    gpus = bool(baseline.machine.get("gpus")) and bool(current.machine.get("gpus"))
+    return environments.unlike(baseline.environment, current.environment, gpus)
 
 
 def boards(machine: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from residency.harness import judgement, statistics
 from residency.harness.busy import busy, waiting_of
+from residency.harness.environment import slowed_in
 from residency.harness.judgement import Evidence, Judgement
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample, without_collection
@@ -109,11 +110,12 @@ class Row:
 
 
 def document(records: Records) -> dict[str, Any]:
-    """The contract for programs: `{"schema": 1, "run": ..., "rows": [...]}`."""
+    """The contract for programs: `{"schema": 1, "run": ..., "rows": [...]}`; warnings are of what slows libraries."""
     return {
         "schema": SCHEMA,
         "run": {**asdict(records.info), "folder": str(records.folder)},
         "rows": [asdict(row) for row in rows(records)],
+        "warnings": [asdict(one) for one in slowed_in(records.info)],
     }
 
 

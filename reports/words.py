@@ -12,6 +12,7 @@ STAGES_SHOWN = 3
 MOST_PLACES = 6  # after the point
 STAGE_SHARE = 0.02  # a stage below it is not worth its place
 LEAST_SHARE = 0.01  # of what a device can do: less is too far away for a number to say more
+WIDEST = 1_000.0  # times the lower bound: an interval that is wider says nothing
 
 
 def seconds(value: float) -> str:
@@ -36,7 +37,12 @@ def interval(time: Seconds) -> str:
     text = seconds(time.median)
     number, _, unit = text.partition(" ")
     factor = time.median / (float(number.replace(",", "")) or 1.0)
-    return f"{number} [{digits(time.low / factor)}, {digits(time.high / factor)}] {unit}"
+    return f"{number} {bounds(time.low / factor, time.high / factor)} {unit}"
+
+
+def bounds(low: float, high: float) -> str:
+    """`[2.41, 2.66]`; `[not known]` where they are so far apart that they say nothing."""
+    return f"[{digits(low)}, {digits(high)}]" if high <= WIDEST * low else "[not known]"
 
 
 def speedup(ratio: Speedup, implementation: str) -> str:
@@ -49,9 +55,9 @@ def speedup(ratio: Speedup, implementation: str) -> str:
 def times(ratio: float, low: float, high: float) -> str:
     """A ratio of speeds, which is read in one way only: `12.0 × as fast [..]`, below 1 `4.65 × as long [..]`."""
     if ratio < 1:
-        ratio, low, high = 1 / ratio, 1 / high, 1 / low
-        return f"{digits(ratio)} × as long [{digits(low)}, {digits(high)}]"
-    return f"{digits(ratio)} × as fast [{digits(low)}, {digits(high)}]"
+        ratio, low, high = 1 / ratio, 1 / high, 1 / low if low else math.inf
+        return f"{digits(ratio)} × as long {bounds(low, high)}"
+    return f"{digits(ratio)} × as fast {bounds(low, high)}"
 
 
 def once(ratio: float) -> str:

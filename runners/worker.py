@@ -9,6 +9,7 @@ first request is served, and no library of an implementation before that impleme
     {"do": "load", ...}     bring the data into memory, untimed
     {"do": "sample", ...}   execute once
     {"do": "unchanged"}     hash the data again
+    {"do": "pools"}         tell which BLAS and OpenMP libraries are loaded
     {"do": "rehearse", ...} execute a GPU implementation once without a GPU
 """
 
@@ -39,6 +40,7 @@ from residency.harness.sources import hash_of_sources
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
 from residency.runners.cluster import DaskCluster
+from residency.runners.pools import loaded
 
 PR_SET_PDEATHSIG = 1
 PERSONALITY_ONLY_ASK = 0xFFFFFFFF
@@ -87,6 +89,10 @@ class Session:
     def unchanged(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Whether the data still has the bytes it came with, after all that was executed on it."""
         return {"hash": store.hash_data(self.data)}
+
+    def pools(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Which BLAS and OpenMP libraries this process has loaded; of a cluster, one of its workers."""
+        return {"pools": loaded() if self.cluster is None else self.cluster.pools()}
 
     def rehearse(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Execute a GPU implementation without a GPU, on the stage that is set for it; nothing is timed."""
@@ -187,6 +193,7 @@ def serve(requests: int, replies: int) -> None:
             "load": session.load,
             "sample": session.sample,
             "unchanged": session.unchanged,
+            "pools": session.pools,
             "rehearse": session.rehearse,
         }
         tell("{}\n")

@@ -1,4 +1,4 @@
-"""A cluster of two workers for the tests of this topic, and data as a cluster's client has it."""
+"""A cluster of two workers for each file of tests, and data in the ways that tasks are given it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from residency.harness import store
+from residency.harness.dataset import Dataset, Request
 from residency.runners.cluster import DaskCluster
 
 
@@ -32,3 +33,16 @@ def mapped(tmp_path: Path) -> Callable[[Any], Any]:
         return store.load(type(data), folder, mapped=True)
 
     return save
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Dataset, int], Any]:
+    """A generated dataset of so many rows, in memory as a worker has it."""
+
+    def made(dataset: Dataset, rows: int) -> Any:
+        folder = tmp_path_factory.mktemp("made")
+        data = dataset.make(Request(dataset.name, rows=rows), folder)
+        store.save(data, folder)
+        return store.load(type(data), folder)
+
+    return made
