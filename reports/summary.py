@@ -146,7 +146,7 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
         task = records.info.tasks.get(group[0].task)
         looks = looks_of(records.info, [one for row in group for one in outcomes[row.key]])
         twins = {row.implementation: records.info.twin_of(row.task, row.implementation) for row in group}
-        finished += _compared(group, timed, margin, looks, twins, task.beside if task else ())
+        finished += _compared(group, timed, margin, looks, twins=twins, beside=task.beside if task else ())
     return with_rooflines(finished)
 
 
@@ -268,6 +268,7 @@ def _compared(
     timed: Mapping[Key, dict[int, list[float]]],
     margin: float,
     looks: int,
+    *,
     twins: Mapping[str, str | None],
     beside: Sequence[str],
 ) -> list[Row]:

@@ -11,7 +11,6 @@ result is a false one.
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
 import tempfile
