@@ -32,8 +32,9 @@ Examples:  [bold]residency run tabular --name baseline[/], later [bold]residency
 [bold]residency compare A B --junit compare.xml --github[/]
 
 BASELINE and CURRENT are each a run's folder, the name that `run --name` gave it, or a folder of runs, of which the one
-that started last is taken. Drivers, kernels and libraries may differ between the runs, and what differs is said; processors,
-cores, GPUs, --threads, --gate and the environment variables that change speed (as OPENBLAS_CORETYPE) may not.
+that started last is taken. Drivers, kernels and libraries may differ between the runs, and what differs is said;
+processors, cores, GPUs, --threads, --gate and the environment variables that change speed (as OPENBLAS_CORETYPE) may
+not.
 
 Exit status: 0 no regression; 1 something became slower; 2 the runs cannot be compared; 3 inconclusive; 4 something
 that was right is wrong or fails; 5 the baseline used a device that this machine lacks. Where several hold, it is the

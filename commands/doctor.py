@@ -26,6 +26,7 @@ REFERENCE = SHIPPED.folder.parent / "results" / "reference"  # in a checkout; an
 
 EPILOG = "Examples:  [bold]residency doctor[/]   [bold]residency doctor --all[/]   [bold]residency doctor --json[/]"
 COMPUTE = ("numpy", "scipy.linalg", "sklearn")  # what every installation computes with on the CPU
+FEW = 3  # implementations that are named all the same
 
 
 def doctor(
@@ -133,7 +134,7 @@ def _show_implementations(out: Console, states: list[dict[str, Any]], everything
         out.print(f"\n[yellow]{count} cannot run here: {escape(missing.reason)}[/]", highlight=False)
         for reason in missing.further:
             out.print(f"  [yellow]and {escape(reason)}[/]", highlight=False)
-        if everything:
+        if everything or len(missing.names) <= FEW:
             out.print(f"  {', '.join(missing.names)}", highlight=False)
 
 

@@ -99,7 +99,8 @@ def _fewer_than_threads(value: str, known: Known) -> bool:
     return limit is not None and 0 < limit < known["threads"]
 
 
-def _trims(_: str, known: Known) -> bool:
+def _fixes_what_is_reused(_: str, known: Known) -> bool:
+    """With any of its thresholds set glibc no longer learns how large a block it should keep, and stays at 128 KiB."""
     return "MALLOC_MMAP_THRESHOLD_" not in known["variables"]  # which has a line of its own
 
 
@@ -109,7 +110,7 @@ def _without_gpu(value: str, known: Known) -> bool:
 
 OPENMP = "what uses OpenMP: scikit-learn, LightGBM, XGBoost, Torch, FAISS"
 OTHERS = "all that runs beside it"
-FOR_ANOTHER = "uses its code for {kernel} instead of that for {own_kernel}, which it would take by itself"
+FOR_ANOTHER = "uses its code for {kernel} processors instead of {own_kernel}, which it would take by itself"
 BINDS = "OpenMP's threads are bound to cores, and threads that other libraries start from a bound one share its core"
 TEMPORARY = "memory of large arrays is given back and fetched again at every call"
 
@@ -160,7 +161,8 @@ SETTINGS = (
         "MALLOC_MMAP_THRESHOLD_", "NumPy, SciPy and scikit-learn", TEMPORARY,
         lambda value, _: (_number(value) or REUSED_BELOW) < REUSED_BELOW,
     ),
-    Setting("MALLOC_TRIM_THRESHOLD_", "NumPy, SciPy and scikit-learn", TEMPORARY, _trims),
+    Setting("MALLOC_TRIM_THRESHOLD_", "NumPy, SciPy and scikit-learn", TEMPORARY, _fixes_what_is_reused),
+    Setting("MALLOC_TOP_PAD_", "NumPy, SciPy and scikit-learn", TEMPORARY, _fixes_what_is_reused),
     Setting("NUMBA_DISABLE_JIT", "Numba and STUMPY", "Numba compiles nothing, and Python runs the functions", _is_on),
     Setting("NUMBA_ENABLE_CUDASIM", "Numba on a GPU", "Python runs the kernels on the processor", _is_on),
     Setting("NUMBA_OPT", "Numba and STUMPY", "Numba optimises less than it does by default", _is_one_of("0", "1", "2")),
@@ -170,17 +172,8 @@ SETTINGS = (
         _is_one_of("generic"),
     ),
     Setting(
-        "XLA_FLAGS", "JAX on the CPU", "XLA uses one core", _holds("xla_cpu_multi_thread_eigen=(false|0)"),
-        "take --xla_cpu_multi_thread_eigen out of XLA_FLAGS",
-    ),
-    Setting(
         "XLA_FLAGS", "JAX", "XLA does not optimise", _holds("xla_backend_optimization_level=0"),
         "take --xla_backend_optimization_level out of XLA_FLAGS",
-    ),
-    Setting(
-        "XLA_FLAGS", "JAX on the CPU", "JAX sees several devices where there is one processor",
-        _holds("xla_force_host_platform_device_count=([2-9]|1[0-9])"),
-        "take --xla_force_host_platform_device_count out of XLA_FLAGS",
     ),
     Setting("JAX_DISABLE_JIT", "JAX", "JAX compiles nothing, and runs operation by operation", _is_on),
     Setting("JAX_DEBUG_NANS", "JAX", "JAX looks through every result for NaN", _is_on),

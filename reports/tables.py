@@ -99,7 +99,8 @@ def facts(info: RunInfo) -> list[str]:
     else:
         lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
     if variables := info.environment.get("variables"):
-        lines.append(f"Environment: {', '.join(f'{name}={environment.shown(value)}' for name, value in variables.items())}")
+        values = ", ".join(f"{name}={environment.shown(value)}" for name, value in variables.items())
+        lines.append(f"Environment: {values}")
     return lines
 
 
@@ -199,7 +200,7 @@ def _could_not_run(row: Row) -> bool:
 
 
 def _at_odds(shown: Sequence[Row]) -> list[str]:
-    """Whose ratio says that they are faster than the baseline where their medians say slower, or the other way round."""
+    """Who is faster than the baseline by the ratio and slower by the medians, or the other way round."""
     medians = {row.implementation: row.seconds.median for row in shown if row.seconds is not None}
     names = [row.implementation for row in shown if row.seconds is not None and _is_at_odds(row, medians)]
     why = "a ratio is taken inside each round, a median over all of them"

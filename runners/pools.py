@@ -39,4 +39,4 @@ def loaded() -> list[dict[str, Any]]:
 if __name__ == "__main__":
     for module in sys.argv[1:]:
         importlib.import_module(module)
-    print(json.dumps(loaded()))
+    sys.stdout.write(json.dumps(loaded()))

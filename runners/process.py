@@ -210,6 +210,16 @@ class Worker:
             raise Ended(Ending(Outcome(reply["error"]["outcome"]), reply["error"]["reason"]))
         return reply
 
+    def pools(self, timeout: float) -> list[dict[str, Any]]:
+        """Which BLAS and OpenMP libraries it has loaded: for when all is measured, so that no time bears it.
+
+        Nothing where it does not tell: what was measured stays.
+        """
+        try:
+            return list(self.ask({"do": "pools"}, timeout)["pools"])
+        except Ended:
+            return []
+
     def is_busy(self) -> bool:
         """Whether any thread of it, or of a process that it has started, is running or ready to run."""
         return _runs(self._process.pid) or any(_runs(one) for one in descendants(self._process.pid))

@@ -87,13 +87,9 @@ class Ledger:
             cores=known.get("cores"),
             flops=known.get("flops"),
             bytes=known.get("bytes"),
-            unknown=known.get("unknown", {}),
-            tier=known.get("tier"),
             at=now(),
-            key=known.get("key", ""),
-            judged=known.get("judged"),
             asked=self.settings.replicates,
-            pools=known.get("pools", []),
+            **{name: known[name] for name in ("unknown", "tier", "key", "judged", "pools") if name in known},
         )
         self.add(record)
 
@@ -319,7 +315,7 @@ class Turn:
             self._give_up(ended.ending)
             return
         if self.replicate == 0:
-            self.pools = self._loaded(self.worker)
+            self.pools = self.worker.pools(self.ledger.within(POOLS_TIMEOUT))
         self.keep()
 
     def keep(self) -> None:
@@ -333,13 +329,6 @@ class Turn:
         """Whether its data is as it was before all executions."""
         reply = worker.ask({"do": "unchanged"}, self.ledger.within(MAKE_TIMEOUT))
         return bool(reply["hash"] == self._hash)
-
-    def _loaded(self, worker: Worker) -> list[dict[str, Any]]:
-        """Which BLAS and OpenMP libraries it has loaded: asked when all is measured, so that no time bears it."""
-        try:
-            return list(worker.ask({"do": "pools"}, self.ledger.within(POOLS_TIMEOUT))["pools"])
-        except Ended:
-            return []  # what was measured stays
 
     def _order(self) -> int:
         """Tells one asking from another: each brings the same questions in an order of its own."""

@@ -55,8 +55,11 @@ def test_only_what_changes_speed_is_recorded_and_no_secret() -> None:
         ("NUMBA_ENABLE_CUDASIM", "1", True),
         ("NUMBA_OPT", "0", True),
         ("NUMBA_OPT", "max", False),
-        ("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", True),
-        ("XLA_FLAGS", "--xla_dump_to=/tmp/x", False),
+        ("XLA_FLAGS", "--xla_backend_optimization_level=0", True),
+        ("XLA_FLAGS", "--xla_force_host_platform_device_count=8", False),
+        ("MALLOC_TRIM_THRESHOLD_", "65536", True),
+        ("MALLOC_MMAP_THRESHOLD_", "65536", True),
+        ("MALLOC_MMAP_THRESHOLD_", "200000000", False),
         ("JAX_DISABLE_JIT", "true", True),
         ("MKL_CBWR", "COMPATIBLE", True),
         ("POLARS_STREAMING_CHUNK_SIZE", "9", False),
@@ -78,8 +81,8 @@ def test_what_concerns_the_gpu_is_said_where_there_is_one() -> None:
 def test_a_forced_kernel_slows_where_it_is_not_the_processors_own() -> None:
     (found,) = slowed(known("Prescott", "SkylakeX", OPENBLAS_CORETYPE="Prescott"), threads=2, gpus=False)
     assert str(found) == (
-        "OPENBLAS_CORETYPE is `Prescott`: OpenBLAS uses its code for Prescott instead of that for SkylakeX, which it "
-        "would take by itself. That slows NumPy, SciPy and scikit-learn. Remedy: unset OPENBLAS_CORETYPE"
+        "OPENBLAS_CORETYPE is `Prescott`: OpenBLAS uses its code for Prescott processors instead of SkylakeX, which "
+        "it would take by itself. That slows NumPy, SciPy and scikit-learn. Remedy: unset OPENBLAS_CORETYPE"
     )
     assert slowed(known("SkylakeX", "SkylakeX", OPENBLAS_CORETYPE="SkylakeX"), threads=2, gpus=False) == []
     nothing = {"variables": {"OPENBLAS_CORETYPE": "Prescott"}, "limits": {}, "pools": [], "own_kernel": None}
