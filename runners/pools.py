@@ -29,11 +29,17 @@ def loaded() -> list[dict[str, Any]]:
             "kernel": pool.get("architecture"),
             "threads": pool["num_threads"],
             "layer": pool.get("threading_layer"),  # how a BLAS makes its threads
-            "file": "/".join(Path(pool["filepath"]).parts[-2:]),  # its folder tells whose it is
+            "file": _place(Path(pool["filepath"])),
         }
         for pool in threadpool_info()
     ]
     return sorted(pools, key=lambda pool: (pool["kind"], pool["file"]))
+
+
+def _place(file: Path) -> str:
+    """Whose a library is: its file among the installed packages, elsewhere its folder and its name."""
+    packages = [number for number, part in enumerate(file.parts) if part == "site-packages"]
+    return "/".join(file.parts[packages[-1] + 1 :] if packages else file.parts[-2:])
 
 
 if __name__ == "__main__":

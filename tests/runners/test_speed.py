@@ -49,4 +49,4 @@ def test_what_this_process_has_loaded() -> None:
     pytest.importorskip("sklearn")
     found = loaded()
     assert {pool["kind"] for pool in found} >= {"blas"}
-    assert all(pool["file"].count("/") == 1 for pool in found)
+    assert all(pool["file"].count("/") >= 1 and not pool["file"].startswith("/") for pool in found)
