@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 EXTRA  := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-all demo test lint bench gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
+.PHONY: help setup demo test lint bench gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,6 @@ $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA),dev]'
 	touch $@
-
-setup-all: setup  ## the same and every topic there is
 
 # What of the five topics is quick: not what compiles or trains for half a minute first.
 DEMO := $(addprefix tabular/,anomaly clustering etl gradient_boosting random_forest ridge) timeseries/lag_features \

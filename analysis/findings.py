@@ -11,6 +11,7 @@ from residency.analysis.gain import Gain, gains
 from residency.analysis.naive import Unbeaten, naive_qualities, unbeaten
 from residency.analysis.row import Group, Row
 from residency.analysis.rows import rows
+from residency.harness.environment import Slowed, slowed_in
 from residency.harness.records import Records
 from residency.harness.task_info import TaskInfo
 
@@ -43,6 +44,7 @@ class Findings:
     groups: list[GroupFindings]
     gains: list[Gain]
     busy: BusyMachine | None
+    slowed: list[Slowed]  # by the run's environment
     shortfall: Shortfall | None
     here: bool  # whether this is the run's machine, so that more can be measured into it
 
@@ -59,6 +61,7 @@ def findings(records: Records, *, here: bool = False) -> Findings:
         groups=[_group(group, records.info.tasks.get(task)) for (task, _, _), group in groups.items()],
         gains=gains(found),
         busy=busy_machine(records, found),
+        slowed=slowed_in(records.info),
         shortfall=shortfall(records, found),
         here=here,
     )

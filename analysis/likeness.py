@@ -1,8 +1,9 @@
 """Whether the machines of two runs are alike, and what else differs between the runs.
 
 What sets a machine's speed must be the same, else "slower" says nothing of the code: the processor, the cores that may
-be used, the GPUs. What is installed may change, and a gate may be there to test just that: drivers, the kernel, Python,
-libraries. Such a change is said. What tells two boards of one model apart (UUIDs) and their order are no differences.
+be used, the GPUs, the variables of the environment that change speed. What is installed may change, and a gate may be
+there to test just that: drivers, the kernel, Python, libraries. Such a change is said. What tells two boards of one
+model apart (UUIDs) and their order are no differences.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from residency.harness import environment as environments
+from residency.harness.environment import Difference, Unlike
 from residency.harness.records import RunInfo
 
 MEMORY_ALIKE = 0.05  # of a board's memory: what drivers keep for themselves; ECC on a board without HBM takes 6 %
@@ -30,26 +33,23 @@ BOARD_FACTS = {  # of GPUs of the same model, what may differ, and its name in w
 
 
 @dataclass(frozen=True)
-class Difference:
-    """What two runs do not have in common: its name, and what it is in either run."""
-
-    name: str  # `gpus`, `memory`, a setting, a library, ...
-    before: Any  # the GPUs as on record, bytes of memory, several values of one fact as a tuple; None: off, or absent
-    after: Any
-
-
-@dataclass(frozen=True)
 class Likeness:
-    """What differs between two runs."""
+    """What differs between two runs.
+
+    The values of a difference are the GPUs as on record, bytes of memory, several values of one fact as a tuple, or
+    texts; None is off, or absent.
+    """
 
     differences: list[Difference]  # all, those that forbid a comparison among them
     machines: list[Difference] = field(default_factory=list)  # of the machines, what forbids a comparison
     settings: list[Difference] = field(default_factory=list)  # of how was measured, what forbids one
+    environment: list[Difference] = field(default_factory=list)  # of variables that change speed, and of the BLAS
+    remedy: str = ""  # that makes the current environment like that of the baseline
 
     @property
     def forbids(self) -> list[Difference]:
         """All that forbids a comparison of times."""
-        return [*self.machines, *self.settings]
+        return [*self.machines, *self.settings, *self.environment]
 
 
 def likeness(baseline: RunInfo, current: RunInfo) -> Likeness:
@@ -57,14 +57,22 @@ def likeness(baseline: RunInfo, current: RunInfo) -> Likeness:
     before, after = baseline.machine, current.machine
     machines = [*_facts(before, after, ("cpu", "cores")), *_boards(before, after)]
     settings = _settings(baseline.settings, current.settings, NEEDED_SETTINGS)
+    environment = _environment(baseline, current)
     said = [
         *_facts(before, after, FACTS),
         *_memory(before, after),
         *_board_facts(before, after),
         *_settings(baseline.settings, current.settings, OTHER_SETTINGS),
+        *environment.said,
         *_versions(baseline.versions, current.versions),
     ]
-    return Likeness([*machines, *settings, *said], machines, settings)
+    forbids = [*machines, *settings, *environment.forbids]
+    return Likeness([*forbids, *said], machines, settings, environment.forbids, environment.remedy)
+
+
+def _environment(baseline: RunInfo, current: RunInfo) -> Unlike:
+    gpus = bool(baseline.machine.get("gpus")) and bool(current.machine.get("gpus"))
+    return environments.unlike(baseline.environment, current.environment, gpus)
 
 
 def is_slice(board: Mapping[str, Any]) -> bool:

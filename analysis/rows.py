@@ -42,7 +42,9 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
     for group in by_group.values():
         task = records.info.tasks.get(group[0].cell.task)
         looks = looks_of(records.info, [outcome for row in group for outcome in outcomes[row.key]])
-        finished += _compared(group, timed, margin, looks, task.beside if task else ())
+        names = [row.cell.implementation for row in group]
+        twins = {name: records.info.twin_of(group[0].cell.task, name) for name in names}
+        finished += _compared(group, timed, margin, looks, twins=twins, beside=task.beside if task else ())
     return with_rooflines(finished)
 
 
@@ -163,7 +165,15 @@ def _middle(values: Sequence[float | None]) -> float | None:
     return median(known) if known else None
 
 
-def _compared(group: list[Row], timed: Timed, margin: float, looks: int, beside: Sequence[str]) -> list[Row]:
+def _compared(
+    group: list[Row],
+    timed: Timed,
+    margin: float,
+    looks: int,
+    *,
+    twins: Mapping[str, str | None],
+    beside: Sequence[str],
+) -> list[Row]:
     """The group with speedups over its strongest correct CPU implementation, and over each GPU side's twin."""
     comparable = {
         row.cell.implementation: row
@@ -181,7 +191,7 @@ def _compared(group: list[Row], timed: Timed, margin: float, looks: int, beside:
     def twin(row: Row) -> Speedup | None:
         if row.cell.device != "gpu":
             return None
-        return speedup(row, comparable.get(f"{row.cell.implementation.removesuffix('gpu')}cpu"))
+        return speedup(row, comparable.get(twins[row.cell.implementation] or ""))
 
     def compared(row: Row) -> Compared:
         over = speedup(row, baseline, rivals(row, on_cpu))

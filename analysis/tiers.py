@@ -58,7 +58,10 @@ def reached(folders: Iterable[Path], tell: Callable[[str], None]) -> dict[Key, R
         for outcome in run.outcomes:
             final = judgements[replace(outcome.cell, rows=None)].ending
             tier = _tier(outcome, run.info.machine) if final == OK else Tier.NOTHING
-            key = key_of(outcome.cell.task, outcome.cell.implementation)
+            task, name = outcome.cell.task, outcome.cell.implementation
+            if (on_gpu := name if outcome.cell.device == "gpu" else run.info.twin_of(task, name)) is None:
+                continue
+            key = key_of(task, on_gpu)
             best = found.get(key)
             if tier is not Tier.NOTHING and (best is None or (tier, run.info.started) >= (best.tier, best.started)):
                 found[key] = _reached(tier, folder, run.info)
@@ -66,9 +69,8 @@ def reached(folders: Iterable[Path], tell: Callable[[str], None]) -> dict[Key, R
 
 
 def key_of(task: str, implementation: str) -> Key:
-    """The GPU implementation that an outcome of either side says something of."""
-    name = re.sub(r"cpu$", "gpu", implementation)
-    return task, re.sub(r"@[0-9]+x", "@Nx", name)
+    """A GPU implementation, on however many workers."""
+    return task, re.sub(r"@[0-9]+x", "@Nx", implementation)
 
 
 def _tier(outcome: OutcomeRecord, machine: Mapping[str, Any]) -> Tier:

@@ -24,7 +24,7 @@ from residency.studies.measuring import info_of, measure
 REMEDY = "mend the result, or where right code cannot do better, the task's tolerance"
 EPILOG = """
 Examples:  [bold]residency check tabular/ridge[/]
-[bold]RESIDENCY_SUITES=my residency check tabular/ridge --implementation mine[/]
+[bold]RESIDENCY_SUITES=my residency check tabular/ridge --implementations mine[/]
 
 Runs the task at smoke size on its first dataset, in one fresh process an implementation; nothing is kept. How to write
 a task: docs/own-task.md. Exit status: 0 all holds; 1 something does not; 2 no such task, or its file cannot be loaded;
@@ -34,15 +34,20 @@ a task: docs/own-task.md. Exit status: 0 all holds; 1 something does not; 2 no s
 
 def check(
     task: Annotated[str, typer.Argument(metavar="TOPIC/TASK", help="One task; its name alone where no other has it.")],
-    implementation: Annotated[
-        str, typer.Option(help="Only these: functions, libraries or ids, with commas between.")
+    implementations: Annotated[
+        str,
+        typer.Option(
+            "--implementations",
+            "--implementation",
+            help="Only these: functions, libraries or ids, with commas between.",
+        ),
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
 ) -> None:
     """Run a task's implementations once at smoke size, and say what holds, what does not, and what to do about it."""
     found = common.one_task(task)
     with tempfile.TemporaryDirectory(prefix="residency-check-") as folder:
-        measured, chosen = _measured(found, options.split(implementation), Path(folder) / "run")
+        measured, chosen = _measured(found, options.split(implementations), Path(folder) / "run")
     checks = [*contract.checks(found, measured, chosen), *_judged(found, measured)]
     holds = not any(one.holds is False for one in checks)
     if json:

@@ -27,7 +27,8 @@ Examples:  [bold]residency run tabular --name baseline[/], later [bold]residency
 
 BASELINE and CURRENT are each a run's folder, the name that `run --name` gave it, or a folder of runs, of which the one
 that started last is taken. Drivers, kernels and libraries may differ between the runs, and what differs is said;
-processors, cores, GPUs, --threads and --gate may not.
+processors, cores, GPUs, --threads, --gate and the environment variables that change speed (as OPENBLAS_CORETYPE) may
+not.
 
 Exit status: 0 no regression; 1 something became slower; 2 the runs cannot be compared; 3 inconclusive; 4 something
 that was right is wrong or fails; 5 the baseline used a device that this machine lacks. Where several hold, it is the

@@ -1,4 +1,4 @@
-"""`residency doctor`: this machine, what is installed, what can run here, and what will spoil it on the GPU."""
+"""`residency doctor`: this machine, what slows it, what is installed, what can run here, and what will spoil it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,34 @@ import typer
 
 from residency.analysis import tiers
 from residency.commands import common
+from residency.harness import environment
 from residency.harness.tiers import Tier
 from residency.reports import screen
 from residency.reports.doctor import show
 from residency.runners import health, machine
 from residency.runners.plan import unavailable
+from residency.runners.speed import environment_of_workers
 from residency.suites import SHIPPED
 
 REFERENCE = SHIPPED.folder.parent / "results" / "reference"  # in a checkout; an installed package has none
 
-EPILOG = "Examples:  [bold]residency doctor[/]   [bold]residency doctor --json[/]"
+EPILOG = "Examples:  [bold]residency doctor[/]   [bold]residency doctor --all[/]   [bold]residency doctor --json[/]"
+COMPUTE = ("numpy", "scipy.linalg", "sklearn")  # what every installation computes with on the CPU
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the machine, the libraries, which implementations can run here, and why not the others.
+def doctor(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Name every implementation, instead of counting those that are alike.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with every implementation.")] = False,
+) -> None:
+    """Show the machine, what slows it, the libraries, which implementations can run here, and why not the others.
 
     Where there is a GPU, also what will spoil a measurement on it: its libraries are tried, which takes a while.
     """
     facts, versions = machine.facts(), machine.versions()
+    surroundings = environment_of_workers(facts["cores"], COMPUTE)
+    slowing = environment.slowed(surroundings, facts["cores"], bool(facts["gpus"]))
     tasks = common.catalogue().select([])
     with screen.progress().status("trying the GPU's libraries"):
         broken = health.broken_imports(tasks)
@@ -44,12 +54,18 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         for one in task.implementations
     ]
     _add_tiers(states)
-    health_of = [asdict(finding) for finding in findings]
+    told = {
+        "machine": facts,
+        "environment": surroundings,
+        "warnings": [asdict(warning) for warning in slowing],
+        "versions": versions,
+        "health": [asdict(finding) for finding in findings],
+        "implementations": states,
+    }
     if json:
-        common.print_json({"machine": facts, "versions": versions, "health": health_of, "implementations": states})
+        common.print_json(told)
     else:
-        free = machine.memory_available()
-        show(facts, free=free, findings=health_of, versions=versions, states=states, out=screen.output())
+        show(told, machine.memory_available(), everything, screen.output())
 
 
 def _add_tiers(states: list[dict[str, Any]]) -> None:

@@ -75,7 +75,7 @@ class Dataset:
 
     @property
     def file(self) -> Path:
-        """The file that defines it; its text is part of the cache key."""
+        """The file that defines it: its text is part of the cache key, as are those of what it imports."""
         return Path(inspect.getfile(self.maker))
 
     def make(self, request: Request, folder: Path) -> Any:

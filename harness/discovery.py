@@ -147,10 +147,9 @@ def load(suites: Suites, file: Path, additions: Sequence[Path] = ()) -> Task:
     task.topic, task.name, task.file, task.package = file.parent.name, file.stem, file, suites.package
     task.additions = tuple(additions)
     task.card = inspect.getdoc(module) or ast.get_docstring(ast.parse(task.origin.read_bytes())) or ""
-    code = {part.resolve() for part in task.code}
     task.implementations = []
     for implementation in made.implementations:
-        if implementation.file.resolve() in code:
+        if task.holds(implementation.file):
             check_unique(task.implementations, implementation)
             task.implementations.append(implementation)
     return task

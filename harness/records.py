@@ -24,7 +24,7 @@ from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_h
 from residency.harness.errors import RecordError, UsageError
 from residency.harness.files import write_whole
 from residency.harness.outcomes import Ending, Outcome
-from residency.harness.task_info import TaskInfo
+from residency.harness.task_info import TaskInfo, twin_by_name
 
 SCHEMA = 1
 RUN_FILE = "run.json"
@@ -110,6 +110,7 @@ class OutcomeRecord:
     key: str = ""
     judged: dict[str, Any] | None = None  # what the quality of an `ok` rests on, where it is an estimate (quality.py)
     asked: int | None = None  # replicates that were asked for by then: a run that is given more is looked at again
+    pools: list[dict[str, Any]] = field(default_factory=list)  # BLAS and OpenMP loaded at its end (runners/pools.py)
 
     @property
     def ending(self) -> Ending:
@@ -132,6 +133,12 @@ class RunInfo:
     cells: list[Cell]  # what was planned, so that what is missing can be told
     schema: int = SCHEMA
     name: str = ""  # that a person gave it
+    environment: dict[str, Any] = field(default_factory=dict)  # what changes speed; in older runs empty
+
+    def twin_of(self, task: str, implementation: str) -> str | None:
+        """The id of a pair's other side; None where there is none."""
+        known = self.tasks.get(task)
+        return known.twin_of(implementation) if known else twin_by_name(implementation)
 
 
 @dataclass(frozen=True)

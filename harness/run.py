@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 
@@ -33,6 +35,15 @@ T = TypeVar("T")
 def stage_kind(name: str) -> StageKind:
     """What a stage's time is spent on, by its name: `load` is io, `put` and `get` transfers, all others compute."""
     return KINDS.get(name, "compute")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What an implementation for a single process made of its part of the data, and what its run put on record."""
+
+    result: Any
+    parameters: dict[str, Any]
+    figures: dict[str, float]
 
 
 @dataclass
@@ -103,9 +114,39 @@ class Run:
         """The rows of arrays that belong together, in parts for the workers: places in files, nothing is read yet.
 
         Four parts for each lane of the cluster, more where they would be larger than 64 MiB, or `count`. A worker
-        reads its own: `client.map(Rows.read, parts)`.
+        reads its own: `run.on_workers(Rows.read, parts)`.
         """
         return cluster.partitions(arrays, count or PARTS * self.lanes, count is None)
+
+    def on_workers(
+        self,
+        function: Callable[..., Any],
+        *entries: Sequence[Any],
+        at: Sequence[str] | None = None,
+        movable: bool = True,
+        **same: Any,
+    ) -> list[Any]:
+        """Futures of `function`, on a cluster, of each entry of the lists and of what is the `same` for all, in order.
+
+        Entries are places of rows, as by `partitions`, or futures: what a call returns stays where it was made, and the
+        next is made there, until `run.client.gather`. With `at` each has a worker of its own, by its address; another
+        takes over where that is lost, unless it is not `movable`. Nothing that was made before is used again.
+        """
+        if at is None:
+            return list(self.client.map(function, *entries, **same, pure=False))
+        options = {"allow_other_workers": movable, "pure": False}
+        return [
+            self.client.submit(function, *own, **same, workers=[worker], **options)
+            for worker, *own in zip(at, *entries, strict=True)
+        ]
+
+    def alone(self, implementation: Callable[..., Any], library: Any) -> Callable[[Any], Share]:
+        """An implementation for a single process, for `on_workers`: of a part of the data it makes a `Share`.
+
+        Its run has the threads of a lane. The library is imported there.
+        """
+        lane = {"device": self.device, "threads": self.workers * self.threads // self.lanes, "seed": self.seed}
+        return partial(_alone, implementation=implementation, library=library.__name__, lane=lane)
 
     def array(self, *arrays: NDArray[Any]) -> Any:
         """Dask arrays of the data's own, on a cluster: each worker reads its rows from the file, onto its device.
@@ -134,6 +175,12 @@ class Run:
         Reports show the median over the samples. Names say what is meant and in which unit: `p99_ms_batch_1`.
         """
         self.figures.update({name: float(value) for name, value in figures.items()})
+
+
+def _alone(data: Any, *, implementation: Callable[..., Any], library: str, lane: Mapping[str, Any]) -> Share:
+    """Runs on a worker, in one of its lanes."""
+    run = Run(**lane)
+    return Share(implementation(data, run, importlib.import_module(library)), run.parameters, run.figures)
 
 
 def check_result(result: Any) -> None:

@@ -200,22 +200,6 @@ def _side(logs: list[NDArray[np.float64]], conditions: Conditions) -> tuple[floa
     return float(each.mean()), variance, freedom
 
 
-def ratio_in_one_process(baseline: Replicates, other: Replicates) -> Estimate:
-    """How many times faster `other` is, of two functions that took turns inside one process.
-
-    Both hold one sequence a round, as `A B B A` gives two samples of each. In each round the faster samples are
-    compared, which bursts of other work seldom spoil both of, and the median over the rounds is taken: a processor
-    that changes its clock for a second or two changes both sides of a round. Rounds are what the bootstrap resamples.
-    """
-    if len(baseline) < 2 or len(baseline) != len(other):
-        raise ValueError("both sides must hold the same rounds, two at least")
-    each = np.log([min(one) for one in baseline]) - np.log([min(one) for one in other])
-    drawn = np.random.default_rng(0).integers(len(each), size=(RESAMPLES, len(each)))
-    low, high, low99, high99 = np.exp(np.percentile(np.median(each[drawn], axis=1), (2.5, 97.5, 0.5, 99.5)))
-    samples = sum(len(one) for one in other)
-    return Estimate(float(np.exp(np.median(each))), float(low), float(high), float(low99), float(high99), samples, 1)
-
-
 def verdict(ratio: Estimate, margin: float = MARGIN) -> VerdictName:
     """What a ratio of speeds says at 99 % against a margin, a fraction."""
     if ratio.replicates < ratio.least:

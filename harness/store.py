@@ -21,6 +21,7 @@ from residency.harness import scratch
 from residency.harness.dataset import DERIVED, Dataset, Request, printable
 from residency.harness.errors import UsageError
 from residency.harness.files import files_under
+from residency.harness.sources import hash_of_sources
 
 TABLES = {".csv", ".tsv", ".parquet"}
 MAKING = ".making-"  # how the folder of data that is being made begins
@@ -57,12 +58,11 @@ class Stored:
 
 
 def folder_for(dataset: Dataset, request: Request) -> Path:
-    """The cache folder of this request: it changes with the request and with the code of all datasets."""
+    """The cache folder of this request: it changes with the request, the code that makes the data and that keeps it."""
     digest = hashlib.sha256(json.dumps(asdict(request), default=str, sort_keys=True).encode())
     if request.path is not None:
         digest.update(hash_path(request.path).encode())
-    for file in sorted(dataset.file.parent.glob("*.py")):
-        digest.update(file.read_bytes())
+    digest.update(hash_of_sources(dataset.file, Path(__file__)).encode())
     digest.update(f"numpy {np.__version__} python {sys.version_info[:2]}".encode())
     size = f"-{request.rows}" if request.rows is not None else ""
     return cache_folder().absolute() / "data" / f"{dataset.name}{size}-{digest.hexdigest()[:16]}"

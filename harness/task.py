@@ -27,6 +27,7 @@ from residency.harness import registration
 from residency.harness.dataset import Dataset
 from residency.harness.errors import UsageError, likely, unknown
 from residency.harness.quality import Metric
+from residency.harness.sources import sources_of
 
 Device = Literal["cpu", "gpu"]
 Needs = Sequence[str] | Mapping[Device, Sequence[str]]
@@ -139,11 +140,21 @@ class Task:
         return self.card.strip().partition("\n")[0]
 
     @property
+    def files(self) -> list[Path]:
+        """The files that make it up: that calls `Task`, that gives it its place, that add implementations to it."""
+        return list(dict.fromkeys([self.origin, self.file, *self.additions]))
+
+    @property
     def code(self) -> list[Path]:
-        """The files that its results depend on: those that make up the task, and what the tasks beside them share."""
-        files = dict.fromkeys([self.origin, self.file, *self.additions])
-        folders = dict.fromkeys(file.parent for file in files)
-        return [*files, *(helper for folder in folders for helper in sorted(folder.glob("_*.py")))]
+        """Those files, and what they share with the tasks beside them: all in which it may be registered."""
+        folders = {file.parent for file in self.files}
+        beside = (source for source in sources_of(*self.files) if source.parent in folders)
+        return list(dict.fromkeys([*self.files, *beside]))
+
+    def holds(self, file: Path) -> bool:
+        """Whether what a file registers belongs to it: most belongs to a file of its own, for which none is read."""
+        place = file.resolve()
+        return place in {own.resolve() for own in self.files} or place in {part.resolve() for part in self.code}
 
     @property
     def own_files(self) -> list[Path]:

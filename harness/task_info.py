@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from residency.harness.task import Task
+
+WORKERS = r"@[0-9]+x"  # of a cluster, in an implementation's id
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class TaskInfo:
     datasets: dict[str, str] = field(default_factory=dict)  # their kinds by name
     naive: dict[str, str] = field(default_factory=dict)  # results without a model, and their figures' names
     question: str = ""  # that its file asks
+    twins: dict[str, str | None] = field(default_factory=dict)  # of each implementation; runs of before do not tell
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -41,9 +45,25 @@ class TaskInfo:
             {dataset.name: dataset.kind for dataset in task.datasets},
             {name: metric.of(name) for name in task.naive},
             task.question,
+            {one.id: one.twin for one in task.implementations},
         )
+
+    def twin_of(self, implementation: str) -> str | None:
+        """The id of a pair's other side, on as many workers; None where there is none."""
+        placed = re.search(WORKERS, implementation)
+        registered = re.sub(WORKERS, "@Nx", implementation)
+        if registered not in self.twins:
+            return twin_by_name(implementation)
+        twin = self.twins[registered]
+        return twin.replace("@Nx", placed[0]) if twin and placed else twin
 
     def is_below(self, dataset: str, rows: int | None) -> bool:
         """Whether the user's own data, or generated data, has fewer rows than the task's smallest size."""
         sizable = self.datasets.get(dataset) in {"generated", "own"}
         return sizable and rows is not None and rows < min(self.sizes.values())
+
+
+def twin_by_name(implementation: str) -> str:
+    """The same function on the other device, its twin if there is one: for runs that do not tell their twins."""
+    function, device = implementation[:-3], implementation[-3:]
+    return function + {"cpu": "gpu", "gpu": "cpu"}.get(device, device)

@@ -1,16 +1,28 @@
-"""How far a run may be believed, in words: a busy machine, and what is left undecided."""
+"""How far a run may be believed, in words: what disturbed or slowed it, and what is left undecided."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from residency.analysis.certainty import BusyMachine, Undecided
+from residency.harness.environment import Slowed
 from residency.harness.statistics import MOST_NEEDED
 
 
-def warning(found: BusyMachine) -> str:
-    """That the machine was busy, in figures, and what to do. Said before anything else."""
+def warning(found: BusyMachine | None, slowed: Sequence[Slowed]) -> str | None:
+    """That the machine was busy, and what of its environment slowed a library; None where neither is known.
+
+    Said before anything else, with remedies.
+    """
+    sentences = [_busy(found)] if found else []
+    sentences += [f"{cause}, and measure again." for cause in slowed]
+    return " ".join(sentences) or None
+
+
+def _busy(found: BusyMachine) -> str:
+    """That the machine was busy, in figures, and what to do."""
     whose = f"the work of {', '.join(found.tasks)}" if found.tasks else "the work"
     figures = []
     if found.waited is not None:

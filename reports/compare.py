@@ -87,7 +87,7 @@ def ratio(cell: Cell) -> str:
     """`1.21 [1.15, 1.27]`; a hyphen where there is none."""
     if cell.ratio is None:
         return "-"
-    return f"{words.digits(cell.ratio.value)} [{words.digits(cell.ratio.low)}, {words.digits(cell.ratio.high)}]"
+    return f"{words.digits(cell.ratio.value)} {words.bounds(cell.ratio.low, cell.ratio.high)}"
 
 
 def _status(found: Comparison) -> str:

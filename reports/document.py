@@ -14,6 +14,7 @@ from residency.analysis.gain import Gain
 from residency.analysis.proof import Proof
 from residency.analysis.row import Compared, Measured, Ratio, Row, Seconds, Speedup
 from residency.analysis.scaling import Law, Scaling
+from residency.harness.environment import slowed_in
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
 from residency.reports.crossover import sentence
@@ -23,11 +24,12 @@ SCHEMA = 1
 
 
 def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
-    """A run and its rows."""
+    """A run and its rows; the warnings are of what slows libraries."""
     return {
         "schema": SCHEMA,
         "run": {**asdict(records.info), "folder": str(records.folder)},
         "rows": [_row(row) for row in rows],
+        "warnings": [asdict(warning) for warning in slowed_in(records.info)],
     }
 
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from residency.analysis.likeness import BOARD_FACTS, Difference, Likeness, board_order, is_slice
+from residency.analysis.likeness import BOARD_FACTS, Likeness, board_order, is_slice
+from residency.harness.environment import Difference
 from residency.harness.records import RunInfo
 from residency.reports import words
 
@@ -27,11 +28,22 @@ def refusal(unlike: Likeness, baseline: RunInfo) -> str:
         causes.append(f"unlike machines: {'; '.join(map(difference, unlike.machines))}")
     if unlike.settings:
         causes.append(f"measured in unlike ways: {'; '.join(map(difference, unlike.settings))}")
+    if unlike.environment:
+        causes.append(f"unlike environments, which change speed: {'; '.join(map(difference, unlike.environment))}")
     commit = f" (commit {baseline.commit})" if baseline.commit else ""
     again = f"measure the baseline{commit} again on this machine: {shlex.join(baseline.command)}"
     if not unlike.machines:
-        again = "measure one of them again with the --threads and --gate of the other"
+        again = f"measure one of them again {_as_the_other(unlike)}"
     return f"{'; '.join(causes)}. Remedy: {again}"
+
+
+def _as_the_other(unlike: Likeness) -> str:
+    """How to measure one run as the other was."""
+    how = ["with the --threads and --gate of the other"] if unlike.settings else []
+    if unlike.environment:
+        of_baseline = f" (that of the baseline: {unlike.remedy})" if unlike.remedy else ""
+        how.append(f"in the environment of the other{of_baseline}")
+    return ", ".join(how)
 
 
 def boards(gpus: Sequence[Mapping[str, Any]]) -> str:

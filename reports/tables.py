@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from residency.analysis.cost import Shortfall
@@ -12,7 +12,7 @@ from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.naive import own_figures
 from residency.analysis.row import BreakEven, Measured, Roofline, Row
 from residency.analysis.spent import spent
-from residency.harness import statistics
+from residency.harness import environment, statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
 from residency.reports import certainty, sentences, words
@@ -61,11 +61,11 @@ def report(found: Findings) -> Report:
     info = found.records.info
     return Report(
         title=f"Residency run {info.id}",
-        warning=certainty.warning(found.busy) if found.busy else None,
+        warning=certainty.warning(found.busy, found.slowed),
         tables=[_table(group, found) for group in found.groups],
         summary=_summary(found),
         missing=missing_here(found.rows),
-        facts=[*facts(info), *_sources(found.records)],
+        facts=[*facts(info), *_pools(found.records), *_sources(found.records)],
     )
 
 
@@ -76,13 +76,33 @@ def facts(info: RunInfo) -> list[str]:
     memory = words.size(machine["memory_bytes"])
     lines = [
         f"{info.started}, commit {info.commit or 'unknown'}, Python {machine['python']}",
-        f"{machine['cpu']}, {machine['cores']} of {machine['cores_in_machine']} cores, {memory} of memory",
+        f"{machine['cpu']}, {machine['cores']} of {machine['cores_in_machine']} cores, {memory} of memory{_blas(info)}",
     ]
     if gpus:
         lines.append(", ".join(words.gpu(gpu) for gpu in gpus))
     else:
         lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
+    if variables := info.environment.get("variables"):
+        values = ", ".join(f"{name}={environment.shown(value)}" for name, value in variables.items())
+        lines.append(f"Environment: {values}")
     return lines
+
+
+def _blas(info: RunInfo) -> str:
+    """NumPy's BLAS, where the run tells of it."""
+    blas = environment.blas_of(info.environment)
+    return f"; NumPy computes with {environment.described(blas)}" if blas is not None else ""
+
+
+def _pools(records: Records) -> list[str]:
+    """Which other BLAS and which OpenMP libraries workers had loaded, and whose they are."""
+    numpys = environment.blas_of(records.info.environment)
+    owners: dict[str, dict[str, None]] = {}
+    for pool in (pool for outcome in records.outcomes for pool in outcome.pools):
+        if numpys is None or pool["file"] != numpys["file"]:
+            owners.setdefault(environment.described(pool), {})[pool["file"].partition("/")[0]] = None
+    loaded = [f"{what} ({', '.join(folders)})" for what, folders in sorted(owners.items())]
+    return [f"Workers had loaded {'; '.join(loaded)}."] if loaded else []
 
 
 def _sources(records: Records) -> list[str]:
@@ -116,6 +136,7 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
     failures += _not_reached(group)
     notes = list(dict.fromkeys(remark for row in group for remark in row.facts.remarks))
     notes += certainty.undecided(found.undecided, records.folder if _goes_on(whole) else None)
+    notes += _at_odds(shown)
     notes += _throughput(shown) if unit != "rows" else []
     notes += sentences.without_a_model(task, found.naive)
     notes += [_figures(row, named) for row in shown if (named := own_figures(row, task))]
@@ -163,6 +184,24 @@ def _not_reached(group: Sequence[Row]) -> list[str]:
 
 def _could_not_run(row: Row) -> bool:
     return row.result.outcome == Outcome.UNAVAILABLE and not is_not_reached(row.result.outcome, row.result.reason)
+
+
+def _at_odds(shown: Sequence[Row]) -> list[str]:
+    """Who is faster than the baseline by the ratio and slower by the medians, or the other way round."""
+    medians = {row.cell.implementation: row.median for row in shown if row.measured}
+    names = [row.cell.implementation for row in shown if row.measured and _is_at_odds(row, medians)]
+    why = "a ratio is taken inside each round, a median over all of them"
+    return [f"{', '.join(names)}: the ratio and the medians disagree on who is faster: {why}"] if names else []
+
+
+def _is_at_odds(row: Row, medians: Mapping[str, float]) -> bool:
+    """Whether a reader sees a row's ratio and the medians disagree; what is rounded away does not."""
+    speedup = row.compared.speedup
+    if speedup is None or speedup.baseline not in medians:
+        return False
+    ratio, own, base = speedup.value, row.median, medians[speedup.baseline]
+    seen = words.digits(max(ratio, 1 / ratio)) != words.digits(1.0) and words.seconds(own) != words.seconds(base)
+    return seen and (ratio > 1) != (base > own)
 
 
 def _throughput(shown: Sequence[Row]) -> list[str]:
@@ -310,16 +349,20 @@ def _range(values: set[int]) -> str:
 
 
 def missing_here(found: Sequence[Row]) -> list[Missing]:
-    """What could not run, by the first thing that stands in its way; what else is missing is said once for all."""
+    """What could not run in a run, and why."""
+    absent = [row for row in found if _could_not_run(row)]
+    return by_reason((f"{row.cell.task}:{row.cell.implementation}", row.result.reason) for row in absent)
+
+
+def by_reason(reasons: Iterable[tuple[str, str]]) -> list[Missing]:
+    """Names and reasons, by the first thing that stands in the way; what else is missing is said once for all."""
     missing: dict[str, Missing] = {}
-    for row in found:
-        if _could_not_run(row):
-            first, *further = row.result.reason.split("; ")
-            entry = missing.setdefault(first, Missing(first, [], []))
-            name = f"{row.cell.task}:{row.cell.implementation}"
-            if name not in entry.names:
-                entry.names.append(name)
-            entry.further.extend(reason for reason in further if reason not in entry.further)
+    for name, whole in reasons:
+        first, *further = whole.split("; ")
+        entry = missing.setdefault(first, Missing(first, [], []))
+        if name not in entry.names:
+            entry.names.append(name)
+        entry.further.extend(reason for reason in further if reason not in entry.further)
     return [replace(entry, further=_by_remedy(entry.further)) for entry in missing.values()]
 
 

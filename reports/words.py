@@ -14,6 +14,7 @@ STAGES_SHOWN = 3
 MOST_PLACES = 6  # after the point
 STAGE_SHARE = 0.02  # a stage below it is not worth its place
 LEAST_SHARE = 0.01  # of what a device can do: less is too far away for a number to say more
+WIDEST = 1_000.0  # times the lower bound: an interval that is wider says nothing
 # Neither XML 1.0 nor a line of a log can hold them: control characters but tabs and line ends, halves of characters.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -45,7 +46,12 @@ def interval(time: Interval) -> str:
     text = seconds(time.value)
     number, _, unit = text.partition(" ")
     factor = time.value / (float(number.replace(",", "")) or 1.0)
-    return f"{number} [{digits(time.low / factor)}, {digits(time.high / factor)}] {unit}"
+    return f"{number} {bounds(time.low / factor, time.high / factor)} {unit}"
+
+
+def bounds(low: float, high: float) -> str:
+    """`[2.41, 2.66]`; `[not known]` where they are so far apart that they say nothing."""
+    return f"[{digits(low)}, {digits(high)}]" if high <= WIDEST * low else "[not known]"
 
 
 def speedup(ratio: Speedup, implementation: str) -> str:
@@ -58,8 +64,9 @@ def speedup(ratio: Speedup, implementation: str) -> str:
 def times(ratio: Interval) -> str:
     """A ratio of speeds, which is read in one way only: `12.0 × as fast [..]`, below 1 `4.65 × as long [..]`."""
     if ratio.value < 1:
-        return f"{digits(1 / ratio.value)} × as long [{digits(1 / ratio.high)}, {digits(1 / ratio.low)}]"
-    return f"{digits(ratio.value)} × as fast [{digits(ratio.low)}, {digits(ratio.high)}]"
+        longest = 1 / ratio.low if ratio.low else math.inf
+        return f"{digits(1 / ratio.value)} × as long {bounds(1 / ratio.high, longest)}"
+    return f"{digits(ratio.value)} × as fast {bounds(ratio.low, ratio.high)}"
 
 
 def once(ratio: float) -> str:

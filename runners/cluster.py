@@ -23,6 +23,7 @@ from residency.harness.errors import Unavailable, UsageError
 from residency.harness.libraries import is_installed
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.task import Device
+from residency.runners.pools import loaded
 
 CONNECT_SECONDS = 10.0  # for a scheduler to answer, and for one that was lost to come back
 ARRIVE_SECONDS = 60.0  # for as many workers as were asked for to be there
@@ -135,6 +136,10 @@ class DaskCluster:
             for name, total in totals.items():
                 spent[name] = spent.get(name, 0.0) + total - before.get(name, 0.0)
         return spent, self._happened()
+
+    def pools(self) -> list[dict[str, Any]]:
+        """Which BLAS and OpenMP libraries a worker has loaded; all of them are started alike."""
+        return next(iter(self.client.run(loaded, workers=list(self._nodes())[:1]).values()), [])
 
     def explain(self, error: BaseException) -> Ending | None:
         """How an execution ended where the cluster made it end; None where it is the implementation's own error."""

@@ -80,12 +80,15 @@ def looks(settings: Settings) -> list[int]:
 
 
 def half_width(
-    times: Mapping[str, Mapping[int, Sequence[float]]], on_cpu: Sequence[str], conditions: Conditions = QUIET
+    times: Mapping[str, Mapping[int, Sequence[float]]],
+    on_cpu: Sequence[str],
+    twins: Sequence[tuple[str, str]] = (),
+    conditions: Conditions = QUIET,
 ) -> float:
     """The widest 95 % interval of the ratios that a report will show, as a fraction on either side; of one, its own.
 
-    They are those to the fastest on the CPU, which share the error over all that might have been it, and of a GPU side
-    to its twin. Infinite where there is nothing to compare.
+    They are those to the fastest on the CPU, which share the error over all that might have been it, and those of
+    `twins`, the CPU side of a pair and its GPU side. Infinite where there is nothing to compare.
     """
     middle = {name: statistics.median_time(list(mine.values())).value for name, mine in times.items()}
     candidates = [name for name in middle if name in on_cpu]
@@ -93,8 +96,7 @@ def half_width(
     if base is None:
         return math.inf
     pairs = [(base, name, max(1, len(set(candidates) - {name}))) for name in times if name != base]
-    twins = {f"{name.removesuffix('gpu')}cpu": name for name in times if name not in on_cpu}
-    pairs += [(twin, name, 1) for twin, name in twins.items() if twin in on_cpu]
+    pairs += [(cpu, gpu, 1) for cpu, gpu in twins if cpu in times and gpu in times]
     found = []
     for first, second, choices in pairs:
         if shared := sorted(times[first].keys() & times[second].keys()):
@@ -153,7 +155,8 @@ class _Run:
         waiting = known.busy.waiting(machine.cores_in_machine())
         fastest = min((np.median(one) for mine in times.values() for one in mine.values()), default=0.0)
         conditions = Conditions(known.busy.threads, waiting, float(fastest))
-        return half_width(times, on_cpu, conditions) <= precision
+        twins = [(one.twin, one.id) for one in open_ones if one.device == "gpu" and one.twin]
+        return half_width(times, on_cpu, twins, conditions) <= precision
 
     def _prepare(self, group: Group) -> Prepared | None:
         """Tell what cannot run here, and note what is still to be measured; None where that is nothing."""

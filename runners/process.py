@@ -34,6 +34,17 @@ SETTLE_STEP = 0.001
 START_TIMEOUT = 120.0  # seconds for Python and NumPy to come up, on a machine busy or slow
 LOG_BYTES = 2**20
 END_TIMEOUT = 5.0  # seconds for a worker that closed its pipe to be gone
+LIMITS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)
 
 
 _open: set[Worker] = set()  # those that run
@@ -48,24 +59,15 @@ class Ended(Exception):
         self.ending = ending
 
 
+def limits(threads: int) -> dict[str, str]:
+    """What limits the threads of a worker: a variable for each library that asks for one."""
+    return dict.fromkeys(LIMITS, str(threads))
+
+
 def environment(
     device: str, threads: int, gate: bool = False, extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The environment of a worker: thread limits known to every library before it is imported, and its device."""
-    limits = dict.fromkeys(
-        (
-            "OMP_NUM_THREADS",
-            "OPENBLAS_NUM_THREADS",
-            "MKL_NUM_THREADS",
-            "BLIS_NUM_THREADS",
-            "NUMEXPR_NUM_THREADS",
-            "NUMBA_NUM_THREADS",
-            "POLARS_MAX_THREADS",
-            "RAYON_NUM_THREADS",
-            "LOKY_MAX_CPU_COUNT",
-        ),
-        str(threads),
-    )
     fixed = {"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "ignore"}
     if gate:
         fixed |= {"RESIDENCY_GATE": "1"}
@@ -75,7 +77,7 @@ def environment(
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
         fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
         fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost's, which says where it falls back
-    return {**os.environ, **limits, **fixed, **_someone(), **(extra or {})}
+    return {**os.environ, **limits(threads), **fixed, **_someone(), **(extra or {})}
 
 
 def _someone() -> dict[str, str]:
@@ -208,12 +210,15 @@ class Worker:
             raise Ended(Ending(Outcome(reply["error"]["outcome"]), reply["error"]["reason"]))
         return reply
 
-    def resident_bytes(self) -> int:
-        """Memory the process holds now."""
+    def pools(self, timeout: float) -> list[dict[str, Any]]:
+        """Which BLAS and OpenMP libraries it has loaded: for when all is measured, so that no time bears it.
+
+        Nothing where it does not tell: what was measured stays.
+        """
         try:
-            return int(psutil.Process(self._process.pid).memory_info().rss)
-        except psutil.NoSuchProcess:
-            return 0
+            return list(self.ask({"do": "pools"}, timeout)["pools"])
+        except Ended:
+            return []
 
     def is_busy(self) -> bool:
         """Whether any thread of it, or of a process that it has started, is running or ready to run."""

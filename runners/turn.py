@@ -31,6 +31,7 @@ SHORTEST = 1e-9  # seconds that an execution is taken to last at least
 TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
+POOLS_TIMEOUT = 20.0  # seconds for a worker to tell what it has loaded
 TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 3600.0, "full": 600.0}
 
 
@@ -86,12 +87,9 @@ class Ledger:
             cores=known.get("cores"),
             flops=known.get("flops"),
             bytes=known.get("bytes"),
-            unknown=known.get("unknown", {}),
-            tier=known.get("tier"),
             at=now(),
-            key=known.get("key", ""),
-            judged=known.get("judged"),
             asked=self.settings.replicates,
+            **{name: known[name] for name in ("unknown", "tier", "key", "judged", "pools") if name in known},
         )
         self.add(record)
 
@@ -146,6 +144,7 @@ class Turn:
     doubt: str | None = None  # why it cannot be told whether it ran on the GPU, where it was to
     parameters: dict[str, Any] = field(default_factory=dict)
     cores: list[float] = field(default_factory=list)
+    pools: list[dict[str, Any]] = field(default_factory=list)  # BLAS and OpenMP libraries that its worker had loaded
     worker: Worker | None = None
 
     @property
@@ -315,6 +314,8 @@ class Turn:
         except Ended as ended:
             self._give_up(ended.ending)
             return
+        if self.replicate == 0:
+            self.pools = self.worker.pools(self.ledger.within(POOLS_TIMEOUT))
         self.keep()
 
     def keep(self) -> None:
@@ -382,6 +383,7 @@ class Turn:
             unknown=self.unknown,
             threads=self.threads,
             key=self.prepared.key,
+            pools=self.pools,
         )
 
 

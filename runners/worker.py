@@ -9,13 +9,13 @@ first request is served, and no library of an implementation before that impleme
     {"do": "load", ...}     bring the data into memory, untimed
     {"do": "sample", ...}   execute once
     {"do": "unchanged"}     hash the data again
+    {"do": "pools"}         tell which BLAS and OpenMP libraries are loaded
     {"do": "rehearse", ...} execute a GPU implementation once without a GPU
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import json
 import os
 import resource
@@ -36,9 +36,11 @@ from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
 from residency.harness.execute import ceiling_of, ending_of, execute
 from residency.harness.files import write_whole
+from residency.harness.sources import hash_of_sources
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
 from residency.runners.cluster import DaskCluster
+from residency.runners.pools import loaded
 
 PR_SET_PDEATHSIG = 1
 PERSONALITY_ONLY_ASK = 0xFFFFFFFF
@@ -88,6 +90,10 @@ class Session:
         """Whether the data still has the bytes it came with, after all that was executed on it."""
         return {"hash": store.hash_data(self.data)}
 
+    def pools(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Which BLAS and OpenMP libraries this process has loaded; of a cluster, one of its workers."""
+        return {"pools": loaded() if self.cluster is None else self.cluster.pools()}
+
     def rehearse(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Execute a GPU implementation without a GPU, on the stage that is set for it; nothing is timed."""
         from residency.runners.rehearsal.stage import rehearse
@@ -121,7 +127,7 @@ class Session:
 
 def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]:
     """The exact quality and the least work on this data, computed once and kept beside it."""
-    key = hashlib.sha256(b"".join(part.read_bytes() for part in task.code)).hexdigest()[:16]
+    key = hash_of_sources(*task.files)[:16]
     file = stored.folder / f"about-{task.topic}-{task.name}-{key}.json"
     if not file.exists():
         data = store.load(_schema(dataset), stored.folder, mapped=True)  # it may be larger than memory
@@ -187,6 +193,7 @@ def serve(requests: int, replies: int) -> None:
             "load": session.load,
             "sample": session.sample,
             "unchanged": session.unchanged,
+            "pools": session.pools,
             "rehearse": session.rehearse,
         }
         tell("{}\n")

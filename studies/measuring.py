@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 from residency.harness import own_suites, records
+from residency.harness.environment import Slowed, slowed, unlike
+from residency.harness.errors import UsageError
 from residency.harness.task_info import TaskInfo
 from residency.reports import screen
 from residency.reports.live import Planned, Progress
@@ -19,6 +22,7 @@ from residency.runners.local import NOTHING_EXPECTED, looks, run_local
 from residency.runners.plan import Group, Selection, unavailable
 from residency.runners.process import close_all
 from residency.runners.settings import Settings
+from residency.runners.speed import environment_of_workers, inherited_variables
 from residency.studies import sources
 
 
@@ -65,12 +69,15 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection, name:
     """What a run is, for its `run.json`: the machine, the versions, what was asked for and what is planned.
 
     The folder of a run with a name ends with it, for the eye; the name in `run.json` is the one that counts.
-    Paths are absolute, so that it can be gone on with from another folder; `command` has them as they were typed.
+    Paths are absolute, so that it can be gone on with from another folder; `command` has them as they were typed. What
+    is known to slow a library here is said on stderr.
     """
     moment = datetime.now(UTC)
     host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
     chosen = {**asdict(selection), "path": str(selection.path.absolute()) if selection.path else None}
     del chosen["left_out"]
+    environment = environment_of_workers(settings.threads)
+    warn(slowed(environment, settings.threads, bool(machine.gpus()[0])))
     return records.RunInfo(
         id="-".join(filter(None, (f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z", host, name))),
         started=records.now(),
@@ -79,16 +86,38 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection, name:
         machine=machine.facts(),
         versions=machine.versions(),
         commit=machine.commit(),
+        environment=environment,
         tasks={group.task.path: TaskInfo.of(group.task) for group in groups},
         cells=[group.cell(implementation) for group in groups for implementation in group.implementations],
         name=name,
     )
 
 
+def warn(slowing: Sequence[Slowed]) -> None:
+    """Say on stderr what slows libraries."""
+    for one in slowing:
+        text = f"warning: {one}"
+        screen.progress().print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
+
+
 def as_before(info: records.RunInfo) -> tuple[Selection, Settings]:
-    """What a run was asked for, from its own `run.json`."""
+    """What a run was asked for, from its own `run.json`; raises `UsageError` where other variables were set then."""
+    _check_variables(info)
     kept = info.settings
     selected = {entry.name: kept[entry.name] for entry in fields(Selection) if entry.name in kept}
     path = Path(kept["path"]) if kept.get("path") else None
     measured = {entry.name: kept[entry.name] for entry in fields(Settings) if entry.name in kept}
     return Selection(**{**selected, "path": path}), Settings(**measured)
+
+
+def _check_variables(info: records.RunInfo) -> None:
+    """Samples of unlike environments are never mixed, nor compared; an older run does not tell of its own."""
+    if not info.environment:
+        return
+    here = {"variables": inherited_variables()}
+    found = unlike(info.environment, here, bool(info.machine.get("gpus")) and bool(machine.gpus()[0]))
+    if found.forbids:
+        raise UsageError(
+            f"{info.id} was measured in another environment, which changes speed: "
+            f"{'; '.join(map(str, found.forbids))} here. Remedy: {found.remedy}"
+        )

@@ -1,4 +1,4 @@
-"""The user's own code, kept with the run that measured it: the commit tells the shipped tasks, not these."""
+"""The code that a run measured, kept with it where the commit does not tell it: the user's own, and what changed."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ from pathlib import Path
 
 from residency.harness.errors import UsageError
 from residency.harness.records import SOURCE_FOLDER
+from residency.harness.sources import HOUSE, sources_of
 from residency.runners import machine
 from residency.runners.plan import Group
-from residency.suites import SHIPPED
+
+SHIPPED = tuple(HOUSE / room for room in ("suites", "datasets", "runners", "harness"))  # that a task may import
+KEPT = SHIPPED[:2]  # where they differ from the checkout's commit
 
 
 def keep(groups: Iterable[Group], folder: Path) -> None:
-    """Copy the files that make up the groups' tasks into a run's folder, under `source/`.
+    """Copy the files that make up the groups' tasks, and what these import, into a run's folder, under `source/`.
 
-    Those of the user, and shipped ones that differ from the checkout's commit. A file's name bears a hash of its text,
-    so that a run which goes on after a change keeps both versions.
+    Those of the user, and shipped tasks and datasets that differ from the checkout's commit. A file's name bears a hash
+    of its text, so that a run which goes on after a change keeps both versions.
     """
-    files = {file for group in groups for file in group.task.code}
-    shipped, changed = SHIPPED.folder.resolve(), machine.changed()
-    for file in sorted(files):
-        if file.resolve() in changed or not file.resolve().is_relative_to(shipped):
+    changed = {file for file in machine.changed() if _is_in(file, KEPT)}
+    for file in sources_of(*(file for group in groups for file in group.task.files)):
+        if file.resolve() in changed or not _is_in(file.resolve(), SHIPPED):
             _keep(file, folder / SOURCE_FOLDER / file.parent.name)
+
+
+def _is_in(file: Path, folders: Iterable[Path]) -> bool:
+    return any(file.is_relative_to(folder) for folder in folders)
 
 
 def _keep(file: Path, folder: Path) -> None:

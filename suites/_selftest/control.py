@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.answered import answered
-from residency.datasets.table import Table
+from residency.datasets.tabular.answered import answered
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, Task, quality
 
 LOOPS = 60_000

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.vectors import VECTORS, Vectors, sums_correct, vectors
+from residency.datasets.foundations.vectors import VECTORS, Vectors, sums_correct, vectors
 from residency.harness import Run, Task
 from residency.harness.cluster import Rows
 from residency.harness.device import synchronise

@@ -18,16 +18,18 @@ Rates count what must be read and written: 8 bytes a number copied, 12 of the tr
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.numbers import Numbers, numbers, share_correct
+from residency.datasets.foundations.numbers import Numbers, numbers, share_correct
 from residency.harness import Run, Task
 from residency.harness.quality import metric
-from residency.suites.foundations._passes import PASSES, passes
+from residency.suites.foundations._laps import lap, observe_bytes
 
+PASSES = 10  # of each kind
 SCALE = np.float32(0.5)  # a power of two: multiplying by it is exact
 HOW = {"passes": PASSES, "scale": float(SCALE), "dtype": "float32"}
 THREADS = 256  # of a block
@@ -55,6 +57,26 @@ task = Task(
     work=lambda data: (PASSES * 2.0 * (data.rows // 2), PASSES * 20.0 * (data.rows // 2)),
     unit="numbers",
 )
+
+
+def passes(run: Run, arrays: tuple[Any, Any, Any], copy: Callable[..., Any], triad: Callable[..., Any]) -> Any:
+    """Of the arrays x, y and c: x copied to y and back, then x + s c likewise; x + PASSES s c, on the host.
+
+    `copy(x, y)` and `triad(x, c, y)` write over y and return nothing, or return a new array in its place.
+    """
+    x, y, c = arrays
+    with lap(run, "copy") as copying:
+        for _ in range(PASSES):
+            new = copy(x, y)
+            x, y = y if new is None else new, x
+    with lap(run, "triad") as adding:
+        for _ in range(PASSES):
+            new = triad(x, c, y)
+            x, y = y if new is None else new, x
+    observe_bytes(run, 8.0 * PASSES * len(c), copy=copying)
+    observe_bytes(run, 12.0 * PASSES * len(c), triad=adding)
+    with run.stage("get"):
+        return run.to_host(x)
 
 
 @task.pair(cpu="numpy", gpu="cupy")

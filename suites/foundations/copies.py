@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.numbers import Numbers, numbers
+from residency.datasets.foundations.numbers import Numbers, numbers
 from residency.harness import Run, Task
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric

@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from residency.datasets.generator_states import MULTIPLIER, STATES, States, generator_states, states_correct
+from residency.datasets.foundations.generator_states import MULTIPLIER, STATES, States, generator_states, states_correct
 from residency.harness import Run, Task
 from residency.suites.foundations._laps import Lap, lap
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.matrices import Matrices, error, matrices
+from residency.datasets.foundations.matrices import Matrices, error, matrices
 from residency.harness import Run, Task
 from residency.suites.foundations._laps import lap
 

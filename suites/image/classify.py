@@ -20,21 +20,29 @@ channels last, which is how matrix units want convolutions; on a GPU their produ
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from residency.datasets.digit_images import digit_images
-from residency.datasets.face_patches import face_patches
-from residency.datasets.labelled_images import LabelledImages, accuracy
-from residency.datasets.own_images import own_labelled
-from residency.datasets.residual import initial, operations
-from residency.datasets.shapes import shapes
+from residency.datasets.image.digit_images import digit_images
+from residency.datasets.image.face_patches import face_patches
+from residency.datasets.image.labelled_images import LabelledImages, accuracy
+from residency.datasets.image.own_images import own_labelled
+from residency.datasets.image.residual import initial, operations, torch_layout
+from residency.datasets.image.shapes import shapes
 from residency.harness import Run, Task
-from residency.suites.image._data_parallel import DataParallel
-from residency.suites.image._residual import WIDTHS, torch_layout, torch_network
-from residency.suites.image._training import MOMENTUM, PREDICTED, RATE, jax_functions, torch_descent
+from residency.harness.cluster import Rows
+from residency.runners.ranks import Ranks
 
 EPOCHS, LEAST_STEPS = 4, 200
+WIDTHS = (16, 32, 64)  # channels of the three blocks; each but the first halves the picture's sides
+GROUPS, EPSILON = 8, 1e-5  # of channels that are normalised together
+RATE, MOMENTUM = 0.15, 0.9  # the rate falls linearly to 0
+PREDICTED = 1_000  # pictures classified at a time
 SETTINGS = {"widths": WIDTHS, "optimiser": "SGD, Nesterov", "learning_rate": RATE, "momentum": MOMENTUM}
 LAYOUT = {"dtype": "float32", "memory_format": "NHWC"}
 
@@ -63,6 +71,33 @@ task = Task(
 )
 
 
+def torch_network(functional: Any, weights: dict[str, Any], data: LabelledImages, x: Any) -> Any:
+    """The classes' scores for pictures (images, height, width, channels).
+
+    Torch's normalisation of groups keeps channels last on a CPU; on a GPU (2.13) it returns them first, so that each
+    layer there pays for copies from one layout to the other.
+    """
+
+    def convolution(x: Any, name: str, stride: int = 1) -> Any:
+        kernel = weights[f"{name} kernel"].permute(0, 3, 1, 2)  # Torch's order of axes; in memory channels are last
+        x = functional.conv2d(x, kernel, stride=stride, padding=kernel.shape[-1] // 2)
+        return functional.group_norm(x, GROUPS, weights[f"{name}_norm scale"], weights[f"{name}_norm bias"], EPSILON)
+
+    x = (x.permute(0, 3, 1, 2).float() - data.mean) / data.deviation
+    x = convolution(x, "stem").relu()
+    for block in range(len(WIDTHS)):
+        stride = 2 if block else 1
+        y = convolution(convolution(x, f"first{block}", stride).relu(), f"second{block}")
+        x = (y + (convolution(x, f"short{block}", stride) if block else x)).relu()
+    return x.mean((2, 3)) @ weights["head kernel"] + weights["head bias"]
+
+
+def torch_descent(torch: Any, weights: Iterable[Any], updates: int) -> tuple[Any, Any]:
+    """Torch's optimiser and the schedule of its rate: both take a step, the optimiser first."""
+    optimiser = torch.optim.SGD(weights, lr=RATE, momentum=MOMENTUM, nesterov=True)
+    return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1.0 - step / updates)
+
+
 @task.pair(cpu="torch", gpu="torch")
 def eager(data: LabelledImages, run: Run, torch):
     """Torch: Python reaches one operation after the other and has the device do it."""
@@ -87,6 +122,55 @@ def eager(data: LabelledImages, run: Run, torch):
         predicted = torch.cat([network(part).argmax(1) for part in x_test.split(PREDICTED)])
     with run.stage("get"):
         return run.to_host(predicted)
+
+
+def flax_network(classes: int, mean: float, deviation: float) -> Any:
+    """The same as a module of Flax, which takes its weights in the names of `datasets/image/residual.py`."""
+    from flax import linen
+
+    class Network(linen.Module):
+        @linen.compact
+        def __call__(self, x: Any) -> Any:
+            def convolution(x: Any, name: str, width: int, side: int = 3, stride: int = 1) -> Any:
+                x = linen.Conv(width, (side, side), stride, padding=side // 2, use_bias=False, name=name)(x)
+                return linen.GroupNorm(GROUPS, epsilon=EPSILON, name=f"{name}_norm")(x)
+
+            x = (x.astype(np.float32) - mean) / deviation
+            x = linen.relu(convolution(x, "stem", WIDTHS[0]))
+            for block, width in enumerate(WIDTHS):
+                stride = 2 if block else 1
+                y = linen.relu(convolution(x, f"first{block}", width, stride=stride))
+                y = convolution(y, f"second{block}", width)
+                x = linen.relu(y + (convolution(x, f"short{block}", width, 1, stride) if block else x))
+            return linen.Dense(classes, name="head")(x.mean((1, 2)))
+
+    return Network()
+
+
+@functools.cache  # what is compiled stays with these functions: all executions of a process must use the same
+def jax_functions(classes: int, updates: int, mean: float, deviation: float) -> tuple[Any, Any, Any]:
+    """The optimiser's start, one step of training, and the classification of pictures."""
+    import jax
+    import optax
+
+    network = flax_network(classes, mean, deviation)
+
+    def scores(weights: Any, x: Any) -> Any:
+        with jax.default_matmul_precision("tensorfloat32"):
+            return network.apply({"params": weights}, x)
+
+    def loss(weights: Any, x: Any, y: Any) -> Any:
+        return optax.softmax_cross_entropy_with_integer_labels(scores(weights, x), y).mean()
+
+    optimiser = optax.sgd(optax.linear_schedule(RATE, 0.0, updates), MOMENTUM, nesterov=True)
+
+    @jax.jit
+    def step(weights: Any, state: Any, pictures: tuple[Any, Any], order: Any, number: int) -> tuple[Any, Any]:
+        gradient = jax.grad(loss)(weights, *(part[order[number]] for part in pictures))
+        change, state = optimiser.update(gradient, state)
+        return optax.apply_updates(weights, change), state
+
+    return optimiser.init, step, jax.jit(lambda weights, x: scores(weights, x).argmax(1))
 
 
 @task.pair(cpu="jax", gpu="jax", needs=["flax", "optax"])
@@ -115,16 +199,103 @@ def compiled(data: LabelledImages, run: Run, jax):
 
 @task.on_cluster(cpu="torch", gpu="torch")
 def data_parallel(data: LabelledImages, run: Run, torch):
-    """Torch on every worker, each with its share of every batch; at every step their gradients are averaged."""
+    """Torch on every worker, each with its share of every batch; at every step their gradients are averaged.
+
+    DistributedDataParallel keeps the weights of all ranks the same: while the backward pass still goes on, the
+    gradients that are ready are averaged over the ranks, and then all take the same step. A rank's loss is the sum over
+    its share, times the ranks, by the pictures of the batch: so the average is the gradient of the whole batch, however
+    it is split. The network normalises within a picture, never over a batch, so splitting one changes nothing but the
+    order of sums.
+    """
     updates, batch = plan(data)
     run.effective(steps=updates, batch=batch, **SETTINGS, **LAYOUT, **run.only(gpu={"factors": "TF32"}))
-    ranks = DataParallel(run)
+    ranks = Ranks(run)
     with run.stage("load"):
-        shares = ranks.load(data, updates, batch)
+        shares = shares_of(ranks, data, updates, batch)
     with run.stage("fit"):
-        weights = ranks.train(shares)
+        weights = ranks.together(train_share, shares)
     run.observe(samples_per_second=updates * batch / run.stages["fit"])
     with run.stage("predict"):
-        predicted = ranks.predict(shares, weights)
+        predicted = ranks.each(predict_share, shares, weights)
     with run.stage("get"):
         return np.concatenate(run.client.gather(predicted))
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a rank holds, on its device: all pictures to learn from, its own of every step, its own to classify."""
+
+    data: LabelledImages
+    order: Any  # (steps, pictures)
+    batch: int  # of all ranks
+
+
+def shares_of(ranks: Ranks, data: LabelledImages, updates: int, batch: int) -> list[Any]:
+    """Every rank's `Share`: any picture may be in it, so each reads all to learn from, a byte a pixel."""
+    run = ranks.run
+    (learnt,) = run.partitions(data.x, data.y, count=1)
+    (test,) = run.partitions(data.x_test, count=1)
+    bounds = np.linspace(0, len(test), run.workers + 1).astype(int).tolist()
+    tests = [replace(test, start=start, stop=stop) for start, stop in pairwise(bounds)]
+    about = {"classes": data.classes, "mean": data.mean, "deviation": data.deviation}
+    return ranks.each(load_share, tests, learnt=learnt, about=about, updates=updates, batch=batch)
+
+
+def load_share(
+    run: Run, rank: int, test: Rows, *, learnt: Rows, about: Mapping[str, Any], updates: int, batch: int
+) -> Share:
+    """Runs on a worker."""
+    import torch
+
+    (x, y), (x_test,) = learnt.read(), test.read()
+    data = LabelledImages(x, y, x_test, np.empty(0, np.int32), **about)  # whose classes no worker knows
+    order = data.batches(updates, batch, run.seed)[:, rank :: run.workers].astype(np.int64)
+    x, y, x_test, order = run.to_device(data.x, data.y.astype(np.int64), data.x_test, order, into=torch)
+    return Share(replace(data, x=x, y=y, x_test=x_test), order, batch)
+
+
+def train_share(run: Run, rank: int, share: Share) -> dict[str, Any]:
+    """Runs on a worker, at the same time on all of them."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = True  # no matter on a CPU
+    with run.stage("fit"):
+        return descend(torch, run, share)
+
+
+def descend(torch: Any, run: Run, share: Share) -> dict[str, Any]:
+    """All steps; the weights."""
+    data, functional = share.data, torch.nn.functional
+    first = torch_layout(initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed))
+
+    class Network(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            made = {name: run.to_device(array, into=torch) for name, array in first.items()}
+            self.weights = torch.nn.ParameterDict(made)
+
+        def forward(self, x: Any) -> Any:
+            return torch_network(functional, self.weights, data, x)
+
+    network = Network()
+    shared = torch.nn.parallel.DistributedDataParallel(network)
+    optimiser, schedule = torch_descent(torch, network.parameters(), len(share.order))
+    for chosen in share.order:
+        optimiser.zero_grad()
+        loss = functional.cross_entropy(shared(data.x[chosen]), data.y[chosen], reduction="sum")
+        (loss * (run.workers / share.batch)).backward()
+        optimiser.step()
+        schedule.step()
+    return {name: weight.detach() for name, weight in network.weights.items()}
+
+
+def predict_share(run: Run, rank: int, share: Share, weights: dict[str, Any]) -> NDArray[np.int64]:
+    """Runs on a worker."""
+    import torch
+
+    torch.set_num_threads(run.threads)
+    with torch.inference_mode():
+        parts = share.data.x_test.split(PREDICTED)  # type: ignore[attr-defined]
+        found = [torch_network(torch.nn.functional, weights, share.data, part).argmax(1) for part in parts]
+        classes: NDArray[np.int64] = run.to_host(torch.cat(found))
+        return classes

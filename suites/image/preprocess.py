@@ -9,25 +9,31 @@ Expect    A photograph of 640 x 480 pixels is 73 kB of JPEG, 0.9 MB decoded and 
           hardly do more than halve the time, however fast it is: what it saves is the second millisecond, and only
           faster decoding could save the first. The stages show it.
 
-What each step means exactly is told in `datasets/photos.py`; all do it in float32 after decoding. Every implementation
-decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neither CuPy nor Torch itself offers it. On a
-cluster each worker prepares its own; what is ready is eight times what was read, and must all come back: stage `get`.
+What each step means exactly is told in `datasets/image/photos.py`; all do it in float32 after decoding. Every
+implementation decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neither CuPy nor Torch itself
+offers it. On a cluster each worker prepares its own; what is ready is eight times what was read, and must all come
+back: stage `get`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets import photos
-from residency.datasets.own_images import own_photos
-from residency.datasets.photographs import photographs
-from residency.datasets.photos import CUT, SIDE, Photos, colours, decode, decode_all, deviation, taps, weights
-from residency.datasets.synthetic_photos import synthetic_photos
+from residency.datasets.image import photos
+from residency.datasets.image.own_images import own_photos
+from residency.datasets.image.photographs import photographs
+from residency.datasets.image.photos import CUT, SIDE, Photos, colours, decode, decode_all, deviation, taps, weights
+from residency.datasets.image.synthetic_photos import synthetic_photos
 from residency.harness import Run, Task
-from residency.suites.image._shared_out import shared_out
+from residency.harness.cluster import LARGEST, Rows
+from residency.harness.run import PARTS
 
 CHUNK, PIXELS = 64, 64 * 640 * 480  # at most, at a time: decoded 60 MB, in float32 240 MB
 
@@ -132,3 +138,35 @@ def images_shared_out(data: Photos, run: Run, cv2):
 def filters_shared_out(data: Photos, run: Run, ndimage):
     """The filters' lines on each worker, on its processor or its GPU; all that is ready is sent back."""
     return shared_out(data, run, filters, ndimage)
+
+
+def shared_out(data: Photos, run: Run, alone: Callable[..., Any], library: Any) -> NDArray[np.float32]:
+    """All photographs, a part at a time prepared on a worker as an implementation for a single process does it.
+
+    Photographs are independent, so workers need nothing from each other. But what is ready is float32: 0.6 MB where
+    73 kB of JPEG were read, and all of it goes to one process, the client, in the stage `get`. A pipeline would take
+    its next step where the pictures are, and not pay for that.
+    """
+    ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
+    arrays: tuple[Any, ...] = (data.encoded, data.offsets, data.sizes)
+    files = tuple(Path(array.filename) for array in arrays)
+    parts = run.partitions(data.sizes, count=max(PARTS * run.lanes, -(-ready.nbytes // LARGEST)))
+    places = [replace(part, files=files) for part in parts]
+    with run.stage("load"):
+        photos = run.on_workers(read, places)
+    with run.stage("prepare"):
+        done = run.on_workers(run.alone(alone, library), photos)
+    with run.stage("get"):
+        for place, future in zip(places, done, strict=True):
+            share = future.result()
+            ready[place.start : place.stop] = share.result
+            future.release()
+    run.effective(**share.parameters)
+    return ready
+
+
+def read(part: Rows) -> Photos:
+    """Runs on a worker: the part's own bytes of the files."""
+    encoded, offsets, sizes = (np.load(file, mmap_mode="r") for file in part.files)
+    ends = np.array(offsets[part.start : part.stop + 1])
+    return Photos(np.array(encoded[ends[0] : ends[-1]]), ends - ends[0], np.array(sizes[part.start : part.stop]))

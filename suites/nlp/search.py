@@ -19,22 +19,33 @@ which are copied (`put`, on a cluster `load`) and indexed once.
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import cycle
+from collections.abc import Callable
+from itertools import cycle, islice
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.docstring_vectors import docstring_encodings, docstring_vectors
-from residency.datasets.embeddings import NEAREST, Embeddings, recall
-from residency.datasets.planted_answers import planted_answers
+from residency.datasets.nlp.docstring_vectors import docstring_encodings, docstring_vectors
+from residency.datasets.nlp.embeddings import NEAREST, Embeddings, recall
+from residency.datasets.nlp.planted_answers import planted_answers
 from residency.harness import Run, Task
 from residency.harness.cluster import Rows
-from residency.harness.device import place, torch_device
-from residency.suites.nlp._serving import served, work
+from residency.harness.device import place, synchronise, torch_device
 
+BATCH = 256  # questions in a request
+SINGLE = 200  # requests of one question
 BLOCK = 262_144  # documents whose scores are held at a time
+
+Answer = Callable[[NDArray[np.float32]], Any]
+
+
+def work(data: Embeddings) -> tuple[float, float]:
+    """A multiply and an add for each question, document and column; the corpus read once a request."""
+    batches = -(-len(data.questions) // BATCH)
+    asked = len(data.questions) + SINGLE
+    return 2.0 * asked * data.documents.size, float((batches + SINGLE) * data.documents.nbytes)
 
 
 task = Task(
@@ -48,6 +59,33 @@ task = Task(
     work=work,
     unit="documents",
 )
+
+
+def served(data: Embeddings, run: Run, answer: Answer) -> Any:
+    """All questions in batches, then some alone; what was found, by question, and how long requests took."""
+
+    def requests(size: int, count: int) -> tuple[list[Any], NDArray[np.float64]]:
+        found, waits = [], np.empty(count)
+        for number in range(count):
+            start = perf_counter()
+            found.append(run.to_host(answer(data.questions[number * size : (number + 1) * size])))
+            synchronise(run.device)
+            waits[number] = 1_000.0 * (perf_counter() - start)
+        return found, waits
+
+    with run.stage("search"):
+        found, batches = requests(BATCH, -(-len(data.questions) // BATCH))
+    with run.stage("serve"):
+        _, singles = requests(1, min(SINGLE, len(data.questions)))
+    answers = np.concatenate(found)
+    run.observe(
+        questions_per_second=len(data.questions) / run.stages["search"],
+        p50_ms_batch_256=np.percentile(batches, 50),
+        p99_ms_batch_256=np.percentile(batches, 99),
+        p50_ms_batch_1=np.percentile(singles, 50),
+        p99_ms_batch_1=np.percentile(singles, 99),
+    )
+    return answers
 
 
 @task.pair(cpu="torch", gpu="torch")
@@ -82,14 +120,17 @@ def chosen(torch: Any, best: Any, where: Any) -> tuple[Any, Any]:
 def shards(data: Embeddings, run: Run, torch):
     """Every worker keeps its share of the documents and answers every question; the client chooses among the tens."""
     run.effective(k=NEAREST, block=BLOCK, dtype="float32", precision=torch.get_float32_matmul_precision())
-    nodes = cycle(run.client.scheduler_info(n_workers=-1)["workers"])
-    submit = partial(run.client.submit, allow_other_workers=True, pure=False)
+    nodes = run.client.scheduler_info(n_workers=-1)["workers"]
     with run.stage("load"):
-        parts = zip(nodes, run.partitions(data.documents, count=run.workers), strict=False)
-        kept = [(node, submit(keep, rows, run.device, workers=[node]), rows.start) for node, rows in parts]
+        parts = run.partitions(data.documents, count=run.workers)
+        at = list(islice(cycle(nodes), len(parts)))
+        kept = run.on_workers(keep, parts, at=at, device=run.device)
+    firsts = [rows.start for rows in parts]
 
     def answer(asked):
-        tens = [submit(ten, np.array(asked), *part, run.device, run.threads, workers=[node]) for node, *part in kept]
+        tens = run.on_workers(
+            ten, [np.array(asked)] * len(parts), kept, firsts, at=at, device=run.device, threads=run.threads
+        )
         best, where = ([torch.tensor(one) for one in ones] for ones in zip(*run.client.gather(tens), strict=True))
         return chosen(torch, best, where)[1]
 

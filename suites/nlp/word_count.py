@@ -10,25 +10,32 @@ Expect    A line is 94 bytes in 15 words, and each byte is looked at a few times
           Counting parts well: 50,000 words and their counts travel between workers, however many lines there are.
           What more workers do not make shorter is the last addition and the start; Spark's is the longest.
 
-What a word is, and why it is cut before it is made lower case, is told in `datasets/prose.py`. Stop words are left out
-after counting, when few words are left to look at; equally frequent words stand in the order of their bytes.
+What a word is, and why it is cut before it is made lower case, is told in `datasets/nlp/prose.py`. Stop words are left
+out after counting, when few words are left to look at; equally frequent words stand in the order of their bytes.
 `load` reads a file that was written before: from the page cache, not from a disk. Engines that read while they compute
 have one stage, `query`.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from residency.datasets.docstring_prose import docstring_prose
-from residency.datasets.invented_prose import invented_prose
-from residency.datasets.own_prose import own_prose
-from residency.datasets.prose import STOP_WORDS, TOP, WORD, Prose, right_rows
-from residency.harness import Run, Task
-from residency.suites.nlp import _spark
-from residency.suites.nlp._counts import RULE, told, work
+import numpy as np
 
+from residency.datasets.nlp.docstring_prose import docstring_prose
+from residency.datasets.nlp.invented_prose import invented_prose
+from residency.datasets.nlp.own_prose import own_prose
+from residency.datasets.nlp.prose import STOP_WORDS, TOP, WORD, Prose, right_rows, work
+from residency.harness import Run, Task
+from residency.harness.errors import Unavailable
+from residency.harness.scratch import Scratch, take
+
+RULE = {"word": WORD, "stop_words": len(STOP_WORDS), "top": TOP}  # on record
 # Row groups of a partition: 65,536 lines, 6 MB, more even shares than larger ones; for a GPU a million lines. Left to
 # itself, Dask-cuDF would merge or split by its card's memory.
 PARTITION: Mapping[str, dict[str, Any]] = {
@@ -40,6 +47,9 @@ QUERY = f"""
     SELECT word, count(*) AS count FROM words GROUP BY word
     HAVING word NOT IN {STOP_WORDS} ORDER BY count DESC, word LIMIT {TOP}
 """
+MEMORY = "4g"  # Spark's virtual machine's heap: batches and a table of counts
+REMEDY = "Spark 4 needs Java 17 or later: apt-get install openjdk-17-jre-headless, or name one in JAVA_HOME"
+_held: list[Scratch] = []  # Spark's folders, to the end of this process
 
 
 task = Task(
@@ -88,6 +98,12 @@ def most_frequent(table: Any) -> Any:
     """The top of the table, without stop words."""
     table = table[~table["word"].isin(list(STOP_WORDS))]
     return table.sort_values(["count", "word"], ascending=[False, True]).head(TOP)
+
+
+def told(run: Run, table: Any) -> dict[str, Any]:
+    """Any library's table of words and counts as fixed-width text and integers."""
+    columns = run.to_host(table)
+    return {"word": columns["word"].astype(np.str_), "count": columns["count"].astype(np.int64)}
 
 
 @task.on_cluster(cpu="pandas", gpu="cudf", needs=("pyarrow",))
@@ -143,7 +159,64 @@ def sql(data: Prose, run: Run, duckdb):
 @task.on_cpu("pyspark")
 def spark(data: Prose, run: Run, pyspark):
     """The same steps on Spark without a cluster: one Java virtual machine, which the cold execution starts."""
-    run.effective(master=f"local[{run.threads}]", driver_memory=_spark.MEMORY, **RULE)
-    engine = _spark.session(run)
+    run.effective(master=f"local[{run.threads}]", driver_memory=MEMORY, **RULE)
+    engine = spark_session(run)
     with run.stage("query"):
-        return _spark.most_frequent(engine, data.lines)
+        return spark_counts(engine, data.lines)
+
+
+def spark_counts(engine: Any, path: Path) -> dict[str, Any]:
+    """The most frequent words of the lines of a file, and their counts."""
+    from pyspark.sql import functions as f
+
+    found = f.regexp_extract_all("text", f.lit(WORD), f.lit(0))
+    words = engine.read.parquet(str(path)).select(f.explode(found).alias("word"))
+    counts = words.groupBy(f.lower("word").alias("word")).count()
+    rows = counts.where(~f.col("word").isin(*STOP_WORDS)).orderBy(f.desc("count"), "word").limit(TOP).collect()
+    return {"word": np.array([row["word"] for row in rows], np.str_), "count": np.array([row["count"] for row in rows])}
+
+
+def spark_session(run: Run) -> Any:
+    """The process's session; the first execution starts it, as a stage of its own."""
+    from pyspark.sql import SparkSession
+
+    if (started := SparkSession.getActiveSession()) is not None:
+        return started
+    with run.stage("start"):
+        return start_spark(SparkSession.builder, run.threads)
+
+
+def start_spark(builder: Any, threads: int) -> Any:
+    """A session in a virtual machine of its own; raises `Unavailable` where none starts."""
+    from pyspark.errors import PySparkRuntimeError
+
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which(Path(home) / "bin" / "java" if home else "java")
+    if java is None:
+        raise Unavailable(f"no Java {f'in JAVA_HOME ({home})' if home else 'found'}; {REMEDY}")
+    folder = spark_folder()
+    settings = {
+        "spark.master": f"local[{threads}]",
+        "spark.sql.shuffle.partitions": str(threads),
+        "spark.driver.memory": MEMORY,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f'-Djava.io.tmpdir="{folder}" -XX:-UsePerfData',
+        "spark.local.dir": str(folder),
+        "spark.sql.warehouse.dir": str(folder),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    try:
+        return builder.config(map=settings).getOrCreate()
+    except PySparkRuntimeError as error:
+        if error.getErrorClass() != "JAVA_GATEWAY_EXITED":
+            raise
+        raise Unavailable(f"Spark did not start on {java}; {REMEDY}") from error
+
+
+def spark_folder() -> Path:
+    """A folder for what the virtual machine leaves behind when it is killed; those of dead processes are removed."""
+    held = take(Path(tempfile.gettempdir()), "residency-spark-")
+    _held.append(held)
+    return held.folder

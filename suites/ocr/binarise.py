@@ -8,21 +8,31 @@ Expect    A page of a million pixels is 1 MB; each step reads and writes it a fe
           launches of 5 to 10 µs, while OpenCV cleans it in about 10 ms on one core: expect a GPU to gain a few times
           against few cores, and little or nothing against thirty; larger pages are in its favour.
 
-What a clean page is, exactly, is defined in datasets/pages.py; all implementations follow it and share the estimate of
-the skew, which no library has. Pages are independent: on a CPU each thread takes one at a time, step by step; of a
-cluster each worker cleans its own, and as much comes back as was read, a byte a pixel.
+What a clean page is, exactly, is defined in `datasets/ocr/pages.py`; all implementations follow it and share the
+estimate of the skew, which no library has. Pages are independent: on a CPU each thread takes one at a time, step by
+step; of a cluster each worker cleans its own, and as much comes back as was read, a byte a pixel.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from residency.datasets.ink import f_measure
-from residency.datasets.own_pages import own_pages
-from residency.datasets.pages import SPECK, WINDOW, K, Pages, R, pages
-from residency.datasets.shaded_text import shaded_text
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.datasets.ocr.ink import f_measure
+from residency.datasets.ocr.own_pages import own_pages
+from residency.datasets.ocr.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, pages, profile_squares
+from residency.datasets.ocr.shaded_text import shaded_text
 from residency.harness import Run, Task
-from residency.suites.ocr._by_page import shared_out, step_by_step
+from residency.harness.cluster import LARGEST, Rows
+from residency.harness.run import PARTS
+
+Step = Callable[..., Any]
 
 
 def work(data: Pages) -> tuple[float, float]:
@@ -43,6 +53,27 @@ task = Task(
     work=work,
     unit="pages",
 )
+
+
+def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, despeckle: Step, rotate: Step) -> Any:
+    """Each step on every page before the next one, so that steps can be timed; the ink of all pages, one array."""
+    run.effective(median=3, window=WINDOW, k=K, r=R, speck=SPECK, strips=STRIPS, angles=len(ANGLES))
+    run.effective(steepest=float(ANGLES.max()), interpolation="bilinear")
+    with ThreadPoolExecutor(**run.only(cpu={"max_workers": run.threads}, gpu={"max_workers": 1})) as pool:
+        with run.stage("denoise"):
+            grey = list(pool.map(denoise, scans))
+        with run.stage("threshold"):
+            ink = list(pool.map(threshold, grey))
+            del grey
+        with run.stage("despeckle"):
+            ink = list(pool.map(despeckle, ink))
+        with run.stage("skew"):
+            best = list(pool.map(lambda page: profile_squares(page, run.xp).argmax(), ink))
+            angles = ANGLES[run.to_host(run.xp.stack(best))]
+        with run.stage("rotate"):
+            upright = list(pool.map(rotate, ink, angles))
+            run.observe(mean_turn_degrees=float(np.abs(angles).mean()))
+            return run.xp.concatenate([page.reshape(-1) for page in upright])
 
 
 @task.on_cpu("cv2")
@@ -126,3 +157,29 @@ def opencv_shared_out(data: Pages, run: Run, cv2):
 def ndimage_shared_out(data: Pages, run: Run, nd):
     """SciPy's and CuPy's lines on each worker, on its processor or its GPU."""
     return shared_out(data, run, ndimage, nd)
+
+
+def shared_out(data: Pages, run: Run, alone: Callable[..., Any], library: Any) -> NDArray[np.bool_]:
+    """All pages, each part of them cleaned on a worker as an implementation for a single process does it."""
+    arrays: tuple[Any, ...] = (data.grey, data.shape)
+    files = tuple(Path(array.filename) for array in arrays)
+    parts = run.partitions(data.shape, count=max(PARTS * run.lanes, -(-data.grey.nbytes // LARGEST)))
+    with run.stage("load"):
+        scans = run.on_workers(read, [replace(part, files=files) for part in parts])
+    with run.stage("clean"):
+        done = run.on_workers(run.alone(alone, library), scans)
+    with run.stage("get"):
+        shares = run.client.gather(done)
+        ink: NDArray[np.bool_] = np.concatenate([share.result for share in shares])
+    run.effective(**shares[0].parameters)
+    pages, figures = [len(part) for part in parts], [share.figures for share in shares]
+    run.observe(**{name: np.average([one[name] for one in figures], weights=pages) for name in figures[0]})
+    return ink
+
+
+def read(part: Rows) -> Pages:
+    """Runs on a worker: its pages, without their truth."""
+    grey, shape = (np.load(file, mmap_mode="r") for file in part.files)
+    ends = np.cumsum(shape[: part.stop].prod(axis=1))
+    first = ends[part.start - 1] if part.start else 0
+    return Pages(np.array(grey[first : ends[-1]]), np.empty(0, bool), np.array(shape[part.start :][: len(part)]))

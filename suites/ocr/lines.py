@@ -15,32 +15,34 @@ Each line is learned from once. Both frameworks start from the same weights, mad
 
 from __future__ import annotations
 
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from residency.datasets.lines import Lines, lines
-from residency.datasets.own_lines import own_lines
-from residency.datasets.phototest import phototest
-from residency.datasets.transcripts import character_error_rate
+from residency.datasets.ocr.crnn import CHANNELS, FEATURES, HIDDEN, POOLS, weights
+from residency.datasets.ocr.lines import Lines, lines
+from residency.datasets.ocr.own_lines import own_lines
+from residency.datasets.ocr.phototest import phototest
+from residency.datasets.ocr.transcripts import character_error_rate, collapsed
 from residency.harness import Run, Task
-from residency.suites.ocr import _tesseract as program
-from residency.suites.ocr._crnn import (
-    CHANNELS,
-    CLIP,
-    FEATURES,
-    HIDDEN,
-    POOLS,
-    RATE,
-    compiled,
-    parts,
-    read_out,
-    schedule,
-    weights,
-)
+from residency.harness.errors import Unavailable
+
+RATE, WARM_UP, COOL_DOWN, CLIP = 5e-3, 20, 0.3, 5.0  # Adam's; steps; share of the steps; norm of the gradient
+STEPS = 640  # to aim at
+BATCHES = (16, 256)  # lines: the least and the most
+READ_AT_ONCE = 256  # lines
+ENLARGED, BORDER = 2, 16  # times and pixels: Tesseract was made for larger letters, and for some paper around them
+OPTIONS = ("--psm", "7", "--oem", "1", "-l", "eng")  # a page is one line; the recurrent network; English
+PAGE, TEXT = 1, 11  # columns of its table
 
 task = Task(
     datasets=[lines, phototest, own_lines],
@@ -50,6 +52,40 @@ task = Task(
     floor={"lines": 0.03, "phototest": 0.1},
     unit="lines",
 )
+
+
+def schedule(data: Lines, run: Run) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Which lines each step learns from, shape (steps, batch), and at which rate, shape (steps,); put on record.
+
+    The batch is the power of two that makes at least 640 steps, between 16 and 256. Each line is seen once.
+    """
+    batch = int(np.clip(2 ** (len(data.x) // STEPS).bit_length() // 2, *BATCHES))
+    steps = len(data.x) // batch
+    order = np.random.default_rng(run.seed).permutation(len(data.x))[: steps * batch]
+    step = np.arange(steps)
+    rate = RATE * np.minimum((step + 1) / WARM_UP, 1.0) * np.minimum((steps - step) / (COOL_DOWN * steps), 1.0)
+    run.effective(optimiser="adam", rate=RATE, betas=(0.9, 0.999), epsilon=1e-8, clip_norm=CLIP, warm_up_steps=WARM_UP)
+    run.effective(cool_down=COOL_DOWN, steps=steps, batch=batch, hidden=HIDDEN, channels=CHANNELS)
+    run.effective(dtype="float32", tf32="as the framework does by itself", read_at_once=READ_AT_ONCE)
+    return order.reshape(steps, batch), rate.astype(np.float32)
+
+
+def parts(count: int) -> Iterator[slice]:
+    """The lines to read, so many at once."""
+    return (slice(start, start + READ_AT_ONCE) for start in range(0, count, READ_AT_ONCE))
+
+
+def read_out(
+    data: Lines, run: Run, best: NDArray[np.integer], learned_from: int, losses: Sequence[Any]
+) -> NDArray[np.str_]:
+    """The text that the best class of each frame spells; observes how fast learning and reading were, and the loss."""
+    with run.stage("decode"):
+        text = collapsed(best, data.alphabet)
+    reading = sum(run.stages[name] for name in ("predict", "get", "decode"))
+    characters = float(np.strings.str_len(text).sum())
+    run.observe(samples_per_second=learned_from / run.stages["fit"], characters_per_second=characters / reading)
+    run.observe(first_loss=float(losses[0]), last_loss=float(losses[-1]))
+    return text
 
 
 @task.pair(cpu="torch", gpu="torch")
@@ -96,6 +132,53 @@ def torch_crnn(data: Lines, run: Run, torch):
     return read_out(data, run, best, order.numel(), losses)
 
 
+@functools.cache
+def compiled(jax, optax):
+    """The network as JAX's jitted functions, kept so that XLA compiles once: optimiser, step of learning, reading."""
+    jnp = jax.numpy
+    adam = optax.chain(optax.clip_by_global_norm(CLIP), optax.scale_by_adam())
+
+    def gru(w: Any, inputs: Any, way: str) -> Any:
+        """Torch's GRU from frame to frame, over (frames, lines, features)."""
+        gates = inputs @ w[f"gru.weight_ih_{way}"].T + w[f"gru.bias_ih_{way}"]
+
+        def step(state, gate):
+            hidden = state @ w[f"gru.weight_hh_{way}"].T + w[f"gru.bias_hh_{way}"]
+            (reset_in, update_in, new_in), (reset, update, new) = jnp.split(gate, 3, 1), jnp.split(hidden, 3, 1)
+            keep = jax.nn.sigmoid(update_in + update)
+            state = keep * state + (1.0 - keep) * jnp.tanh(new_in + jax.nn.sigmoid(reset_in + reset) * new)
+            return state, state
+
+        return jax.lax.scan(step, jnp.zeros((inputs.shape[1], HIDDEN)), gates)[1]
+
+    def frames(w: Any, pixels: Any) -> Any:
+        """Scores of the classes: (lines, frames, classes)."""
+        image = (255.0 - pixels[:, None].astype(jnp.float32)) / 255.0
+        for name, (down, right) in POOLS.items():
+            image = jax.lax.conv_general_dilated(image, w[f"{name}.weight"], (1, 1), "SAME")
+            image = jax.nn.relu(image + w[f"{name}.bias"][:, None, None])
+            for axis in (2, 3)[: down + right - 2]:
+                first, second = (jax.lax.slice_in_dim(image, at, None, 2, axis) for at in (0, 1))
+                image = jnp.where(first >= second, first, second)  # of equals the first, as in Torch
+        feature = image.reshape(len(image), FEATURES, -1).transpose(2, 0, 1)
+        feature = jax.nn.standardize(feature, axis=-1, epsilon=1e-5)
+        both = [gru(w, feature, "l0"), gru(w, feature[::-1], "l0_reverse")[::-1]]
+        return (jnp.concatenate(both, -1) @ w["out.weight"].T + w["out.bias"]).transpose(1, 0, 2)
+
+    def loss(w, pixels, said):
+        score = frames(w, pixels)
+        with jax.default_matmul_precision("highest"):  # Optax looks scores up by a product, which TF32 would round
+            return optax.ctc_loss(score, jnp.zeros(score.shape[:2]), said.astype(jnp.int32), said == 0).mean()
+
+    @jax.jit
+    def learn(w, state, lines, chosen, rate):
+        value, slope = jax.value_and_grad(loss)(w, *(part[chosen] for part in lines))
+        change, state = adam.update(slope, state)
+        return jax.tree.map(lambda old, by: old - rate * by, w, change), state, value
+
+    return adam.init, learn, jax.jit(lambda w, pixels: frames(w, pixels).argmax(2))
+
+
 @task.pair(cpu="jax", gpu="jax", needs=["optax"])
 def jax_crnn(data: Lines, run: Run, jax):
     """JAX and Optax: the same network and steps, each step compiled as a whole by XLA."""
@@ -123,19 +206,57 @@ def jax_crnn(data: Lines, run: Run, jax):
 @task.on_cpu("PIL.Image", beside=True)
 def tesseract(data: Lines, run: Run, pillow):
     """Tesseract, trained on many fonts by others: reads only, a process a core, each with its share of the lines."""
-    program.program()  # or unavailable
-    run.effective(options=" ".join(program.OPTIONS), whitelist="the alphabet")
-    run.effective(enlarged=program.ENLARGED, border=program.BORDER)
-    shares = program.shares(data.x_test, run.threads)
+    program = tesseract_program()  # or unavailable
+    run.effective(options=" ".join(OPTIONS), whitelist="the alphabet")
+    run.effective(enlarged=ENLARGED, border=BORDER)
+    shares = np.array_split(data.x_test, min(run.threads, len(data.x_test)))  # none of them empty
     with TemporaryDirectory() as folder, ThreadPoolExecutor(len(shares)) as pool:
         files = [Path(folder, f"{number}.tif") for number in range(len(shares))]
         with run.stage("prepare"):
-            list(pool.map(lambda share, file: program.write(share, file, pillow), shares, files))
+            list(pool.map(lambda share, file: write_pages(share, file, pillow), shares, files))
         with run.stage("predict"):
-            tables = list(pool.map(lambda file: program.read(file, data.alphabet), files))
+            tables = list(pool.map(lambda file: read_pages(program, file, data.alphabet), files))
     with run.stage("decode"):
-        read = [program.texts(table, len(share)) for table, share in zip(tables, shares, strict=True)]
+        read = [texts_of(table, len(share)) for table, share in zip(tables, shares, strict=True)]
         text = np.array([line for share in read for line in share], np.str_)
     reading = sum(run.stages[name] for name in ("prepare", "predict", "decode"))
     run.observe(characters_per_second=float(np.strings.str_len(text).sum()) / reading)
     return text
+
+
+def tesseract_program() -> str:
+    """Where it is; raises `Unavailable` with the remedy where it is not installed."""
+    if (found := shutil.which("tesseract")) is None:
+        raise Unavailable("the program tesseract is not installed: apt-get install tesseract-ocr")
+    return found
+
+
+def write_pages(lines: NDArray[np.uint8], file: Path, pillow: Any) -> None:
+    """Write lines, shape (lines, height, width), enlarged and with a border, as the pages of a TIFF file."""
+    size = (ENLARGED * lines.shape[2], ENLARGED * lines.shape[1])
+    large = (pillow.fromarray(line).resize(size, pillow.Resampling.BICUBIC) for line in lines)
+    first, *others = [pillow.fromarray(np.pad(page, BORDER, constant_values=255)) for page in large]
+    first.save(file, save_all=True, append_images=others)
+
+
+def read_pages(program: str, file: Path, alphabet: str) -> str:
+    """Read a file's pages on one thread, knowing which characters there can be; returns the program's table."""
+    done = subprocess.run(
+        [program, file, "stdout", *OPTIONS, "-c", f"tessedit_char_whitelist={alphabet}", "tsv"],
+        env={**os.environ, "OMP_THREAD_LIMIT": "1"},  # its own threads gain less than a process a core
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return done.stdout
+
+
+def texts_of(table: str, pages: int) -> list[str]:
+    """The words of each page, put together with spaces; the program says nothing of a page without any."""
+    found: list[list[str]] = [[] for _ in range(pages)]
+    for row in table.splitlines()[1:]:
+        cells = row.split("\t")
+        if cells[TEXT].strip():
+            found[int(cells[PAGE]) - 1].append(cells[TEXT].strip())
+    return [" ".join(words) for words in found]

@@ -12,11 +12,11 @@ Expect    All pairs of n rows of 16 numbers are 32 n² operations on 64 n bytes:
 
 from __future__ import annotations
 
-from residency.datasets.breast_cancer_outliers import breast_cancer_outliers
-from residency.datasets.clusters_with_outliers import clusters_with_outliers
-from residency.datasets.kdd_cup99 import kdd_cup99
-from residency.datasets.outliers import Outliers
-from residency.datasets.own import own_outliers
+from residency.datasets.tabular.breast_cancer_outliers import breast_cancer_outliers
+from residency.datasets.tabular.clusters_with_outliers import clusters_with_outliers
+from residency.datasets.tabular.kdd_cup99 import kdd_cup99
+from residency.datasets.tabular.outliers import Outliers
+from residency.datasets.tabular.own import own_outliers
 from residency.harness import Run, Task, quality
 
 LEAF = 32  # rows in a leaf of the tree, below which it compares them all

@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.blobs import blobs
-from residency.datasets.covertype_points import covertype_points
-from residency.datasets.digits import digits
-from residency.datasets.iris import iris
-from residency.datasets.own import own_points
-from residency.datasets.points import Points
-from residency.datasets.wine import wine
+from residency.datasets.tabular.blobs import blobs
+from residency.datasets.tabular.covertype_points import covertype_points
+from residency.datasets.tabular.digits import digits
+from residency.datasets.tabular.iris import iris
+from residency.datasets.tabular.own import own_points
+from residency.datasets.tabular.points import ROUNDS, Points, exact, unexplained, work
+from residency.datasets.tabular.wine import wine
 from residency.harness import Run, Task
-from residency.suites.tabular._lloyd import ROUNDS, cut, exact, nearest, read, unexplained, work
+from residency.harness.cluster import Rows
+from residency.harness.device import place
 
 # The smallest float32: a search ends early only when the centres stand still. cuML refuses 0. It bounds the shift
 # as it is (dask-ml, cuML) or scaled by the columns' variance (scikit-learn), or the inertia's relative change (cuML).
@@ -62,6 +63,16 @@ def array_operations(data: Points, run: Run, xp):
         return run.to_host(centres), run.to_host(labels)
 
 
+def cut(x: Any, block: int) -> list[Any]:
+    """The rows in blocks."""
+    return [x[start : start + block] for start in range(0, len(x), block)]
+
+
+def nearest(rows: Any, centres: Any) -> Any:
+    """The centre where |centre|² / 2 - row · centre is least: |row|² is the same for all."""
+    return ((centres * centres).sum(axis=1) / 2 - rows @ centres.T).argmin(axis=1)
+
+
 def totals(blocks: Sequence[Any], centres: Any, xp: Any) -> tuple[Any, Any]:
     """The sum and the number of the rows nearest to each centre."""
     sums, counts = xp.zeros_like(centres), xp.zeros((len(centres), 1), centres.dtype)
@@ -87,17 +98,22 @@ def partial_sums(data: Points, run: Run, xp):
     """Each worker keeps its rows: in a round the centres go out, and sums and numbers of rows come back."""
     run.effective(n_clusters=len(data.initial), max_iter=ROUNDS, block=BLOCK[run.device], dtype=str(data.x.dtype))
     with run.stage("load"):
-        parts = run.client.map(read, run.partitions(data.x), device=run.device, block=BLOCK[run.device], pure=False)
+        parts = run.on_workers(read, run.partitions(data.x), device=run.device, block=BLOCK[run.device])
         centres = run.to_device(data.initial)
     with run.stage("fit"):
         for _ in range(ROUNDS):
-            found = run.client.gather(run.client.map(totals, parts, centres=centres, xp=xp, pure=False))
+            found = run.client.gather(run.on_workers(totals, parts, centres=centres, xp=xp))
             sums, counts = (sum(one) for one in zip(*found, strict=True))
             centres = moved(centres, sums, counts, xp)
     with run.stage("assign"):
-        labels = run.client.map(assign, parts, centres=centres, xp=xp, pure=False)
+        labels = run.on_workers(assign, parts, centres=centres, xp=xp)
     with run.stage("get"):
         return run.to_host(centres), np.concatenate([run.to_host(part) for part in run.client.gather(labels)])
+
+
+def read(rows: Rows, device: str, block: int) -> list[Any]:
+    """Runs on a worker: its rows on its device, in blocks."""
+    return cut(place(rows.read()[0], device), block)
 
 
 @task.pair(cpu="sklearn.cluster", gpu="cuml.cluster")

@@ -19,10 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.taxis import taxis
-from residency.datasets.trips import CARD, LEAST_FARE, LEAST_SECONDS, MOST_MILES, MOST_SECONDS, Trips, trips
+from residency.datasets.tabular.taxis import taxis
+from residency.datasets.tabular.trips import (
+    CARD,
+    KEYS,
+    LEAST_FARE,
+    LEAST_SECONDS,
+    MOST_MILES,
+    MOST_SECONDS,
+    NEEDED,
+    Trips,
+    correct_cells,
+    trips,
+    work,
+)
 from residency.harness import Run, Task
-from residency.suites.tabular._totals import KEYS, NEEDED, correct_cells, work
 
 # Row groups of a partition: a million rows, for a GPU ten million. Dask-cuDF of itself would go by its card's memory.
 PARTITION: Mapping[str, dict[str, Any]] = {

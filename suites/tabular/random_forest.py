@@ -13,19 +13,44 @@ Bootstrapped rows, four columns in ten tried at each node, at least five rows a 
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from residency.datasets.california_housing import california_housing
-from residency.datasets.diabetes import diabetes
-from residency.datasets.diamonds import diamonds
-from residency.datasets.friedman import friedman
-from residency.datasets.own import own_forest
-from residency.datasets.table import Table
+from residency.datasets.tabular.california_housing import california_housing
+from residency.datasets.tabular.diabetes import diabetes
+from residency.datasets.tabular.diamonds import diamonds
+from residency.datasets.tabular.friedman import friedman
+from residency.datasets.tabular.own import own_forest
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, Task, quality
-from residency.suites.tabular import _forest as shared
-from residency.suites.tabular._forest import BINS, COLUMNS, DEPTH, DISTINCT, LEAF, PARAMETERS, TREES, by_bins, work
+from residency.harness.cluster import Rows
+from residency.harness.device import place
+
+TREES, DEPTH, LEAF = 100, 16, 5
+COLUMNS = 0.4  # share of the columns tried at each node
+BINS = 128
+DISTINCT = 0.632  # share of the rows that a bootstrap sample holds, 1 - 1/e: the rest are repeats
+PARAMETERS = {
+    "n_estimators": TREES,
+    "max_depth": DEPTH,
+    "min_samples_leaf": LEAF,
+    "min_samples_split": 2,
+    "max_features": COLUMNS,
+    "min_impurity_decrease": 0.0,
+    "bootstrap": True,
+    "max_samples": 1.0,
+}
+
+
+def work(data: Table) -> tuple[float, float]:
+    """The root of each tree alone: two additions (count and sum) a cell that is looked at, of one byte."""
+    rows, columns = data.x.shape
+    cells = TREES * DISTINCT * rows * COLUMNS * columns
+    return 2 * cells, cells
+
 
 task = Task(
     datasets=[friedman, diabetes, california_housing, diamonds, own_forest],
@@ -40,6 +65,18 @@ task = Task(
     },
     work=work,
 )
+
+
+def by_bins(run: Run) -> dict[str, Any]:
+    """The parameters of oneDAL's forest, and of cuML's."""
+    return {
+        **PARAMETERS,
+        "random_state": run.seed,
+        **run.only(
+            cpu={"criterion": "squared_error", "max_bins": BINS, "min_bin_size": 1, "n_jobs": run.threads},
+            gpu={"split_criterion": "mse", "n_bins": BINS, "n_streams": 8},
+        ),
+    }
 
 
 @task.pair(cpu="sklearnex.ensemble", gpu="cuml.ensemble")
@@ -66,18 +103,44 @@ def shares_of_trees(data: Table, run: Run, ensemble):
     needs room for the whole table, and bins it anew.
     """
     run.effective(**by_bins(run))
-    train, test = run.partitions(data.x, data.y, count=1), run.partitions(data.x_test, count=1)
+    parts = (*run.partitions(data.x, data.y, count=1), *run.partitions(data.x_test, count=1))
     workers = sorted(run.client.scheduler_info(n_workers=-1)["workers"])[:TREES]
-    wanted = shared.share_out(by_bins(run), len(workers))
+    wanted = share_out(by_bins(run), len(workers))
     with run.stage("load"):
-        tables = shared.on_each(run, workers, partial(shared.read, run.device, *train, *test))
+        tables = run.on_workers(read, [parts] * len(workers), at=workers, device=run.device)
     with run.stage("fit"):
-        grown = shared.on_each(run, workers, partial(shared.grow, ensemble.RandomForestRegressor), wanted, tables)
+        grown = run.on_workers(grow, wanted, tables, at=workers, forest=ensemble.RandomForestRegressor)
     with run.stage("predict"):
-        predicted = shared.on_each(run, workers, shared.predict, grown, tables)
+        predicted = run.on_workers(predict, grown, tables, at=workers)
     with run.stage("get"):
         each = [run.to_host(one) for one in run.client.gather(predicted)]
         return np.average(each, axis=0, weights=[one["n_estimators"] for one in wanted])
+
+
+def share_out(wanted: Mapping[str, Any], workers: int) -> list[dict[str, Any]]:
+    """Parameters for each worker: its share of the trees, and a seed of its own."""
+    bounds = [TREES * number // workers for number in range(workers + 1)]
+    return [
+        {**wanted, "n_estimators": stop - first, "random_state": wanted["random_state"] + first}
+        for first, stop in pairwise(bounds)
+    ]
+
+
+def read(parts: Sequence[Rows], device: str) -> list[Any]:
+    """Runs on a worker: the arrays of files, on its device."""
+    return [place(array, device) for rows in parts for array in rows.read()]
+
+
+def grow(parameters: Mapping[str, Any], table: Sequence[Any], forest: Any) -> Any:
+    """Runs on a worker: a forest of its own."""
+    x, y, _ = table
+    return forest(**parameters).fit(x, y)
+
+
+def predict(grown: Any, table: Sequence[Any]) -> Any:
+    """Runs on a worker: what its forest predicts."""
+    *_, x_test = table
+    return grown.predict(x_test)
 
 
 @task.on_cpu("sklearn.ensemble")

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.california_housing import california_housing
-from residency.datasets.diabetes import diabetes
-from residency.datasets.linear import linear
-from residency.datasets.own import own_regression
-from residency.datasets.rand_health_insurance import rand_health_insurance
-from residency.datasets.table import Table
+from residency.datasets.tabular.california_housing import california_housing
+from residency.datasets.tabular.diabetes import diabetes
+from residency.datasets.tabular.linear import linear
+from residency.datasets.tabular.own import own_regression
+from residency.datasets.tabular.rand_health_insurance import rand_health_insurance
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, Task, quality
 
 ALPHA = 1.0

@@ -19,21 +19,33 @@ itself predicts: nothing is fitted again. No parameter draws at random, so going
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
-from residency.datasets.breast_cancer import breast_cancer
-from residency.datasets.covertype import covertype
-from residency.datasets.flights import flights
-from residency.datasets.own import own_binary
-from residency.datasets.table import Table
+import numpy as np
+
+from residency.datasets.tabular.breast_cancer import breast_cancer
+from residency.datasets.tabular.covertype import covertype
+from residency.datasets.tabular.flights import flights
+from residency.datasets.tabular.own import own_binary
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, Task, quality
-from residency.suites.tabular import _trials
-from residency.suites.tabular._trials import Judged, Trial
+from residency.harness.cluster import Rows
+from residency.harness.device import place
 
 HALVING = {3: 81, 9: 27, 27: 9, 81: 3}  # rounds in all, and how many configurations get that far
 RANDOM = {81: 9}
+SPACE: Mapping[str, tuple[float, float]] = {  # from, to: drawn evenly on a logarithmic scale
+    "max_depth": (2, 10),
+    "learning_rate": (0.01, 1.0),
+    "min_child_weight": (0.1, 100.0),
+    "reg_lambda": (0.1, 100.0),
+    "max_cat_to_onehot": (2, 256),  # up to so many categories are split one against the rest
+}
+APART = 0.2  # of the training rows: what trials are judged on
+BINS = 255
 
 task = Task(
     datasets=[flights, breast_cancer, covertype, own_binary],
@@ -43,10 +55,32 @@ task = Task(
     floor={"flights": 0.55, "breast_cancer": 0.95, "covertype": 0.9},
 )
 
+Judged = list[tuple[float, Any]]
+"""AUCs on the rows apart, and the trials: on a cluster futures, their boosters stay where they are."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A configuration, and how far it has come."""
+
+    configuration: Mapping[str, float]
+    rounds: int = 0
+    booster: Any = None
+    auc: float = 0.5  # on the rows apart
+
+
+def draw(count: int, seed: int) -> list[Trial]:
+    """Trials that have not begun. The first ones do not depend on their number."""
+    least, most = np.log(list(SPACE.values())).T
+    points = np.exp(np.random.default_rng(seed).uniform(least, most, (count, len(SPACE))))
+    whole = [name for name, bounds in SPACE.items() if isinstance(bounds[0], int)]
+    drawn = (dict(zip(SPACE, point, strict=True)) for point in points.tolist())
+    return [Trial({**one, **{name: round(one[name]) for name in whole}}) for one in drawn]
+
 
 def search(run: Run, schedule: Mapping[int, int], train: Callable[[Sequence[Any], int], Judged]):
     """The trial that is best on the rows apart; `train` brings trials to so many rounds."""
-    trials, spent, before = _trials.draw(max(schedule.values()), run.seed), 0, 0
+    trials, spent, before = draw(max(schedule.values()), run.seed), 0, 0
     for rounds, count in schedule.items():
         judged = sorted(train(trials[:count], rounds), key=lambda one: -one[0])
         trials = [trial for _, trial in judged]
@@ -63,7 +97,13 @@ def further(parameters: Mapping[str, Any], matrices, trial: Trial, rounds: int) 
     booster = xgboost.Booster({**parameters, **trial.configuration}, [learn, apart], model_file=trial.booster)
     for number in range(trial.rounds, rounds):
         booster.update(learn, number)
-    return replace(trial, rounds=rounds, booster=booster, auc=_trials.judge(booster, apart))
+    return replace(trial, rounds=rounds, booster=booster, auc=judge(booster, apart))
+
+
+def judge(booster: Any, apart: Any) -> float:
+    """The booster's AUC on the rows apart, by XGBoost on its device; a half where they are all of one class."""
+    auc = float(booster.eval(apart).rpartition(":")[2])
+    return 0.5 if np.isnan(auc) else auc
 
 
 def trainer(run: Run, schedule: Mapping[int, int]):
@@ -72,13 +112,25 @@ def trainer(run: Run, schedule: Mapping[int, int]):
         "objective": "binary:logistic",
         "eval_metric": "auc",
         "tree_method": "hist",
-        "max_bin": _trials.BINS,
+        "max_bin": BINS,
         "seed": run.seed,
         "nthread": run.threads,
         **run.only(cpu={"device": "cpu"}, gpu={"device": "cuda"}),
     }
-    run.effective(schedule=str(schedule), space=str(_trials.SPACE), apart=_trials.APART, **parameters)
+    run.effective(schedule=str(schedule), space=str(SPACE), apart=APART, **parameters)
     return partial(further, parameters)
+
+
+def binned(table: tuple[Any, Any], categorical: Sequence[int], threads: int) -> tuple[Any, Any]:
+    """XGBoost's matrices of the rows to learn from and of those apart."""
+    import xgboost
+
+    x, y = table
+    kinds = ["c" if column in categorical else "q" for column in range(x.shape[1])]
+    options = {"feature_types": kinds, "enable_categorical": True, "max_bin": BINS, "nthread": threads}
+    cut = round(APART * len(x))
+    learn = xgboost.QuantileDMatrix(x[cut:], y[cut:], **options)
+    return learn, xgboost.QuantileDMatrix(x[:cut], y[:cut], ref=learn, **options)
 
 
 def here(data: Table, run: Run, schedule: Mapping[int, int]):
@@ -87,30 +139,71 @@ def here(data: Table, run: Run, schedule: Mapping[int, int]):
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y, data.x_test)
     with run.stage("bin"):
-        matrices = _trials.binned((x, y), data.categorical, run.threads)
+        matrices = binned((x, y), data.categorical, run.threads)
     with run.stage("search"):
-        best = search(run, schedule, partial(_trials.one_by_one, matrices, train))
+        best = search(run, schedule, partial(one_by_one, matrices, train))
     with run.stage("predict"):
         chance = best.booster.inplace_predict(x_test)
     with run.stage("get"):
         return run.to_host(chance)
+
+
+def one_by_one(
+    matrices: Any, train: Callable[[Any, Trial, int], Trial], trials: Sequence[Trial], rounds: int
+) -> Judged:
+    """All trials so many rounds far, in this process."""
+    return [(trial.auc, trial) for trial in (train(matrices, trial, rounds) for trial in trials)]
 
 
 def spread(data: Table, run: Run, schedule: Mapping[int, int]):
     """A trial on each worker at a time. Every worker reads and bins the whole table."""
     train, (rows,) = trainer(run, schedule), run.partitions(data.x, data.y, count=1)
     with run.stage("load"):
-        held = _trials.on_each(run, _trials.read, dict.fromkeys(run.client.nthreads(), rows), run.device)
+        workers = list(run.client.nthreads())
+        held = run.on_workers(read, [rows] * len(workers), at=workers, movable=False, device=run.device)
     with run.stage("bin"):
-        held = _trials.on_each(run, _trials.binned, held, data.categorical, run.threads)
+        held = run.on_workers(
+            binned, held, at=workers, movable=False, categorical=data.categorical, threads=run.threads
+        )
     with run.stage("search"):
-        best = search(run, schedule, partial(_trials.in_turn, run, held, train)).result()
+        matrices = dict(zip(workers, held, strict=True))
+        best = search(run, schedule, partial(in_turn, run, matrices, train)).result()
     with run.stage("put"):
         x_test = run.to_device(data.x_test)
     with run.stage("predict"):
         chance = best.booster.inplace_predict(x_test)
     with run.stage("get"):
         return run.to_host(chance)
+
+
+def read(rows: Rows, device: str) -> tuple[Any, ...]:
+    """Runs on a worker: the rows of each array, on its device."""
+    return tuple(place(array, device) for array in rows.read())
+
+
+def in_turn(
+    run: Run, matrices: Mapping[str, Any], train: Callable[[Any, Trial, int], Trial], trials: Sequence[Any], rounds: int
+) -> Judged:
+    """All trials so many rounds far, by the workers that hold the matrices: who has finished one takes the next.
+
+    A worker has one at a time, on all its threads: XGBoost does not promise to train twice at once on one matrix.
+    """
+    from distributed import as_completed
+
+    waiting, at, busy = iter(trials), {}, as_completed()
+
+    def take(worker: str) -> None:
+        if (trial := next(waiting, None)) is not None:
+            (future,) = run.on_workers(train, [matrices[worker]], [trial], at=[worker], movable=False, rounds=rounds)
+            at[future] = worker
+            busy.add(future)
+
+    for worker in matrices:
+        take(worker)
+    for future in busy:
+        take(at[future])
+    aucs = run.client.gather(run.on_workers(attrgetter("auc"), list(at)))
+    return list(zip(aucs, at, strict=True))
 
 
 @task.pair(cpu="xgboost", gpu="xgboost")

@@ -14,20 +14,28 @@ of any size become one problem. A report shows beside it what repeating the last
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from residency.datasets.m4_hourly import m4_hourly
-from residency.datasets.mauna_loa import mauna_loa
-from residency.datasets.own_series import own_series
-from residency.datasets.retail import retail
-from residency.datasets.series import Panel, last_value, mase, seasonal_naive, smape
-from residency.harness import Run, Task
-from residency.suites.timeseries._features import WINDOWS, columns, frame, matrices
-from residency.suites.timeseries._parts import on_workers, part_arrays, part_forecast, parts, read_part
+from residency.datasets.timeseries.m4_hourly import m4_hourly
+from residency.datasets.timeseries.mauna_loa import mauna_loa
+from residency.datasets.timeseries.own_series import own_series
+from residency.datasets.timeseries.retail import retail
+from residency.datasets.timeseries.series import Panel, last_value, mase, seasonal_naive, smape
+from residency.harness import Run, Task, device
+from residency.harness.cluster import Rows
 
+WINDOWS = (1, 2)  # seasons of a rolling mean that ends one horizon ago
 ROUNDS = 100
 TREES = {"max_depth": 8, "learning_rate": 0.1, "max_bin": 255}  # under the same names in both libraries
 LEAF, L2 = 20, 1.0  # the least rows, and how strongly its value is held back
+COLUMNS = ("series", "step", "moment", "future", "value", "unit")  # whose rows a worker reads
 
 
 def work(data: Panel) -> tuple[float, float]:
@@ -48,6 +56,47 @@ task = Task(
     work=work,
     unit="values",
 )
+
+
+def columns(data: Panel, table, rolling_mean):
+    """Features, target, base: series of pandas or cuDF, or Polars expressions; rows before `data.first` are void.
+
+    What would lie before its series' beginning is NaN, which trees take.
+    """
+
+    def known(column: Any, reach: int) -> Any:
+        """The column, NaN where its series does not reach so far back: 0 / 0, in any library."""
+        if reach <= data.first:  # such rows are void
+            return column
+        enough = table["step"] // reach
+        return column * (enough / enough)
+
+    scaled = table["value"] / table["unit"]
+    base = scaled.shift(data.horizon, fill_value=0.0)
+    features = {"level": base}
+    for lag in data.lags[1:]:
+        features[f"lag_{lag}"] = known(scaled.shift(lag, fill_value=0.0) - base, lag)
+    for seasons in WINDOWS:
+        steps = seasons * data.season
+        features[f"mean_{seasons}"] = known(rolling_mean(base, steps) - base, data.horizon + steps - 1)
+    for period in data.phases:
+        features[f"phase_{period}"] = table["moment"] % period
+    for name in data.names:
+        features |= {name: table[name], f"{name}_before": table[name].shift(data.horizon, fill_value=0.0)}
+    return features, scaled - base, base
+
+
+def frame(data: Panel, frames, where: str):
+    """The panel's columns as a frame of pandas or cuDF on that device."""
+    return frames.DataFrame({name: device.place(column, where) for name, column in data.columns.items()})
+
+
+def matrices(data: Panel, table, frames):
+    """Features and target to learn from; features, base and unit of what is ahead."""
+    features, target, base = columns(data, table, lambda column, steps: column.rolling(steps, min_periods=1).mean())
+    features = frames.DataFrame(features).astype("float32")
+    learn, ahead = (table["step"] >= data.first) & ~table["future"], table["future"]
+    return features[learn], target[learn], features[ahead], base[ahead].values, table["unit"][ahead].values
 
 
 def trees(run: Run):
@@ -94,17 +143,69 @@ def whole_series(data: Panel, run: Run, frames):
     parameters, client, pieces = trees(run), run.client, parts(data, run)
     run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
     with run.stage("load"):
-        tables = client.map(read_part, pieces, frames=frames, where=run.device, pure=False)
+        tables = run.on_workers(read_part, pieces, frames=frames, where=run.device)
     with run.stage("features"):
-        made = client.map(part_arrays, pieces, tables, frames=frames, pure=False)
-        x, y = (on_workers(run, made, place) for place in (0, 1))
+        made = run.on_workers(part_arrays, pieces, tables, frames=frames)
+        x, y = (blocks_of(run, made, place) for place in (0, 1))
     with run.stage("fit"):  # the workers bin here
         binned = xgboost.DaskQuantileDMatrix(client, x, y, max_bin=TREES["max_bin"])
         model = xgboost.train(client, parameters, binned, ROUNDS)["booster"]
     with run.stage("predict"):
-        forecasts = client.map(part_forecast, made, model=client.scatter(model, hash=False), pure=False)
+        forecasts = run.on_workers(part_forecast, made, model=client.scatter(model, hash=False))
     with run.stage("get"):
         return np.concatenate(client.gather(forecasts))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a panel's series, from the first row of one to the last row of another."""
+
+    rows: Rows  # of the columns
+    known: Path  # where the columns lie that are known in advance, each in a row of its own
+    plan: Panel  # its lags and seasons, without rows
+
+
+def parts(data: Panel, run: Run) -> list[Part]:
+    """The panel in as many parts as suit the cluster, or in fewer where it has fewer series; none is empty."""
+    places = run.partitions(*(getattr(data, name) for name in COLUMNS))
+    begins = sorted({place.start - int(data.step[place.start]) for place in places})  # of the series they begin in
+    without: dict[str, Any] = {name: np.empty(0, getattr(data, name).dtype) for name in (*COLUMNS, "scale")}
+    without |= {"known": np.empty((len(data.names), 0), np.float32), "y_test": np.empty(0), "expected_test": None}
+    plan = replace(data, **without)
+    file = Path(data.known.filename)  # type: ignore[attr-defined]
+    return [
+        Part(replace(places[0], start=start, stop=stop), file, plan) for start, stop in pairwise([*begins, data.rows])
+    ]
+
+
+def read_part(part: Part, frames, where: str):
+    """Runs on a worker: the part's rows as a frame on its device."""
+    known = np.load(part.known, mmap_mode="r")[:, part.rows.start : part.rows.stop]
+    columns: dict[str, Any] = dict(zip(COLUMNS, part.rows.read(), strict=True))
+    return frame(replace(part.plan, known=np.array(known), **columns), frames, where)
+
+
+def part_arrays(part: Part, table, frames):
+    """Runs on a worker: what `matrices` makes of the part, as arrays."""
+    return tuple(getattr(one, "values", one) for one in matrices(part.plan, table, frames))
+
+
+def part_forecast(made, model):
+    """Runs on a worker: the future of the part's series, on the host."""
+    _, _, ahead, base, unit = made
+    return device.to_host((model.inplace_predict(ahead) + base) * unit)
+
+
+def blocks_of(run: Run, made: Sequence[Any], place: int) -> Any:
+    """One of the arrays of every part, where it lies, as a Dask array with a block for each part."""
+    import dask.array as blocks
+
+    arrays = run.on_workers(itemgetter(place), made)
+    shapes = run.client.gather(run.on_workers(np.shape, arrays))
+    meta = run.xp.empty((0,) * len(shapes[0]), np.float32)
+    return blocks.concatenate(
+        [blocks.from_delayed(array, shape, meta=meta) for array, shape in zip(arrays, shapes, strict=True)]
+    )
 
 
 @task.on_cpu("polars", needs=["lightgbm"])

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from residency.datasets.anomalous import Anomalous, anomalies_found
-from residency.datasets.el_nino import el_nino
-from residency.datasets.machine_cycles import machine_cycles
-from residency.datasets.nab import machine_temperature, nyc_taxi
+from residency.datasets.timeseries.anomalous import Anomalous, anomalies_found
+from residency.datasets.timeseries.el_nino import el_nino
+from residency.datasets.timeseries.machine_cycles import machine_cycles
+from residency.datasets.timeseries.nab import machine_temperature, nyc_taxi
 from residency.harness import Run, Task
 
 HELD = {"cpu": 2**24, "gpu": 2**28}  # similarities at a time: 64 MB, and 1 GB, for a GPU needs large products

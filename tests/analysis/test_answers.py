@@ -72,6 +72,7 @@ def test_precise_is_what_the_report_will_show() -> None:
     known = {"a@cpu": times(generator, 1.0, 0.01), "b@cpu": times(generator, 1.5, 0.01)}
     narrow = half_width(known, list(known))
     assert narrow < 0.02
-    assert half_width({**known, "b@gpu": times(generator, 0.2, 0.3)}, list(known)) > 0.1
+    both = {**known, "b@gpu": times(generator, 0.2, 0.3)}
+    assert half_width(both, list(known), [("b@cpu", "b@gpu")]) > 0.1
     base = statistics.speed_ratio(list(known["a@cpu"].values()), list(known["b@cpu"].values()), statistics.LOOKS)
     assert narrow == pytest.approx((base.high / base.low) ** 0.5 - 1)

@@ -39,7 +39,7 @@ def test_it_tells_what_holds_and_what_does_not(residency, tmp_path: Path) -> Non
     assert "it returned nothing" in broken["found"]
     assert "my/tabular/ridge.py:12" in broken["found"]
     assert broken["remedy"]
-    done = residency("check", "tabular/ridge", "--implementation", "good", **suites)
+    done = residency("check", "tabular/ridge", "--implementations", "good", **suites)
     assert done.status == 0, done.out + done.err
     assert "good@cpu: ok: R² 0.494" in done.out
     assert not (tmp_path / "results").exists()

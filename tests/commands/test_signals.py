@@ -21,6 +21,11 @@ COMMAND = str(Path(sys.executable).parent / "residency")
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
+def heard() -> None:
+    """What runs the tests may ignore the end of its terminal, as under `nohup`; what it starts would ignore it too."""
+    signal.signal(HUP, signal.SIG_DFL)
+
+
 def left(pids: list[int]) -> list[int]:
     """Those that still live after they had the time to die."""
     alive = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
@@ -33,7 +38,7 @@ def test_how_to_go_on_is_said_whatever_comes(environment, tmp_path: Path, sent: 
     process = subprocess.Popen(
         [COMMAND, "run", "outcomes", "--implementations", "waits_later", "--timeout", "600"],
         cwd=tmp_path, env={**environment, "RESIDENCY_SUITES": str(FIXTURES)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heard,  # noqa: PLW1509 (no thread runs here yet)
     )  # fmt: skip
     deadline = monotonic() + 60
     while not any('"cold"' in kept.read_text() for kept in tmp_path.glob("results/runs/*/records.jsonl")):

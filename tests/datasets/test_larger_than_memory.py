@@ -22,7 +22,7 @@ name, rows = sys.argv[1], int(sys.argv[2])
 if name == "in_memory":
     np.ones({MEMORY} // 8)
 else:
-    dataset = getattr(import_module(f"residency.datasets.{{name}}"), name)
+    dataset = getattr(import_module(f"residency.datasets.tabular.{{name}}"), name)
     print(store.make(dataset, Request(name, rows=rows)).bytes)
 """
 

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from residency.datasets.own import LEAST_ROWS, own_binary, own_outliers, own_points, own_regression
+from residency.datasets.tabular.own import own_binary, own_outliers, own_points, own_regression
+from residency.datasets.target import LEAST_ROWS
 from residency.harness import store
 from residency.harness.dataset import Dataset, Request
 from residency.harness.errors import UsageError

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from residency.datasets.own_images import own_labelled, own_photos
-from residency.datasets.photos import decode_all
+from residency.datasets.image.own_images import own_labelled, own_photos
+from residency.datasets.image.photos import decode_all
 from residency.harness.dataset import Dataset, Request
 from residency.harness.errors import UsageError
 from residency.harness.store import hash_path

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from residency.datasets.own_series import own_series
-from residency.datasets.series import Panel
+from residency.datasets.timeseries.own_series import own_series
+from residency.datasets.timeseries.series import Panel
 from residency.harness.dataset import Request
 from residency.harness.errors import UsageError
 

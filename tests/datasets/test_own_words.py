@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from residency.datasets.own import own_binary, own_outliers, own_points, own_regression
+from residency.datasets.tabular.own import own_binary, own_outliers, own_points, own_regression
 from residency.harness.dataset import Dataset, Request
 from residency.harness.errors import UsageError
 

@@ -9,9 +9,9 @@ import pytest
 import scipy.ndimage
 from PIL import Image
 
-from residency.datasets.photographs import photographs
-from residency.datasets.photos import DEVIATION, MEAN, SIDE, jpeg, packed, prepared, taps, weights
-from residency.datasets.synthetic_photos import SIZES, synthetic_photos
+from residency.datasets.image.photographs import photographs
+from residency.datasets.image.photos import DEVIATION, MEAN, SIDE, jpeg, packed, prepared, taps, weights
+from residency.datasets.image.synthetic_photos import SIZES, synthetic_photos
 from residency.harness import store
 from residency.harness.dataset import DEFAULT_SEED
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from residency.datasets.mauna_loa import mauna_loa
-from residency.datasets.retail import retail
-from residency.datasets.series import (
+from residency.datasets.timeseries.mauna_loa import mauna_loa
+from residency.datasets.timeseries.retail import retail
+from residency.datasets.timeseries.series import (
     lags,
     last_value,
     least_history,

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from residency.datasets.layout import Dialect, _by_marks, _by_reader
-from residency.datasets.own import own_binary, own_forest, own_regression
-from residency.datasets.own_prose import own_prose
-from residency.datasets.own_texts import own_texts
+from residency.datasets.nlp.own_prose import own_prose
+from residency.datasets.nlp.own_texts import own_texts
 from residency.datasets.reading import OwnFile, read_file
+from residency.datasets.tabular.own import own_binary, own_forest, own_regression
 from residency.harness.dataset import Dataset, Request
 from residency.harness.errors import UsageError, visible
 

@@ -15,7 +15,7 @@ TASK = '''"""A task.
 Question  ?
 Expect    !
 """
-from residency.datasets.linear import linear
+from residency.datasets.tabular.linear import linear
 from residency.harness import Task, quality
 task = Task(datasets=[linear], sizes={"smoke": 10}, quality=quality.r2, tolerance=0.1, floor=0.1)
 '''

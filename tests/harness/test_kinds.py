@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.table import Table
+from residency.datasets.tabular.table import Table
 from residency.harness import Task, quality
 from residency.harness.dataset import generated
 from residency.harness.execute import execute

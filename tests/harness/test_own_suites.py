@@ -14,7 +14,7 @@ from residency.suites import SHIPPED
 IMPORTED = "from residency.suites.tabular.ridge import task\n"
 ADDED = f'{IMPORTED}\n\n@task.on_cpu("numpy")\ndef mine(data, run, np):\n    """Mine."""\n'
 COPY = (SHIPPED.folder / "tabular" / "ridge.py").read_text(encoding="utf-8")
-OWN = """from residency.datasets.linear import linear
+OWN = """from residency.datasets.tabular.linear import linear
 from residency.harness import Task, quality
 task = Task(datasets=[linear], sizes={"smoke": 100}, quality=quality.r2, tolerance=0.1, floor=0.1)
 """

@@ -10,8 +10,10 @@ import jsonschema
 import pytest
 
 from residency.harness import records
+from residency.harness.discovery import Catalogue
 from residency.harness.errors import RecordError, UsageError
 from residency.harness.task_info import TaskInfo
+from residency.suites import SHIPPED
 
 CELL = records.Cell("tabular/ridge", "linear", "smoke", 100, "normal_equations@cpu", "numpy", "cpu")
 INFO = records.RunInfo(
@@ -137,3 +139,30 @@ def test_nan_is_never_written(tmp_path: Path) -> None:
     with records.Recorder(tmp_path / "run", INFO) as recorder, pytest.raises(ValueError, match="JSON"):
         recorder.add(replace(SAMPLE, quality=float("nan")))
     assert (tmp_path / "run" / "records.jsonl").read_bytes() == b""
+
+
+def test_the_other_side_of_a_pair_is_on_record(tmp_path: Path) -> None:
+    twins = {"a@cpu": "a@gpu", "a@gpu": "a@cpu", "b@Nxgpu": "b@Nxcpu", "alone@gpu": None}
+    task = replace(INFO.tasks["tabular/ridge"], twins=twins)
+    with records.Recorder(tmp_path / "run", replace(INFO, tasks={"tabular/ridge": task})) as recorder:
+        recorder.add(SAMPLE)
+    schema = json.loads((Path(records.__file__).parent / "schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(json.loads((tmp_path / "run" / "run.json").read_text()))
+    info = records.read_info(tmp_path / "run")
+    found = [info.twin_of("tabular/ridge", name) for name in ("a@cpu", "a@gpu", "b@4xgpu", "alone@gpu")]
+    assert found == ["a@gpu", "a@cpu", "b@4xcpu", None]
+
+
+def test_a_run_that_does_not_tell_has_twins_by_name() -> None:
+    for task in ("tabular/ridge", "tabular/unknown"):
+        found = [INFO.twin_of(task, name) for name in ("a@cpu", "a@gpu", "b@4xgpu")]
+        assert found == ["a@gpu", "a@cpu", "b@4xcpu"]
+
+
+def test_a_task_tells_the_twins_of_its_pairs() -> None:
+    task = Catalogue([SHIPPED]).task("tabular/clustering")
+    twins = TaskInfo.of(task).twins
+    assert twins["array_operations@gpu"] == "array_operations@cpu"
+    assert twins["partial_sums@Nxcpu"] == "partial_sums@Nxgpu"
+    assert twins["onedal@cpu"] is None
+    assert set(twins) == {one.id for one in task.implementations}

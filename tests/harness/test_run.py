@@ -94,3 +94,48 @@ def test_what_is_not_computed_is_refused(lazy) -> None:
 def test_only_exact_arrays_pass(result) -> None:
     with pytest.raises(WrongResult, match="must be NumPy arrays"):
         check_result(result)
+
+
+class Client:
+    """A cluster's client that computes at once, and notes where it was asked to."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, object]] = []
+
+    def map(self, function, *lists, pure: bool, **same):
+        assert not pure
+        return [function(*own, **same) for own in zip(*lists, strict=True)]
+
+    def submit(self, function, *own, workers: list[str], allow_other_workers: bool, pure: bool, **same):
+        assert not pure
+        self.asked.append({"workers": workers, "movable": allow_other_workers})
+        return function(*own, **same)
+
+
+def test_entries_go_to_workers_in_order_and_some_to_a_worker_of_their_own() -> None:
+    client = Client()
+    run = Run("cpu", threads=2, workers=2, client=client)
+    assert run.on_workers(pow, [2, 3], [4, 5], mod=7) == [2, 5]
+    assert client.asked == []
+    assert run.on_workers(pow, [2, 3], [4, 5], at=["a", "b"], mod=7) == [2, 5]
+    assert run.on_workers(len, ["abc"], at=["b"], movable=False) == [3]
+    assert client.asked == [
+        {"workers": ["a"], "movable": True},
+        {"workers": ["b"], "movable": True},
+        {"workers": ["b"], "movable": False},
+    ]
+
+
+@pytest.mark.parametrize(("device", "threads"), [("cpu", 1), ("gpu", 8)])
+def test_an_implementation_for_a_single_process_works_on_a_part(device: Device, threads: int) -> None:
+    def implementation(data, run, library):
+        run.effective(threads=run.threads, seed=run.seed)
+        run.observe(rows=len(data))
+        return library.sqrt(data)
+
+    run = Run(device, threads=8, seed=3, workers=2, client=Client())
+    shares = run.on_workers(run.alone(implementation, np), [np.array([4.0, 9.0]), np.array([16.0])])
+    assert [share.result.tolist() for share in shares] == [[2.0, 3.0], [4.0]]
+    assert [share.parameters for share in shares] == [{"threads": threads, "seed": 3}] * 2
+    assert [share.figures for share in shares] == [{"rows": 2.0}, {"rows": 1.0}]
+    assert run.parameters == {}

@@ -172,20 +172,3 @@ def test_the_geometric_mean_of_tasks() -> None:
     assert found.low < 0.5
     with pytest.raises(ValueError, match="at least two"):
         statistics.geometric_mean([3.0])
-
-
-def test_inside_one_process_a_change_of_clock_hides_nothing() -> None:
-    """The processor runs at one of two speeds, a tenth apart, for some rounds at a time."""
-    generator = np.random.default_rng(0)
-
-    def sides(slower: float):
-        speed = np.repeat(generator.choice([0.0, 0.1], 3), 5)[:, None]
-        noise = generator.normal(0, 0.005, (2, 15, 2)) + 0.5 * (generator.random((2, 15, 2)) < 0.1)
-        return np.exp(speed + noise[0]), np.exp(speed + noise[1] + slower)
-
-    same = [statistics.verdict(statistics.ratio_in_one_process(*sides(0.0))) for _ in range(300)]
-    assert np.mean([one in {"faster", "slower"} for one in same]) <= 0.01
-    slow = [statistics.verdict(statistics.ratio_in_one_process(*sides(0.05))) for _ in range(300)]
-    assert np.mean([one == "slower" for one in slow]) >= 0.95
-    with pytest.raises(ValueError, match="the same rounds"):
-        statistics.ratio_in_one_process([[1.0]], [[1.0]])

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from residency.datasets.linear import linear
-from residency.datasets.table import Table
+from residency.datasets.tabular.linear import linear
+from residency.datasets.tabular.table import Table
 from residency.harness import store
 from residency.harness.dataset import Request, generated
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from residency.datasets.linear import linear
-from residency.datasets.retail import retail
-from residency.datasets.series import mase, seasonal_naive
-from residency.datasets.table import Table
+from residency.datasets.tabular.linear import linear
+from residency.datasets.tabular.table import Table
+from residency.datasets.timeseries.retail import retail
+from residency.datasets.timeseries.series import mase, seasonal_naive
 from residency.harness import quality, truth
 from residency.harness.dataset import Request
 

@@ -74,6 +74,23 @@ def test_what_is_inconclusive_says_how_many_processes_would_tell(kept: records.R
     assert "200 processes would not decide: two@cpu" in shown(same)
 
 
+def test_a_ratio_that_disagrees_with_the_medians_is_explained(kept: records.Records) -> None:
+    """Inside each round one side is mostly faster, and over all rounds the other has the shorter median."""
+
+    def with_rounds(**seconds: tuple[float, ...]) -> str:
+        samples = [
+            replace(one, round=place, seconds=value)
+            for one in kept.samples
+            if one.phase == "timed"
+            for place, value in enumerate(seconds[one.cell.implementation.removesuffix("@cpu")])
+        ]
+        return shown(replace(kept, samples=samples))
+
+    said = "the ratio and the medians disagree on who is faster: a ratio is taken inside each round"
+    assert f"one@cpu: {said}" in with_rounds(one=(1.0, 2.0, 3.0), two=(1.1, 1.9, 3.3))
+    assert said not in with_rounds(one=(1.0, 2.0, 3.0), two=(1.1, 2.2, 3.3))
+
+
 def test_who_is_given_more_replicates_has_looked_before(kept: records.Records) -> None:
     """The same samples, asked for at once or in two goes: the second has its share of the error."""
     many = replace(kept, samples=[replace(one, replicate=place) for one in kept.samples for place in range(6)])

@@ -114,11 +114,18 @@ def test_reasons_are_where_they_are_said_to_be(written, made, implementation: st
         ((12.0, 10.0, 14.0), "12.0 × as fast [10.0, 14.0]"),
         ((0.215, 0.196, 0.239), "4.65 × as long [4.18, 5.10]"),
         ((1.0, 0.5, 2.0), "1.00 × as fast [0.500, 2.00]"),
+        ((1.0, 4.0e-07, 7_832.0), "1.00 × as fast [not known]"),  # so wide that it says nothing
+        ((0.5, 0.0, 2.0), "2.00 × as long [not known]"),
     ],
 )
 def test_a_ratio_is_read_in_one_way_only(ratio: tuple[float, float, float], said: str) -> None:
     assert words.times(Interval(*ratio)) == said
     assert words.once(ratio[0]) == said.partition(" [")[0]
+
+
+def test_a_time_of_which_nothing_is_known_has_no_bounds() -> None:
+    assert words.interval(Interval(1.0, 1e-4, 200.0)) == "1.00 [not known] s"
+    assert words.interval(Interval(1.0, 0.1, 100.0)) == "1.00 [0.100, 100] s"
 
 
 @pytest.mark.parametrize(

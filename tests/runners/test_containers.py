@@ -24,7 +24,7 @@ WAITS = '''
 import os
 from pathlib import Path
 from time import sleep
-from residency.datasets.answered import Answered, answered
+from residency.datasets.tabular.answered import Answered, answered
 from residency.harness import Run, Task, quality
 from residency.harness.dataset import Request, generated
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
+from one_process import ratio_in_one_process
 from scipy import stats
 
 from residency.harness import statistics
@@ -68,7 +69,7 @@ def in_blocks(count: int, other: int) -> tuple[Samples, Samples]:
 
 
 def residency(a: Samples, b: Samples) -> bool:
-    return statistics.verdict(statistics.ratio_in_one_process(a, b)) in {"faster", "slower"}
+    return statistics.verdict(ratio_in_one_process(a, b)) in {"faster", "slower"}
 
 
 def t_test(a: Samples, b: Samples) -> bool:

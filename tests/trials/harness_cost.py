@@ -43,7 +43,7 @@ SUITE = '''"""Two functions.
 Question  What does measuring cost?
 Expect    Little.
 """
-from residency.datasets.answered import answered
+from residency.datasets.tabular.answered import answered
 from residency.harness import Task, quality
 {functions}
 task = Task(datasets=[answered], sizes={{"smoke": 500}}, quality=quality.r2, tolerance=1.0, floor=0.1)

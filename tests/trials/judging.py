@@ -11,7 +11,6 @@ result is a false one.
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
 import tempfile
@@ -441,11 +440,10 @@ def with_fault(  # noqa: PLR0917
 @contextmanager
 def half_the_trees(task: Task) -> Iterator[bool]:
     """Half as many trees for whoever computes meanwhile; whether the task has any."""
-    shared = importlib.import_module("residency.suites.tabular._forest")
     paths = ("tabular/random_forest", "tabular/gradient_boosting")
     functions = [CATALOGUE.task(path).implementations[0].function for path in paths]
-    modules = [shared, *(sys.modules[function.__module__] for function in functions)]
-    halves = {"TREES": 50, "ROUNDS": 50, "PARAMETERS": {**shared.PARAMETERS, "n_estimators": 50}}
+    modules = [sys.modules[function.__module__] for function in functions]
+    halves = {"TREES": 50, "ROUNDS": 50, "PARAMETERS": {**modules[0].PARAMETERS, "n_estimators": 50}}
     changed = [(module, name) for module in modules for name in halves if hasattr(module, name)]
     kept = [getattr(module, name) for module, name in changed]
     try:

@@ -13,6 +13,8 @@ import math
 import os
 import platform
 
+from one_process import ratio_in_one_process
+
 from residency.harness import statistics
 from residency.harness.discovery import load
 from residency.runners.plan import Selection, groups_of
@@ -56,7 +58,7 @@ def main() -> None:
     print("| work | watched / not watched [99 %] | verdict |\n|---|---|---|")
     for implementation, label in WORKS.items():
         watched, alone = samples(implementation, rounds)
-        found = statistics.ratio_in_one_process(watched, alone)
+        found = ratio_in_one_process(watched, alone)
         print(f"| {label} | {found.value:.4f} [{found.low99:.4f}, {found.high99:.4f}] | {statistics.verdict(found)} |")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.vectors import VECTORS, Vectors, sums_correct, vectors
+from residency.datasets.foundations.vectors import VECTORS, Vectors, sums_correct, vectors
 from residency.harness import Run
 from residency.harness.errors import WrongResult
 from residency.harness.execute import execute

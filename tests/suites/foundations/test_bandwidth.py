@@ -11,18 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.numbers import Numbers, numbers
+from residency.datasets.foundations.numbers import Numbers, numbers
 from residency.harness import Run
 from residency.harness.execute import execute
-from residency.suites.foundations import _passes
-from residency.suites.foundations.bandwidth import PASSES, SCALE, correct, task
+from residency.suites.foundations.bandwidth import PASSES, SCALE, correct, passes, task
 
 CPU = [one for one in task.implementations if one.device == "cpu"]
 
 SIMULATED = """
 import numpy as np
 from numba import cuda
-from residency.datasets.numbers import Numbers
+from residency.datasets.foundations.numbers import Numbers
 from residency.harness import Run
 from residency.suites.foundations import bandwidth
 data = Numbers(np.random.default_rng(3).standard_normal(601, np.float32))
@@ -68,7 +67,7 @@ def test_copies_are_made_and_not_only_named(
         made = y if made is None else made
         places.extend([np.asarray(x).ctypes.data, np.asarray(made).ctypes.data])
         assert (np.asarray(made) == np.asarray(x)).all()
-        return _passes.passes(run, arrays, copy, triad)
+        return passes(run, arrays, copy, triad)
 
     monkeypatch.setattr("residency.suites.foundations.bandwidth.passes", watched)
     implementation.function(data, Run("cpu"), importlib.import_module(implementation.library))
@@ -90,7 +89,7 @@ def test_one_pass_left_out_is_seen(data: Numbers, of: str) -> None:
         done["triad"] += 1
         np.add(x, c * (0 if (of, done["triad"]) == ("triad", PASSES) else SCALE), out=y)
 
-    found = _passes.passes(Run("cpu"), (b.copy(), np.full_like(b, np.nan), c), copy, triad)
+    found = passes(Run("cpu"), (b.copy(), np.full_like(b, np.nan), c), copy, triad)
     assert done == {"copy": PASSES, "triad": PASSES}
     assert not task.quality.beyond(correct(data, found), task.floor)
 

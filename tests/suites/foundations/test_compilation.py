@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.numbers import Numbers, numbers
+from residency.datasets.foundations.numbers import Numbers, numbers
 from residency.harness.errors import Unavailable
 from residency.harness.execute import execute
-from residency.suites.foundations import _compiling
+from residency.suites.foundations import compilation
 from residency.suites.foundations.compilation import correct, formula, task
 
 CPU = [one for one in task.implementations if one.device == "cpu" and one.name != "tensors_compiled"]
@@ -102,7 +102,7 @@ def test_torch_compiles_in_the_cold_execution_and_leaves_nothing(residency: Any,
 
 
 def test_without_a_compiler_it_is_unavailable(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_compiling, "_kept", {})
+    monkeypatch.setattr(compilation, "_kept", {})
     monkeypatch.setenv("CXX", "no-such-compiler")
     ending = execute(task, task.implementation("tensors_compiled@cpu"), data, dataset="numbers").ending
     assert ending.outcome == "unavailable"
@@ -111,11 +111,11 @@ def test_without_a_compiler_it_is_unavailable(data: Numbers, monkeypatch: pytest
 
 def test_without_pythons_headers_it_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CXX", "true")  # any program that is here
-    monkeypatch.setattr(_compiling.sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(compilation.sysconfig, "get_path", lambda _: str(tmp_path))
     with pytest.raises(Unavailable, match="apt-get install python3-dev"):
-        _compiling.require_compiler("cpu")
+        compilation.require_compiler("cpu")
     (tmp_path / "Python.h").touch()
-    _compiling.require_compiler("cpu")
+    compilation.require_compiler("cpu")
 
 
 def test_a_compiler_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -123,22 +123,22 @@ def test_a_compiler_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, t
 
     def refuse(*_: Any, **__: Any) -> Callable[[Any], Any]:
         def compiled(x: Any) -> Any:
-            assert os.environ[_compiling.PLACE].startswith(str(tmp_path))
+            assert os.environ[compilation.PLACE].startswith(str(tmp_path))
             raise RuntimeError("cannot be compiled")
 
         return compiled
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(torch, "compile", refuse)
-    monkeypatch.setattr(_compiling, "require_compiler", lambda _: None)
+    monkeypatch.setattr(compilation, "require_compiler", lambda _: None)
     for before in (None, "/elsewhere"):
         if before is None:
-            monkeypatch.delenv(_compiling.PLACE, raising=False)
+            monkeypatch.delenv(compilation.PLACE, raising=False)
         else:
-            monkeypatch.setenv(_compiling.PLACE, before)
+            monkeypatch.setenv(compilation.PLACE, before)
         with pytest.raises(RuntimeError, match="cannot be compiled"):
-            _compiling.by_torch(torch, "cpu", lambda x: x, None)
-        assert os.environ.get(_compiling.PLACE) == before
+            compilation.by_torch(torch, "cpu", lambda x: x, None)
+        assert os.environ.get(compilation.PLACE) == before
         assert not list(tmp_path.iterdir())
 
 
@@ -152,6 +152,6 @@ def test_what_a_killed_process_has_left_is_removed(monkeypatch: pytest.MonkeyPat
     (tmp_path / "another").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(torch, "compile", lambda *_, **__: lambda x: x)
-    monkeypatch.setattr(_compiling, "require_compiler", lambda _: None)
-    _compiling.by_torch(torch, "cpu", lambda x: x, None)
+    monkeypatch.setattr(compilation, "require_compiler", lambda _: None)
+    compilation.by_torch(torch, "cpu", lambda x: x, None)
     assert {one.name for one in tmp_path.iterdir()} == {"another"}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.numbers import Numbers, numbers
+from residency.datasets.foundations.numbers import Numbers, numbers
 from residency.harness import Run
 from residency.harness.errors import WrongResult
 from residency.harness.execute import execute

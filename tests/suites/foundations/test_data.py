@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from residency.datasets.generator_states import generator_states
-from residency.datasets.matrices import matrices
-from residency.datasets.numbers import Numbers, numbers, share_correct
-from residency.datasets.vectors import vectors
+from residency.datasets.foundations.generator_states import generator_states
+from residency.datasets.foundations.matrices import matrices
+from residency.datasets.foundations.numbers import Numbers, numbers, share_correct
+from residency.datasets.foundations.vectors import vectors
 from residency.harness import store
 from residency.harness.dataset import Dataset, Request
 from residency.harness.errors import WrongResult

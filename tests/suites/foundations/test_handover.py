@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.numbers import Numbers, numbers
+from residency.datasets.foundations.numbers import Numbers, numbers
 from residency.harness import Run
 from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.execute import execute
-from residency.suites.foundations import _sharing, handover
-from residency.suites.foundations._sharing import ADDRESS, ALIGNED, aligned
-from residency.suites.foundations.handover import CHAINS, COMPARED, TAKE, kept, task
+from residency.suites.foundations import handover
+from residency.suites.foundations.handover import ADDRESS, ALIGNED, CHAINS, COMPARED, TAKE, aligned, kept, task
 
 HOPS = ["numpy_to_torch", "torch_to_jax", "jax_to_numpy", "numpy_to_pandas", "pandas_to_numpy"]
 HOPS += ["numpy_to_pyarrow", "pyarrow_to_numpy"]
@@ -30,7 +29,7 @@ def data(make: Callable[..., Any]) -> Numbers:
 
 @pytest.fixture(autouse=True)
 def nobody_met() -> None:
-    _sharing.libraries.cache_clear()
+    handover.libraries.cache_clear()
 
 
 @pytest.fixture
@@ -111,7 +110,7 @@ def test_pandas_copies_unless_told_not_to(data: Numbers) -> None:
 
 
 def test_who_is_missing_is_left_out_and_named(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sharing, "is_installed", lambda name: name not in {"torch", "jax"})
+    monkeypatch.setattr(handover, "is_installed", lambda name: name not in {"torch", "jax"})
     done = execute(task, BY_ADDRESS, data, dataset="numbers")
     assert (done.ending.outcome, done.quality) == ("ok", 1.0)
     assert done.parameters["chain"] == ["numpy", "pandas", "numpy", "pyarrow", "numpy"]
@@ -124,20 +123,20 @@ def test_who_does_not_fit_the_others_here_keeps_nobody_from_handing_over(
 ) -> None:
     (tmp_path / "a_library_too_old.py").write_text("raise ImportError('needs another NumPy')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert list(_sharing.libraries(("numpy", "a_library_too_old", "pandas"), "cpu")) == ["numpy", "pandas"]
+    assert list(handover.libraries(("numpy", "a_library_too_old", "pandas"), "cpu")) == ["numpy", "pandas"]
 
 
 def test_where_nobody_else_is_it_is_unavailable(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sharing, "is_installed", lambda name: name == "numpy")
+    monkeypatch.setattr(handover, "is_installed", lambda name: name == "numpy")
     with pytest.raises(Unavailable, match=r"residency-bench\[foundations\]"):
         handover.by_address(data, Run("cpu"), np)
     assert execute(task, BY_ADDRESS, data, dataset="numbers").ending.outcome == "unavailable"
 
 
 def test_who_finds_no_gpu_takes_no_part_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sharing, "is_installed", lambda name: name in {"torch", "jax"})
-    assert _sharing.libraries(CHAINS["gpu"], "gpu") == {}
-    assert set(_sharing.libraries(CHAINS["cpu"], "cpu")) == {"torch", "jax"}
+    monkeypatch.setattr(handover, "is_installed", lambda name: name in {"torch", "jax"})
+    assert handover.libraries(CHAINS["gpu"], "gpu") == {}
+    assert set(handover.libraries(CHAINS["cpu"], "cpu")) == {"torch", "jax"}
 
 
 @pytest.mark.parametrize("off", [0, 4, 60])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.generator_states import MULTIPLIER, STATES, States, generator_states, states_correct
+from residency.datasets.foundations.generator_states import MULTIPLIER, STATES, States, generator_states, states_correct
 from residency.harness import Run
 from residency.harness.errors import WrongResult
 from residency.harness.execute import execute

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.matrices import Matrices, error, matrices
+from residency.datasets.foundations.matrices import Matrices, error, matrices
 from residency.harness import Run
 from residency.harness.errors import WrongResult
 from residency.harness.execute import execute

@@ -13,20 +13,26 @@ import psutil
 import pytest
 from PIL import Image
 
-from residency.datasets.digit_images import digit_images
-from residency.datasets.face_patches import face_patches
-from residency.datasets.labelled_images import LabelledImages, labelled
-from residency.datasets.own_images import own_labelled
-from residency.datasets.residual import initial, operations
-from residency.datasets.shapes import CLASSES, shapes
+from residency.datasets.image.digit_images import digit_images
+from residency.datasets.image.face_patches import face_patches
+from residency.datasets.image.labelled_images import LabelledImages, labelled
+from residency.datasets.image.own_images import own_labelled
+from residency.datasets.image.residual import initial, operations
+from residency.datasets.image.shapes import CLASSES, shapes
 from residency.harness import Run, store
 from residency.harness.dataset import DEFAULT_SEED, Request
 from residency.harness.execute import Execution, execute
-from residency.runners.ranks import meet
-from residency.suites.image._data_parallel import DataParallel
-from residency.suites.image._residual import WIDTHS, torch_network
-from residency.suites.image._training import jax_functions
-from residency.suites.image.classify import plan, task
+from residency.runners.ranks import Ranks, meet
+from residency.suites.image.classify import (
+    WIDTHS,
+    jax_functions,
+    plan,
+    predict_share,
+    shares_of,
+    task,
+    torch_network,
+    train_share,
+)
 
 HASHES = {
     100: "b3da46ac87b6694fe06d3c8c80d9125648248f5ca373a936ebb639d997614083",
@@ -165,9 +171,9 @@ def test_however_a_cluster_splits_a_batch_the_step_is_the_same(
     data = mapped(smoke)
     learnt = []
     for workers in (1, 2):
-        ranks = DataParallel(Run("cpu", seed=3, workers=workers, client=cluster.client))
-        shares = ranks.load(data, updates=4, batch=batch)
-        learnt += cluster.client.gather(ranks.train(shares))
+        ranks = Ranks(Run("cpu", seed=3, workers=workers, client=cluster.client))
+        shares = shares_of(ranks, data, updates=4, batch=batch)
+        learnt += cluster.client.gather(ranks.together(train_share, shares))
     alone, first, second = learnt
     for name, weight in alone.items():
         assert (first[name] == second[name]).all(), name
@@ -176,9 +182,9 @@ def test_however_a_cluster_splits_a_batch_the_step_is_the_same(
 
 def test_a_cluster_may_have_more_ranks_than_pictures(smoke: LabelledImages, cluster: Any, mapped: Any) -> None:
     few = mapped(replace(smoke, x_test=smoke.x_test[:1], y_test=smoke.y_test[:1]))
-    ranks = DataParallel(Run("cpu", workers=2, client=cluster.client))
-    shares = ranks.load(few, updates=2, batch=32)
-    found = cluster.client.gather(ranks.predict(shares, ranks.train(shares)))
+    ranks = Ranks(Run("cpu", workers=2, client=cluster.client))
+    shares = shares_of(ranks, few, updates=2, batch=32)
+    found = cluster.client.gather(ranks.each(predict_share, shares, ranks.together(train_share, shares)))
     assert sorted(map(len, found)) == [0, 1]
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from residency.datasets.photos import SIDE, Photos, colours, decode, packed, prepared, psnr
-from residency.datasets.synthetic_photos import synthetic_photos
+from residency.datasets.image.photos import SIDE, Photos, colours, decode, packed, prepared, psnr
+from residency.datasets.image.synthetic_photos import synthetic_photos
 from residency.harness import Run
 from residency.harness.errors import WrongResult
 from residency.harness.execute import Execution, execute

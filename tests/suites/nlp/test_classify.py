@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from residency.datasets import docstrings as docstrings_of
-from residency.datasets.ag_news import ADDRESS, ag_news
-from residency.datasets.docstrings import LIBRARIES, NAMES, SHORTEST, read_docstrings
-from residency.datasets.invented_texts import TOPICS, invented_texts
-from residency.datasets.own_texts import own_texts
-from residency.datasets.texts import LONGEST, Texts, macro_f1, prepared
+from residency.datasets.nlp import docstrings as docstrings_of
+from residency.datasets.nlp.ag_news import ADDRESS, ag_news
+from residency.datasets.nlp.docstrings import LIBRARIES, NAMES, SHORTEST, read_docstrings
+from residency.datasets.nlp.invented_texts import TOPICS, invented_texts
+from residency.datasets.nlp.own_texts import own_texts
+from residency.datasets.nlp.texts import LONGEST, Texts, macro_f1, prepared
 from residency.harness import store
 from residency.harness.dataset import Dataset, Request
 from residency.harness.errors import UsageError, WrongResult
@@ -103,8 +103,7 @@ def test_columns_hold_scikit_learns_tf_idf(texts: Texts) -> None:
     import polars as pl
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    from residency.suites.nlp._words import LEAST_TEXTS, count_words, weigh
-    from residency.suites.nlp.classify import WEIGHTS
+    from residency.suites.nlp.classify import LEAST_TEXTS, WEIGHTS, count_words, weigh
 
     strings = texts.strings()[0]
     expected = TfidfVectorizer(min_df=LEAST_TEXTS, dtype=np.float32, **WEIGHTS).fit(strings)
@@ -136,7 +135,7 @@ def test_a_result_that_is_no_prediction(predicted: np.ndarray, texts: Texts) -> 
 
 def test_documentation_is_read_without_importing_the_library() -> None:
     code = (
-        "import sys; from residency.datasets.docstrings import read_docstrings;"
+        "import sys; from residency.datasets.nlp.docstrings import read_docstrings;"
         "print(sum(1 for _ in read_docstrings('networkx')), 'networkx' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

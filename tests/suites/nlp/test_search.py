@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import torch
 
-from residency.datasets.embeddings import NEAREST, Embeddings, recall, unit
-from residency.datasets.planted_answers import planted_answers
+from residency.datasets.nlp.embeddings import NEAREST, Embeddings, recall, unit
+from residency.datasets.nlp.planted_answers import planted_answers
 from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.errors import WrongResult
 from residency.harness.execute import execute
 from residency.harness.outcomes import Outcome
 from residency.runners.cluster import DaskCluster
-from residency.suites.nlp import _serving, search
+from residency.suites.nlp import search
 from residency.suites.nlp.search import task
 
 CPU = [one for one in task.implementations if one.device == "cpu" and one.runner == "local"]
@@ -120,20 +120,20 @@ def test_a_cluster_forgets_no_document_where_workers_are_missing(
     """More shares than workers, of which one is killed on the way: others read its documents again."""
     pytest.importorskip("distributed")
     monkeypatch.setenv("RESIDENCY_CACHE", str(tmp_path))
-    monkeypatch.setattr(_serving, "SINGLE", 3)
+    monkeypatch.setattr(search, "SINGLE", 3)
     stored = store.make(planted_answers, Request("planted_answers", rows=2_000))
     data = store.load(Embeddings, stored.folder, mapped=True)
     data = replace(data, questions=data.questions[:300], answer=data.answer[:300])
-    asked = []
+    asked, served = [], search.served
 
-    def lossy(data: Embeddings, run: Run, answer: _serving.Answer) -> Any:
+    def lossy(data: Embeddings, run: Run, answer: search.Answer) -> Any:
         def kill_then_answer(questions: Any) -> Any:
             asked.append(len(questions))
             if len(asked) == 2:
                 os.kill(min(run.client.run(os.getpid).values()), signal.SIGKILL)
             return answer(questions)
 
-        return _serving.served(data, run, kill_then_answer)
+        return served(data, run, kill_then_answer)
 
     monkeypatch.setattr(search, "served", lossy)
     cluster = DaskCluster("cpu", 2, 1)

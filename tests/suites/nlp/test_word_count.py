@@ -22,16 +22,15 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from residency.datasets.invented_prose import ODD, invented_prose
-from residency.datasets.own_prose import own_prose
-from residency.datasets.prose import ROW_GROUP, STOP_WORDS, TOP, WORD, Prose, counted, ranked, right_rows
+from residency.datasets.nlp.invented_prose import ODD, invented_prose
+from residency.datasets.nlp.own_prose import own_prose
+from residency.datasets.nlp.prose import ROW_GROUP, STOP_WORDS, TOP, WORD, Prose, counted, ranked, right_rows
 from residency.harness import records
 from residency.harness.errors import UsageError, WrongResult
 from residency.harness.execute import Execution, execute
 from residency.harness.libraries import remedy
 from residency.harness.outcomes import Outcome
-from residency.suites.nlp import _spark
-from residency.suites.nlp.word_count import PARTITION, task
+from residency.suites.nlp.word_count import PARTITION, spark_folder, task
 
 CPU = [one for one in task.implementations if one.device == "cpu" and one.runner == "local" and one.name != "spark"]
 JAVA = bool(shutil.which("java") or os.environ.get("JAVA_HOME"))
@@ -177,7 +176,7 @@ def test_ranks_leave_out_what_does_not_occur() -> None:
 
 
 def test_long_lines_make_row_groups_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("residency.datasets.prose.LARGEST_GROUP", 1_000)
+    monkeypatch.setattr("residency.datasets.nlp.prose.LARGEST_GROUP", 1_000)
     prose = counted(tmp_path / "lines.parquet", ["word " * 150] * 5)
     assert pq.read_metadata(prose.lines).num_row_groups == 3
     assert (prose.rows, prose.word.tolist(), prose.count.tolist()) == (5, ["word"], [750])
@@ -245,10 +244,11 @@ def test_without_spark_the_remedy_is_its_extra() -> None:
 
 def test_what_a_killed_virtual_machine_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    code = "from residency.suites.nlp._spark import _scratch; (_scratch() / 'blockmgr').mkdir(); import os; os._exit(9)"
+    code = "import os\nfrom residency.suites.nlp.word_count import spark_folder\n"
+    code += "(spark_folder() / 'blockmgr').mkdir()\nos._exit(9)"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
     assert [one for one in tmp_path.iterdir() if (one / "blockmgr").is_dir()]
-    folder = _spark._scratch()
+    folder = spark_folder()
     assert {one.name for one in tmp_path.iterdir()} == {folder.name, f"{folder.name}.lock"}
 
 

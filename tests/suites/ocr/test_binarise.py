@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from residency.datasets.ink import f_measure
-from residency.datasets.own_pages import own_pages
-from residency.datasets.pages import (
+from residency.datasets.ocr.ink import f_measure
+from residency.datasets.ocr.own_pages import own_pages
+from residency.datasets.ocr.pages import (
     ANGLES,
     WINDOW,
     Pages,
@@ -23,7 +23,7 @@ from residency.datasets.pages import (
     turned,
     window_sums,
 )
-from residency.datasets.shaded_text import shaded_text
+from residency.datasets.ocr.shaded_text import shaded_text
 from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.errors import UsageError

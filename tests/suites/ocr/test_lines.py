@@ -13,18 +13,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from residency.datasets.lettering import drawn
-from residency.datasets.lines import ALPHABET, HEIGHT, Lines, cropped, lines, rendered, strips
-from residency.datasets.own_lines import own_lines
-from residency.datasets.phototest import TEXT, cut
-from residency.datasets.transcripts import character_error_rate, collapsed, distances
+from residency.datasets.ocr.lettering import drawn
+from residency.datasets.ocr.lines import ALPHABET, HEIGHT, Lines, cropped, lines, rendered, strips
+from residency.datasets.ocr.own_lines import own_lines
+from residency.datasets.ocr.phototest import TEXT, cut
+from residency.datasets.ocr.transcripts import character_error_rate, collapsed, distances
 from residency.harness import store
 from residency.harness.dataset import Request
 from residency.harness.errors import UsageError, WrongResult
 from residency.harness.execute import Execution, execute
-from residency.suites.ocr import _tesseract
-from residency.suites.ocr._crnn import compiled
-from residency.suites.ocr.lines import task
+from residency.suites.ocr.lines import compiled, task, texts_of
 
 SEED = 20_260
 MIRROR = os.environ.get("RESIDENCY_MIRROR")
@@ -153,7 +151,7 @@ def test_tesseracts_table_is_read_page_by_page() -> None:
     head = "level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext"
     words = [(1, "two"), (1, "words"), (3, " "), (3, "last")]
     table = "\n".join([head, *(f"5\t{page}\t1\t1\t1\t1\t0\t0\t9\t9\t90\t{word}" for page, word in words)])
-    assert _tesseract.texts(table, 3) == ["two words", "", "last"]
+    assert texts_of(table, 3) == ["two words", "", "last"]
 
 
 @pytest.fixture

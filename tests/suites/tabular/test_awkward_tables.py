@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from residency.datasets.own import own_binary, own_forest
+from residency.datasets.tabular.own import own_binary, own_forest
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue
 from residency.harness.execute import execute
@@ -18,7 +18,7 @@ from residency.harness.records import Cell, OutcomeRecord, RunInfo, now
 from residency.harness.task import Task
 from residency.harness.task_info import TaskInfo
 from residency.suites import SHIPPED
-from residency.suites.tabular._boosting import GROUP, LEAF, Least
+from residency.suites.tabular.gradient_boosting import GROUP, LEAF, Least
 
 
 def task(name: str) -> Task:

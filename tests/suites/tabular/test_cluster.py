@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.points import Points
-from residency.datasets.table import Table
+from residency.datasets.tabular.points import Points
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue
@@ -19,7 +19,7 @@ from residency.harness.execute import Execution, execute
 from residency.harness.task import Implementation, Task
 from residency.runners.cluster import DaskCluster
 from residency.suites import SHIPPED
-from residency.suites.tabular import _forest
+from residency.suites.tabular import random_forest
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries, of which each has its own
@@ -134,9 +134,9 @@ def test_a_worker_that_sees_one_class_alone_keeps_its_name(together: str, cluste
     assert np.median(chance[:100]) < 0.1
 
 
-@pytest.mark.parametrize("workers", [1, 3, 7, _forest.TREES])
+@pytest.mark.parametrize("workers", [1, 3, 7, random_forest.TREES])
 def test_every_tree_is_grown_once_from_a_seed_of_its_own(workers: int) -> None:
-    shares = _forest.share_out({"n_estimators": _forest.TREES, "random_state": 5}, workers)
+    shares = random_forest.share_out({"n_estimators": random_forest.TREES, "random_state": 5}, workers)
     grown = [share["random_state"] + tree for share in shares for tree in range(share["n_estimators"])]
-    assert grown == list(range(5, 5 + _forest.TREES))
-    assert min(share["n_estimators"] for share in shares) >= _forest.TREES // workers
+    assert grown == list(range(5, 5 + random_forest.TREES))
+    assert min(share["n_estimators"] for share in shares) >= random_forest.TREES // workers

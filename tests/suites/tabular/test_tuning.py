@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import xgboost
 
-from residency.datasets.table import Table
+from residency.datasets.tabular.table import Table
 from residency.harness import Run
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue
 from residency.harness.execute import execute
 from residency.suites import SHIPPED
-from residency.suites.tabular import _trials, tuning
+from residency.suites.tabular import tuning
 
 TASK = Catalogue([SHIPPED]).task("tabular/tuning")
 HERE = [one.id for one in TASK.implementations if one.device == "cpu" and one.runner == "local"]
-PARAMETERS = {"objective": "binary:logistic", "eval_metric": "auc", "max_bin": _trials.BINS, "nthread": 1}
+PARAMETERS = {"objective": "binary:logistic", "eval_metric": "auc", "max_bin": tuning.BINS, "nthread": 1}
 SCHEDULES = {"halving": tuning.HALVING, "random_search": tuning.RANDOM}
 
 
@@ -42,23 +42,23 @@ def found(name: str, data: Table) -> tuple[np.ndarray, Run]:
 def test_both_strategies_spend_the_same_and_keep_the_best(schedule: dict[int, int]) -> None:
     asked = []
 
-    def train(trials: list[_trials.Trial], rounds: int) -> _trials.Judged:
+    def train(trials: list[tuning.Trial], rounds: int) -> tuning.Judged:
         asked.append((rounds, len(trials)))
         return [(trial.configuration["learning_rate"], trial) for trial in trials]
 
     run = Run("cpu", seed=11)
     best = tuning.search(run, schedule, train)
-    tried = _trials.draw(max(schedule.values()), 11)
+    tried = tuning.draw(max(schedule.values()), 11)
     assert best == max(tried, key=lambda trial: trial.configuration["learning_rate"])
     assert asked == list(schedule.items())
     assert run.figures == {"validation_auc": best.configuration["learning_rate"], "boosting_rounds": 729}
 
 
 def test_configurations_are_of_the_space_and_the_first_ones_are_the_same() -> None:
-    many = _trials.draw(81, 3)
-    assert [trial.configuration for trial in many[:9]] == [trial.configuration for trial in _trials.draw(9, 3)]
-    assert many != _trials.draw(81, 4)
-    for name, (least, most) in _trials.SPACE.items():
+    many = tuning.draw(81, 3)
+    assert [trial.configuration for trial in many[:9]] == [trial.configuration for trial in tuning.draw(9, 3)]
+    assert many != tuning.draw(81, 4)
+    for name, (least, most) in tuning.SPACE.items():
         values = [trial.configuration[name] for trial in many]
         assert all(least <= value <= most for value in values), name
         assert min(values) < least * 2, name
@@ -67,8 +67,8 @@ def test_configurations_are_of_the_space_and_the_first_ones_are_the_same() -> No
 
 
 def test_going_on_is_the_same_as_never_having_stopped(small: Table) -> None:
-    matrices = _trials.binned((small.x, small.y), small.categorical, 1)
-    (begun,) = _trials.draw(1, 5)
+    matrices = tuning.binned((small.x, small.y), small.categorical, 1)
+    (begun,) = tuning.draw(1, 5)
     further = partial(tuning.further, PARAMETERS, matrices)
     stepwise, at_once = further(further(further(begun, 3), 9), 27), further(begun, 27)
     assert stepwise.booster.num_boosted_rounds() == at_once.booster.num_boosted_rounds() == 27
@@ -77,9 +77,9 @@ def test_going_on_is_the_same_as_never_having_stopped(small: Table) -> None:
 
 
 def test_a_trial_is_judged_by_the_rows_apart(small: Table) -> None:
-    learn, apart = _trials.binned((small.x, small.y), small.categorical, 1)
+    learn, apart = tuning.binned((small.x, small.y), small.categorical, 1)
     assert (learn.num_row(), apart.num_row()) == (1_280, 320)
-    (begun,) = _trials.draw(1, 5)
+    (begun,) = tuning.draw(1, 5)
     trial = tuning.further(PARAMETERS, (learn, apart), begun, 9)
     unseen = replace(small, y_test=small.y[:320])
     assert trial.auc == pytest.approx(TASK.quality(unseen, trial.booster.inplace_predict(small.x[:320])), abs=1e-6)

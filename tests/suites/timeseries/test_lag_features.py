@@ -12,15 +12,14 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from residency.datasets.m4_hourly import SOURCE
-from residency.datasets.series import Panel, mase, panel, seasonal_naive, smape
+from residency.datasets.timeseries.m4_hourly import SOURCE
+from residency.datasets.timeseries.series import Panel, mase, panel, seasonal_naive, smape
 from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue
 from residency.harness.execute import Execution, execute
 from residency.suites import SHIPPED
-from residency.suites.timeseries._features import columns, frame, matrices
-from residency.suites.timeseries._parts import part_arrays, parts, read_part
+from residency.suites.timeseries.lag_features import columns, frame, matrices, part_arrays, parts, read_part
 
 TASK = Catalogue([SHIPPED]).task("timeseries/lag_features")
 CPU = [one.id for one in TASK.implementations if one.device == "cpu" and one.runner == "local"]

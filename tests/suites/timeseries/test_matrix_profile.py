@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from residency.datasets.anomalous import Anomalous, anomalies_found, discords, exact_profile, hit
-from residency.datasets.nab import TAXI_SOURCE, TEMPERATURE_SOURCE
+from residency.datasets.timeseries.anomalous import Anomalous, anomalies_found, discords, exact_profile, hit
+from residency.datasets.timeseries.nab import TAXI_SOURCE, TEMPERATURE_SOURCE
 from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue
@@ -30,7 +30,7 @@ mirrored = pytest.mark.skipif(
 
 SIMULATED = """
 import numpy as np, stumpy
-from residency.datasets.anomalous import Anomalous, exact_profile
+from residency.datasets.timeseries.anomalous import Anomalous, exact_profile
 from residency.harness import Run
 from residency.suites.timeseries.matrix_profile import recurrence
 data = Anomalous(np.random.default_rng(3).standard_normal(90).cumsum(), 10, np.array([[40, 50]]))
@@ -44,8 +44,8 @@ print("as exact as", list(run.stages))
 SPREAD = """
 import numpy as np, stumpy
 from pathlib import Path
-from residency.datasets.anomalous import Anomalous, exact_profile
-from residency.datasets.machine_cycles import machine_cycles
+from residency.datasets.timeseries.anomalous import Anomalous, exact_profile
+from residency.datasets.timeseries.machine_cycles import machine_cycles
 from residency.harness import Run, store
 from residency.harness.dataset import Request
 from residency.runners.cluster import DaskCluster

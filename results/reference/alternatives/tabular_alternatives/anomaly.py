@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from residency.datasets.clusters_with_outliers import clusters_with_outliers
-from residency.datasets.outliers import Outliers
+from residency.datasets.tabular.clusters_with_outliers import clusters_with_outliers
+from residency.datasets.tabular.outliers import Outliers
 from residency.harness import Run, Task, quality
 from residency.suites.tabular import anomaly
 

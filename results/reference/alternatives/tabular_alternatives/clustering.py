@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from residency.datasets.blobs import blobs
-from residency.datasets.points import Points
+from residency.datasets.tabular.blobs import blobs
+from residency.datasets.tabular.points import Points
 from residency.harness import Run, Task
 from residency.suites.tabular import clustering
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from residency.datasets.trips import Trips, trips
+from residency.datasets.tabular.trips import Trips, trips
 from residency.harness import Run, Task
 from residency.suites.tabular import etl
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from residency.datasets.friedman import friedman
-from residency.datasets.table import Table
+from residency.datasets.tabular.friedman import friedman
+from residency.datasets.tabular.table import Table
 from residency.harness import Run, Task, quality
 from residency.suites.tabular import random_forest as forest
 

@@ -1,0 +1,47 @@
+"""Your own prose: a file of plain text, or a CSV or Parquet file with a column of text, of which every cell is a line.
+
+A file called `.txt`, `.text`, `.md` or `.rst`, and any other whose lines are not cut into equally many cells, is plain
+text: every word of every line counts, the first line's too. With --target a `.txt` file is a table; `.csv`, `.tsv` and
+`.data` files always are.
+
+A table's text is its longest column of text, by the median number of characters; a column named with --target is set
+aside, as it is where texts have classes (`own_texts.py`). Missing cells are empty lines. How a file is read is told in
+`reading.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from residency.datasets.nlp.own_texts import text_column
+from residency.datasets.nlp.prose import Prose, counted
+from residency.datasets.reading import read_file, read_lines
+from residency.harness.dataset import own_table, printable
+from residency.harness.errors import UsageError, unknown
+
+
+@own_table
+def own_prose(path: Path | None, target: str | None, folder: Path) -> Prose:
+    """Your file: which words are most frequent in it?
+
+    Every line of plain text is read; of a table the longest column of text, of which every cell is a line, however
+    long, without a column named as target. Words are counted one after the other by Python's dictionary.
+    """
+    if path is not None and target is None and (plain := read_lines(path)) is not None:
+        return _prose(folder, *plain, f"{printable(path.name)} holds")
+    file = read_file(path)
+    remarks = list(file.remarks)
+    if target is not None and target not in file.frame.columns:
+        raise file.refusal(str(unknown(f"column of {file.name}", printable(target), file.frame.columns)))
+    column = text_column(file, target, remarks)
+    lines = file.frame[column].astype(object).fillna("").astype(str)  # a Parquet dictionary takes no new value
+    return _prose(folder, lines, remarks, f"{file.name}: column `{column}` holds")
+
+
+def _prose(folder: Path, lines: Iterable[str], remarks: Sequence[str], what: str) -> Prose:
+    """The lines with their words counted; raises `UsageError` where there is no word."""
+    prose = counted(folder / "lines.parquet", (line.encode(errors="replace").decode() for line in lines), remarks)
+    if not prose.occurrences:
+        raise UsageError(f"{what} no word but stop words: two ASCII letters or digits")
+    return prose

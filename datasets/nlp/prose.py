@@ -1,0 +1,124 @@
+"""The schema of prose: lines of text in a Parquet file, and the words that occur in them most often.
+
+What a word is, is said here once, for implementations and for those who find the truth:
+
+    a word           two or more ASCII letters and digits in a row, in lower case; longer rows are not cut
+    all else         parts words, as a blank does: punctuation, the underscore, controls, and whatever is beyond ASCII,
+                     letters with marks included: don't is `don`, naïve is `na` and `ve`, an emoji is nothing
+    not counted      the words of STOP_WORDS
+
+Cutting comes before lower case. The other way round `K` (the sign for kelvin) becomes the letter k in every library,
+and `İ` becomes i in some, i and a dot in others. Of equally frequent words the first in the order of their bytes is
+the more frequent, so there is one right answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.harness.errors import WrongResult
+from residency.harness.quality import metric
+from residency.harness.truth import Truth
+
+WORD = "[0-9A-Za-z]{2,}"
+TOP = 100
+STOP_WORDS = (
+    *("the", "of", "and", "to", "in", "is", "for", "that", "it", "be", "as", "on", "with", "by", "or", "this", "are"),
+    *("from", "at", "an", "if", "not", "was", "you", "which", "have", "has", "but", "can", "will", "he", "his", "her"),
+    *("they", "we", "all", "one", "there", "their", "were", "been", "would", "when", "who", "no", "more", "so", "out"),
+)
+
+ROW_GROUP = 32_768  # lines, some four megabytes: what query engines share out among cores, so there must be many
+LARGEST_GROUP = 64 * 2**20  # bytes of text in a row group of long lines
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Lines of text, and the most frequent words in falling order; fewer than 100 where there are no more."""
+
+    lines: Path  # a column `text` of strings
+    rows: int  # lines, empty ones too
+    occurrences: int  # of all words that count
+    word: Truth[NDArray[np.str_]]  # (100,)
+    count: Truth[NDArray[np.int64]]  # (100,)
+    remarks: tuple[str, ...] = ()
+
+
+@metric(name="right rows")
+def right_rows(data: Prose, found: Any) -> float:
+    """Share of the table's rows, in falling order, of which both word and count are right; 1 where there is no word."""
+    if not isinstance(found, dict) or set(found) != {"word", "count"}:
+        raise WrongResult("the result must be a dict of the columns word, count")
+    for name, column in found.items():
+        if column.shape != data.count.shape:
+            raise WrongResult(f"column {name} has shape {column.shape}, expected {data.count.shape}")
+    if not len(data.count):
+        return 1.0
+    return float(np.mean((found["word"] == data.word) & (found["count"] == data.count)))
+
+
+def work(data: Prose) -> tuple[float, float]:
+    """Every byte of text read once; arithmetic, a comparison or two a byte, is not what bounds it."""
+    from pyarrow.parquet import read_metadata
+
+    meta = read_metadata(data.lines)
+    return 0.0, float(sum(meta.row_group(group).total_byte_size for group in range(meta.num_row_groups)))
+
+
+def counted(path: Path, lines: Iterable[str], remarks: Iterable[str] = ()) -> Prose:
+    """The lines written to `path`, and their words counted one after the other, by Python's dictionary."""
+    import pyarrow as pa
+
+    counts: Counter[str] = Counter()
+    rows = 0
+
+    def groups() -> Iterator[Any]:
+        nonlocal rows
+        for group in _groups(lines):
+            rows += len(group)
+            for line in group:
+                counts.update(word.lower() for word in re.findall(WORD, line))
+            yield pa.array(group, pa.string())
+
+    write(path, groups())
+    return ranked(path, rows, counts, remarks)
+
+
+def ranked(path: Path, rows: int, counts: Mapping[str, int], remarks: Iterable[str] = ()) -> Prose:
+    """The prose whose words, stop words among them, occur as often as told."""
+    kept = {word: count for word, count in counts.items() if count and word not in STOP_WORDS}
+    order = sorted(kept, key=lambda word: (-kept[word], word))[:TOP]
+    count = np.array([kept[word] for word in order], np.int64)
+    return Prose(path, rows, sum(kept.values()), np.array(order, np.str_), count, tuple(remarks))
+
+
+def write(path: Path, groups: Iterable[Any]) -> None:
+    """Write Arrow's arrays of lines, each as a row group."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([("text", pa.string())])
+    with pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=False) as writer:
+        for group in groups:
+            writer.write_table(pa.table([group], schema=schema), row_group_size=max(1, len(group)))
+
+
+def _groups(lines: Iterable[str]) -> Iterator[list[str]]:
+    group: list[str] = []
+    size = 0
+    for line in lines:
+        group.append(line)
+        size += len(line.encode())
+        if len(group) == ROW_GROUP or size >= LARGEST_GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

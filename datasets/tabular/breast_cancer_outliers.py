@@ -1,0 +1,29 @@
+"""Breast cancer with few malignant cases: 378 tumours, shipped with scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from residency.datasets.tabular.outliers import Outliers, standardised
+from residency.harness.dataset import shipped
+
+MALIGNANT = 0
+KEPT = 21
+
+
+@shipped("sklearn.datasets")
+def breast_cancer_outliers(seed: int) -> Outliers:
+    """The 357 benign tumours of the Wisconsin diagnostic set and 21 of the 212 malignant ones, as anomalies.
+
+    30 numeric columns, standardised. Street, Wolberg, Mangasarian (1993), "Nuclear feature extraction for breast
+    tumor diagnosis"; thinned to 5.6 % anomalies as is customary for outlier detection, the 21 drawn by the seed. The
+    distance to the tenth neighbour reaches an average precision of about 0.5, where a blind guess has 0.06.
+    """
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer()
+    malignant = bunch.target == MALIGNANT
+    drawn = np.random.default_rng(seed).choice(np.flatnonzero(malignant), size=KEPT, replace=False)
+    kept = np.sort(np.concatenate([np.flatnonzero(~malignant), drawn]))
+    remarks = (f"{KEPT} of {malignant.sum()} malignant tumours kept",)
+    return standardised(bunch.data[kept], malignant[kept], bunch.feature_names, remarks)

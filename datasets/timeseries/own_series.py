@@ -1,0 +1,213 @@
+"""Your own series, a CSV or Parquet file with a line for each value: how would a global model forecast them?
+
+    column           which one
+    value            the one named with --target: numbers
+    time             the first in which every value reads as a date or time; where there is none, whole numbers that
+                     spell dates, seconds since 1970, a year and a month, a year; a time of day beside them counts:
+                     `series_times.py` says which
+    series           none where no time occurs twice; else the first column of text, or of whole numbers, or the first
+                     two or three such columns together, under which no time occurs twice. Only what recurs, runs on
+                     and is needed names series: no row number, no measurement, no flag; see `series_keys.py`
+    all others       are left out, and said
+
+Times must lie on a grid. Its step is the commonest distance between neighbours, and says what is forecast:
+
+    step                     season     long season   to be forecast
+    up to twelve hours       a day      a week        two days
+    a day                    a week     52 weeks      28 days
+    a week                   52 weeks                 13 weeks
+    a month (29 to 31 days)  12 months                12 months
+    a quarter                4          quarters      8 quarters
+    a year                   none                     6 years
+    any other                none                     12 steps
+
+    in the file                                becomes
+    a time without a line, or without a value  a gap: in the past filled with the value one season earlier, in the
+                                               part to be forecast not judged
+    a value infinite or beyond ±1e38           a gap
+    a series of which over half is gaps        left out, and said
+    a series too short                         left out, and said: it needs four steps more than twice what is forecast
+    a series that is short                     used: what its features would need from before its beginning is missing
+    a series that repeats its season exactly   left out, and said: there is nothing to scale an error by
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.datasets.dates import in_days
+from residency.datasets.reading import Numbers, OwnFile, read_file, typed
+from residency.datasets.timeseries.series import Panel, Values, least_history, panel, seasonal_difference
+from residency.datasets.timeseries.series_keys import series_of
+from residency.datasets.timeseries.series_times import times_of
+from residency.harness.dataset import number_of, own_table, printable
+from residency.harness.errors import unknown
+
+HOUR = 1 / 24  # days
+MONTH, QUARTER, YEAR = 30.436875, 91.310625, 365.2425  # days on average
+CLOSE = 1e-3  # of a step, by which a time may miss the grid
+MOST_GAPS = 0.5
+MOST_SAID = 20  # series that are left out
+MOST_STEPS = 10_000_000  # of a grid in all: beyond it the step is hardly the right one
+
+
+@own_table
+def own_series(path: Path | None, target: str | None) -> Panel:
+    """Your file: one line a value, with its time and the name of its series; the end of each series to be forecast.
+
+    The time's step decides season and horizon. Gaps in the past are filled with the value one season earlier. The
+    remarks say which columns were taken, how many values are judged, and what became of gaps and of series too short
+    or without change.
+    """
+    file = read_file(path)
+    remarks = list(file.remarks)
+    value = _value(file, target)
+    remarks += file.remarks_on(value.name)
+    times = times_of(file, value.name)
+    remarks.append(f"{_listed(times.columns)}: the time, {in_days(times.moments, times.how)[1]}")
+    kept = ~np.isnat(times.moments)
+    if not kept.all():
+        remarks.append(f"lines without a time, left out: {int((~kept).sum())}")
+    series, names, keys = series_of(file, file.frame[kept], times.moments[kept], target=value.name, times=times.columns)
+    remarks.append(f"a series for each {_listed(keys)}" if keys else "one series")
+    if left := [name for name in file.frame.columns if name not in {value.name, *times.columns, *keys}]:
+        remarks.append(f"not used: {', '.join(f'`{name}`' for name in left)}")
+    index, step = _grid(file, times.days[kept], series)
+    season, long_season, horizon, words = _seasons(step)
+    remarks.append(f"a step is {words}; {horizon} steps of each series are forecast, a season is {season}")
+    values, starts = _cut(file, series, index, value.values[kept])
+    good = _usable(file, names, values, season=season, horizon=horizon, remarks=remarks)
+    values, starts = [values[place] for place in good], [starts[place] for place in good]
+    if gaps := sum(int(np.isnan(history).sum()) for history in values):
+        remarks.append(f"{number_of(gaps, 'gap')}, filled with the value one season earlier where they lie in the past")
+    data = panel(
+        values, horizon=horizon, season=season, long_season=long_season, starts=starts,
+        phases=[period for period in (season, long_season) if period > 1],
+    )  # fmt: skip
+    judged = int((~np.isnan(data.y_test)).sum())
+    remarks.append(f"{number_of(judged, 'value')} of {len(good)} series are judged")
+    return replace(data, remarks=tuple(remarks))
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return " and ".join(f"`{name}`" for name in columns)
+
+
+def _value(file: OwnFile, target: str | None) -> Numbers:
+    """The column to forecast, infinite values missing."""
+    names = list(file.frame.columns)
+    if target is None:
+        listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
+        raise file.refusal(f"{file.name}: name the column to forecast with --target COLUMN; there are: {listed}")
+    if target not in names or target in file.repeated:
+        raise unknown(f"column of {file.name}", printable(target), set(names) - file.repeated)
+    value, _ = typed(target, file.frame[target])
+    if not isinstance(value, Numbers) or value.kind in {"date", "boolean"}:
+        kind = f"{value.kind}s" if isinstance(value, Numbers) else f"text, such as {value.labels[:1]}"
+        raise file.refusal(f"{file.name}: column `{target}` holds {kind}; name a column of numbers to forecast")
+    return value
+
+
+def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArray[np.int64], float]:
+    """The place of each line on the grid of times, and the grid's step in days."""
+    order = np.lexsort((days, series))
+    apart = np.diff(days[order])[np.diff(series[order]) == 0]
+    if not len(apart):
+        raise file.refusal(f"{file.name}: every series has one line only: one line a value is needed, with its time")
+    milliseconds, count = np.unique(np.round(apart * 86_400_000), return_counts=True)
+    step = float(milliseconds[np.argmax(count)]) / 86_400_000
+    for average, spread in ((MONTH, 1.5), (QUARTER, 1.5), (YEAR, 0.5)):
+        if average - 1.0 - spread <= step <= average + spread and step != 28.0 * round(step / 28.0):
+            step = average
+    place = days / step
+    index = np.round(place).astype(np.int64)
+    exact = step not in {MONTH, QUARTER, YEAR}
+    if exact and (wrong := np.abs(place - index) > CLOSE).any():
+        share = f"{int(wrong.sum())} of {len(days)} lines"
+        raise file.refusal(
+            f"{file.name}: its times lie on no grid: {share} miss steps of {_words(step)}; resample it first"
+        )
+    if (np.diff(index[order])[np.diff(series[order]) == 0] == 0).any():
+        raise file.refusal(
+            f"{file.name}: a series has several lines in the same {_words(step)}: keep one value for each"
+        )
+    return index, step
+
+
+def _words(step: float) -> str:
+    names = {MONTH: "month", QUARTER: "quarter", YEAR: "year", 7.0: "week", 1.0: "day", HOUR: "hour"}
+    return next((name for days, name in names.items() if abs(days - step) < 1e-9), f"{step * 24:.6g} hours")
+
+
+def _seasons(step: float) -> tuple[int, int, int, str]:
+    """Season, long season and horizon in steps, and the step in words."""
+    words = _words(step) if _words(step)[0].isdigit() else f"one {_words(step)}"
+    known = {1.0: (7, 364, 28), 7.0: (52, 0, 13), MONTH: (12, 0, 12), QUARTER: (4, 0, 8), YEAR: (1, 0, 6)}
+    if step in known:
+        return *known[step], words
+    a_day = round(1 / step)
+    if a_day >= 2 and abs(a_day * step - 1) < CLOSE:
+        return a_day, 7 * a_day, 2 * a_day, words
+    return 1, 0, 12, words
+
+
+def _cut(
+    file: OwnFile, series: NDArray[np.intp], index: NDArray[np.int64], value: Values
+) -> tuple[list[Values], list[int]]:
+    """Each series on the grid from its first value to its last, NaN in gaps; and the moments at which they begin."""
+    values, starts = [], []
+    order = np.lexsort((index, series))
+    bounds = np.searchsorted(series[order], np.arange(series.max() + 2))
+    for begin, end in pairwise(bounds):
+        lines = order[begin:end]
+        lines = lines[~np.isnan(value[lines])]
+        if not len(lines):
+            values.append(np.empty(0))
+            starts.append(0)
+            continue
+        first, last = int(index[lines[0]]), int(index[lines[-1]])
+        if last - first > MOST_STEPS:
+            raise file.refusal(
+                f"{file.name}: a series spans {last - first} steps for {number_of(len(lines), 'value')}; "
+                "resample it first"
+            )
+        whole = np.full(last - first + 1, np.nan)
+        whole[index[lines] - first] = value[lines]
+        values.append(whole)
+        starts.append(first)
+    return values, starts
+
+
+def _usable(
+    file: OwnFile, names: Sequence[str], values: Sequence[Values], *, season: int, horizon: int, remarks: list[str]
+) -> list[int]:
+    """The places of the series that can be used; how many were left out, and why, is remarked."""
+    troubles = [_trouble(history, season, horizon) for history in values]
+    good = [place for place, trouble in enumerate(troubles) if not trouble]
+    if not good:
+        raise file.refusal(f"{file.name} holds no series that can be used: of {names[0]}, {troubles[0]}")
+    if left := len(values) - len(good):
+        short, full = sum("needed" in why for why in troubles), sum("gaps" in why for why in troubles)
+        kinds = {"too short": short, "mostly gaps": full, "without change": left - short - full}
+        why = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        remarks.append(f"{left} of {len(values)} series left out: {why}")
+    remarks += [f"series {name}: left out, {why}" for name, why in zip(names, troubles, strict=True) if why][:MOST_SAID]
+    return good
+
+
+def _trouble(history: Values, season: int, horizon: int) -> str:
+    """Why a series cannot be used; nothing where it can."""
+    needed = least_history(horizon) + horizon
+    if len(history) < needed:
+        return f"it has {number_of(len(history), 'step')}, {needed} are needed"
+    if (gaps := float(np.isnan(history).mean())) > MOST_GAPS:
+        return f"{gaps:.0%} of its steps are gaps"
+    if seasonal_difference(history[:-horizon], season) == 0:
+        return "it repeats its season without any change"
+    return ""

@@ -1,0 +1,48 @@
+"""Which BLAS and OpenMP libraries a process has loaded, what processor they compute for, and on how many threads.
+
+    python -m residency.runners.pools MODULE...     import the modules, then print what is loaded, as JSON
+
+Light on purpose: a worker asks this of itself, and after its last timed sample only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def loaded() -> list[dict[str, Any]]:
+    """What this process has loaded, by the names of the files; null is what a library does not tell.
+
+    A BLAS that is built into another library, as MKL into Torch, is not seen.
+    """
+    from threadpoolctl import threadpool_info
+
+    pools = [
+        {
+            "kind": pool["user_api"],  # blas or openmp
+            "name": pool["internal_api"] if pool["user_api"] == "blas" else pool["prefix"],
+            "version": pool["version"],
+            "kernel": pool.get("architecture"),
+            "threads": pool["num_threads"],
+            "layer": pool.get("threading_layer"),  # how a BLAS makes its threads
+            "file": _place(Path(pool["filepath"])),
+        }
+        for pool in threadpool_info()
+    ]
+    return sorted(pools, key=lambda pool: (pool["kind"], pool["file"]))
+
+
+def _place(file: Path) -> str:
+    """Whose a library is: its file among the installed packages, elsewhere its folder and its name."""
+    packages = [number for number, part in enumerate(file.parts) if part == "site-packages"]
+    return "/".join(file.parts[packages[-1] + 1 :] if packages else file.parts[-2:])
+
+
+if __name__ == "__main__":
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
+    sys.stdout.write(json.dumps(loaded()))
