@@ -26,25 +26,27 @@ EPILOG = """
 Examples:  [bold]residency check tabular/ridge[/]
 [bold]RESIDENCY_SUITES=my residency check tabular/ridge --implementations mine[/]
 
-Runs the task at smoke size on its first dataset, in one fresh process an implementation; nothing is kept. How to write
-a task: docs/own-task.md. Exit status: 0 all holds; 1 something does not; 2 no such task, or its file cannot be loaded;
-130 interrupted.
+Runs the task on its first dataset, each implementation in a fresh process. Nothing is saved. How to write a task:
+docs/own-task.md. Exit status: 0 all rules are kept; 1 a rule is broken; 2 there is no such task, or its file cannot be
+loaded; 130 interrupted.
 """
 
 
 def check(
-    task: Annotated[str, typer.Argument(metavar="TOPIC/TASK", help="One task; its name alone where no other has it.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TOPIC/TASK", help="The task. Its name alone is enough if no other task has it.")
+    ],
     implementations: Annotated[
         str,
         typer.Option(
             "--implementations",
             "--implementation",
-            help="Only these: functions, libraries or ids, with commas between.",
+            help="Check only these functions, libraries or implementations, separated by commas.",
         ),
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
 ) -> None:
-    """Run a task's implementations once at smoke size, and say what holds, what does not, and what to do about it."""
+    """Run a task's implementations once at smoke size. Say which rules they keep, which they break, and the remedy."""
     found = common.one_task(task)
     with tempfile.TemporaryDirectory(prefix="residency-check-") as folder:
         measured, chosen = _measured(found, options.split(implementations), Path(folder) / "run")

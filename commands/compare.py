@@ -25,33 +25,39 @@ Examples:  [bold]residency run tabular --name baseline[/], later [bold]residency
 [bold]residency compare A B --margin 0.1 --task-margin tabular/etl=0.2 --confirm[/]
 [bold]residency compare A B --junit compare.xml --github[/]
 
-BASELINE and CURRENT are each a run's folder, the name that `run --name` gave it, or a folder of runs, of which the one
-that started last is taken. Drivers, kernels and libraries may differ between the runs, and what differs is said;
-processors, cores, GPUs, --threads, --gate and the environment variables that change speed (as OPENBLAS_CORETYPE) may
-not.
+BASELINE and CURRENT are each a run's folder, the name that `run --name` gave it, or a folder of runs. Of a folder of
+runs, the run that started last is used. Processors, cores, GPUs, --threads, --gate and the environment variables that
+change speed (such as OPENBLAS_CORETYPE) must be the same. Drivers, kernels and libraries may differ, and the report
+names what differs.
 
 Exit status: 0 no regression; 1 something became slower; 2 the runs cannot be compared; 3 inconclusive; 4 something
-that was right is wrong or fails; 5 the baseline used a device that this machine lacks. Where several hold, it is the
-first of 4, 1, 5, 3. How to gate a repository: docs/ci.md.
+that was right is now wrong or fails; 5 the baseline used a device that this machine lacks. If several hold, the first
+of 4, 1, 5, 3 counts. How to use it as a gate: docs/ci.md.
 """
 
 
 def compare_runs(
-    baseline: Annotated[Path, typer.Argument(help="How it was: a run's folder, its name, or a folder of runs.")],
-    current: Annotated[Path, typer.Argument(help="How it is, named likewise.")],
-    margin: Annotated[float, typer.Option(min=0.0, help="How much slower is tolerated, as a fraction.")] = 0.05,
+    baseline: Annotated[Path, typer.Argument(help="The run before: its folder, its name, or a folder of runs.")],
+    current: Annotated[Path, typer.Argument(help="The run after, given in the same way.")],
+    margin: Annotated[float, typer.Option(min=0.0, help="How much slower is still allowed, as a fraction.")] = 0.05,
     task_margin: Annotated[
-        list[str] | None, typer.Option(metavar="TASK=MARGIN", help="Another margin for a task; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="TASK=MARGIN", help="Another margin for one task. Repeat the option for several."),
     ] = None,
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="Measure what seems slower again, here and now, and judge by that.")
+        bool,
+        typer.Option(
+            "--confirm", help="Measure again, now and on this machine, what seems slower, and decide by that."
+        ),
     ] = False,
     junit: Annotated[Path | None, typer.Option(metavar="PATH", help="Write JUnit XML.")] = None,
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations (with --json on stderr).")] = False,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are looked for by name.")] = common.RESULTS,
+    results: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
+    ] = common.RESULTS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare two runs of like machines, cell by cell."""
+    """Compare two runs of the same kind of machine: what has become slower, faster or wrong?"""
     runs = _runs(baseline, current, results)
     margins = _margins(task_margin or [], {outcome.cell.task for run in runs for outcome in run.outcomes})
     found = compare(*runs, margin, margins)

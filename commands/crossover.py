@@ -20,29 +20,34 @@ Examples:  [bold]residency crossover tabular/ridge[/]   (any GPU implementation 
 [bold]residency crossover tabular/etl --of cluster --over local --workers 2[/]
 [bold]residency crossover tabular/etl --of lazy_frame@cpu --over data_frame@cpu --up-to 1000000[/]
 
-Exit status: 0 there is an answer, `never` among them; 1 there is none; 2 asked for something that does not exist.
+Exit status: 0 there is an answer (`never` is one); 1 there is none; 2 the arguments are wrong.
 """
-Side = Annotated[str, typer.Option(metavar="SIDE", help="gpu, cpu, cluster, local, or an implementation.")]
+Side = Annotated[str, typer.Option(metavar="SIDE", help="gpu, cpu, cluster, local, or the name of an implementation.")]
 
 
 def find_crossover(
     task: Annotated[str, typer.Argument(metavar="TOPIC/TASK")],
     of: Side = "gpu",
     over: Side = "cpu",
-    smallest: Annotated[str, typer.Option("--from", metavar="SIZE", help="A name or a number of rows.")] = "smoke",
-    largest: Annotated[str, typer.Option("--up-to", metavar="SIZE", help="A name or a number of rows.")] = "lab",
+    smallest: Annotated[
+        str, typer.Option("--from", metavar="SIZE", help="The smallest size: a name or a number of rows.")
+    ] = "smoke",
+    largest: Annotated[
+        str, typer.Option("--up-to", metavar="SIZE", help="The largest size: a name or a number of rows.")
+    ] = "lab",
     precision: Annotated[
-        float, typer.Option(min=0.01, help="Until the answer lies between sizes that differ by this fraction.")
+        float,
+        typer.Option(min=0.01, help="Search until the answer lies between two sizes that differ by this fraction."),
     ] = 0.25,
     workers: options.Workers = "",
     replicates: options.Replicates = 5,
     rounds: options.PlainRounds = ROUNDS,
-    budget: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="For each size.")] = None,
+    budget: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="The time for each size.")] = None,
     timeout: options.Timeout = None,
     results: options.Results = common.RESULTS,
     json: options.Json = False,
 ) -> None:
-    """Search the size from which one side overtakes another, with its interval; `never, up to N` is an answer."""
+    """Find the size from which one side is faster than another, with its interval. `never, up to N` is an answer."""
     found = common.one_task(task)
     settings = Settings(replicates, rounds, budget, timeout=timeout)
     search = Search(

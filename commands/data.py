@@ -17,16 +17,14 @@ from residency.reports import datasets, screen
 from residency.reports.datasets import Listed
 from residency.runners.plan import absent
 
-app = typer.Typer(
-    help="The datasets: what they hold, whether they are here, and fetching the public ones.", no_args_is_help=True
-)
+app = typer.Typer(help="List the datasets, and download the public ones.", no_args_is_help=True)
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all.")]
 
 
 @app.command("list", epilog="Examples:  [bold]residency data list[/]   [bold]residency data list flights[/]")
 def list_data(name: Name = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the datasets, their kinds and tasks; a dataset's own name shows its card."""
+    """List the datasets with their kinds and tasks, or show one dataset's card."""
     found = _datasets()
     if name is not None:
         found = {name: _named(found, name)}
@@ -57,10 +55,10 @@ def fetch(
     name: Name = None,
     mirror: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", envvar="RESIDENCY_MIRROR", help="A folder to look into before the network."),
+        typer.Option(metavar="DIR", envvar="RESIDENCY_MIRROR", help="Look into this folder before the network."),
     ] = None,
 ) -> None:
-    """Download public datasets and check their checksums; those that are here already are left alone."""
+    """Download public datasets and check their checksums. Datasets that are already here are not downloaded again."""
     if mirror is not None and not mirror.is_dir():
         raise UsageError(f"--mirror {mirror}: there is no such folder")
     found = _datasets()

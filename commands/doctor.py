@@ -26,13 +26,14 @@ COMPUTE = ("numpy", "scipy.linalg", "sklearn")  # what every installation comput
 
 def doctor(
     everything: Annotated[
-        bool, typer.Option("--all", help="Name every implementation, instead of counting those that are alike.")
+        bool, typer.Option("--all", help="Name every implementation. Default: count those that are alike.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with every implementation.")] = False,
 ) -> None:
-    """Show the machine, what slows it, the libraries, which implementations can run here, and why not the others.
+    """Show the machine, what slows it, the libraries, and which implementations can run here or why they cannot.
 
-    Where there is a GPU, also what will spoil a measurement on it: its libraries are tried, which takes a while.
+    On a machine with a GPU, it also tries the GPU's libraries, which takes a while, and names what will spoil a
+    measurement.
     """
     facts, versions = machine.facts(), machine.versions()
     surroundings = environment_of_workers(facts["cores"], COMPUTE)
@@ -73,7 +74,7 @@ def _add_tiers(states: list[dict[str, Any]]) -> None:
 
     def tell(reason: str) -> None:
         out = screen.progress()
-        out.print(f"counts for nothing: {reason}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+        out.print(f"ignored: {reason}", style="yellow", highlight=False, soft_wrap=True, markup=False)
 
     mine = [run for folder in (common.RESULTS, common.REHEARSALS) for run in tiers.runs_in(folder)]
     here, recorded = tiers.reached(mine, tell), tiers.reached(tiers.runs_in(REFERENCE), tell)

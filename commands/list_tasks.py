@@ -20,7 +20,7 @@ def list_tasks(
     name: Annotated[str | None, typer.Argument(metavar="[TOPIC[/TASK]]", help="Default: all.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show which tasks there are; a task's own name shows its question, data, sizes and implementations."""
+    """List the tasks, or show one task: its question, data, sizes and implementations."""
     catalogue = common.catalogue()
     found, refused = _loaded(catalogue, catalogue.paths([name] if name else []))
     if json:

@@ -20,8 +20,8 @@ EPILOG = """
 Examples:  [bold]residency prove[/]   [bold]residency prove tabular foundations --budget 1200[/]
 [bold]residency prove --resume results/reference/1-h200-16-cores-xeon[/]
 
-Exit status: 0 whatever could run on the GPU is ok; 1 something there went wrong, or nothing could run; 2 asked for
-something that does not exist; 5 this machine has no GPU; 130 interrupted. docs/prove.md says how to commit the result.
+Exit status: 0 everything that can run on the GPU is ok; 1 something on the GPU went wrong, or nothing could run; 2 the
+arguments are wrong; 5 this machine has no GPU; 130 interrupted. docs/prove.md says how to commit the result.
 """
 
 REFERENCE = Path("results") / "reference"
@@ -30,17 +30,20 @@ REFERENCE = Path("results") / "reference"
 def prove(
     tasks: options.Tasks = None,
     budget: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="When to be over, whatever is under way.")
+        float, typer.Option(min=1, metavar="SECONDS", help="Stop after this time, even in the middle of an execution.")
     ] = 600.0,
     results: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the run's folder is made, named after the machine.")
+        Path,
+        typer.Option(
+            metavar="DIR", help="The folder in which the run's folder is created. It is named after the machine."
+        ),
     ] = REFERENCE,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a proof: what is missing.", exists=False)
+        Path | None, typer.Option(metavar="RUN", help="Continue a proof: measure what is missing.", exists=False)
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Run every GPU implementation beside the CPU's, at smoke, lab and lecture size, and write what was proved."""
+    """Run every GPU implementation beside the CPU's at smoke, lab and lecture size, and write down what was proved."""
     _check_gpu()
     if resume is None:
         course = begun(common.catalogue(), tasks or (), budget, results)

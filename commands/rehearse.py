@@ -25,9 +25,9 @@ from residency.studies.parting import parting
 EPILOG = """
 Examples:  [bold]residency rehearse[/]   [bold]residency rehearse tabular/ridge --strict[/]
 
-In an environment with the GPU libraries (`make gpu-rehearsal` makes one) every call of theirs is bound to the real
-signature while the CPU twin computes. Exit status: 0 all that could be rehearsed passed; 1 something failed, or with
---strict could not be rehearsed; 2 asked for something that does not exist; 130 interrupted.
+`make gpu-rehearsal` makes an environment with the GPU libraries. There, every call to such a library is checked against
+the real signature, while the CPU twin computes the result. Exit status: 0 everything that can be rehearsed here passed;
+1 something failed, or with --strict could not be rehearsed; 2 the arguments are wrong; 130 interrupted.
 """
 
 
@@ -35,12 +35,13 @@ def rehearse(
     tasks: options.Tasks = None,
     implementations: options.Names = "",
     strict: Annotated[
-        bool, typer.Option("--strict", help="What cannot be rehearsed here, for want of a library, is a failure too.")
+        bool,
+        typer.Option("--strict", help="Fail if an implementation cannot be rehearsed because a library is missing."),
     ] = False,
     results: options.Results = common.REHEARSALS,
     json: options.Json = False,
 ) -> None:
-    """Run every GPU implementation without a GPU: by real signatures, or on an emulated device. Nothing is timed."""
+    """Test every GPU implementation without a GPU: with real signatures, or on an emulated device. Nothing is timed."""
     selection = Selection(
         tasks=tuple(tasks or ()),
         devices=("gpu",),

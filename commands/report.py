@@ -55,9 +55,13 @@ def report(
         Path | None,
         typer.Argument(help="A run's folder, its name, or a folder of runs. [default: the newest]", show_default=False),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.CONSOLE,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write it to a file.")] = None,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where to look for it.")] = common.RESULTS,
+    form: Annotated[Format, typer.Option("--format", help="The form of the report.")] = Format.CONSOLE,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write the report to a file.")
+    ] = None,
+    results: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
+    ] = common.RESULTS,
 ) -> None:
     """Show what a run measured."""
     measured = common.find_run(run, results)

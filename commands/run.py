@@ -34,8 +34,8 @@ Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --
 [bold]residency run tabular --name baseline[/], and later [bold]residency compare baseline results/runs[/]
 [bold]residency run --resume results/runs/RUN --replicates 9[/]
 
-Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory, or nothing could
-run; 2 asked for something that does not exist, or for two things that exclude each other; 130 interrupted, 143 by TERM.
+Exit status: 0 everything that can run here is ok; 1 a result was wrong, something failed or ran out of time or memory,
+or nothing could run; 2 the arguments are wrong; 130 interrupted, 143 by TERM.
 """
 
 
@@ -69,7 +69,7 @@ def run(
     resume: options.Resume = None,
     json: options.Json = False,
 ) -> None:
-    """Measure implementations against each other, in fresh processes that take turns."""
+    """Measure implementations and compare them. They run in fresh processes that take turns."""
     given = set(options.given(context))
     _check(given, options.split(runner), options.split(implementations))
     workers, worker_threads = _all_of(scheduler, workers) if scheduler is not None else (workers, None)

@@ -22,8 +22,9 @@ from residency.studies.scale import doubling, groups, threads_of_each
 EPILOG = """
 Examples:  [bold]residency scale tabular/etl[/]   [bold]residency scale tabular/ridge --workers 1,2,4 --size lecture[/]
 
-Strong scaling gives all workers together the size's rows, weak scaling each worker its share of them. Exit status: 0
-measured; 1 something that could run did not; 2 asked for something that does not exist; 130 interrupted.
+Strong scaling: all workers together process the rows of the size. Weak scaling: each worker always has the same number
+of rows. Exit status: 0 measured; 1 something that can run here did not end well; 2 the arguments are wrong; 130
+interrupted.
 """
 
 
@@ -32,8 +33,10 @@ def scale(
     workers: options.Workers = "",
     size: Annotated[str, typer.Option(help="smoke, lab, lecture, production, or a number of rows.")] = "lab",
     devices: options.Devices = "cpu,gpu",
-    implementations: Annotated[str, typer.Option(help="Of those on a cluster: names, with commas between.")] = "",
-    weak: Annotated[bool, typer.Option("--weak/--no-weak", help="Weak scaling too.")] = True,
+    implementations: Annotated[
+        str, typer.Option(help="Names of implementations that run on a cluster, separated by commas. Default: all.")
+    ] = "",
+    weak: Annotated[bool, typer.Option("--weak/--no-weak", help="Measure weak scaling too.")] = True,
     replicates: options.Replicates = 5,
     rounds: options.PlainRounds = ROUNDS,
     budget: options.PlainBudget = None,
@@ -42,7 +45,7 @@ def scale(
     results: options.Results = common.RESULTS,
     json: options.Json = False,
 ) -> None:
-    """Measure a task on clusters of several sizes: efficiency, what takes the rest, and the law behind it."""
+    """Measure a task on clusters of several sizes: the efficiency, what takes the rest, and the fitted scaling law."""
     found = common.one_task(task)
     counts = sorted(options.workers_of(workers) or doubling())
     wanted = Selection(

@@ -23,19 +23,22 @@ Examples:  [bold]residency selftest[/]   [bold]residency selftest --gate --proce
 
 
 def selftest(
-    processes: Annotated[int, typer.Option(min=6, help="Fresh processes of each side.")] = 16,
-    gate: Annotated[bool, typer.Option("--gate", help="As `run --gate`: fixed layouts, pinned.")] = False,
+    processes: Annotated[int, typer.Option(min=6, help="The number of fresh processes of each side.")] = 16,
+    gate: Annotated[
+        bool,
+        typer.Option("--gate", help="Measure as `run --gate` does, with fixed memory layouts and pinned processes."),
+    ] = False,
     beside_load: Annotated[
         bool,
-        typer.Option(
-            "--beside-load", help="Then all of it again beside processes that come and go, one for each core."
-        ),
+        typer.Option("--beside-load", help="Repeat everything while other processes come and go, one for each core."),
     ] = False,
     work: Annotated[str, typer.Option(help="python, native or together (all cores). Default: all.")] = "",
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders are made.")] = common.RESULTS,
+    results: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder in which the runs' folders are created.")
+    ] = common.RESULTS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run one implementation against itself, and against 5 % more work; say what this machine can detect."""
+    """Compare an implementation with itself, and with 5 % more work. Say which differences this machine can detect."""
     works = options.split(work) or (*WORKS, *TOGETHER)
     if unknown := set(works) - {*WORKS, *TOGETHER}:
         raise UsageError(f"--work {', '.join(sorted(unknown))}: expected {', '.join((*WORKS, *TOGETHER))}")

@@ -102,7 +102,7 @@ def test_doctor_names_a_run_that_it_cannot_read(residency, tmp_path: Path) -> No
     (damaged / "run.json").write_text("{")
     done = residency("doctor")
     assert done.status == 0
-    assert done.err.count("counts for nothing: ") == 1
+    assert done.err.count("ignored: ") == 1
     assert "results/runs/damaged/run.json: damaged" in done.err
     assert "can run here" in done.out
 
