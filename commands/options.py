@@ -40,8 +40,8 @@ Workers = Annotated[
     str,
     typer.Option(
         metavar="N[,N]...",
-        help="Start a cluster with this number of workers. Default: one for each GPU, or one for four cores, but at least "
-        "two.",
+        help="Start a cluster with this number of workers. Default: one for each GPU, or one for four cores, "
+        "but at least two.",
     ),
 ]
 Scheduler = Annotated[
