@@ -13,6 +13,7 @@ from residency.harness.records import RunInfo
 from residency.harness.run import stage_kind
 from residency.reports import words
 
+OF_TIME = "of its time "  # said once
 OTHERS_NAMED = 4  # of those that lost
 DISTURBED = 0.1  # cores that other processes kept busy
 STAGES_NAMED = 2
@@ -115,7 +116,7 @@ def _among(measured: Sequence[Row]) -> tuple[str, list[str]]:
     first, second, *_ = measured
     others = [f"{name_of(row)} {_against(row)}" for row in measured[1 : 1 + OTHERS_NAMED]]
     if more := len(measured) - 1 - OTHERS_NAMED:
-        others += [f"{more} more take longer still"] if more > 0 else []
+        others += [f"{more} more take even longer"] if more > 0 else []
     verdict = second.compared.speedup.verdict if second.compared.speedup else ""
     if verdict == "slower":
         won = f"{name_of(first)} is the fastest, {_time(first)}"
@@ -124,7 +125,7 @@ def _among(measured: Sequence[Row]) -> tuple[str, list[str]]:
     else:
         won = f"{name_of(first)} had the shortest time, {_time(first)}, but this run cannot tell who is the fastest"
     brief = f"{name_of(first)} {_time(first)}; next {name_of(second)}: {_against(second)}"
-    return brief, [f"{won}.", f"Against it: {'; '.join(others)}."]
+    return brief, [f"{won}.", f"Compared with it, {'; '.join(others)}."]
 
 
 def _against(row: Row) -> str:
@@ -137,7 +138,7 @@ def _against(row: Row) -> str:
 
 
 def where_it_went(row: Row) -> str:
-    """`Of its time x@cpu spends 75 % in fit and 20 % moving data in and out.`: empty where no stage is known."""
+    """`x@cpu spends 75 % of its time in fit and 20 % moving data in and out.`: empty if no stage is known."""
     stages = row.measured.stages if row.measured else {}
     total = sum(stages.values())
     if not total:
@@ -146,12 +147,14 @@ def where_it_went(row: Row) -> str:
     inside = {name: time / total for name, time in stages.items() if stage_kind(name) != "transfer"}
     largest = sorted(inside.items(), key=lambda stage: -stage[1])[:STAGES_NAMED]
     parts = [
-        f"{share:.0%} {'outside its stages' if name == 'other' else f'in `{name}`'}"
+        f"{share:.0%} {OF_TIME}{'outside its stages' if name == 'other' else f'in `{name}`'}"
         for name, share in largest
         if share >= words.STAGE_SHARE
     ]
-    parts += [f"{copying:.0%} moving data in and out"] if copying >= words.STAGE_SHARE else []
-    return f"Of its time {row.cell.implementation} spends {_listed(parts)}.".replace("%", "\N{NO-BREAK SPACE}%")
+    parts += [f"{copying:.0%} {OF_TIME}moving data in and out"] if copying >= words.STAGE_SHARE else []
+    first, *others = parts
+    listed = _listed([first, *(part.replace(OF_TIME, "") for part in others)])
+    return f"{row.cell.implementation} spends {listed}.".replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -180,16 +183,16 @@ def _belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> lis
     count = _processes(measured)
     lines = [f"Each was measured in {_of(count, info)}"]
     if count == 1:
-        lines[0] += ": a first impression, no more."
+        lines[0] += ", so this is only a first impression."
     elif count < statistics.ENOUGH_REPLICATES:
-        lines[0] += f": too few for small differences, {statistics.ENOUGH_REPLICATES} are better."
+        lines[0] += f", which is too few for small differences: use {statistics.ENOUGH_REPLICATES} or more."
     else:
         lines[0] += "."
     busy = max((row.measured.other_cores or 0.0 for row in measured if row.measured), default=0.0)
     if busy > DISTURBED:
-        lines.append(f"Other processes kept up to {busy:.1f} cores busy meanwhile: small differences may be theirs.")
+        lines.append(f"Other processes kept up to {busy:.1f} cores busy meanwhile, which may cause small differences.")
     if any(event.startswith("timed ") for row in measured for event in row.facts.events):
-        lines.append("Some were timed before they were warm.")
+        lines.append("Some were timed before their times had settled.")
     wrong = [row for row in group if row.measured is None and not _could_not_run(row)]
     if wrong:
         lines.append(f"Without a time: {_without_time(wrong)}.")

@@ -48,7 +48,7 @@ def undecided(found: Undecided, go_on: Path | None) -> list[str]:
         said = ", ".join(f"{name} {count}" for name, count in found.processes.items())
         most = max(found.processes.values())
         command = f"; residency run --resume {shlex.quote(str(go_on))} --replicates {most}" if go_on else ""
-        notes.append(f"inconclusive; processes that would probably decide: {said}{command}")
+        notes.append(f"inconclusive; number of processes that would probably decide: {said}{command}")
     if found.close:
         notes.append(f"inconclusive, and {MOST_NEEDED} processes would not decide: {', '.join(found.close)}")
     return notes

@@ -273,7 +273,7 @@ def _disturbances(row: Row) -> list[str]:
     if facts.slowed_by:
         held = f"held down to {facts.device_megahertz} MHz by {', '.join(facts.slowed_by)}"
         found.append(f"the GPU's clock was {held}")
-    return [f"disturbed: beside {row.cell.implementation} {text}" for text in found]
+    return [f"disturbed: {text} while {row.cell.implementation} was measured" for text in found]
 
 
 def _energy(shown: Sequence[Row]) -> list[str]:
@@ -304,7 +304,7 @@ def _summary(found: Findings) -> list[str]:
     if all(row.measured is None for row in rows):
         lines = [f"Nothing was measured: {_where_reasons_are(rows)}."]
     elif not lines and not found.records.info.machine.get("gpus"):
-        lines.append("No GPU implementation ran, so this run says nothing of GPUs; it compares CPU libraries.")
+        lines.append("No GPU implementation ran, so this run says nothing about GPUs. It compares CPU libraries.")
     budget = [_budget(found.shortfall, found.records)] if found.shortfall else []
     return lines + _unknown(rows) + few_processes(rows) + budget
 
@@ -330,8 +330,8 @@ def few_processes(found: Sequence[Row]) -> list[str]:
     if replicates and min(replicates) < statistics.ENOUGH_REPLICATES:
         noun = "process" if replicates == {1} else "processes"
         return [
-            f"Intervals rest on {_range(replicates)} {noun} an implementation; below "
-            f"{statistics.ENOUGH_REPLICATES} they are widened by what is known of the spread between processes."
+            f"The intervals come from {_range(replicates)} {noun} for each implementation. Below "
+            f"{statistics.ENOUGH_REPLICATES} processes they are wider, by the spread that is known between processes."
         ]
     return []
 

@@ -14,6 +14,7 @@ STAGES_SHOWN = 3
 MOST_PLACES = 6  # after the point
 STAGE_SHARE = 0.02  # a stage below it is not worth its place
 LEAST_SHARE = 0.01  # of what a device can do: less is too far away for a number to say more
+NOT_KNOWN = "[not known]"
 WIDEST = 1_000.0  # times the lower bound: an interval that is wider says nothing
 # Neither XML 1.0 nor a line of a log can hold them: control characters but tabs and line ends, halves of characters.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -46,12 +47,19 @@ def interval(time: Interval) -> str:
     text = seconds(time.value)
     number, _, unit = text.partition(" ")
     factor = time.value / (float(number.replace(",", "")) or 1.0)
+    if is_unknown(time.low, time.high):
+        return f"{text} {NOT_KNOWN}"
     return f"{number} {bounds(time.low / factor, time.high / factor)} {unit}"
 
 
 def bounds(low: float, high: float) -> str:
     """`[2.41, 2.66]`; `[not known]` where they are so far apart that they say nothing."""
-    return f"[{digits(low)}, {digits(high)}]" if high <= WIDEST * low else "[not known]"
+    return NOT_KNOWN if is_unknown(low, high) else f"[{digits(low)}, {digits(high)}]"
+
+
+def is_unknown(low: float, high: float) -> bool:
+    """Whether bounds are so far apart that they say nothing."""
+    return high > WIDEST * low
 
 
 def speedup(ratio: Speedup, implementation: str) -> str:

@@ -101,7 +101,7 @@ def packages() -> list[tuple[float, float]] | str:
     """Joules counted by each of the processors' packages, and where the counter wraps; or why that is not known."""
     folders = _packages()
     if not folders:
-        return "the processors' energy counters (RAPL) are not here, as inside most virtual machines"
+        return "the processors' energy counters (RAPL) are missing, as in most virtual machines"
     try:
         return [
             (int((one / "energy_uj").read_text()) / 1e6, int((one / "max_energy_range_uj").read_text()) / 1e6)
