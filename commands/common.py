@@ -48,7 +48,7 @@ def one_task(name: str) -> Task:
     """The one task of that name; raises `UsageError` where there is none, or where a topic with several is named."""
     tasks = catalogue()
     if name in tasks.topics:
-        raise UsageError(f"{name}: name one task, as tabular/etl")
+        raise UsageError(f"{name}: name one task, for example tabular/etl")
     return tasks.select([name])[0]
 
 
@@ -111,7 +111,7 @@ def runs_in(folder: Path) -> list[FoundRun]:
 def _newest(results: Path) -> Path:
     runs = runs_in(results)
     if not runs:
-        raise UsageError(f"no run in {results}; `residency run` makes one, or name a run's folder")
+        raise UsageError(f"no run in {results}; measure one with `residency run`, or name a run's folder")
     return runs[-1].folder
 
 
@@ -131,5 +131,5 @@ def _not_found(named: Path, results: Path, names: set[str]) -> UsageError:
     if len(named.parts) > 1:
         return UsageError(text)
     if not names:
-        return UsageError(f"{text}, and no run in {results} has a name; `residency run --name` gives it one")
+        return UsageError(f"{text}, and no run in {results} has a name; give a run one with `residency run --name`")
     return UsageError(f"{text}, and there is {unknown(f'run in {results} named', str(named), names)}")

@@ -116,11 +116,11 @@ def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str
         raise UsageError("--implementations is empty: name functions, libraries or ids, or leave it out")
     if "resume" in given and (more := given - FREE):
         names = ", ".join(sorted(options.flag(name) for name in more))
-        raise UsageError(f"--resume goes on with a run by the run's own settings: leave out {names}")
+        raise UsageError(f"--resume uses the run's own settings: leave out {names}")
     if "target" in given and "data" not in given:
-        raise UsageError("--target names a column of your own table: name the table too, by --data FILE")
+        raise UsageError("--target names a column of your own table: name the table too, with --data FILE")
     if "data" in given and (more := given & {"size", "dataset"}):
-        raise UsageError(f"--data is all of your own file: leave out {', '.join(sorted(map(options.flag, more)))}")
+        raise UsageError(f"--data reads your whole file: leave out {', '.join(sorted(map(options.flag, more)))}")
     if "cluster" not in runners and (more := given & {"workers", "scheduler", "dashboard"}):
         raise UsageError(f"{', '.join(sorted(map(options.flag, more)))}: only for a cluster; add --runner cluster")
 
@@ -129,7 +129,7 @@ def _as_before(before: records.Records, replicates: int | None, budget: float | 
     """What a run was asked for, and how to go on with it: by its own settings, but for what it is given anew."""
     selection, settings = as_before(before.info)
     if replicates is not None and settings.precision is not None:
-        raise UsageError("--replicates: this run goes on until it is as precise as its --precision asks; leave it out")
+        raise UsageError("--replicates: this run measures until it reaches its --precision; leave it out")
     replicates = settings.replicates if replicates is None else replicates
     budget = settings.budget if budget is None else budget
     return selection, replace(settings, replicates=replicates, budget=budget)

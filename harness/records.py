@@ -223,7 +223,7 @@ class Recorder:
         except OSError as error:
             os.ftruncate(self._file, before)
             raise UsageError(
-                f"cannot write to {self.folder / RECORDS_FILE}: {error.strerror}; all before is kept"
+                f"cannot write to {self.folder / RECORDS_FILE}: {error.strerror}; everything before this is kept"
             ) from error
 
 

@@ -127,7 +127,7 @@ def make(dataset: Dataset, request: Request) -> Stored:
         held = scratch.take(folder.parent, MAKING)
     except UNUSABLE as error:
         where = f"{printable(cache_folder())}: {error.strerror}"
-        raise UsageError(f"cannot write the cache {where}; RESIDENCY_CACHE names another folder") from error
+        raise UsageError(f"cannot write the cache {where}; set RESIDENCY_CACHE to another folder") from error
     with held:
         files = held.folder / "files"
         files.mkdir()

@@ -161,7 +161,7 @@ class DaskCluster:
             name = error.filename or error
             return Ending(
                 Outcome.FAILED,
-                f"a worker does not find {name}: every worker must see the data's folder at the same place "
+                f"a worker cannot find {name}: every worker must see the data's folder at the same place "
                 "(RESIDENCY_CACHE on a file system that all share)",
             )
         return None

@@ -156,7 +156,7 @@ def _check_names(catalogue: Catalogue, tasks: Sequence[Task], selection: Selecti
         if selection.path is None and (name == "own" or (name in datasets and datasets[name].kind == "own")):
             table = name == "own" or datasets[name].table
             whose = "your own table: name it by --data FILE --target COLUMN"
-            raise UsageError(f"{name} is {whose if table else 'your own data: name it by --data PATH'}")
+            raise UsageError(f"{name} is {whose if table else 'your own data: name it with --data PATH'}")
     names = {alias for task in tasks for one in task.implementations for alias in _aliases(one)}
     names |= {one.id for task in tasks for one in _placed(task, selection)}
     for name in selection.implementations:

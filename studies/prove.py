@@ -135,7 +135,7 @@ class Course:
                 self._say(f"{group.title}: without {opponent.id}: {times}")
                 return alone
         times = f"about {words.seconds(whole)} expected, {words.seconds(left)} left"
-        self._say(f"{group.title}: replicate {replicate} not begun: {times}")
+        self._say(f"{group.title}: replicate {replicate} not started: {times}")
         return None
 
     def _without_failed(self, group: Group) -> Group | None:
@@ -197,10 +197,10 @@ def proof_in(folder: Path) -> records.Records:
     """The proof to go on with; raises `UsageError` where it is none, or one of another machine."""
     before = records.read(folder)
     if tuple(before.info.settings.get("sizes", ())) != SIZES:
-        raise UsageError(f"{folder} is no proof; go on with it: residency run --resume {folder}")
+        raise UsageError(f"{folder} is not a proof; continue it with: residency run --resume {folder}")
     there, here = machine.name_of(before.info.machine), machine.name_of(machine.facts())
     if there != here:
-        raise UsageError(f"{folder} was measured on {there}, and this is {here}: go on with it there")
+        raise UsageError(f"{folder} was measured on {there}, and this is {here}: continue it there")
     return before
 
 
@@ -225,7 +225,7 @@ def _with_gpu(groups: list[Group]) -> list[Group]:
     """The groups that have something to prove."""
     kept = [group for group in groups if any(one.device == "gpu" for one in group.implementations)]
     if not kept:
-        raise UsageError("nothing to prove: none of these tasks has a GPU implementation; `residency list` shows them")
+        raise UsageError("nothing to prove: none of these tasks has a GPU implementation; see `residency list`")
     return kept
 
 
@@ -239,7 +239,7 @@ def _new(folder: Path, info: RunInfo) -> Path:
     """A new run's folder; raises `UsageError` where there is one of that name."""
     if folder.exists():
         raise UsageError(
-            f"{folder} is there already; go on with it: residency prove --resume {folder}, or name another place "
+            f"{folder} exists already; continue it with: residency prove --resume {folder}, or name another place "
             "with --results"
         )
     with records.Recorder(folder, info):

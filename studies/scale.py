@@ -28,7 +28,9 @@ def groups(catalogue: Catalogue, task: Task, wanted: Selection, weak: bool) -> l
     `wanted` names one size, and counts of workers that grow.
     """
     if not any(one.runner == "cluster" for one in task.implementations):
-        raise UsageError(f"{task.path} has no implementation on a cluster; `residency list` shows which tasks have")
+        raise UsageError(
+            f"{task.path} has no implementation for a cluster; see `residency list` for tasks that have one"
+        )
     alone = replace(wanted, implementations=(), runners=("local",))
     (clusters,), (single,) = plan(catalogue, wanted), plan(catalogue, alone)
     found = [replace(clusters, implementations=single.implementations + clusters.implementations)]

@@ -70,7 +70,7 @@ def keep(text: dict[str, Any]) -> None:
         write_whole(path, json.dumps(text, indent=1))
     except OSError as error:
         raise UsageError(
-            f"cannot keep the self-test in {path}: {error.strerror}; RESIDENCY_CACHE names a folder"
+            f"cannot keep the self-test in {path}: {error.strerror}; set RESIDENCY_CACHE to another folder"
         ) from None
 
 

@@ -47,7 +47,7 @@ def refused(done) -> str:
             ["run", "tabular/ridge", "--dataset", "own_regression"],
             "own_regression is your own table: name it by --data FILE --target COLUMN",
         ),
-        (["run", "image/classify", "--dataset", "own_labelled"], "is your own data: name it by --data PATH"),
+        (["run", "image/classify", "--dataset", "own_labelled"], "is your own data: name it with --data PATH"),
         (["run", "tabular/ridge", "--devices", ""], "--devices is empty: name cpu, gpu or both"),
         (["run", "tabular/ridge", "--dataset", "diabetis"], "no dataset `diabetis`; did you mean `diabetes`?"),
         (["run", "tabular/ridge", "--devices", "tpu"], "no device `tpu`; did you mean"),
@@ -79,7 +79,7 @@ def test_a_cache_that_cannot_be(residency, tmp_path: Path, place: str) -> None:
     done = residency("run", "tabular/ridge", "--replicates", "1", "--rounds", "1", RESIDENCY_CACHE=place)
     line = refused(done)
     assert line.startswith(f"residency: cannot write the cache {place}: ")
-    assert line.endswith("; RESIDENCY_CACHE names another folder")
+    assert line.endswith("; set RESIDENCY_CACHE to another folder")
 
 
 def test_what_is_named_twice_is_measured_once() -> None:

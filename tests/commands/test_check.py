@@ -44,7 +44,7 @@ def test_it_tells_what_holds_and_what_does_not(residency, tmp_path: Path) -> Non
     assert "good@cpu: ok: R² 0.494" in done.out
     assert not (tmp_path / "results").exists()
     done = residency("check", "tabular", **suites)
-    assert (done.status, done.err) == (2, "residency: tabular: name one task, as tabular/etl\n")
+    assert (done.status, done.err) == (2, "residency: tabular: name one task, for example tabular/etl\n")
 
 
 def test_a_broken_file_hides_no_other_task(residency, tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_a_disk_that_becomes_full(disk: Disk, pages: int) -> None:
     disk.fill(pages + 1)  # one of them is for run.json, one for the source that is kept
     line = refusal(disk.residency(*STEADY, "--replicates", "4", "--results", "runs"))
     assert "cannot write to runs/" in line
-    assert "records.jsonl: No space left on device; all before is kept" in line
+    assert "records.jsonl: No space left on device; everything before this is kept" in line
     (run,) = (disk.root / "runs").iterdir()
     kept = intact(run)
     size = (run / "records.jsonl").stat().st_size
@@ -184,7 +184,7 @@ def test_a_disk_still_full_when_the_run_is_resumed(disk: Disk) -> None:
     before = (run / "records.jsonl").read_bytes()
     while True:
         line = refusal(disk.residency("run", "--resume", f"runs/{run.name}"))
-        assert "No space left on device; all before is kept" in line
+        assert "No space left on device; everything before this is kept" in line
         after = (run / "records.jsonl").read_bytes()
         assert after.startswith(before)
         if after == before:
@@ -294,7 +294,7 @@ def test_a_run_file_cut_in_the_middle(environment: dict[str, str], residency, tm
 @pytest.mark.parametrize("limit", [5_000, 9_500])
 def test_a_line_cut_in_the_middle(environment: dict[str, str], tmp_path: Path, limit: int) -> None:
     line = refusal(limited(environment, tmp_path, limit, *STEADY, "--replicates", "3", "--results", "runs"))
-    assert "records.jsonl: File too large; all before is kept" in line
+    assert "records.jsonl: File too large; everything before this is kept" in line
     (run,) = (tmp_path / "runs").iterdir()
     kept = intact(run)
     assert kept.samples

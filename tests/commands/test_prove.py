@@ -251,4 +251,4 @@ def test_going_on_needs_a_proof_of_this_machine(residency, gpu, proved, stand_in
     (other,) = (tmp_path / "results" / "runs").iterdir()
     done = residency("prove", "--resume", other, **SUITES, **gpu)
     assert done.status == 2
-    assert "is no proof; go on with it: residency run --resume" in done.err
+    assert "is not a proof; continue it with: residency run --resume" in done.err

@@ -83,8 +83,8 @@ def test_never_and_always_are_answers(residency, of, over, answer, said) -> None
     ("command", "said"),
     [
         (("scale", "tabular/etl", "--workers", "0"), "--workers 0: expected numbers of workers"),
-        (("scale", "tabular"), "tabular: name one task, as tabular/etl"),
-        (("scale", "tabular/anomaly"), "tabular/anomaly has no implementation on a cluster"),
+        (("scale", "tabular"), "tabular: name one task, for example tabular/etl"),
+        (("scale", "tabular/anomaly"), "tabular/anomaly has no implementation for a cluster"),
         (("scale", "tabular/etl", "--size", "huge"), "invalid size `huge`: use smoke, lab, lecture, production or"),
         (("crossover", "tabular/etl", "--of", "gpu", "--over", "cpu"), "gpu cannot run here: no NVIDIA GPU"),
         (("crossover", "tabular/etl", "--of", "polar", "--over", "cpu"), "no side of tabular/etl `polar`"),

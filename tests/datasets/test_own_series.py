@@ -153,7 +153,7 @@ def test_lines_without_a_time_are_left_out(make) -> None:
         (
             lambda f: f.assign(day=f["day"] + pd.to_timedelta(RANDOM.integers(0, 600, len(f)), "min")),
             "amount",
-            "its times lie on no grid",
+            "its times are not evenly spaced",
         ),
     ],
 )
