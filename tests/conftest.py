@@ -17,6 +17,7 @@ import pytest
 
 FIXTURES = Path(__file__).parent / "fixtures" / "suites"
 DRIVER = Path(__file__).parent / "fixtures" / "driver"
+MOST_BYTES = 4 * 2**30
 LIBRARIES = {"nvml.c": "libnvidia-ml.so.1", "cuda.c": "libcuda.so.1"}
 
 
@@ -24,12 +25,32 @@ LIBRARIES = {"nvml.c": "libnvidia-ml.so.1", "cuda.c": "libcuda.so.1"}
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-def pytest_configure() -> None:
-    """Ctrl-C reaches what tests start, in a background job too; of several processes each keeps to one core."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much is tested."""
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="the contract of tasks that have not changed too, and thirty kills in place of six: see `make test-all`",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ctrl-C reaches what tests start, in a background job too; of several processes each keeps to one core.
+
+    The cache that lasts from one run of the tests to the next is emptied before the first test where it has grown.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+    elif sum(file.stat().st_size for file in made_data(config).rglob("*") if file.is_file()) > MOST_BYTES:
+        shutil.rmtree(made_data(config))
+
+
+def made_data(config: pytest.Config) -> Path:
+    """Where data lies that tests have made; its keys hash the code that makes it."""
+    assert config.cache is not None
+    return Path(config.cache.mkdir("residency"))
 
 
 @dataclass(frozen=True)
@@ -54,14 +75,15 @@ def command() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache of made data for all tests, apart from the user's; test processes that run together share it."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    folder = folder / "cache"
-    folder.mkdir(exist_ok=True)
-    return folder
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether all is tested, however long it takes."""
+    return bool(request.config.getoption("thorough"))
+
+
+@pytest.fixture(scope="session")
+def cache(request: pytest.FixtureRequest) -> Path:
+    """One cache of made data for all tests, apart from the user's; `pytest --cache-clear` empties it."""
+    return made_data(request.config)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,6 +30,7 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_would_a_gpu_do_for_my_table(residency, table: Path) -> None:
     done = residency(
         "run", "tabular", "--data", table, "--target", "dear", "--replicates", "1", "--rounds", "1", "--json"

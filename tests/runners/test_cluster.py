@@ -91,6 +91,7 @@ def test_a_lost_worker_is_made_good_and_told(good) -> None:
     assert rows["shared@2xcpu"]["events"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("implementation", "outcome", "reason"),
     [
@@ -108,8 +109,11 @@ def test_each_ending_has_its_own_outcome(bad, implementation: str, outcome: str,
     assert reason in bad[implementation]["reason"]
 
 
-@pytest.mark.usefixtures("good", "bad")
-def test_nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("runs", ["good", pytest.param("bad", marks=pytest.mark.slow)])
+def test_nothing_is_left_behind(
+    request: pytest.FixtureRequest, runs: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    request.getfixturevalue(runs)
     ours = str(tmp_path_factory.getbasetemp())
     left = []
     for process in psutil.process_iter():

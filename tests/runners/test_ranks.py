@@ -57,6 +57,7 @@ def holds_the_lock(run: Run, rank: int) -> None:
     ctypes.PyDLL(None).sleep(600)  # unlike CDLL's functions these keep the interpreter's lock
 
 
+@pytest.mark.slow
 def test_failures_leave_the_workers_as_they_were(cluster: DaskCluster) -> None:
     before = cluster.client.run(os.getpid)
     for _ in range(25):  # where the group was the last to go, one in some twenty never ended

@@ -155,6 +155,7 @@ def on_cluster(cluster: Any, data: LabelledImages) -> Execution:
     return execute(task, task.implementation("data_parallel@2xcpu"), data, dataset="shapes", cluster=cluster)
 
 
+@pytest.mark.slow
 def test_a_cluster_learns_as_much(smoke: LabelledImages, cluster: Any, mapped: Any) -> None:
     alone, together = run("eager", smoke), on_cluster(cluster, mapped(smoke))
     assert together.ending.outcome == "ok", together.ending.reason
@@ -188,6 +189,7 @@ def test_a_cluster_may_have_more_ranks_than_pictures(smoke: LabelledImages, clus
     assert sorted(map(len, found)) == [0, 1]
 
 
+@pytest.mark.slow
 def test_what_fails_on_one_worker_of_a_cluster_ends_all_and_is_told(
     smoke: LabelledImages, cluster: Any, mapped: Any
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_shuffled_target_teaches_nothing(identity: str, dataset: str) -> None:
     assert "below the floor" in ending.reason
 
 
+@pytest.mark.slow
 def test_a_cluster_finds_what_one_process_finds(residency) -> None:
     pytest.importorskip("distributed")
     done = residency(

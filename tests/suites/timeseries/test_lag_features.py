@@ -174,7 +174,11 @@ def test_parts_make_the_features_of_the_whole(uneven: Panel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dataset", "options"), [("retail", ("--size", str(VALUES), "--workers", "1,2")), ("mauna_loa", ("--workers", "2"))]
+    ("dataset", "options"),
+    [
+        pytest.param("retail", ("--size", str(VALUES), "--workers", "1,2"), marks=pytest.mark.slow),
+        ("mauna_loa", ("--workers", "2")),
+    ],
 )
 def test_a_cluster_finds_what_one_process_finds(residency, dataset: str, options: tuple[str, ...]) -> None:
     pytest.importorskip("distributed")
