@@ -67,6 +67,7 @@ def test_failures_leave_the_workers_as_they_were(cluster: DaskCluster) -> None:
     assert cluster.client.gather(both(cluster).together(total)) == [3.0, 3.0]
 
 
+@pytest.mark.slow
 def test_a_rank_that_is_stuck_is_started_anew(cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     before: dict[str, Any] = cluster.client.run(os.getpid)
     monkeypatch.setattr(ranks, "STUCK_SECONDS", 2.0)

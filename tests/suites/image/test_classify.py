@@ -104,7 +104,10 @@ def test_both_learn_and_come_out_alike_and_jax_compiles_its_step_once(smoke: Lab
     assert jax_functions(len(CLASSES), 200, smoke.mean, smoke.deviation)[1]._cache_size() == 1
 
 
-@pytest.mark.parametrize("dataset", [shapes, digit_images, face_patches], ids=lambda one: one.name)
+FACES = pytest.param(face_patches, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("dataset", [shapes, digit_images, FACES], ids=["shapes", "digits", "faces"])
 def test_shuffled_labels_stay_below_the_floor(dataset: Any, smoke: LabelledImages) -> None:
     data = smoke if dataset is shapes else dataset.maker(DEFAULT_SEED)
     blind = replace(data, y=np.random.default_rng(0).permutation(data.y))
@@ -139,6 +142,7 @@ def test_the_work_is_that_of_the_convolutions(smoke: LabelledImages) -> None:
     assert task.work(smoke)[1] == steps * batch * 256
 
 
+@pytest.mark.slow
 def test_ones_own_classes_are_learned(tmp_path: Path) -> None:
     for label, level in (("dark", 60), ("light", 190)):
         (tmp_path / label).mkdir(parents=True)

@@ -173,10 +173,11 @@ def test_parts_make_the_features_of_the_whole(uneven: Panel) -> None:
         np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-6, atol=1e-6, err_msg=str(column))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "options"),
     [
-        pytest.param("retail", ("--size", str(VALUES), "--workers", "1,2"), marks=pytest.mark.slow),
+        ("retail", ("--size", str(VALUES), "--workers", "1,2")),
         ("mauna_loa", ("--workers", "2")),
     ],
 )
