@@ -31,20 +31,22 @@ demo: setup  ## the quick tasks of all five topics at smoke size, some on real d
 
 HANGS := --timeout 400  # seconds; the longest test takes a quarter of it
 
-TESTS := $(BIN)/python -m pytest $(HANGS) --numprocesses 2 --benchmark-disable --durations 15
+TESTS := $(BIN)/python -m pytest $(HANGS) --benchmark-disable --durations 15
+ASIDE := --numprocesses 3 --dist worksteal  # on two cores: many tests wait
+ALONE := --numprocesses 2 --dist loadfile  # on a core each
 
 # First what is only right or wrong, then what listens to the clock, on a core each.
 test: setup  ## the tests, without the slow ones: six minutes on two cores
-	$(TESTS) --dist worksteal -m 'not clock and not slow'
-	$(TESTS) --dist loadfile -m 'clock and not slow'
+	$(TESTS) $(ASIDE) -m 'not clock and not slow'
+	$(TESTS) $(ALONE) -m 'clock and not slow'
 
 test-slow: setup  ## the slow tests: what takes more than some ten seconds
-	$(TESTS) --dist worksteal -m 'not clock and slow'
-	$(TESTS) --dist loadfile -m 'clock and slow'
+	$(TESTS) $(ASIDE) -m 'not clock and slow'
+	$(TESTS) $(ALONE) -m 'clock and slow'
 
 test-all: setup  ## every test, the contract of every task, and thirty kills in place of six: half an hour
-	$(TESTS) --thorough --dist worksteal -m 'not clock'
-	$(TESTS) --thorough --dist loadfile -m clock
+	$(TESTS) --thorough $(ASIDE) -m 'not clock'
+	$(TESTS) --thorough $(ALONE) -m clock
 
 lint: setup  ## style and types; and the largest files and functions
 	$(BIN)/ruff check .

@@ -39,21 +39,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Ctrl-C reaches what tests start, in a background job too; of several processes each keeps to one core.
+    """Ctrl-C reaches what tests start, in a background job too; of as many processes as cores each keeps to one.
 
     The cache that lasts from one run of the tests to the next is emptied before the first test where it has grown.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
-    elif sum(file.stat().st_size for file in made_data(config).rglob("*") if file.is_file()) > MOST_BYTES:
-        shutil.rmtree(made_data(config))
+        if int(os.environ["PYTEST_XDIST_WORKER_COUNT"]) <= len(cores):
+            os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw"))]})
+    elif not config.getoption("residency"):
+        made = made_data(config)
+        if sum(file.stat().st_size for file in made.rglob("*") if file.is_file()) > MOST_BYTES:
+            shutil.rmtree(made)
 
 
 def made_data(config: pytest.Config) -> Path:
     """Where data lies that tests have made; its keys hash the code that makes it."""
-    assert config.cache is not None
+    if config.cache is None:
+        raise pytest.UsageError("the tests keep made data in pytest's cache: run them with its cacheprovider")
     return Path(config.cache.mkdir("residency"))
 
 

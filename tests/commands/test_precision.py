@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 SUITES = {"RESIDENCY_SUITES": str(FIXTURES)}
 STEADY = ["run", "steady", "--implementations", "steady,varying", "--rounds", "2", "--json"]
 
 
+@pytest.mark.slow
 def test_what_is_known_well_enough_is_left_alone(residency) -> None:
     done = residency(*STEADY, "--budget", "300", "--replicates", "3", "--precision", "0.5", **SUITES)
     assert done.status == 0, done.err
@@ -31,6 +34,7 @@ def test_what_is_not_known_gets_more_processes(residency, tmp_path: Path) -> Non
     assert (run / "records.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_budget_ends_the_search(residency) -> None:
     """Executions that take half a second by the real clock: sixteen processes of each have no time in six seconds."""
     asked = ("--rounds", "2", "--replicates", "2", "--precision", "0.001", "--budget", "6", "--json")

@@ -68,7 +68,10 @@ def test_a_known_crossover_is_found(residency) -> None:
     ("of", "over", "answer", "said"),
     [
         ("fixed", "growing", "never", "never overtakes growing@cpu, up to 10,000 rows"),
-        ("growing", "fixed", "always", "faster than fixed@cpu from the smallest size measured on, 5,000"),
+        pytest.param(
+            *("growing", "fixed", "always", "faster than fixed@cpu from the smallest size measured on, 5,000"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_never_and_always_are_answers(residency, of, over, answer, said) -> None:

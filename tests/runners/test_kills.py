@@ -20,7 +20,6 @@ from residency.harness import records
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 COMMAND = str(Path(sys.executable).parent / "residency")
-KILLED_WORKERS = 10
 LEFT_SECONDS = 2.0  # after which nobody may be left of a run whose parent is dead
 IMPLEMENTATIONS = 12  # of kills/many
 
@@ -169,8 +168,9 @@ def test_the_command_is_killed_again_and_again(environment, tmp_path: Path, thor
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
-def test_workers_are_killed_ten_times_in_a_run(environment, residency, tmp_path: Path, seed: int) -> None:
+def test_workers_are_killed_again_and_again(environment, residency, tmp_path: Path, seed: int, thorough: bool) -> None:
     generator = random.Random(seed)
+    kills = 10 if thorough else 4
     replicates, rounds = 2, 2
     (tmp_path / "pids").mkdir()
     family = Family(environment, tmp_path, TEST_PIDS=str(tmp_path / "pids"))
@@ -183,7 +183,7 @@ def test_workers_are_killed_ten_times_in_a_run(environment, residency, tmp_path:
     run = next(tmp_path.glob("runs/*"))
     killed: list[int] = []
     kept = b""
-    while len(killed) < KILLED_WORKERS:
+    while len(killed) < kills:
         sleep(generator.uniform(0.0, 0.5))
         assert process.poll() is None, family.said
         if not (workers := [pid for pid in family.workers() if pid not in killed]):

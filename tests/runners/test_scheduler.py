@@ -124,6 +124,7 @@ def test_three_workers_give_exactly_what_one_process_gives(residency, hand: Hand
     assert found["partitions@3xcpu"]["cluster"]["task_seconds"] > 0
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_made_good_by_the_others(residency, hand: Hand) -> None:
     hand.add(3)
     done = slowly(residency, hand, "slowly", meanwhile=hand.workers[0].kill)

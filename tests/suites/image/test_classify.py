@@ -94,6 +94,7 @@ def test_both_libraries_mean_the_same_network(smoke: LabelledImages) -> None:
     assert np.mean(ours == np.asarray(theirs)) > 0.99
 
 
+@pytest.mark.slow
 def test_both_learn_and_come_out_alike_and_jax_compiles_its_step_once(smoke: LabelledImages) -> None:
     done = {name: run(name, smoke) for name in ("eager", "compiled")}
     for one in done.values():

@@ -102,7 +102,7 @@ def test_rows_apart_of_one_class_say_nothing(small: Table) -> None:
     assert run.figures["validation_auc"] == 0.5
 
 
-@pytest.mark.parametrize("dataset", ["flights", "breast_cancer"])
+@pytest.mark.parametrize("dataset", [pytest.param("flights", marks=pytest.mark.slow), "breast_cancer"])
 @pytest.mark.parametrize("identity", HERE)
 def test_a_shuffled_target_teaches_nothing(identity: str, dataset: str) -> None:
     data = make(dataset, TASK.sizes["smoke"] if dataset == "flights" else None)
