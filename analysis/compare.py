@@ -21,6 +21,7 @@ from residency.analysis.ratios import between_runs
 from residency.analysis.row import Group, Key, Row
 from residency.analysis.rows import rows, timed_samples
 from residency.analysis.shift import Shift, shift
+from residency.harness import student
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records, RunInfo
 from residency.harness.statistics import Change, Interval
@@ -220,16 +221,14 @@ def _cell(
 
 
 def _timed(cell: Cell, ratio: float, found: Change) -> Cell:
-    from scipy.stats import t  # half a second to import
-
-    low, high = found.interval(float(t.ppf(0.975, found.freedom)))
-    _, high99 = found.interval(float(t.ppf(0.995, found.freedom)))
+    low, high = found.interval(student.quantile(0.05, found.freedom))
+    _, high99 = found.interval(student.quantile(0.01, found.freedom))
     limit = 1.0 + cell.margin
     kind = Kind.INCONCLUSIVE
     if high99 <= limit:
         kind = Kind.FASTER if high99 < 1.0 / limit else Kind.EQUIVALENT
     beyond = found.log_ratio - math.log(limit)
-    chance = float(t.sf(beyond / found.error, found.freedom)) if found.error > 0 else float(beyond <= 0)
+    chance = student.above(beyond / found.error, found.freedom) if found.error > 0 else float(beyond <= 0)
     return replace(cell, kind=kind, ratio=Interval(ratio, low, high), chance=chance)
 
 

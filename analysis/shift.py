@@ -11,6 +11,7 @@ from residency.harness import statistics
 from residency.harness.statistics import Interval
 
 CHANCE = 0.05
+LEAST_TASKS = 6  # all on one side by chance: 2 × 0.5^6 = 3 %, and with five tasks 6 %
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,14 @@ def shift(ratios: Sequence[tuple[str, float]]) -> Shift | None:
     the sign test's interval of their median, which takes six tasks at least, and lies beyond what no report calls a
     difference. A few tasks that really changed move neither.
     """
-    from scipy.stats import quantile_test  # half a second to import
-
     by_task: dict[str, list[float]] = {}
     for task, ratio in ratios:
         by_task.setdefault(task, []).append(math.log(ratio))
     logs = [median(of_task) for of_task in by_task.values()]
-    if not logs:
+    if len(logs) < LEAST_TASKS:
         return None
+    from scipy.stats import quantile_test  # half a second to import
+
     low, high = quantile_test(logs).confidence_interval(1.0 - CHANCE)
     least = math.log1p(statistics.MARGIN)
     if math.isnan(low) or math.isnan(high) or (low <= least and high >= -least):

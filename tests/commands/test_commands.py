@@ -28,8 +28,8 @@ CONTRACT = {
 def run(residency_in, tmp_path_factory: pytest.TempPathFactory):
     """A real run, kept for the reports."""
     folder = tmp_path_factory.mktemp("run")
-    arguments = ["run", "tabular/ridge", "--dataset", "generated", "--dataset", "shipped", "--replicates", "2"]
-    done = residency_in(folder, *arguments, "--rounds", "3", "--json")
+    arguments = ["run", "tabular/ridge", "--dataset", "generated", "--dataset", "shipped", "--replicates", "1"]
+    done = residency_in(folder, *arguments, "--rounds", "2", "--json")
     assert done.status == 0, done.err
     return folder, done
 

@@ -19,6 +19,7 @@ from residency.harness.errors import RecordError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 COMMAND = str(Path(sys.executable).parent / "residency")
+SLOW = pytest.mark.slow
 PAGE = 4096  # bytes: what a file on this disk takes is a multiple
 DISK = 64 * PAGE
 STEADY = ["run", "steady", "--implementations", "steady", "--rounds", "2"]
@@ -161,7 +162,7 @@ def test_a_disk_without_room_for_one_more_file(disk: Disk) -> None:
 
 
 @pytest.mark.usefixtures("warm")
-@pytest.mark.parametrize("pages", [1, 2, 4])
+@pytest.mark.parametrize("pages", [pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW), 4])
 def test_a_disk_that_becomes_full(disk: Disk, pages: int) -> None:
     disk.fill(pages + 1)  # one of them is for run.json, one for the source that is kept
     line = refusal(disk.residency(*STEADY, "--replicates", "4", "--results", "runs"))
@@ -291,7 +292,7 @@ def test_a_run_file_cut_in_the_middle(environment: dict[str, str], residency, tm
 
 @pytest.mark.usefixtures("warm")
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is not installed")
-@pytest.mark.parametrize("limit", [5_000, 9_500])
+@pytest.mark.parametrize("limit", [5_000, pytest.param(9_500, marks=SLOW)])
 def test_a_line_cut_in_the_middle(environment: dict[str, str], tmp_path: Path, limit: int) -> None:
     line = refusal(limited(environment, tmp_path, limit, *STEADY, "--replicates", "3", "--results", "runs"))
     assert "records.jsonl: File too large; everything before this is kept" in line

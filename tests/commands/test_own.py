@@ -30,6 +30,7 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_would_a_gpu_do_for_my_table(residency, table: Path) -> None:
     done = residency(
         "run", "tabular", "--data", table, "--target", "dear", "--replicates", "1", "--rounds", "1", "--json"
@@ -94,6 +95,7 @@ def test_a_folder_is_no_table(residency, tmp_path: Path) -> None:
     assert (done.status, done.err) == (2, f"residency: {tmp_path.name} {text} {tmp_path.name}/d/n�.csv\n")
 
 
+@pytest.mark.slow
 def test_a_folder_of_files_with_names_in_any_encoding(residency, tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"n\xf6.txt")).write_text("no picture")
     done = residency("run", "image/preprocess", "--data", tmp_path)

@@ -138,6 +138,7 @@ def test_what_is_done_is_not_done_again(proved, residency, gpu, tmp_path: Path) 
     assert ended == {"strong@cpu": "ok", "weak@cpu": "ok", "naps@gpu": "ok", "fails@gpu": "failed"}
 
 
+@pytest.mark.slow
 def test_it_ends_within_its_budget_and_keeps_what_it_has(residency, gpu, tmp_path: Path) -> None:
     start = monotonic()
     done = residency("prove", "proving/slow", "--budget", "15", **SUITES, **gpu)
@@ -155,6 +156,7 @@ def test_it_ends_within_its_budget_and_keeps_what_it_has(residency, gpu, tmp_pat
     assert "- from `smoke` on: `proving/slow:rests_too@gpu`" in page
 
 
+@pytest.mark.slow
 def test_one_that_hangs_costs_its_timeout_and_no_more(residency, gpu, tmp_path: Path) -> None:
     done = residency("prove", "proving/hanging", "--budget", "24", "--json", **SUITES, **gpu)
     assert done.status == 1, done.err
@@ -193,6 +195,7 @@ def lives(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.slow
 def test_interrupting_keeps_what_was_measured_and_it_goes_on(started, residency, gpu, tmp_path: Path) -> None:
     process = started("proving/growing", '"phase": "timed"')
     workers = [child.pid for child in psutil.Process(process.pid).children()]

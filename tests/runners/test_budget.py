@@ -125,6 +125,7 @@ def test_going_on_measures_what_was_not_reached(residency, tmp_path: Path) -> No
     assert [row["seconds"]["samples"] for row in done.json["rows"]] == [4, 4, 4]
 
 
+@pytest.mark.slow
 def test_with_time_enough_all_of_it_is_measured(residency, tmp_path: Path) -> None:
     """The first sample of each comes as soon as it is warm, the others in turns."""
     done = residency(*RUN, "--budget", "300", **SUITES, TEST_LONG="0.06")

@@ -23,6 +23,7 @@ def test_without_a_floor_results_are_held_against_the_best(residency) -> None:
     assert "falls short of good@cpu's" in rows["slightly_wrong@cpu"]["reason"]
 
 
+@pytest.mark.slow
 def test_forests_on_few_rows_are_no_worse_than_chance_allows(residency) -> None:
     done = residency("run", "tabular/random_forest", "--size", "100", "--seed", "1", "--devices", "cpu",
                      "--replicates", "1", "--rounds", "1")  # fmt: skip

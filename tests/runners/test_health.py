@@ -123,6 +123,7 @@ def test_a_run_fails_where_a_library_cannot_be_imported(residency, stand_in_gpu,
     )
 
 
+@pytest.mark.slow
 def test_a_healthy_gpu(residency, stand_in_gpu) -> None:
     environment = stand_in_gpu(**HEALTHY)
     done = residency("doctor", "--json", **environment)

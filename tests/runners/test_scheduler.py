@@ -124,6 +124,7 @@ def test_three_workers_give_exactly_what_one_process_gives(residency, hand: Hand
     assert found["partitions@3xcpu"]["cluster"]["task_seconds"] > 0
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_made_good_by_the_others(residency, hand: Hand) -> None:
     hand.add(3)
     done = slowly(residency, hand, "slowly", meanwhile=hand.workers[0].kill)
@@ -133,6 +134,7 @@ def test_a_killed_worker_is_made_good_by_the_others(residency, hand: Hand) -> No
     assert any("was lost" in event for event in row["events"])
 
 
+@pytest.mark.slow
 def test_a_worker_that_comes_is_told(residency, hand: Hand) -> None:
     hand.add(1)
     done = slowly(residency, hand, "slowly", meanwhile=lambda: hand.add(1))
@@ -141,6 +143,7 @@ def test_a_worker_that_comes_is_told(residency, hand: Hand) -> None:
     assert any("came" in event for event in row["events"])
 
 
+@pytest.mark.slow
 def test_a_killed_scheduler_fails_its_implementations_alone(residency, hand: Hand) -> None:
     hand.add(2)
     start = monotonic()
@@ -153,6 +156,7 @@ def test_a_killed_scheduler_fails_its_implementations_alone(residency, hand: Han
     assert found["alone@cpu"]["outcome"] == "ok"
 
 
+@pytest.mark.slow
 def test_the_last_worker_killed_ends_in_time(residency, hand: Hand) -> None:
     hand.add(1)
     done = slowly(residency, hand, "slowly", meanwhile=hand.workers[0].kill, timeout="15")
@@ -185,6 +189,7 @@ def test_workers_without_the_data_say_which_file(residency, hand: Hand, cache: P
     assert "RESIDENCY_CACHE" in row["reason"]
 
 
+@pytest.mark.slow
 def test_nobody_at_the_address(residency) -> None:
     done = residency("run", "tabular/etl", "--runner", "cluster", "--scheduler", "tcp://127.0.0.1:9")
     assert done.status == 2

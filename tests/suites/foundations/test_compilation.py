@@ -76,6 +76,7 @@ def test_another_formula_is_seen(data: Numbers, wrong: str) -> None:
     assert not task.quality.beyond(correct(data, right), task.floor)
 
 
+@pytest.mark.slow
 def test_torch_compiles_in_the_cold_execution_and_leaves_nothing(residency: Any, tmp_path: Path) -> None:
     """A new process each: the second finds nothing that the first has compiled."""
     if shutil.which("g++") is None:

@@ -210,6 +210,7 @@ def tickets(path: Path, rows: int = 240, encoding: str = "utf-8", **changed: tup
     return path
 
 
+@pytest.mark.slow
 def test_own_texts_by_the_command(residency, tmp_path: Path) -> None:
     path = tickets(
         tmp_path / "tickets.csv",

@@ -172,6 +172,7 @@ def test_sums_over_windows_are_exact(shape: tuple[int, int]) -> None:
     assert np.array_equal(window_sums(squares), windows.sum(axis=(2, 3)))
 
 
+@pytest.mark.slow
 def test_a_folder_of_all_sorts_of_pictures(scans: Pages, tmp_path: Path, residency) -> None:
     folder = tmp_path / "scans"
     folder.mkdir()

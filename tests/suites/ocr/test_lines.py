@@ -109,6 +109,7 @@ def test_a_network_that_could_not_learn_is_wrong() -> None:
     assert done.quality > 0.5
 
 
+@pytest.mark.slow
 def test_both_frameworks_hold_the_same_network_and_jax_compiles_its_step_once() -> None:
     import jax as library
     import optax
@@ -167,6 +168,7 @@ def folder(tmp_path: Path) -> Any:
     return write
 
 
+@pytest.mark.slow
 def test_lines_of_ones_own(folder: Any) -> None:
     path = folder("The quick dog", "Grüße aus Köln", "white   space")
     (path / "3.png").write_bytes((path / "0.png").read_bytes())  # no text beside it

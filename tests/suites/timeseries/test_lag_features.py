@@ -173,8 +173,13 @@ def test_parts_make_the_features_of_the_whole(uneven: Panel) -> None:
         np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-6, atol=1e-6, err_msg=str(column))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("dataset", "options"), [("retail", ("--size", str(VALUES), "--workers", "1,2")), ("mauna_loa", ("--workers", "2"))]
+    ("dataset", "options"),
+    [
+        ("retail", ("--size", str(VALUES), "--workers", "1,2")),
+        ("mauna_loa", ("--workers", "2")),
+    ],
 )
 def test_a_cluster_finds_what_one_process_finds(residency, dataset: str, options: tuple[str, ...]) -> None:
     pytest.importorskip("distributed")
