@@ -33,7 +33,7 @@ HANGS := --timeout 400  # seconds; the longest test takes a quarter of it
 
 TESTS := $(BIN)/python -m pytest $(HANGS) --benchmark-disable --durations 15
 ASIDE := --numprocesses 3 --dist worksteal  # on two cores: many tests wait
-ALONE := --numprocesses 2 --dist loadfile  # on a core each
+ALONE := --numprocesses 2 --dist loadfile $$(grep -rl --include=test_*.py mark.clock tests)  # on a core each
 
 # First what is only right or wrong, then what listens to the clock, on a core each.
 test: setup  ## the tests, without the slow ones: six minutes on two cores

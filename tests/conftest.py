@@ -95,9 +95,10 @@ def cache(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def in_that_cache(cache: Path) -> None:
-    """What tests make in their own process lies there too."""
-    os.environ["RESIDENCY_CACHE"] = str(cache)
+def in_that_cache(request: pytest.FixtureRequest) -> None:
+    """What tests make in their own process lies there too; suites that run as benchmarks are no tests."""
+    if not request.config.getoption("residency"):
+        os.environ["RESIDENCY_CACHE"] = str(made_data(request.config))
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def run(residency_in, tmp_path_factory: pytest.TempPathFactory):
     """A real run, kept for the reports."""
     folder = tmp_path_factory.mktemp("run")
     arguments = ["run", "tabular/ridge", "--dataset", "generated", "--dataset", "shipped", "--replicates", "1"]
+    arguments += ["--implementations", "normal_equations"]
     done = residency_in(folder, *arguments, "--rounds", "2", "--json")
     assert done.status == 0, done.err
     return folder, done

@@ -130,7 +130,7 @@ def goes_on(run: Path, command: Callable[[], Done], replicates: int) -> None:
 @pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize(
     ("task", "pages"),
-    [pytest.param("steady", 0, id="nothing fits"), pytest.param("kills/many", 1, id="the first page fits")],
+    [pytest.param("steady", 0, id="nothing fits"), pytest.param("kills/many", 1, id="the first page fits", marks=SLOW)],
 )
 def test_a_disk_full_before_the_first_line(disk: Disk, task: str, pages: int) -> None:
     disk.fill(pages)
@@ -177,6 +177,7 @@ def test_a_disk_that_becomes_full(disk: Disk, pages: int) -> None:
     goes_on(run, lambda: disk.residency("run", "--resume", f"runs/{run.name}"), 4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warm")
 def test_a_disk_still_full_when_the_run_is_resumed(disk: Disk) -> None:
     disk.fill(3)
@@ -196,6 +197,7 @@ def test_a_disk_still_full_when_the_run_is_resumed(disk: Disk) -> None:
     goes_on(run, lambda: disk.residency("run", "--resume", f"runs/{run.name}"), 4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warm")
 def test_a_report_that_does_not_fit(disk: Disk) -> None:
     done = disk.residency(*STEADY, "--replicates", "1", "--results", "runs")
@@ -218,6 +220,7 @@ def test_output_that_does_not_fit(environment: dict[str, str], tmp_path: Path, f
     assert "No space left on device" in refusal(done)
 
 
+@pytest.mark.slow
 def test_data_that_does_not_fit_is_an_outcome(disk: Disk) -> None:
     disk.fill(8)
     asked = [*STEADY, "--replicates", "1", "--results"]
@@ -290,9 +293,10 @@ def test_a_run_file_cut_in_the_middle(environment: dict[str, str], residency, tm
     assert "no run in runs" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warm")
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is not installed")
-@pytest.mark.parametrize("limit", [5_000, pytest.param(9_500, marks=SLOW)])
+@pytest.mark.parametrize("limit", [5_000, 9_500])
 def test_a_line_cut_in_the_middle(environment: dict[str, str], tmp_path: Path, limit: int) -> None:
     line = refusal(limited(environment, tmp_path, limit, *STEADY, "--replicates", "3", "--results", "runs"))
     assert "records.jsonl: File too large; everything before this is kept" in line

@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import command
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parent.parent.parent / "docs" / "own-task.md"
 BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHORT = " --devices cpu --replicates 1 --rounds 1 --threads 1"

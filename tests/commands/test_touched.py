@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent.parent.parent
 ROOMS = ("commands", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness")
 MAIN = "from residency.commands.start import main; main()"

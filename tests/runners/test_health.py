@@ -207,6 +207,7 @@ sys.meta_path[:] = [Without if one is PathFinder else one for one in sys.meta_pa
 """
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_unavailable_and_the_rest_runs(residency, stand_in_gpu, tmp_path: Path) -> None:
     missing = {
         "xgboost",

@@ -167,10 +167,11 @@ def test_the_command_is_killed_again_and_again(environment, tmp_path: Path, thor
     assert not family.left()
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
-def test_workers_are_killed_again_and_again(environment, residency, tmp_path: Path, seed: int, thorough: bool) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_workers_are_killed_again_and_again(environment, residency, tmp_path: Path, seed: int) -> None:
     generator = random.Random(seed)
-    kills = 10 if thorough else 4
+    kills = 10
     replicates, rounds = 2, 2
     (tmp_path / "pids").mkdir()
     family = Family(environment, tmp_path, TEST_PIDS=str(tmp_path / "pids"))

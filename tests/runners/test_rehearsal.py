@@ -94,6 +94,7 @@ def test_frameworks_run_on_their_own_back_end(residency, task: str, name: str) -
     assert row["cold_seconds"] is None
 
 
+@pytest.mark.slow
 def test_a_rehearsal_is_no_proof_by_a_gpu(residency, tmp_path: Path) -> None:
     assert residency("rehearse", "nlp/search", "--implementations", "matrix_product@gpu").status == 0
     states = residency("doctor", "--json").json["implementations"]

@@ -111,6 +111,7 @@ def rows(done: Any) -> dict[str, Any]:
     return {row["implementation"]: row for row in done.json["rows"]}
 
 
+@pytest.mark.slow
 def test_three_workers_give_exactly_what_one_process_gives(residency, hand: Hand) -> None:
     hand.add(3)
     done = residency(
@@ -166,6 +167,7 @@ def test_the_last_worker_killed_ends_in_time(residency, hand: Hand) -> None:
     assert "took longer than 15 s" in row["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="hiding a folder from a process takes root")
 def test_workers_without_the_data_say_which_file(residency, hand: Hand, cache: Path) -> None:
     hidden = (

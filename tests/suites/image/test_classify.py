@@ -170,6 +170,7 @@ def test_a_cluster_learns_as_much(smoke: LabelledImages, cluster: Any, mapped: A
     assert [name for name in together.stages if name != "other"] == ["load", "fit", "predict", "get"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 5, 32])
 def test_however_a_cluster_splits_a_batch_the_step_is_the_same(
     batch: int, smoke: LabelledImages, cluster: Any, mapped: Any
@@ -186,6 +187,7 @@ def test_however_a_cluster_splits_a_batch_the_step_is_the_same(
         assert np.allclose(first[name], weight, rtol=1e-3, atol=1e-5), name
 
 
+@pytest.mark.slow
 def test_a_cluster_may_have_more_ranks_than_pictures(smoke: LabelledImages, cluster: Any, mapped: Any) -> None:
     few = mapped(replace(smoke, x_test=smoke.x_test[:1], y_test=smoke.y_test[:1]))
     ranks = Ranks(Run("cpu", workers=2, client=cluster.client))
@@ -208,6 +210,7 @@ def test_what_fails_on_one_worker_of_a_cluster_ends_all_and_is_told(
     assert on_cluster(cluster, mapped(smoke)).ending.outcome == "ok"
 
 
+@pytest.mark.slow
 def test_ranks_of_a_cluster_on_this_machine_meet_on_loopback(cluster: Any) -> None:
     workers = cluster.client.run(os.getpid)
     first = min(workers)

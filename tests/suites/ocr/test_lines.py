@@ -99,6 +99,7 @@ def test_the_error_rate_counts_characters() -> None:
         character_error_rate(data, np.array(["four"]))
 
 
+@pytest.mark.slow
 def test_a_network_that_could_not_learn_is_wrong() -> None:
     data = made(1_000)
     blind = replace(data, y=np.random.default_rng(0).permutation(data.y))
@@ -185,6 +186,7 @@ def test_lines_of_ones_own(folder: Any) -> None:
     assert task.floor_for("own_lines") is None
 
 
+@pytest.mark.slow
 def test_the_text_of_a_line_is_found(folder: Any) -> None:
     path = folder("what a reader made of it", "upper case", "two pages")
     (path / "0.gt.txt").write_text("the truth", encoding="utf-8")

@@ -81,7 +81,9 @@ def made(task: str, dataset: str, folder: Path, rows: int | None = None) -> Any:
 
 
 @pytest.mark.parametrize("twins", TWINS, ids="-".join)
-@pytest.mark.parametrize("kind", [0, 1], ids=["generated", "shipped"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(0, id="generated"), pytest.param(1, id="shipped", marks=pytest.mark.slow)]
+)
 def test_a_cluster_finds_what_one_process_finds(
     twins: tuple[str, str, str], kind: int, cluster: DaskCluster, tmp_path: Path
 ) -> None:
@@ -104,6 +106,7 @@ def test_parts_of_one_row_are_enough(together: str, cluster: DaskCluster, tmp_pa
     assert many.quality is not None, many.ending.reason  # it came to an end; so few rows teach nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", ["partial_sums", "partitioned_estimator"])
 def test_clusters_of_parts_of_one_row(together: str, cluster: DaskCluster, tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((PARTS, 3)).astype(np.float32)

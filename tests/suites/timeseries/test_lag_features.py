@@ -125,7 +125,9 @@ def test_the_future_does_not_leak(retail: Panel, identity: str) -> None:
 
 
 @pytest.mark.parametrize("identity", CPU)
-@pytest.mark.parametrize(("dataset", "rows"), [("retail", VALUES), ("mauna_loa", None)])
+@pytest.mark.parametrize(
+    ("dataset", "rows"), [pytest.param("retail", VALUES, marks=pytest.mark.slow), ("mauna_loa", None)]
+)
 def test_a_model_that_learned_nothing_does_not_pass(identity: str, dataset: str, rows: int | None) -> None:
     data = make(dataset, rows=rows)
     assert run(identity, data, dataset).ending.outcome == "ok"
