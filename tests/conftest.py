@@ -114,7 +114,7 @@ def residency_in(environment: dict[str, str]) -> Callable[..., Done]:
 
     def run(folder: Path, *arguments: str | Path, timeout: float = 300, **extra: str) -> Done:
         words = list(map(str, arguments))
-        if words[0] in READERS and "--confirm" not in words:
+        if "--help" in words or (words[0] in READERS and "--confirm" not in words):
             return in_this_process(folder, words, {**environment, **extra})
         done = subprocess.run(
             [*command(), *words],
@@ -145,6 +145,22 @@ def in_this_process(folder: Path, words: list[str], environment: dict[str, str])
     ):
         main()
     return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def refused(environment: dict[str, str], tmp_path: Path) -> Callable[..., str]:
+    """The one line with which the command refuses, by status 2, before it has written anything or started a process."""
+
+    def line(*arguments: str | Path) -> str:
+        done = in_this_process(tmp_path, list(map(str, arguments)), environment)
+        assert done.status == 2, done.err
+        assert done.out == ""
+        assert "Traceback" not in done.err
+        assert not (tmp_path / "results").exists()
+        (said,) = done.err.strip().splitlines()
+        return said
+
+    return line
 
 
 @pytest.fixture

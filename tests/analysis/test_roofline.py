@@ -115,6 +115,7 @@ def test_without_foundations_reports_say_nothing_of_limits(written, residency, m
     assert "what its device can do" not in text
 
 
+@pytest.mark.slow
 def test_the_foundations_give_the_peaks_that_others_are_held_against(residency) -> None:
     """By a real run: their figures bear the names that are looked for, and whoever declares work has a share."""
     done = residency(

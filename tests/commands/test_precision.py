@@ -18,6 +18,7 @@ def test_what_is_known_well_enough_is_left_alone(residency) -> None:
     assert [row["seconds"]["replicates"] for row in done.json["rows"]] == [3, 3]
 
 
+@pytest.mark.slow
 def test_what_is_not_known_gets_more_processes(residency, tmp_path: Path) -> None:
     """Two naps whose ratio two processes cannot tell to one per cent: the known spread alone is wider."""
     precise = ("--budget", "300", "--replicates", "2", "--precision", "0.03")

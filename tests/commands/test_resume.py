@@ -98,6 +98,7 @@ def test_resuming_what_is_not_a_run(residency) -> None:
     assert "no run in nowhere" in done.err
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_another_folder(residency_in, tmp_path: Path) -> None:
     """Its data and its suites were named from the folder that it was begun in."""
     first, other = tmp_path / "first", tmp_path / "other"

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries, of which 
 CATALOGUE = Catalogue([SHIPPED])
 WORKERS, THREADS = 2, 2
 PARTS = 4 * WORKERS * THREADS
+SLOW = pytest.mark.slow
 TWINS = [  # on a cluster, in one process
     ("clustering", "partial_sums", "array_operations"),
     ("clustering", "partitioned_estimator", "estimator"),
@@ -81,9 +82,7 @@ def made(task: str, dataset: str, folder: Path, rows: int | None = None) -> Any:
 
 
 @pytest.mark.parametrize("twins", TWINS, ids="-".join)
-@pytest.mark.parametrize(
-    "kind", [pytest.param(0, id="generated"), pytest.param(1, id="shipped", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("kind", [pytest.param(0, id="generated"), pytest.param(1, id="shipped", marks=SLOW)])
 def test_a_cluster_finds_what_one_process_finds(
     twins: tuple[str, str, str], kind: int, cluster: DaskCluster, tmp_path: Path
 ) -> None:
