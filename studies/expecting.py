@@ -1,4 +1,4 @@
-"""How long a run is expected to take, by earlier runs on this machine: said before anything starts."""
+"""How long a run is expected to take, by earlier runs on this machine. The user is told before it starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEWEST = 20  # runs that are looked at
 
 
 def seen(results: Path, groups: Sequence[Group]) -> Seen:
-    """What the newest runs of these tasks, measured on a machine like this one, tell of how long they take."""
+    """How long these tasks took in their newest runs on a machine like this one."""
     tasks = {group.task.path for group in groups}
     found = Seen()
     newest = sorted(results.glob(f"*/{records.RUN_FILE}"), key=lambda path: path.parent.name, reverse=True)
@@ -37,7 +37,7 @@ def _is_this_machine(info: records.RunInfo) -> bool:
 
 
 def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hashes: Mapping[str, str]) -> Expected:
-    """What the groups are expected to take; `hashes` are those of the user's own data, by the groups' titles."""
+    """How long the groups are expected to take; `hashes` are those of the user's own data, by the groups' titles."""
     elsewhere = settings.scheduler is not None
     turns = {
         (group.title, one.id): earlier.turn(group.cell(one, group.request.rows), hashes.get(group.title))
@@ -51,7 +51,7 @@ def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hash
 
 
 def _of_turns(turns: Sequence[float], replicates: int) -> str:
-    """How long all of it would take."""
+    """How long everything would take."""
     unknown = sum(not seconds for seconds in turns)
     if not turns:
         return "Nothing of this can run here."
@@ -64,7 +64,7 @@ def _of_turns(turns: Sequence[float], replicates: int) -> str:
 
 
 def _of_budget(turns: Mapping[tuple[str, str], float], settings: Settings, budget: float) -> str:
-    """What the budget means for it."""
+    """What the budget leaves time for."""
     if not turns:
         return ""
     if not is_kept(settings):
