@@ -134,11 +134,11 @@ def _outcome(task: Task, outcome: OutcomeRecord, samples: list[Sample]) -> list[
 def _mend(outcome: str) -> str:
     """What to do about an outcome; its reason already says what happened."""
     return {
-        Outcome.WRONG: "mend the result, or where right code cannot do better, the task's tolerance and floor",
+        Outcome.WRONG: "correct the result, or if right code cannot do better, change the task's tolerance and floor",
         Outcome.TIMEOUT: "make the smoke size smaller",
         Outcome.OUT_OF_MEMORY: "make the smoke size smaller, or hold fewer copies",
         Outcome.FELL_BACK: "see that the work is done on the GPU",
-    }.get(Outcome(outcome), "mend the line that is named")
+    }.get(Outcome(outcome), "correct the line that is named")
 
 
 def _sample(task: Task, sample: Sample, about: str) -> Iterator[Check]:

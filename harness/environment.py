@@ -109,7 +109,7 @@ def _without_gpu(value: str, known: Known) -> bool:
 
 
 OPENMP = "what uses OpenMP: scikit-learn, LightGBM, XGBoost, Torch, FAISS"
-OTHERS = "all that runs beside it"
+OTHERS = "everything that runs beside it"
 FOR_ANOTHER = "uses its code for {kernel} processors instead of {own_kernel}, which it would take by itself"
 BINDS = "OpenMP's threads are bound to cores, and threads that other libraries start from a bound one share its core"
 TEMPORARY = "memory of large arrays is given back and fetched again at every call"

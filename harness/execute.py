@@ -29,7 +29,7 @@ from residency.harness.task import Implementation, Task
 from residency.harness.truth import best_answer, without_truth
 
 BELIEVED = 0.5  # of what is left between the best answer there can be and a perfect one
-FORKED = "it called os.fork, and the child came out of the function as well: end a child by os._exit"
+FORKED = "it called os.fork, and the child returned from the function too: end a child with os._exit"
 _CHILD_CAME_OUT = mmap.mmap(-1, 1)  # one byte that this process and its children share
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
 

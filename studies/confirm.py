@@ -62,7 +62,7 @@ def _measured_again(found: Comparison, current: Records, catalogue: Callable[[Se
     folder = current.folder.resolve() / f"confirmation-{info.id}"
     screen.progress().print(f"measuring {len(groups)} suspected group{'s' * (len(groups) > 1)} again", style="dim")
     kept = f"measured again in {folder}"
-    with parting(folder, kept, "interrupted: nothing is confirmed; compare with --confirm measures again"):
+    with parting(folder, kept, "interrupted: nothing is confirmed; run compare with --confirm again"):
         if measure(groups, settings, info, folder, None):
             raise Interrupted
     return folder

@@ -59,7 +59,7 @@ def _of_turns(turns: Sequence[float], replicates: int) -> str:
         return "How long this takes is not known yet: no earlier run on this machine is on record."
     each = "process" if replicates == 1 else "processes"
     whole = words.seconds(WORTH * sum(turns) * replicates)
-    but = f", and {unknown} of {len(turns)} implementations of which nothing is known" if unknown else ""
+    but = f", and {unknown} of {len(turns)} implementations whose time is not known" if unknown else ""
     return f"Expected by earlier runs: {whole} for {replicates} {each} of each implementation{but}."
 
 
@@ -73,7 +73,8 @@ def _of_budget(turns: Mapping[tuple[str, str], float], settings: Settings, budge
     if all(turns.values()) and known:
         fitting = min(settings.replicates, int(budget / (WORTH * known)))
         if not fitting:
-            return f"The budget of {budget:g} s is too short for some of it; what costs least goes first."
+            return f"The budget of {budget:g} s is too short for everything; the cheapest implementations go first."
         if fitting < settings.replicates:
-            return f"The budget of {budget:g} s suffices for about {fitting} of {settings.replicates}."
-    return f"Nothing is begun after {budget:g} s; what was not reached by then is named."
+            processes = f"{fitting} of {settings.replicates} processes of each implementation"
+            return f"The budget of {budget:g} s is enough for about {processes}."
+    return f"Nothing new starts after {budget:g} s. The report names what was not measured."
