@@ -1,4 +1,4 @@
-"""How far a run may be believed: whether the machine was busy, and how many processes would tell what these did not."""
+"""How far a run can be trusted: whether the machine was busy, and how many processes would decide what is open."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Undecided:
 
 
 def busy_machine(records: Records, rows: Sequence[Row]) -> BusyMachine | None:
-    """How busy the machine was; None where it was quiet."""
+    """How busy the machine was; None if it was quiet."""
     cores = records.info.machine.get("cores_in_machine") or 1
     told, disturbed = busy(records.samples), list[str]()
     if told.waiting(cores) <= BUSY:
@@ -59,7 +59,7 @@ def busy_machine(records: Records, rows: Sequence[Row]) -> BusyMachine | None:
 
 
 def undecided(group: Sequence[Row]) -> Undecided:
-    """Of the rows that are inconclusive: about how many processes would tell."""
+    """The rows that are inconclusive, with about how many processes would decide each."""
     ratios = {row.cell.implementation: row.compared.speedup for row in group if row.compared.speedup is not None}
     needed = {name: ratio.processes_needed for name, ratio in ratios.items() if ratio.verdict == "inconclusive"}
     known = sorted((count, name) for name, count in needed.items() if count is not None)

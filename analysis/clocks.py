@@ -1,4 +1,4 @@
-"""The four clocks of an implementation: cold start, transfers, compute, end to end; and when a cold start has paid."""
+"""The four clocks of an implementation: cold start, transfers, compute, end to end; and when a cold start pays off."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from residency.harness.run import stage_kind
 
 @dataclass(frozen=True)
 class Clocks:
-    """Where one execution's time goes, by kind; seconds. The first four add up to `end_to_end`, of a warm call.
+    """Where one execution's time goes, by kind, in seconds. The first four add up to `end_to_end` of a warm call.
 
-    `cold` is the first call in a fresh process, of which `imports` are known apart; what else a cold call takes
-    longer than a warm one (context, compilation, first allocations) is `first_call`.
+    `cold` is the first call in a fresh process, and `imports` is the part of it that imports libraries. `first_call` is
+    the rest of what a cold call takes longer than a warm one (context, compilation, first allocations).
     """
 
     io: float
@@ -29,7 +29,7 @@ class Clocks:
 
 
 def shares(samples: Sequence[Sample], middle: float) -> dict[str, float]:
-    """The stages' mean shares of the time, scaled to its middle: they add up to it."""
+    """The stages' mean shares of the time, scaled so that they add up to the median time."""
     total = sum(sample.seconds for sample in samples)
     names = dict.fromkeys(name for sample in samples for name in sample.stages)
     return {name: sum(sample.stages.get(name, 0.0) for sample in samples) / total * middle for name in names}
@@ -47,9 +47,9 @@ def clocks(stages: Mapping[str, float], cold: float | None, cold_stages: Mapping
 
 
 def break_even(cold: float, warm: float, baseline_cold: float, baseline_warm: float) -> int | None:
-    """From how many calls in one process on it has taken no longer than the baseline, cold starts included.
+    """After how many calls in one process it has taken no longer than the baseline, cold starts included.
 
-    All times in seconds. None where that never happens.
+    All times in seconds. None if that never happens.
     """
     debt = cold - baseline_cold
     gained = baseline_warm - warm  # by every call after the first
@@ -59,5 +59,5 @@ def break_even(cold: float, warm: float, baseline_cold: float, baseline_warm: fl
 
 
 def resident_ratio(baseline: Clocks, other: Clocks) -> float | None:
-    """How many times as fast the other is with the data resident, by the compute clocks alone; None where one is 0."""
+    """How many times as fast the other is with the data resident, by the compute clocks alone; None if a clock is 0."""
     return baseline.compute / other.compute if baseline.compute > 0 and other.compute > 0 else None

@@ -1,10 +1,10 @@
-"""Two runs of like machines, cell by cell: what became slower, faster, wrong, or cannot be told.
+"""Two runs of the same kind of machine, cell by cell: what became slower, faster or wrong, or cannot be decided.
 
-Which machines are alike says `likeness.py`. Where a GPU that the baseline used is gone, its cells have no device, and
-those of the processor are compared all the same, if the processors are alike.
+`likeness.py` decides which machines are alike. If a GPU that the baseline used is gone, its cells have no device; the
+CPU's cells are still compared if the processors are alike.
 
 A cell is slower only if Student's t-test against the margin says so after the false discovery rate over all cells is
-controlled (Benjamini and Hochberg 1995, at 1 %): of a hundred unchanged cells a plain 99 % test would accuse one.
+controlled (Benjamini and Hochberg 1995, at 1 %): a plain 99 % test would report one of a hundred unchanged cells.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROUNDS_ALIKE = 2  # times as many samples of a process are told
 
 
 class Status(IntEnum):
-    """What the command ends with. Where several hold, the first of WRONG, REGRESSION, NO_DEVICE, INCONCLUSIVE."""
+    """What the command ends with. If several hold, the first of WRONG, REGRESSION, NO_DEVICE, INCONCLUSIVE counts."""
 
     SAME = 0
     REGRESSION = 1
@@ -85,13 +85,13 @@ class Cell:
 
     @property
     def key(self) -> Key:
-        """Where it stands in both runs."""
+        """The cell's task, dataset, size and implementation, the same in both runs."""
         return self.task, self.dataset, self.size, self.implementation
 
 
 @dataclass(frozen=True)
 class Unseen:
-    """A margin that is smaller than what the machine was seen to tell, both as fractions."""
+    """A margin that is smaller than the smallest effect the machine was seen to detect, both as fractions."""
 
     margin: float
     smallest: float  # effect that its self-test detected
@@ -116,7 +116,7 @@ class Comparison:
 def compare(
     baseline: Records, current: Records, margin: float, margins: Mapping[str, float] | None = None
 ) -> Comparison:
-    """Compare two runs, at a margin of slowness that is tolerated, by task where `margins` names one."""
+    """Compare two runs. `margin` is how much slower is allowed; `margins` names other margins by task."""
     plain = Comparison(
         baseline.info, current.info, likeness(baseline.info, current.info), Status.CANNOT_COMPARE, cells=[]
     )
@@ -138,11 +138,11 @@ def compare(
 
 
 def confirmed(first: Comparison, second: Comparison) -> Comparison:
-    """The first comparison with every suspect judged by fresh samples alone: the second, of a run made to confirm it.
+    """The first comparison, with every suspect judged by the fresh samples of the second, made to confirm it.
 
-    The suspects were picked for looking slow, so the samples that they were picked by no longer count; those of the
-    baseline still do. What slows everything that runs now, as a clock held down, is measured again with it: against
-    that there is only the margin, or a baseline that is measured now, too.
+    The suspects were selected because they looked slow, so the samples that selected them no longer count; those of the
+    baseline still do. Something that slows everything now, such as a reduced clock, slows the new samples too. Only the
+    margin protects against that, or a baseline that is measured now as well.
     """
     fresh = {cell.key: cell for cell in second.cells}
     cells = [_retried(cell, fresh.get(cell.key)) if cell.kind is Kind.SLOWER else cell for cell in first.cells]
@@ -150,7 +150,7 @@ def confirmed(first: Comparison, second: Comparison) -> Comparison:
 
 
 def within_sight(found: Comparison, smallest: float | None, margin: float) -> Comparison:
-    """The comparison, inconclusive where its margin is smaller than the `smallest` effect that the machine can tell."""
+    """The comparison, inconclusive if its margin is smaller than the `smallest` effect that the machine can detect."""
     tightest = min((cell.margin for cell in found.cells), default=margin)
     if smallest is None or tightest >= smallest or found.status not in {Status.SAME, Status.REGRESSION}:
         return found
@@ -180,7 +180,7 @@ def _groups(keys: Iterable[Key]) -> list[Group]:
 
 
 def _samples(*runs: Mapping[Key, Mapping[int, Sequence[float]]]) -> tuple[float, float] | None:
-    """Samples of a process, where one run has many more than the other: bursts move the middle of few."""
+    """Samples of a process, if one run has many more than the other: bursts of load shift the median of a few."""
     counts = [[len(times) for processes in run.values() for times in processes.values()] for run in runs]
     if not all(counts):
         return None
@@ -201,7 +201,7 @@ def _cell(
     *,
     gone: Set[Key],
 ) -> Cell:
-    """A cell before the others are taken into account; `gone` are those whose GPU is gone."""
+    """A cell before the others are considered; `gone` are those whose GPU is gone."""
     plain = Cell(
         *key, Kind.NEW, margin, was=before.result.outcome if before else "", now=after.result.outcome if after else ""
     )
@@ -233,7 +233,7 @@ def _timed(cell: Cell, ratio: float, found: Change) -> Cell:
 
 
 def _accused(cells: list[Cell]) -> list[Cell]:
-    """Those that are slower beyond doubt: Benjamini and Hochberg's step-up over all that were timed."""
+    """The cells that are slower beyond doubt, by Benjamini and Hochberg's step-up over all timed cells."""
     ranked = sorted((cell.chance, place) for place, cell in enumerate(cells) if cell.chance is not None)
     last = 0
     for rank, (chance, _) in enumerate(ranked, start=1):

@@ -1,7 +1,7 @@
-"""What measuring took, by the records, and what it will take: for a budget that suffices, and for saying so beforehand.
+"""How long measuring took, by the records, and will take: to propose a budget that is enough, and to tell the user.
 
-A turn is what one implementation takes in one replicate, at least: its process starts, gets its data, executes cold,
-warms up, is timed once and judged each time.
+A turn is the least work of one implementation in one replicate: its process starts, gets its data, executes cold, warms
+up and is timed once, and each result is judged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORTH = 1.5  # times its turns: a run spends half of what starting took on furth
 
 @dataclass(frozen=True)
 class Turn:
-    """Seconds that an implementation's turn took, those of them that grow with the rows, and the rows."""
+    """Seconds of an implementation's turn, how many of them grow with the rows, and the rows."""
 
     seconds: float
     executing: float
@@ -35,7 +35,7 @@ class Turn:
 
 
 def turns(samples: Iterable[Sample]) -> dict[Cell, Turn]:
-    """The shortest turn of each cell: the first of a group bears the making of the data too."""
+    """The shortest turn of each cell, because the first turn of a group includes making the data."""
     by_turn: dict[tuple[Cell, int, str], list[Sample]] = {}
     for sample in samples:
         by_turn.setdefault((sample.cell, sample.replicate, sample.key), []).append(sample)
@@ -48,7 +48,7 @@ def turns(samples: Iterable[Sample]) -> dict[Cell, Turn]:
 
 
 def _turn(cell: Cell, samples: Sequence[Sample]) -> Turn | None:
-    """None where it did not come to a timed sample."""
+    """None if it has no timed sample."""
     timed = [sample.seconds * sample.calls + (sample.aside_seconds or 0.0) for sample in samples if _is_timed(sample)]
     if not timed:
         return None
@@ -63,9 +63,9 @@ def _is_timed(sample: Sample) -> bool:
 
 
 def budget_for_all(records: Records) -> float | None:
-    """Seconds that the run is expected to take with all its replicates; None where too little is known.
+    """Seconds that the run is expected to take with all its replicates; None if too little is known.
 
-    What was not reached counts as the longest of its group, or of the run where nothing of its group was.
+    What was not reached counts like the longest of its group, or of the run if nothing of its group was reached.
     """
     known = {_without_rows(cell): turn for cell, turn in turns(records.samples).items()}
     if not known or "replicates" not in records.info.settings:
@@ -83,7 +83,7 @@ def budget_for_all(records: Records) -> float | None:
 
 @dataclass(frozen=True)
 class Shortfall:
-    """That fewer processes were measured than were asked for."""
+    """Fewer processes were measured than were asked for."""
 
     least: int  # processes of an implementation
     most: int
@@ -92,7 +92,7 @@ class Shortfall:
 
 
 def shortfall(records: Records, rows: Sequence[Row]) -> Shortfall | None:
-    """How many processes of each implementation `residency run` measured; None where it is all that were asked for."""
+    """How many processes of each implementation `residency run` measured; None if it measured all of them."""
     info = records.info
     planned = info.settings.get("replicates")
     if info.command[1:2] != ["run"] or planned is None:
@@ -120,21 +120,21 @@ def _without_rows(cell: Cell) -> Cell:
 
 
 def _rounded_up(seconds: float) -> float:
-    """To two digits: a budget that a person may type."""
+    """Rounded up to two digits, as a person would type a budget."""
     step = 10.0 ** max(0, math.floor(math.log10(max(seconds, 1.0))) - 1)
     return math.ceil(seconds / step) * step
 
 
 @dataclass
 class Seen:
-    """What earlier runs on this machine tell of how long turns take."""
+    """How long turns took in earlier runs on this machine."""
 
     turns: dict[Cell, Turn] = field(default_factory=dict)
     by_hash: dict[tuple[str, str], Turn] = field(default_factory=dict)  # by data's hash and implementation
     runs: int = 0
 
     def add(self, records: Records) -> None:
-        """Learn from a run; what is known already stays, so the newest comes first."""
+        """Learn from a run. What is known already stays, so add the newest run first."""
         found = turns(records.samples)
         hashes = {sample.cell: sample.data_hash for sample in records.samples}
         for cell, turn in found.items():
@@ -143,9 +143,9 @@ class Seen:
         self.runs += bool(found)
 
     def turn(self, cell: Cell, data_hash: str | None = None) -> float:
-        """Seconds that a turn of a cell is expected to take; 0 where nothing like it was seen.
+        """Seconds that a turn of a cell is expected to take; 0 if nothing similar was seen.
 
-        Of the user's own data, which is told by its hash, only runs of the same bytes tell.
+        For the user's own data, only runs on the same bytes count, which the hash shows.
         """
         if data_hash is not None:
             known = self.by_hash.get((data_hash, f"{cell.task}:{cell.implementation}"))

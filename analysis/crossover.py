@@ -1,8 +1,9 @@
-"""From which size on one side of a task overtakes another: the search for it, and what may be said when it ends.
+"""The size from which one side of a task overtakes another: the search for it, and what its result means.
 
 A side is one implementation or several (all on a GPU, all on a cluster); at each size its fastest counts. The ratio of
-the sides' times is known at the sizes measured, with its interval, and taken as straight between them, on logarithmic
-scales. Where the ratio's line passes 1 is the estimate; where its interval's bounds do is the interval.
+the sides' times is measured at some sizes, with its interval, and interpolated between them by straight lines on
+logarithmic scales. The estimate is the size at which the ratio passes 1; the interval lies between the sizes at which
+the interval's bounds pass 1.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Bound = Literal["value", "low", "high"]
 
 @dataclass(frozen=True)
 class Point:
-    """A size that was measured: how many times as fast the challenger is there."""
+    """A measured size: how many times as fast the challenger is there."""
 
     rows: int
     challenger: str
@@ -45,7 +46,7 @@ class Crossover:
 def points(records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Point]:
     """The ratio at every size that holds a correct time of both sides, by size.
 
-    Each side's fastest is chosen, so the pairs that might have been compared share the error.
+    The fastest of each side is chosen, so all pairs that might have been compared share the error.
     """
     timed = timed_samples(records)
     sizes: dict[int, list[Row]] = {}
@@ -72,7 +73,7 @@ def _fastest(here: Sequence[Row], side: Sequence[str]) -> Row | None:
 
 
 def next_size(known: Sequence[Point], precision: float) -> int | None:
-    """The size that tells most: the middle of the widest gap in which the answer may lie; None where it is known.
+    """The most informative size: the middle of the widest gap that may hold the answer; None if the answer is known.
 
     Gaps count while their ends differ by more than `precision`, a fraction.
     """
@@ -89,7 +90,7 @@ def next_size(known: Sequence[Point], precision: float) -> int | None:
 
 
 def crossover(known: Sequence[Point]) -> Crossover:
-    """What the measured sizes say."""
+    """The answer that the measured sizes give."""
     verdicts = [point.ratio.verdict for point in known]
     slower = [point.rows for point in known if point.ratio.verdict == "slower"]
     faster = [point.rows for point in known if point.ratio.verdict == "faster"]
@@ -108,7 +109,7 @@ def crossover(known: Sequence[Point]) -> Crossover:
 
 
 def _passes(known: Sequence[Point], bound: Bound, last: bool = False) -> float:
-    """Where a bound's line first (or last) comes above 1; the smallest size where it is above from there on.
+    """The size at which a bound's line first (or last) passes 1; the smallest size if it is above 1 from there on.
 
     At the largest size every bound is above 1, else nothing crosses.
     """

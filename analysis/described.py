@@ -1,4 +1,4 @@
-"""Plain descriptive statistics of the samples of an implementation: what other benchmark tools tell of theirs."""
+"""Descriptive statistics of an implementation's samples, as other benchmark tools report them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Described:
 
 
 def described(seconds: Sequence[float]) -> Described:
-    """Of one sample at least."""
+    """The statistics of at least one sample."""
     times = np.sort(np.array(seconds))
     q1, median, q3 = (float(value) for value in np.percentile(times, (25, 50, 75)))
     mean, deviation = float(times.mean()), float(times.std(ddof=1)) if len(times) > 1 else 0.0

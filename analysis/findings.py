@@ -1,4 +1,4 @@
-"""All numbers of a run that its report shows, taken together once."""
+"""All numbers of a run that its report shows, computed once."""
 
 from __future__ import annotations
 

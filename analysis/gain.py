@@ -1,4 +1,4 @@
-"""What a run says of GPUs as a whole: the geometric mean of the gains over all tasks, losses included."""
+"""What a run says about GPUs as a whole: the geometric mean of the gains over all tasks, losses included."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Gain:
 
 
 def in_doubt(row: Row) -> bool:
-    """Whether it is ok, and cannot be told to have run on the GPU."""
+    """Whether its result is ok, but nobody can tell whether it ran on the GPU."""
     return row.result.outcome == Outcome.OK and "fell_back" in row.facts.unknown
 
 
 def gains(found: Sequence[Row]) -> list[Gain]:
-    """A gain for every size at which two tasks at least can be compared, the best on each dataset counting.
+    """A gain for every size at which at least two tasks can be compared; the best on each dataset counts.
 
-    Of a task on several datasets it is their geometric mean that counts, once.
+    A task on several datasets counts once, with their geometric mean.
 
-    Foundations do not count: how fast a device copies and multiplies is no gain of anybody's work. Nor does what may
-    have run on the CPU instead.
+    Foundations do not count, because the speed of a copy or a product is not a gain for a real task. An implementation
+    that may have run on the CPU does not count either.
     """
     best: dict[tuple[str, str, str], float] = {}
     for row in found:

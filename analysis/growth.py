@@ -1,4 +1,4 @@
-"""How long would it take with more rows? A guess for deciding what is worth beginning, never a result."""
+"""How long would it take with more rows? A guess to decide what is worth starting, never a result."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ MOST = 3.0  # the steepest growth that is believed: that of a product of square 
 
 
 def expected(seconds: Mapping[int, float], rows: int) -> float:
-    """Seconds at so many rows, from what was measured at fewer: seconds by rows, one size at least.
+    """Expected seconds at this number of rows, from seconds measured at fewer rows (at least one size).
 
-    By the ratio of the rows, and by more where the larger of two sizes took longer than its rows alone explain. Less
-    than proportional growth is not believed: a small size's time is that of starting work, not of doing it.
+    It grows with the ratio of the rows, and faster if the larger of two sizes took longer than its rows alone explain.
+    It never grows more slowly than the rows: the time of a small size is mostly that of starting the work.
     """
     *smaller, largest = sorted(seconds)
     power = 1.0

@@ -1,9 +1,9 @@
 """Whether the machines of two runs are alike, and what else differs between the runs.
 
-What sets a machine's speed must be the same, else "slower" says nothing of the code: the processor, the cores that may
-be used, the GPUs, the variables of the environment that change speed. What is installed may change, and a gate may be
-there to test just that: drivers, the kernel, Python, libraries. Such a change is said. What tells two boards of one
-model apart (UUIDs) and their order are no differences.
+What sets a machine's speed must be the same, or "slower" says nothing about the code: the processor, the cores that may
+be used, the GPUs, the environment variables that change speed. Installed software may change (drivers, the kernel,
+Python, libraries), because a gate may be there to test just that. The report names such a change. The UUIDs of two
+boards of one model, and their order, are not differences.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ BOARD_FACTS = {  # of GPUs of the same model, what may differ, and its name in w
 class Likeness:
     """What differs between two runs.
 
-    The values of a difference are the GPUs as on record, bytes of memory, several values of one fact as a tuple, or
-    texts; None is off, or absent.
+    The values of a difference are the GPUs as recorded, bytes of memory, several values of one fact as a tuple, or
+    texts; None means off, or absent.
     """
 
     differences: list[Difference]  # all, those that forbid a comparison among them
@@ -86,13 +86,13 @@ def _facts(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[
 
 
 def _settings(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> list[Difference]:
-    """Settings that differ; older runs lack some, which were off then."""
+    """Settings that differ; older runs lack some settings, which were off then."""
     pairs = [(name, before.get(name) or None, after.get(name) or None) for name in names]
     return [Difference(name.replace("_", " "), old, new) for name, old, new in pairs if old != new]
 
 
 def _boards(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """The GPUs, where both machines have some and they are not the same; a GPU that one side lacks slows no CPU."""
+    """The GPUs, if both machines have some and they differ; a GPU that one side lacks does not slow the CPU."""
     old, new = (machine.get("gpus") or [] for machine in (before, after))
     if not old or not new:
         return []
@@ -101,7 +101,7 @@ def _boards(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Differe
 
 
 def board_order(board: Mapping[str, Any]) -> tuple[str, bool, int]:
-    """By what GPUs are put in order before they are compared."""
+    """The key by which GPUs are sorted before they are compared."""
     return _model(board), is_slice(board), int(board.get("memory_bytes") or 0)
 
 
@@ -113,12 +113,12 @@ def _same_board(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def _model(board: Mapping[str, Any]) -> str:
-    """A board's model whatever the driver's version calls it: older ones leave the vendor out."""
+    """A board's model, independent of the driver's version: older drivers leave the vendor out."""
     return str(_spaced(board.get("name", ""))).lower().removeprefix("nvidia ").removeprefix("tesla ")
 
 
 def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """The host's memory where it differs by more than machines of one kind do from start to start."""
+    """The host's memory, if it differs by more than equal machines differ from boot to boot."""
     old, new = before.get("memory_bytes"), after.get("memory_bytes")
     if not old or not new or _three_digits(old) == _three_digits(new):
         return []
@@ -126,14 +126,14 @@ def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Differe
 
 
 def _three_digits(size: int) -> tuple[int, float]:
-    """Which power of 1,024 a size is counted in, and how many of it, to three digits."""
+    """A size as a power of 1,024 and a number of such units, to three digits."""
     power = max(0, int(math.log2(size) / 10))
     amount = size / 1024**power
     return power, round(amount, max(0, 2 - int(math.log10(amount))))
 
 
 def _board_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """What differs about the GPUs without making them others: their drivers, their clocks, their links, their order."""
+    """What may differ in the same GPUs: their drivers, their clocks, their links, their order."""
     old, new = (machine.get("gpus") or [] for machine in (before, after))
     if not old or not new:
         return [Difference("gpus", old, new)] if old or new else []
@@ -156,5 +156,5 @@ def _versions(before: Mapping[str, str], after: Mapping[str, str]) -> list[Diffe
 
 
 def _spaced(value: Any) -> Any:
-    """A text with single spaces: processors' names come padded."""
+    """A text with single spaces, because processors' names are padded."""
     return " ".join(value.split()) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Results that need no model, such as the last value over again: their quality, and whether a model is better."""
+"""Results that need no model, such as repeating the last value: their quality, and whether a model is better."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from residency.harness.task_info import TaskInfo
 
 @dataclass(frozen=True)
 class Unbeaten:
-    """The best naive result of a group in which no model is better."""
+    """The best naive result of a group, if no model is better."""
 
     name: str  # what it does
     quality: float
@@ -20,7 +20,7 @@ class Unbeaten:
 
 
 def naive_qualities(group: Sequence[Row], task: TaskInfo | None) -> dict[str, float]:
-    """The quality of each naive result on the data of a group, by what it does, as far as it is on record."""
+    """The quality of each naive result on the data of a group, by what it does, as far as it is recorded."""
     named = task.naive if task else {}
     measured = [row.measured.figures for row in group if row.measured]
     return {
@@ -38,7 +38,7 @@ def own_figures(row: Row, task: TaskInfo | None) -> Mapping[str, float]:
 
 
 def unbeaten(group: Sequence[Row], task: TaskInfo | None, naive: Mapping[str, float]) -> Unbeaten | None:
-    """The best naive result where no model is better; None where one is, or where no model is right."""
+    """The best naive result if no model is better; None if one is, or if no model's result is right."""
     right = [
         row for row in group if row.result.outcome == Outcome.OK and task and row.cell.implementation not in task.beside
     ]

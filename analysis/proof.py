@@ -1,7 +1,7 @@
 """What a run proved on a GPU: implementation by implementation, at which size, and what it gained.
 
-Proved is what returned on the GPU with a result that passed its quality check, and nothing else: not what may have run
-on the CPU instead. What failed, what could not run and what was not reached has its place on the same page.
+An implementation is proved only if it returned on the GPU with a result that passed its quality check. If it may have
+run on the CPU instead, it is not proved. What failed, what could not run and what was not reached is on the same page.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Alone:
-    """A task at a size at which the GPU had no opponent, and how long that one would have taken."""
+    """A task at a size at which the GPU had no opponent, and how long the opponent would have taken."""
 
     task: str
     size: str
@@ -59,7 +59,7 @@ class Alone:
 
 @dataclass(frozen=True)
 class Proof:
-    """What a run says of the GPU implementations."""
+    """What a run says about the GPU implementations."""
 
     standings: list[Standing]
     gains: list[Gain]
@@ -73,7 +73,7 @@ class Proof:
 
     @property
     def flawless(self) -> bool:
-        """Whether something is proved, and whatever could run on the GPU is."""
+        """Whether something is proved, and everything that can run on the GPU is."""
         harmless = {Outcome.OK, Outcome.UNAVAILABLE, NOT_REACHED, NOT_TRIED}
         return bool(self.proved) and all(set(one.sizes.values()) <= harmless for one in self.standings)
 
@@ -98,7 +98,7 @@ def _standings(records: Records, found: Sequence[Row]) -> list[Standing]:
 def _outcomes(
     records: Records, by_size: dict[tuple[str, str, str], Row], task: str, implementation: str
 ) -> dict[str, str]:
-    """An implementation's outcome at each size of the run: nothing is tried above a size that went wrong."""
+    """An implementation's outcome at each size of the run; after a size that went wrong no larger one is tried."""
     outcomes: dict[str, str] = {}
     going = True
     for size in records.info.settings["sizes"]:
@@ -114,7 +114,7 @@ def _outcomes(
 
 
 def _alone(found: Sequence[Row]) -> list[Alone]:
-    """Where the GPU had no opponent: what the last one's times at smaller sizes make expect."""
+    """Where the GPU had no opponent, and the opponent's time expected from smaller sizes."""
     alone: dict[Group, Alone] = {}
     for row in found:
         compared = row.cell.device == "cpu" or row.measured is None or row.compared.speedup is not None

@@ -1,4 +1,4 @@
-"""Two rows side by side: the one way in which the ratio of their times is taken, and its error."""
+"""Two rows side by side: the only place that computes the ratio of their times, and its error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Timed = Mapping[Key, Times]
 def of_times(
     base: Times, other: Times, replicates: Iterable[int], shares: int = 1, known: Conditions = QUIET
 ) -> Estimate:
-    """How many times as fast the other is as the base, by these replicates, which both have.
+    """How many times as fast the other is as the base, from these replicates, which both have.
 
     `shares` counts the looks and the choices that share the error.
     """
@@ -34,7 +34,7 @@ def side_by_side(timed: Timed, base: Row, row: Row, shares: int = 1) -> Estimate
 
 
 def ratio(timed: Timed, base: Row | None, row: Row, shares: int = 1, margin: float = MARGIN) -> Ratio | None:
-    """How many times as fast a row is as the base; None where either has no time, or no process measured both."""
+    """How many times as fast a row is as the base; None if one has no time, or no process measured both."""
     if base is None or base.measured is None or row.measured is None:
         return None
     if base.key == row.key:
@@ -49,13 +49,13 @@ def with_verdict(found: Estimate, margin: float = MARGIN) -> Ratio:
 
 
 def between_runs(timed: tuple[Timed, Timed], before: Row, after: Row) -> Change:
-    """How much slower a row is than the same one of another run, with which it did not take turns."""
+    """How much slower a row is than the same row of another run, with which it did not take turns."""
     first, second = (list(side[row.key].values()) for side, row in zip(timed, (before, after), strict=True))
     return statistics.change(first, second, (conditions(before), conditions(after)))
 
 
 def conditions(*rows: Row) -> Conditions:
-    """What is known beforehand of the spread between processes of any of these rows."""
+    """What is already known about the spread between processes for such rows."""
     measured = [row.measured for row in rows if row.measured is not None]
     return Conditions(
         threads=max(row.facts.threads or 1 for row in rows),
@@ -65,14 +65,14 @@ def conditions(*rows: Row) -> Conditions:
 
 
 def rivals(row: Row, candidates: Iterable[Row]) -> int:
-    """How many others might have become a row's baseline, where the fastest of the candidates is chosen."""
+    """How many other rows might have become a row's baseline, since the fastest candidate is chosen."""
     return max(1, sum(candidate.key != row.key for candidate in candidates))
 
 
 def looks_of(info: RunInfo, outcomes: Iterable[OutcomeRecord]) -> int:
-    """How often it was looked at whether enough is known: a run with a target precision may stop at any of its looks.
+    """How often the run checked whether it is precise enough: with a target precision it may stop at any check.
 
-    One that was given more replicates when its report was out has been looked at as often.
+    A run that was given more replicates after its report counts the report as a check.
     """
     asked = {outcome.asked for outcome in outcomes if outcome.asked is not None}
     return statistics.LOOKS if info.settings.get("precision") else max(1, len(asked))

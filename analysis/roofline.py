@@ -1,11 +1,11 @@
-"""How near to the device's limits? The least time it could take, by peaks measured in the same run.
+"""How close is it to the device's limits? The least time it could take, by peaks measured in the same run.
 
-A task may declare the least work of any implementation, as floating-point operations and bytes moved. A device that
-computes at its peak or reads and writes at its peak, whichever takes longer, cannot do that work faster. What share of
-the time on the compute clock that is, says how much is left to gain.
+A task may declare the least work of any implementation, as floating-point operations and bytes moved. A device needs at
+least the time for these operations at its peak, or for these bytes at its peak, whichever is longer. That time as a
+share of the compute clock says how much is left to gain.
 
 The peaks are those of the run itself: the best that an implementation of the foundations reached on the same device,
-at the largest size. Nothing is taken from a data sheet. A share over one is no success: something is mistaken.
+at the largest size. Nothing is taken from a data sheet. A share above one is not a success: something is wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FIGURES: Mapping[Limit, tuple[str, tuple[str, ...], float]] = {
 
 
 def with_rooflines(found: Sequence[Row]) -> list[Row]:
-    """The rows of a run, each with its roofline, or with the reason why that is not known."""
+    """The rows of a run, each with its roofline, or with the reason why it is not known."""
     peaks = {device: {limit: peak(found, device, limit) for limit in FIGURES} for device in ("cpu", "gpu")}
     return [_with_roofline(row, peaks[row.cell.device]) for row in found]
 

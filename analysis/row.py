@@ -1,4 +1,4 @@
-"""A row of a report: what a run has to say of one implementation at one size. Times in seconds, memory in bytes."""
+"""A row of a report: what a run says about one implementation at one size. Times in seconds, memory in bytes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is on record of it, however it ended."""
+    """What is recorded about it, however it ended."""
 
     unit: str  # what the cell's `rows` counts
     data_hash: str
@@ -95,7 +95,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Measured:
-    """Its time, by the samples whose results were right, and what else these say."""
+    """Its time, from the samples whose results were right, and what else these samples say."""
 
     seconds: Seconds
     stages: dict[str, float]  # shares of the time, scaled so that they add up to the median
@@ -114,7 +114,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Compared:
-    """What it is beside others: the strongest correct CPU implementation, its twin, what its device can do."""
+    """How it compares: with the strongest correct CPU implementation, its twin, and the limits of its device."""
 
     speedup: Speedup | None = None
     twin: Speedup | None = None
@@ -134,7 +134,7 @@ class Row:
 
     @property
     def group(self) -> Group:
-        """What it is compared within."""
+        """The task, dataset and size within which it is compared."""
         return self.cell.task, self.cell.dataset, self.cell.size
 
     @property
@@ -144,5 +144,5 @@ class Row:
 
     @property
     def median(self) -> float:
-        """Its median time; infinite where it has none, for putting rows in order."""
+        """Its median time; infinite if it has none, so that rows can be sorted."""
         return self.measured.seconds.value if self.measured else math.inf

@@ -1,4 +1,4 @@
-"""From the records of a run to its rows: one an implementation at a size. Derived whenever asked for, never stored."""
+"""From the records of a run to its rows, one for each implementation at a size. Always derived, never stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def timed_samples(records: Records) -> dict[Key, dict[int, list[float]]]:
 
 @without_collection()
 def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
-    """Every row of a run, those included that were planned and never measured, in the order of the plan."""
+    """Every row of a run in the order of the plan, including those that were planned but never measured."""
     evidence = judgement.evidence(records)
     judgements = judgement.judge(evidence, records.info)
     by_group: dict[Group, list[Row]] = {}
@@ -102,7 +102,7 @@ def _facts(cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sampl
 
 
 def _measured(cell: Cell, found: Evidence, timed: Sequence[Sample], info: RunInfo, waiting: float) -> Measured:
-    """Of the timed samples, and of the cold ones beside them."""
+    """What the timed samples say, and the cold samples with them."""
     task = info.tasks.get(cell.task)
     cold = [sample for sample in found.samples if sample.phase == "cold"]
     seconds = _seconds(found, looks_of(info, found.outcomes), waiting)
@@ -128,7 +128,7 @@ def _measured(cell: Cell, found: Evidence, timed: Sequence[Sample], info: RunInf
 
 
 def _remarks(cell: Cell, found: Evidence, judged: Judgement) -> list[str]:
-    """What a reader must know of the data, and of what was tried again after it had failed."""
+    """What a reader must know about the data, and about attempts that were repeated after a failure."""
     if not found.outcomes:
         return []
     failures = [found.where(outcome) for outcome in found.outcomes[:-1] if outcome.outcome == Outcome.FAILED]
@@ -150,7 +150,7 @@ def _medians(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _counted(texts: Sequence[str]) -> list[str]:
-    """Every text once, with how often it was said."""
+    """Every text once, with how often it occurs."""
     counts = Counter(texts)
     return [f"{text} ({count} times)" if count > 1 else text for text, count in counts.items()]
 
@@ -201,7 +201,7 @@ def _compared(
 
 
 def _speedup(timed: Timed, base: Row | None, row: Row, shared: tuple[int, int], margin: float) -> Speedup | None:
-    """A row's speedup; looks and choices, in this order, share the error."""
+    """A row's speedup; checks and choices, in this order, share the error."""
     if base is None:
         return None
     name, (looks, choices) = base.cell.implementation, shared
@@ -217,7 +217,7 @@ def _speedup(timed: Timed, base: Row | None, row: Row, shared: tuple[int, int], 
 
 
 def _break_even(row: Row, baseline: Row | None, over: Speedup | None) -> BreakEven | None:
-    """When its cold start has paid, by the ratio to the baseline that is known best: that of samples side by side."""
+    """When its cold start has paid off, by the ratio of samples side by side, which is known best."""
     mine, theirs = row.measured, baseline.measured if baseline else None
     if over is None or mine is None or theirs is None or mine.cold_seconds is None or theirs.cold_seconds is None:
         return None

@@ -2,9 +2,9 @@
 
 Strong scaling: the same data on more workers, against two baselines, one worker and the fastest single process. Weak
 scaling: as much data for each worker. The law fitted is Gunther's Universal Scalability Law: N workers are
-N / (1 + contention (N - 1) + coherence N (N - 1)) times as fast as one. It is not asked beyond twice what was measured:
-fitted to a few counts with a few per cent of noise it would say anything there. Nor is it asked at all where one count
-beside one worker was measured, which tells nothing of coherence, the parameter that grows.
+N / (1 + contention (N - 1) + coherence N (N - 1)) times as fast as one. It is not used beyond twice the measured number
+of workers, because a fit to a few noisy counts can say anything there. It is not used at all if only one count besides
+one worker was measured, because that says nothing about coherence, the parameter that grows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ERROR = 0.05
 
 @dataclass(frozen=True)
 class Strong:
-    """The same data on so many workers."""
+    """The same data on a number of workers."""
 
     workers: int
     row: Row
@@ -37,13 +37,13 @@ class Strong:
 
     @property
     def efficiency(self) -> float | None:
-        """Share of its workers that it makes use of: the ratio to one worker over their number."""
+        """The share of its workers that it uses: the ratio to one worker, divided by their number."""
         return self.over_one.value / self.workers if self.over_one else None
 
 
 @dataclass(frozen=True)
 class Weak:
-    """So many times the data on so many workers."""
+    """Data in proportion to the number of workers."""
 
     workers: int
     row: Row
@@ -52,7 +52,7 @@ class Weak:
 
 @dataclass(frozen=True)
 class Law:
-    """The fitted law's parameters with 95 % intervals, and what it says at further numbers of workers."""
+    """The fitted law's parameters with 95 % intervals, and its predictions for more workers."""
 
     contention: Interval
     coherence: Interval | None  # None where two counts of workers were measured: they tell one parameter
@@ -72,7 +72,7 @@ class Scaling:
 
 
 def scaling(records: Records, found: Sequence[Row]) -> list[Scaling]:
-    """What a run says, by its rows, of every implementation that ran on clusters of several sizes."""
+    """The scaling of every implementation that ran on clusters of several sizes, from a run's rows."""
     timed = timed_samples(records)
     largest = max((row.cell.rows or 0 for row in found), default=0)
     whole = [row for row in found if row.cell.rows == largest]
@@ -111,11 +111,11 @@ def _workers(row: Row) -> int:
 
 
 def _law(timed: Timed, one: Row | None, whole: Sequence[Row]) -> Law | None:
-    """The law through the measured speeds; its intervals from as many fits to speeds drawn from theirs.
+    """The law through the measured speeds; its intervals come from fits to speeds drawn from their intervals.
 
     All speeds are over the same one worker's time, so half of their mean variance is drawn once for all. On simulated
     runs of five processes the parameters' intervals cover 93 to 98 %, predictions 88 to 94 %: neither parameter may be
-    negative, and where one is 0 that cuts half of what might be.
+    negative, and at 0 that cuts off half of the possible values.
     """
     measured = [(row.cell.workers, ratio(timed, one, row)) for row in whole if row.cell.workers > 1]
     known = [(count, speed) for count, speed in measured if speed is not None]

@@ -1,4 +1,4 @@
-"""What an A/A control says of a machine: false alarms, power, and the smallest effect that can be seen."""
+"""What an A/A control says about a machine: false alarms, power, and the smallest effect that it can detect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST = 500  # processes to look for
 
 @dataclass(frozen=True)
 class Control:
-    """One kind of work. Shares are of trials drawn from the measured processes."""
+    """The control of one kind of work. Shares are of trials drawn from the measured processes."""
 
     work: str
     threads: int
@@ -43,7 +43,7 @@ class Control:
 
 
 def controls(records: Records, replicates: int = statistics.ENOUGH_REPLICATES, beside: int = 0) -> list[Control]:
-    """The A/A control of every kind of work in a run of the self-test, beside so many bursty processes."""
+    """The A/A control of every kind of work in a run of the self-test, beside this number of bursty processes."""
     times = timed_samples(records)
     planned = {cell.implementation for cell in records.info.cells}
     found = []
@@ -57,7 +57,7 @@ def controls(records: Records, replicates: int = statistics.ENOUGH_REPLICATES, b
 
 
 def _control(about: tuple[str, int, int], measured: Sequence[Times], count: int) -> Control:
-    """`about` is the work, its threads and who was beside it; the last side measured is the slower one."""
+    """`about` is the work, its threads and how many processes ran beside it; the last side is the slower one."""
     *copies, more = measured
     shared = sorted(set.intersection(*(set(side) for side in measured)))  # replicates
     generator = np.random.default_rng(0)
@@ -86,21 +86,21 @@ def _control(about: tuple[str, int, int], measured: Sequence[Times], count: int)
 
 
 def _with_the_fastest(copies: list[Times], trial: Sequence[int]) -> list[Estimate]:
-    """Every copy over the fastest in these replicates, as a report has it: the choice has its share of the error."""
+    """Every copy against the fastest in these replicates, as in a report, where the choice shares the error."""
     middle = [float(np.mean([np.median(np.log(side[replicate])) for replicate in trial])) for side in copies]
     fastest = copies[int(np.argmin(middle))]
     return [of_times(fastest, side, trial, len(copies) - 1) for side in copies if side is not fastest]
 
 
 def processes_needed(logs: Sequence[float], least: int) -> int:
-    """How many processes, `least` or more, a verdict of "slower" takes four times in five.
+    """How many processes, at least `least`, give the verdict "slower" four times in five.
 
     `logs` are processes' log ratios of the plain work's time to the slower one's, of which trials are drawn.
     """
     generator = np.random.default_rng(0)
 
     def often(size: int) -> bool:
-        """By Student's interval of the drawn, as `statistics` has it from five on, of all trials at once."""
+        """By Student's interval, as `statistics` uses it from five processes on; for all trials at once."""
         drawn = generator.choice(logs, (DRAWS, size))
         above = statistics.student(0.01, size - 1) * drawn.std(axis=1, ddof=1) / size**0.5
         return float(np.mean(drawn.mean(axis=1) + above < -np.log1p(statistics.MARGIN))) >= OFTEN

@@ -1,4 +1,4 @@
-"""What all tasks of a run share: a clock held down slows everything, a change of one task's code does not."""
+"""What all tasks of a run share: a reduced clock slows all of them, a change to one task's code does not."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ LEAST_TASKS = 6  # all on one side by chance: 2 × 0.5^6 = 3 %, and with five ta
 
 @dataclass(frozen=True)
 class Shift:
-    """The middle of the tasks' ratios of times, current / baseline."""
+    """The median of the tasks' ratios of times, current / baseline."""
 
     tasks: int
     ratio: Interval
 
 
 def shift(ratios: Sequence[tuple[str, float]]) -> Shift | None:
-    """Whether tasks became slower, or faster, one as another; None where that cannot be said.
+    """Whether all tasks became slower, or faster, in the same way; None if that cannot be decided.
 
-    `ratios` are a task's name and a ratio of times each. The tasks are the sample, for what shares code is one thing:
-    the sign test's interval of their median, which takes six tasks at least, and lies beyond what no report calls a
-    difference. A few tasks that really changed move neither.
+    `ratios` are pairs of a task's name and a ratio of times. The sample consists of tasks, because implementations that
+    share code count as one. The interval is that of the sign test for their median. It needs at least six tasks, and
+    must lie outside the margin within which no report sees a difference. A few tasks that really changed move neither
+    bound.
     """
     by_task: dict[str, list[float]] = {}
     for task, ratio in ratios:

@@ -19,7 +19,7 @@ class Spent:
 
 
 def spent(cluster: Mapping[str, float], seconds: float, lanes: int) -> Spent:
-    """From what the workers spent in an execution of so many seconds, on so many lanes that take tasks."""
+    """The shares, from what the workers spent in an execution of `seconds`, on `lanes` that take tasks."""
     whole = seconds * lanes
     tasks, fetching, spilling = (cluster.get(f"{name}_seconds", 0.0) / whole for name in ("task", "fetch", "spill"))
     fetched, spilled = (int(cluster.get(f"{name}_bytes", 0)) for name in ("fetched", "spilled"))

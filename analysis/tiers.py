@@ -1,7 +1,7 @@
 """How far the proof of each GPU implementation has come, from the runs of a folder. Derived, never stored.
 
-A run on a GPU proves what ended `ok` there; a rehearsal what its tier says; a run on processors that the twin's lines
-are right. What changed since is told apart by the commit and the versions that every run carries.
+A run on a GPU proves what ended `ok` there. A rehearsal proves what its tier says. A run on CPUs proves that the twin's
+lines are right. The commit and the versions in every run show what has changed since then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Reached:
-    """The best that was seen of a GPU implementation."""
+    """The best tier that a GPU implementation has reached."""
 
     tier: Tier
     run: str  # the folder that shows it
@@ -35,7 +35,7 @@ class Reached:
 
 
 def runs_in(folder: Path) -> list[Path]:
-    """The runs in a folder and in its folders; what lies inside a run, as its confirmations do, is a part of it."""
+    """The runs in a folder and in its folders. A folder inside a run, such as a confirmation, is part of that run."""
     if not folder.is_dir():
         return []
     found = {path.parent for path in folder.rglob(records.RUN_FILE)}
@@ -43,7 +43,7 @@ def runs_in(folder: Path) -> list[Path]:
 
 
 def reached(folders: Iterable[Path], tell: Callable[[str], None]) -> dict[Key, Reached]:
-    """The best that was seen of every GPU implementation in these runs; the newest where several are as good.
+    """The best tier of every GPU implementation in these runs; of several equal ones, the newest run.
 
     A run that cannot be read proves nothing; `tell` is given the reason.
     """
@@ -69,7 +69,7 @@ def reached(folders: Iterable[Path], tell: Callable[[str], None]) -> dict[Key, R
 
 
 def key_of(task: str, implementation: str) -> Key:
-    """A GPU implementation, on however many workers."""
+    """A GPU implementation, whatever its number of workers."""
     return task, re.sub(r"@[0-9]+x", "@Nx", implementation)
 
 

@@ -21,7 +21,7 @@ from residency.runners.plan import Selection, plan
 from residency.runners.settings import Settings
 from residency.studies.measuring import info_of, measure
 
-REMEDY = "mend the result, or where right code cannot do better, the task's tolerance"
+REMEDY = "correct the result, or if right code cannot do better, change the task's tolerance"
 EPILOG = """
 Examples:  [bold]residency check tabular/ridge[/]
 [bold]RESIDENCY_SUITES=my residency check tabular/ridge --implementations mine[/]

@@ -57,7 +57,7 @@ def _proved(course: Course, json: bool) -> int:
     """Take the course, and show its page; the command's exit status."""
     folder, interrupted = course.folder, False
     kept = f"Saved to {folder}. View it with: residency report {folder}"
-    resumed = f"interrupted: what was measured is kept; go on with: residency prove --resume {folder}"
+    resumed = f"interrupted: what was measured is saved. Continue with: residency prove --resume {folder}"
     with parting(folder, kept, resumed):
         try:
             proved = course.run()

@@ -157,7 +157,7 @@ def _measured(
     expected = replace(expected, spent=monotonic() - start, sentence=sentence)
     typed = shlex.quote(str(folder))
     kept = f"Saved to {folder}. View it again with: residency report {typed}"
-    resumed = f"interrupted: what was measured is kept; go on with: residency run --resume {typed}"
+    resumed = f"interrupted: what was measured is saved. Continue with: residency run --resume {typed}"
     with parting(folder, kept, resumed):
         interrupted = measure(groups, settings, info, folder, before, expected=expected)
         return _told(records.read(folder), json, interrupted)

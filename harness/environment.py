@@ -1,4 +1,4 @@
-"""What of a worker's environment changes the speed of libraries: variables, BLAS and OpenMP; and what slows one.
+"""What in a worker's environment changes the speed of libraries (variables, BLAS, OpenMP), and what slows one.
 
 Workers inherit the variables of the shell that starts a run. Some of them make a library several times slower, and
 nothing in a table of times shows it. So a run records them, with the BLAS that workers compute with; reports warn of
@@ -42,7 +42,7 @@ Known = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """A variable, what it does to whom, and when that is known to slow them."""
+    """A variable, what it does to which library, and when that is known to slow it."""
 
     variable: str
     who: str  # is slower
@@ -100,7 +100,7 @@ def _fewer_than_threads(value: str, known: Known) -> bool:
 
 
 def _fixes_what_is_reused(_: str, known: Known) -> bool:
-    """With any of its thresholds set glibc no longer learns how large a block it should keep, and stays at 128 KiB."""
+    """If one of its thresholds is set, glibc no longer learns how large a block to keep, and stays at 128 KiB."""
     return "MALLOC_MMAP_THRESHOLD_" not in known["variables"]  # which has a line of its own
 
 
@@ -109,7 +109,7 @@ def _without_gpu(value: str, known: Known) -> bool:
 
 
 OPENMP = "what uses OpenMP: scikit-learn, LightGBM, XGBoost, Torch, FAISS"
-OTHERS = "all that runs beside it"
+OTHERS = "everything that runs beside it"
 FOR_ANOTHER = "uses its code for {kernel} processors instead of {own_kernel}, which it would take by itself"
 BINDS = "OpenMP's threads are bound to cores, and threads that other libraries start from a bound one share its core"
 TEMPORARY = "memory of large arrays is given back and fetched again at every call"
@@ -234,12 +234,12 @@ def changes_speed(name: str) -> bool:
 
 
 def variables(environment: Mapping[str, str], given: Collection[str] = ()) -> dict[str, str]:
-    """Of an environment what may change speed, without what every worker is `given` in its place."""
+    """The variables of an environment that may change speed, without those that every worker is `given` anyway."""
     return {name: value for name, value in sorted(environment.items()) if changes_speed(name) and name not in given}
 
 
 def slowed(environment: Known, threads: int, gpus: bool) -> list[Slowed]:
-    """What of a run's environment is known to slow a library, with workers of so many threads."""
+    """What in a run's environment is known to slow a library, for workers with this number of threads."""
     known = {**environment, "threads": threads, "gpus": gpus}
     blas = blas_of(environment)
     kernels = {"kernel": blas and blas["kernel"], "own_kernel": environment.get("own_kernel")}
@@ -254,7 +254,7 @@ def slowed(environment: Known, threads: int, gpus: bool) -> list[Slowed]:
 
 
 def slowed_in(info: RunInfo) -> list[Slowed]:
-    """What slowed a library in a run; nothing where it does not tell, as older ones."""
+    """What slowed a library in a run; empty for older runs, which did not record it."""
     return slowed(info.environment, info.settings.get("threads") or 1, bool(info.machine.get("gpus")))
 
 
@@ -265,7 +265,7 @@ def blas_of(environment: Known) -> Mapping[str, Any] | None:
 
 @dataclass(frozen=True)
 class Difference:
-    """What two runs do not have in common: its name, and what it is in either run."""
+    """A difference between two runs: its name, and its value in each run."""
 
     name: str
     before: Any
@@ -285,10 +285,10 @@ class Unlike:
 
 
 def unlike(first: Known, second: Known, gpus: bool) -> Unlike:
-    """Compare what changes speed; `gpus` says whether both runs had one. Nothing where one of them is older and silent.
+    """Compare what changes speed; `gpus` says whether both runs had one. Empty if an older run did not record it.
 
-    Another version of a BLAS is software, as that of any library, and so is the kernel that it brings along. Of one
-    version another kernel is another way to measure.
+    A new version of a BLAS is a software change like that of any library, and so is the kernel that comes with it.
+    Another kernel of the same version is another way to measure.
     """
     if not first or not second:
         return Unlike([], [], "")
@@ -326,7 +326,7 @@ def described(pool: Mapping[str, Any]) -> str:
 
 
 def shown(value: str | None) -> str:
-    """A value in a line: what is no letter as an escape, and not too long."""
+    """A value for one line: shortened, and with unprintable characters as escapes."""
     if value is None:
         return UNSET
     text = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in value)

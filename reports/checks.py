@@ -24,8 +24,8 @@ def show(task: str, checks: Sequence[Check], left: Sequence[str], out: Console) 
     broken = sum(check.holds is False for check in checks)
     if left:
         how = f"residency run {task} --runner cluster"
-        out.print(f"\nNot checked, for they need a cluster: {', '.join(left)}; {how}", highlight=False, soft_wrap=True)
-    out.print(
-        f"\n{task}: {f'{broken} of {len(checks)} promises broken' if broken else 'all that was tried holds'}",
-        highlight=False,
-    )
+        out.print(
+            f"\nNot checked, because they need a cluster: {', '.join(left)}; {how}", highlight=False, soft_wrap=True
+        )
+    result = f"{broken} of {len(checks)} rules are broken" if broken else "all rules that were tried are kept"
+    out.print(f"\n{task}: {result}", highlight=False)

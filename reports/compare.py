@@ -31,7 +31,7 @@ REASONS = {
     Status.REGRESSION: "something became slower",
     Status.CANNOT_COMPARE: "nothing could be compared",
     Status.INCONCLUSIVE: "some cells are inconclusive: use more replicates, a quieter machine or a wider margin",
-    Status.WRONG: "something that was right is wrong, or no longer runs",
+    Status.WRONG: "something that was right is now wrong, or no longer runs",
     Status.NO_DEVICE: "the baseline used a device that this machine lacks",
 }
 NOT_MEASURED = "some cells of the baseline were not measured in the current run: measure the same tasks, sizes and seed"
@@ -178,9 +178,9 @@ def _texts(cell: Cell) -> dict[str, str]:
 
 def _shared(shift: Shift) -> str:
     low, middle, high = (words.digits(value) for value in (shift.ratio.low, shift.ratio.value, shift.ratio.high))
-    hidden = "What became slower by less than that is hidden by it. " if shift.ratio.value < 1 else ""
+    hidden = "It hides everything that became slower by less than that. " if shift.ratio.value < 1 else ""
     return (
-        f"All {shift.tasks} tasks together, now / before: {middle} [{low}, {high}]. That is rather the machine, or "
-        f"what all of them share, than the code of one. {hidden}"
+        f"All {shift.tasks} tasks together, now / before: {middle} [{low}, {high}]. The cause is probably the "
+        f"machine, or something that all tasks share, not the code of one task. {hidden}"
         "To tell, measure the baseline's code again, here and now."
     )

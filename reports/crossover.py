@@ -25,7 +25,7 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
     if found.answer == "not monotone":
         return f"{task}: {who} is faster than {whom} at some sizes and slower at larger ones: no single size to name."
     if found.at is None:
-        return f"{task}: whether {who} overtakes {whom} up to {last.rows:,} {unit} could not be told."
+        return f"{task}: whether {who} overtakes {whom} up to {last.rows:,} {unit} could not be decided."
     below = " or less" if found.at.low == first.rows else ""
     bounds = f"[{_about(found.at.low)}{below}, {_about(found.at.high)}]"
     return f"{task}: {who} overtakes {whom} at about {_about(found.at.value)} {unit} {bounds}."

@@ -50,7 +50,7 @@ def _show_machine(out: Console, facts: Mapping[str, Any], free: int) -> None:
 def _show_health(out: Console, findings: Sequence[Mapping[str, str]]) -> None:
     out.print("\n[bold]GPU health[/]")
     if not findings:
-        out.print("  nothing found that will spoil a measurement")
+        out.print("  found nothing that will spoil a measurement")
     for finding in findings:
         out.print(f"  [yellow]{finding['about']}: {escape(finding['cause'])}[/]", highlight=False)
         out.print(f"    {escape(finding['remedy'])}", highlight=False)
@@ -117,4 +117,4 @@ def _show_tiers(out: Console, states: Sequence[Mapping[str, Any]], everything: b
             table.add_row(str(count), *texts)
     out.print(table)
     proved = sum(max(state["tier"], state["tier_on_record"]) is Tier.GPU for state in states if "tier" in state)
-    out.print(f"{proved} of {sum('tier' in state for state in states)} have run on a real GPU, as far as is on record.")
+    out.print(f"{proved} of {sum('tier' in state for state in states)} have run on a real GPU, by the recorded runs.")

@@ -81,8 +81,8 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
     if not measured:
         return ["Nothing ran on the GPU, so there is nothing to compare."]
     lines = [
-        "Over the strongest correct CPU implementation that ran beside it: at the smallest size all that are installed "
-        "here, above that the one that had been the fastest. Foundations count in no mean.",
+        "Compared with the strongest correct CPU implementation that ran beside it. At the smallest size all installed "
+        "ones ran; at larger sizes only the one that was fastest before. The means leave out foundations.",
     ]
     lines += [text for gain in proved.gains for text in ("", sentences.gain(gain))]
     lines += [text for few in few_processes(found) for text in ("", few)]
@@ -91,7 +91,7 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
         lines += ["", f"Opponents that could not run here, and might be stronger: {', '.join(absent)}."]
     lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(_cells(row)) for row in measured)]
     if proved.alone:
-        lines += ["", "Without an opponent, since its time did not fit or it did not succeed:", ""]
+        lines += ["", "Without an opponent, because its time did not fit or it did not succeed:", ""]
         lines += [f"- {_without(one)}" for one in proved.alone]
     return lines
 

@@ -23,5 +23,5 @@ def show(outcomes: Sequence[OutcomeRecord], out: Console) -> None:
         table.add_row(outcome.cell.task, outcome.cell.implementation, outcome.outcome, seen)
     out.print(table)
     out.print(
-        "\n[dim]No GPU took part: this says nothing of speed, or of results that a device rounds in its own way.[/]"
+        "\n[dim]No GPU was used. So this says nothing about speed, or about how a real device rounds its results.[/]"
     )

@@ -30,7 +30,7 @@ def headline(found: Scaling) -> str:
     elif ratio.verdict == "faster":
         text = f"{name}: {most.workers} workers are {times}, an efficiency of {most.efficiency:.0%}."
     else:
-        text = f"{name}: {most.workers} workers are not told apart from one: {times}."
+        text = f"{name}: {most.workers} workers cannot be told apart from one: {times}."
     if found.single is None or most.over_single is None:
         return text
     single, over = found.single.cell.implementation, most.over_single.value
@@ -43,7 +43,7 @@ def _why(found: Scaling) -> str:
     failed = [strong.row for strong in found.strong if strong.row.measured is None]
     if failed:
         return f"{failed[0].cell.implementation} is {failed[0].result.outcome}: {failed[0].result.reason}"
-    return "it needs one worker and more"
+    return "it needs results for one worker and for more"
 
 
 def show(found: Scaling, out: Console) -> None:
@@ -109,7 +109,11 @@ def _law(law: Law) -> str:
     else:
         text += " (coherence cannot be told from two counts of workers)"
     ahead = ", ".join(f"{count} workers {_ratio(speed)}" for count, speed in law.predicted.items())
-    ahead = f"If it goes on like this: {ahead}; beyond, nothing is said" if ahead else "Nothing is said of more workers"
+    ahead = (
+        f"If this trend continues: {ahead}; there is no prediction beyond"
+        if ahead
+        else "There is no prediction for more workers"
+    )
     return f"{text}. {ahead}."
 
 

@@ -81,7 +81,7 @@ def facts(info: RunInfo) -> list[str]:
     if gpus:
         lines.append(", ".join(words.gpu(gpu) for gpu in gpus))
     else:
-        lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
+        lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing in this run used a GPU.")
     if variables := info.environment.get("variables"):
         values = ", ".join(f"{name}={environment.shown(value)}" for name, value in variables.items())
         lines.append(f"Environment: {values}")
@@ -129,7 +129,7 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
         caption += f"Quality: {task.metric}, {task.better} is better, {least} {of}{more}."
         generated = task.datasets.get(cell.dataset) == "generated"  # own data has no floor
         if generated and task.is_below(cell.dataset, found.count):
-            caption += f" Of fewer {unit} than {words.count(min(task.sizes.values()))} nothing more is asked."
+            caption += f" With fewer {unit} than {words.count(min(task.sizes.values()))}, nothing more is required."
     caption += sentences.unbeaten(task, found.unbeaten)
     shown = [row for row in found.ranked if row.result.outcome != Outcome.UNAVAILABLE]
     failures = [_failure(row) for row in shown if row.result.outcome != Outcome.OK]
@@ -279,14 +279,14 @@ def _disturbances(row: Row) -> list[str]:
 def _energy(shown: Sequence[Row]) -> list[str]:
     joules = {row.cell.implementation: row.measured.joules for row in shown if row.measured}
     known = [f"{name} {words.digits(energy)} J" for name, energy in joules.items() if energy is not None]
-    return [f"energy of an execution, the whole device's: {', '.join(known)}"] if known else []
+    return [f"energy of one execution, for the whole device: {', '.join(known)}"] if known else []
 
 
 def _rooflines(shown: Sequence[Row]) -> list[str]:
     """How near to the device's limits, and whose distance cannot be."""
     known = {row.cell.implementation: row.compared.roofline for row in shown if row.compared.roofline is not None}
     parts = [f"{name} {words.roofline(found)}" for name, found in known.items() if not found.mistaken]
-    notes = [f"of what its device can do, by peaks measured in this run: {', '.join(parts)}"] if parts else []
+    notes = [f"share of the device's limit, by peaks measured in this run: {', '.join(parts)}"] if parts else []
     return notes + [_mistaken(name, found) for name, found in known.items() if found.mistaken]
 
 

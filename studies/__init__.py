@@ -1,1 +1,1 @@
-"""Questions that take several runs, or several stages of one: what is measured next, and what is then known."""
+"""Questions that take several runs, or several steps of one run: what to measure next, and what is known then."""

@@ -1,4 +1,4 @@
-"""`residency compare --confirm`: what seems slower is measured again, here and now, and judged by that alone."""
+"""`residency compare --confirm`: measure again, now and here, what seems slower; judge by that alone."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def confirm(
     margins: Mapping[str, float],
     catalogue: Callable[[Sequence[str]], Catalogue],
 ) -> Comparison:
-    """The comparison with its suspects judged by fresh samples; as it is where it has none.
+    """The comparison with its suspects judged by fresh samples; unchanged if it has no suspects.
 
-    `runs` are the baseline and the current run, and `catalogue` finds the tasks, the user's own in the folders
-    of suites that it is given. Raises `Interrupted` when the user stops it.
+    `runs` are the baseline and the current run. `catalogue` finds the tasks, the user's own in the folders it is given.
+    Raises `Interrupted` when the user stops it.
     """
     if not any(cell.kind is Kind.SLOWER for cell in found.cells):
         return found
@@ -40,11 +40,11 @@ def confirm(
 
 
 def _measured_again(found: Comparison, current: Records, catalogue: Callable[[Sequence[str]], Catalogue]) -> Path:
-    """The folder of a new run of every group that holds a suspect, by the current run's settings.
+    """Run every group that holds a suspect again, with the current run's settings; return the new run's folder.
 
-    It lies inside the current run's folder, so that nobody takes it for a run of its own, or for the newest one.
-    All implementations of a group run again, not the suspects alone: their neighbours are part of the conditions.
-    Raises `UsageError` where this checkout is not what the current run measured.
+    It lies inside the current run's folder, so that no command takes it for a separate run or for the newest one. All
+    implementations of a group run again, not only the suspects, because their neighbours are part of the conditions.
+    Raises `UsageError` if this checkout is not the one that the current run measured.
     """
     if not os.access(current.folder, os.W_OK):
         raise UsageError(
@@ -62,7 +62,7 @@ def _measured_again(found: Comparison, current: Records, catalogue: Callable[[Se
     folder = current.folder.resolve() / f"confirmation-{info.id}"
     screen.progress().print(f"measuring {len(groups)} suspected group{'s' * (len(groups) > 1)} again", style="dim")
     kept = f"measured again in {folder}"
-    with parting(folder, kept, "interrupted: nothing is confirmed; compare with --confirm measures again"):
+    with parting(folder, kept, "interrupted: nothing is confirmed; run compare with --confirm again"):
         if measure(groups, settings, info, folder, None):
             raise Interrupted
     return folder

@@ -1,7 +1,7 @@
-"""What replicates took, and what the next is expected to take: for a course that must end in time.
+"""How long replicates took, and how long the next one is expected to take: for a proof that must end in time.
 
-A replicate is starts of processes, which take as long whatever the data, executions, which grow with the rows as those
-at smaller sizes show, and what goes on off the clock, which grows as the rows do: making and loading data, judging.
+The time of a replicate has three parts. The start of processes takes equally long for all data. Executions grow with
+the rows, as smaller sizes show. Work off the clock (making and loading data, judging) grows in proportion to the rows.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Key = tuple[str, str, str]
 
 
 def key_of(group: Group) -> Key:
-    """What a group's rows and records bear."""
+    """The task, dataset and size that a group's rows and records carry."""
     return group.task.path, group.dataset.name, group.size
 
 
 def is_of(record: Sample | OutcomeRecord, group: Group) -> bool:
-    """Whether a record is of the group."""
+    """Whether a record belongs to the group."""
     return (record.cell.task, record.cell.dataset, record.cell.size) == key_of(group)
 
 
@@ -38,7 +38,7 @@ def same_task(row: Row, group: Group) -> bool:
 
 @dataclass
 class Costs:
-    """Seconds by group: what its last replicate took, what of its first was off the clock, and a process's start."""
+    """Seconds by group: its last replicate, the part of its first that was off the clock, and a process's start."""
 
     took: dict[Key, float] = field(default_factory=dict)
     aside: dict[Key, float] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Costs:
     def note(self, group: Group, seconds: float, samples: Sequence[Sample]) -> None:
         """A replicate is over, and left these samples.
 
-        Where something went wrong it took whatever that took, and nothing can be learned from it.
+        If something went wrong, nothing can be learned from how long it took.
         """
         mine = [sample for sample in samples if is_of(sample, group)]
         if not mine:
@@ -62,7 +62,7 @@ class Costs:
             self.start[key_of(group)] = rest / (1 + len(processes))  # one process makes the data
 
     def expected(self, group: Group, known: Sequence[Row]) -> float:
-        """Seconds that a replicate will take: as the last did, else by the rows of smaller sizes; 0 without any."""
+        """Expected seconds of a replicate: as the last one took, else by smaller sizes; 0 if there are none."""
         if (took := self.took.get(key_of(group))) is not None:
             return took
         below = max((row for row in known if same_task(row, group)), key=_rows, default=None)
@@ -75,7 +75,7 @@ class Costs:
 
 
 def execution(implementation: Implementation, group: Group, known: Sequence[Row]) -> float:
-    """Seconds that an execution is expected to take, by those at smaller sizes; 0 without any."""
+    """Seconds that an execution is expected to take, by those at smaller sizes; 0 if there are none."""
     mine = _rows_of(implementation, group, known)
     times = {row.cell.rows: row.median for row in mine if row.cell.rows and row.measured}
     return expected(times, group.request.rows) if times and group.request.rows else 0.0

@@ -1,4 +1,4 @@
-"""`residency crossover`: a run that goes on size by size, until it is known where one side overtakes the other."""
+"""`residency crossover`: a run that measures size after size, until it is known where one side overtakes the other."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Search:
         settings: Settings,
         results: Path,
     ) -> None:
-        """Between these `ends`, sizes or numbers of rows; `sides` are the challenger's and the champion's names.
+        """Search between these `ends`, sizes or numbers of rows; `sides` names the challenger and the champion.
 
-        Raises `UsageError` where there is no such side, where both share one, or where the challenger cannot run here.
+        Raises `UsageError` if a side does not exist, both share an implementation, or the challenger cannot run.
         """
         self._catalogue, self._task, self._ends, self._settings = catalogue, task, ends, settings
         self._selection = Selection(tasks=(task.path,), sizes=(ends[1],), runners=("local", "cluster"), workers=workers)
@@ -78,7 +78,7 @@ def _rows(task: Task, size: str) -> int:
 
 
 def _side(whole: Group, name: str) -> set[str]:
-    """The ids that a side's name means."""
+    """The ids of the implementations that a side's name stands for."""
     mine = whole.implementations
     meant = {
         "gpu": [one for one in mine if one.device == "gpu" and one.runner == "local"],
@@ -94,7 +94,7 @@ def _side(whole: Group, name: str) -> set[str]:
 
 
 def _check(whole: Group, side: set[str], name: str) -> None:
-    """Raise where nothing of a side can run here."""
+    """Raise `UsageError` if no implementation of a side can run here."""
     reasons = {one.id: unavailable(one) for one in whole.implementations if one.id in side}
     if reasons and all(reasons.values()):
         why = next(ending.reason for ending in reasons.values() if ending is not None)

@@ -1,4 +1,4 @@
-"""How long a run is expected to take, by earlier runs on this machine: said before anything starts."""
+"""How long a run is expected to take, by earlier runs on this machine. The user is told before it starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEWEST = 20  # runs that are looked at
 
 
 def seen(results: Path, groups: Sequence[Group]) -> Seen:
-    """What the newest runs of these tasks, measured on a machine like this one, tell of how long they take."""
+    """How long these tasks took in their newest runs on a machine like this one."""
     tasks = {group.task.path for group in groups}
     found = Seen()
     newest = sorted(results.glob(f"*/{records.RUN_FILE}"), key=lambda path: path.parent.name, reverse=True)
@@ -37,7 +37,7 @@ def _is_this_machine(info: records.RunInfo) -> bool:
 
 
 def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hashes: Mapping[str, str]) -> Expected:
-    """What the groups are expected to take; `hashes` are those of the user's own data, by the groups' titles."""
+    """How long the groups are expected to take; `hashes` are those of the user's own data, by the groups' titles."""
     elsewhere = settings.scheduler is not None
     turns = {
         (group.title, one.id): earlier.turn(group.cell(one, group.request.rows), hashes.get(group.title))
@@ -51,7 +51,7 @@ def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hash
 
 
 def _of_turns(turns: Sequence[float], replicates: int) -> str:
-    """How long all of it would take."""
+    """How long everything would take."""
     unknown = sum(not seconds for seconds in turns)
     if not turns:
         return "Nothing of this can run here."
@@ -59,12 +59,12 @@ def _of_turns(turns: Sequence[float], replicates: int) -> str:
         return "How long this takes is not known yet: no earlier run on this machine is on record."
     each = "process" if replicates == 1 else "processes"
     whole = words.seconds(WORTH * sum(turns) * replicates)
-    but = f", and {unknown} of {len(turns)} implementations of which nothing is known" if unknown else ""
+    but = f", and {unknown} of {len(turns)} implementations whose time is not known" if unknown else ""
     return f"Expected by earlier runs: {whole} for {replicates} {each} of each implementation{but}."
 
 
 def _of_budget(turns: Mapping[tuple[str, str], float], settings: Settings, budget: float) -> str:
-    """What the budget means for it."""
+    """What the budget leaves time for."""
     if not turns:
         return ""
     if not is_kept(settings):
@@ -73,7 +73,8 @@ def _of_budget(turns: Mapping[tuple[str, str], float], settings: Settings, budge
     if all(turns.values()) and known:
         fitting = min(settings.replicates, int(budget / (WORTH * known)))
         if not fitting:
-            return f"The budget of {budget:g} s is too short for some of it; what costs least goes first."
+            return f"The budget of {budget:g} s is too short for everything; the cheapest implementations go first."
         if fitting < settings.replicates:
-            return f"The budget of {budget:g} s suffices for about {fitting} of {settings.replicates}."
-    return f"Nothing is begun after {budget:g} s; what was not reached by then is named."
+            processes = f"{fitting} of {settings.replicates} processes of each implementation"
+            return f"The budget of {budget:g} s is enough for about {processes}."
+    return f"Nothing new starts after {budget:g} s. The report names what was not measured."

@@ -40,10 +40,10 @@ def measure(
     resumed: bool = True,
     expected: Expected = NOTHING_EXPECTED,
 ) -> bool:
-    """Measure into a folder, showing progress; whether it was interrupted.
+    """Measure into a folder and show progress; return whether it was interrupted.
 
-    `before` is what the folder holds: of a run that was interrupted and is `resumed`, or of this one so far. `expected`
-    is as for `run_local`.
+    `before` is what the folder already holds: from a run that was interrupted and is `resumed`, or from this run so
+    far. `expected` is as for `run_local`.
     """
     recorder = records.Recorder(folder, info if before is None else None)
     with recorder, Progress(screen.progress(), planned(groups, settings, expected.spent)) as listener:
@@ -58,7 +58,7 @@ def measure(
 
 
 def planned(groups: list[Group], settings: Settings, spent: float = 0.0) -> Planned:
-    """What is to be measured, the seconds for it, and those that were spent before."""
+    """What is to be measured, how many seconds there are for it, and how many were spent before."""
     elsewhere = settings.scheduler is not None
     cells = sum(unavailable(one, elsewhere) is None for group in groups for one in group.implementations)
     seconds = seconds_for((group.scale for group in groups), settings) if settings.limit is None else settings.limit
@@ -66,11 +66,11 @@ def planned(groups: list[Group], settings: Settings, spent: float = 0.0) -> Plan
 
 
 def info_of(groups: list[Group], settings: Settings, selection: Selection, name: str = "") -> records.RunInfo:
-    """What a run is, for its `run.json`: the machine, the versions, what was asked for and what is planned.
+    """A run's `run.json`: the machine, the versions, what was asked for and what is planned.
 
-    The folder of a run with a name ends with it, for the eye; the name in `run.json` is the one that counts.
-    Paths are absolute, so that it can be gone on with from another folder; `command` has them as they were typed. What
-    is known to slow a library here is said on stderr.
+    If a run has a name, its folder ends with the name, for people; only the name in `run.json` counts. Paths are
+    absolute, so that the run can be continued from another folder; `command` has them as they were typed. A warning on
+    stderr names what is known to slow a library here.
     """
     moment = datetime.now(UTC)
     host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
@@ -94,14 +94,14 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection, name:
 
 
 def warn(slowing: Sequence[Slowed]) -> None:
-    """Say on stderr what slows libraries."""
+    """Warn on stderr of what slows libraries."""
     for one in slowing:
         text = f"warning: {one}"
         screen.progress().print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def as_before(info: records.RunInfo) -> tuple[Selection, Settings]:
-    """What a run was asked for, from its own `run.json`; raises `UsageError` where other variables were set then."""
+    """What a run was asked for, from its own `run.json`; raises `UsageError` if other variables were set then."""
     _check_variables(info)
     kept = info.settings
     selected = {entry.name: kept[entry.name] for entry in fields(Selection) if entry.name in kept}
@@ -111,7 +111,7 @@ def as_before(info: records.RunInfo) -> tuple[Selection, Settings]:
 
 
 def _check_variables(info: records.RunInfo) -> None:
-    """Samples of unlike environments are never mixed, nor compared; an older run does not tell of its own."""
+    """Never mix or compare samples of unlike environments; older runs did not record theirs."""
     if not info.environment:
         return
     here = {"variables": inherited_variables()}

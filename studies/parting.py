@@ -1,4 +1,4 @@
-"""The last words of a command that measures: where it is all kept, and how to go on; said however the command ends."""
+"""A command's last message, however it ends: where the run is saved, and how to continue it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ said: list[str] = []
 
 @dataclass(frozen=True)
 class Words:
-    """What to say of a run's folder."""
+    """What to say about a run's folder."""
 
     folder: Path
     kept: str
@@ -30,9 +30,9 @@ class Words:
 
 @contextmanager
 def parting(folder: Path, kept: str, interrupted: str) -> Iterator[None]:
-    """Say these words at the end: of what is in here, or of the command where a second signal cuts that end short.
+    """Print this at the end of the block, or of the command if a second signal interrupts the end of the block.
 
-    They are not said where an error says more. A terminal that is gone loses them and nothing else.
+    It is not printed if an error says more. If the terminal is gone, only this message is lost.
     """
     words = Words(folder, kept, interrupted)
     _unsaid[:] = [words]
@@ -47,7 +47,7 @@ def parting(folder: Path, kept: str, interrupted: str) -> Iterator[None]:
 
 
 def say() -> None:
-    """Say what is still to be said."""
+    """Print what has not been printed yet."""
     with interrupts.whole():
         for words in _unsaid:
             if not str(words):

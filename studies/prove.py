@@ -1,10 +1,11 @@
-"""The course of `residency prove`: what comes next, what fits into the time that is left, and what does not.
+"""The course of `residency prove`: what is measured next, and what fits into the time that is left.
 
-Three stages into one run. At `smoke` every GPU implementation stands beside every CPU implementation, so that parity
-and the strongest opponent are known; at `lab` and `lecture` beside that opponent alone, the cheapest group first, as
-the size below lets expect. Foundations come before all else: they measure what the others are held against. A group
-that is not expected to fit is not begun, an opponent that is not expected to fit is left out, and either is said. Every
-decision rests on the records, so going on with an interrupted proof takes the same course over what is there.
+One run measures three sizes. At `smoke` every GPU implementation runs beside every CPU implementation, which tests
+parity and finds the strongest opponent. At `lab` and `lecture` it runs beside that opponent alone, and the group that
+is expected to cost least comes first. Foundations come before everything else, because the others are judged by what
+they measure. A group that is not expected to fit is not started, an opponent that is not expected to fit is left out,
+and the user is told of both. Every decision depends on the records alone, so an interrupted proof can be continued on
+the same course.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from residency.studies.measuring import Interrupted, as_before, info_of, measure
 
 
 @dataclass(frozen=True)
-class Stage:
+class Step:
     """A size, and how thoroughly it is measured."""
 
     size: str
@@ -42,8 +43,8 @@ class Stage:
 
 
 PEAKS = {task for task, *_ in FIGURES.values()}  # the tasks that measure what a device can do at most
-STAGES = (Stage("smoke", 1, 3), Stage("lab", 3, 5), Stage("lecture", 3, 5))
-SIZES = tuple(stage.size for stage in STAGES)
+STEPS = (Step("smoke", 1, 3), Step("lab", 3, 5), Step("lecture", 3, 5))
+SIZES = tuple(step.size for step in STEPS)
 PAGE = "README.md"
 CLOSING, CLOSING_SHARE = 5.0, 0.1  # seconds, or of the budget, kept back for ending workers and writing the page
 ONE_COLD = 3  # the first execution of a process may compile, and take this part of the budget
@@ -52,7 +53,7 @@ ONE_EXECUTION = 6  # may take this part of the budget at most: one that hangs mu
 
 @dataclass(frozen=True)
 class Proved:
-    """What a proof has come to."""
+    """The result of a proof."""
 
     records: records.Records
     rows: list[Row]
@@ -61,7 +62,7 @@ class Proved:
 
 @dataclass
 class Course:
-    """A proof under way, into a folder that holds its `run.json` already.
+    """A proof in progress, in a folder that already holds its `run.json`.
 
     `groups` are those of every size; it must be over by the `deadline`, in seconds of the monotonic clock.
     """
@@ -76,44 +77,44 @@ class Course:
     tried: int = field(init=False)  # outcomes on record when the course began: what failed before is tried again
 
     def __post_init__(self) -> None:
-        """Read what there is."""
+        """Read what the folder holds."""
         self.growing = records.Growing(self.folder)
         self.tried = len(self.growing.read().outcomes)
 
     def run(self) -> Proved:
-        """Measure stage by stage, and write the page after each; raises `Interrupted` when the user stops it."""
+        """Measure size by size, and write the page after each; raises `Interrupted` when the user stops it."""
         known: list[Row] = []
-        below: Stage | None = None
-        for stage in STAGES:
-            groups = [one for group in self.groups if (one := contenders(group, stage, below, known)) is not None]
+        below: Step | None = None
+        for step in STEPS:
+            groups = [one for group in self.groups if (one := contenders(group, step, below, known)) is not None]
             groups.sort(key=lambda group: (*rank(group.task.path), self.costs.expected(group, known)))
-            self._say(f"{stage.size}: {len(groups)} groups, {self._left():.0f} s left")
-            for replicate in range(1, stage.replicates + 1):
-                groups = self._replicate(groups, stage, replicate, known)
+            self._say(f"{step.size}: {len(groups)} groups, {self._left():.0f} s left")
+            for replicate in range(1, step.replicates + 1):
+                groups = self._replicate(groups, step, replicate, known)
             proved = write_page(self.folder, self.growing.read())
-            known, below = proved.rows, stage
+            known, below = proved.rows, step
         return proved
 
-    def _replicate(self, groups: list[Group], stage: Stage, replicate: int, known: Sequence[Row]) -> list[Group]:
-        """Measure a replicate of each group that fits; those that are worth another."""
+    def _replicate(self, groups: list[Group], step: Step, replicate: int, known: Sequence[Row]) -> list[Group]:
+        """Measure a replicate of each group that fits; return the groups that are worth another."""
         measured = []
         for number, group in enumerate(groups):
             left = self._left()
             if not left:
-                self._say(f"{stage.size}: no time is left for {len(groups) - number} of {len(groups)} groups")
+                self._say(f"{step.size}: no time is left for {len(groups) - number} of {len(groups)} groups")
                 break
             fitting = self._fitting(group, replicate, known, left)
             if fitting is not None:
-                self._measure(fitting, stage, replicate, left / (len(groups) - number))
+                self._measure(fitting, step, replicate, left / (len(groups) - number))
                 measured.append(fitting)
         return [one for group in measured if (one := self._without_failed(group)) is not None]
 
-    def _measure(self, group: Group, stage: Stage, replicate: int, share: float) -> None:
-        """One replicate of one group, in so many seconds where what must be done allows it."""
+    def _measure(self, group: Group, step: Step, replicate: int, share: float) -> None:
+        """Measure one replicate of one group, within this many seconds if its least work allows that."""
         start, left, before = monotonic(), self._left(), self.growing.read()
         seen = len(before.samples)
         settings = replace(
-            self.settings, replicates=replicate, rounds=stage.rounds, budget=share * replicate, limit=left
+            self.settings, replicates=replicate, rounds=step.rounds, budget=share * replicate, limit=left
         )
         if measure([group], settings, self.info, self.folder, before, resumed=False):
             raise Interrupted
@@ -121,7 +122,7 @@ class Course:
         self.costs.note(group, took, self.growing.read().samples[seen:])
 
     def _fitting(self, group: Group, replicate: int, known: Sequence[Row], left: float) -> Group | None:
-        """The group, without its opponent where only so it fits, or nothing; what is left out is said."""
+        """The group, without its opponent if it fits only then, or None; the user is told what is left out."""
         whole = self.costs.expected(group, known)
         opponent = next((one for one in group.implementations if one.device == "cpu"), None)
         allowed = min(left, self.settings.timeout or left)
@@ -139,7 +140,7 @@ class Course:
         return None
 
     def _without_failed(self, group: Group) -> Group | None:
-        """The group without what has ended otherwise than ok in this course; None where no GPU side is left."""
+        """The group without what did not end ok in this proof; None if no GPU implementation is left."""
         outcomes = self.growing.read().outcomes[self.tried :]
         failed = {one.cell.implementation for one in outcomes if is_of(one, group) and one.outcome != Outcome.OK}
         going = tuple(one for one in group.implementations if one.id not in failed)
@@ -153,13 +154,13 @@ class Course:
 
 
 def rank(task: str) -> tuple[bool, bool]:
-    """Peaks before other foundations before all else: false comes before true."""
+    """The order: peaks, then other foundations, then everything else (false comes before true)."""
     return task not in PEAKS, not task.startswith(TOPIC)
 
 
-def contenders(group: Group, stage: Stage, below: Stage | None, known: Sequence[Row]) -> Group | None:
-    """The group with those of its implementations that take part in a stage; None where none does."""
-    if group.size != stage.size:
+def contenders(group: Group, step: Step, below: Step | None, known: Sequence[Row]) -> Group | None:
+    """The group with those of its implementations that take part in a step; None where none does."""
+    if group.size != step.size:
         return None
     on_gpu = [one for one in group.implementations if one.device == "gpu"]
     on_cpu = [one for one in group.implementations if one.device == "cpu" and not one.beside]
@@ -194,7 +195,7 @@ def gone_on_with(catalogue: Catalogue, before: records.Records, budget: float, f
 
 
 def proof_in(folder: Path) -> records.Records:
-    """The proof to go on with; raises `UsageError` where it is none, or one of another machine."""
+    """The proof to continue; raises `UsageError` if the folder holds none, or one of another machine."""
     before = records.read(folder)
     if tuple(before.info.settings.get("sizes", ())) != SIZES:
         raise UsageError(f"{folder} is not a proof; continue it with: residency run --resume {folder}")
@@ -205,7 +206,7 @@ def proof_in(folder: Path) -> records.Records:
 
 
 def write_page(folder: Path, measured: records.Records) -> Proved:
-    """Write the page in one step, so that a page is never half of one; what it says."""
+    """Write the page in one step, so that it is never half written; return what it says."""
     found = rows(measured)
     proved = proof(measured, found)
     write_whole(folder / PAGE, proof_page.render(measured, found, proved))
@@ -218,11 +219,11 @@ def _deadline(budget: float) -> float:
 
 def _settings(budget: float) -> Settings:
     warm, cold = budget / ONE_EXECUTION, budget / ONE_COLD
-    return Settings(STAGES[-1].replicates, STAGES[-1].rounds, budget, timeout=warm, cold_timeout=cold)
+    return Settings(STEPS[-1].replicates, STEPS[-1].rounds, budget, timeout=warm, cold_timeout=cold)
 
 
 def _with_gpu(groups: list[Group]) -> list[Group]:
-    """The groups that have something to prove."""
+    """The groups that have a GPU implementation."""
     kept = [group for group in groups if any(one.device == "gpu" for one in group.implementations)]
     if not kept:
         raise UsageError("nothing to prove: none of these tasks has a GPU implementation; see `residency list`")
@@ -230,13 +231,13 @@ def _with_gpu(groups: list[Group]) -> list[Group]:
 
 
 def _info(groups: list[Group], settings: Settings, selection: Selection) -> RunInfo:
-    """Planned is the first stage; what comes after is decided by what it finds."""
-    first = [some for group in groups if (some := contenders(group, STAGES[0], None, ())) is not None]
+    """Only the smallest size is planned; what it finds decides what comes after."""
+    first = [some for group in groups if (some := contenders(group, STEPS[0], None, ())) is not None]
     return info_of(first, settings, selection)
 
 
 def _new(folder: Path, info: RunInfo) -> Path:
-    """A new run's folder; raises `UsageError` where there is one of that name."""
+    """A new run's folder; raises `UsageError` if it exists already."""
     if folder.exists():
         raise UsageError(
             f"{folder} exists already; continue it with: residency prove --resume {folder}, or name another place "

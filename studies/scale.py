@@ -1,4 +1,4 @@
-"""`residency scale`: one task on clusters of several sizes, and in a single process beside them."""
+"""`residency scale`: one task on clusters of several sizes, and in a single process for comparison."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from residency.runners.plan import Group, Selection, plan
 
 
 def doubling() -> list[int]:
-    """Workers: 1, 2, 4, ... up to the cores of this machine, two at least."""
+    """Numbers of workers: 1, 2, 4, ... up to the cores of this machine, but at least two."""
     most = max(2, machine.cores())
     return [2**power for power in range(most.bit_length()) if 2**power <= most]
 
 
 def threads_of_each(most: int) -> int:
-    """Threads of a worker, the same on every count of workers: the cores shared out among the most of them."""
+    """Threads of each worker, the same for every number of workers: the cores divided by the largest number."""
     return max(1, machine.cores() // most)
 
 
 def groups(catalogue: Catalogue, task: Task, wanted: Selection, weak: bool) -> list[Group]:
-    """The whole size on every count of workers and in a single process, and with `weak` each count's share of it.
+    """The whole size on each number of workers and in a single process; with `weak` also each number's share of it.
 
-    `wanted` names one size, and counts of workers that grow.
+    `wanted` names one size, and growing numbers of workers.
     """
     if not any(one.runner == "cluster" for one in task.implementations):
         raise UsageError(

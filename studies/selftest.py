@@ -28,7 +28,7 @@ BUDGET = 3600.0  # seconds, for each of its runs
 def measured(works: Collection[str], processes: int, gate: bool, beside_load: bool, results: Path) -> list[Control]:
     """The A/A control of these kinds of work, in runs of their own; raises `Interrupted` when the user stops one.
 
-    With `beside_load` all of it once more beside processes that come and go, one for each core.
+    With `beside_load`, measure everything again beside processes that come and go, one for each core.
     """
     found = []
     for bursty in (0, machine.cores()) if beside_load else (0,):
@@ -40,7 +40,7 @@ def measured(works: Collection[str], processes: int, gate: bool, beside_load: bo
 
 
 def _run(works: list[str], threads: int, processes: int, gate: bool, results: Path) -> Records:
-    """A run of its own of these kinds of work."""
+    """Measure these kinds of work in a separate run."""
     task = load(SHIPPED, SHIPPED.folder / f"{TASK}.py")
     names = [one.name for one in task.implementations if one.name.partition("_")[0] in works]
     selection = Selection(tasks=[TASK], devices=("cpu",), implementations=names)
@@ -57,13 +57,13 @@ def _run(works: list[str], threads: int, processes: int, gate: bool, results: Pa
 
 
 def document(found: Sequence[Control], gate: bool) -> dict[str, Any]:
-    """What is put on record, and printed for programs."""
+    """What is recorded, and printed for programs."""
     controls_found = [asdict(control) for control in found]
     return {"machine": machine.facts(), "gate": gate, "at": records.now(), "controls": controls_found}
 
 
 def keep(text: dict[str, Any]) -> None:
-    """Put a self-test on record for this machine; raises `UsageError` where that cannot be written."""
+    """Record a self-test for this machine; raises `UsageError` if it cannot be written."""
     path = _record(bool(text["gate"]))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,9 +75,9 @@ def keep(text: dict[str, Any]) -> None:
 
 
 def smallest_on_record(info: RunInfo) -> float | None:
-    """The smallest effect that a machine like a run's was seen to detect, measured as the run was; None without that.
+    """The smallest effect detected on a machine like a run's, measured as the run was; None if not known.
 
-    As a fraction, and of the work that was the easier to see it in: what is smaller was seen in none.
+    A fraction, for the kind of work in which it is easiest to see: no kind of work showed a smaller one.
     """
     try:
         kept = json.loads(_record(bool(info.settings.get("gate"))).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The code that a run measured, kept with it where the commit does not tell it: the user's own, and what changed."""
+"""The code that a run measured, saved with it if the commit does not hold it: the user's own, and changed files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ KEPT = SHIPPED[:2]  # where they differ from the checkout's commit
 def keep(groups: Iterable[Group], folder: Path) -> None:
     """Copy the files that make up the groups' tasks, and what these import, into a run's folder, under `source/`.
 
-    Those of the user, and shipped tasks and datasets that differ from the checkout's commit. A file's name bears a hash
-    of its text, so that a run which goes on after a change keeps both versions.
+    These are the user's files, and shipped tasks and datasets that differ from the checkout's commit. A file's name
+    holds a hash of its text, so a run that is continued after a change keeps both versions.
     """
     changed = {file for file in machine.changed() if _is_in(file, KEPT)}
     for file in sources_of(*(file for group in groups for file in group.task.files)):

@@ -206,7 +206,7 @@ def _matrix(data: Panel, forecast: Any) -> Values:
     if values.shape not in {data.y_test.shape, (data.y_test.size,)}:
         raise WrongResult(f"the result has shape {values.shape}, expected {data.y_test.shape}")
     if not np.isfinite(values).all():
-        raise WrongResult(f"{int((~np.isfinite(values)).sum())} forecasts are no finite numbers")
+        raise WrongResult(f"{int((~np.isfinite(values)).sum())} forecasts are not finite numbers")
     return values.reshape(data.y_test.shape).astype(np.float64)
 
 

@@ -113,10 +113,10 @@ def test_earlier_runs_tell_what_to_expect(measured) -> None:
     ("budget", "names", "said"),
     [
         (None, ("one@cpu",), "Expected by earlier runs: 67.5 s for 5 processes of each implementation. It stops after"),
-        (30.0, ("one@cpu",), "The budget of 30 s suffices for about 2 of 5."),
-        (5.0, ("one@cpu",), "The budget of 5 s is too short for some of it; what costs least goes first."),
-        (300.0, ("one@cpu",), "Nothing is begun after 300 s; what was not reached by then is named."),
-        (30.0, ("one@cpu", "x@cpu"), "and 1 of 2 implementations of which nothing is known. Nothing is begun after"),
+        (30.0, ("one@cpu",), "The budget of 30 s is enough for about 2 of 5 processes of each implementation."),
+        (5.0, ("one@cpu",), "The budget of 5 s is too short for everything; the cheapest implementations go first."),
+        (300.0, ("one@cpu",), "Nothing new starts after 300 s. The report names what was not measured."),
+        (30.0, ("one@cpu", "x@cpu"), "and 1 of 2 implementations whose time is not known. Nothing new starts after"),
         (30.0, ("x@cpu",), "How long this takes is not known yet: no earlier run on this machine is on record."),
     ],
 )

@@ -68,7 +68,7 @@ def test_reports_of_the_newest_run(run, residency_in) -> None:
     folder, done = run
     console = residency_in(folder, "report")
     assert console.status == 0
-    assert "Nothing here has been seen on a GPU" in console.out
+    assert "Nothing in this run used a GPU" in console.out
     assert "baseline" in console.out
     assert "No GPU implementation ran" in console.out
     markdown = residency_in(folder, "report", "--format", "markdown", "-o", "report.md")
@@ -165,7 +165,7 @@ def test_interrupting_keeps_what_was_measured(environment, residency, tmp_path: 
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "interrupted: what was measured is kept; go on with: residency run --resume results/runs/" in err
+    assert "interrupted: what was measured is saved. Continue with: residency run --resume results/runs/" in err
     assert "not measured" in out
     assert workers
     assert not workers_left(workers)

@@ -202,7 +202,7 @@ def test_interrupting_keeps_what_was_measured_and_it_goes_on(started, residency,
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
-    assert "interrupted: what was measured is kept; go on with: residency prove --resume results/reference/" in err
+    assert "interrupted: what was measured is saved. Continue with: residency prove --resume results/reference/" in err
     assert not [pid for pid in workers if lives(pid)]
     (run,) = (tmp_path / "results" / "reference").iterdir()
     assert (run / "README.md").read_text() == out

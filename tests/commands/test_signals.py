@@ -48,7 +48,7 @@ def test_how_to_go_on_is_said_whatever_comes(environment, tmp_path: Path, sent: 
     _, err = process.communicate(timeout=60)
     (run,) = tmp_path.glob("results/runs/*")
     assert process.returncode == 128 + sent[0], err
-    assert f"go on with: residency run --resume {run.relative_to(tmp_path)}\n" in err
+    assert f"Continue with: residency run --resume {run.relative_to(tmp_path)}\n" in err
     assert "Traceback" not in err
     assert workers
     assert not left(workers)

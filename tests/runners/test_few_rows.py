@@ -32,8 +32,8 @@ def test_forests_on_few_rows_are_no_worse_than_chance_allows(residency) -> None:
     assert done.status == 0, done.out
     said = " ".join(done.out.split())
     assert (
-        "at most 0.03 worse than the best of the run beyond chance. Of fewer rows than 2,000 nothing more is asked."
-        in said
+        "at most 0.03 worse than the best of the run beyond chance. "
+        "With fewer rows than 2,000, nothing more is required." in said
     )
 
 

@@ -10,11 +10,11 @@ import pytest
 from residency.harness.discovery import Catalogue
 from residency.runners.plan import Group, Selection, plan
 from residency.studies.costs import Costs
-from residency.studies.prove import STAGES, contenders
+from residency.studies.prove import STEPS, contenders
 from residency.suites import SHIPPED
 
-SMOKE, LAB, _ = STAGES
-SIZES = tuple(stage.size for stage in STAGES)
+SMOKE, LAB, _ = STEPS
+SIZES = tuple(step.size for step in STEPS)
 
 
 def groups(task: str) -> dict[str, Group]:
