@@ -201,7 +201,7 @@ def everywhere(residency_in: Callable[..., Any], tmp_path_factory: pytest.TempPa
 @pytest.mark.slow
 def test_your_own_lines_are_counted_alike_on_a_cluster_and_by_spark(everywhere: Any) -> None:
     rows = {row["implementation"]: row for row in everywhere[0]}
-    ran = {"data_frame@cpu", "lazy_frame@cpu", "sql@cpu", "partitions@2xcpu"} | ({"spark@cpu"} if SPARK else set())
+    ran = {one.id for one in CPU} | {"partitions@2xcpu"} | ({"spark@cpu"} if SPARK else set())
     assert {name for name, row in rows.items() if row["outcome"] == "ok"} == ran, rows
     assert {rows[name]["quality"] for name in ran} == {1.0}
     assert {rows[name]["rows"] for name in ran} == {len(AWKWARD) + 3 + PARTITION["cpu"]["split_row_groups"] * ROW_GROUP}
