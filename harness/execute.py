@@ -244,8 +244,8 @@ def judge(
     if reference is not None and task.quality.items is not None and short < -task.tolerance:
         return Ending(
             Outcome.WRONG,
-            f"{name} {quality:.6g} is better than the exact solution's {reference:.6g} by {-short:.3g}: it is the "
-            f"answer to another question; the tolerance is {task.tolerance:g}",
+            f"{name} {quality:.6g} is better than the exact solution's {reference:.6g} by {-short:.3g}: the "
+            f"result solves another problem; the tolerance is {task.tolerance:g}",
         )
     return OK
 

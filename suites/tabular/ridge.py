@@ -1,6 +1,6 @@
 """Ridge regression by the normal equations: one matrix product, one small solve.
 
-Question  From how many rows on does the GPU win, if the table is already there, and if the copy counts too?
+Question  From how many rows on does the GPU win, if the table is already there, and if it must be copied first?
 Expect    The product does 2 x rows x columns² operations on rows x columns numbers: at 128 columns 64 a byte. A CPU's
           matrix units keep up with its memory there, so the CPU is a strong opponent; on a GPU the copy over PCIe
           takes longer than the arithmetic, and only a table that stays on the device shows the difference.
