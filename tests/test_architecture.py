@@ -210,7 +210,7 @@ def test_what_is_missing_is_remedied_by_one_command_that_brings_all_of_it() -> N
             modules = [one.library, *one.needs]
             if one.runner == "cluster":
                 modules += ["distributed", *(["dask_cuda"] if one.device == "gpu" else [])]
-            tops = {module.partition(".")[0] for module in modules}
+            tops = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
             needed |= {(" ".join(some), one.device) for n in range(1, len(tops) + 1) for some in combinations(tops, n)}
         needed |= {(module, "cpu") for dataset in task.datasets for module in dataset.needs}
     brings = {"distributed": "dask", "networkx": "torch", "scipy": "scikit-learn"}  # that come with another
