@@ -45,7 +45,7 @@ def catalogue(suites: Sequence[str] = ()) -> Catalogue:
 
 
 def one_task(name: str) -> Task:
-    """The one task of that name; raises `UsageError` where there is none, or where a topic with several is named."""
+    """The task with this name; raises `UsageError` if there is none, or if the name is a topic."""
     tasks = catalogue()
     if name in tasks.topics:
         raise UsageError(f"{name}: name one task, for example tabular/etl")
@@ -68,7 +68,7 @@ def print_json(value: Any) -> None:
 
 
 def find_run(named: Path | None, results: Path) -> records.Records:
-    """The run that a person means, read; raises `UsageError` where there is none."""
+    """Read the run that the user named; raises `UsageError` if there is none."""
     return records.read(folder_of(named, results))
 
 

@@ -20,7 +20,7 @@ Examples:  [bold]residency crossover tabular/ridge[/]   (any GPU implementation 
 [bold]residency crossover tabular/etl --of cluster --over local --workers 2[/]
 [bold]residency crossover tabular/etl --of lazy_frame@cpu --over data_frame@cpu --up-to 1000000[/]
 
-Exit status: 0 there is an answer (`never` is one); 1 there is none; 2 the arguments are wrong.
+Exit status: 0 an answer was found (`never` is an answer); 1 no answer; 2 the arguments are wrong.
 """
 Side = Annotated[str, typer.Option(metavar="SIDE", help="gpu, cpu, cluster, local, or the name of an implementation.")]
 

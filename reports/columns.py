@@ -24,7 +24,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Line:
-    """One implementation in a table. A number is None where there is none, or none that counts."""
+    """One implementation in a table. A number is None if it is missing or does not count."""
 
     implementation: str
     library: str

@@ -189,4 +189,7 @@ def _law(found: Law) -> dict[str, Any]:
 
 
 def _parameter(found: Interval) -> dict[str, Any]:
-    return {**_interval(found, "value"), "verdict": ""}  # which there is none of; earlier versions wrote the key
+    return {
+        **_interval(found, "value"),
+        "verdict": "",
+    }  # a parameter has no verdict, but earlier versions wrote this field

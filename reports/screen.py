@@ -15,7 +15,7 @@ class _Console(Console):
 
 
 def output() -> Console:
-    """Where results go; where nobody is looking as wide as `COLUMNS` says, else as its tables."""
+    """The console for results: as wide as the terminal or `COLUMNS`, or 160 letters if neither is known."""
     asked = os.environ.get("COLUMNS", "")
     told = sys.stdout.isatty() or (asked.isdecimal() and int(asked) > 0)
     return _Console(width=None if told else 160)

@@ -106,7 +106,7 @@ def _pools(records: Records) -> list[str]:
 
 
 def _sources(records: Records) -> list[str]:
-    """Where the code is kept that the commit does not tell."""
+    """The run's own copies of code that the commit does not hold."""
     names = [str(file.relative_to(records.folder)) for file in records.sources]
     more = f" and {len(names) - SHOWN_SOURCES} more" if len(names) > SHOWN_SOURCES else ""
     return [f"Your own code, as it was measured: {', '.join(names[:SHOWN_SOURCES])}{more}."] if names else []
@@ -298,7 +298,7 @@ def _mistaken(name: str, found: Roofline) -> str:
 
 
 def _summary(found: Findings) -> list[str]:
-    """What the run says as a whole: the gain on the GPU over all groups, losses included, or that there is none."""
+    """What the run says as a whole: the gain on the GPU over all groups, losses included. Without a gain, why."""
     rows = found.rows
     lines = [sentences.gain(gain, sized=len(found.gains) > 1) for gain in found.gains]
     if all(row.measured is None for row in rows):

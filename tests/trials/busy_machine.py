@@ -317,9 +317,7 @@ def _shares(judged: list) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["record", "live", "fit", "table"])
-    parser.add_argument(
-        "--condition", choices=[one.name for one in CONDITIONS], help="one alone; all where none is named"
-    )
+    parser.add_argument("--condition", choices=[one.name for one in CONDITIONS], help="Default: all.")
     parser.add_argument("--processes", type=int, default=PROCESSES, help="of each side, to record in a condition")
     parser.add_argument("--runs", type=int, default=RUNS, help="live ones in a condition")
     parser.add_argument("--folder", type=Path, default=TRIALS, help="where the recordings are kept")
