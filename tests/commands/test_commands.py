@@ -97,6 +97,7 @@ def test_doctor_tells_what_can_run_and_why_not(residency) -> None:
     assert "can run here" in residency("doctor").out
 
 
+@pytest.mark.slow
 def test_doctor_names_a_run_that_it_cannot_read(residency, tmp_path: Path) -> None:
     damaged = tmp_path / "results" / "runs" / "damaged"
     damaged.mkdir(parents=True)

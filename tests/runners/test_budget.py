@@ -103,6 +103,7 @@ def kept(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_nothing_is_begun_when_the_budget_is_used_up(residency, tmp_path: Path) -> None:
     """An execution lasts longer than the budget: the cold one of the first is all there is."""
     done = residency(*RUN, "--budget", "6", **SUITES, TEST_LONG="7")

@@ -119,6 +119,7 @@ def test_without_pythons_headers_it_is_unavailable(monkeypatch: pytest.MonkeyPat
     compilation.require_compiler("cpu")
 
 
+@pytest.mark.slow
 def test_a_compiler_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import torch
 
