@@ -18,7 +18,7 @@ $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA),dev]'
 	touch $@
 
-# What of the five topics is quick: not what compiles or trains for half a minute first.
+# The quick tasks of the five topics: none of these compiles or trains for half a minute first.
 DEMO := $(addprefix tabular/,anomaly clustering etl gradient_boosting random_forest ridge) timeseries/lag_features \
 	image/classify image/preprocess ocr/binarise nlp/classify nlp/search nlp/word_count
 

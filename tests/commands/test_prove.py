@@ -119,7 +119,7 @@ def test_a_folder_that_is_there_is_not_written_over(proved, residency_in, gpu) -
     before = {one: one.read_bytes() for one in run.rglob("*.*") if one.is_file()}
     done = residency_in(run.parent.parent.parent, "prove", "proving/quick", **SUITES, **gpu)
     assert done.status == 2
-    assert f"results/reference/{run.name} is there already" in done.err
+    assert f"results/reference/{run.name} exists already" in done.err
     assert "residency prove --resume" in done.err
     assert {one: one.read_bytes() for one in run.rglob("*.*") if one.is_file()} == before
 
