@@ -44,7 +44,7 @@ test-slow: setup  ## the slow tests: what takes more than some ten seconds
 	$(TESTS) $(ASIDE) -m 'not clock and slow'
 	$(TESTS) $(ALONE) -m 'clock and slow'
 
-test-all: setup  ## every test, the contract of every task, and thirty kills in place of six: half an hour
+test-all: setup  ## every test: the slow ones, the contract of every task, and thirty kills in place of six
 	$(TESTS) --thorough $(ASIDE) -m 'not clock'
 	$(TESTS) --thorough $(ALONE) -m clock
 
