@@ -79,7 +79,7 @@ Reading = tuple[Moments, str]  # the moments, and how they were read
 
 
 def read_dates(text: Any) -> tuple[NDArray[np.float64], str] | None:
-    """Different texts (a pandas.Index) as days since the earliest, and how they were read; None where not all are."""
+    """Different texts (a pandas.Index) as days since the earliest, and how they were read; None if not all are."""
     reading = read_moments(text)
     return None if reading is None else in_days(*reading)
 
@@ -99,7 +99,7 @@ def in_days(moments: NDArray[Any], read: str = "") -> tuple[NDArray[np.float64],
 
 
 def read_moments(text: Any) -> Reading | None:
-    """Different texts (a pandas.Index) as moments, and how they were read; None where not all are."""
+    """Different texts (a pandas.Index) as moments, and how they were read; None if not all are."""
     if ISO.match(text[0]) and (iso := _iso(text)) is not None:
         return iso
     first = _split(text[:1])
@@ -143,7 +143,7 @@ class _Part:
 
 
 def _split(text: Any) -> tuple[_Part, _Part] | None:
-    """The dates and the times of day (empty where there is none) of texts; None where one has no date."""
+    """The dates and the times of day (empty if there is none) of texts; None where one has no date."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import compute
@@ -159,7 +159,7 @@ def _split(text: Any) -> tuple[_Part, _Part] | None:
 
 
 def clock_time(text: str) -> int | None:
-    """A time of day in microseconds, less its offset from UTC; None where it is none. No text is midnight."""
+    """A time of day in microseconds, less its offset from UTC; None if it is none. No text is midnight."""
     if not text:
         return 0
     read = CLOCK.fullmatch(text.strip())

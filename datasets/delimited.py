@@ -51,7 +51,7 @@ class Delimited:
 
 
 def read_delimited(content: bytes, file: str) -> Delimited:
-    """The table that a file's bytes hold; raises `UsageError` with line and remedy where they hold none."""
+    """The table that a file's bytes hold; raises `UsageError` with line and remedy if they hold none."""
     layout = laid_out(text_of(content, file), file)
     if layout.records.usual == 0:
         raise UsageError(f"{file} is empty: name a CSV or Parquet file that holds a table")
@@ -101,7 +101,7 @@ def _read_table(table: Delimited) -> None:
 
 
 def _check_names(table: Delimited) -> None:
-    """Names that are numbers are said; raises `UsageError` where too few rows tell whether they are names."""
+    """Names that are numbers are said; raises `UsageError` if too few rows tell whether they are names."""
     names = [name for name in table.names if name]
     numbers = [name for name in names if is_number(name)]
     if len(table.frame) < FEW_ROWS and not all(map(str.isdigit, numbers)) and not are_labels(numbers, len(names)):
@@ -179,7 +179,7 @@ def _parsed(table: Delimited, width: int, count: int, texts: Sequence[int] | Non
 
 
 def _names(table: Delimited, names: list[str], cells: NDArray[np.int64]) -> list[str]:
-    """The columns' names, with the frame cut to as many; raises `UsageError` where rows hold more."""
+    """The columns' names, with the frame cut to as many; raises `UsageError` if rows hold more."""
     frame, wide = table.frame, len(names)
     while wide > 1 and not names[wide - 1] and frame[wide - 1].isna().all():
         wide -= 1  # a delimiter at the lines' ends
@@ -254,7 +254,7 @@ def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
 
 
 def _doubtful_texts(table: Delimited, found: Mapping[int, NumberColumn]) -> list[int]:
-    """As `_doubtful`, of columns with a currency, a unit or odd cells; none where one tells the decimal mark."""
+    """As `_doubtful`, of columns with a currency, a unit or odd cells; none if one tells the decimal mark."""
     dialect = table.layout.dialect
     plain = [place for place, column in found.items() if column.numerals.decimal == dialect.decimal]
     doubtful = _doubtful(table.frame[plain])

@@ -39,7 +39,7 @@ class Text:
     """A file's text in UTF-8; every line ends in a line feed."""
 
     content: bytes
-    notes: tuple[str, ...] = ()  # how it was read, where that is not plain
+    notes: tuple[str, ...] = ()  # how it was read, if that is not obvious
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Layout:
 
 
 def text_of(content: bytes, file: str) -> Text:
-    """A file's text; raises `UsageError` where it holds a NUL character, which CSV readers cut cells at."""
+    """A file's text; raises `UsageError` if it holds a NUL character, which CSV readers cut cells at."""
     if (nul := content.find(b"\0")) >= 0:
         line = content.count(b"\n", 0, nul) + 1
         raise UsageError(
@@ -137,7 +137,7 @@ def _utf8(content: bytes, file: str) -> tuple[bytes, tuple[str, ...]]:
 
 
 def laid_out(text: Text, file: str) -> Layout:
-    """The dialect under which the records are most even; raises `UsageError` where a quotation mark is not closed."""
+    """The dialect under which the records are most even; raises `UsageError` if a quotation mark is not closed."""
     notes = list(text.notes)
     if named := SEPARATOR_LINE.match(text.content):
         delimiter = named[1].decode().replace("\\t", "\t")
@@ -233,7 +233,7 @@ def _quoted(content: bytes, delimiter: str) -> tuple[Dialect, Records]:
 
 
 def _spaced(content: bytes) -> bytes | None:
-    """A table with runs of spaces between its cells, with tabs instead; None where the file is none."""
+    """A table with runs of spaces between its cells, with tabs instead; None if the file is none."""
     text = content.decode(errors="replace")
     rows: list[list[str]] = []
     with _any_size():
@@ -272,7 +272,7 @@ def surveyed(content: bytes, dialect: Dialect) -> Records:
 
 
 def _by_marks(content: bytes, dialect: Dialect) -> Records | None:
-    """The records by the places of line ends, delimiters and quotation marks; None where these stand oddly."""
+    """The records by the places of line ends, delimiters and quotation marks; None if these stand oddly."""
     marks = np.frombuffer(content, np.uint8)
     quotes = dialect.quotes and b'"' in content
     delimiter = ord(dialect.delimiter)

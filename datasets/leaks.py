@@ -1,11 +1,14 @@
 """Columns that reveal the target, because they were recorded after the outcome or the target was computed from them.
 
-    one column    of a target with two classes: each value of the column, or each side of a threshold, has one class
-                  of a number: a straight line but for rounding, or the same order throughout, or one value for each
-                  level
-    two columns   of a number: a sum of multiples of both, but for a computer's rounding
+    reveals       if the target has two classes    if the target is a number
+    one column    each value of the column, or     the target is a straight line of the column, except for rounding;
+                  each side of a threshold, has    or both have the same order throughout; or each level of the
+                  one class                        column has one target
+    two columns   (not looked for)                 the target is a sum of multiples of both, except for a computer's
+                                                   rounding
 
-All rows must agree, and so many that chance is ruled out. A part of the rows is looked at first: it can only refute.
+All rows must agree, and there must be so many that chance is ruled out. Some of the rows are looked at first: they can
+only show that a column does not reveal the target.
 """
 
 from __future__ import annotations
@@ -19,12 +22,12 @@ from numpy.typing import NDArray
 
 from residency.datasets.reading import Column, Numbers
 
-GLANCE = 1_000  # rows that are looked at first, of each class where there are two
-CHANCE = 1e-6  # that any column tells the target by chance: beyond it nothing is said
-ROUNDING = 1e-6  # of the target's variance, that a straight line may leave
-EXACT = 1e-12  # of it, that a sum of two columns may leave
-ALIKE = 1e-9  # of two columns' variance, in which they differ at least to be tried as a pair
-MOST_COLUMNS = 500  # of numbers, of which pairs are tried
+GLANCE = 1_000  # rows that are looked at first, of each class if there are two
+CHANCE = 1e-6  # highest probability that any column reveals the target by chance: above it there is no remark
+ROUNDING = 1e-6  # share of the target's variance that a straight line may leave
+EXACT = 1e-12  # share of the target's variance that a sum of two columns may leave
+ALIKE = 1e-9  # two columns are tried as a pair if they differ in more than this share of their variance
+MOST_COLUMNS = 500  # columns of numbers of which pairs are tried
 
 Values = NDArray[np.float64]
 
@@ -36,27 +39,27 @@ def leaks(columns: Sequence[Column], target: NDArray[Any]) -> list[str]:
     glance = _glance(y, classes=classes)
     tells = _tells_class if classes else _tells_number
     likely = [column for column in columns if tells(_codes(column)[glance], y[glance]) > 0]
-    if likely:  # rows that occur twice say nothing new
+    if likely:  # a repeated row is no new evidence
         different = _different([*map(_codes, columns), y])
         enough = log(len(columns) / CHANCE)
         likely = [column for column in likely if tells(_codes(column)[different], y[different]) > enough]
     said = [
-        f"`{column.name}` alone tells the target in every row: if it was not known before, remove it from the file to "
-        "measure a real task"
+        f"`{column.name}` alone tells the target in every row: if it was not known before the outcome, remove it from "
+        "the file to measure a real task"
         for column in likely
     ]
     if not classes:
         numbers = [column for column in columns if isinstance(column, Numbers) and column not in likely]
         said += [
-            f"`{first}` and `{second}` together give the target exactly: if they were not known before, remove them "
-            "from the file to measure a real task"
+            f"`{first}` and `{second}` together give the target exactly: if they were not known before the outcome, "
+            "remove them from the file to measure a real task"
             for first, second in _telling_pairs(numbers[:MOST_COLUMNS], y, glance)
         ]
     return said
 
 
 def _glance(y: Values, *, classes: bool) -> NDArray[np.intp]:
-    """Some rows from all over the table, of both classes where there are two."""
+    """Some rows from all over the table, of both classes if there are two."""
     groups = [np.flatnonzero(y == value) for value in (y.min(), y.max())] if classes else [np.arange(len(y))]
     places = [np.linspace(0, len(rows) - 1, min(GLANCE, len(rows))).astype(np.intp) for rows in groups]
     return np.concatenate([rows[place] for rows, place in zip(groups, places, strict=True)])
@@ -70,7 +73,7 @@ def _codes(column: Column) -> Values:
 
 
 def _different(columns: Sequence[Values]) -> NDArray[np.intp]:
-    """The rows without those that repeat another in all columns."""
+    """The rows without repetitions: a row is left out if it equals an earlier one in all columns."""
     hashed = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
         hashed = (hashed ^ (hashed >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15) + (column + 0.0).view(np.uint64)
@@ -80,8 +83,8 @@ def _different(columns: Sequence[Values]) -> NDArray[np.intp]:
 def _tells_class(x: Values, y: Values) -> float:
     """How sure it is, as minus the logarithm of chance, that a column reveals two classes; 0 if it does not.
 
-    Each value of the column has one class, a missing one too. That happens by chance the more easily, the more values
-    there are, and the more often the class changes in their order.
+    The column reveals the classes if each of its values has one class; missing counts as a value. By chance this is
+    the more likely, the more values there are and the more often the class changes along their order.
     """
     ones = y == y.max()
     levels, codes = np.unique(x, return_inverse=True)  # NaN is one level, the last
@@ -98,7 +101,8 @@ def _tells_class(x: Values, y: Values) -> float:
 def _tells_number(x: Values, y: Values) -> float:
     """How sure it is, as minus the logarithm of chance, that a column reveals a number; 0 if it does not.
 
-    It is a straight line, or each value of the column has one of the target, and these repeat or have the same order.
+    The column reveals the number if both lie on a straight line, or if each value of the column has one target and the
+    values repeat or have the same order as the targets.
     """
     if np.isnan(x).any() or x.min() == x.max() or y.min() == y.max():
         return 0.0
@@ -121,7 +125,7 @@ def _tells_number(x: Values, y: Values) -> float:
 
 
 def _unit(values: Values) -> Values:
-    """Centred, and of length 1, without overflow on the way."""
+    """The values less their mean, scaled to a vector of length 1; large values do not overflow."""
     centred = values - values.mean()
     centred /= np.abs(centred).max()
     unit: Values = centred / np.linalg.norm(centred)
@@ -129,7 +133,7 @@ def _unit(values: Values) -> Values:
 
 
 def _telling_pairs(columns: Sequence[Numbers], y: Values, glance: NDArray[np.intp]) -> list[tuple[str, str]]:
-    """The names of columns of which a sum of multiples is the target, in all rows that hold both."""
+    """The names of two columns each such that a sum of their multiples is the target in all rows."""
     columns = [column for column in columns if not np.isnan(column.values[glance]).any()]
     columns = [column for column in columns if np.ptp(column.values[glance]) > 0]
     if len(columns) < 2 or np.ptp(y[glance]) == 0:
@@ -152,7 +156,7 @@ def _telling_pairs(columns: Sequence[Numbers], y: Values, glance: NDArray[np.int
 
 
 def _give(one: Values, other: Values, y: Values) -> bool:
-    """Whether a sum of multiples of two columns is the target, but for a computer's rounding."""
+    """Whether a sum of multiples of two columns is the target, except for a computer's rounding."""
     present = ~(np.isnan(one) | np.isnan(other))
     if present.sum() < 20 or not present.all():
         return False

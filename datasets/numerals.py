@@ -55,8 +55,8 @@ class Numerals:
     values: NDArray[np.float64]  # NaN where a text is no number
     odd: NDArray[np.bool_]  # which are none
     decimal: str
-    group: str  # between thousands; empty where there is nothing
-    note: str  # how they are written, where that is not plain
+    group: str  # between thousands; empty if there is nothing
+    note: str  # how they are written, if that is not obvious
     grouped: NDArray[np.bool_]  # which hold such a mark
 
     @property
@@ -200,7 +200,7 @@ def _by(texts: Any, mark: str, group: str, usual: str) -> Numerals:
 
 
 def _note(texts: Any, mark: str, group: str, usual: str, grouped: NDArray[np.bool_]) -> str:
-    """How numbers are written, where that is not plain."""
+    """How numbers are written, if that is not obvious."""
     if group and grouped.any():
         example = visible(str(texts[int(grouped.argmax())]))
         note = f"{GROUPS[group]} between thousands, as in `{example}`"

@@ -71,7 +71,7 @@ def listed(names: Sequence[str]) -> str:
 def files_of(root: Path, noted: Notes) -> list[tuple[str, Path]]:
     """Every file of a folder that is to be looked at, by its name from there, in the order of names; a file is itself.
 
-    What is no file is noted. Raises `UsageError` where a folder cannot be read.
+    What is no file is noted. Raises `UsageError` if a folder cannot be read.
     """
     if not root.is_dir():
         return [(root.name, root)]
@@ -97,7 +97,7 @@ def unknown_kind(name: str) -> str:
 
 
 def remedy_for(name: str) -> str:
-    """A colon and what to do with a file that holds pictures but is none; nothing where that is not known."""
+    """A colon and what to do with a file that holds pictures but is none; nothing if that is not known."""
     remedy = REMEDIES.get(Path(name).suffix.lower())
     return f": {remedy}" if remedy else ""
 

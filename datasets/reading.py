@@ -2,7 +2,7 @@
 
 What a file is, its content says, but one called `.parquet` must be Parquet. Every error names the file and the remedy.
 
-The whole file decides how it is read, never a part of it; where that is not plain, a remark says so, with the line.
+The whole file decides how it is read, never a part of it; if that is not obvious, a remark says so, with the line.
 
     delimiter        the one of `,` `;` tab `|` that cuts the lines into the most even rows, else spaces; `sep=;` in the
                      first line names it
@@ -95,7 +95,7 @@ class OwnFile:
     remarks: tuple[str, ...]
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # on a column: how its numbers were read
     lines: NDArray[np.int64] | None = None  # of a CSV file: where each record begins
-    how: tuple[str, ...] = ()  # the remarks that say how the file was read, where that is not plain
+    how: tuple[str, ...] = ()  # the remarks that say how the file was read, if that is not obvious
 
     def where(self, row: int) -> str:
         """Where a row stands in the file, by its label in the frame's index: `line 17`, or `row 16` of Parquet."""
@@ -120,7 +120,7 @@ class Numbers:
     name: str
     values: NDArray[np.float64]
     kind: Kind
-    note: str = ""  # how they were read, where that is not plain
+    note: str = ""  # how they were read, if that is not obvious
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -167,7 +167,7 @@ Column = Numbers | Category
 
 
 def read_file(path: Path | None) -> OwnFile:
-    """The file's table; raises `UsageError` with the remedy where there is none."""
+    """The file's table; raises `UsageError` with the remedy if there is none."""
     file, content = _content(path, "CSV or Parquet")
     _check_kind(file, content[:SAMPLE])
     if path is not None and path.suffix.lower() == ".parquet" and not content.startswith(PARQUET):
@@ -178,7 +178,7 @@ def read_file(path: Path | None) -> OwnFile:
 
 
 def read_lines(path: Path) -> tuple[list[str], list[str]] | None:
-    """The lines of a file of plain text, and remarks on it; None where the file is a table.
+    """The lines of a file of plain text, and remarks on it; None if the file is a table.
 
     A file called `.txt`, `.text`, `.md` or `.rst` is plain text, and so is one without a table's structure, unless its
     name says it is a table.
@@ -268,7 +268,7 @@ def _read_parquet(file: str, content: bytes) -> tuple[Any, list[str], list[str]]
 
 
 def _plain(column: Any) -> Any:
-    """An Arrow column of a type that pandas holds natively; None where there is no such type."""
+    """An Arrow column of a type that pandas holds natively; None if there is no such type."""
     import pyarrow as pa
 
     kinds = pa.types
@@ -360,7 +360,7 @@ def typed(name: str, series: Any) -> tuple[Column, int]:
 
 
 def _read_levels(name: str, levels: Any) -> Numbers | None:
-    """The different values of a column of text or objects as booleans or dates; None where not all are.
+    """The different values of a column of text or objects as booleans or dates; None if not all are.
 
     Text that holds numbers became numbers when the file was read, by the file's own conventions.
     """

@@ -1,4 +1,4 @@
-"""The column of a user's file that is to be predicted: found by its name, with enough rows and values to learn from."""
+"""The column of a user's file to predict: it is found by its name, and must have enough rows and different values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LEAST_ROWS = 50
 
 
 def check_named(file: OwnFile, target: str) -> None:
-    """Raise `UsageError` where the file has no such column, or several."""
+    """Raise `UsageError` if the file has no such column, or several."""
     if target in file.repeated:
         raise UsageError(f"{file.name} has several columns called `{visible(target)}`: rename the one you mean")
     if target not in file.frame.columns:
@@ -18,7 +18,7 @@ def check_named(file: OwnFile, target: str) -> None:
 
 
 def target_column(file: OwnFile, target: str | None) -> Column:
-    """The column to predict; raises `UsageError` where none is named, it does not exist, or too few rows have it."""
+    """The column to predict; raises `UsageError` if none is named, it does not exist, or too few rows have it."""
     names = list(file.frame.columns)
     if target is None:
         listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
@@ -26,10 +26,10 @@ def target_column(file: OwnFile, target: str | None) -> Column:
     check_named(file, target)
     wanted, _ = typed(target, file.frame[target])
     if (rows := int(wanted.present.sum())) < LEAST_ROWS:
-        found = f"{file.name} has {number_of(rows, 'row')} with a value in `{target}`"
-        raise file.refusal(f"{found}; at least {LEAST_ROWS} are needed", target)
+        too_few = f"{file.name} has {number_of(rows, 'row')} with a value in `{target}`"
+        raise file.refusal(f"{too_few}; at least {LEAST_ROWS} are needed", target)
     if len(labels := wanted.labels) == 1:
         raise file.refusal(
-            f"{file.name}: column `{target}` is {labels[0]} in all rows: name one whose values differ", target
+            f"{file.name}: column `{target}` is {labels[0]} in all rows: name a column whose values differ", target
         )
     return wanted

@@ -52,7 +52,7 @@ class Chosen:
     places: list[int]  # among all pictures
     classes: list[str]
     y: NDArray[np.intp]  # the class of each that is used
-    judged: NDArray[np.bool_] | None  # which are to be classified; None where no split is given
+    judged: NDArray[np.bool_] | None  # which are to be classified; None if no split is given
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ class Layout:
     """What the folders of many pictures mean; `label`, `part` and `role` have an entry for each picture."""
 
     inside: Folders  # the folders that hold everything, looked through
-    parts: Parts  # empty where no split is given
+    parts: Parts  # empty if no split is given
     shown: str  # how a part's folder is written for a reader, with `{}` for its name
     label: Sequence[str | None]  # its class; None where it lies in no class's folder
-    part: Sequence[str | None]  # its part's folder; None where no split is given, and of pictures beside the parts
-    role: Sequence[str | None]  # its part's role; None where no split is given, and in a folder beside the parts
+    part: Sequence[str | None]  # its part's folder; None if no split is given, and of pictures beside the parts
+    role: Sequence[str | None]  # its part's role; None if no split is given, and in a folder beside the parts
 
 
 def chosen_of(root: Path, names: Sequence[str], noted: Notes) -> Chosen:
     """Which pictures of a folder are used, by their names from there, and what for.
 
-    What their folders mean and which are left out is noted. Raises `UsageError` where there are no two classes.
+    What their folders mean and which are left out is noted. Raises `UsageError` if there are no two classes.
     """
     places = [tuple(name.split("/")[:-1]) for name in names]
     meant = layout(places)
@@ -110,7 +110,7 @@ def layout(places: Sequence[Folders]) -> Layout:
 
 
 def _roles(names: Iterable[str | None]) -> tuple[dict[str | None, str], Parts]:
-    """The role of each folder, and the folders of each role; none where there is not one to learn from and another."""
+    """The role of each folder, and the folders of each role; none if there is not one to learn from and another."""
     by_words: dict[Folders, dict[str, list[str]]] = {}
     for name in sorted({name for name in names if name is not None}):
         if (meant := _role(name)) is not None:
@@ -240,7 +240,7 @@ def _without_pictures(root: Path, places: Sequence[Folders], depth: int, meant: 
 
 
 def _refuse_half_a_split(root: Path, places: Sequence[Folders], meant: Layout) -> None:
-    """Raise `UsageError` where a folder is called as a part of a split is, but the other part is not there.
+    """Raise `UsageError` if a folder is called as a part of a split is, but the other part is not there.
 
     So it is taken where it holds folders itself, and where it is called `test`, which is hardly a class.
     """

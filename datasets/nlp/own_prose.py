@@ -40,7 +40,7 @@ def own_prose(path: Path | None, target: str | None, folder: Path) -> Prose:
 
 
 def _prose(folder: Path, lines: Iterable[str], remarks: Sequence[str], what: str) -> Prose:
-    """The lines with their words counted; raises `UsageError` where there is no word."""
+    """The lines with their words counted; raises `UsageError` if there is no word."""
     prose = counted(folder / "lines.parquet", (line.encode(errors="replace").decode() for line in lines), remarks)
     if not prose.occurrences:
         raise UsageError(f"{what} no word but stop words: two ASCII letters or digits")

@@ -60,7 +60,7 @@ def _share_words(texts: list[str]) -> bool:
 
 
 def text_column(file: OwnFile, target: str | None, remarks: list[str]) -> str:
-    """The column beside the target whose texts are longest in the median; raises `UsageError` where there is none."""
+    """The column beside the target whose texts are longest in the median; raises `UsageError` if there is none."""
     others = file.frame if target is None else file.frame.drop(columns=target)
     texts: dict[str, Any] = {name: others[name].dropna() for name in others if others[name].dtype.kind not in "mMbiuf"}
     lengths = {name: float(text.astype(str).str.len().median()) for name, text in texts.items() if len(text)}

@@ -54,7 +54,7 @@ class Prose:
 
 @metric(name="right rows")
 def right_rows(data: Prose, found: Any) -> float:
-    """Share of the table's rows, in falling order, of which both word and count are right; 1 where there is no word."""
+    """Share of the table's rows, in falling order, of which both word and count are right; 1 if there is no word."""
     if not isinstance(found, dict) or set(found) != {"word", "count"}:
         raise WrongResult("the result must be a dict of the columns word, count")
     for name, column in found.items():

@@ -99,7 +99,7 @@ def prepared(
 ) -> Texts:
     """Texts cleaned and split as this module says; a fifth of each class is to be told apart.
 
-    Raises `ValueError` where fewer than two classes remain.
+    Raises `ValueError` if fewer than two classes remain.
     """
     said = list(remarks)
     cleaned = [clean(text) for text in texts]

@@ -66,7 +66,7 @@ def _texts_beside(pictures: Sequence[Picture]) -> dict[tuple[Path, str], Path]:
 
 
 def _read(file: Path | None) -> str:
-    """What a file of text says; nothing where there is none."""
+    """What a file of text says; nothing if there is none."""
     if file is None:
         return ""
     try:

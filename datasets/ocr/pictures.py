@@ -50,7 +50,7 @@ class Picture:
 
 
 def read_pictures(path: Path | None) -> tuple[list[Picture], list[str]]:
-    """All pictures there, grey, and remarks on them; raises `UsageError` where there is none that can be read."""
+    """All pictures there, grey, and remarks on them; raises `UsageError` if there is none that can be read."""
     if path is None:
         raise UsageError("name a folder of pictures with --data FOLDER")
     from PIL import UnidentifiedImageError

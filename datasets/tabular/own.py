@@ -1,7 +1,7 @@
 """Your own data, a CSV or Parquet file: what would a GPU do for it?
 
-The file is prepared once, before anything is timed, so that all implementations get the same bytes. A column is the
-first of these that fits it, and the data's `remarks` say what became of each:
+The file is prepared once, before anything is timed, so that all implementations get the same bytes. The first line of
+this table that fits a column decides what becomes of it. The data's `remarks` say what became of each column:
 
     column                                                      becomes
     empty: fewer than 20 values                                 left out
@@ -9,19 +9,20 @@ first of these that fits it, and the data's `remarks` say what became of each:
     dates, times, and text in which every value reads as one    a number: days since the earliest
     booleans                                                    a number: 0 and 1
     whole numbers or text, a different value in every row       left out: an identifier
-    numbers, however written (`1,234.5`, `1.234,5`, `5 kg`)     a number; infinite or beyond ±1e38 is missing, and so
-                                                                are one value in a hundred, ten at most, that are no
-                                                                numbers: they are named, with their lines
-    text, of which most but not all are numbers                 left out; the first that is none is named
-    text, different values: over 20, over a tenth of the rows   left out
-    other text                                                  a category; missing is a level of it
+    numbers, however written (`1,234.5`, `1.234,5`, `5 kg`)     a number; infinite or beyond ±1e38 is missing. One value
+                                                                in a hundred, ten at most, may be no number: it is
+                                                                missing, and a remark names it with its line
+    text: most values are numbers, but not all                  left out; a remark names the first that is no number
+    text: over 20 different values, and over rows / 10          left out
+    other text                                                  a category; missing is one of its levels
 
     cell              own_regression, own_forest, own_points,           own_binary
                       own_outliers
     missing number    the column's median                               NaN, which boosted trees take
-    category          a column of 0 and 1 for each level but the        codes 0, 1, 2, ..., the commonest level first;
-                      commonest (own_forest: for that too); of more     of more than 255 the rarest are one
-                      than 20 the rarest are one
+    category          a column of 0 and 1 for each level except the     codes 0, 1, 2, ..., the commonest level first;
+                      commonest (own_forest: for every level); if       if there are more than 255 levels, the rarest
+                      there are more than 20 levels, the rarest are     are merged into one
+                      merged into one
 
     target                                                      becomes
     missing, infinite or beyond ±1e38                           the row is left out
@@ -31,10 +32,10 @@ first of these that fits it, and the data's `remarks` say what became of each:
     own_outliers: two values                                    1 for the rarer, the known anomalies
     own_points: none                                            a column named with --target is set aside
 
-Which text reads as dates, and how, is told in `dates.py`; the remark says it. To keep whole numbers that are different
-in every row, write them with a point (12.0). A column that alone tells the target, and two that together give it
-exactly, are remarked: perhaps they were not known before (`leaks.py`). How files are read (delimiters, encodings,
-names, pandas' index) is told in `reading.py`, how numbers are in `numerals.py`.
+`dates.py` says which text is read as dates; the remark says how a column was read. To keep a column of whole numbers
+that are different in every row, write them with a decimal point (12.0). A remark names each column that alone tells the
+target, and two columns that together give it exactly: perhaps they were not known before the outcome (`leaks.py`).
+`reading.py` says how files are read (delimiters, encodings, names, pandas' index), `numerals.py` how numbers are.
 """
 
 from __future__ import annotations
@@ -57,16 +58,16 @@ from residency.datasets.target import LEAST_ROWS, check_named, target_column
 from residency.harness.dataset import number_of, own_table
 from residency.harness.errors import UsageError, visible
 
-LEAST_VALUES = 20  # fewer, and the rows to learn from may hold none
-GLANCE, MOSTLY = 1_000, 0.5  # of so many values of text, that share are numbers: it is told which are not
+LEAST_VALUES = 20  # with fewer, the training rows may hold none
+GLANCE, MOSTLY = 1_000, 0.5  # if more than this share of so many values of text are numbers, the first other is named
 MOST_SHOWN = 5  # values, in a message
 NUMERIC = re.compile(r"\W{0,4}\d[\d.,'’ ]*\D{0,6}")
-FEW_LEVELS, FEW_SHARE = 20, 0.1  # text with more different values than both is no category
+FEW_LEVELS, FEW_SHARE = 20, 0.1  # text with more different values than either limit allows is no category
 CLUSTERS = 8
-MOST_COLUMNS = 20  # levels of a category that is to be columns of 0 and 1
+MOST_COLUMNS = 20  # levels of a category that becomes columns of 0 and 1
 MOST_CODES = 255  # levels that every boosting library takes
-TINY = 1e-12  # standard deviations from the median that count as none, lest the scaling leave float32's range
-ATTEMPTS = 20  # seeds to split by, until both parts hold different targets
+TINY = 1e-12  # standard deviations from the median that count as 0, so that scaling stays in float32's range
+ATTEMPTS = 20  # seeds to try for the split, until both parts hold different targets
 
 
 @own_table
@@ -74,7 +75,7 @@ def own_regression(path: Path | None, target: str | None, seed: int) -> Table:
     """Your file: one column, a number, to predict from the others.
 
     Missing numbers are filled with the median, categories become columns of 0 and 1, everything is standardised. The
-    remarks say what became of every column; what quality to expect is for your data to say.
+    remarks say what became of every column. What quality to expect depends on your data.
     """
     return _regression(path, target, seed, every_level=False)
 
@@ -83,8 +84,8 @@ def own_regression(path: Path | None, target: str | None, seed: int) -> Table:
 def own_forest(path: Path | None, target: str | None, seed: int) -> Table:
     """Your file: one column, a number, to predict from the others by trees.
 
-    As `own_regression`, but a category's commonest level has a column of 0 and 1 too: a linear model finds it where the
-    others are 0, a tree would need a split for each of them.
+    As `own_regression`, but a category's commonest level has a column of 0 and 1, too. A linear model finds that level
+    where the other columns are 0; a tree would need a split for each of them.
     """
     return _regression(path, target, seed, every_level=True)
 
@@ -102,10 +103,10 @@ def _regression(path: Path | None, target: str | None, seed: int, *, every_level
 
 @own_table
 def own_binary(path: Path | None, target: str | None, seed: int) -> Table:
-    """Your file: one column with two values, to tell apart by the others; the greater value is 1.
+    """Your file: one column with two values, to predict from the others; the greater value is 1.
 
     Missing numbers stay missing and categories are codes: boosted trees take both as they are. The remarks say what
-    became of every column; what quality to expect is for your data to say.
+    became of every column. What quality to expect depends on your data.
     """
     file = read_file(path)
     wanted = target_column(file, target)
@@ -122,7 +123,7 @@ def own_points(path: Path | None, target: str | None, seed: int) -> points.Point
     """Your file: rows to group into eight clusters, all columns standardised; a column named as target is set aside.
 
     Missing numbers are filled with the median, categories become columns of 0 and 1. The remarks say what became of
-    every column; which clusters there are, if any, is for your data to say.
+    every column. Whether there are clusters at all depends on your data.
     """
     file = read_file(path)
     remarks = list(file.remarks)
@@ -138,16 +139,16 @@ def own_points(path: Path | None, target: str | None, seed: int) -> points.Point
     if clusters == 1:
         raise UsageError(f"{file.name}: nearly all of its rows are the same: there is nothing to cluster")
     if clusters < CLUSTERS:
-        remarks.append(f"{clusters} clusters, because there are no more different rows")
+        remarks.append(f"{clusters} clusters, because there are only so many different rows")
     return replace(made, initial=points.initial_centres(sample, clusters, generator), remarks=tuple(remarks))
 
 
 @own_table
 def own_outliers(path: Path | None, target: str | None) -> outliers.Outliers:
-    """Your file: rows of which one column, with two values, marks the known anomalies; the rarer value is theirs.
+    """Your file: a column with two values marks the rows that are known anomalies; the rarer value marks an anomaly.
 
     Missing numbers are filled with the median, categories become columns of 0 and 1, all columns are standardised.
-    The remarks say what became of every column; whether your anomalies are far from other rows is for them to say.
+    The remarks say what became of every column. Whether anomalies are far from other rows depends on your data.
     """
     file = read_file(path)
     wanted = target_column(file, target)
@@ -196,12 +197,12 @@ def _two_valued_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDA
 
 
 def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.bool_]:
-    """Which of the rows that are marked are anomalies: those with the rarer of two marks, the greater in a draw."""
+    """Which of the marked rows are anomalies: those with the rarer mark; if both are equally frequent, the greater."""
     labels = wanted.labels
     if len(labels) != 2:
         raise file.refusal(
             f"{file.name}: column `{wanted.name}` holds {len(labels)} different values; "
-            "anomalies are marked with two: name a column with 1 for an anomaly, 0 for an ordinary row",
+            "two are needed to mark anomalies: name a column with 1 for an anomaly, 0 for an ordinary row",
             wanted.name,
             because=_some(labels),
         )
@@ -215,7 +216,7 @@ def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArr
 
 
 def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | None, remarks: list[str]) -> list[Column]:
-    """The usable columns beside the target, in the rows that have it; raises `UsageError` where there are none."""
+    """The usable columns beside the target, in the rows that have it; raises `UsageError` if there are none."""
     frame = file.frame if target is None else file.frame.drop(columns=target)
     if present is not None and not present.all():
         frame = frame[present]
@@ -241,7 +242,7 @@ def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | No
     if not columns:
         why = (
             "; ".join([*(remark for remark in file.remarks if remark not in file.how), *reasons][:5])
-            or "there is none beside the target"
+            or "there is no column beside the target"
         )
         raise file.refusal(f"{file.name} holds no usable column: {why}; add a column of numbers or categories")
     remarks += reasons
@@ -249,7 +250,7 @@ def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | No
 
 
 def _text(file: OwnFile, column: Category) -> str:
-    """The first value of a column of text that is no number, and where it stands."""
+    """The first value of a column of text that is not a number, and where it stands."""
     text = next((level for level in column.levels if not is_number(str(level))), column.levels[0])
     row = int(file.frame.index[(file.frame[column.name] == text).to_numpy()][0])
     return f"`{visible(str(text)[:40])}` in {file.where(row)}"
@@ -262,7 +263,7 @@ def _some(labels: Sequence[str]) -> str:
 
 
 def _unusable(file: OwnFile, column: Column) -> str | None:
-    """Why a column is left out; None where it is not."""
+    """Why a column is left out; None if it is not."""
     rows, present = len(column.present), int(column.present.sum())
     if present < LEAST_VALUES:
         return f"empty: {number_of(present, 'value')} in {rows} rows" if present else "empty"
@@ -278,7 +279,7 @@ def _unusable(file: OwnFile, column: Column) -> str | None:
         levels > FEW_LEVELS
         and np.mean([bool(NUMERIC.fullmatch(str(text))) for text in column.levels[:GLANCE]]) > MOSTLY
     ):
-        return f"text: not all of its values are numbers written alike: {_text(file, column)}"
+        return f"text: not all of its values are numbers written in the same way: {_text(file, column)}"
     if levels == 1 and present == rows:
         return f"constant: {column.levels[0]}"
     if levels == rows:
@@ -291,7 +292,7 @@ def _unusable(file: OwnFile, column: Column) -> str | None:
 def _columns_of_numbers(
     columns: Sequence[Column], remarks: list[str], *, every_level: bool = False
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """Numbers with the median for what is missing, and a column for each level, but the commonest: shape (rows, n)."""
+    """Numbers, the median if missing, and a column for each level except the commonest: shape (rows, columns)."""
     cells, names = [], []
     for column in columns:
         if isinstance(column, Numbers):
@@ -303,7 +304,7 @@ def _columns_of_numbers(
             names.append(column.name)
             continue
         codes, labels = _ranked(column, MOST_COLUMNS, remarks)
-        first = 0 if every_level and len(labels) > 2 else 1  # of two levels one column tells both
+        first = 0 if every_level and len(labels) > 2 else 1  # one column tells two levels apart
         made = number_of(len(labels) - first, "column")
         remarks.append(f"`{column.name}`: a category, {made} of 0 and 1" + (f"; all 0 is {labels[0]}" if first else ""))
         for code in range(first, len(labels)):
@@ -315,7 +316,7 @@ def _columns_of_numbers(
 def _numbers_and_codes(
     columns: Sequence[Column], remarks: list[str]
 ) -> tuple[NDArray[np.float32], list[str], list[int]]:
-    """Numbers with NaN for what is missing, and codes: shape (rows, columns); which columns hold codes."""
+    """Numbers, NaN if missing, and codes of categories: shape (rows, columns); the names; which columns hold codes."""
     cells, coded = [], []
     for place, column in enumerate(columns):
         if isinstance(column, Numbers):
@@ -331,13 +332,13 @@ def _numbers_and_codes(
 
 
 def _ranked(column: Category, most: int, remarks: list[str]) -> tuple[NDArray[np.intp], list[str]]:
-    """Codes by falling count, and what they stand for; missing is a level, and beyond `most` the rarest are one."""
+    """Codes by falling count, and what they stand for; missing is a level. Beyond `most`, the rarest are merged."""
     labels = [*(str(level) for level in column.levels), "missing"]
     counts = np.bincount(column.codes % len(labels), minlength=len(labels))  # -1 becomes the last
     order = sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-counts[code], labels[code]))
     shown = [labels[code] for code in order]
     if len(order) > most:
-        remarks.append(f"`{column.name}`: its {len(order) - most + 1} rarest levels are one, other")
+        remarks.append(f"`{column.name}`: its {len(order) - most + 1} rarest levels are merged into one, other")
         shown = [*shown[: most - 1], "other"]
     rank = np.zeros(len(labels), dtype=np.intp)
     rank[order] = np.minimum(np.arange(len(order)), most - 1)
@@ -345,10 +346,10 @@ def _ranked(column: Category, most: int, remarks: list[str]) -> tuple[NDArray[np
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Standard deviations from the median.
+    """Values as standard deviations from the median.
 
-    `split` standardises by the rows to learn from. Should a column be constant there, the median is exactly that
-    value, and stays exactly zero; and numbers as large as 1e38 or as small as 1e-300 neither overflow nor vanish.
+    `split` standardises by the training rows. If a column is constant there, the median is exactly that value, so the
+    result is exactly zero. Numbers as large as 1e38 or as small as 1e-300 neither overflow nor vanish.
     """
     centred = values - np.nanmedian(values)
     centred /= np.nanmax(np.abs(centred))
@@ -360,11 +361,11 @@ def _settled(
     file: OwnFile, target: str, x: NDArray[np.float32], y: NDArray[np.float32], *, names: Sequence[str], seed: int,
     remarks: Sequence[str], binary: bool = False, categorical: Sequence[int] = (),
 ) -> Table:  # fmt: skip
-    """The table split by the first seed from `seed` on for which both parts hold different targets."""
+    """The table, split by the first seed, from `seed` on, that gives both parts different targets."""
     for attempt in range(seed, seed + ATTEMPTS):
         table = split(x, y, names, attempt, binary=binary, categorical=categorical, remarks=remarks)
         if all(part.min() < part.max() for part in (table.y, table.y_test)):
             return table
     raise UsageError(
-        f"{file.name}: column `{target}` hardly varies: too few rows differ to have some both to learn from and to test"
+        f"{file.name}: column `{target}` hardly varies: too few rows differ to have some for training and some to test"
     )

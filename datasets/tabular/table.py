@@ -1,8 +1,8 @@
 """The schema of supervised tables, and the split that all of them share.
 
-Columns are float32. Numbers are standardised by the training rows' mean and deviation, which trees do not notice and
-linear models need; categories are codes 0, 1, 2, ... A regression's target has the training rows' mean taken off, so
-that models need no intercept.
+Columns are float32. Numbers are standardised by the training rows' mean and deviation: linear models need this, and
+trees do not notice it. Categories are codes 0, 1, 2, ... The training rows' mean is subtracted from a regression's
+target, so that models need no intercept.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from residency.harness.truth import Asked, BestAnswer, Truth
 
 TEST_SHARE = 0.2
-CONSTANT = 1e-12  # of the mean: a deviation no larger is rounding, of a column that is constant among training rows
+CONSTANT = 1e-12  # of the mean: a deviation up to this is rounding in a column that is constant in the training rows
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a target, split into rows to learn from and rows to predict."""
+    """A table with a target, split into training rows and rows to predict."""
 
     x: NDArray[np.float32]  # (rows, columns); NaN is a missing value
     y: NDArray[np.float32]  # (rows,); 0 or 1 for a binary target
@@ -49,7 +49,7 @@ def split(
     expected: NDArray[np.float64] | None = None,
     remarks: Sequence[str] = (),
 ) -> Table:
-    """A `Table` of shuffled rows, a fifth of them to predict, prepared as this module says."""
+    """A `Table` of shuffled rows, prepared as this module says; a fifth of the rows are to be predicted."""
     order = np.random.default_rng(seed).permutation(len(x))
     test, train = np.split(order, [round(TEST_SHARE * len(order))])
     numbers = [column for column in range(x.shape[1]) if column not in set(categorical)]

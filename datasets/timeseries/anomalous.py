@@ -89,7 +89,7 @@ def hit(data: Anomalous, places: list[int]) -> NDArray[np.bool_]:
 def anomalies_found(data: Anomalous, profile: Any) -> float:
     """The share of the known anomalies that the greatest discords hit, as many of them as there are anomalies.
 
-    Raises `WrongResult` where the profile is not what it should be: the greatest discord and windows spread over the
+    Raises `WrongResult` if the profile is not what it should be: the greatest discord and windows spread over the
     series are computed anew in float64.
     """
     distances = vector(profile, data.rows - data.window + 1)

@@ -5,7 +5,7 @@
     time             the first in which every value reads as a date or time; where there is none, whole numbers that
                      spell dates, seconds since 1970, a year and a month, a year; a time of day beside them counts:
                      `series_times.py` says which
-    series           none where no time occurs twice; else the first column of text, or of whole numbers, or the first
+    series           none if no time occurs twice; else the first column of text, or of whole numbers, or the first
                      two or three such columns together, under which no time occurs twice. Only what recurs, runs on
                      and is needed names series: no row number, no measurement, no flag; see `series_keys.py`
     all others       are left out, and said

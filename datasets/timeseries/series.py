@@ -137,7 +137,7 @@ def least_history(horizon: int) -> int:
 
 
 def seasonal_difference(history: Values, season: int) -> float:
-    """Mean absolute difference of values one season apart, gaps left out; 0 where there are none.
+    """Mean absolute difference of values one season apart, gaps left out; 0 if there are none.
 
     Of a history no longer than a season, that of neighbours. Summed in order, one after the other: the same bytes on
     any machine.

@@ -49,7 +49,7 @@ def series_of(
 ) -> tuple[NDArray[np.intp], list[str], tuple[str, ...]]:
     """The series of each line of the frame, their names, and the columns that tell it; one series has none.
 
-    Raises `UsageError` with the lines where two of them have the same time in the same series.
+    Raises `UsageError` with the lines if two of them have the same time in the same series.
     """
     _, places = np.unique(moments, return_inverse=True)
     none = Key((), np.zeros(len(frame), np.int64), _twice(np.zeros(len(frame), np.int64), places))

@@ -65,7 +65,7 @@ class Times:
 
 
 def times_of(file: OwnFile, target: str) -> Times:
-    """The time of each line; raises `UsageError` where no column tells it."""
+    """The time of each line; raises `UsageError` if no column tells it."""
     frame = file.frame.drop(columns=target)
     constant = None
     for find in (_dates, _spelt_dates, _epochs, _spelt_months, _parts, _parts_of_years, _years):
@@ -106,7 +106,7 @@ def _text(series: Any) -> tuple[NDArray[np.intp], Any] | None:
 
 
 def _whole(series: Any) -> Whole | None:
-    """A column of whole numbers, the missing ones `MISSING`; None where it is none."""
+    """A column of whole numbers, the missing ones `MISSING`; None if it is none."""
     import pandas as pd
 
     if series.dtype.kind in "bmM":
@@ -168,7 +168,7 @@ def _spelt(values: Whole) -> Moments | None:
 
 
 def _day(year: Whole, month: Whole, day: Whole | int) -> Moments | None:
-    """Dates of years, months and days; None where one is none, or lies in no century that has series."""
+    """Dates of years, months and days; None if one is none, or lies in no century that has series."""
     least, most = SPELT_YEARS
     if ((year < least) | (year > most) | (month < 1) | (month > 12)).any():
         return None

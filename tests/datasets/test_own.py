@@ -197,7 +197,7 @@ def test_rare_levels_become_one_column(file: Any) -> None:
     data = make(own_regression, path, "price")
     assert len(data.names) == 19 + 1
     assert data.names[:19] == (*(f"level = level {level:02}" for level in range(1, 19)), "level = other")
-    assert "`level`: its 7 rarest levels are one, other" in data.remarks
+    assert "`level`: its 7 rarest levels are merged into one, other" in data.remarks
 
 
 def test_categories_are_codes_for_trees(file: Any) -> None:
@@ -212,7 +212,7 @@ def test_no_more_codes_than_every_library_takes(file: Any) -> None:
     levels = np.append(np.repeat([f"level {level}" for level in range(300)], 10), ["common"] * 30)
     data = make(own_binary, file(csv({"level": levels, "sold": np.resize(SOLD, len(levels))})), "sold")
     assert np.array_equal(np.unique(column(data, "level")), np.arange(255))
-    assert "`level`: its 47 rarest levels are one, other" in data.remarks
+    assert "`level`: its 47 rarest levels are merged into one, other" in data.remarks
 
 
 def test_types_without_a_number_in_them_are_left_out(file: Any) -> None:
@@ -283,7 +283,7 @@ def test_points_set_a_target_aside(file: Any) -> None:
 def test_fewer_different_rows_make_fewer_clusters(file: Any) -> None:
     data = make(own_points, file(csv({"a": [1.5, 2.5, 3.5, 4.5] * 25, "b": [0, 1, 0, 1] * 25})), None)
     assert data.initial.shape == (4, 2)
-    assert "4 clusters, because there are no more different rows" in data.remarks
+    assert "4 clusters, because there are only so many different rows" in data.remarks
 
 
 @pytest.mark.parametrize("dataset", ALL, ids=lambda dataset: dataset.name)
@@ -326,11 +326,11 @@ def test_no_target_named(file: Any) -> None:
         (own_regression, ["a", "b", "c", "d"] * 25, "predicts a number: name a column of numbers"),
         (own_regression, [True, False] * 50, "column `price` holds booleans; a regression predicts a number"),
         (own_regression, DAYS, "column `price` holds dates; a regression predicts a number"),
-        (own_regression, [5] * ROWS, "column `price` is 5 in all rows: name one whose values differ"),
+        (own_regression, [5] * ROWS, "column `price` is 5 in all rows: name a column whose values differ"),
         (own_regression, [5.0] + [4.0] * (ROWS - 1), "column `price` hardly varies"),
         (own_binary, PRICE, "different values; this task predicts two classes: try tabular/random_forest"),
         (own_binary, list("abcd") * 25, "4 different values; this task predicts two classes: name a column"),
-        (own_outliers, PRICE, "different values; anomalies are marked with two: name a column with 1 for an anomaly"),
+        (own_outliers, PRICE, "different values; two are needed to mark anomalies: name a column with 1 for an anomaly"),
     ],
 )  # fmt: skip
 def test_targets_of_the_wrong_type(file: Any, dataset: Dataset, values: Any, message: str) -> None:
@@ -345,7 +345,9 @@ def test_too_few_rows(file: Any) -> None:
 def test_no_usable_column(file: Any) -> None:
     path = file(csv({"key": np.arange(ROWS), "same": 1, "price": PRICE}))
     refused(own_regression, path, "price", "data.csv holds no usable column: `key`: left out, an identifier")
-    refused(own_regression, file(csv({"price": PRICE})), "price", "no usable column: there is none beside the target")
+    refused(
+        own_regression, file(csv({"price": PRICE})), "price", "no usable column: there is no column beside the target"
+    )
 
 
 # Whatever a file holds

@@ -404,7 +404,9 @@ def test_a_column_of_numbers_written_unlike_is_told(tmp_path: Path) -> None:
         for row, (a, b, c, d) in enumerate(zip(SIZE, COUNT, COLOUR, PRICE, strict=True))
     )
     data = make(own_regression, tmp_path, mixed, "price")
-    said_so = f"`size`: left out, text: not all of its values are numbers written alike: `{SIZE[0]} lb` in line 2"
+    said_so = (
+        f"`size`: left out, text: not all of its values are numbers written in the same way: `{SIZE[0]} lb` in line 2"
+    )
     assert said_so in data.remarks
     about = PLAIN.replace(f",{PRICE[3]}\n", f",about {PRICE[3]}\n").replace(f",{PRICE[7]}\n", ",none\n")
     with pytest.raises(UsageError, match=rf"column `price` holds text.*\(`about {PRICE[3]}` in line 5 is text\)"):

@@ -243,7 +243,7 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (lambda row: f"words here {row},mail", "column `queue` is mail in all rows: name one whose values differ"),
+        (lambda row: f"words here {row},mail", "column `queue` is mail in all rows: name a column whose values differ"),
         (lambda row: f"words here {row},{'mail' if row else 'post'}", "1 classes have 5 texts or more; two are needed"),
         (lambda row: f"{row},{'mail' if row % 2 else 'post'}", "holds no column of text beside `queue`"),
         (lambda row: f"w{row},{'mail' if row % 2 else 'post'}", "no two texts of column `text` share a word"),
