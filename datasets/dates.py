@@ -4,20 +4,20 @@
     ISO 8601       2024-12-31, 2024-12-31T23:00:00+01:00, 20241231T2300
     year first     2024/12/31, 2024.12.31, 2024-Dec-31
     year last      31.12.2024, 12/31/2024, 31/12/2024, 12-31-2024, 31-12-2024, 31-Dec-2024, 31DEC2024, Dec 31, 2024
-    two digits     31/12/02, 12/31/02, 31.12.02, 31-Dec-02, 02/12/31: 69 to 99 are 1969 to 1999, as POSIX
-                   has it; all are of the last century where only so the times lie on a grid
+    two digits     31/12/02, 12/31/02, 31.12.02, 31-Dec-02, 02/12/31: 69 to 99 are 1969 to 1999, as in POSIX; all are
+                   in the last century if this alone puts the times on a grid
     without a day  2024-12, 2024/12, 12/2024, 2024M12, Dec 2024, Dec-24: the month's first day
     quarters       2024-Q4, 2024Q4, Q4 2024, 4Q2024: the quarter's first day
     ISO weeks      2024-W52, 2024-W52-7: the week's Monday, or that day
     time of day    after any of these: 23:00, 1:00, 23:00:00.5, 23.00.00, 11:00 PM, 11 PM, 24:00; Z, UTC, +01:00
 
-All values of a column are read in the same way. Where several ways fit all values, the one is taken under which the
-times lie on a grid: the first of each month rather than the first twelve days of each January. Where that does not
-tell, the month comes first. Times with several offsets are taken to UTC, or as the clock showed them where they lie on
-a grid only so: days that begin at midnight, in summer and in winter.
+All values of a column are read in the same way. If several ways fit all values, the one that puts the times on a grid
+is used: the first of each month rather than the first twelve days of each January. If that does not decide, the month
+comes first. Times with several offsets are converted to UTC. If they lie on a grid only as the clock showed them, they
+are read so: days that begin at midnight, in summer and in winter.
 
-Whole numbers are dates only for a series' time: 20241231, 2024123123, 202412312300, 20241231230000; 202412 where the
-months follow each other; seconds, milli-, micro- or nanoseconds since 1970 where the column's name says it is a time.
+Whole numbers are dates only for a series' time: 20241231, 2024123123, 202412312300, 20241231230000; 202412 if the
+months follow each other; seconds, milli-, micro- or nanoseconds since 1970 if the column's name says it is a time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 DAYS = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}  # units of time in a day
 SECOND = 1_000_000  # microseconds
-FULLER = 2.0  # times, that a grid must be to be preferred to that of a likelier reading
+FULLER = 2.0  # times as full: so must a grid be to be preferred to the grid of a likelier reading
 
 SEPARATORS = re.compile(r"[-/., ']*")
 TOKEN = re.compile(r"\d+|[a-z]+")
@@ -85,7 +85,7 @@ def read_dates(text: Any) -> tuple[NDArray[np.float64], str] | None:
 
 
 def in_days(moments: NDArray[Any], read: str = "") -> tuple[NDArray[np.float64], str]:
-    """Moments or durations as days since the least of them, computed as floats: differences of integers overflow."""
+    """Moments or durations as days since the earliest, computed as floats: differences of integers may overflow."""
     unit, step = np.datetime_data(moments.dtype)
     missing = np.isnat(moments)
     days = moments.astype(np.int64).astype(np.float64) * (step / DAYS[unit])
@@ -103,7 +103,7 @@ def read_moments(text: Any) -> Reading | None:
     if ISO.match(text[0]) and (iso := _iso(text)) is not None:
         return iso
     first = _split(text[:1])
-    if first is None or not _readings(first[0].levels):  # most text is no date: told by the first value
+    if first is None or not _readings(first[0].levels):  # most text is no date: the first value shows it
         return None
     split = _split(text)
     if split is None:
@@ -119,7 +119,7 @@ def read_moments(text: Any) -> Reading | None:
 
 
 def _iso(text: Any) -> Reading | None:
-    """ISO 8601, in UTC, or as the clock showed where the offsets differ and only so the times lie on a grid."""
+    """ISO 8601 in UTC; or as the clock showed, if the offsets differ and this alone puts the times on a grid."""
     import pandas as pd
 
     try:
@@ -136,30 +136,30 @@ def _iso(text: Any) -> Reading | None:
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of texts: its different values, and which of them each text has."""
+    """A part of the texts, such as the date: its different values, and which of them each text has."""
 
     levels: list[str]
     codes: NDArray[np.intp]
 
 
 def _split(text: Any) -> tuple[_Part, _Part] | None:
-    """The dates and the times of day (empty if there is none) of texts; None where one has no date."""
+    """The dates and the times of day (empty if there is none) of texts; None if one text has no date."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import compute
 
-    found = compute.extract_regex(pa.array(text, pa.large_string()), DATE_AND_CLOCK)
-    if found.null_count:
+    matches = compute.extract_regex(pa.array(text, pa.large_string()), DATE_AND_CLOCK)
+    if matches.null_count:
         return None
     parts = []
     for name in ("date", "clock"):
-        codes, levels = pd.factorize(compute.struct_field(found, name).to_numpy(zero_copy_only=False))
+        codes, levels = pd.factorize(compute.struct_field(matches, name).to_numpy(zero_copy_only=False))
         parts.append(_Part([str(level) for level in levels], codes))
     return parts[0], parts[1]
 
 
 def clock_time(text: str) -> int | None:
-    """A time of day in microseconds, less its offset from UTC; None if it is none. No text is midnight."""
+    """A time of day in microseconds, less its offset from UTC; None if it is no time. An empty text is midnight."""
     if not text:
         return 0
     read = CLOCK.fullmatch(text.strip())
@@ -180,17 +180,17 @@ def clock_time(text: str) -> int | None:
 
 
 def _readings(dates: Sequence[str]) -> list[tuple[NDArray[np.int64], str]]:
-    """All ways to read dates, the likeliest first: microseconds since 1970, and what each part was taken for."""
+    """All ways to read dates, the likeliest first: microseconds since 1970, and how each part was read."""
     import pandas as pd
 
     tokens = [_tokens(date) for date in dates]
     shape = tokens[0][0]
-    if shape not in SHAPES or any(one[0] != shape for one in tokens):
+    if shape not in SHAPES or any(other != shape for other, _ in tokens):
         return []
-    plain = pd.Index([one[1] for one in tokens])
+    plain = pd.Index([joined for _, joined in tokens])
     readings = []
     for form in SHAPES[shape]:
-        if "." in dates[0] and form.startswith("%m-%d"):  # nobody writes the month first with points
+        if "." in dates[0] and form.startswith("%m-%d"):  # between points, the day comes before the month
             continue
         week = form.endswith("%V")
         try:
@@ -199,7 +199,7 @@ def _readings(dates: Sequence[str]) -> list[tuple[NDArray[np.int64], str]]:
             continue
         year, month = moments.year.to_numpy(), moments.month.to_numpy()
         if form == "%Y-%m" and len(plain) > 1 and ((year + 1) % 100 == month).all():
-            continue  # 2008/09, 2009/10: years that begin in summer
+            continue  # 2008/09, 2009/10: years that begin in summer, not months
         if "q" in form:
             if month.max() > 4:
                 continue
@@ -213,7 +213,7 @@ def _readings(dates: Sequence[str]) -> list[tuple[NDArray[np.int64], str]]:
 
 
 def _of_last_century(moments: Moments) -> Moments:
-    """Dates after 1999 a hundred years earlier."""
+    """The moments, with dates after 1999 moved a hundred years back."""
     months = moments.astype("datetime64[M]")
     into = moments - months
     earlier = np.where(months >= np.datetime64("2000-01"), months - np.timedelta64(1200, "M"), months)
@@ -221,7 +221,7 @@ def _of_last_century(moments: Moments) -> Moments:
 
 
 def _tokens(date: str) -> tuple[str, str]:
-    """A date's shape, empty where it has none, and its tokens joined by hyphens."""
+    """A date's shape, empty if it has none, and its tokens joined by hyphens."""
     plain = date.lower()
     if not SEPARATORS.fullmatch(TOKEN.sub("", plain)):
         return "", ""
@@ -237,7 +237,7 @@ def _tokens(date: str) -> tuple[str, str]:
 
 
 def _in_words(date: str, form: str) -> str:
-    """`day/month/year` for 31/12/2024."""
+    """How a date is read, in words: `day/month/year` for 31/12/2024."""
     if form == "%Y%m%d":
         return "year, month and day"
     separator = re.search(r"[-/. ]", date)
@@ -254,11 +254,14 @@ def _on_a_grid(readings: Sequence[Reading]) -> Reading:
     fullest = max(others, key=lambda reading: fullness(reading[0]))
     if fullness(fullest[0]) <= FULLER * full:
         return first
-    return fullest[0], f"{fullest[1]}for so they lie on a grid, "
+    return fullest[0], f"{fullest[1]}because they then lie on a grid, "
 
 
 def fullness(moments: Moments) -> float:
-    """Which share of the finest grid that holds all these moments they fill, of days or of months; 0 for too few."""
+    """Which share of the coarsest grid through all these moments they fill; 0 if there are fewer than three.
+
+    If all moments lie at the same place in their months, a step of the grid is a number of months.
+    """
     times = np.unique(moments[~np.isnat(moments)]).astype("datetime64[us]")
     if len(times) < 3:
         return 0.0

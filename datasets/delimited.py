@@ -1,7 +1,7 @@
-"""A CSV file's table: its rows as a data frame, its numbers read as the whole file writes them.
+"""A CSV file's table: its rows as a data frame. The whole file decides how its numbers are read.
 
-How the file is laid out is told in `layout.py`, where its table begins in `headers.py`, how numbers are written in
-`numerals.py`. What was found for one column or for the file is said in a note, with the lines it concerns.
+`layout.py` finds how the file is laid out, `headers.py` where its table begins, `numerals.py` how numbers are written.
+Notes say what was found in the file or in one column, and in which lines.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from residency.datasets.numerals import NumberColumn, number_column
 from residency.harness.dataset import number_of
 from residency.harness.errors import UsageError, visible
 
-MISSING = (  # beside what pandas knows: marks of other programs and offices, and a spreadsheet's errors
+MISSING = (  # in addition to those that pandas knows: marks of other programs and offices, and a spreadsheet's errors
     "?", "-", "--", ".", "..", ":", "\\N", "(null)", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!",
 )  # fmt: skip
-MOST_NOTES = 3  # values or lines that are named; of more the number is told
+MOST_NOTES = 3  # values or lines that are named; the rest are counted
 MOST_FOOTERS = 10
 TOTALS = {
     "total", "totals", "grand total", "sum", "summe", "gesamt", "insgesamt", "totale", "suma", "somme",
@@ -35,14 +35,14 @@ TOTALS = {
 
 @dataclass
 class Delimited:
-    """A table as it is read, step by step."""
+    """A table while it is read, step by step."""
 
     file: str
     layout: Layout
     frame: Any = None
     names: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # on the file
-    columns: dict[int, list[str]] = field(default_factory=dict)  # on a column, by its place
+    columns: dict[int, list[str]] = field(default_factory=dict)  # on a column, by its number from 0
     first: int = 0  # the record of the frame's first row
 
     def line(self, row: int) -> int:
@@ -51,7 +51,7 @@ class Delimited:
 
 
 def read_delimited(content: bytes, file: str) -> Delimited:
-    """The table that a file's bytes hold; raises `UsageError` with line and remedy if they hold none."""
+    """The table in a file's bytes; raises `UsageError` with line and remedy if there is none."""
     layout = laid_out(text_of(content, file), file)
     if layout.records.usual == 0:
         raise UsageError(f"{file} is empty: name a CSV or Parquet file that holds a table")
@@ -67,7 +67,7 @@ def read_delimited(content: bytes, file: str) -> Delimited:
 
 
 def _decimal_mark(layout: Layout) -> str:
-    """The likelier decimal mark by the first records; the whole file decides in `_read_numbers`."""
+    """The decimal mark that the first records suggest; the whole file decides in `_read_numbers`."""
     if layout.dialect.delimiter == ",":
         return "."
     cells = [cell.strip() for row in layout.top(1_000) for cell in row]
@@ -84,7 +84,7 @@ def _read_table(table: Delimited) -> None:
     if start:
         above = [int(line) for line in records.line[:start]]
         lines = f"line {above[0]}" if start == 1 else f"lines {above[0]} to {above[-1]}"
-        table.notes.append(f"{table.file}: {lines} above the columns' names passed over: {shown(top[0])}")
+        table.notes.append(f"{table.file}: {lines} above the columns' names skipped: {shown(top[0])}")
     names = [name.strip() for name in top[start]]
     if start or names[0].startswith("#"):
         names[0] = names[0].removeprefix("#").strip() if records.usual > 1 else names[0]
@@ -101,18 +101,18 @@ def _read_table(table: Delimited) -> None:
 
 
 def _check_names(table: Delimited) -> None:
-    """Names that are numbers are said; raises `UsageError` if too few rows tell whether they are names."""
+    """Note names that are numbers; raise `UsageError` if there are too few rows to decide whether they are names."""
     names = [name for name in table.names if name]
     numbers = [name for name in names if is_number(name)]
     if len(table.frame) < FEW_ROWS and not all(map(str.isdigit, numbers)) and not are_labels(numbers, len(names)):
         raise UsageError(f"{table.file}: its first line holds numbers: write a line with the columns' names above it")
     line = int(table.layout.records.line[table.first - 1])
     if numbers != [str(place) for place in range(len(numbers))]:
-        table.notes.append(f"{table.file}: in line {line} {shown(numbers)} are taken for names")
+        table.notes.append(f"{table.file}: in line {line}, {shown(numbers)} are read as names")
 
 
 def _read_below(table: Delimited, names: list[str], first: int) -> None:
-    """Read the records from `first` on, under these names, once more where their decimal mark is the other one."""
+    """Read the records from `first` on, under these names. If the other decimal mark fits better, read them again."""
     records = table.layout.records
     cells = records.cells[first:]
     footers = _footers(table, cells, len(names), first)
@@ -121,7 +121,7 @@ def _read_below(table: Delimited, names: list[str], first: int) -> None:
     table.first = first
     table.frame = _parsed(table, width, count)
     if len(table.frame) != count:
-        raise UsageError(f"{table.file} cannot be read as CSV: of {count} records {len(table.frame)} were read")
+        raise UsageError(f"{table.file} cannot be read as CSV: only {len(table.frame)} of {count} records were read")
     table.names = _names(table, names, cells[:count])
     other = _read_numbers(table)
     if other:
@@ -134,7 +134,7 @@ def _read_below(table: Delimited, names: list[str], first: int) -> None:
         lines = ", ".join(str(table.line(int(row))) for row in short[:MOST_NOTES])
         more = f" and {len(short) - MOST_NOTES} more" if len(short) > MOST_NOTES else ""
         where = f"{'line' if len(short) == 1 else 'lines'} {lines}{more}"
-        table.notes.append(f"{table.file}: too few cells in {where}: those that lack are missing")
+        table.notes.append(f"{table.file}: too few cells in {where}: the cells at the end are missing")
 
 
 def _footers(table: Delimited, cells: NDArray[np.int64], width: int, first: int) -> int:
@@ -149,14 +149,14 @@ def _footers(table: Delimited, cells: NDArray[np.int64], width: int, first: int)
     text = visible(table.layout.line_text(record)[:40])
     last = int(table.layout.records.line[-1])
     lines = f"line {line}" if count == 1 else f"lines {line} to {last}"
-    note = f"{table.file}: {lines} at the end left out, with too few cells: `{text}`"
+    note = f"{table.file}: {lines} at the end left out, because of too few cells: `{text}`"
     if note not in table.notes:
         table.notes.append(note)
     return count
 
 
 def _parsed(table: Delimited, width: int, count: int, texts: Sequence[int] | None = None) -> Any:
-    """Records as pandas reads them, columns by their places; some columns as text where that is asked."""
+    """Records as pandas reads them, columns by their numbers; with `texts`, only these columns, as text."""
     import pandas as pd
 
     layout, dialect = table.layout, table.layout.dialect
@@ -182,23 +182,23 @@ def _names(table: Delimited, names: list[str], cells: NDArray[np.int64]) -> list
     """The columns' names, with the frame cut to as many; raises `UsageError` if rows hold more."""
     frame, wide = table.frame, len(names)
     while wide > 1 and not names[wide - 1] and frame[wide - 1].isna().all():
-        wide -= 1  # a delimiter at the lines' ends
+        wide -= 1  # every line ends with a delimiter
     surplus = [place for place in range(len(names), frame.shape[1]) if frame[place].notna().any()]
     if not surplus:
         table.frame = frame[range(wide)]
         return names[:wide]
     if surplus == [len(names)] and (cells == len(names) + 1).all() and _row_names(table):
         table.notes.append(
-            f"{table.file}: the first line has one name fewer than the others have cells: the first column, without a "
-            "name, holds row names"
+            f"{table.file}: the first line has one name fewer than the other lines have cells: the first column has no "
+            "name, and is read as row names"
         )
         return ["row names", *names]
     many = cells > len(names)
     if many.mean() > 0.5:
-        said = number_of(len(names), "name")
+        named = number_of(len(names), "name")
         raise UsageError(
-            f"{table.file}: its rows hold more cells than the first line has names ({said}); the first is line "
-            f"{table.line(int(many.argmax()))}, with {int(cells[many.argmax()])} cells: name all columns, or put "
+            f"{table.file}: its rows hold more cells than the first line has names ({named}); the first such row is "
+            f"line {table.line(int(many.argmax()))}, with {int(cells[many.argmax()])} cells: name all columns, or put "
             "quotes around cells that hold the delimiter"
         )
     row = int((frame[surplus].notna().any(axis=1)).to_numpy().argmax())
@@ -209,7 +209,10 @@ def _names(table: Delimited, names: list[str], cells: NDArray[np.int64]) -> list
 
 
 def _row_names(table: Delimited) -> bool:
-    """Whether the first column holds names of rows, each once; numbers beside commas may be decimals cut in two."""
+    """Whether the first column holds names of rows, each once.
+
+    If commas cut the cells, a column of numbers may be the first half of decimal numbers such as 1,5.
+    """
     column = table.frame[0]
     if not column.is_unique or len(column) < 3:
         return False
@@ -218,7 +221,7 @@ def _row_names(table: Delimited) -> bool:
 
 
 def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
-    """Columns of text in which numbers are written as numbers; or the decimal mark under which to read all anew."""
+    """Turn columns of text that hold numbers into numbers; return the decimal mark to read all again with, or ""."""
     frame, dialect = table.frame, table.layout.dialect
     other = "," if dialect.decimal == "." else "."
     found: dict[int, NumberColumn] = {}
@@ -254,7 +257,7 @@ def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
 
 
 def _doubtful_texts(table: Delimited, found: Mapping[int, NumberColumn]) -> list[int]:
-    """As `_doubtful`, of columns with a currency, a unit or odd cells; none if one tells the decimal mark."""
+    """As `_doubtful`, for columns with a currency, a unit or odd cells; none if one column shows the decimal mark."""
     dialect = table.layout.dialect
     plain = [place for place, column in found.items() if column.numerals.decimal == dialect.decimal]
     doubtful = _doubtful(table.frame[plain])
@@ -265,14 +268,14 @@ def _doubtful_texts(table: Delimited, found: Mapping[int, NumberColumn]) -> list
 
 
 def is_text(column: Any) -> bool:
-    """Whether a column of a frame holds text alone."""
+    """Whether a column of a frame holds only text."""
     import pandas as pd
 
     return isinstance(column.dtype, pd.StringDtype)
 
 
 def _second_headers(table: Delimited, found: dict[int, NumberColumn]) -> list[int]:
-    """Rows of names or units: they hold no number where all others do, or repeat the columns' names."""
+    """Rows of names or units: they repeat the columns' names, or hold no number where all other rows do."""
     frame = table.frame
     counts = Counter(int(row) for column in found.values() for row in column.odd)
     native = [place for place in frame.columns if place not in found and frame[place].dtype.kind in "iuf"]
@@ -295,7 +298,7 @@ def _finite(column: Any) -> NDArray[np.float64]:
 
 
 def _doubtful(frame: Any) -> list[int]:
-    """Columns whose fractions all have three digits at most, behind one to three: perhaps they are thousands."""
+    """Columns whose marks may stand between thousands: three digits at most after the mark, one to three before it."""
     doubtful = []
     for place, column in frame.items():
         if column.dtype.kind != "f":
@@ -309,9 +312,9 @@ def _doubtful(frame: Any) -> list[int]:
 
 
 def _read_doubtful(table: Delimited, doubtful: list[int], dressed: list[int]) -> None:
-    """Numbers such as `1.234`, in a file that does not tell whether that is a thousand or a little more than one.
+    """Decide on numbers such as `1.234`: nothing in the file says whether that is 1234 or a little more than one.
 
-    Of `dressed` columns digits, marks and signs alone count, in the cells that hold a number.
+    In `dressed` columns only digits, marks and signs count, in the cells that hold a number.
     """
     decimal = table.layout.dialect.decimal
     texts = _parsed(table, max(table.frame.columns) + 1, len(table.frame), doubtful + dressed)
@@ -332,12 +335,12 @@ def _read_doubtful(table: Delimited, doubtful: list[int], dressed: list[int]) ->
         else:
             table.columns.setdefault(place, []).append(
                 f"numbers such as `{example}` are read with a decimal {'point' if decimal == '.' else 'comma'}; "
-                "nothing in the file tells whether they are thousands: if so, take the mark out"
+                "nothing in the file shows whether they are thousands: if they are, remove the mark"
             )
 
 
 def _drop_rows(table: Delimited) -> None:
-    """Leave out empty rows and second headers; say where the last row looks like a sum of the others."""
+    """Leave out empty rows; note if the last row looks like a sum of the others."""
     frame = table.frame
     texts = [place for place in frame.columns if frame[place].dtype.kind == "O"]
     if len(frame) and texts:
@@ -347,7 +350,7 @@ def _drop_rows(table: Delimited) -> None:
             alone = isinstance(cell, str) and (frame[place] == cell).sum() == 1
             if alone and cell.strip().rstrip(":").casefold() in TOTALS:
                 table.notes.append(
-                    f"{table.file}: line {table.line(last)} holds `{visible(cell)}`: if it sums up the lines "
+                    f"{table.file}: line {table.line(last)} holds `{visible(cell)}`: if it is a total of the lines "
                     "above it, remove it"
                 )
     if frame.shape[1] > 1 and len(frame) and frame[frame.columns[0]].hasnans:

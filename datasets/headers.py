@@ -1,12 +1,12 @@
-"""Where a table begins: title lines and comments above it, the line with the columns' names, or none.
+"""Where a table begins: after title lines and comments, with a line of the columns' names or without one.
 
 What the first lines hold, and what becomes of them:
 
-    lines with one filled cell, or too few  passed over, as titles, and said
-    comments (`#`)                          passed over, and said; `# a, b, c` above numbers holds the names
+    lines with one filled cell, or too few  titles: they are skipped, and a note says so
+    comments (`#`)                          skipped, and a note says so; `# a, b, c` above numbers holds the names
     one name too few                        R's row names: the first column is called `row names`
-    no names                                the first line is data where it looks like the others in its columns:
-                                            numbers where these hold numbers, or values that they hold again;
+    no names                                the first line is data if it looks like the lines below it: its cells are
+                                            numbers in columns of numbers, or values that occur again in their columns;
                                             columns are then called `column 1`, `column 2`, ...
     years, 0 1 2 ...                        numbers at even steps are the names of a wide table
 """
@@ -22,7 +22,7 @@ import numpy as np
 from residency.harness.errors import visible
 
 MOST_TITLES = 20
-FEW_ROWS = 20  # fewer tell nothing of the first line
+FEW_ROWS = 20  # with fewer rows it cannot be decided whether the first line is data
 FEW_LEVELS = 20
 SHOWN = 3
 NUMBER = re.compile(r"[-+]?(?:\d[\d'’ ]*(?:[.,]\d*)*|[.,]\d+)(?:[eE][-+]?\d+)?\s?%?")
@@ -52,7 +52,7 @@ def is_number(cell: str) -> bool:
 
 
 def _is_amount(cell: str, notes: Sequence[str]) -> bool:
-    """Whether a cell looks like a number, perhaps with what a note says to stand beside the column's numbers."""
+    """Whether a cell looks like a number, perhaps with the currency or unit that a note on its column names."""
     for beside in BESIDE.findall(" ".join(notes)):
         cell = cell.replace(beside, "", 1)
     return is_number(cell)
@@ -85,7 +85,7 @@ def _is_title(record: Sequence[str], following: Sequence[str], third: Sequence[S
     if len(record) < usual - 1:
         return bool(first)
     names_follow = not numbers_follow and any(any(map(is_number, cells)) for cells in third)
-    return names_follow or len(following) != usual  # else R's names, one fewer than the rows have cells
+    return names_follow or len(following) != usual  # otherwise they are R's names: one fewer than the rows have cells
 
 
 def shown(cells: Sequence[str]) -> str:
@@ -95,9 +95,9 @@ def shown(cells: Sequence[str]) -> str:
 
 
 def holds_data(names: Sequence[str], frame: Any, notes: Mapping[int, Sequence[str]]) -> bool:
-    """Whether the first line looks like the frame's rows, where its columns hold numbers, dates or categories.
+    """Whether the first line looks like the rows of the frame, in columns of numbers, dates or categories.
 
-    The notes say how the columns' numbers are written, by their places.
+    The notes, by column number, say how the columns' numbers are written.
     """
     if len(frame) < FEW_ROWS or not names:
         return False
@@ -116,7 +116,7 @@ def holds_data(names: Sequence[str], frame: Any, notes: Mapping[int, Sequence[st
 
 
 def _are_numbered(names: Sequence[str]) -> bool:
-    """Whether names are one word with a number that counts: `Q1`, `Q2`, `Q3`."""
+    """Whether names are one word with a number that counts up: `Q1`, `Q2`, `Q3`."""
     parts = [NUMBERED.fullmatch(name) for name in names]
     words = {part[1] for part in parts if part}
     counts = [int(part[2]) for part in parts if part]
@@ -124,7 +124,7 @@ def _are_numbered(names: Sequence[str]) -> bool:
 
 
 def _looks_like(name: str, column: Any) -> int:
-    """Whether a name could be a value of a column of text: 1 yes, -1 hardly, -2 no, 0 nothing tells."""
+    """Whether a name could be a value of a column of text: 1 yes, -1 hardly, -2 no, 0 unknown."""
     values = column.dropna()
     if not len(values):
         return 0

@@ -1,8 +1,8 @@
-"""How a file of text is laid out: its encoding, and which lines and cells it has. Told by the whole file.
+"""How a file of text is laid out: its encoding, its lines and its cells. The whole file decides.
 
 A file is read once, as bytes. What is found (the delimiter, what quotation marks mean, the decimal mark) is kept in one
-`Dialect`, and whatever looks at the file again goes by it. Every record knows the line it begins in: blank lines
-and line ends within quoted cells are counted, so that messages name the line that an editor shows.
+`Dialect`, which all later reading uses. Every record knows the line it begins in: blank lines and line ends within
+quoted cells are counted, so that messages name the line that an editor shows.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from residency.datasets.headers import is_number
 from residency.harness.dataset import number_of
 from residency.harness.errors import UsageError, visible
 
-SAMPLE = 65_536  # bytes by which a delimiter is chosen first; the whole file decides
+SAMPLE = 65_536  # bytes that the first choice of a delimiter looks at; the whole file decides
 DELIMITERS = (",", ";", "\t", "|")
 NO_DECIMAL = re.compile(rb"(?<!\d),|,(?!\d)|,(?:\d{1,2}|\d{4,}),")
 WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
-EVEN = 0.99  # share of records with equally many cells, below which other delimiters are tried on the whole file
-GOOD = 10  # characters beyond ASCII in UTF-8 for each byte that is not UTF-8: then it is UTF-8, but damaged
+EVEN = 0.99  # if a smaller share of records has equally many cells, other delimiters are tried on the whole file
+GOOD = 10  # with more valid characters beyond ASCII than this for each invalid byte, a file is damaged UTF-8
 MANY_LINES = 20  # in one quoted cell: perhaps its quotation mark was meant as a character
 BLOCK = 2**25  # bytes searched at a time
 SEPARATOR_LINE = re.compile(rb'"?sep=(.|\\t)"?\n', re.IGNORECASE)
@@ -48,7 +48,7 @@ class Dialect:
 
     delimiter: str
     quotes: bool = True  # whether `"` encloses cells
-    escape: str | None = None  # stands before a quotation mark that belongs to a cell, where that is not doubled
+    escape: str | None = None  # stands before a quotation mark that belongs to a cell, if such marks are not doubled
     decimal: str = "."
 
 
@@ -68,7 +68,7 @@ class Records:
 
     @property
     def even(self) -> float:
-        """Share of the records that have as many."""
+        """Share of the records that have the usual number of cells."""
         return float(np.mean(self.cells == self.usual)) if len(self.cells) else 0.0
 
 
@@ -102,11 +102,11 @@ class Layout:
 
 
 def text_of(content: bytes, file: str) -> Text:
-    """A file's text; raises `UsageError` if it holds a NUL character, which CSV readers cut cells at."""
+    """A file's text; raises `UsageError` if it holds a NUL character, at which CSV readers cut cells."""
     if (nul := content.find(b"\0")) >= 0:
         line = content.count(b"\n", 0, nul) + 1
         raise UsageError(
-            f"{file}: line {line} holds a NUL character (\\0), which no text does; remove it, for example with "
+            f"{file}: line {line} holds a NUL character (\\0), which text never does; remove it, for example with "
             f"tr -d '\\000' < {file} > clean.csv"
         )
     content = content.removeprefix(b"\xef\xbb\xbf")
@@ -126,7 +126,7 @@ def _utf8(content: bytes, file: str) -> tuple[bytes, tuple[str, ...]]:
     bad = repaired.count("\N{REPLACEMENT CHARACTER}")
     if sum(map(len, re.findall("[^\0-\x7f]+", repaired))) - bad > GOOD * bad:
         line = content.count(b"\n", 0, first) + 1
-        where = f"{number_of(bad, 'place')} in it, the first in line {line}, cannot be read and became �"
+        where = f"{number_of(bad, 'place')}, the first in line {line}, cannot be read and became �"
         return repaired.encode(), (f"{file}: read as UTF-8, though {where}",)
     name = "Windows-1252" if re.search(rb"[\x80-\x9f]", content) else "Latin-1"
     try:
@@ -167,19 +167,19 @@ def laid_out(text: Text, file: str) -> Layout:
         first = int(records.line[longest])
         notes.append(
             f"{file}: a quoted cell goes from line {first} to line {first + int(records.lines[longest]) - 1}: "
-            "is its quotation mark meant?"
+            "is its quotation mark a mistake?"
         )
     return Layout(text, dialect, records, tuple(notes))
 
 
 def is_table(text: Text) -> bool:
-    """Whether all lines of a text but a few have equally many cells, and several."""
+    """Whether nearly all lines of a text have the same number of cells, more than one."""
     _, records = _best(text.content)
     return records.usual > 1 and records.even >= EVEN
 
 
 def _opened(records: Records) -> int:
-    """The line in which the quotation mark probably stands that is never closed."""
+    """The line that probably holds the quotation mark that is never closed."""
     spans = np.flatnonzero(records.lines > 1)
     odd = [record for record in spans if records.cells[record] != records.usual]
     return int(records.line[odd[0] if odd else len(records.line) - 1])
@@ -201,39 +201,43 @@ def _best(content: bytes) -> tuple[Dialect, Records]:
 
 
 def _has_decimal_commas(sample: bytes) -> bool:
-    """Whether all commas below the first line stand within numbers, as decimal marks or between thousands."""
+    """Whether all commas below the first line stand within numbers: as decimal marks, or between thousands."""
     below = sample.partition(b"\n")[2]
     return b"," in below and NO_DECIMAL.search(below) is None
 
 
 def _merit(records: Records) -> tuple[bool, float, bool, int]:
-    """The better delimiter cuts more records into equally many cells, the first among them, and into more cells."""
+    """The better delimiter cuts more records, and the first one, into the same number of cells; then, into more."""
     usual = records.usual
     starts = bool(len(records.cells)) and int(records.cells[0]) == usual
     return usual > 1, round(records.even + 0.1 * starts, 3), starts, usual
 
 
 def _quoted(content: bytes, delimiter: str) -> tuple[Dialect, Records]:
-    """What quotation marks mean. Between tabs they are characters if so all lines are even, and pairs span lines."""
+    """The dialect by what quotation marks mean, and the records.
+
+    In a file cut by tabs or bars, quotation marks are plain characters if pairs of them would span lines, and all lines
+    have the same number of cells without them.
+    """
     dialect = Dialect(delimiter)
     records = surveyed(content, dialect)
     if b'"' not in content:
         return dialect, records
     if b'\\"' in content and (records.unclosed or records.even < 1):
         escaped = replace(dialect, escape="\\")
-        found = surveyed(content, escaped)
-        if not found.unclosed and found.even > records.even:
-            return escaped, found
+        other = surveyed(content, escaped)
+        if not other.unclosed and other.even > records.even:
+            return escaped, other
     if delimiter in "\t|" and (records.unclosed or bool((records.lines > 1).any())):
         bare = replace(dialect, quotes=False)
-        found = surveyed(content, bare)
-        if found.usual > 1 and found.even == 1:
-            return bare, found
+        other = surveyed(content, bare)
+        if other.usual > 1 and other.even == 1:
+            return bare, other
     return dialect, records
 
 
 def _spaced(content: bytes) -> bytes | None:
-    """A table with runs of spaces between its cells, with tabs instead; None if the file is none."""
+    """A table whose cells are separated by runs of spaces, written with tabs; None if the file is no such table."""
     text = content.decode(errors="replace")
     rows: list[list[str]] = []
     with _any_size():
@@ -254,7 +258,7 @@ def _spaced(content: bytes) -> bytes | None:
 
 @contextmanager
 def _any_size() -> Iterator[None]:
-    """Python's reader takes cells of any size meanwhile."""
+    """In this context Python's reader takes cells of any size."""
     limit = csv.field_size_limit(sys.maxsize)
     try:
         yield
@@ -272,7 +276,10 @@ def surveyed(content: bytes, dialect: Dialect) -> Records:
 
 
 def _by_marks(content: bytes, dialect: Dialect) -> Records | None:
-    """The records by the places of line ends, delimiters and quotation marks; None if these stand oddly."""
+    """The records, from the places of line ends, delimiters and quotation marks.
+
+    None if a quotation mark neither opens nor closes a whole cell.
+    """
     marks = np.frombuffer(content, np.uint8)
     quotes = dialect.quotes and b'"' in content
     delimiter = ord(dialect.delimiter)
@@ -316,7 +323,7 @@ def _by_marks(content: bytes, dialect: Dialect) -> Records | None:
 
 
 def _stand_well(marks: NDArray[np.uint8], places: NDArray[np.int64], before: int, delimiter: int) -> bool:
-    """Whether all quotation marks open or close a whole cell or stand doubled within one, as CSV has it."""
+    """Whether all quotation marks open or close a whole cell or stand doubled within one, as CSV demands."""
     opening = places[before % 2 :: 2]
     closing = places[(before + 1) % 2 :: 2]
     previous = marks[opening - 1]
@@ -327,7 +334,7 @@ def _stand_well(marks: NDArray[np.uint8], places: NDArray[np.int64], before: int
 
 
 def _by_reader(content: bytes, dialect: Dialect) -> Records:
-    """The records one after the other, by Python's reader."""
+    """The records, read one after the other by Python's reader."""
     cells, first, lines, last = [], [], [], ""
     for row, line, count in _rows(content.decode(errors="replace"), dialect):
         cells.append(len(row))

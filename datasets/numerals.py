@@ -1,16 +1,16 @@
 """Numbers as people and programs write them: which numbers the different texts of a column stand for.
 
     written                                            read
-    1234  -1.5  1.5e3                                  as they stand
+    1234  -1.5  1.5e3                                  as they are
     1,234.5  1 234.5  1'234.5  12,34,567.8             commas, spaces, apostrophes between thousands; Indian groups
     1,5  1.234,5  1 234,5                              decimal commas, with points or spaces between thousands
     $1,234  1.234,50 €  CHF 5  ₹1,234/-                a currency on either side, the same in all values
     12%  5 kg  20 °C                                   a unit behind the number, the same in all values
     (1,234)  1,234-  −5                                negative
 
-One way of writing must fit the whole column: of those above the first that leaves the fewest values over. A few may
-be left over, one in a hundred and ten at most: they are missing, and named. `1.234` is a thousand only where all other
-values fit that too, and where other columns of the file have decimal commas, or nothing else can be meant.
+One way of writing must fit the whole column: the first of those above that fails for the fewest values. It may fail for
+a few, one in a hundred and ten at most: these are missing, and a note names them. `1.234` is read as a thousand only if
+all other values fit that, and if other columns of the file have decimal commas or nothing else can be meant.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from residency.harness.errors import visible
 
-MOST_ODD, ODD_SHARE = 10, 0.01  # values that are no numbers in a column of numbers: no more than either
-FEWEST = 20  # values that tell what a column holds, where one of them is odd
-LEAST_NUMBERS = 10  # different ones, where another value is odd: fewer may be codes of a category
+MOST_ODD, ODD_SHARE = 10, 0.01  # values in a column of numbers that are not numbers: neither limit may be exceeded
+FEWEST = 20  # values that a column must have if one of them may be odd (not a number)
+LEAST_NUMBERS = 10  # different numbers that a column must have if it has an odd value: fewer may be category codes
 MOST_NAMED = 3  # values that a note names
-GLANCE = 1_000  # different values, of which too many odd ones say that a column holds no numbers
-SENTINEL = re.compile(r"-?(9{2,}|99+\.9+)")  # numbers that stand for a missing one, in files of instruments
+GLANCE = 1_000  # different values looked at first: if too many of them are odd, the column holds no numbers
+SENTINEL = re.compile(r"-?(9{2,}|99+\.9+)")  # numbers that mean missing in files of instruments
 FAR = 3  # times the largest other value
 SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
 APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}"
@@ -52,16 +52,16 @@ GROUPS = {",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
 class Numerals:
     """The numbers that a column's different texts stand for."""
 
-    values: NDArray[np.float64]  # NaN where a text is no number
-    odd: NDArray[np.bool_]  # which are none
+    values: NDArray[np.float64]  # NaN if a text is not a number
+    odd: NDArray[np.bool_]  # which texts are not numbers
     decimal: str
     group: str  # between thousands; empty if there is nothing
     note: str  # how they are written, if that is not obvious
-    grouped: NDArray[np.bool_]  # which hold such a mark
+    grouped: NDArray[np.bool_]  # which texts hold a mark between thousands
 
     @property
     def whole(self) -> bool:
-        """Whether all are whole numbers, without marks: as identifiers are written."""
+        """Whether all are whole numbers without marks, as identifiers are."""
         return not self.note and bool((self.values[~self.odd] == np.floor(self.values[~self.odd])).all())
 
 
@@ -70,7 +70,7 @@ class NumberColumn:
     """A column of text that holds numbers."""
 
     numerals: Numerals
-    codes: NDArray[np.intp]  # of each row: its place among the different texts, -1 where it is missing
+    codes: NDArray[np.intp]  # for each row: the place of its text among the different texts, -1 if it is missing
     levels: Any  # the different texts
 
     @property
@@ -83,7 +83,7 @@ class NumberColumn:
         return np.append(self.numerals.values, np.nan)[self.codes]
 
     def notes(self, where: Callable[[int], str], passed: Collection[int] = ()) -> list[str]:
-        """How the numbers are written, and which rows hold none; `passed` rows are told of elsewhere."""
+        """Notes on how the numbers are written and which rows hold none, except the rows in `passed`."""
         said = []
         grouped = np.flatnonzero(np.append(self.numerals.grouped, False)[self.codes])
         if self.numerals.note:
@@ -99,9 +99,9 @@ class NumberColumn:
 
 
 def number_column(column: Any, decimal: str, name: str) -> NumberColumn | None:
-    """A pandas.Series of text as numbers; None where it holds none.
+    """A pandas.Series of text as numbers; None if it holds none.
 
-    The first and the last row are no reason to doubt the others: they may hold units, or a sum.
+    An odd value in the first or the last row does not count against the column: it may be a unit, or a total.
     """
     import pandas as pd
 
@@ -117,10 +117,10 @@ def number_column(column: Any, decimal: str, name: str) -> NumberColumn | None:
 
 
 def read_numerals(texts: Any, counts: NDArray[np.intp], total: int, decimal: str, name: str = "") -> Numerals | None:
-    """Different texts, of which each counts as often as told, as numbers; None where they are none.
+    """Different texts as numbers; None if they are not numbers. `counts` says how often each text counts.
 
-    `decimal` is the file's decimal mark. A text that repeats the column's name (a second header) is no number, and no
-    reason to doubt the others.
+    `decimal` is the file's decimal mark. A text that repeats the column's name (a second header) is not a number, and
+    does not count against the others.
     """
     import pyarrow as pa
     from pyarrow import compute
@@ -149,21 +149,22 @@ def read_numerals(texts: Any, counts: NDArray[np.intp], total: int, decimal: str
 
 
 def _allowed(values: int) -> int:
-    """How many of a column's values may be no numbers."""
+    """How many of a column's values may be something other than numbers."""
     return min(MOST_ODD, max(1, int(ODD_SHARE * values))) if values >= FEWEST else 0
 
 
 def _written(texts: Any, counts: NDArray[np.intp], decimal: str) -> Numerals:
-    """The first way of writing numbers that leaves the fewest values over."""
+    """The texts read in the way that fails for the fewest values; the first such way."""
     other = "," if decimal == "." else "."
     best: Numerals | None = None
     for mark, group in (
         (decimal, ""), (decimal, other), (decimal, " "), (decimal, "'"), (other, ""), (other, decimal), (other, " "),
         (other, "'"),
     ):  # fmt: skip
-        found = _by(texts, mark, group, decimal)
-        if best is None or (counts[found.odd].sum(), found.odd.sum()) < (counts[best.odd].sum(), best.odd.sum()):
-            best = found
+        numerals = _by(texts, mark, group, decimal)
+        odd = numerals.odd
+        if best is None or (counts[odd].sum(), odd.sum()) < (counts[best.odd].sum(), best.odd.sum()):
+            best = numerals
         if not best.odd.any():
             break
     assert best is not None
@@ -171,7 +172,7 @@ def _written(texts: Any, counts: NDArray[np.intp], decimal: str) -> Numerals:
 
 
 def _by(texts: Any, mark: str, group: str, usual: str) -> Numerals:
-    """Texts read with this decimal mark, and this between thousands."""
+    """Texts read with this decimal mark and this mark between thousands."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import compute
@@ -187,7 +188,7 @@ def _by(texts: Any, mark: str, group: str, usual: str) -> Numerals:
     grouped = grouped.fill_null(False).to_numpy(zero_copy_only=False)
     pattern = f"^(?:{large}|{SIGN}{plain})$" if group else f"^{SIGN}{plain}$"
     fits = compute.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
-    if mark == "." and not group:  # what pandas takes for numbers: infinities too
+    if mark == "." and not group:  # all that pandas reads as numbers, infinities too
         fits = fits | pd.to_numeric(pd.Series(texts.to_numpy(zero_copy_only=False)), errors="coerce").notna().to_numpy()
     bare = compute.replace_substring(compute.replace_substring(texts, MINUS, "-"), " ", "")
     if group:
@@ -209,7 +210,7 @@ def _note(texts: Any, mark: str, group: str, usual: str, grouped: NDArray[np.boo
 
 
 def _undressed(texts: Any, counts: NDArray[np.intp]) -> tuple[Any, str]:
-    """Texts without currency, unit and brackets, if all have the same; and what was taken off."""
+    """Texts without currency, unit and brackets, if all have the same; and what was removed."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -246,7 +247,7 @@ def _undressed(texts: Any, counts: NDArray[np.intp]) -> tuple[Any, str]:
 
 
 def mark_of_missing(values: NDArray[np.float64]) -> str:
-    """What is said of a number such as -9999 that occurs again and again, far from all others; nothing is changed."""
+    """A remark on a number such as -9999 that occurs several times, far from all others; the data is not changed."""
     for mark in (values.min(), values.max()):
         if not SENTINEL.fullmatch(f"{mark:.10g}"):
             continue

@@ -1,30 +1,32 @@
 """A user's file, CSV or Parquet, as a data frame with clean column names; and what the values of a column are.
 
-What a file is, its content says, but one called `.parquet` must be Parquet. Every error names the file and the remedy.
+The content of a file decides what it is, but a file called `.parquet` must be Parquet. Every error names the file and
+the remedy.
 
-The whole file decides how it is read, never a part of it; if that is not obvious, a remark says so, with the line.
+The whole file decides how it is read, never a part of it. If that is not obvious, a remark says so, with the line.
 
-    delimiter        the one of `,` `;` tab `|` that cuts the lines into the most even rows, else spaces; `sep=;` in the
-                     first line names it
-                     where commas are decimal marks throughout and another one is as even, it is that one
-    quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled, or after a backslash); where
-                     lines are even only so, or those of a tab-separated file are even so too, a lone `"` is a character
-    encoding         UTF-8 with or without a byte order mark; where it is not UTF-8, Windows-1252 or Latin-1
-    names            in the first line with as many cells as the others; titles and comments above it are passed over,
-                     and where it looks like data there are none (`headers.py`)
-    below the table  up to ten last lines with fewer cells are left out; a line that repeats the names, or holds no
-                     number where all others do (units), too
-    decimal mark     a point or a comma, as the file's numbers have it
-    numbers          with marks between thousands, currency, unit, brackets, if that fits all of the column; one value
-                     in a hundred, ten at most, may be none: it is missing, and named with its line (`numerals.py`)
-    missing          an empty cell, `NA`, `NaN`, `null`, `None` and what else pandas takes for missing, `?` `-` `--` `.`
-                     `..` `:`, a database's backslash and N, a spreadsheet's errors (`#DIV/0!`)
-    names            stripped of spaces and of what nobody sees, made strings; the second `a` becomes `a.1`
-    index            the column that pandas writes for a frame's index (`Unnamed: 0`) is left out where it holds whole
-                     numbers that are not all years: dates and text tell something
+    delimiter        the one of `,` `;` tab `|` that cuts the lines into the most even rows, otherwise spaces; `sep=;`
+                     in the first line names it. If all commas are decimal marks and another delimiter gives rows that
+                     are as even, it is that one
+    quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled, or after a backslash). A
+                     single `"` is a character if only this makes all rows even, or if this also makes all rows of a
+                     tab-separated file even
+    encoding         UTF-8 with or without a byte order mark; if it is not UTF-8, Windows-1252 or Latin-1
+    header           the first line with as many cells as the others; titles and comments above it are skipped. If it
+                     looks like data, the file has no header (`headers.py`)
+    below the table  up to ten lines at the end that have fewer cells are left out; so is a line that repeats the names,
+                     or holds no number where all others do (units)
+    decimal mark     a point or a comma, as in the file's numbers
+    numbers          with marks between thousands, currency, unit, brackets, if that fits the whole column. One value in
+                     a hundred, ten at most, may be no number: it is missing, and named with its line (`numerals.py`)
+    missing          an empty cell, `NA`, `NaN`, `null`, `None` and all else that pandas reads as missing, `?` `-` `--`
+                     `.` `..` `:`, a database's backslash and N, a spreadsheet's errors (`#DIV/0!`)
+    names            strings without outer spaces and invisible characters; the second `a` becomes `a.1`
+    index            the column that pandas writes for a frame's index (`Unnamed: 0`) is left out if it holds whole
+                     numbers that are not all years; an index of dates or text is kept
     refused          a NUL character, a quotation mark that is never closed, a row with more cells than there are names
-    Parquet's types  decimals become floats, dictionaries of strings categories, moments with a time zone UTC;
-                     nested columns, bytes and times of day are left out, and said
+    Parquet's types  decimals become floats, dictionaries of strings become categories, times with a time zone become
+                     UTC; nested columns, bytes and times of day are left out, and a remark says so
 """
 
 from __future__ import annotations
@@ -47,12 +49,12 @@ from residency.harness.dataset import number_of, printable
 from residency.harness.errors import UsageError, visible
 
 SAMPLE = 65_536  # bytes that show what a file is
-MOST_NULS = 0.01  # of them: beyond it a file is no text
+MOST_NULS = 0.01  # share of NUL bytes in the sample: above it a file is not text
 YEARS = (1800, 2200)
 INDEX_NAME = re.compile(r"Unnamed: 0(\.\d+)*|__index_level_\d+__")
 PARQUET = b"PAR1"
 PLAIN_TEXTS = {".txt", ".text", ".md", ".rst"}
-TABLES = {".csv", ".tsv", ".tab", ".psv", ".parquet", ".data"}  # suffixes of files that are no plain text
+TABLES = {".csv", ".tsv", ".tab", ".psv", ".parquet", ".data"}  # suffixes of files that are never plain text
 NOT_TEXT = {  # how files of other kinds begin, and what to do with them
     b"PK\x03\x04": "an Excel workbook or a ZIP archive: save the sheet as CSV, or unpack the archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook: save the sheet as CSV",
@@ -75,7 +77,7 @@ NOT_CSV = {
     b"[{": "JSON: write it as CSV or Parquet",
     b"<": "HTML or XML: write the table as CSV or Parquet",
 }
-MARKUP = {  # what tells them from a line of names such as `<TICKER>,<DATE>` or `{id},{name}`
+MARKUP = {  # how to tell them from a line of names such as `<TICKER>,<DATE>` or `{id},{name}`
     b"{": re.compile(rb"\{\s*[\"}]"),
     b"[{": re.compile(rb"\[\{"),
     b"<": re.compile(rb"(?!<[^<>]*>\"?[ ]*[,;\t|])(<[?!]|.*(</|/>))", re.DOTALL),
@@ -87,11 +89,11 @@ Kind = Literal["number", "whole number", "boolean", "date"]
 
 @dataclass(frozen=True)
 class OwnFile:
-    """What a user's file holds."""
+    """The table in a user's file, and what was noted while it was read."""
 
     name: str
     frame: Any  # pandas.DataFrame; its column names are strings, each one once
-    repeated: frozenset[str]  # names that several columns of the file bear
+    repeated: frozenset[str]  # names that several columns of the file have
     remarks: tuple[str, ...]
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # on a column: how its numbers were read
     lines: NDArray[np.int64] | None = None  # of a CSV file: where each record begins
@@ -106,7 +108,7 @@ class OwnFile:
         return [f"`{column}`: {note}" for note in self.notes.get(column, ())]
 
     def refusal(self, why: str, *columns: str, because: str = "") -> UsageError:
-        """The error that the file cannot be used, with what explains it: how it and these columns were read."""
+        """The error that the file cannot be used. It also says how the file and these columns were read."""
         said = [because] if because else []
         said += [remark.removeprefix(f"{self.name}: ") for remark in self.how]
         said += [remark for column in columns for remark in self.remarks_on(column)]
@@ -134,13 +136,13 @@ class Numbers:
         return [str(value == 1) if self.kind == "boolean" else f"{value:g}" for value in values]
 
     def ranks(self) -> NDArray[np.intp]:
-        """Of the rows that hold a value: its place among the different values."""
+        """For each row that holds a value: the place of its value among the different values."""
         return np.unique(self.values[self.present], return_inverse=True)[1]
 
 
 @dataclass(frozen=True)
 class Category:
-    """A column of levels: each row's place in `levels`, -1 where it is missing."""
+    """A column of levels: each row's place in `levels`, -1 if it is missing."""
 
     name: str
     codes: NDArray[np.intp]
@@ -158,7 +160,7 @@ class Category:
         return sorted(str(level) for level in self.levels)
 
     def ranks(self) -> NDArray[np.intp]:
-        """Of the rows that hold a value: its place in the alphabetical order."""
+        """For each row that holds a value: the place of its level in alphabetical order."""
         order = np.argsort(np.array([str(level) for level in self.levels], dtype=object), kind="stable")
         return np.argsort(order)[self.codes[self.present]]
 
@@ -180,8 +182,8 @@ def read_file(path: Path | None) -> OwnFile:
 def read_lines(path: Path) -> tuple[list[str], list[str]] | None:
     """The lines of a file of plain text, and remarks on it; None if the file is a table.
 
-    A file called `.txt`, `.text`, `.md` or `.rst` is plain text, and so is one without a table's structure, unless its
-    name says it is a table.
+    A file called `.txt`, `.text`, `.md` or `.rst` is plain text. So is a file without the structure of a table, unless
+    its name says that it is a table.
     """
     file, content = _content(path, "text, CSV or Parquet")
     suffix = path.suffix.lower()
@@ -198,7 +200,7 @@ def read_lines(path: Path) -> tuple[list[str], list[str]] | None:
 
 
 def _content(path: Path | None, kinds: str) -> tuple[str, bytes]:
-    """The file's name, to be shown, and its bytes: read once, for a pipe gives them once."""
+    """The file's name, to be shown, and its bytes. They are read once, because a pipe can be read only once."""
     if path is None:
         raise UsageError(f"own data needs a file: name it with --data FILE ({kinds})")
     if path.is_dir():
@@ -207,7 +209,7 @@ def _content(path: Path | None, kinds: str) -> tuple[str, bytes]:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"{printable(path)} cannot be read: {error.strerror or error}; is it there, and readable to you?"
+            f"{printable(path)} cannot be read: {error.strerror or error}; check that it exists and that you may read it"
         ) from error
     file = printable(path.name)
     if not content.strip():
@@ -221,7 +223,7 @@ def _check_kind(file: str, head: bytes) -> None:
         if start.startswith(sign) and (sign not in NOT_CSV or MARKUP[sign].match(start)):
             raise UsageError(f"{file} is neither CSV nor Parquet but looks like {kind}")
     if head.count(b"\0") > MOST_NULS * len(head) and not head.startswith(PARQUET):
-        raise UsageError(f"{file} is neither CSV nor Parquet: it is not text; write the table as one of the two")
+        raise UsageError(f"{file} is neither CSV nor Parquet: it is not text; write the table as CSV or Parquet")
 
 
 def _of_csv(file: str, content: bytes) -> OwnFile:
@@ -244,7 +246,7 @@ def _of_parquet(file: str, content: bytes) -> OwnFile:
 
 
 def _read_parquet(file: str, content: bytes) -> tuple[Any, list[str], list[str]]:
-    """The table's columns by their places, their names, and remarks on those left out."""
+    """The table's columns by their numbers, their names, and remarks on those left out."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -262,7 +264,7 @@ def _read_parquet(file: str, content: bytes) -> tuple[Any, list[str], list[str]]
         frame = numbered.to_pandas(ignore_metadata=True, date_as_object=False)
     except (pa.ArrowException, OSError) as error:
         why = str(error).partition("\n")[0]
-        raise UsageError(f"{file} cannot be read as Parquet: {why}; was it copied whole?") from error
+        raise UsageError(f"{file} cannot be read as Parquet: {why}; was it copied completely?") from error
     frame.columns = range(len(kept))
     return frame, names, remarks
 
@@ -290,7 +292,7 @@ def _plain(column: Any) -> Any:
 def _named(
     file: str, frame: Any, names: Sequence[str], remarks: Sequence[str], notes: Mapping[int, Sequence[str]]
 ) -> OwnFile:
-    """The frame with every name a string of its own, without the columns that hold pandas' index."""
+    """The frame with a different string as each column's name, without the columns that hold pandas' index."""
     said = list(remarks)
     given = [_plain_name(str(name)) or f"Unnamed: {position}" for position, name in enumerate(names)]
     taken, repeated, unique_names = set(given), set[str](), list[str]()
@@ -301,7 +303,7 @@ def _named(
             while (unique := f"{name}.{count}") in taken:
                 count += 1
             repeated.add(name)
-            said.append(f"`{name}`: column {position + 1} bears that name again, and is called `{unique}` here")
+            said.append(f"`{name}`: column {position + 1} has that name again, and is called `{unique}` here")
         elif re.sub("[ \t\n]+", " ", unicodedata.normalize("NFC", str(names[position]))).strip(" ") not in ("", name):
             said.append(f"`{name}`: its name holds invisible characters in the file, `{visible(str(names[position]))}`")
         taken.add(unique)
@@ -324,9 +326,9 @@ def _is_index(values: Any) -> bool:
 
 
 def _plain_name(name: str) -> str:
-    """A column's name without what nobody sees: spaces in a row are one, controls and marks without width are gone.
+    """A column's name without invisible characters: runs of spaces become one, controls and zero-width marks go.
 
-    Accents are one character with their letter, as in targets: macOS writes them apart.
+    A letter and its accent become one character, as in targets: macOS writes them as two.
     """
     seen = "".join(
         character
@@ -337,7 +339,7 @@ def _plain_name(name: str) -> str:
 
 
 def typed(name: str, series: Any) -> tuple[Column, int]:
-    """A column by what its values are, and how many of them were infinite or beyond float32's range."""
+    """A column with its type, and how many of its values were infinite or beyond float32's range."""
     import pandas as pd
 
     kind = series.dtype.kind
@@ -362,7 +364,7 @@ def typed(name: str, series: Any) -> tuple[Column, int]:
 def _read_levels(name: str, levels: Any) -> Numbers | None:
     """The different values of a column of text or objects as booleans or dates; None if not all are.
 
-    Text that holds numbers became numbers when the file was read, by the file's own conventions.
+    Text that holds numbers was already turned into numbers when the file was read, as the file writes them.
     """
     if not len(levels):
         return None

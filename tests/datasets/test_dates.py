@@ -93,7 +93,7 @@ def test_all_values_decide_and_not_the_first() -> None:
 @pytest.mark.parametrize("form", ["%d-%m-%Y", "%d/%m/%y"])
 def test_the_reading_that_lies_on_a_grid_is_taken(form: str) -> None:
     months = pd.date_range("2005-01-01", periods=100, freq="MS")
-    assert how([f"{month:{form}}" for month in months]).endswith("for so they lie on a grid, ")
+    assert how([f"{month:{form}}" for month in months]).endswith("because they then lie on a grid, ")
     assert moments(*(f"{month:{form}}" for month in months)) == [f"{month:%Y-%m-%d}T00:00:00" for month in months]
 
 
@@ -101,7 +101,7 @@ def test_the_reading_that_lies_on_a_grid_is_taken(form: str) -> None:
 def test_two_digit_years_before_1969_lie_on_a_grid_with_those_after(form: str) -> None:
     days = pd.date_range("1967-06-01", periods=1_000)
     assert moments(*(f"{day:{form}}" for day in days)) == [f"{day:%Y-%m-%d}T00:00:00" for day in days]
-    assert "all before 2000, for so they lie on a grid" in how([f"{day:{form}}" for day in days])
+    assert "all before 2000, because they then lie on a grid" in how([f"{day:{form}}" for day in days])
     recent = pd.date_range("1998-06-01", periods=1_000)
     assert moments(*(f"{day:{form}}" for day in recent)) == [f"{day:%Y-%m-%d}T00:00:00" for day in recent]
 

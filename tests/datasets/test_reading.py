@@ -72,7 +72,7 @@ def test_names_are_stripped_and_made_unique(tmp_path: Path) -> None:
     found = read(tmp_path, ' size, a.1 ,a,"a\n ",,a\n1,2,3,4,5,6\n')
     assert list(found.frame.columns) == ["size", "a.1", "a", "a.2", "Unnamed: 4", "a.3"]
     assert found.repeated == {"a"}
-    assert found.remarks[0] == "`a`: column 4 bears that name again, and is called `a.2` here"
+    assert found.remarks[0] == "`a`: column 4 has that name again, and is called `a.2` here"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -133,7 +133,7 @@ def test_repeated_names_in_parquet(tmp_path: Path) -> None:
         (b"\x1f\x8brest", "compressed: unpack it"),
         (b'[{"price": 1}]', "looks like JSON: write it as CSV or Parquet"),
         (b"\xff\xfea\0", "text in UTF-16: save it in UTF-8"),
-        (b"a\0b\0", "data.csv is neither CSV nor Parquet: it is not text; write the table as one of the two"),
+        (b"a\0b\0", "data.csv is neither CSV nor Parquet: it is not text; write the table as CSV or Parquet"),
         (b"PAR1 and no more", "data.csv cannot be read as Parquet"),
         (b"a,price\n1,2,3\n", "its rows hold more cells than the first line has names (2 names)"),
         (b"a,price\n1,2\n1,2,3\n", "cannot be read as CSV: Expected 2 fields in line 3, saw 3; repair that line"),

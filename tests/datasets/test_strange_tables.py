@@ -70,12 +70,12 @@ def column(cells: Any, delimiter: str = ",", name: str = "x") -> str:
         (PLAIN.replace("\n", "\r\r\n"), ""),
         (PLAIN.replace("\n", ",\n"), ""),
         (HEAD + ",\n".join(LINES) + ",\n", ""),
-        ("Sales of 2023, in 1,000\nby someone\n\n" + PLAIN, "lines 1 to 2 above the columns' names passed over"),
-        ("Sales of 2023,,,\n,,,\n" + PLAIN, "lines 1 to 2 above the columns' names passed over: `Sales of 2023`"),
-        ("# made, by\n" + PLAIN, "line 1 above the columns' names passed over: `# made`, `by`"),
+        ("Sales of 2023, in 1,000\nby someone\n\n" + PLAIN, "lines 1 to 2 above the columns' names skipped"),
+        ("Sales of 2023,,,\n,,,\n" + PLAIN, "lines 1 to 2 above the columns' names skipped: `Sales of 2023`"),
+        ("# made, by\n" + PLAIN, "line 1 above the columns' names skipped: `# made`, `by`"),
         ("#" + PLAIN, ""),
-        (PLAIN + "\nSource: me\nAll rights, reserved\n", "lines 123 to 124 at the end left out, with too few cells"),
-        (PLAIN + "1.5,2", "line 122 at the end left out, with too few cells: `1.5,2`"),
+        (PLAIN + "\nSource: me\nAll rights, reserved\n", "lines 123 to 124 at the end left out, because of too few cells"),
+        (PLAIN + "1.5,2", "line 122 at the end left out, because of too few cells: `1.5,2`"),
         (PLAIN.replace(HEAD, HEAD + "m,,,USD\n"), "line 2 (`m`, `USD`) holds no number where all others do"),
         (
             PLAIN.replace(LINES[60], f"{HEAD}{LINES[60]}"),
@@ -104,7 +104,7 @@ def test_names_of_rows_as_r_writes_them(tmp_path: Path, delimiter: str) -> None:
     text = ('"size","count","colour","price"\n' + "\n".join(rows) + "\n").replace(",", delimiter)
     file = read(tmp_path, text)
     assert file.frame.columns[0] == "row names"
-    assert "holds row names" in said(file)
+    assert "is read as row names" in said(file)
     assert np.array_equal(file.frame["price"], PRICE)
 
 
@@ -250,7 +250,7 @@ def test_encodings_that_are_not_utf_8(tmp_path: Path) -> None:
     assert file.remarks == ("data.csv: read as Windows-1252, because it is not UTF-8",)
     file = read(tmp_path, ("name,x\n" + "größe,1\n" * 30).encode() + b"\xff,2\n")
     assert file.frame["name"].tolist() == ["größe"] * 30 + ["�"]
-    assert "1 place in it, the first in line 32, cannot be read" in said(file)
+    assert "1 place, the first in line 32, cannot be read" in said(file)
 
 
 def messages(quoted: tuple[int, ...]) -> str:
@@ -275,7 +275,7 @@ def test_quotes_between_tabs_that_enclose_cells(tmp_path: Path) -> None:
 
 def test_a_quoted_cell_that_swallows_lines_is_named(tmp_path: Path) -> None:
     file = read(tmp_path, messages((20, 63)).replace("\t", ","))
-    assert "a quoted cell goes from line 22 to line 65: is its quotation mark meant?" in said(file)
+    assert "a quoted cell goes from line 22 to line 65: is its quotation mark a mistake?" in said(file)
 
 
 def test_quotes_after_a_backslash(tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_thousands_beside_decimal_commas_in_other_columns(tmp_path: Path) -> Non
 def test_what_nothing_tells_is_said(tmp_path: Path) -> None:
     file = read(tmp_path, column([f"{1 + n / 1000:.3f}" for n in COUNT], ";"))
     assert np.allclose(file.frame["x"], 1 + COUNT / 1000)
-    assert "nothing in the file tells whether they are thousands" in said(file)
+    assert "nothing in the file shows whether they are thousands" in said(file)
 
 
 def test_money_that_nothing_tells_is_said(tmp_path: Path) -> None:
@@ -344,14 +344,14 @@ def test_money_that_nothing_tells_is_said(tmp_path: Path) -> None:
     file = read(tmp_path, column(money, ";"))
     assert np.allclose(file.frame["x"], 1 + COUNT / 1000)
     assert "numbers such as" in said(file)
-    assert "nothing in the file tells whether they are thousands" in said(file)
+    assert "nothing in the file shows whether they are thousands" in said(file)
     file = read(tmp_path, column(["522 €", "n/k", *money], ";"))
     assert file.frame["x"].tolist()[2:] == (1000 + COUNT).tolist()
     assert file.frame["x"].tolist()[0] == 522
     assert "points between thousands" in said(file)
     file = read(tmp_path, "x;y\n" + "".join(f"{cell};0.{row}5%\n" for row, cell in enumerate(money)))
     assert np.allclose(file.frame["x"], 1 + COUNT / 1000)
-    assert "nothing in the file tells" not in said(file)
+    assert "nothing in the file shows" not in said(file)
 
 
 def test_whole_numbers_beyond_64_bits(tmp_path: Path) -> None:
