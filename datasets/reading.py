@@ -209,7 +209,8 @@ def _content(path: Path | None, kinds: str) -> tuple[str, bytes]:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"{printable(path)} cannot be read: {error.strerror or error}; check that it exists and that you may read it"
+            f"{printable(path)} cannot be read: {error.strerror or error}; check that it exists and that "
+            "you may read it"
         ) from error
     file = printable(path.name)
     if not content.strip():

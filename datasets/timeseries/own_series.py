@@ -2,15 +2,15 @@
 
     column           which one
     value            the one named with --target: numbers
-    time             the first in which every value reads as a date or time; where there is none, whole numbers that
-                     spell dates, seconds since 1970, a year and a month, a year; a time of day beside them counts:
-                     `series_times.py` says which
-    series           none if no time occurs twice; else the first column of text, or of whole numbers, or the first
-                     two or three such columns together, under which no time occurs twice. Only what recurs, runs on
-                     and is needed names series: no row number, no measurement, no flag; see `series_keys.py`
-    all others       are left out, and said
+    time             the first in which every value reads as a date or time; if there is none, whole numbers that spell
+                     dates, seconds since 1970, a year and a month, a year. A second column may hold the time of day;
+                     see `series_times.py`
+    series           none if no time occurs twice. Otherwise the first column of text or of whole numbers, or the first
+                     two or three such columns together, that give every line of a series a different time. Row
+                     numbers, measurements and flags do not name series; see `series_keys.py`
+    all others       left out; a remark names them
 
-Times must lie on a grid. Its step is the commonest distance between neighbours, and says what is forecast:
+Times must lie on a grid. Its step is the commonest distance between neighbours, and decides what is forecast:
 
     step                     season     long season   to be forecast
     up to twelve hours       a day      a week        two days
@@ -22,13 +22,14 @@ Times must lie on a grid. Its step is the commonest distance between neighbours,
     any other                none                     12 steps
 
     in the file                                becomes
-    a time without a line, or without a value  a gap: in the past filled with the value one season earlier, in the
-                                               part to be forecast not judged
+    a time without a line, or without a value  a gap: filled with the value one season earlier if it lies in the past,
+                                               not judged if it lies in the part to forecast
     a value infinite or beyond ±1e38           a gap
-    a series of which over half is gaps        left out, and said
-    a series too short                         left out, and said: it needs four steps more than twice what is forecast
-    a series that is short                     used: what its features would need from before its beginning is missing
-    a series that repeats its season exactly   left out, and said: there is nothing to scale an error by
+    a series of which over half is gaps        left out; a remark says so
+    a series that is too short                 left out; a remark says so. A series needs four steps more than twice
+                                               the steps to forecast
+    a series that is short, but long enough    used; features that look back beyond its beginning are missing
+    a series that repeats its season exactly   left out; a remark says so: there is nothing to scale an error by
 """
 
 from __future__ import annotations
@@ -51,19 +52,19 @@ from residency.harness.errors import unknown
 
 HOUR = 1 / 24  # days
 MONTH, QUARTER, YEAR = 30.436875, 91.310625, 365.2425  # days on average
-CLOSE = 1e-3  # of a step, by which a time may miss the grid
+CLOSE = 1e-3  # of a step: the most by which a time may miss the grid
 MOST_GAPS = 0.5
-MOST_SAID = 20  # series that are left out
-MOST_STEPS = 10_000_000  # of a grid in all: beyond it the step is hardly the right one
+MOST_SAID = 20  # remarks on series that are left out
+MOST_STEPS = 10_000_000  # of a series: with more, the step is probably wrong
 
 
 @own_table
 def own_series(path: Path | None, target: str | None) -> Panel:
-    """Your file: one line a value, with its time and the name of its series; the end of each series to be forecast.
+    """Your file: a line for each value, with its time and its series' name; the end of each series is to be forecast.
 
     The time's step decides season and horizon. Gaps in the past are filled with the value one season earlier. The
-    remarks say which columns were taken, how many values are judged, and what became of gaps and of series too short
-    or without change.
+    remarks say which columns are used, how many values are judged, and what became of gaps and of series that are too
+    short or never change.
     """
     file = read_file(path)
     remarks = list(file.remarks)
@@ -73,7 +74,7 @@ def own_series(path: Path | None, target: str | None) -> Panel:
     remarks.append(f"{_listed(times.columns)}: the time, {in_days(times.moments, times.how)[1]}")
     kept = ~np.isnat(times.moments)
     if not kept.all():
-        remarks.append(f"lines without a time, left out: {int((~kept).sum())}")
+        remarks.append(f"lines without a time left out: {int((~kept).sum())}")
     series, names, keys = series_of(file, file.frame[kept], times.moments[kept], target=value.name, times=times.columns)
     remarks.append(f"a series for each {_listed(keys)}" if keys else "one series")
     if left := [name for name in file.frame.columns if name not in {value.name, *times.columns, *keys}]:
@@ -85,7 +86,7 @@ def own_series(path: Path | None, target: str | None) -> Panel:
     good = _usable(file, names, values, season=season, horizon=horizon, remarks=remarks)
     values, starts = [values[place] for place in good], [starts[place] for place in good]
     if gaps := sum(int(np.isnan(history).sum()) for history in values):
-        remarks.append(f"{number_of(gaps, 'gap')}, filled with the value one season earlier where they lie in the past")
+        remarks.append(f"{number_of(gaps, 'gap')}; gaps in the past are filled with the value one season earlier")
     data = panel(
         values, horizon=horizon, season=season, long_season=long_season, starts=starts,
         phases=[period for period in (season, long_season) if period > 1],
@@ -100,7 +101,7 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def _value(file: OwnFile, target: str | None) -> Numbers:
-    """The column to forecast, infinite values missing."""
+    """The column to forecast; infinite values count as missing."""
     names = list(file.frame.columns)
     if target is None:
         listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
@@ -119,7 +120,7 @@ def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArra
     order = np.lexsort((days, series))
     apart = np.diff(days[order])[np.diff(series[order]) == 0]
     if not len(apart):
-        raise file.refusal(f"{file.name}: every series has one line only: one line a value is needed, with its time")
+        raise file.refusal(f"{file.name}: every series has only one line: write a line for each value, with its time")
     milliseconds, count = np.unique(np.round(apart * 86_400_000), return_counts=True)
     step = float(milliseconds[np.argmax(count)]) / 86_400_000
     for average, spread in ((MONTH, 1.5), (QUARTER, 1.5), (YEAR, 0.5)):
@@ -131,7 +132,8 @@ def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArra
     if exact and (wrong := np.abs(place - index) > CLOSE).any():
         share = f"{int(wrong.sum())} of {len(days)} lines"
         raise file.refusal(
-            f"{file.name}: its times are not evenly spaced: {share} miss steps of {_words(step)}; resample it first"
+            f"{file.name}: its times are not evenly spaced: {share} do not fit the step, "
+            f"{_words(step)}; resample it first"
         )
     if (np.diff(index[order])[np.diff(series[order]) == 0] == 0).any():
         raise file.refusal(
@@ -160,7 +162,7 @@ def _seasons(step: float) -> tuple[int, int, int, str]:
 def _cut(
     file: OwnFile, series: NDArray[np.intp], index: NDArray[np.int64], value: Values
 ) -> tuple[list[Values], list[int]]:
-    """Each series on the grid from its first value to its last, NaN in gaps; and the moments at which they begin."""
+    """Each series on the grid from its first value to its last, NaN in gaps; and the step at which each begins."""
     values, starts = [], []
     order = np.lexsort((index, series))
     bounds = np.searchsorted(series[order], np.arange(series.max() + 2))
@@ -187,11 +189,11 @@ def _cut(
 def _usable(
     file: OwnFile, names: Sequence[str], values: Sequence[Values], *, season: int, horizon: int, remarks: list[str]
 ) -> list[int]:
-    """The places of the series that can be used; how many were left out, and why, is remarked."""
+    """The places of the series that can be used; remarks say how many were left out, and why."""
     troubles = [_trouble(history, season, horizon) for history in values]
     good = [place for place, trouble in enumerate(troubles) if not trouble]
     if not good:
-        raise file.refusal(f"{file.name} holds no series that can be used: of {names[0]}, {troubles[0]}")
+        raise file.refusal(f"{file.name} holds no series that can be used: series {names[0]}: {troubles[0]}")
     if left := len(values) - len(good):
         short, full = sum("needed" in why for why in troubles), sum("gaps" in why for why in troubles)
         kinds = {"too short": short, "mostly gaps": full, "without change": left - short - full}
@@ -202,7 +204,7 @@ def _usable(
 
 
 def _trouble(history: Values, season: int, horizon: int) -> str:
-    """Why a series cannot be used; nothing where it can."""
+    """Why a series cannot be used; empty if it can."""
     needed = least_history(horizon) + horizon
     if len(history) < needed:
         return f"it has {number_of(len(history), 'step')}, {needed} are needed"

@@ -1,8 +1,8 @@
 """The schema of many series of which the ends are to be forecast, and the metrics of forecasts.
 
-A panel is a long table: series after series, each in order of time and without gaps, the last `horizon` steps of each
-standing there without their values. So the row `lag` places above a row holds the value `lag` steps earlier, unless
-the row is among the first `lag` of its series: no grouping is needed to look back.
+A panel is a long table: series after series, each in order of time and without gaps. The last `horizon` steps of each
+series are rows without a value. So the row `lag` places above a row holds the value `lag` steps earlier, unless the row
+is among the first `lag` of its series: no grouping is needed to look back.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from residency.harness.errors import WrongResult
 from residency.harness.quality import Items, estimate
 from residency.harness.truth import BestAnswer, Truth
 
-NEAREST = 3  # lags, one step further each, where the horizon is no whole season
+NEAREST = 3  # lags from the horizon on, one step apart, if the horizon is no whole season
 SEASONS_BACK = 6  # beyond the nearest whole season
 LONG_SEASONS_BACK = 2
-LEAST_LEARNED = 4  # steps of a series that the features of at least one lag are known for
+LEAST_LEARNED = 4  # steps of a series for which the features of at least one lag are known
 
 Values = NDArray[np.float64]
 
@@ -39,15 +39,15 @@ class Panel:
     unit: NDArray[np.float32]  # (rows,): the scale of its series
     known: NDArray[np.float32]  # (columns, rows): what is known in advance, such as promotions
     scale: Values  # (series,): mean absolute difference of values one season apart, before the future
-    y_test: Truth[Values]  # (series, horizon): the future's values; NaN where nobody knows
+    y_test: Truth[Values]  # (series, horizon): the future's values; NaN if unknown
     horizon: int  # steps
     season: int  # steps
     lags: tuple[int, ...]  # steps to look back, ascending; the first is the horizon
     phases: tuple[int, ...] = ()  # periods of the calendar, in steps, at which things come back
     names: tuple[str, ...] = ()  # of the columns of `known`
-    expected_test: BestAnswer[Values | None] = None  # (series, horizon): the truth behind y_test, where it is known
+    expected_test: BestAnswer[Values | None] = None  # (series, horizon): `y_test` without its noise, if known
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
-    first: int = field(default=0, metadata=DERIVED)  # step of each series from which on its rows are learned from
+    first: int = field(default=0, metadata=DERIVED)  # the first step of each series that is used for training
 
     @property
     def rows(self) -> int:
@@ -73,8 +73,8 @@ def panel(
 ) -> Panel:  # fmt: skip
     """`Panel` of series on a regular grid, each with its future at its end; NaN is a gap.
 
-    A gap before the future is filled with the value one season earlier, within the first season with the last value.
-    The scale is computed from what is there. `starts` are the moments at which the series begin.
+    A gap before the future is filled with the value one season earlier; within the first season, with the value before
+    it. The scale is computed from the values that are present. `starts` are the moments at which the series begin.
     """
     lengths = np.array([len(one) for one in values])
     ends = np.cumsum(lengths)
@@ -107,16 +107,17 @@ def panel(
 
 
 def nearest_season(horizon: int, season: int) -> int:
-    """Whole seasons, in steps, that lead from every step of the horizon back to a value that is known."""
+    """The smallest whole number of seasons, in steps, that reaches from every step of the horizon to a known value."""
     return -(-horizon // season) * season
 
 
 def lags(horizon: int, season: int, long_season: int, longest: int) -> tuple[int, ...]:
-    """The horizon, whole seasons and whole long seasons: up to half of the longest history, the nearest one beyond it.
+    """The lags: the horizon, whole seasons and whole long seasons, up to half of the longest history.
 
-    Where the horizon is no whole season, also its next neighbours, and the lag one horizon before the nearest season:
-    with that season's own lag it tells how the series changed one season earlier over the same steps. Where it is
-    one, neighbours were of no use (M4 hourly, retail) or did harm (Mauna Loa).
+    The nearest season may be longer than that half. If the horizon is no whole season, there are also the lags next to
+    it, and the lag one horizon before the nearest season: with that season's own lag it shows how the series changed
+    one season earlier over the same steps. If the horizon is a whole season, the lags next to it were of no use (M4
+    hourly, retail) or did harm (Mauna Loa).
     """
     whole = nearest_season(horizon, season)
     wanted = {whole + back * season for back in range(SEASONS_BACK + 1)}
@@ -126,21 +127,21 @@ def lags(horizon: int, season: int, long_season: int, longest: int) -> tuple[int
         nearest = set(range(horizon, horizon + NEAREST))
         wanted.add(whole + horizon)
     kept = {lag for lag in wanted if horizon <= lag <= longest // 2}
-    if whole + horizon <= longest:  # the nearest season is worth having for some steps alone
+    if whole + horizon <= longest:  # the nearest season helps, even if only some steps have it
         kept.add(whole)
     return tuple(sorted(nearest | kept))
 
 
 def least_history(horizon: int) -> int:
-    """Steps before the future that a series needs: a little more than the horizon, to learn from these."""
+    """Steps before the future that a series needs: the horizon and a few more, to learn from."""
     return horizon + LEAST_LEARNED
 
 
 def seasonal_difference(history: Values, season: int) -> float:
     """Mean absolute difference of values one season apart, gaps left out; 0 if there are none.
 
-    Of a history no longer than a season, that of neighbours. Summed in order, one after the other: the same bytes on
-    any machine.
+    If the history is no longer than a season, neighbours are compared instead. The values are summed one after the
+    other, which gives the same bytes on any machine.
     """
     apart = season if len(history) > season else 1
     difference = np.abs(history[apart:] - history[:-apart])
@@ -162,7 +163,7 @@ def last_value(data: Panel) -> Values:
 
 
 def seasonal_naive(data: Panel) -> Values:
-    """The last season of each series, repeated, shape (series, horizon); the last value if the history is shorter."""
+    """The last season of each series, repeated, shape (series, horizon); the last value if there is no whole season."""
     return _repeated(data, data.season)
 
 
@@ -179,8 +180,8 @@ def _repeated(data: Panel, period: int) -> Values:
 def mase(data: Panel, forecast: Any) -> Items:
     """Mean absolute scaled error (Hyndman and Koehler 2006), the mean over the series, each with the same weight.
 
-    A series' mean absolute error over the horizon is divided by its `scale`: the error that repeating the value of
-    one season earlier makes, one step ahead, in its history. Values that nobody knows are left out.
+    A series' mean absolute error over the horizon is divided by its `scale`: the mean absolute error, within its
+    history, of repeating the value one season earlier. Unknown values are left out.
     """
 
     def scaled(forecast: Values) -> Values:
@@ -188,12 +189,12 @@ def mase(data: Panel, forecast: Any) -> Items:
 
     past = ~data.future
     level = np.bincount(data.series[past], data.value[past]) / np.bincount(data.series[past])
-    chance = float(np.mean(scaled(level[:, None])))  # each series' mean again and again
+    chance = float(np.mean(scaled(level[:, None])))  # each series' mean, repeated
     return Items(lambda errors: float(errors.mean()), (scaled(_matrix(data, forecast)),), chance, "series")
 
 
 def smape(data: Panel, forecast: Any) -> float:
-    """Symmetric mean absolute percentage error as the M4 competition defines it: 0 to 200; a 0 met by 0 counts 0."""
+    """Symmetric mean absolute percentage error as in the M4 competition: 0 to 200; a forecast of 0 for 0 counts 0."""
     predicted = _matrix(data, forecast)
     known = ~np.isnan(data.y_test)
     truth, predicted = data.y_test[known], predicted[known]
@@ -211,7 +212,7 @@ def _matrix(data: Panel, forecast: Any) -> Values:
 
 
 def wave(turns: Values) -> Values:
-    """Two parabolas a turn that follow a sine within 6 %, from -1 to 1: the same bytes on any machine."""
+    """A sine within 6 %, from -1 to 1, made of two parabolas a turn: the same bytes on any machine."""
     turn = turns - np.floor(turns)
     half = 2.0 * turn - np.floor(2.0 * turn)
     height: Values = np.where(turn < 0.5, 4.0, -4.0) * half * (1.0 - half)

@@ -1,13 +1,13 @@
 """Which columns of a file name the series that its lines belong to, when times occur more than once.
 
-A key is the first of these under which no time occurs twice: a column of text, a column of whole numbers, two such
-columns, three. What tells a key from a measurement, a flag or a row number:
+These columns are the key. It is the first of these under which no series has a time twice: a column of text, a column
+of whole numbers, two such columns, three. How to tell a key from a measurement, a flag or a row number:
 
-    it recurs        a series has at least three lines in the mean: a row number names no series
-    it runs on       most series have a line at more than half of the times between their first and their last: the
-                     lines that happen to hold the same count lie scattered
-    it is needed     without it, times occur twice all over: a column that tells only a few lines apart hides that these
-                     are there twice
+    it recurs        a series has at least three lines on average: a row number names no series
+    it runs on       most series have a line at more than half of the times between their first and their last: lines
+                     that happen to hold the same measurement are scattered
+    it is needed     without it, times occur twice in many places: a column that separates only a few lines would hide
+                     that these lines are repeated
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from residency.datasets.reading import Category, OwnFile, typed
 from residency.harness.errors import UsageError
 
 MOST_COLUMNS = 3  # of a key
-LEAST_LINES = 3  # of a series, in the mean
+LEAST_LINES = 3  # of a series, on average
 HALF = 0.5
 FEW = 0.05  # of all lines
-MANY = 20  # times that two series share, however few that is of all
-MOST_TRIED = 8  # columns, for the sake of time
+MANY = 20  # times shared by two series are many, even if they are a small share of all
+MOST_TRIED = 8  # columns, to limit the time
 SAMPLE = 2_000  # times
 
 Codes = NDArray[np.int64]
@@ -41,15 +41,15 @@ class Key:
 
     columns: tuple[str, ...]
     codes: Codes
-    twice: int  # lines whose time another line of the same series has too
+    twice: int  # lines that share their time with another line of the same series
 
 
 def series_of(
     file: OwnFile, frame: Any, moments: Moments, *, target: str, times: Sequence[str]
 ) -> tuple[NDArray[np.intp], list[str], tuple[str, ...]]:
-    """The series of each line of the frame, their names, and the columns that tell it; one series has none.
+    """The series of each line of the frame, their names, and the key's columns; if there is one series, no columns.
 
-    Raises `UsageError` with the lines if two of them have the same time in the same series.
+    Raises `UsageError` that names the lines if two lines of one series have the same time.
     """
     _, places = np.unique(moments, return_inverse=True)
     none = Key((), np.zeros(len(frame), np.int64), _twice(np.zeros(len(frame), np.int64), places))
@@ -71,7 +71,7 @@ def series_of(
 
 
 def _named(key: Key, frame: Any) -> tuple[NDArray[np.intp], list[str]]:
-    """Each line's series, in the order of their names, and these."""
+    """Each line's series, and the names of the series; series are in the order of their names."""
     import pandas as pd
 
     codes, _ = pd.factorize(key.codes)
@@ -82,9 +82,9 @@ def _named(key: Key, frame: Any) -> tuple[NDArray[np.intp], list[str]]:
 
 
 def _columns(frame: Any, places: NDArray[np.intp], scattered: list[Key]) -> dict[str, Codes]:
-    """The columns that may be a part of a key, those of text first: each line's place among the different values.
+    """The columns that may be part of a key, text first: each line's place among the different values.
 
-    Text that tells all lines apart but does not run on goes to `scattered`: series with many gaps.
+    Text that gives no series a time twice but does not run on goes to `scattered`: series with many gaps.
     """
     import pandas as pd
 
@@ -108,7 +108,7 @@ def _columns(frame: Any, places: NDArray[np.intp], scattered: list[Key]) -> dict
 
 
 def _keys(columns: dict[str, Codes], places: NDArray[np.intp]) -> Iterator[Key]:
-    """All keys, those of the fewest columns first, that tell nearly all lines apart which have the same time."""
+    """All keys that separate nearly all lines with the same time, those with the fewest columns first."""
     count = np.bincount(places)
     shared = np.flatnonzero(count > 1)
     some = np.flatnonzero(np.isin(places, np.random.default_rng(0).permutation(shared)[:SAMPLE]))
@@ -131,13 +131,13 @@ def _joined(codes: Sequence[Codes]) -> Codes:
 
 
 def _twice(codes: Codes, moments: NDArray[np.intp]) -> int:
-    """How many lines have a time that another line of the same series has too."""
+    """How many lines share their time with another line of the same series."""
     _, count = np.unique(codes * (moments.max() + 1) + moments, return_counts=True)
     return int(count[count > 1].sum())
 
 
 def _is_needed(key: Key, columns: dict[str, Codes], places: NDArray[np.intp]) -> bool:
-    """Whether without any one of its columns times would occur twice all over."""
+    """Whether each of its columns is needed: without it, times would occur twice in many places."""
     for name in key.columns:
         others = [columns[other] for other in key.columns if other != name]
         if others and _twice(_joined(others), places) - key.twice < FEW * len(places):
@@ -146,7 +146,7 @@ def _is_needed(key: Key, columns: dict[str, Codes], places: NDArray[np.intp]) ->
 
 
 def _runs_on(codes: Codes, places: NDArray[np.intp]) -> bool:
-    """Whether most values, or three or more with most of the lines, have a line at most times of their span."""
+    """Whether most values have a line at most times of their span, or three or more values that have most lines do."""
     _, lines = np.unique(codes * (places.max() + 1) + places, return_index=True)
     codes, places = np.unique(codes[lines], return_inverse=True)[1], places[lines]
     count = np.bincount(codes)
@@ -158,7 +158,7 @@ def _runs_on(codes: Codes, places: NDArray[np.intp]) -> bool:
 
 
 def _same_time(file: OwnFile, frame: Any, moments: Moments, key: Key) -> UsageError:
-    """Two lines of one series have the same time: which ones, and what to do."""
+    """The error for two lines of one series with the same time: which lines, and what to do."""
     import pandas as pd
 
     both = pd.DataFrame({"series": key.codes, "moment": moments})
@@ -167,7 +167,7 @@ def _same_time(file: OwnFile, frame: Any, moments: Moments, key: Key) -> UsageEr
     whose = " and ".join(f"`{name}` {frame[name].iloc[later]}" for name in key.columns)
     of = f" of {whose}" if whose else ""
     return file.refusal(
-        f"{file.name}: two lines{of} have the same time (the later is {file.where(frame.index[later])}): "
-        f"{file.where(frame.index[earlier])} is {moments[earlier].astype('datetime64[s]')} too; keep one value for "
-        "each time, or add a column that tells the series apart"
+        f"{file.name}: two lines{of} have the same time, {moments[earlier].astype('datetime64[s]')}: "
+        f"{file.where(frame.index[earlier])} and {file.where(frame.index[later])}; keep one value for each time, or "
+        "add a column that names the series"
     )

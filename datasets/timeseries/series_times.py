@@ -2,15 +2,15 @@
 
 The first of these that a file has:
 
-    a column in which every value reads as a date    `dates.py` says how; with a column of times of day beside it where
-                                                     the dates alone have none: 23:00, 23.00.00, an hour from 0 to 24
-    a column of whole numbers that spell dates       20241231, 2024123123, ...; a column called `time` of whole numbers
-                                                     beside it spells times of day: 230000 or 2300
+    a column in which every value reads as a date    `dates.py` says how. If the dates have no time of day, a second
+                                                     column may hold it: 23:00, 23.00.00, an hour from 0 to 24
+    a column of whole numbers that spell dates       20241231, 2024123123, ...; a second column called `time` may spell
+                                                     times of day as whole numbers: 230000 or 2300
     seconds, milliseconds, ... since 1970            in a column whose name says that it is a time
     whole numbers that spell months                  202412
     columns `year` and `month`, perhaps `day`        whole numbers, or months by name; perhaps with an `hour`
     columns `year` and `quarter`, or `week` (ISO)    whole numbers, quarters also as Q1
-    a column of years                                whole numbers, one greater each
+    a column of years                                whole numbers; from line to line they mostly differ by 1 at most
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Times:
     """The time of each line of a file."""
 
     moments: Moments  # NaT is missing
-    columns: tuple[str, ...]  # that tell it
-    how: str  # they were read
+    columns: tuple[str, ...]  # the columns that hold the time
+    how: str  # how they were read
 
     @property
     def days(self) -> NDArray[np.float64]:
@@ -65,7 +65,7 @@ class Times:
 
 
 def times_of(file: OwnFile, target: str) -> Times:
-    """The time of each line; raises `UsageError` if no column tells it."""
+    """The time of each line; raises `UsageError` if no column holds it."""
     frame = file.frame.drop(columns=target)
     constant = None
     for find in (_dates, _spelt_dates, _epochs, _spelt_months, _parts, _parts_of_years, _years):
@@ -83,7 +83,7 @@ def times_of(file: OwnFile, target: str) -> Times:
 
 
 def _dates(frame: Any) -> Iterator[Times]:
-    """Columns of dates, and of text in which every value reads as one."""
+    """Columns of dates, and columns of text in which every value reads as a date."""
     for name in frame.columns:
         series = frame[name]
         if series.dtype.kind in "mM":
@@ -96,7 +96,7 @@ def _dates(frame: Any) -> Iterator[Times]:
 
 
 def _text(series: Any) -> tuple[NDArray[np.intp], Any] | None:
-    """A column of text: each line's place in its different values, which are a pandas.Index of strings."""
+    """A column of text: each line's place among the different values, and these, as a pandas.Index of strings."""
     import pandas as pd
 
     if series.dtype.kind in "biufmM":
@@ -106,7 +106,7 @@ def _text(series: Any) -> tuple[NDArray[np.intp], Any] | None:
 
 
 def _whole(series: Any) -> Whole | None:
-    """A column of whole numbers, the missing ones `MISSING`; None if it is none."""
+    """A column of whole numbers, `MISSING` if missing; None if the column is something else."""
     import pandas as pd
 
     if series.dtype.kind in "bmM":
@@ -135,7 +135,7 @@ def _whole_columns(frame: Any) -> Iterator[tuple[str, Whole]]:
 
 
 def _placed(values: Whole, moments: Moments) -> Moments:
-    """Moments of the numbers that are there, with NaT for the others."""
+    """The moments of the numbers that are present, in their lines, and NaT in the other lines."""
     present = values != MISSING
     whole = np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
     whole[present] = moments
@@ -143,7 +143,7 @@ def _placed(values: Whole, moments: Moments) -> Moments:
 
 
 def _spelt_dates(frame: Any) -> Iterator[Times]:
-    """Whole numbers such as 20241231, with an hour, a minute and a second behind or without."""
+    """Whole numbers such as 20241231, perhaps followed by an hour, a minute and a second."""
     for name, values in _whole_columns(frame):
         if (moments := _spelt(values[values != MISSING])) is not None:
             yield Times(_placed(values, moments), (name,), "read as year, month and day in one number, ")
@@ -168,7 +168,7 @@ def _spelt(values: Whole) -> Moments | None:
 
 
 def _day(year: Whole, month: Whole, day: Whole | int) -> Moments | None:
-    """Dates of years, months and days; None if one is none, or lies in no century that has series."""
+    """Dates from years, months and days; None if one is not a date, or lies before 1800 or after 2200."""
     least, most = SPELT_YEARS
     if ((year < least) | (year > most) | (month < 1) | (month > 12)).any():
         return None
@@ -178,7 +178,7 @@ def _day(year: Whole, month: Whole, day: Whole | int) -> Moments | None:
 
 
 def _epochs(frame: Any) -> Iterator[Times]:
-    """Seconds, milliseconds, microseconds or nanoseconds since 1970, where the column's name says so."""
+    """Seconds, milliseconds, microseconds or nanoseconds since 1970, if the column's name says that it is a time."""
     import pandas as pd
 
     for name in frame.columns:
@@ -195,7 +195,7 @@ def _epochs(frame: Any) -> Iterator[Times]:
 
 
 def _spelt_months(frame: Any) -> Iterator[Times]:
-    """Whole numbers such as 202412, where the months follow each other or the column's name says that it is a time."""
+    """Whole numbers such as 202412, if the months follow each other or the column's name says that it is a time."""
 
     def read(values: Whole) -> Moments | None:
         if len(str(values.min())) != 6 or len(str(values.max())) != 6:
@@ -258,7 +258,7 @@ def _quarters(year: Whole, quarter: Whole) -> Moments:
 
 
 def _weeks(year: Whole, week: Whole) -> Moments:
-    """The Monday of each ISO week: the first of a year is that of the fourth of January."""
+    """The Monday of each ISO week. The first week of a year is the one with the fourth of January."""
     fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]") + np.timedelta64(3, "D")
     monday: Moments = fourth - (fourth.astype(np.int64) + 3) % 7 * np.timedelta64(1, "D")
     return monday + (week - 1) * np.timedelta64(7, "D")
@@ -289,7 +289,7 @@ def _month_or_whole(series: Any) -> Whole | None:
 
 
 def _years(frame: Any) -> Iterator[Times]:
-    """Whole numbers that read as years: each is that of the line before or its neighbour, or the name says `year`."""
+    """Whole numbers that read as years: most differ by 1 at most from the line before, or the name says `year`."""
     for name, values in sorted(_whole_columns(frame), key=lambda column: "year" not in column[0].lower()):
         years = values[values != MISSING]
         if years.min() < YEARS[0] or years.max() > YEARS[1]:
@@ -301,7 +301,7 @@ def _years(frame: Any) -> Iterator[Times]:
 
 
 def _with_clock(frame: Any, times: Times) -> Times:
-    """The dates with the time of day that another column tells, where they have none themselves."""
+    """The dates with the time of day from another column, if they have none themselves."""
     moments = times.moments.astype("datetime64[us]")
     there = ~np.isnat(moments)
     if (moments[there] != moments[there].astype("datetime64[D]")).any():
@@ -342,7 +342,7 @@ def _clock(name: str, series: Any) -> Whole | None:
 
 
 def _nearly(file: OwnFile) -> str:
-    """The value for which a column of text is no column of times, where its first value is one; in words."""
+    """In words: which value keeps a column from being a column of times, if its first value reads as a date."""
     frame = file.frame
     for name in frame.columns:
         text = _text(frame[name])

@@ -94,7 +94,7 @@ def test_gaps_are_filled_in_the_past_and_not_judged_in_the_future(make) -> None:
     assert data.rows == DAYS
     np.testing.assert_allclose(data.value[[50, 100, 101]], amount[[43, 93, 94]], rtol=1e-6)
     assert np.flatnonzero(np.isnan(data.y_test[0])).tolist() == [190 - (DAYS - 28)]
-    assert "4 gaps, filled with the value one season earlier where they lie in the past" in data.remarks
+    assert "4 gaps; gaps in the past are filled with the value one season earlier" in data.remarks
 
 
 def test_series_of_no_use_are_left_out(make) -> None:
@@ -126,7 +126,7 @@ def test_lines_without_a_time_are_left_out(make) -> None:
     frame.loc[0, "day"] = pd.NaT
     data = make(frame)
     assert data.rows == DAYS - 1
-    assert "lines without a time, left out: 1" in data.remarks
+    assert "lines without a time left out: 1" in data.remarks
 
 
 @pytest.mark.parametrize(
@@ -140,16 +140,20 @@ def test_lines_without_a_time_are_left_out(make) -> None:
         (
             lambda f: pd.concat([f, f[5:6]]),
             "amount",
-            "two lines of `store` A have the same time (the later is line 402)",
+            "two lines of `store` A have the same time, 2024-01-06T00:00:00: line 7 and line 402",
         ),
-        (lambda f: f.drop(columns="store"), "amount", "two lines have the same time (the later is line 202)"),
+        (
+            lambda f: f.drop(columns="store"),
+            "amount",
+            "two lines have the same time, 2024-01-01T00:00:00: line 2 and line 202",
+        ),
         (
             lambda f: f.groupby("store").head(50),
             "amount",
-            "no series that can be used: of A, it has 50 steps, 60 are needed",
+            "no series that can be used: series A: it has 50 steps, 60 are needed",
         ),
-        (lambda f: f.assign(amount=1.5), "amount", "no series that can be used: of A, it repeats its season"),
-        (lambda f: f.groupby("day").head(1).groupby("store").head(1), "amount", "every series has one line only"),
+        (lambda f: f.assign(amount=1.5), "amount", "no series that can be used: series A: it repeats its season"),
+        (lambda f: f.groupby("day").head(1).groupby("store").head(1), "amount", "every series has only one line"),
         (
             lambda f: f.assign(day=f["day"] + pd.to_timedelta(RANDOM.integers(0, 600, len(f)), "min")),
             "amount",

@@ -74,7 +74,10 @@ def column(cells: Any, delimiter: str = ",", name: str = "x") -> str:
         ("Sales of 2023,,,\n,,,\n" + PLAIN, "lines 1 to 2 above the columns' names skipped: `Sales of 2023`"),
         ("# made, by\n" + PLAIN, "line 1 above the columns' names skipped: `# made`, `by`"),
         ("#" + PLAIN, ""),
-        (PLAIN + "\nSource: me\nAll rights, reserved\n", "lines 123 to 124 at the end left out, because of too few cells"),
+        (
+            PLAIN + "\nSource: me\nAll rights, reserved\n",
+            "lines 123 to 124 at the end left out, because of too few cells",
+        ),
         (PLAIN + "1.5,2", "line 122 at the end left out, because of too few cells: `1.5,2`"),
         (PLAIN.replace(HEAD, HEAD + "m,,,USD\n"), "line 2 (`m`, `USD`) holds no number where all others do"),
         (
