@@ -1,13 +1,14 @@
-"""The files of a user's folder of pictures: which are looked at, and notes of what became of which.
+"""The files of a user's folder of pictures: which are looked at, and notes on what became of them.
 
     file                                                         is
-    its name, or a folder's, begins with a point                 passed over
-    what systems put beside pictures: `Thumbs.db`, `__MACOSX/`   passed over
-    a link, or in a folder that is one                           read as what it leads to; a loop of links ends
-    a link that leads nowhere, or what is neither file nor       left out, and said
-    folder (a pipe)
+    its name, or a folder's, begins with a point                 skipped
+    what systems put beside pictures: `Thumbs.db`, `__MACOSX/`   skipped
+    a link, or in a folder that is a link                        read as what it leads to; a loop of links ends
+    a link that leads nowhere, or neither file nor folder        left out; a remark says so
+    (a pipe)
 
-Whether a file is a picture its content says, not its name: `IMG_1.JPG` is read, and so is a picture without a suffix.
+The content decides whether a file is a picture, not its name: `IMG_1.JPG` is read, and so is a picture without a
+suffix.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from residency.harness.dataset import number_of, printable
 from residency.harness.errors import UsageError
 from residency.harness.files import files_under
 
-SHOWN = 3  # names in a remark; of more only the number is told
+SHOWN = 3  # names in a remark; the rest are counted
 OF_THE_SYSTEM = {  # in lower case
     "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information",
     "lost+found",
 }  # fmt: skip
 UNPACK, AS_FILES = "unpack it", "write its pictures as files, PNG for example"
-REMEDIES = {  # by suffix, for what Pillow does not know
+REMEDIES = {  # by suffix, for files that Pillow cannot read
     ".pdf": "save its pages as pictures, with `pdftoppm -r 200 -png` for example",
     ".djvu": "save its pages as pictures, with `ddjvu -format=tiff` for example",
     **dict.fromkeys((".heic", ".heif"), "save it as JPEG"),
@@ -46,10 +47,10 @@ class Notes:
     """What became of which files, in the order in which it first happened."""
 
     names: dict[str, list[str]] = field(default_factory=dict)
-    passed_over: int = 0  # hidden files and a system's own
+    passed_over: int = 0  # number of hidden files and a system's own files, which are skipped
 
     def add(self, what: str, *names: str) -> None:
-        """Note what became of these files, where there are any."""
+        """Note what became of these files, if there are any."""
         if names:
             self.names.setdefault(what, []).extend(map(printable, names))
 
@@ -63,15 +64,16 @@ class Notes:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first names, and how many there are more."""
+    """The first names, and how many more there are."""
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return ", ".join(map(printable, names[:SHOWN])) + more
 
 
 def files_of(root: Path, noted: Notes) -> list[tuple[str, Path]]:
-    """Every file of a folder that is to be looked at, by its name from there, in the order of names; a file is itself.
+    """The files of a folder that are to be looked at, each with its path from there, in the order of names.
 
-    What is no file is noted. Raises `UsageError` if a folder cannot be read.
+    If `root` is a file, it is the only one. What is neither file nor folder is noted. Raises `UsageError` if a folder
+    cannot be read.
     """
     if not root.is_dir():
         return [(root.name, root)]
@@ -87,17 +89,17 @@ def files_of(root: Path, noted: Notes) -> list[tuple[str, Path]]:
 
 
 def is_passed_over(name: Path) -> bool:
-    """Whether the name, or that of a folder on the way, is hidden or a system's own."""
+    """Whether the file, or a folder on the way to it, is hidden or a system's own."""
     return any(part.startswith(".") or part.lower() in OF_THE_SYSTEM for part in name.parts)
 
 
 def unknown_kind(name: str) -> str:
-    """Why a file is left out whose content Pillow does not know, and what to do where that is known."""
+    """Why a file that Pillow cannot read is left out, and what to do, if that is known."""
     return f"no picture that Pillow knows{remedy_for(name)}"
 
 
 def remedy_for(name: str) -> str:
-    """A colon and what to do with a file that holds pictures but is none; nothing if that is not known."""
+    """A colon and what to do with a file that holds pictures but is not one; empty if that is not known."""
     remedy = REMEDIES.get(Path(name).suffix.lower())
     return f": {remedy}" if remedy else ""
 
@@ -109,11 +111,11 @@ def why_damaged(error: BaseException) -> str:
 
 
 def no_picture(root: Path, noted: Notes, remedy: str) -> UsageError:
-    """The error for a folder or a file in which there is nothing to read, with what there is instead."""
+    """The error for a folder or a file without a picture; it says what is there instead."""
     name = printable(root.name or root)
     if not root.is_dir():
         reasons = "; ".join(what.removeprefix("left out, ") for what in noted.names)
         return UsageError(f"{name}: {reasons}; {remedy}")
-    hidden = [f"{number_of(noted.passed_over, 'hidden file')} passed over"] if noted.passed_over else []
+    hidden = [f"{number_of(noted.passed_over, 'hidden file')} skipped"] if noted.passed_over else []
     instead = "; ".join([*noted.left_out(), *hidden])
     return UsageError(f"{name} holds no picture{f' ({instead})' if instead else ''}; {remedy}")

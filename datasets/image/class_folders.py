@@ -1,17 +1,18 @@
-"""What the folders of a user's pictures mean: the class of each, and the part that it belongs to.
+"""What the folders of a user's pictures mean: the class of each picture, and the part of the split it belongs to.
 
     folders                                       are read as
-    cats/... dogs/...                             a class each; pictures in folders inside belong to it as well
+    cats/... dogs/...                             one class each; pictures in their inner folders belong to it, too
     train/cats/... test/cats/...                  a given split, then the classes
     cats/train/... cats/test/...                  the classes, then a given split
-    archive/cats/... and no picture elsewhere     as if `archive` had been named: the only folder is looked through
+    archive/cats/... and no picture elsewhere     as if `archive` had been named: it is the only folder
 
-A split is given where one folder is called `train` or `training`, and another `test` or `testing`, or `val`, `valid`,
+A split is given if one folder is called `train` or `training`, and another `test` or `testing`, or `val`, `valid`,
 `validation`, `dev`, `eval` or `evaluation`, in any case and with the same words around it: `train_set` and `test_set`.
-One without the other is refused where it cannot be a class.
-The one called test is judged; without it, or where no picture of it lies in the folder of a class that is learned, the
-one for validation; and without that a fifth of what is there to learn from. The rest is left out: nothing is chosen by
-it.
+One without the other is refused if it cannot be a class.
+
+The folder called test is judged. If there is none, or none of its pictures lies in the folder of a learned class, the
+folder for validation is judged. If there is none either, a fifth of the training pictures is judged. The rest is left
+out, because nothing is chosen with it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from residency.harness.dataset import number_of, printable
 from residency.harness.errors import UsageError
 
 LEAST_PICTURES = 5  # of a class, to learn from
-NEEDED = "to classify, name a folder with --data that holds a folder of image files for each class, two at least"
+NEEDED = "to classify, name a folder with --data that holds a folder of image files for each class, at least two"
 LEARN, JUDGE, VALIDATE = "learn", "judge", "validate"
 ROLES = {
     LEARN: {"train", "training"},
@@ -41,13 +42,13 @@ ROLES = {
 PLAIN_WORDS = {"set", "data", "dataset", "image", "images", "img", "imgs", "picture", "pictures", "photos", "split"}
 WORDS = re.compile(r"[^\W\d_]+")
 
-Folders = tuple[str, ...]  # those that a picture lies in, from the outermost on
+Folders = tuple[str, ...]  # the folders that a picture lies in, the outermost first
 Parts = Mapping[str, Sequence[str]]  # role: the folders of that role
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which pictures are used, and what for."""
+    """Which pictures are used, for training or to be judged."""
 
     places: list[int]  # among all pictures
     classes: list[str]
@@ -59,18 +60,18 @@ class Chosen:
 class Layout:
     """What the folders of many pictures mean; `label`, `part` and `role` have an entry for each picture."""
 
-    inside: Folders  # the folders that hold everything, looked through
+    inside: Folders  # the folders around all pictures, which mean nothing
     parts: Parts  # empty if no split is given
     shown: str  # how a part's folder is written for a reader, with `{}` for its name
-    label: Sequence[str | None]  # its class; None where it lies in no class's folder
-    part: Sequence[str | None]  # its part's folder; None if no split is given, and of pictures beside the parts
-    role: Sequence[str | None]  # its part's role; None if no split is given, and in a folder beside the parts
+    label: Sequence[str | None]  # its class; None if it lies in no class's folder
+    part: Sequence[str | None]  # its part's folder; None if no split is given, or if the picture lies beside the parts
+    role: Sequence[str | None]  # its part's role; None if no split is given, or if its folder lies beside the parts
 
 
 def chosen_of(root: Path, names: Sequence[str], noted: Notes) -> Chosen:
-    """Which pictures of a folder are used, by their names from there, and what for.
+    """Which pictures of a folder are used, for training or to be judged; `names` are their paths from that folder.
 
-    What their folders mean and which are left out is noted. Raises `UsageError` if there are no two classes.
+    Notes say what the folders mean and which are left out. Raises `UsageError` if there are fewer than two classes.
     """
     places = [tuple(name.split("/")[:-1]) for name in names]
     meant = layout(places)
@@ -93,7 +94,7 @@ def chosen_of(root: Path, names: Sequence[str], noted: Notes) -> Chosen:
 
 
 def layout(places: Sequence[Folders]) -> Layout:
-    """What the folders mean in which so many pictures lie."""
+    """What the folders mean; `places` has the folders of each picture."""
     inside = _looked_through(places)
     within = [folders[len(inside) :] for folders in places]
     first, second = ([folders[depth] if len(folders) > depth else None for folders in within] for depth in (0, 1))
@@ -110,7 +111,7 @@ def layout(places: Sequence[Folders]) -> Layout:
 
 
 def _roles(names: Iterable[str | None]) -> tuple[dict[str | None, str], Parts]:
-    """The role of each folder, and the folders of each role; none if there is not one to learn from and another."""
+    """The role of each folder, and the folders of each role; empty if there is no training folder with another part."""
     by_words: dict[Folders, dict[str, list[str]]] = {}
     for name in sorted({name for name in names if name is not None}):
         if (meant := _role(name)) is not None:
@@ -120,7 +121,7 @@ def _roles(names: Iterable[str | None]) -> tuple[dict[str | None, str], Parts]:
 
 
 def _role(name: str) -> tuple[str, Folders] | None:
-    """What a folder of this name is for by its words, and the words around; None where it says nothing of a split."""
+    """A folder's role by the words of its name, and its other words; None if the name says nothing about a split."""
     words = _words(name)
     meant = [(role, word) for word in words for role, known in ROLES.items() if word in known]
     if len(meant) != 1:
@@ -134,7 +135,7 @@ def _words(name: str) -> list[str]:
 
 
 def _looked_through(places: Sequence[Folders]) -> Folders:
-    """The folders that all pictures lie in, but for the innermost: that is a class."""
+    """The folders that all pictures lie in, without the innermost, which is a class."""
     inside: Folders = ()
     while all(len(folders) > len(inside) + 1 for folders in places):
         names = {folders[len(inside)] for folders in places}
@@ -145,7 +146,7 @@ def _looked_through(places: Sequence[Folders]) -> Folders:
 
 
 def _without_inner_folder(within: Sequence[Folders], role: Mapping[str | None, str]) -> list[Folders]:
-    """`train/train/cats` and `train/images/cats` as `train/cats`, where all of a part lies in that one folder."""
+    """`train/train/cats` and `train/images/cats` as `train/cats`, if the whole part lies in that one inner folder."""
     inner: dict[str, set[str]] = {}
     for folders in within:
         if folders:
@@ -160,29 +161,27 @@ def _without_inner_folder(within: Sequence[Folders], role: Mapping[str | None, s
 
 
 def _judged(meant: Layout, code: Mapping[str, int], learned: int, noted: Notes) -> list[tuple[int, int]]:
-    """Which pictures a given split has for judging, with their classes; none where it has none of a learned class."""
+    """The pictures that a given split has for judging, with their classes; empty if none is of a learned class."""
     shown = {role: [meant.shown.format(name) for name in names] for role, names in meant.parts.items()}
     noted.add(f"the split is given: {number_of(learned, 'picture')} to learn from", *shown[LEARN])
     judged: list[tuple[int, int]] = []
     for role in (JUDGE, VALIDATE):
         if judged:
-            noted.add("left out: made for choosing between models, and nothing is chosen here", *shown.get(role, []))
+            noted.add("left out: meant for choosing a model, and nothing is chosen here", *shown.get(role, []))
             continue
         there = [(place, meant.label[place]) for place, its_role in enumerate(meant.role) if its_role == role]
         same = {label: same_class(label, code) for _, label in there if label is not None}
         judged = [(place, code[known]) for place, label in there if (known := same.get(label or "")) is not None]
-        what = (
-            f"{number_of(len(judged), 'picture')} to be judged by" if judged else "left out, no folder of a class in it"
-        )
+        what = f"{number_of(len(judged), 'picture')} to be judged" if judged else "left out, no folder of a class in it"
         noted.add(what, *shown.get(role, []))
         noted.add("left out, a class that is not learned", *(f"{label}/" for label in same if same[label] is None))
     if not judged:
-        noted.add("a fifth of each class is to be judged by, and not learned from", *shown[LEARN])
+        noted.add("a fifth of each class is judged, and not learned from", *shown[LEARN])
     return judged
 
 
 def same_class(label: str, known: Iterable[str]) -> str | None:
-    """The known class of this name, or the only one that differs in case or in how its accents are coded."""
+    """The known class of this name, or the only one that differs just in case or in how its accents are coded."""
     alike = [name for name in known if _folded(name) == _folded(label)]
     if label in alike:
         return label
@@ -194,24 +193,24 @@ def _folded(name: str) -> str:
 
 
 def _note_folders(root: Path, names: Sequence[str], places: Sequence[Folders], meant: Layout, noted: Notes) -> None:
-    """What was looked through, what holds no picture, and what lies beside the folders of classes or inside them."""
+    """Note folders around all pictures, folders without pictures, and what lies beside or inside classes' folders."""
     depth = len(meant.inside)
     if depth:
-        noted.add("the only folder with pictures, so it is looked through", "/".join(meant.inside) + "/")
+        noted.add("the only folder with pictures, so the folders in it are read", "/".join(meant.inside) + "/")
     noted.add("left out, a folder without a picture", *_without_pictures(root, places, depth, meant))
     for name, label, part, role in zip(names, meant.label, meant.part, meant.role, strict=True):
         if label is None and (part is None or role is not None):
             noted.add("left out, in no class's folder", name)
     if not meant.parts:
         inner = {"/".join(folders[: depth + 2]) + "/" for folders in places if len(folders) > depth + 1}
-        noted.add("belong to the class in whose folder they lie", *sorted(inner))
+        noted.add("read as part of the class whose folder they are in", *sorted(inner))
         _note_same_folders(root, [folders[depth:] for folders in places], meant, noted)
     beside = {part for part, role in zip(meant.part, meant.role, strict=True) if part and role is None}
-    noted.add("left out, neither to learn from nor to be judged by", *(f"{part}/" for part in sorted(beside)))
+    noted.add("left out, neither to learn from nor to be judged", *(f"{part}/" for part in sorted(beside)))
 
 
 def _note_same_folders(root: Path, within: Sequence[Folders], meant: Layout, noted: Notes) -> None:
-    """Note where all classes hold the same folders: perhaps they are parts of a dataset, with the classes inside."""
+    """Note if all classes hold the same folders: perhaps they are parts of a dataset, with the classes inside."""
     inner: dict[str, set[str]] = {}
     for folders in within:
         if folders:
@@ -221,14 +220,14 @@ def _note_same_folders(root: Path, within: Sequence[Folders], meant: Layout, not
         same = ", ".join(f"`{printable(name)}/`" for name in sorted(inner[outer[0]])[:3])
         part = printable("/".join((root.name, *meant.inside, outer[0])))
         noted.add(
-            f"taken for classes, though each holds the same folders ({same}): if those are the classes, name {part} "
+            f"read as classes, though each holds the same folders ({same}): if those are the classes, name {part} "
             "with --data, or put all pictures of a class into one folder",
             *(f"{name}/" for name in outer),
         )
 
 
 def _without_pictures(root: Path, places: Sequence[Folders], depth: int, meant: Layout) -> list[str]:
-    """The folders without a picture where there are classes, parts, or a folder that is looked through."""
+    """The folders without a picture, on the levels of classes, of parts, and of the folders around them."""
     filled = {folders[:length] for folders in places for length in range(len(folders) + 1)}
     deepest = depth + (1 if meant.parts else 0)
     empty = []
@@ -240,9 +239,10 @@ def _without_pictures(root: Path, places: Sequence[Folders], depth: int, meant: 
 
 
 def _refuse_half_a_split(root: Path, places: Sequence[Folders], meant: Layout) -> None:
-    """Raise `UsageError` if a folder is called as a part of a split is, but the other part is not there.
+    """Raise `UsageError` if a folder has the name of a part of a split, but the other part does not exist.
 
-    So it is taken where it holds folders itself, and where it is called `test`, which is hardly a class.
+    A folder with such a name is read as a part if it holds only folders, or if it is called `test`, which is hardly a
+    class.
     """
     inner: dict[str, set[str]] = {}
     for folders in places:
@@ -260,21 +260,21 @@ def _refuse_half_a_split(root: Path, places: Sequence[Folders], meant: Layout) -
             )
             raise UsageError(
                 f"{whole} holds `{printable(name)}/` beside {listed(others)}, so it is neither a split nor classes: "
-                f"{remedy}; if it is a class, call it otherwise"
+                f"{remedy}; if it is a class, rename it"
             )
 
 
 def _no_classes(root: Path, classes: Sequence[str], meant: Layout, noted: Notes) -> UsageError:
-    """The error for a folder that does not hold two classes, with what it holds instead."""
-    found = [f"`{printable(label)}/`" for label in classes]
-    instead = "; ".join([*found, *noted.left_out()])
+    """The error for a folder that does not hold two classes; it says what the folder holds instead."""
+    shown = [f"`{printable(label)}/`" for label in classes]
+    instead = "; ".join([*shown, *noted.left_out()])
     enough = f"{number_of(len(classes), 'folder')} with {LEAST_PICTURES} pictures or more"
     where, remedy = "", NEEDED
     if meant.parts:
         part = printable(meant.shown.format(meant.parts[LEARN][0]))
         where, remedy = (
             f" in {part}",
-            f"to classify, put each class's pictures into a folder there, as {part}cats/1.png",
+            f"to classify, put the pictures of each class into a folder of their own there, such as {part}cats/1.png",
         )
     why = f" ({instead})" if instead else ""
     return UsageError(f"{printable(root.name or root)} holds {enough}{where}{why}; {remedy}")

@@ -1,14 +1,14 @@
 """Your own pictures, a folder of image files: what would a GPU do for them?
 
-Files are prepared once, before anything is timed, and the data's `remarks` say what became of those that needed it.
-Which files of a folder are looked at is told in `picture_files.py`, what folders mean in `class_folders.py`.
+Files are prepared once, before anything is timed. The data's `remarks` say which files were left out or changed.
+`picture_files.py` says which files of a folder are looked at, `class_folders.py` what folders mean.
 
     file                                           becomes
-    Pillow knows no such picture                   left out
+    of a kind that Pillow cannot read              left out
     damaged, cut short, or over 89 million pixels  left out
-    not readable to you                            left out
-    32 bits or a float a pixel                     left out: nobody knows which value is white
-    several pictures in one file                   the first
+    you may not read it                            left out
+    32 bits or a float a pixel                     left out: it is unknown which value is white
+    several pictures in one file                   the first picture
     one pixel high or wide                         a picture like any other
 
     pixels                                         become
@@ -18,12 +18,12 @@ Which files of a folder are looked at is told in `picture_files.py`, what folder
     grey                                           three equal channels
     a palette, CMYK, and all others                RGB, by Pillow
 
-    own_photos: all files of the folder and of folders in it, in the order of their names. JPEG and PNG files in 8-bit
-    RGB or grey that stand upright are kept byte for byte, all others are written anew, as JPEG at quality 90.
+    own_photos: all files of the folder and of folders in it, in the order of their names. Upright JPEG and PNG files in
+    8-bit RGB or grey are kept byte for byte; all others are saved again, as JPEG at quality 90.
 
-    own_labelled: the folder's folders are the classes, all files in one belong to it. Where they are `train` and `test`
-    the classes lie in these, and so is the split. Every picture is shrunk or stretched to 32 by 32 pixels. A class
-    needs five pictures to learn from, and there must be two classes.
+    own_labelled: the folder's folders are the classes, with all files in them. If they are called `train` and `test`,
+    they give the split, and the classes lie inside them. Every picture is shrunk or stretched to 32 by 32 pixels. A
+    class needs five pictures to learn from, and there must be two classes.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ WITHOUT_WHITE = {"I", "F"}
 ORIENTATION = 0x0112  # EXIF's tag
 TURNED, GREY, DEEP = "turned upright, as their EXIF mark says", "grey, made RGB", "16 bits, the upper 8 kept"
 CLEAR, OTHER = "transparent, laid on white", "other colours, made RGB"
-SEVERAL = "several pictures in the file, the first taken"
+SEVERAL = "several pictures in the file, the first used"
 
 
 @own("PIL")
 def own_photos(path: Path | None, target: str | None) -> Photos:
-    """Your pictures, to be prepared for a network; a folder with any number of folders in it, or one file.
+    """Your pictures, to be prepared for a network: a folder with any number of folders in it, or one file.
 
-    The remarks say which were left out or written anew. Sizes may differ as they like.
+    The remarks say which were left out or saved again. Pictures may have different sizes.
     """
     root = _root(path, target)
     noted = Notes()
@@ -72,7 +72,7 @@ def own_photos(path: Path | None, target: str | None) -> Photos:
     for picture in _pictures(root, noted):
         keep = picture.changes <= {GREY} and picture.format in {"JPEG", "PNG"}
         if not keep:
-            noted.add(f"written anew as JPEG at quality {QUALITY}", picture.name)
+            noted.add(f"saved again as JPEG at quality {QUALITY}", picture.name)
         files.append(picture.file.read_bytes() if keep else jpeg(picture.pixels))
         sizes.append((picture.pixels.shape[0], picture.pixels.shape[1]))
     if not files:
@@ -84,7 +84,7 @@ def own_photos(path: Path | None, target: str | None) -> Photos:
 def own_labelled(path: Path | None, target: str | None, seed: int) -> LabelledImages:
     """Your pictures, to be classified: a folder that holds a folder for each class; 32 by 32 pixels in RGB.
 
-    A fifth of each class is to be classified, or, where the folder holds `train` and `test`, what lies in `test`. The
+    A fifth of each class is to be classified. If the folder holds `train` and `test`, the pictures in `test` are. The
     remarks say which pictures were left out or changed.
     """
     root = _root(path, target)
@@ -125,7 +125,7 @@ def _root(path: Path | None, target: str | None) -> Path:
 
 
 def _pictures(root: Path, noted: Notes) -> Iterator[_Picture]:
-    """Every file that holds a picture, with a note of each that does not and of what others needed."""
+    """Every picture in the folder; notes say which files were left out and which pictures were changed."""
     from PIL import Image, UnidentifiedImageError
 
     for name, file in files_of(root, noted):
@@ -136,7 +136,7 @@ def _pictures(root: Path, noted: Notes) -> Iterator[_Picture]:
                 with Image.open(file) as image:
                     image.load()
                     if image.mode in WITHOUT_WHITE:
-                        noted.add(f"left out, mode {image.mode}: nobody knows which value is white", name)
+                        noted.add(f"left out, mode {image.mode}: it is unknown which value is white", name)
                         continue
                     several = getattr(image, "n_frames", 1) > 1
                     pixels, changes = _upright_rgb(image)
@@ -156,7 +156,7 @@ def _pictures(root: Path, noted: Notes) -> Iterator[_Picture]:
 
 
 def _upright_rgb(image: Any) -> tuple[NDArray[np.uint8], set[str]]:
-    """A picture's pixels in 8-bit RGB, shape (height, width, 3), and what had to be done for it."""
+    """A picture's pixels in 8-bit RGB, shape (height, width, 3), and what was changed for it."""
     from PIL import Image, ImageOps
 
     changes = set()
@@ -176,7 +176,7 @@ def _upright_rgb(image: Any) -> tuple[NDArray[np.uint8], set[str]]:
 
 
 def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture in 32 by 32 pixels, each the mean of those that it covers."""
+    """A picture in 32 by 32 pixels; each is the mean of the pixels that it covers."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BOX))

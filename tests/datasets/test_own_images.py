@@ -64,7 +64,7 @@ def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
     assert decoded[0].min() == 255
     assert data.remarks == (
         "`clear.png`: transparent, laid on white",
-        "`clear.png`: written anew as JPEG at quality 90",
+        "`clear.png`: saved again as JPEG at quality 90",
     )
 
 
@@ -90,7 +90,7 @@ def test_other_colours_become_rgb(tmp_path: Path, mode: str) -> None:
     Image.fromarray(PIXELS).convert(mode).save(tmp_path / "odd.tif")
     data, decoded = photos(tmp_path)
     assert decoded[0].shape == (40, 60, 3)
-    assert data.remarks[-1] == "`odd.tif`: written anew as JPEG at quality 90"
+    assert data.remarks[-1] == "`odd.tif`: saved again as JPEG at quality 90"
 
 
 def test_what_cannot_be_used_is_left_out_by_name(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
         make(own_photos, tmp_path)
     (tmp_path / ".hidden").mkdir()
     Image.fromarray(PIXELS).save(tmp_path / ".hidden" / "1.png")
-    with pytest.raises(UsageError, match=r"holds no picture \(1 hidden file passed over\);"):
+    with pytest.raises(UsageError, match=r"holds no picture \(1 hidden file skipped\);"):
         make(own_photos, tmp_path)
     (tmp_path / ".hidden" / "1.png").unlink()
     (tmp_path / "notes.txt").write_text("not a picture")
@@ -194,8 +194,8 @@ def test_a_given_split_is_kept(tmp_path: Path, learn: str, judge: str) -> None:
     assert set(data.x_test[data.y_test == 1].flat) == {20, 21, 22}
     remarks = " / ".join(data.remarks)
     assert "/`: the split is given: 12 pictures to learn from" in remarks
-    assert "/`: 6 pictures to be judged by" in remarks
-    assert ("`archive/`: the only folder with pictures, so it is looked through" in remarks) == ("archive" in learn)
+    assert "/`: 6 pictures to be judged" in remarks
+    assert ("`archive/`: the only folder with pictures, so the folders in it are read" in remarks) == ("archive" in learn)
 
 
 def test_what_a_split_does_not_need_is_left_out_and_said(tmp_path: Path) -> None:
@@ -210,12 +210,12 @@ def test_what_a_split_does_not_need_is_left_out_and_said(tmp_path: Path) -> None
     assert learned_and_judged(data) == ([6, 6], [2, 2])
     assert set(data.remarks) == {
         "`test/empty/`: left out, a folder without a picture",
-        "`more/`: left out, neither to learn from nor to be judged by",
+        "`more/`: left out, neither to learn from nor to be judged",
         "`few/`: left out, a class with fewer than 5 pictures to learn from",
         "`train/`: the split is given: 12 pictures to learn from",
-        "`test/`: 4 pictures to be judged by",
+        "`test/`: 4 pictures to be judged",
         "`fish/`: left out, a class that is not learned",
-        "`val/`: left out: made for choosing between models, and nothing is chosen here",
+        "`val/`: left out: meant for choosing a model, and nothing is chosen here",
         "`café/`, `cats/`: resized to 32 by 32 pixels",
     }
 
@@ -226,7 +226,7 @@ def test_where_nothing_can_be_judged_by_a_fifth_is_held_out(tmp_path: Path) -> N
     data = make(own_labelled, tmp_path)
     assert learned_and_judged(data) == ([5, 5], [1, 1])
     assert "`test/`: left out, no folder of a class in it" in data.remarks
-    assert "`train/`: a fifth of each class is to be judged by, and not learned from" in data.remarks
+    assert "`train/`: a fifth of each class is judged, and not learned from" in data.remarks
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_the_same_folders_in_all_classes_are_perhaps_the_classes(tmp_path: Path)
     root = tmp_path / "pets"
     pictures(*(root / fold / kind for fold in ("fold1", "fold2") for kind in ("cats", "dogs")))
     said = "\n".join(make(own_labelled, root).remarks)
-    assert "`fold1/`, `fold2/`: taken for classes, though each holds the same folders (`cats/`, `dogs/`)" in said
+    assert "`fold1/`, `fold2/`: read as classes, though each holds the same folders (`cats/`, `dogs/`)" in said
     assert "if those are the classes, name pets/fold1 with --data" in said
     pictures(root / "fold2" / "birds")
     assert "the same folders" not in "\n".join(make(own_labelled, root).remarks)
@@ -303,7 +303,7 @@ def test_an_animation_is_its_first_picture(tmp_path: Path) -> None:
     first.save(tmp_path / "moving.png", save_all=True, append_images=[second])
     data, decoded = photos(tmp_path)
     assert [abs(picture.astype(int) - 90).max() <= 1 for picture in decoded] == [True, True]
-    assert "`moving.gif`, `moving.png`: several pictures in the file, the first taken" in data.remarks
+    assert "`moving.gif`, `moving.png`: several pictures in the file, the first used" in data.remarks
 
 
 def test_a_file_that_may_not_be_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
