@@ -1,7 +1,7 @@
 """The schema of embedded documents and questions, and their exact nearest documents.
 
-A document and a question are unit vectors, float32: the cosine of two is their inner product. What is to be found are
-the ten documents of greatest cosine; where two are as good as equal, either will do.
+Documents and questions are unit vectors in float32: the cosine of two vectors is their inner product. The task is to
+find the ten documents with the greatest cosine. If the cosines of two documents are nearly equal, either counts.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from residency.harness.truth import Asked, Truth
 
 NEAREST = 10
 SAMPLE = 256  # questions whose answers are checked
-EQUAL = 1e-6  # difference of two cosines that float32 cannot tell: a few units in the last place
+EQUAL = 1e-6  # a difference of two cosines that float32 cannot show: a few units in the last place
 CHUNK = 8_192  # documents in float64 at a time
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """A corpus, questions to it, and the document that is known to answer each."""
+    """A corpus, questions about it, and the document that is known to answer each question."""
 
     documents: NDArray[np.float32]  # (documents, columns)
     questions: Asked[NDArray[np.float32]]  # (questions, columns)
@@ -45,7 +45,7 @@ class Embeddings:
 
     @cached_property
     def tenth(self) -> NDArray[np.float64]:
-        """Of each question that is checked, the cosine of its tenth nearest document, from all pairs in float64."""
+        """For each question that is checked, the cosine of its tenth nearest document, from all pairs in float64."""
         asked = self.questions[self.sample].astype(np.float64).T
         best = np.empty((0, asked.shape[1]))
         for start in range(0, len(self.documents), CHUNK):
@@ -56,7 +56,7 @@ class Embeddings:
     def reciprocal_rank(self, found: NDArray[np.integer]) -> float:
         """Mean of 1 / rank of the answer among the documents found; 0 if it is not among them.
 
-        A property of the embeddings: every exact search reaches the same.
+        This is a property of the embeddings: every exact search gives the same value.
         """
         hit = found == self.answer[:, None]
         return float((hit / np.arange(1, found.shape[1] + 1)).sum() / len(found))
@@ -66,7 +66,7 @@ class Embeddings:
 def recall(data: Embeddings, found: Any) -> float:
     """Share of the ten nearest documents that were found, over the questions of the sample.
 
-    A document counts once, and if its cosine in float64 is not below that of the tenth nearest by more than EQUAL.
+    A document counts once. It counts if its cosine in float64 is at most EQUAL below that of the tenth nearest.
     """
     found = np.asarray(found)
     expected = (len(data.questions), NEAREST)
@@ -82,7 +82,7 @@ def recall(data: Embeddings, found: Any) -> float:
 
 
 def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Rows divided by their length, summed column by column in float64: the same bytes on any machine."""
+    """Rows divided by their length. Lengths are summed column by column in float64: the same bytes on any machine."""
     squares = np.zeros(len(vectors))
     for column in vectors.T:
         squares += column.astype(np.float64) ** 2

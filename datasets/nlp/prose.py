@@ -1,15 +1,16 @@
 """The schema of prose: lines of text in a Parquet file, and the words that occur in them most often.
 
-What a word is, is said here once, for implementations and for those who find the truth:
+Implementations and the truth use the same definition of a word:
 
     a word           two or more ASCII letters and digits in a row, in lower case; longer rows are not cut
-    all else         parts words, as a blank does: punctuation, the underscore, controls, and whatever is beyond ASCII,
-                     letters with marks included: don't is `don`, naïve is `na` and `ve`, an emoji is nothing
+    all else         separates words, as a space does: punctuation, the underscore, control characters, and all
+                     characters beyond ASCII, letters with accents included. So don't is `don`, naïve is `na` and `ve`,
+                     an emoji is nothing
     not counted      the words of STOP_WORDS
 
-Cutting comes before lower case. The other way round `K` (the sign for kelvin) becomes the letter k in every library,
-and `İ` becomes i in some, i and a dot in others. Of equally frequent words the first in the order of their bytes is
-the more frequent, so there is one right answer.
+Text is cut into words before it becomes lower case. In the other order `K` (the sign for kelvin) becomes the letter k
+in every library, and `İ` becomes i in some libraries, i and a dot in others. If words are equally frequent, they are
+listed in the order of their bytes, so there is one right answer.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ STOP_WORDS = (
     *("they", "we", "all", "one", "there", "their", "were", "been", "would", "when", "who", "no", "more", "so", "out"),
 )
 
-ROW_GROUP = 32_768  # lines, some four megabytes: what query engines share out among cores, so there must be many
+ROW_GROUP = 32_768  # lines, some four megabytes: query engines give row groups to cores, so there must be many
 LARGEST_GROUP = 64 * 2**20  # bytes of text in a row group of long lines
 
 
 @dataclass(frozen=True)
 class Prose:
-    """Lines of text, and the most frequent words in falling order; fewer than 100 where there are no more."""
+    """Lines of text, and the 100 most frequent words in falling order; fewer if there are fewer."""
 
     lines: Path  # a column `text` of strings
     rows: int  # lines, empty ones too
@@ -54,7 +55,7 @@ class Prose:
 
 @metric(name="right rows")
 def right_rows(data: Prose, found: Any) -> float:
-    """Share of the table's rows, in falling order, of which both word and count are right; 1 if there is no word."""
+    """Share of the table's rows, in falling order, whose word and count are both right; 1 if there is no word."""
     if not isinstance(found, dict) or set(found) != {"word", "count"}:
         raise WrongResult("the result must be a dict of the columns word, count")
     for name, column in found.items():
@@ -66,7 +67,7 @@ def right_rows(data: Prose, found: Any) -> float:
 
 
 def work(data: Prose) -> tuple[float, float]:
-    """Every byte of text read once; arithmetic, a comparison or two a byte, is not what bounds it."""
+    """Every byte of text is read once. There is little arithmetic, a comparison or two a byte, so it counts as 0."""
     from pyarrow.parquet import read_metadata
 
     meta = read_metadata(data.lines)
@@ -74,7 +75,7 @@ def work(data: Prose) -> tuple[float, float]:
 
 
 def counted(path: Path, lines: Iterable[str], remarks: Iterable[str] = ()) -> Prose:
-    """The lines written to `path`, and their words counted one after the other, by Python's dictionary."""
+    """Write the lines to `path`, and count their words one after the other, by Python's dictionary."""
     import pyarrow as pa
 
     counts: Counter[str] = Counter()
@@ -93,7 +94,7 @@ def counted(path: Path, lines: Iterable[str], remarks: Iterable[str] = ()) -> Pr
 
 
 def ranked(path: Path, rows: int, counts: Mapping[str, int], remarks: Iterable[str] = ()) -> Prose:
-    """The prose whose words, stop words among them, occur as often as told."""
+    """The prose in `path` with its most frequent words; `counts` holds all words, stop words included."""
     kept = {word: count for word, count in counts.items() if count and word not in STOP_WORDS}
     order = sorted(kept, key=lambda word: (-kept[word], word))[:TOP]
     count = np.array([kept[word] for word in order], np.int64)
@@ -101,7 +102,7 @@ def ranked(path: Path, rows: int, counts: Mapping[str, int], remarks: Iterable[s
 
 
 def write(path: Path, groups: Iterable[Any]) -> None:
-    """Write Arrow's arrays of lines, each as a row group."""
+    """Write each of Arrow's arrays of lines as a row group."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

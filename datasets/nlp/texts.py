@@ -1,14 +1,14 @@
-"""The schema of labelled texts, and the preparation that all real ones share.
+"""The schema of labelled texts, and the preparation that all real texts share.
 
-Texts lie one after the other in one array of UTF-8 bytes, with the places where each begins: no array of Python
-objects, and the very layout of Arrow's strings, so that a data frame takes them without a copy. Before that:
+Texts lie one after the other in one array of UTF-8 bytes; a second array says where each begins. This is the layout of
+Arrow's strings, so a data frame takes them without a copy. There is no array of Python objects. Preparation:
 
     a text                                     becomes
     composed and decomposed characters         composed where Unicode has such a character (NFC): é is one, not e and ´
     emoji, marks that do not compose           kept; a tokeniser finds no word in them
-    what UTF-8 cannot hold (lone surrogates)   a question mark
-    longer than 100,000 bytes                  cut at the last whole character before
-    empty, or nothing but white space          left out
+    characters that UTF-8 cannot hold          a question mark (lone surrogates)
+    longer than 100,000 bytes                  cut after the last whole character within them
+    empty, or only white space                 left out
     of a class with fewer than 5 texts         left out
 
 The remarks say how many texts were cut or left out.
@@ -30,8 +30,8 @@ from residency.harness.quality import Items, estimate, vector
 from residency.harness.truth import BestAnswer, Truth
 
 TEST_SHARE = 0.2
-LONGEST = 100_000  # bytes: one text must not decide how long all take
-FEWEST = 5  # texts of a class: less cannot be learned from and tested
+LONGEST = 100_000  # bytes: one text must not decide the time of all
+FEWEST = 5  # texts of a class: with fewer it cannot be learned and tested
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Texts:
     offsets_test: NDArray[np.int64]
     y_test: Truth[NDArray[np.int32]]
     classes: tuple[str, ...]
-    best_test: BestAnswer[NDArray[np.int32] | None] = None  # the likeliest class, where it is known
+    best_test: BestAnswer[NDArray[np.int32] | None] = None  # the likeliest class of each, if known
     remarks: tuple[str, ...] = ()
 
     @property
@@ -64,19 +64,19 @@ class Texts:
         return replace(self, text_test=text, offsets_test=offsets, y_test=self.y_test[order], best_test=best)
 
     def strings(self) -> tuple[list[str], list[str]]:
-        """The texts as Python strings: training texts, and texts to classify."""
+        """Training texts and texts to classify, as Python strings."""
         return _strings(self.text, self.offsets), _strings(self.text_test, self.offsets_test)
 
     def arrow(self) -> tuple[Any, Any]:
-        """The same as Arrow's strings, without a copy of the bytes."""
+        """Training texts and texts to classify, as Arrow's strings, without a copy of the bytes."""
         return _arrow(self.text, self.offsets), _arrow(self.text_test, self.offsets_test)
 
 
 @estimate(name="macro-F1")
 def macro_f1(data: Texts, predicted: Any) -> Items:
-    """Mean over classes of 2 hits / (texts of the class + predictions of it); every class counts alike.
+    """Mean over classes of 2 hits / (texts of the class + predictions of it); every class has the same weight.
 
-    A class that is neither among the truth nor among the predictions does not count.
+    A class that occurs neither in the truth nor in the predictions does not count.
     """
     truth, guess = np.asarray(data.y_test, dtype=np.float64), vector(predicted, len(data.y_test))
     if not np.isfinite(guess).all():
@@ -97,7 +97,7 @@ def macro_f1(data: Texts, predicted: Any) -> Items:
 def prepared(
     texts: Sequence[str], labels: NDArray[np.integer], classes: Sequence[str], seed: int, remarks: Sequence[str] = ()
 ) -> Texts:
-    """Texts cleaned and split as this module says; a fifth of each class is to be told apart.
+    """Texts cleaned and split as this module says; a fifth of each class is to be classified.
 
     Raises `ValueError` if fewer than two classes remain.
     """
@@ -129,7 +129,7 @@ def prepared(
 
 
 def clean(text: str) -> str:
-    """A text as this module says."""
+    """A text in NFC, at most `LONGEST` bytes, that UTF-8 can hold."""
     encoded = unicodedata.normalize("NFC", text).encode(errors="replace")
     return encoded[:LONGEST].decode(errors="ignore")
 
@@ -138,7 +138,7 @@ def pack(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """All bytes of the texts, and where each begins."""
     encoded = [text.encode() for text in texts]
     offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum([len(one) for one in encoded], out=offsets[1:])
+    np.cumsum([len(text) for text in encoded], out=offsets[1:])
     return np.frombuffer(b"".join(encoded), np.uint8), offsets
 
 

@@ -1,4 +1,4 @@
-"""Your own lines of text, a folder of pictures with what they say, to be read."""
+"""Your own lines of text, to be read: a folder of pictures, and the text of each."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from residency.harness.errors import UsageError
 def own_lines(path: Path | None, target: str | None, seed: int) -> Lines:
     """Your lines: a folder of pictures of one line each, `name.png`, and beside each its text in UTF-8, `name.txt`.
 
-    `name.gt.txt`, as tools around Tesseract write it, goes before `name.txt`. All are read; what is learned from is
-    10,000 rendered lines, as of `lines`, so this asks how a network trained on clean print reads yours. A picture
-    without its text, or with an empty one, is left out, and so is a file of several pages with one text. White space
-    within a text counts as one space. Characters outside the alphabet (letters without accents, digits, full stop,
-    comma, space) stay in the truth and are errors in every reading. How pictures are read is told in `pictures.py`.
+    `name.gt.txt`, as tools around Tesseract write it, is used before `name.txt`. All your lines are to be read. The
+    training lines are 10,000 rendered ones, as in `lines`: the question is how well a network trained on clean print
+    reads your lines. A picture without its text, or with an empty one, is left out, and so is a file of several pages
+    with one text. White space within a text counts as one space. Characters outside the alphabet (letters without
+    accents, digits, full stop, comma, space) stay in the truth and are errors in every reading. `pictures.py` says how
+    pictures are read.
     """
     pictures, remarks = read_pictures(path)
     if target is not None:
@@ -39,7 +40,7 @@ def own_lines(path: Path | None, target: str | None, seed: int) -> Lines:
         else:
             silent.append(picture.name)
     if paged := [name for name, count in pages.items() if count > 1]:
-        remarks.append(f"left out, because they are several pages with one text: {listed(paged)}")
+        remarks.append(f"left out, because they have several pages but one text: {listed(paged)}")
     if not kept:
         name = (silent or paged)[0]
         needed = f"{printable(name)} needs {printable(Path(name).with_suffix('.txt'))}"
@@ -49,24 +50,26 @@ def own_lines(path: Path | None, target: str | None, seed: int) -> Lines:
     foreign = sorted(set("".join(texts)) - set(ALPHABET))
     if foreign:
         count = sum(text.count(character) for text in texts for character in foreign)
-        remarks.append(f"{count} characters cannot be read, because the alphabet lacks them: {' '.join(foreign[:20])}")
+        remarks.append(
+            f"{count} characters cannot be read, because they are not in the alphabet: {' '.join(foreign[:20])}"
+        )
     return to_read(kept, texts, seed, remarks)
 
 
 def _texts_beside(pictures: Sequence[Picture]) -> dict[tuple[Path, str], Path]:
-    """The files of text in the pictures' folders, by folder and by the name that a picture of theirs has."""
+    """The text files in the pictures' folders, by folder and by the name of the picture they belong to."""
     texts: dict[tuple[Path, str], Path] = {}
     for folder in {picture.file.parent for picture in pictures}:
         files = [file for file in folder.iterdir() if file.suffix.lower() == ".txt"]
         for file in sorted(files, key=lambda file: (file.stem.lower().endswith(".gt"), file)):
             texts[folder, file.stem] = file
             if file.stem.lower().endswith(".gt"):
-                texts[folder, file.stem[:-3]] = file  # the truth, where `name.txt` is what a reader made of it
+                texts[folder, file.stem[:-3]] = file  # the truth; `name.txt` may be what a program read
     return texts
 
 
 def _read(file: Path | None) -> str:
-    """What a file of text says; nothing if there is none."""
+    """The text in a file; empty if there is no file."""
     if file is None:
         return ""
     try:

@@ -14,9 +14,9 @@ from residency.harness.dataset import own, printable
 def own_pages(path: Path | None, target: str | None) -> Pages:
     """Your scans: a folder of pictures (or one), each a page, of any sizes.
 
-    Nobody knows how your pages look clean, so the truth is what the definition gives in float64, and the F-measure says
-    how well an implementation follows it, not how readable the result is. How pictures are read is told in
-    `pictures.py`. Letters should be 20 to 60 pixels high: the window of the threshold is 31.
+    Nobody knows how your pages look when they are clean, so the truth is what the definition gives in float64. The
+    F-measure says how well an implementation follows the definition, not how readable the result is. `pictures.py` says
+    how pictures are read. Letters should be 20 to 60 pixels high, because the threshold's window has 31 pixels a side.
     """
     pictures, remarks = read_pictures(path)
     if target is not None:

@@ -1,20 +1,20 @@
 """Your own pictures, a file or a folder of them, as arrays of grey values.
 
-A folder's pictures are taken in the order of their names, those in folders inside it too; which files are looked at is
-told in `picture_files.py`. These kinds are read: PNG, JPEG, JPEG 2000, TIFF, BMP, GIF, WebP, AVIF, PBM, PGM, PPM. Then,
-before anything is timed:
+A folder's pictures, and those in folders inside it, are read in the order of their names. `picture_files.py` says which
+files are looked at. These kinds are read: PNG, JPEG, JPEG 2000, TIFF, BMP, GIF, WebP, AVIF, PBM, PGM, PPM. Before
+anything is timed:
 
     picture                                     becomes
     turned by its camera (EXIF)                 upright as the camera says
     transparent                                 as it looks on white paper
     in colour                                   grey: 0.299 red + 0.587 green + 0.114 blue
-    of more than 256 grey values                256 of them, from 0 to the greatest that occurs
-    a TIFF of several pages                     each of them; thumbnails are left out
-    another file of several pictures            the first: the others are an animation's, or a camera's previews
+    of more than 256 grey values                of 256 grey values, from 0 to the greatest that occurs
+    a TIFF of several pages                     each of its pages; thumbnails are left out
+    another file of several pictures            its first picture: the others are frames of an animation, or previews
     that cannot be read, or ends too early      left out
-    of more than 179 million pixels             left out: Pillow takes it for an attack
+    of more than 179 million pixels             left out: Pillow refuses it as a possible attack
 
-Remarks say of which pictures that was so.
+Remarks name the pictures that were changed or left out.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Picture:
 
 
 def read_pictures(path: Path | None) -> tuple[list[Picture], list[str]]:
-    """All pictures there, grey, and remarks on them; raises `UsageError` if there is none that can be read."""
+    """All pictures in a file or folder, grey, and remarks; raises `UsageError` if there is none that can be read."""
     if path is None:
         raise UsageError("name a folder of pictures with --data FOLDER")
     from PIL import UnidentifiedImageError
@@ -63,12 +63,12 @@ def read_pictures(path: Path | None) -> tuple[list[Picture], list[str]]:
     for name, file in files_of(path, noted):
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # large scans are meant, and so is what Pillow repairs
+                warnings.simplefilter("ignore")  # about large scans, and about errors that Pillow repairs
                 pages, more = _pages(file)
         except UnidentifiedImageError:
             if file.suffix.lower() in SUFFIXES:
                 broken.append(f"{name} (cut short, or not what its name says)")
-            elif file.suffix.lower() != ".txt":  # what a line says
+            elif file.suffix.lower() != ".txt":  # the text of a line
                 noted.add(f"left out, {unknown_kind(name)}", name)
         except (*DAMAGED, _bomb()) as error:  # Pillow's words for files it cannot read
             broken.append(f"{name} ({why_damaged(error)})")
@@ -82,7 +82,7 @@ def read_pictures(path: Path | None) -> tuple[list[Picture], list[str]]:
         raise no_picture(path, noted, f"these kinds are read: {' '.join(SUFFIXES)}")
     what = {
         "in colour, now grey": coloured,
-        "several pictures in one file, the first taken": several,
+        "several pictures in one file, the first used": several,
         "left out, because they cannot be read": broken,
     }
     remarks = [f"{what}: {listed(names)}" for what, names in what.items() if names]
@@ -96,7 +96,7 @@ def _bomb() -> type[Exception]:
 
 
 def _pages(file: Path) -> tuple[list[tuple[NDArray[np.uint8], bool]], bool]:
-    """The pages of a file, grey, and whether each was in colour; and whether it holds pictures that are no pages."""
+    """The pages of a file, grey, and whether each was in colour; and whether it holds pictures that are not pages."""
     from PIL import Image, ImageOps, ImageSequence
 
     with Image.open(file, formats=KINDS) as image:

@@ -195,7 +195,9 @@ def test_a_given_split_is_kept(tmp_path: Path, learn: str, judge: str) -> None:
     remarks = " / ".join(data.remarks)
     assert "/`: the split is given: 12 pictures to learn from" in remarks
     assert "/`: 6 pictures to be judged" in remarks
-    assert ("`archive/`: the only folder with pictures, so the folders in it are read" in remarks) == ("archive" in learn)
+    assert ("`archive/`: the only folder with pictures, so the folders in it are read" in remarks) == (
+        "archive" in learn
+    )
 
 
 def test_what_a_split_does_not_need_is_left_out_and_said(tmp_path: Path) -> None:

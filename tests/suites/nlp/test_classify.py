@@ -225,7 +225,7 @@ def test_own_texts_by_the_command(residency, tmp_path: Path) -> None:
     assert "nlp/search: takes no own data" in done.err
     assert rows[0]["remarks"] == [
         "`queue`: texts without a class left out: 1",
-        "`text`: the texts, 70 characters in the median, the longest column of text",
+        "`text`: the texts, median length 70 characters, the longest column of text",
         "left out: `number`, `title`",
         "texts cut at 100,000 bytes: 1",
         "empty texts left out: 2",

@@ -236,7 +236,7 @@ def test_what_lies_in_a_folder_of_scans_is_read_or_named(tmp_path: Path) -> None
     assert data.shape.tolist() == [[300, 450], [300, 450], [2, 3], [300, 450], [300, 450], [90, 100]]
     assert data.split(data.grey)[2].tolist() == [[255, 255, 0], [0, 127, 255]]
     assert data.remarks == (
-        "several pictures in one file, the first taken: moving.gif",
+        "several pictures in one file, the first used: moving.gif",
         "`a/loop`: left out, a link to a folder that it lies in",
         "`IMG_1.HEIC`: left out, no picture that Pillow knows: save it as JPEG",
         "`labels.csv`: left out, no picture that Pillow knows",

@@ -182,7 +182,7 @@ def test_lines_of_ones_own(folder: Any) -> None:
     assert len(data.remarks) == 3
     assert data.remarks[0].startswith("left out, because they cannot be read: 4.png")
     assert data.remarks[1] == "left out, because there is no text beside them: 3.png"
-    assert data.remarks[2] == "3 characters cannot be read, because the alphabet lacks them: ß ö ü"
+    assert data.remarks[2] == "3 characters cannot be read, because they are not in the alphabet: ß ö ü"
     assert task.floor_for("own_lines") is None
 
 
@@ -197,7 +197,7 @@ def test_the_text_of_a_line_is_found(folder: Any) -> None:
     (path / "2.png").unlink()
     data = own(path)
     assert data.text_test.tolist() == ["the truth", "upper case"]
-    assert data.remarks == ("left out, because they are several pages with one text: 2.tif",)
+    assert data.remarks == ("left out, because they have several pages but one text: 2.tif",)
 
 
 def test_folders_that_do_not_suit(folder: Any, residency) -> None:
