@@ -1,7 +1,8 @@
 """Where public data comes from: an address with its checksum, or one of scikit-learn's own fetchers.
 
-A mirror is a folder looked into before the network, for classrooms without one. Files at an address are found there
-by name and taken only if their checksum is right; for scikit-learn's sets it holds scikit-learn's data folder.
+A mirror is a folder that is searched before the network is used, for classrooms without a network. Files at an address
+are found there by name, and used only if their checksum is right. For scikit-learn's datasets, the mirror holds
+scikit-learn's data folder.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from residency.harness.dataset import Progress
 from residency.harness.errors import Unavailable
 from residency.harness.store import hash_file
 
-DONE = "fetched"  # written last: a folder that has it is complete
+DONE = "fetched"  # this file is written last: a folder that holds it is complete
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Address:
     address: str
     sha256: str
     size: str
-    name: str = ""  # where the address's own says too little, as `test.csv` does
+    name: str = ""  # if the name in the address says too little, such as `test.csv`
 
     @property
     def file(self) -> str:
@@ -35,16 +36,18 @@ class Address:
         return self.name or self.address.rpartition("/")[2]
 
     def is_here(self, folder: Path) -> bool:
-        """Whether the file is there, whole."""
+        """Whether the complete file is there."""
         return (folder / DONE).exists() and (folder / self.file).exists()
 
     def fetch(self, folder: Path, mirror: Path | None, progress: Progress) -> None:
-        """Copy it from the mirror or download it; `Unavailable` says what to do without a network."""
+        """Copy it from the mirror or download it; raises `Unavailable`, which says what to do without a network."""
         folder.mkdir(parents=True, exist_ok=True)
         if mirror is not None and (copy := mirror / self.file).exists():
-            found = hash_file(copy)
-            if found != self.sha256:
-                raise Unavailable(f"{copy} has SHA-256 {found}, expected {self.sha256}: it is another file, or damaged")
+            digest = hash_file(copy)
+            if digest != self.sha256:
+                raise Unavailable(
+                    f"{copy} has SHA-256 {digest}, expected {self.sha256}: it is another file, or damaged"
+                )
             progress(f"{self.file}: from the mirror")
             _copy_whole(copy, folder / self.file)
         else:
@@ -60,7 +63,7 @@ class Address:
             pooch.retrieve(
                 self.address, known_hash=f"sha256:{self.sha256}", fname=self.file, path=folder, downloader=downloader
             )
-        except ValueError as error:  # pooch's word for a wrong checksum
+        except ValueError as error:  # pooch's error for a wrong checksum
             raise Unavailable(f"{self.address} no longer serves the expected file: {error}") from error
         except OSError as error:
             raise Unavailable(
@@ -71,22 +74,22 @@ class Address:
 
 @dataclass(frozen=True)
 class Several:
-    """Files that make one dataset, each in a folder of its own."""
+    """Several files that make one dataset, each in a folder of its own."""
 
     files: tuple[Address, ...]
     size: str  # of all together
 
     @property
     def address(self) -> str:
-        """Where they are fetched from, for people."""
+        """Where they are fetched from, to be shown."""
         return ", ".join(file.address for file in self.files)
 
     def is_here(self, folder: Path) -> bool:
-        """Whether all files are there, whole."""
+        """Whether all files are there, complete."""
         return all(file.is_here(folder / file.file) for file in self.files)
 
     def fetch(self, folder: Path, mirror: Path | None, progress: Progress) -> None:
-        """Copy from the mirror or download those that are not there yet."""
+        """Copy from the mirror, or download, the files that are not there yet."""
         for file in self.files:
             if not file.is_here(folder / file.file):
                 file.fetch(folder / file.file, mirror, progress)
@@ -98,10 +101,10 @@ class Several:
 
 @dataclass(frozen=True)
 class ScikitLearn:
-    """A set that scikit-learn fetches itself, checksum and all."""
+    """A dataset that scikit-learn fetches itself, and whose checksum it checks."""
 
     fetcher: str  # `fetch_covtype`
-    address: str  # for people
+    address: str  # to be shown
     size: str
     options: tuple[tuple[str, Any], ...] = ()
 
@@ -110,7 +113,7 @@ class ScikitLearn:
         return (folder / DONE).exists()
 
     def fetch(self, folder: Path, mirror: Path | None, progress: Progress) -> None:
-        """Have scikit-learn find it in the mirror or download it."""
+        """Let scikit-learn find it in the mirror or download it."""
         import sklearn.datasets
 
         fetch: Callable[..., Any] = getattr(sklearn.datasets, self.fetcher)
@@ -142,7 +145,7 @@ class ScikitLearn:
 
 
 def _copy_whole(source: str | Path, target: str | Path) -> None:
-    """Copy a file so that whoever reads the target, in another process too, finds all of it."""
+    """Copy a file so that nobody reads a half-written target, not even another process."""
     part = Path(target).with_name(f".{Path(target).name}.{secrets.token_hex(8)}")
     try:
         shutil.copyfile(source, part)
@@ -152,7 +155,7 @@ def _copy_whole(source: str | Path, target: str | Path) -> None:
 
 
 class _Bar:
-    """The progress bar pooch expects, as text."""
+    """The progress bar that pooch expects, as text."""
 
     total = 0
 

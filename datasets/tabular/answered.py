@@ -23,5 +23,5 @@ class Answered(Table):
 
 @generated
 def answered(rows: int, seed: int, folder: Path) -> Answered:
-    """As `linear`; `expected_test`, the best answer there is, may be returned as the result."""
+    """As `linear`, but an implementation may return `expected_test`, the best possible answer, as its result."""
     return Answered(**vars(linear.maker(rows, seed, folder)))

@@ -15,13 +15,13 @@ NARROWEST, WIDEST = 0.6, 1.4  # deviation, against 1 between the blobs' centres
 CHUNK = 8_192  # rows
 
 
-@generated_from(BLOBS + 1)  # rows: one more than centres to start from
+@generated_from(BLOBS + 1)  # rows: one more than there are initial centres
 def blobs(rows: int, seed: int, folder: Path) -> Points:
     """Sixty-four round Gaussian blobs in 32 columns, the largest with ten times the rows of the smallest.
 
     Centres are standard normal, deviations go from 0.6 to 1.4, so neighbouring blobs overlap. The initial centres
-    leave 93 % of the variance unexplained, the blobs' own means 50 %; k-means comes to 51 or 52 % in 25 rounds and
-    goes on moving for about a hundred. Rows come in random order.
+    leave 93 % of the variance unexplained, the blobs' own means 50 %; k-means reaches 51 or 52 % in 25 rounds and stops
+    moving after about a hundred. Rows are in random order.
     """
     generator = np.random.default_rng(seed)
     centres = generator.standard_normal((BLOBS, COLUMNS))

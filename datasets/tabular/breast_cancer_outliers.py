@@ -15,9 +15,9 @@ KEPT = 21
 def breast_cancer_outliers(seed: int) -> Outliers:
     """The 357 benign tumours of the Wisconsin diagnostic set and 21 of the 212 malignant ones, as anomalies.
 
-    30 numeric columns, standardised. Street, Wolberg, Mangasarian (1993), "Nuclear feature extraction for breast
-    tumor diagnosis"; thinned to 5.6 % anomalies as is customary for outlier detection, the 21 drawn by the seed. The
-    distance to the tenth neighbour reaches an average precision of about 0.5, where a blind guess has 0.06.
+    30 numeric columns, standardised. Street, Wolberg, Mangasarian (1993), "Nuclear feature extraction for breast tumor
+    diagnosis". The share of anomalies is reduced to 5.6 %, as is usual for outlier detection; the seed decides which 21
+    are kept. The distance to the tenth neighbour reaches an average precision of about 0.5, a random guess 0.06.
     """
     from sklearn.datasets import load_breast_cancer
 

@@ -16,9 +16,9 @@ def california_housing(seed: int, source: Path) -> Table:
     """Median house value of 20,640 Californian districts, from eight numbers of the 1990 census.
 
     Regression, 8 numeric columns: income, age of the houses, rooms, bedrooms, population, occupants, latitude and
-    longitude. Pace and Barry (1997), "Sparse spatial autoregressions". The value is in 100,000 dollars and was capped
-    at 5, which holds for one district in twenty. A linear model explains about 0.6 of the variance, a forest about
-    0.8: what it gains is mostly the place.
+    longitude. Pace and Barry (1997), "Sparse spatial autoregressions". The value is in 100,000 dollars. It was capped
+    at 5, which affects one district in twenty. A linear model explains about 0.6 of the variance, a forest about 0.8,
+    mostly because it learns from the place.
     """
     bunch = SOURCE.load(source)
     remarks = ("the target is capped at 5 (500,000 dollars) in the source",)

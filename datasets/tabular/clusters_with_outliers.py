@@ -10,12 +10,12 @@ from residency.datasets.tabular.outliers import Outliers
 from residency.harness.dataset import generated_from, mapped
 
 COLUMNS = 16
-FACTORS = 4  # directions in which a cluster's rows really differ
+FACTORS = 4  # directions in which a cluster's rows differ most
 CLUSTERS = 12
 SHARE = 0.01  # of the rows are anomalies
 DISTANCE = 2.0  # deviation of the clusters' centres
 NARROWEST, WIDEST = 0.1, 0.4  # a cluster's deviation along its factors
-NOISE = 0.2  # deviation off the factors, as a share of that
+NOISE = 0.2  # deviation in all other directions, as a share of that along the factors
 STRAY = 0.4  # deviation of an anomaly from the line between two clusters
 CHUNK = 8_192  # rows
 LEAST_ROWS = 1_000  # so that some are anomalies
@@ -25,11 +25,11 @@ LEAST_ROWS = 1_000  # so that some are anomalies
 def clusters_with_outliers(rows: int, seed: int, folder: Path) -> Outliers:
     """Twelve clusters in 16 columns, and 1 % anomalies on the lines between their centres.
 
-    Like the columns of most real tables these depend on each other: within a cluster four factors, loaded on all
-    columns, make nearly all of the difference. Clusters are up to four times as wide as others, so one cluster's
-    ordinary row is as far from its neighbours as another's anomaly, the more so the fewer rows there are: the average
-    precision of the distance to the tenth neighbour is about 0.45 on 5,000 rows, 0.7 on 40,000 and 0.9 on a million. A
-    blind guess has 0.01.
+    As in most real tables, the columns depend on each other: within a cluster, four factors that act on all columns
+    make nearly all of the difference between rows. Some clusters are four times as wide as others, so an ordinary row
+    of one cluster can be as far from its neighbours as an anomaly near another. With fewer rows this happens more
+    often: the average precision of the distance to the tenth neighbour is about 0.45 on 5,000 rows, 0.7 on 40,000 and
+    0.9 on a million. A random guess has 0.01.
     """
     generator = np.random.default_rng(seed)
     centres = DISTANCE * generator.standard_normal((CLUSTERS, COLUMNS))

@@ -16,9 +16,9 @@ LODGEPOLE_PINE = 2
 def covertype(seed: int, source: Path) -> Table:
     """Lodgepole pine or another of seven cover types, from the map of 581,012 patches of 30 by 30 metres.
 
-    Binary classification, the customary one: class 2, 49 % of the rows, against the rest. 54 columns: ten numbers
+    Binary classification, as usual with this data: class 2, 49 % of the rows, against the rest. 54 columns: ten numbers
     (elevation, slope, distances to water, roads and fires, shade) and 44 indicators of wilderness area and soil,
-    which are standardised like the numbers so that linear models take them. Blackard and Dean (1999), "Comparative
+    which are standardised like the numbers so that linear models can use them. Blackard and Dean (1999), "Comparative
     accuracies of artificial neural networks and discriminant analysis in predicting forest cover types". Linear models
     reach an AUC of about 0.83, boosted trees of depth 10 more than 0.97.
     """

@@ -19,8 +19,8 @@ COVER_TYPES = 7
 def covertype_points(seed: int, source: Path) -> Points:
     """Elevation, slope, shade and distances of 581,012 patches of forest in Colorado, of seven cover types.
 
-    10 numeric columns, standardised; the 44 indicator columns are left out, since the mean of an indicator is no
-    place on a map. Blackard and Dean (1999), "Comparative accuracies of artificial neural networks and discriminant
+    10 numeric columns, standardised. The 44 indicator columns are left out, because the mean of an indicator has no
+    meaning on a map. Blackard and Dean (1999), "Comparative accuracies of artificial neural networks and discriminant
     analysis in predicting forest cover types". Seven centres group the patches by terrain, not by trees.
     """
     bunch = SOURCE.load(source)

@@ -10,8 +10,8 @@ from residency.harness.dataset import shipped
 def diabetes(seed: int) -> Table:
     """Disease progression a year after ten baseline measurements of 442 patients.
 
-    Regression, 10 numeric columns. Efron, Hastie, Johnstone, Tibshirani (2004), "Least Angle Regression". Small and
-    noisy: linear models explain about half of the variance, a little less on unseen rows.
+    Regression, 10 numeric columns. Efron, Hastie, Johnstone, Tibshirani (2004), "Least Angle Regression". The data is
+    small and noisy: linear models explain about half of the variance, a little less on unseen rows.
     """
     from sklearn.datasets import load_diabetes
 

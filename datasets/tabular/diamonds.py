@@ -22,7 +22,7 @@ GRADES = {  # worst to best
     "color": ("J", "I", "H", "G", "F", "E", "D"),
     "clarity": ("I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"),
 }
-DECIMALS = 5  # of the logarithm: a price to 0.002 %, and no last bit that depends on the processor
+DECIMALS = 5  # of the logarithm: a price to 0.002 %, without a last bit that depends on the processor
 
 
 @public(ADDRESS)
@@ -31,10 +31,10 @@ def diamonds(source: Path, seed: int) -> Table:
 
     Regression. Six numeric columns (carat, depth, table, and length, width and height x, y, z in mm) and three ordered
     grades as codes from 0, the worst. The data of R's package ggplot2 (Wickham, 2016), as seaborn's example data holds
-    it. The target is the decimal logarithm of the price in dollars, 326 to 18,823: errors count by ratio, instead of
-    by the few most expensive stones. Carat alone explains most; forests and boosting reach R² 0.99, linear models on
-    these columns 0.96 to 0.97. 20 stones have a length, width or height of 0, which means unknown and is left so, and
-    146 rows repeat another, so a test row may have been seen.
+    it. The target is the decimal logarithm of the price in dollars, 326 to 18,823: errors count as ratios, so a few
+    very expensive stones do not decide. Carat alone explains most; forests and boosting reach R² 0.99, linear models on
+    these columns 0.96 to 0.97. 20 stones have a length, width or height of 0, which means unknown; these values are
+    kept. 146 rows repeat another row, so some test rows may also be training rows.
     """
     with (source / ADDRESS.file).open(newline="", encoding="utf-8") as file:
         stones = list(csv.DictReader(file))

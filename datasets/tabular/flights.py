@@ -14,7 +14,7 @@ from residency.harness.dataset import generated, mapped
 MONTHS, DAYS, WEEKDAYS, CARRIERS, AIRPORTS, MINUTES = 12, 31, 7, 22, 240, 1440
 NAMES = ("month", "day", "weekday", "departure", "carrier", "origin", "destination", "distance")
 CATEGORICAL = (0, 1, 2, 4, 5, 6)
-TICKETS = 65_536  # a category with a share of 1/100 holds a hundredth of them
+TICKETS = 65_536  # to draw categories from: a category with a share of 1/100 holds a hundredth of them
 CHUNK = 65_536  # rows
 LATE = -1.4  # sets the share of late flights
 
@@ -23,17 +23,17 @@ Numbers = NDArray[np.float64]
 
 @generated
 def flights(rows: int, seed: int, folder: Path) -> Table:
-    """Flights that leave more than 15 minutes late, or do not.
+    """Flights, each of which leaves more than 15 minutes late or does not.
 
-    Binary classification, one flight in five is late. Six columns are codes: month, day of the month, weekday, carrier
+    Binary classification; one flight in five is late. Six columns are codes: month, day of the month, weekday, carrier
     (22), origin and destination (240 airports each, the largest with one flight in twenty). Two are numbers, in rough
     standard units: departure (minute of the day) and distance. The columns, the share of late flights and what is hard
     about them follow the airline data of GBM-perf (Pafka); the rows are invented.
 
-    The odds have parts for the time of day (delays build up until the evening), carrier, airports, storms (a day of a
-    month), the airports' seasons and rush hours, how each carrier fares at each airport, and each of 57,360 routes: too
-    many to learn all from a million rows. `expected_test` is the true probability: its AUC is the best there is, 0.84;
-    a linear model of indicators reaches 0.70, a hundred trees of depth 10 on a million rows 0.775.
+    The odds depend on the time of day (delays grow until the evening), carrier, airports, storms (a day of a month),
+    the airports' seasons and rush hours, each carrier at each airport, and each of 57,360 routes: too many to learn all
+    from a million rows. `expected_test` is the true probability. Its AUC, 0.84, is the best possible; a linear model of
+    indicators reaches 0.70, a hundred trees of depth 10 on a million rows 0.775.
     """
     generator = np.random.default_rng(seed)
     world = _world(generator)
@@ -59,7 +59,7 @@ def flights(rows: int, seed: int, folder: Path) -> Table:
 
 @dataclass(frozen=True)
 class _World:
-    """What decides a flight, drawn once: shares as tickets to draw from, effects on the odds as tables of codes."""
+    """What decides a flight, drawn once: shares as lists to draw from, effects on the odds as tables by code."""
 
     airports: NDArray[np.uint8]  # (TICKETS,)
     carriers: NDArray[np.uint8]  # (TICKETS,)
@@ -76,7 +76,7 @@ class _World:
     route: Numbers  # (AIRPORTS, AIRPORTS)
 
     def fly(self, generator: np.random.Generator, x: NDArray[np.float32]) -> Numbers:
-        """Draw as many flights as `x` has rows into it; returns their probabilities of being late."""
+        """Fill the rows of `x` with flights; returns their probabilities of being late."""
         month, day, weekday = (generator.integers(0, most, len(x)) for most in (MONTHS, DAYS, WEEKDAYS))
         minute, carrier, origin, destination = (
             tickets[generator.integers(0, TICKETS, len(x))].astype(np.int64)
@@ -99,7 +99,7 @@ class _World:
         columns = (month, day, weekday, (minute - 840.0) / 255.0, carrier, origin, destination, distance)
         for place, values in enumerate(columns):
             x[:, place] = values
-        # An S curve without exp, whose last bit depends on the machine.
+        # An S-shaped curve without exp, because the last bit of exp depends on the machine.
         return np.asarray(0.5 + 0.5 * odds / np.sqrt(1.0 + odds * odds))
 
 
@@ -129,7 +129,7 @@ def _world(generator: np.random.Generator) -> _World:
 
 
 def _tickets(shares: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The code of each of TICKETS tickets, every code holding as many as its share; the first takes the rest."""
+    """A list of TICKETS codes, in which each code has its share; the code with the largest share takes the rest."""
     held = shares * TICKETS // shares.sum()
     held[np.argmax(held)] += TICKETS - held.sum()
     return np.repeat(np.arange(len(shares)), held)

@@ -19,16 +19,16 @@ CHUNK = 65_536  # rows
 
 @generated
 def friedman(rows: int, seed: int, folder: Path) -> Table:
-    """Twenty independent uniform columns, five of which decide the target; and noise.
+    """Twenty independent uniform columns, and a target that five of them and noise decide.
 
     Friedman (1991), "Multivariate adaptive regression splines", problem 1, with u uniform on (0, 1):
 
         y = 10 s(u0 u1) + 20 (u2 - 1/2)² + 10 u3 + 5 u4 + noise
 
     His s(t) is sin(pi t). Here it is 16 t (1 - t) / (5 - 4 t (1 - t)), Bhaskara's approximation of the seventh century,
-    never off by more than 0.0017: arithmetic alone gives the same bytes on every machine, a library's sine does not.
-    The noise has a standard deviation of 2 instead of 1, against 4.9 of the signal, so that averaging trees pays. No
-    model can exceed R² = 0.856; a linear one reaches 0.64. Columns are scaled to unit variance.
+    whose error is at most 0.0017: arithmetic alone gives the same bytes on every machine, a library's sine does not.
+    The noise has a standard deviation of 2 instead of 1, that of the signal is 4.9; so averaging trees helps. No model
+    can exceed R² = 0.856; a linear model reaches 0.64. Columns are scaled to unit variance.
     """
     generator = np.random.default_rng(seed)
     test = round(TEST_SHARE * rows)

@@ -13,7 +13,7 @@ def iris(seed: int) -> Points:
     """Length and width of the sepals and petals of 150 irises, fifty of each of three species.
 
     4 columns, standardised. Fisher (1936), "The use of multiple measurements in taxonomic problems". Three centres
-    leave about 23 % of the variance unexplained; two of the species overlap and are never found apart cleanly.
+    leave about 23 % of the variance unexplained; two of the species overlap and are never separated cleanly.
     """
     from sklearn.datasets import load_iris
 

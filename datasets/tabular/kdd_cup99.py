@@ -1,4 +1,4 @@
-"""Network connections with few attacks among them: KDD Cup 1999, fetched by scikit-learn."""
+"""Network connections with a few attacks among them: KDD Cup 1999, fetched by scikit-learn."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NORMAL = b"normal."
 def kdd_cup99(seed: int, source: Path) -> Outliers:
     """The normal connections of the ten-percent file, each once, and at most ten of each of its 22 kinds of attack.
 
-    38 numeric columns out of 41: the three symbolic ones are left out, the others are taken as log(1 + value), since
-    bytes and counts span nine orders of magnitude, and standardised. Stolfo, Fan, Lee, Prodromidis, Chan (2000),
+    38 numeric columns of 41: the three symbolic columns are left out. The others become log(1 + value), because bytes
+    and counts span nine orders of magnitude, and are standardised. Stolfo, Fan, Lee, Prodromidis, Chan (2000),
     "Cost-based modeling for fraud and intrusion detection". In the file four of five rows are attacks, most of them
-    floods of equal rows; a flood is a cluster, not an anomaly. With no more rows of a kind than neighbours asked
-    for, every attack's tenth neighbour is of another kind. About 88,000 rows, 0.2 % of them attacks, which is also
-    the average precision of a blind guess.
+    floods of equal rows; a flood is a cluster, not an anomaly. A kind of attack has at most as many rows as there are
+    neighbours to find, so every attack's tenth neighbour is of another kind. About 88,000 rows, 0.2 % of them attacks,
+    which is also the average precision of a random guess.
     """
     bunch = SOURCE.load(source)
     columns = [column for column, name in enumerate(bunch.feature_names) if name not in SYMBOLS]

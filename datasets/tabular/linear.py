@@ -10,7 +10,7 @@ from residency.datasets.tabular.table import TEST_SHARE, Table
 from residency.harness.dataset import generated, mapped
 
 COLUMNS = 128
-NOISE = 1.0  # against a signal of the same variance: R² 0.5 is the best there is
+NOISE = 1.0  # the signal has the same variance: R² 0.5 is the best possible
 CHUNK = 8_192  # rows
 
 
@@ -18,8 +18,8 @@ CHUNK = 8_192  # rows
 def linear(rows: int, seed: int, folder: Path) -> Table:
     """Independent standard normal columns, a target that weighs them all, and noise.
 
-    128 columns, weights normal with variance 1/128, so that signal and noise have the same variance and no model can
-    exceed R² = 0.5. The target is summed column by column in float64: the same bytes whatever the BLAS.
+    128 columns, with normal weights of variance 1/128, so that signal and noise have the same variance and no model can
+    exceed R² = 0.5. The target is summed column by column in float64: the same bytes with any BLAS.
     """
     generator = np.random.default_rng(seed)
     weights = generator.standard_normal(COLUMNS) / np.sqrt(COLUMNS)

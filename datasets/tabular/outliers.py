@@ -1,4 +1,4 @@
-"""The schema of rows among which a few are anomalies, known to the judge and not to the implementations."""
+"""The schema of rows with a few anomalies among them, which implementations do not know."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEIGHBOURS = 10
 
 @dataclass(frozen=True)
 class Outliers:
-    """Rows to be scored, a higher score meaning a stranger row."""
+    """Rows to be scored; a higher score means a stranger row."""
 
     x: Asked[NDArray[np.float32]]  # (rows, columns)
     y_test: Truth[NDArray[np.int8]]  # (rows,): 1 is an anomaly
@@ -32,7 +32,7 @@ class Outliers:
 def standardised(
     x: NDArray[np.floating], anomaly: NDArray[np.bool_], names: Sequence[str], remarks: Sequence[str] = ()
 ) -> Outliers:
-    """`Outliers` of a real table: every column that varies, with mean 0 and deviation 1 over all rows."""
+    """`Outliers` from a real table: every column that varies, with mean 0 and deviation 1 over all rows."""
     cells = np.asarray(x, dtype=np.float64)
     deviation = cells.std(axis=0)
     varies = np.flatnonzero(deviation > 0)

@@ -1,7 +1,8 @@
 """The schema of points to cluster: the table, and the centres that every implementation starts from.
 
-Lloyd's algorithm ends in the valley that it starts in, so two libraries that choose their own centres are not
-comparable. Here the centres are data: chosen once, in float64, and the same for everyone. So is the number of rounds.
+Lloyd's algorithm ends in a local minimum that depends on its start, so two libraries that choose their own centres are
+not comparable. Here the centres are data: they are chosen once, in float64, and are the same for all implementations.
+So is the number of rounds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CHUNK = 65_536  # rows in float64 at a time
 
 @dataclass(frozen=True)
 class Points:
-    """Points without a target, and where the search for clusters begins."""
+    """Points without a target, and the centres from which the search for clusters starts."""
 
     x: Asked[NDArray[np.float32]]  # (rows, columns)
     initial: NDArray[np.float32]  # (clusters, columns): distinct rows of `x`
@@ -40,7 +41,7 @@ class Points:
 def standardised(
     x: NDArray[np.floating], clusters: int, labels: NDArray[np.integer] | None, names: Sequence[str], seed: int
 ) -> Points:
-    """`Points` of a real table: every column gets mean 0 and deviation 1, a constant column becomes 0."""
+    """`Points` from a real table: every column gets mean 0 and deviation 1; a constant column becomes 0."""
     cells = np.asarray(x, dtype=np.float64)
     deviation = cells.std(axis=0)
     cells = ((cells - cells.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)).astype(np.float32)
@@ -56,10 +57,11 @@ def standardised(
 
 
 def initial_centres(sample: NDArray[np.float32], clusters: int, generator: np.random.Generator) -> NDArray[np.float32]:
-    """Rows of `sample` far from each other, by k-means++: each drawn by its squared distance to those before.
+    """Rows of `sample` far from each other, by k-means++.
 
-    Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding". Distances are added up column by
-    column and their sums row by row, so that the choice does not depend on a BLAS or on the order of a sum.
+    The probability of a row grows with its squared distance to the nearest row drawn before. Arthur and Vassilvitskii
+    (2007), "k-means++: the advantages of careful seeding". Distances are added up column by column and their sums row
+    by row, so the choice does not depend on a BLAS or on the order of a sum.
     """
     nearest = np.ones(len(sample))  # squared distance; the first centre is any row
     chosen: list[int] = []
@@ -75,7 +77,7 @@ def initial_centres(sample: NDArray[np.float32], clusters: int, generator: np.ra
 
 @metric(name="unexplained variance", better="lower", relative=True)
 def unexplained(data: Points, result: tuple[np.ndarray, np.ndarray]) -> float:
-    """Squared distances of the rows to their clusters' centres, as a share of those to the mean of all rows."""
+    """The sum of squared distances of rows to their clusters' centres, divided by that to the mean of all rows."""
     centres, labels = (np.asarray(part) for part in result)
     if centres.shape != data.initial.shape or labels.shape != (data.rows,):
         raise WrongResult(f"expected centres {data.initial.shape} and labels ({data.rows},)")
@@ -91,9 +93,9 @@ def unexplained(data: Points, result: tuple[np.ndarray, np.ndarray]) -> float:
 
 
 def exact(data: Points) -> float:
-    """Lloyd's algorithm in float64 on the host, from the same centres for as many rounds."""
+    """The quality that Lloyd's algorithm reaches in float64 on the host, with the same centres and rounds."""
     centres, labels = data.initial.astype(np.float64), np.empty(data.rows, np.int64)
-    for step in range(ROUNDS + 1):  # the last one assigns only
+    for step in range(ROUNDS + 1):  # the last round only assigns
         sums, counts = np.zeros_like(centres), np.zeros(len(centres))
         half = (centres * centres).sum(axis=1) / 2
         for start in range(0, data.rows, CHUNK):
@@ -108,6 +110,6 @@ def exact(data: Points) -> float:
 
 
 def work(data: Points) -> tuple[float, float]:
-    """Every round multiplies the rows with the centres and adds the rows up, reading the table once."""
+    """Every round multiplies the rows by the centres and adds up the rows; it reads the table once."""
     (rows, columns), clusters = data.x.shape, len(data.initial)
     return float(ROUNDS * rows * columns * (2 * clusters + 1)), float(ROUNDS * data.x.nbytes)

@@ -17,9 +17,10 @@ def rand_health_insurance(seed: int) -> Table:
     Regression, 9 columns: coinsurance, deductible, incentive payment and maximum expenditure of the plan, physical
     limitation, chronic diseases, and three indicators of self-rated health. Cameron and Trivedi (2005),
     "Microeconometrics", after the RAND experiment of 1974 to 1982; public domain. Visits are counts from 0 to 77 with
-    a third of zeros and a long tail, so the target is log(1 + visits): on the raw counts a handful of people would
+    a third of zeros and a long tail, so the target is log(1 + visits): with the raw counts, a handful of people would
     decide R². Most of the rest is chance: a linear model explains 0.09 of the variance. Forests with small leaves reach
-    0.2, which is no merit: persons appear in several years, and a split by rows lets a model recognise them.
+    0.2, but not because they are better: persons appear in several years, and with a split by rows a model can
+    recognise them.
     """
     from statsmodels.datasets import randhie
 

@@ -37,44 +37,44 @@ def taxis(folder: Path, source: Path) -> Trips:
     """A sample of the trip records of New York's Taxi and Limousine Commission, as seaborn's example data holds it.
 
     Rewritten in the layout of the generated `trips`: money in cents, the 203 zones' names as codes in alphabetical
-    order, missing zones as code 264, which the table of zones lacks. Columns that `trips` does not have (tolls, total,
-    colour) are left out. Missing: 44 payments, 26 pickup zones, 45 dropoff zones; passengers are 0 where unknown.
-    The totals are tallied trip by trip from the text of the file. Far too small for a GPU: it shows what launches and
-    start-up cost, and that the job is right on real data.
+    order, missing zones as code 264, which is not in the table of zones. Columns that `trips` does not have (tolls,
+    total, colour) are left out. Missing: 44 payments, 26 pickup zones, 45 dropoff zones; unknown numbers of passengers
+    are 0. The totals are counted trip by trip from the text of the file. The data is far too small for a GPU: it shows
+    what launches and start-up cost, and that the job is right on real data.
     """
     with (source / ADDRESS.file).open(newline="", encoding="utf-8") as file:
         records = list(csv.DictReader(file))
-    places = {(one[f"{end}_zone"], one[f"{end}_borough"]) for one in records for end in ("pickup", "dropoff")}
+    places = {(record[f"{end}_zone"], record[f"{end}_borough"]) for record in records for end in ("pickup", "dropoff")}
     zones = sorted(place for place in places if place[0])
     code = {"": UNKNOWN_ZONE, **{name: number for number, (name, _) in enumerate(zones, start=1)}}
     boroughs = sorted({borough for _, borough in zones})
     total = {name: np.zeros((len(boroughs), 7, 24), np.int64) for name in ("count", "fare", "tip", "distance")}
     trips = []
-    for one in records:
-        pickup, dropoff = datetime.fromisoformat(one["pickup"]), datetime.fromisoformat(one["dropoff"])
-        fare, tip, distance = (round(100 * float(one[name])) for name in ("fare", "tip", "distance"))
+    for record in records:
+        pickup, dropoff = datetime.fromisoformat(record["pickup"]), datetime.fromisoformat(record["dropoff"])
+        fare, tip, distance = (round(100 * float(record[name])) for name in ("fare", "tip", "distance"))
         trips.append(
             {
                 "pickup": round((pickup - EPOCH).total_seconds()),
                 "dropoff": round((dropoff - EPOCH).total_seconds()),
-                "pickup_zone": code[one["pickup_zone"]],
-                "dropoff_zone": code[one["dropoff_zone"]],
-                "passengers": int(one["passengers"]),
+                "pickup_zone": code[record["pickup_zone"]],
+                "dropoff_zone": code[record["dropoff_zone"]],
+                "passengers": int(record["passengers"]),
                 "distance": distance,
                 "fare": fare,
                 "tip": tip,
-                "payment": PAYMENTS.index(one["payment"]) if one["payment"] else MISSING,
+                "payment": PAYMENTS.index(record["payment"]) if record["payment"] else MISSING,
             }
         )
         if (
-            one["pickup_zone"]
-            and one["payment"] == CARD
-            and int(one["passengers"]) > 0
+            record["pickup_zone"]
+            and record["payment"] == CARD
+            and int(record["passengers"]) > 0
             and fare >= LEAST_FARE
             and 0 < distance <= 100 * MOST_MILES
             and LEAST_SECONDS <= (dropoff - pickup).total_seconds() <= MOST_SECONDS
         ):
-            cell = boroughs.index(one["pickup_borough"]), pickup.weekday(), pickup.hour
+            cell = boroughs.index(record["pickup_borough"]), pickup.weekday(), pickup.hour
             for name, value in {"count": 1, "fare": fare, "tip": tip, "distance": distance}.items():
                 total[name][cell] += value
     columns = {name: np.array([trip[name] for trip in trips], np.int64) for name in trips[0]}

@@ -1,9 +1,9 @@
 """Taxi trips in Parquet, and the table of zones that they refer to: generated, any number of rows.
 
-The schema is that of an extract-transform-load job: two files, and beside them what the job must find, as exact
-integer totals for each borough, weekday and hour. All quantities are integers at heart: money is in cents, distances
-are hundredths of a mile (stored as float64 miles, the nearest number to each), times are whole seconds. So sums of
-money are exact in any order, and a sum of distances is wrong only by float64's own rounding.
+The schema is that of an extract-transform-load job: two files, and the result that the job must find, as exact integer
+totals for each borough, weekday and hour. All quantities come from integers: money is in cents, distances are
+hundredths of a mile (stored as the nearest float64 number of miles), times are whole seconds. So sums of money are
+exact in any order, and a sum of distances is wrong only by float64's own rounding.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from residency.harness.quality import metric
 from residency.harness.truth import Truth
 
 NEEDED = ["pickup", "dropoff", "pickup_zone", "passengers", "distance", "fare", "tip", "payment"]  # columns to read
-KEYS = ["borough", "weekday", "hour"]  # of the table that is to be found
+KEYS = ["borough", "weekday", "hour"]  # of the table that the job must find
 
-# A trip counts if its tip is on record, which is so for cards only, if somebody is known to have been aboard, and if
-# what the meter says can be true.
+# A trip counts if its tip is recorded (only tips by card are), if there was a passenger for certain, and if what the
+# meter says can be true.
 CARD = "credit card"
-LEAST_FARE = 250  # cents: the flag drop
-MOST_MILES = 100.0  # and more than none
+LEAST_FARE = 250  # cents: the base fare
+MOST_MILES = 100.0  # and more than 0
 LEAST_SECONDS, MOST_SECONDS = 60, 4 * 3_600
 
 PAYMENTS = (CARD, "cash", "no charge", "dispute")
 MISSING = -1  # among passengers and payments
 UNKNOWN_ZONE = 264  # a code that the table of zones does not hold
 CHUNK = 1_000_000  # rows drawn at a time
-ROW_GROUP = 250_000  # rows: what query engines share out among cores, so there must be many
+ROW_GROUP = 250_000  # rows: query engines give row groups to cores, so there must be many
 
 MONDAY = int(np.datetime64("2024-01-01", "s").astype(np.int64))
 WEEKS, WEEK_HOURS = 52, 7 * 24
 BOROUGHS = ("Bronx", "Brooklyn", "EWR", "Manhattan", "Queens", "Staten Island")
 ZONES_OF_BOROUGH = (43, 61, 1, 69, 69, 20)
-TRIPS_OF_BUSIEST = (230, 850, 100, 7_900, 1_350, 110)  # zone of each borough, in some 50,000 trips
+TRIPS_OF_BUSIEST = (230, 850, 100, 7_900, 1_350, 110)  # trips from the busiest zone of each borough, of some 50,000
 TRIPS_OF_HOUR = (4, 3, 2, 1, 1, 2, 4, 6, 7, 6, 6, 6, 7, 7, 7, 8, 8, 9, 10, 10, 9, 8, 7, 6)
 WEEKEND_NIGHT = (0, 1, 2, 3)  # hours, three times as busy on Saturday and Sunday
 PAYMENT_SLOTS = np.repeat(np.array([0, 1, 2, 3, MISSING], np.int8), (72, 25, 1, 1, 1))
@@ -58,7 +58,7 @@ class Trips:
 
     trips: Path  # pickup, dropoff, pickup_zone, dropoff_zone, passengers, distance, fare, tip, payment
     zones: Path  # zone, borough
-    rows: int  # trips in the file, good and bad
+    rows: int  # trips in the file, flawed ones included
     boroughs: NDArray[np.str_]  # (boroughs,), sorted
     count: Truth[NDArray[np.int64]]  # (boroughs, 7, 24); Monday is 0
     fare: Truth[NDArray[np.int64]]  # the same; cents
@@ -72,14 +72,14 @@ def trips(rows: int, seed: int, folder: Path) -> Trips:
 
     Columns in the file: pickup and dropoff (timestamps in microseconds, whole seconds, in no order), pickup_zone and
     dropoff_zone (int16), passengers (float32, 2 % missing), distance (float64, miles), fare and tip (int64, cents),
-    payment (string, 1 % missing). Snappy, row groups of 250,000 rows, about 21 bytes a trip. Modelled on the records
-    that New York's Taxi and Limousine Commission publishes, with their flaws: missing and zero passengers, refunds,
-    journeys of no length or of hundreds of miles, meters that ran backwards or for days, and zone codes that stand for
-    none. Three trips in four are paid by card and half leave from a few zones of Manhattan, so groups differ in size
-    by a factor of thousands.
+    payment (string, 1 % missing). The files are compressed by Snappy, in row groups of 250,000 rows, about 21 bytes a
+    trip. They are modelled on the records that New York's Taxi and Limousine Commission publishes, with their flaws:
+    missing and zero passengers, refunds, journeys of no length or of hundreds of miles, meters that ran backwards or
+    for days, and zone codes that do not exist. Three trips in four are paid by card, and half leave from a few zones of
+    Manhattan, so groups differ in size by a factor of thousands.
 
-    The totals are tallied from what was drawn, flaws known, before anything is written: no rule is applied to find
-    them. An implementation is right or wrong: quality 1 is to be expected.
+    The totals are counted while the trips are drawn, when their flaws are known: no rule is applied to find them. An
+    implementation is right or wrong: the expected quality is 1.
     """
     generator = np.random.default_rng(seed)
     borough_of_zone, zone_slots = _city(generator)
@@ -105,8 +105,9 @@ def trips(rows: int, seed: int, folder: Path) -> Trips:
 def correct_cells(data: Trips, result: Any) -> float:
     """Share of the table's cells that are right, row by row in sorted order.
 
-    Keys, counts and sums of cents must be equal. A mean must be as near as float64 sums of so many positive terms in
-    any order are: count x 2**-53, and a little for rounding the terms, the quotient and the truth itself.
+    Keys, counts and sums of cents must be equal. The relative error of a mean may be as large as rounding can make it
+    in a float64 sum of `count` positive terms in any order: count x 2**-53, and a little more for rounding the terms,
+    the quotient and the truth itself.
     """
     kept = np.nonzero(data.count)  # in the order of the keys
     count = data.count[kept]
@@ -125,7 +126,7 @@ def correct_cells(data: Trips, result: Any) -> float:
 
 
 def work(data: Trips) -> tuple[float, float]:
-    """Four additions for each trip that counts, and every compressed byte of the needed columns read once."""
+    """Four additions for each trip that counts; every compressed byte of the needed columns is read once."""
     from pyarrow.parquet import read_metadata
 
     meta = read_metadata(data.trips)
@@ -136,7 +137,7 @@ def work(data: Trips) -> tuple[float, float]:
 
 
 def write_trips(path: Path, chunks: Iterable[Columns]) -> None:
-    """Write trips, chunk by chunk. Columns are integers: seconds, cents, hundredths, codes of `PAYMENTS`."""
+    """Write trips, chunk by chunk. Columns are integers: seconds, cents, hundredths of a mile, codes of `PAYMENTS`."""
     import pyarrow.parquet as pq
 
     writer = None
@@ -181,10 +182,13 @@ def _table(columns: Columns) -> Any:
 
 
 def _city(generator: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each zone's borough by zone code from 1 on, and the codes as often as trips start there: 1/rank in a borough."""
+    """The borough of each zone code, from 1 on, and a list of codes to draw trips from.
+
+    In the list, each code stands as often as its share of trips: 1 / its rank in the borough.
+    """
     borough = np.repeat(np.arange(len(BOROUGHS)), ZONES_OF_BOROUGH)
     rank = np.concatenate([np.arange(1, zones + 1) for zones in ZONES_OF_BOROUGH])
-    codes = 1 + generator.permutation(len(borough))  # no clue to the borough
+    codes = 1 + generator.permutation(len(borough))  # so that a code does not reveal its borough
     borough_of_zone = np.zeros(1 + len(borough), np.int64)
     borough_of_zone[codes] = borough
     return borough_of_zone, np.repeat(codes, np.array(TRIPS_OF_BUSIEST)[borough] // rank)

@@ -12,8 +12,8 @@ CULTIVARS = 3
 def wine(seed: int) -> Points:
     """Thirteen chemical measurements of 178 Italian wines from three cultivars.
 
-    13 columns, standardised. Forina et al. (1988), "PARVUS", by way of the UCI Machine Learning Repository. Three
-    centres find the three cultivars but for a few bottles, and leave about 55 % of the variance unexplained.
+    13 columns, standardised. Forina et al. (1988), "PARVUS", from the UCI Machine Learning Repository. Three centres
+    find the three cultivars, except for a few bottles, and leave about 55 % of the variance unexplained.
     """
     from sklearn.datasets import load_wine
 
