@@ -14,8 +14,8 @@ from residency.harness.dataset import shipped
 def face_patches(seed: int) -> LabelledImages:
     """A hundred faces and a hundred patches of their backgrounds, grey, 25 by 25 pixels.
 
-    Drawn by scikit-image's authors from Labeled Faces in the Wild (Huang, Ramesh, Berg and Learned-Miller, 2007). The
-    40 patches to classify are few: one of them is 0.025 of accuracy.
+    scikit-image's authors took them from Labeled Faces in the Wild (Huang, Ramesh, Berg and Learned-Miller, 2007). Only
+    40 patches are to be classified, so each of them is 0.025 of accuracy.
     """
     import skimage.data
 

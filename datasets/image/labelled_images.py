@@ -1,4 +1,4 @@
-"""The schema of small pictures with a class each, split into those to learn from and those to classify."""
+"""The schema of small pictures with a class each, split into training pictures and pictures to classify."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class LabelledImages:
     x_test: Asked[NDArray[np.uint8]]
     y_test: Truth[NDArray[np.int32]]
     classes: tuple[str, ...]
-    mean: float  # of the grey values to learn from, and their standard deviation
-    deviation: float
+    mean: float  # of the training pictures' grey values
+    deviation: float  # their standard deviation
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
 
     @property
@@ -36,7 +36,7 @@ class LabelledImages:
         return len(self.x) + len(self.x_test)
 
     def batches(self, steps: int, size: int, seed: int) -> NDArray[np.int32]:
-        """The pictures that each step learns from, (steps, size): all in a random order, then all in another, ..."""
+        """The pictures of each training step, (steps, size): all in a random order, then all in another, ..."""
         generator = np.random.default_rng(seed)
         passes = -(-steps * size // len(self.x))
         order = [generator.permutation(len(self.x)).astype(np.int32) for _ in range(passes)]
@@ -50,7 +50,7 @@ def labelled(
     classes: Sequence[str],
     remarks: Sequence[str] = (),
 ) -> LabelledImages:
-    """`LabelledImages` of pictures, shape (images, height, width, channels); `test` says which are to be classified."""
+    """`LabelledImages` of pictures, shape (images, height, width, channels); `test` marks those to be classified."""
     labels = y.astype(np.int32)
     learned = x[~test]
     total, squares = 0, 0  # whole numbers: the same on every machine
@@ -72,7 +72,7 @@ def labelled(
 
 
 def held_out(y: NDArray[np.integer], seed: int) -> NDArray[np.bool_]:
-    """Which pictures are to be classified: a fifth of each class, one at least."""
+    """Which pictures are to be classified: a fifth of each class, at least one."""
     generator = np.random.default_rng(seed)
     test = np.zeros(len(y), bool)
     for label in np.unique(y):

@@ -21,8 +21,8 @@ def photographs(seed: int) -> Photos:
     From scikit-image: an astronaut (Eileen Collins; NASA, public domain), the cat Chelsea, a cup of coffee and a rocket
     (CC0), the Hubble deep field (NASA, public domain), a retina (CC0) and both views of a motorcycle (Middlebury stereo
     benchmark 2014, Scharstein et al.). From scikit-learn: a temple in China and a flower (CC BY 2.0, danielbuechele and
-    vultilion). Each crop covers 60 to 100 % of the picture's height and of its width, drawn by the seed; in scale they
-    range from less than one to six source pixels for a pixel of the result.
+    vultilion). Each crop covers 60 to 100 % of the picture's height and of its width, drawn by the seed. On an axis,
+    less than one to six source pixels become one pixel of the result.
     """
     import skimage.data
     from sklearn.datasets import load_sample_images

@@ -2,15 +2,16 @@
 
 Each photograph becomes 3 x 224 x 224 numbers of float32, in this order:
 
-    decode     to 8-bit RGB: a grey image has three equal channels; orientation marks are not obeyed
-    blur       along each axis, where the photograph is larger than 224, by a Gaussian of standard deviation
-               (scale - 1) / 2 pixels cut off at four of them, `taps`; beyond the edge lies the edge's own pixel
-    resize     to 224 by 224, aspect ratio given up: between the two nearest pixel centres, linearly, on each axis
+    decode     to 8-bit RGB: a grey image has three equal channels; orientation marks are ignored
+    blur       along each axis on which the photograph is larger than 224, by a Gaussian with a standard deviation of
+               (scale - 1) / 2 pixels, cut off at four deviations: `taps`. Beyond the edge, the edge's pixel is repeated
+    resize     to 224 by 224, without keeping the aspect ratio: linearly between the two nearest pixel centres, on each
+               axis
     colour     to luma and two colour differences, BT.601 at full range, which is also what JPEG stores
     normalise  each channel by its `MEAN` and `DEVIATION`, and put the channels first
 
-Blur and resize are linear and act on each axis alone, so both together are one matrix an axis: `weights`. Nothing is
-rounded to 8 bits after decoding.
+Blur and resize are linear and act on each axis separately, so both together are one matrix for each axis: `weights`.
+Nothing is rounded to 8 bits after decoding.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ MEAN = np.array([0.38, 0.46, 0.57])  # of luma, blue and red difference, on a sc
 DEVIATION = np.array([0.25, 0.07, 0.11])  # photographs, rounded
 QUALITY = 90  # of JPEG
 SAMPLE = 16  # images whose result is compared
-ROUNDING = 1 / 12  # grey levels squared: what rounding the decoded pixels to whole levels cost
+ROUNDING = 1 / 12  # grey levels squared: the error of rounding decoded pixels to whole levels
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Encoded photographs end to end, as they lie in files: JPEG, or PNG where JPEG would lose something."""
+    """Encoded photographs end to end, with the bytes of their files: JPEG or PNG."""
 
     encoded: NDArray[np.uint8]  # (bytes,)
     offsets: NDArray[np.int64]  # (images + 1,): image i is encoded[offsets[i]:offsets[i + 1]]
@@ -56,7 +57,7 @@ class Photos:
         return self.encoded[self.offsets[image] : self.offsets[image + 1]]
 
     def chunks(self, images: int, pixels: int) -> Iterator[range]:
-        """All images in their order, at most so many at a time and so many pixels of theirs; one in any case."""
+        """All images in their order, in ranges of at most `images` images and `pixels` pixels, at least one image each."""
         ends = self.sizes.prod(axis=1, dtype=np.int64).cumsum()
         start = 0
         while start < self.rows:
@@ -66,7 +67,7 @@ class Photos:
             start = stop
 
     def views(self, pixels: Any, chunk: range) -> list[Any]:
-        """The images in an array of `decode_all`, on whichever device: views of shape (height, width, 3)."""
+        """The images in an array of `decode_all`, on any device: views of shape (height, width, 3)."""
         sizes = self.sizes[chunk].tolist()
         ends = np.cumsum([3 * height * width for height, width in sizes]).tolist()
         starts = [0, *ends[:-1]]
@@ -85,7 +86,7 @@ def packed(files: list[bytes], sizes: list[tuple[int, int]], remarks: tuple[str,
 
 
 def jpeg(pixels: NDArray[np.uint8]) -> bytes:
-    """RGB pixels, shape (height, width, 3), as a JPEG file: colour at half the resolution, as cameras write it."""
+    """RGB pixels, shape (height, width, 3), as a JPEG file with colour at half the resolution, as cameras write it."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -104,7 +105,7 @@ def decode(data: Photos, image: int) -> Any:
 
 
 def decode_all(data: Photos, chunk: range, threads: int) -> NDArray[np.uint8]:
-    """The pixels of many images end to end, decoded on so many threads: one array to copy to a device."""
+    """The pixels of many images end to end, decoded on `threads` threads: one array to copy to a device."""
     pixels = np.empty(3 * int(data.sizes[chunk].prod(axis=1, dtype=np.int64).sum()), np.uint8)
 
     def fill(image: int, place: NDArray[np.uint8]) -> None:
@@ -116,7 +117,7 @@ def decode_all(data: Photos, chunk: range, threads: int) -> NDArray[np.uint8]:
 
 
 def deviation(source: int) -> float:
-    """The blur's standard deviation along an axis of `source` pixels, in pixels; 0 is no blur."""
+    """The blur's standard deviation along an axis of `source` pixels, in pixels; 0 means no blur."""
     return max(0.0, (source / SIDE - 1.0) / 2.0)
 
 
@@ -146,8 +147,8 @@ def weights(source: int) -> NDArray[np.float64]:
 def colours() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Colour and normalisation as a matrix (3, 3) and an offset (3,): ready = matrix @ (red, green, blue) + offset.
 
-    The differences are (blue - luma) / 1.772 and (red - luma) / 1.402, so that all three lie in 0 to 1, with 0.5 for
-    no colour.
+    The differences are (blue - luma) / 1.772 + 0.5 and (red - luma) / 1.402 + 0.5, so that all three channels lie in 0
+    to 1; 0.5 means no colour.
     """
     red, _, blue = np.eye(3)
     matrix = np.stack([LUMA, (blue - LUMA) / (2.0 - 2.0 * LUMA[2]), (red - LUMA) / (2.0 - 2.0 * LUMA[0])])
@@ -156,7 +157,7 @@ def colours() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def prepared(data: Photos, image: int) -> NDArray[np.float64]:
-    """One photograph ready for a network, in float64, shape (3, 224, 224): decoded by Pillow, the rest as defined."""
+    """One photograph, ready for a network, in float64, shape (3, 224, 224): decoded by Pillow, the rest as defined."""
     from PIL import Image
 
     pixels = np.asarray(Image.open(io.BytesIO(data.file(image).tobytes())).convert("RGB"))
@@ -170,10 +171,10 @@ def prepared(data: Photos, image: int) -> NDArray[np.float64]:
 
 @metric(name="PSNR")
 def psnr(data: Photos, result: Any) -> float:
-    """Peak signal-to-noise ratio in decibels against float64, the peak being 255 grey levels, on up to 16 images.
+    """Peak signal-to-noise ratio in decibels against float64, on up to 16 images; the peak is 255 grey levels.
 
-    The images are spread evenly from the first to the last. To the mean squared error comes that of the 8-bit pixels
-    themselves: an exact result has 58.9 dB, and what lies far below a pixel's own precision does not count.
+    The images are spread evenly from the first to the last. The rounding error of 8-bit pixels is added to the mean
+    squared error: an exact result has 58.9 dB, and errors far below a pixel's own precision do not count.
     """
     if result.shape != (data.rows, 3, SIDE, SIDE) or result.dtype != np.float32:
         raise WrongResult(f"the result is {result.dtype} {result.shape}, expected float32 {(data.rows, 3, SIDE, SIDE)}")
@@ -186,7 +187,11 @@ def psnr(data: Photos, result: Any) -> float:
 
 
 def least_work(data: Photos) -> tuple[float, float]:
-    """The filters at the needed points only, first down, then across; all bytes in, decoded and out. No decoding."""
+    """Operations and bytes, without decoding.
+
+    The filters are applied only at the points needed, first down, then across. The bytes are those of the files, of the
+    decoded pixels and of the result.
+    """
     flops = 0.0
     for size, images in zip(*np.unique(data.sizes, axis=0, return_counts=True), strict=True):
         down, across = (len(taps(int(side))) + 1 for side in size)

@@ -1,11 +1,11 @@
-"""The first weights of a small residual network: the same for every library, as the first centres of clusters are.
+"""The initial weights of a small residual network: the same for every library, as the initial centres of clusters are.
 
-Where training begins decides where it ends, so libraries that draw their own weights are not comparable. Here they are
-drawn by NumPy, in Flax's names and layout: a convolution `stem`, then a block for each width, whose convolutions
-`first` and `second` are added to the block's input, or to what a convolution `short` makes of it where the block halves
-the picture's sides (all but the first do); then the mean over the picture, and the layer `head`. Every convolution is
-followed by a normalisation of groups of channels, `_norm`. A block's last normalisation begins with the factor 0: at
-first each block passes its input on, which makes training less sensitive to its first steps.
+The start of training affects its end, so libraries that draw their own weights are not comparable. Here NumPy draws the
+weights, with Flax's names and layout. The network is a convolution `stem`, then a block for each width, then the mean
+over the picture, and the layer `head`. A block adds the output of its convolutions `first` and `second` to its input.
+All blocks except the first halve the picture's sides; there, a convolution `short` makes the input fit. Every
+convolution is followed by a normalisation of groups of channels, `_norm`. A block's last normalisation starts with the
+factor 0: at first each block only passes on its input, which makes training less sensitive to its first steps.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def initial(channels: int, widths: Sequence[int], classes: int, seed: int) -> We
 
 
 def torch_layout(weights: Weights) -> dict[str, NDArray[np.float32]]:
-    """The weights by one name each; a kernel's axes in Torch's order but for the channels, which stay last."""
+    """The weights, each with one name; a kernel's axes are in Torch's order, except the channels, which stay last."""
     return {
         f"{layer} {part}": array.transpose(3, 0, 1, 2) if array.ndim == 4 else array
         for layer, parts in weights.items()
@@ -54,7 +54,7 @@ def torch_layout(weights: Weights) -> dict[str, NDArray[np.float32]]:
 
 
 def operations(picture: Sequence[int], widths: Sequence[int]) -> float:
-    """Multiplications and additions of the convolutions for one picture (height, width, channels), forwards."""
+    """Multiplications and additions of the convolutions in a forward pass of one picture (height, width, channels)."""
     height, width, channels = picture
     total = 0.0
     for name, part in initial(channels, widths, 2, 0).items():

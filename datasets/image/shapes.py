@@ -17,13 +17,13 @@ CHUNK = 4_096  # images drawn at a time
 
 @generated
 def shapes(rows: int, seed: int) -> LabelledImages:
-    """Ten shapes, anywhere, in any size and brightness, under noise; a tenth of the labels are drawn at random.
+    """Ten noisy shapes of random place, size and brightness; a tenth of the labels are drawn at random.
 
     16 x 16 pixels, grey. A shape's half width is 4 to 6 pixels, its centre lies up to 2 pixels off the middle, its line
-    is 2 pixels wide, and it is 40 to 100 grey levels brighter or darker than the ground; every pixel has noise of up to
-    30 levels either way. A tenth of the labels, in the test part too, were drawn again from all ten classes, so whoever
-    knows every shape has an accuracy of 0.91, and nobody more; the network of `image/classify` was seen to reach 0.885
-    on 10,000. Integers throughout: the same bytes on every machine.
+    is 2 pixels wide, and it is 40 to 100 grey levels brighter or darker than the background; every pixel has noise of
+    up to 30 levels either way. A tenth of the labels, in the test part too, were drawn again from all ten classes, so
+    no classifier can be expected to exceed an accuracy of 0.91. The network of `image/classify` was seen to reach 0.885
+    on 10,000. All values are integers: the same bytes on every machine.
     """
     generator = np.random.default_rng(seed)
     x = np.empty((rows, SIDE, SIDE, 1), np.uint8)

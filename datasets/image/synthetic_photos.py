@@ -16,13 +16,13 @@ PATCH = 16  # pixels: the side of a patch of the background's texture
 
 @generated
 def synthetic_photos(rows: int, seed: int) -> Photos:
-    """Pictures with what makes a photograph cost what it does: slow gradients, textures, sharp edges and grain.
+    """Pictures that cost as much to decode as photographs: with slow gradients, textures, sharp edges and grain.
 
-    640 x 480, 480 x 640, 500 x 375 or 512 x 512 pixels, an equal chance each. Four random corner colours blend across
-    the picture; patches of 16 pixels differ by up to 12 grey levels; 24 rectangles and ellipses in random colours lie
-    on it; every pixel has grain of up to 8 levels. Pixels are integers made by integer arithmetic. Encoded by Pillow
-    as JPEG at quality 90 with colour at half the resolution, some 73 kB an image: the same bytes wherever the same
-    Pillow is, as its JPEG library's arithmetic is exact.
+    640 x 480, 480 x 640, 500 x 375 or 512 x 512 pixels, each with the same probability. Four random corner colours
+    blend across the picture; patches of 16 pixels differ by up to 12 grey levels; 24 rectangles and ellipses in random
+    colours lie on it; every pixel has grain of up to 8 levels. Pixels are integers made by integer arithmetic. Pillow
+    encodes them as JPEG at quality 90 with colour at half the resolution, some 73 kB an image. The same version of
+    Pillow gives the same bytes on every machine, because its JPEG library's arithmetic is exact.
     """
     generator = np.random.default_rng(seed)
     files, sizes = [], []

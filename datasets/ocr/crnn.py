@@ -1,8 +1,8 @@
-"""The first weights of a small convolutional recurrent network: the same for every library, as those of `residual.py`.
+"""The initial weights of a small convolutional recurrent network, the same for every library, as in `residual.py`.
 
-Three convolutions of 3 x 3, each pooled, make features of frames four pixels wide; a recurrent layer (GRU) reads the
-frames there and back, and the layer `out` scores the classes of each. The weights are drawn by NumPy, in the names and
-the layout that Torch gives them.
+Three convolutions of 3 x 3, each pooled, make features of frames four pixels wide. A recurrent layer (GRU) reads the
+frames in both directions, and the layer `out` scores the classes of each frame. NumPy draws the weights, with Torch's
+names and layout.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from residency.datasets.ocr.lines import HEIGHT
 
-POOLS = {"conv1": (2, 2), "conv2": (2, 2), "conv3": (2, 1)}  # each convolution is 3 x 3, and pooled so
+POOLS = {"conv1": (2, 2), "conv2": (2, 2), "conv3": (2, 1)}  # how each 3 x 3 convolution is pooled
 CHANNELS = (1, 16, 32, 32)
 FEATURES, HIDDEN = CHANNELS[-1] * HEIGHT // 8, 64  # of a frame, four pixels wide; of the GRU, each way
 
 
 def weights(classes: int, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Initial weights, by the names that Torch gives them: He's for convolutions, uniform for what follows."""
+    """Initial weights, by Torch's names: He's for convolutions, uniform for all other layers."""
     generator = np.random.default_rng(seed)
     made = {}
     for name, before, after in zip(POOLS, CHANNELS[:-1], CHANNELS[1:], strict=True):

@@ -17,8 +17,8 @@ def f_measure(data: Pages, result: Any) -> float:
     """The F-measure of all pages' ink to within a pixel: the harmonic mean of precision and recall.
 
     Precision is the share of found ink that has true ink in its 3 x 3 neighbourhood, recall the share of true ink that
-    has found ink there: half a pixel of skew over a stroke 3 pixels wide is no error to a reader. Where there is no ink
-    in truth nor in the result, it is 1.
+    has found ink there. So half a pixel of skew in a stroke 3 pixels wide, which no reader notices, is no error. If
+    there is no ink in the truth and none in the result, the F-measure is 1.
     """
     if result.shape != data.truth.shape or result.dtype != np.bool_:
         raise WrongResult(

@@ -1,8 +1,8 @@
 """Text and how it becomes pixels: words, numbers, and the fonts that matplotlib ships.
 
-The same text gives the same pixels on any machine that has the same versions of both: fonts come by file name from
-matplotlib's own folder, and Pillow lays glyphs out by its own rules (its `BASIC` engine), not by those of a library
-that may be missing.
+The same text gives the same pixels on any machine with the same versions of matplotlib and Pillow. Fonts are read by
+file name from matplotlib's own folder. Pillow lays out glyphs by its own rules (its `BASIC` engine), not by those of a
+library that may be missing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NEEDS = ("matplotlib", "PIL")  # to be named by every dataset that draws
+NEEDS = ("matplotlib", "PIL")  # every dataset that draws names them
 WHITE = 255
 INK = 128  # a grey value below is ink
 FONTS = ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral")
@@ -40,11 +40,11 @@ watch water way we week weight well went were west what wheel when where which w
 wind winter wish with without woman wonder wood word work world would write year yellow yes yet you young your zero
 """
 WORDS = tuple(VOCABULARY.split())
-ENDS = ("", "", "", "", "", "", ",", ".")  # of a word; the last word of a line takes any
+ENDS = ("", "", "", "", "", "", ",", ".")  # what may follow a word, also the last word of a line
 
 
 def words(generator: np.random.Generator, count: int) -> str:
-    """So many words: one in five capitalised, one in eight a number, some with a comma or a full stop behind."""
+    """`count` words: one in five capitalised, one in eight a number, some followed by a comma or a full stop."""
     chosen = []
     for _ in range(count):
         kind = int(generator.integers(40))
@@ -64,7 +64,7 @@ def number(generator: np.random.Generator) -> str:
 
 @functools.cache
 def font(name: str, pixels: int) -> Any:
-    """A font of matplotlib's at a size in pixels, for Pillow."""
+    """One of matplotlib's fonts at a size in pixels, for Pillow."""
     import matplotlib
     from PIL import ImageFont
 

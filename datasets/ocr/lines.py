@@ -1,7 +1,7 @@
 """Lines of text to be read: generated, any number of lines; and how any picture of a line is brought to one height.
 
-A line is cropped to its ink, scaled so that the ink is 18 pixels high, and set on a white strip 24 pixels high that is
-as wide as the widest line needs. That is all an implementation sees of it, rendered or scanned.
+A line is cropped to its ink, scaled so that the ink is 18 pixels high, and put on a white strip 24 pixels high that is
+as wide as the widest line needs. Implementations see only this strip, whether the line was rendered or scanned.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ ALPHABET = " ,.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 HEIGHT, INK_HEIGHT, MARGIN = 24, 18, 4  # pixels; the margin is to the left and, at least, to the right
 STEP = 16  # pixels: widths are whole multiples
 WIDEST = {"rendered": 320, "scanned": 1024}  # pixels: a longer line is squeezed
-TEST_SHARE = 32  # one line in so many is to be read, the others are to learn from
-PALEST = 90  # grey value of ink
-FEW = 10_000  # lines: fewer cannot teach all letters, so they are numbers
-TO_LEARN_FROM = 10_000  # rendered lines beside scanned ones
+TEST_SHARE = 32  # one line in so many is to be read, the others are training lines
+PALEST = 90  # the highest grey value of ink
+FEW = 10_000  # lines: with fewer, not all letters can be learned, so the lines are numbers
+TO_LEARN_FROM = 10_000  # rendered lines that are used to learn to read scanned ones
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines to learn from, with their text as codes, and lines to read."""
+    """Training lines, with their text as codes, and lines to read."""
 
     x: NDArray[np.uint8]  # (lines, 24, width): 0 is black
     y: NDArray[np.uint8]  # (lines, longest): 1 + the place in the alphabet; 0 beyond the end
@@ -45,13 +45,13 @@ class Lines:
 
 
 def draw_lines(rows: int, seed: int) -> Lines:
-    """Printed lines of words and numbers in four fonts; of fewer than 10,000, numbers in one font.
+    """Printed lines of words and numbers in four fonts; if there are fewer than 10,000, numbers in one font.
 
     A line is three to five of some 400 common English words, one in five capitalised, one in eight a number, in
     DejaVu Sans, Serif or Mono or STIX General, which matplotlib ships; its ink has a grey value up to 90. One line in
-    32 is to be read, the others are to learn from; hardly one to read is among them. 65 characters in four fonts take
-    some 8,000 lines to learn, longer than a smoke run may last: of fewer than 10,000 lines, each is a number of four to
-    six digits in DejaVu Sans. The print is clean: a reader can make no errors at all.
+    32 is to be read, the others are training lines; hardly a line to read occurs among them. It takes some 8,000 lines
+    to learn 65 characters in four fonts, longer than a smoke run may last. So if there are fewer than 10,000 lines,
+    each is a number of four to six digits in DejaVu Sans. The print is clean: it is possible to read without an error.
     """
     generator = np.random.default_rng(seed)
     pictures, texts = rendered(rows, generator, numbers=rows < FEW)
@@ -70,7 +70,7 @@ lines = Dataset("lines", "generated", draw_lines, needs=NEEDS)
 def rendered(
     count: int, generator: np.random.Generator, *, numbers: bool = False
 ) -> tuple[list[NDArray[np.uint8]], list[str]]:
-    """So many pictures of lines, and what they say."""
+    """`count` pictures of lines, and their texts."""
     pictures, texts = [], []
     for _ in range(count):
         if numbers:
@@ -100,7 +100,7 @@ def cropped(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def strips(
     pictures: Sequence[NDArray[np.uint8]], kind: str, generator: np.random.Generator | None = None
 ) -> NDArray[np.uint8]:
-    """Cropped pictures on white strips of one width; with a generator, in many shades: shape (lines, 24, width)."""
+    """Cropped pictures on white strips of one width, shape (lines, 24, width); with a generator, in many shades."""
     from PIL import Image
 
     room = WIDEST[kind] - 2 * MARGIN
@@ -119,7 +119,7 @@ def strips(
 
 
 def encoded(texts: Sequence[str]) -> NDArray[np.uint8]:
-    """Texts of the alphabet as codes from 1 on, 0 beyond the end: shape (texts, longest)."""
+    """Texts in letters of the alphabet as codes from 1 on, 0 beyond the end: shape (texts, longest)."""
     codes = np.zeros((len(texts), max(map(len, texts))), np.uint8)
     for row, text in zip(codes, texts, strict=True):
         row[: len(text)] = [1 + ALPHABET.index(character) for character in text]
@@ -127,7 +127,7 @@ def encoded(texts: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def to_read(pictures: Sequence[NDArray[np.uint8]], texts: Sequence[str], seed: int, remarks: Sequence[str]) -> Lines:
-    """`Lines` of scanned pictures to read, with 10,000 rendered lines to learn from."""
+    """`Lines` with scanned pictures to read and 10,000 rendered lines for training."""
     x, y = _to_learn_from(seed)
     return Lines(
         x=x,

@@ -1,17 +1,17 @@
-"""Scanned pages and what they look like clean: generated, any number of pages; and what cleaning means, exactly.
+"""Scanned pages and the same pages clean: generated, any number of pages; and an exact definition of cleaning.
 
-The schema is that of pages of any shapes. The constants and `cleaned` below define the clean-up that all
-implementations do; `cleaned` does it by NumPy's and SciPy's plainest means, in whole numbers up to the threshold's root
-and in float64 from there on. It is the truth for pages of which nobody knows how they looked clean.
+The schema takes pages of any shapes. The constants and `cleaned` below define the clean-up that all implementations do.
+`cleaned` uses the simplest means of NumPy and SciPy: whole numbers up to the threshold's root, and float64 from there
+on. It is the truth for pages whose clean look nobody knows.
 
-    1  denoise    the median of 3 x 3 grey values; beyond a border lies the border's own value
+    1  denoise    the median of 3 x 3 grey values; beyond a border, the border's value is repeated
     2  threshold  Sauvola's: ink is darker than m (1 + k (s / R - 1)), with the mean m and the standard deviation s of
                   the 31 x 31 denoised values around; beyond a border the page is mirrored about its outermost pixels.
-                  So a black that nothing brightens within 15 pixels, as a scanner's margin, is paper
+                  So black with nothing brighter within 15 pixels, such as a scanner's margin, is paper
     3  despeckle  ink in 8-connected components of fewer than 8 pixels becomes paper
-    4  skew       rows of ink are counted along 61 directions, -3 to 3 degrees: the page's columns are cut into 32
-                  strips, each is shifted by whole rows as if the page were turned by the angle about its centre, and
-                  the angle whose counts have the greatest sum of squares wins, of equals the one nearest to 0
+    4  skew       ink is counted in rows along 61 directions, -3 to 3 degrees: the page's columns are cut into 32
+                  strips, and each strip is shifted by whole rows as if the page were turned by the angle about its
+                  centre. The angle whose counts have the greatest sum of squares is used; of equals, the one nearest 0
     5  rotate     by that angle about the centre; bilinear between 0 and 1, paper beyond the borders, ink from 0.5 on
 """
 
@@ -30,7 +30,7 @@ from residency.harness.dataset import Dataset
 from residency.harness.truth import Truth
 
 WINDOW, K, R = 31, 0.2, 128.0  # pixels a side; Sauvola and Pietikäinen (2000) use R 128 for 256 grey values
-SPECK = 8  # pixels: a component of fewer is dirt
+SPECK = 8  # pixels: a component with fewer is dirt
 ANGLES = np.array(sorted(range(-30, 31), key=abs)) / 10.0  # degrees; the least first
 STRIPS = 32
 
@@ -40,15 +40,15 @@ SIZES = (34, 36, 38, 40)  # of letters, in pixels
 STEEPEST = 2.5  # degrees that a page is turned
 PAPER, LETTER = 235, 70  # grey values in full light
 DUST = 500  # specks of up to 3 x 3 pixels
-SALT = 0.01  # of all pixels are black or white, as many of each
+SALT = 0.01  # share of all pixels that are set to black; the same share is set to white
 
 
 @dataclass(frozen=True)
 class Pages:
-    """Grey pages one after the other, and which of their pixels are ink once they are clean and upright."""
+    """Grey pages one after the other, and which of their pixels are ink after cleaning and turning upright."""
 
     grey: NDArray[np.uint8]  # (pixels of all pages,): 0 is black
-    truth: Truth[NDArray[np.bool_]]  # the same: ink
+    truth: Truth[NDArray[np.bool_]]  # (pixels of all pages,): True is ink
     shape: NDArray[np.int64]  # (pages, 2): height and width
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
 
@@ -58,7 +58,7 @@ class Pages:
         return len(self.shape)
 
     def split(self, pixels: Any) -> list[Any]:
-        """The pages, as views of shape (height, width), of an array over the pixels of all, of any library."""
+        """The pages, as views of shape (height, width), of any library's array over the pixels of all pages."""
         ends = np.cumsum(self.shape.prod(axis=1))
         return [
             pixels[end - height * width : end].reshape(int(height), int(width))
@@ -69,7 +69,7 @@ class Pages:
 def collected(
     grey: Sequence[NDArray[np.uint8]], truth: Iterable[NDArray[np.bool_]], remarks: Sequence[str] = ()
 ) -> Pages:
-    """`Pages` of single ones."""
+    """`Pages` from single pages."""
     return Pages(
         grey=np.concatenate([page.reshape(-1) for page in grey]),
         truth=np.concatenate([page.reshape(-1) for page in truth]),
@@ -79,15 +79,15 @@ def collected(
 
 
 def draw_pages(rows: int, seed: int) -> Pages:
-    """Pages of printed words, scanned askew in uneven light: 827 x 1165 pixels, A6 at 200 dots an inch.
+    """Pages of printed words, scanned at an angle in uneven light: 827 x 1165 pixels, A6 at 200 dots an inch.
 
     Words in four fonts that matplotlib ships, letters of 34 to 40 pixels. Each page is turned by up to 2.5 degrees, by
-    any angle, not only those that are searched. Light falls off towards a corner, in places so far that paper there is
-    as dark as ink elsewhere. 2 % of the pixels are black or white, 500 specks of up to 3 x 3 pixels lie on the page,
-    and grey values have noise of up to 10. The truth is the page as drawn, upright.
+    any angle, not only by those that are searched. The light gets weaker towards a corner; in places, paper is as dark
+    as ink elsewhere. 2 % of the pixels are black or white, 500 specks of up to 3 x 3 pixels lie on the page, and grey
+    values have noise of up to 10. The truth is the page as drawn, upright.
 
-    To within a pixel the definition reaches an F-measure of 0.999. Without turning pages upright it is 0.55, with the
-    best single threshold for all pages, askew as they are, 0.50; without the median or with specks left in, 0.996.
+    The definition reaches an F-measure of 0.999 (to within a pixel). If pages are not turned upright, it is 0.55; with
+    the best single threshold for all pages, not turned, 0.50; without the median or with specks left in, 0.996.
     """
     generator = np.random.default_rng(seed)
     grey, truth = [], []
@@ -136,9 +136,9 @@ def _scanned(clean: NDArray[np.uint8], generator: np.random.Generator) -> NDArra
 
 
 def turned(clean: NDArray[np.uint8], degrees: float) -> NDArray[np.float32]:
-    """The page turned about its centre, bilinear between pixels; beyond its borders lies the border's own value.
+    """The page turned about its centre, bilinear between pixels; beyond its borders, the border's value is repeated.
 
-    In fixed point, 1/256 of a pixel: the same everywhere, which no library's own rotation promises.
+    Computed in fixed point, 1/256 of a pixel: the result is the same everywhere, which no library's rotation promises.
     """
     height, width = clean.shape
     cosine, sine = (round(65_536 * float(part)) for part in (np.cos(np.radians(degrees)), np.sin(np.radians(degrees))))
@@ -155,7 +155,7 @@ def turned(clean: NDArray[np.uint8], degrees: float) -> NDArray[np.float32]:
 
 
 def cleaned(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The definition: which pixels of the page are ink once it is clean and upright."""
+    """The definition: which pixels of the page are ink after cleaning and turning it upright."""
     from scipy import ndimage
 
     ink = below_threshold(ndimage.median_filter(grey, size=3, mode="nearest"))
@@ -169,9 +169,9 @@ def cleaned(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def below_threshold(denoised: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Sauvola's threshold: which pixels are ink.
 
-    Sums over windows are whole numbers, so where all values are equal the deviation is exactly 0, and where all are 0
-    so is the threshold. In floating point a running sum that comes off a brighter part of the page keeps a rest of some
-    1e-13, and a margin of solid black turns to ink wherever that rest lies above 0.
+    Sums over windows are whole numbers. So if all values are equal, the deviation is exactly 0, and if all values are
+    0, the threshold is 0. In floating point, a running sum that leaves a brighter part of the page keeps an error of
+    some 1e-13, and a margin of solid black becomes ink wherever that error is above 0.
     """
     value = denoised.astype(np.int64)
     count, total, squares = WINDOW**2, window_sums(value), window_sums(value * value)
@@ -192,7 +192,7 @@ def window_sums(value: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def profile_squares(ink: Any, xp: Any = np) -> Any:
-    """The sum of squared counts of ink a row, for each of `ANGLES`; `xp` is NumPy or CuPy, as `ink` is."""
+    """The sum of the squared counts of ink in each row, for each of `ANGLES`; `xp` is the library of `ink`."""
     height, width = ink.shape
     broad = -(-width // STRIPS)  # columns a strip; the last strips may be narrower, or empty
     strips = xp.zeros((STRIPS * broad, height), xp.uint8)
@@ -208,7 +208,7 @@ def profile_squares(ink: Any, xp: Any = np) -> Any:
 
 @functools.cache
 def _shifts(width: int, broad: int, xp: Any) -> tuple[Any, int]:
-    """How many rows further on each strip begins at each angle, (angles, strips), with so many empty rows around."""
+    """The first row of each strip at each angle, (angles, strips), and the number of empty rows above and below."""
     centre = (np.arange(STRIPS) + 0.5) * broad - 0.5 - (width - 1) / 2.0
     shift = np.rint(np.tan(np.radians(ANGLES))[:, None] * centre).astype(np.int64)
     reach = int(abs(shift).max())

@@ -35,8 +35,8 @@ LEAST_HEIGHT = 10  # rows of a line
 def phototest(source: Path, seed: int) -> Lines:
     """The eight lines of phototest.tif, Tesseract's test page (Apache-2.0): a sans serif, black and white.
 
-    Cut at the rows without ink between them; the truth is what the page says, 277 characters. Lines to learn from are
-    10,000 rendered ones, as of `lines`: the page's own typeface is not among their four fonts, so a network must
+    The page is cut into lines at the rows without ink. The truth is the text of the page, 277 characters. The training
+    lines are 10,000 rendered ones, as in `lines`. The page's typeface is not among their four fonts, so a network must
     generalise. One wrong character is 0.36 %.
     """
     from PIL import Image
@@ -47,7 +47,7 @@ def phototest(source: Path, seed: int) -> Lines:
 
 
 def cut(page: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """A page's lines from top to bottom: runs of rows with ink in them, high enough for print."""
+    """A page's lines from top to bottom: runs of rows with ink in them that are high enough to be print."""
     inked = np.pad(((page < INK).sum(axis=1) >= LEAST_INK).astype(np.int8), 1)
     starts, ends = np.flatnonzero(np.diff(inked) == 1), np.flatnonzero(np.diff(inked) == -1)
     return [page[start:end] for start, end in zip(starts, ends, strict=True) if end - start >= LEAST_HEIGHT]

@@ -13,9 +13,9 @@ from residency.harness.dataset import shipped
 def shaded_text() -> Pages:
     """`page` (384 x 191 pixels) and `text` (448 x 172), photographs that scikit-image uses to show local thresholds.
 
-    No truth comes with them. What counts as true is what the definition gives in float64, so the F-measure says how
-    well an implementation follows the definition; it says nothing of how well the definition reads the pages.
-    Sources and licences: the README of `skimage.data` (`text` is in the public domain).
+    No truth comes with them. The truth is what the definition gives in float64, so the F-measure says how well an
+    implementation follows the definition. It does not say how well the definition cleans these pages. Sources and
+    licences: the README of `skimage.data` (`text` is in the public domain).
     """
     images: Any = import_module("skimage.data")  # its functions have no types
     pages = [images.page(), images.text()]

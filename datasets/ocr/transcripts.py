@@ -1,4 +1,4 @@
-"""The text that was read compared with the true text: from frames to text, and the character error rate."""
+"""The text that was read, compared with the true text: from frames to text, and the character error rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from residency.harness.quality import Items, estimate
 
 
 class Written(Protocol):
-    """What the metric reads of a dataset."""
+    """The part of a dataset that the metric uses."""
 
     @property
     def text_test(self) -> NDArray[np.str_]:
@@ -20,7 +20,7 @@ class Written(Protocol):
 
 
 def collapsed(best: NDArray[np.integer], alphabet: str) -> NDArray[np.str_]:
-    """The texts that classes of shape (lines, frames) spell: repeats count once, then blanks (class 0) fall out."""
+    """The texts that classes of shape (lines, frames) spell: repeats count once, then blanks (class 0) are removed."""
     before = np.pad(best, ((0, 0), (1, 0)))[:, :-1]
     spoken = (best != 0) & (best != before)
     letters = np.array(list("\0" + alphabet))[best]
@@ -29,10 +29,10 @@ def collapsed(best: NDArray[np.integer], alphabet: str) -> NDArray[np.str_]:
 
 @estimate(name="character error rate", better="lower")
 def character_error_rate(data: Written, result: Any) -> Items:
-    """Characters to insert, delete or replace to make what was read the truth, by the characters of the truth.
+    """Characters to insert, delete or replace to turn what was read into the truth, divided by those of the truth.
 
-    Levenshtein's distance, summed over all lines before it is divided. Nothing read at all is 1; spaces at either end
-    do not count.
+    This is Levenshtein's distance, summed over all lines before the division. If nothing is read, it is 1. Spaces at
+    either end do not count.
     """
     truth = np.strings.strip(data.text_test)
     if result.shape != truth.shape or result.dtype.kind != "U":
@@ -42,10 +42,10 @@ def character_error_rate(data: Written, result: Any) -> Items:
 
 
 def distances(one: NDArray[np.str_], other: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Levenshtein's distance of each text to its counterpart; all lines at once, character by character of `one`."""
+    """Levenshtein's distance of each text to its counterpart; all lines at once, one character of `one` at a time."""
     length, wide = np.strings.str_len(one), _points(other)
     column = np.arange(wide.shape[1] + 1)
-    row = np.tile(column, (len(one), 1))  # distance of nothing to each beginning of `other`
+    row = np.tile(column, (len(one), 1))  # distance of an empty text to each beginning of `other`
     last = np.where((length == 0)[:, None], row, 0)
     for place, letter in enumerate(_points(one).T, start=1):
         changed = np.minimum(row[:, 1:] + 1, row[:, :-1] + (wide != letter[:, None]))
