@@ -33,8 +33,8 @@ class States:
 def generator_states(rows: int, seed: int) -> States:
     """256 multiplicative generators, x → 69069 x modulo 2³², and a number of steps that they are to take.
 
-    Whole numbers of 32 bits that overflow: the same in every library. After n steps a state is 69069ⁿ times the first
-    one, which can be computed directly, so a step that is left out or taken twice is noticed.
+    The states are whole numbers of 32 bits that overflow, in the same way in every library. After n steps a state is
+    69069ⁿ times the first one. This can be computed directly, so a step that is left out or taken twice is noticed.
     """
     drawn = np.random.default_rng(seed).integers(-(2**31), 2**31, STATES, dtype=np.int32)
     return States(drawn | np.int32(1), rows)

@@ -25,13 +25,13 @@ ROUNDING = {  # the largest relative error of rounding a number to the type
     "float16": 2.0**-11,
     "bfloat16": 2.0**-8,
 }
-ALLOWED = 3.0  # roundings: of two factors and of the product, or of two factors that are cut off instead
-TOO_EXACT = 0.2  # of a rounding: no product in the type comes as near
+ALLOWED = 3.0  # roundings: of two factors and of the product, or of two factors if these are cut off, not rounded
+TOO_EXACT = 0.2  # of a rounding: no product computed in the type has so small an error
 
 
 @dataclass(frozen=True)
 class Matrices:
-    """Two factors, float32: rounded for the types that are shorter, exact in float64."""
+    """Two factors in float32; they are rounded for shorter types, and exact in float64."""
 
     a: NDArray[np.float32]  # (rows, rows)
     b: NDArray[np.float32]  # (rows, rows)
@@ -59,7 +59,7 @@ class Matrices:
 
 @generated
 def matrices(rows: int, seed: int, folder: Path) -> Matrices:
-    """Two square matrices of independent standard normal numbers: a product's are of the size of the root of a side."""
+    """Two square matrices of independent standard normal numbers: a product's numbers have deviation √side."""
     generator = np.random.default_rng(seed)
     a, b = (mapped(folder, (rows, rows), np.float32) for _ in range(2))
     draw(a, generator)
@@ -69,12 +69,12 @@ def matrices(rows: int, seed: int, folder: Path) -> Matrices:
 
 @metric(name="error by what rounding allows", better="lower")
 def error(data: Matrices, products: Mapping[str, Any]) -> float:
-    """The largest error of the products by type, each as a share of what its type allows: at most 1.
+    """The largest error of the products, each as a share of the error that its type allows: at most 1.
 
-    An error is the root mean square of all differences from float64 over that of the numbers. Allowed are three
-    roundings to the type, and what adding up a row's terms loses in float32, or in float64 for its own: rounding errors
-    that point either way grow with the root of their number. A product that is too exact for its type was not
-    computed in it, and is refused as well.
+    An error is the root mean square of all differences from float64, divided by that of the numbers. Three roundings to
+    the type are allowed, and the error of adding up a row's terms in float32 (float64 for the product in float64): the
+    sum of random rounding errors grows with the root of their number. A product that is too exact for its type was not
+    computed in it, and is refused, too.
     """
     if missing := {"float64", "float32"} - set(products):
         raise WrongResult(f"no product in {' and '.join(sorted(missing))}")

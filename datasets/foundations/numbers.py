@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from residency.harness.dataset import generated, mapped
 from residency.harness.errors import WrongResult
 
-CHUNK = 2**16  # numbers at a time: in float64 they stay in a cache
+CHUNK = 2**16  # numbers at a time: in float64 they fit into a cache
 
 Exact = Callable[[slice], tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""For a slice of the numbers the exact ones, and how far from them rounding may lead."""
+"""For a slice of the numbers: the exact numbers, and how far a rounded result may be from each."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Numbers:
         return len(self.values)
 
     def halves(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Two arrays of equal length; of an odd number the last is left out."""
+        """Two arrays of equal length; if the number is odd, the last one is left out."""
         half = self.rows // 2
         return self.values[:half], self.values[half : 2 * half]
 
@@ -47,7 +47,7 @@ def numbers(rows: int, seed: int, folder: Path) -> Numbers:
 
 
 def draw(values: NDArray[np.float32], generator: np.random.Generator) -> None:
-    """Fill an array with standard normal numbers, a part at a time: it may be larger than memory."""
+    """Fill an array with standard normal numbers, a part at a time, because it may be larger than memory."""
     flat = values.reshape(-1)
     for start in range(0, len(flat), CHUNK):
         generator.standard_normal(out=flat[start : start + CHUNK], dtype=np.float32)

@@ -19,7 +19,7 @@ ROUNDING = 2.0**-24  # of float32
 
 @dataclass(frozen=True)
 class Vectors:
-    """Vectors of equal length, as the gradients that eight workers have computed."""
+    """Vectors of equal length, such as gradients that eight workers have computed."""
 
     values: NDArray[np.float32]  # (VECTORS, rows)
 
@@ -39,7 +39,7 @@ def vectors(rows: int, seed: int, folder: Path) -> Vectors:
 
 @metric(name="correct sums")
 def sums_correct(data: Vectors, found: Any) -> float:
-    """Share of the sums within the error of adding eight numbers in float32, in whatever order."""
+    """Share of the sums whose error is possible when eight numbers are added in float32, in any order."""
 
     def exact(part: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         terms = data.values[:, part].astype(np.float64)

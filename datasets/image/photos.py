@@ -57,7 +57,7 @@ class Photos:
         return self.encoded[self.offsets[image] : self.offsets[image + 1]]
 
     def chunks(self, images: int, pixels: int) -> Iterator[range]:
-        """All images in their order, in ranges of at most `images` images and `pixels` pixels, at least one image each."""
+        """All images in order, in ranges of at least one image and at most `images` images and `pixels` pixels."""
         ends = self.sizes.prod(axis=1, dtype=np.int64).cumsum()
         start = 0
         while start < self.rows:

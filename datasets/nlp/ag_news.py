@@ -25,9 +25,10 @@ CLASSES = ("world", "sports", "business", "science and technology")
 def ag_news(source: Path, seed: int) -> Texts:
     """Title and description of 7,600 news items: world, sports, business, or science and technology?
 
-    1,900 of each, about 240 bytes; four fifths to learn from. From AG's corpus of news articles (Gulli), for research
-    and other non-commercial use. It is the part that Zhang, Zhao and LeCun (2015) tested on, split again here: their
-    n-gram TF-IDF reaches 92.4 % with the 120,000 items of the other part to learn from; with 6,080, about 88 %.
+    1,900 items of each class, of about 240 bytes; four fifths are training items. From AG's corpus of news articles
+    (Gulli), for research and other non-commercial use. This is the part that Zhang, Zhao and LeCun (2015) used for
+    tests, split again here. Their n-gram TF-IDF reaches 92.4 % after training on the 120,000 items of the other part;
+    after 6,080 items, about 88 %.
     """
     with (source / ADDRESS.file).open(newline="", encoding="utf-8") as file:
         records = list(csv.reader(file))

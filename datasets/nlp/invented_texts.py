@@ -12,8 +12,8 @@ TOPICS = 8
 VOCABULARY = 20_000  # words
 SHORT_WORDS = 1_000  # of two syllables, the commonest; the others have three
 LEAST_WORDS, MOST_WORDS = 8, 40  # in a text
-TICKETS = 262_144  # a topic's words, each as often as its share
-TOPICAL_SHARE = 0.15  # of the words of a text that its topic decides
+TICKETS = 262_144  # words in a topic's list to draw from, each as often as its share
+TOPICAL_SHARE = 0.15  # share of a text's words that are drawn from its topic's own words
 TOPICAL_WORDS = 2_000
 COMMON = 200  # the commonest words belong to no topic
 CHUNK = 8_192  # texts
@@ -24,23 +24,23 @@ Bytes = NDArray[np.uint8]
 
 @generated
 def invented_texts(rows: int, seed: int) -> Texts:
-    """Texts of 8 to 40 words of an invented vocabulary, about one of eight topics, all equally frequent.
+    """Texts of 8 to 40 words of an invented vocabulary, each about one of eight equally frequent topics.
 
-    20,000 words of two or three syllables, about 140 bytes a text. Words are drawn independently: 85 % from
-    a distribution that all topics share (the word of rank r with a share like 1 / (r + 2.7), Zipf and Mandelbrot), the
-    others from the topic's own 2,000 words, many of which other topics have too. Every word can occur in every topic,
-    so no single one gives a text away.
+    20,000 words of two or three syllables, about 140 bytes a text. Words are drawn independently: 85 % from a
+    distribution that all topics share (the share of the word of rank r is proportional to 1 / (r + 2.7), Zipf and
+    Mandelbrot), the others from the topic's own 2,000 words, many of which also belong to other topics. Every word can
+    occur in every topic, so no single word reveals a text's topic.
 
-    As the distributions are known, so is the likeliest topic of each text, `best_test`. No classifier can be expected
-    to be right more often: its macro-F1 is 0.886. Linear models learn their way there: 0.72 from 3,200 texts, 0.83 from
-    32,000, 0.864 from 160,000, 0.870 from 320,000. Counting words by topic (naive Bayes), which is how these texts come
-    about, gets nearer with fewer (0.86 from 32,000), here only.
+    The distributions are known, and so is the likeliest topic of each text, `best_test`. No classifier can be expected
+    to be right more often: its macro-F1 is 0.886. Linear models approach it: 0.72 from 3,200 texts, 0.83 from 32,000,
+    0.864 from 160,000, 0.870 from 320,000. Counting words by topic (naive Bayes) gets nearer with fewer texts (0.86
+    from 32,000), but only here, because the texts were made in this way.
     """
     generator = np.random.default_rng(seed)
     letters, starts = _vocabulary(generator)
     words = _words_of_topics(generator)
     counts = np.stack([np.bincount(topic, minlength=VOCABULARY) for topic in words])
-    # Whole numbers, so that sums are the same in any order and on any machine.
+    # These are whole numbers, so that sums are the same in any order and on any machine.
     evidence = np.round(np.log2(counts) * LOG_UNIT).astype(np.int64)
     y = generator.integers(0, TOPICS, rows, dtype=np.int32)
     test = round(TEST_SHARE * rows)
@@ -87,7 +87,7 @@ def _vocabulary(generator: np.random.Generator) -> tuple[Bytes, NDArray[np.int64
 
 
 def _words_of_topics(generator: np.random.Generator) -> NDArray[np.uint16]:
-    """Words by topic, each as often as its share of the topic's texts: shape (TOPICS, TICKETS)."""
+    """Words by topic, each as often as its share of the topic's words: shape (TOPICS, TICKETS)."""
     topical = round(TOPICAL_SHARE * TICKETS)
     common = zipf(VOCABULARY, TICKETS - topical)
     words = np.empty((TOPICS, TICKETS), np.uint16)
@@ -98,7 +98,7 @@ def _words_of_topics(generator: np.random.Generator) -> NDArray[np.uint16]:
 
 
 def zipf(ranks: int, tickets: int) -> NDArray[np.int64]:
-    """Ranks from 0 on, each at least once, with a share like 1 / (rank + 2.7); the first take what is left."""
+    """Ranks from 0 on, each at least once; rank r - 1 has a share like 1 / (r + 2.7). The first ranks take the rest."""
     shares = 10_000_000 // (10 * np.arange(ranks) + 37)
     held = 1 + shares * (tickets - ranks) // shares.sum()
     held[: tickets - held.sum()] += 1
@@ -106,7 +106,7 @@ def zipf(ranks: int, tickets: int) -> NDArray[np.int64]:
 
 
 def spell(letters: Bytes, starts: NDArray[np.int64], pieces: NDArray[np.integer]) -> tuple[Bytes, NDArray[np.int64]]:
-    """The bytes of pieces in a row, and how many each has; piece i is letters[starts[i] : starts[i + 1]]."""
+    """The bytes of pieces in a row, and the length of each; piece i is letters[starts[i] : starts[i + 1]]."""
     begin = starts[pieces]
     length = starts[pieces.astype(np.int64) + 1] - begin
     place = np.cumsum(length) - length

@@ -1,4 +1,4 @@
-"""Vectors in topics, and questions near one of them: generated, any number of documents."""
+"""Documents as vectors, in topics, and questions near one document each: generated, any number of documents."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from residency.harness.dataset import generated
 COLUMNS = 384  # as many as small sentence encoders give
 QUESTIONS = 4_096
 TOPIC = 100  # documents about one topic, on average
-VAGUENESS = 4.0  # noise of a question against the document that it was made from
+VAGUENESS = 4.0  # noise of a question, in lengths of the document that it was made from
 CHUNK = 8_192  # documents
 
 
 @generated
 def planted_answers(rows: int, seed: int) -> Embeddings:
-    """Documents as unit vectors of 384 numbers, a hundred to a topic, and 4,096 questions made from one of them each.
+    """Documents as unit vectors of 384 numbers, a hundred to a topic, and 4,096 questions, each made from a document.
 
-    A document is its topic plus as much noise: two of a topic have a cosine of about 0.5. A question is a document plus
-    4 times its length of noise, a cosine of about 0.24 with it, 0.12 with others of the topic and 0 with the rest,
-    each give or take 0.05. So the document it was made from, its `answer`, is mostly but not always nearest: the mean
-    reciprocal rank is 0.83 with 5,000 documents and 0.71 with 100,000. Vectors of text have such topics,
-    and fewer directions that matter; an exact search does not mind.
+    A document is its topic plus the same amount of noise: two documents of a topic have a cosine of about 0.5. A
+    question is a document plus noise of 4 times its length: their cosine is about 0.24, that with other documents of
+    the topic 0.12, that with the rest 0, each give or take 0.05. So the document that a question was made from, its
+    `answer`, is usually the nearest, but not always: the mean reciprocal rank is 0.83 with 5,000 documents and 0.71
+    with 100,000. Real vectors of text also have topics, but fewer directions matter in them; an exact search does not
+    depend on this.
     """
     generator = np.random.default_rng(seed)
     topics = generator.standard_normal((max(1, rows // TOPIC), COLUMNS), dtype=np.float32)

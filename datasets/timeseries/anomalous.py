@@ -1,4 +1,4 @@
-"""The schema of one long series in which a few stretches are anomalous, and how a profile of its windows is judged."""
+"""The schema of one long series with a few anomalous stretches, and how a profile of its windows is judged."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from residency.harness.errors import WrongResult
 from residency.harness.quality import metric, vector
 from residency.harness.truth import Truth
 
-CHECKED = 8  # windows whose distance is computed anew
+CHECKED = 8  # windows whose distance is computed again
 CLOSE = 1e-4  # a correlation's error that float32 may leave
 CHUNK = 2**22  # numbers held at a time
 
 
 @dataclass(frozen=True)
 class Anomalous:
-    """A series without gaps in which no window is constant, and the anomalies known to the judge alone."""
+    """A series without gaps in which no window is constant, and its anomalies, which implementations do not know."""
 
     values: NDArray[np.float64]  # (rows,)
     window: int  # points that are compared with one another
@@ -33,14 +33,14 @@ class Anomalous:
 
     @property
     def zone(self) -> int:
-        """Windows that begin no farther apart than this share most of their points: such a match is trivial."""
+        """Points: windows that begin at most so far apart share most of their points, so their match is trivial."""
         return -(-self.window // 4)
 
 
 def exact_profile(data: Anomalous, places: NDArray[np.integer]) -> NDArray[np.float64]:
-    """In float64: how far each of these windows is from the nearest that is no trivial match, both normalised.
+    """The distance of each of these windows to its nearest window that is no trivial match, in float64.
 
-    Normalised means less its mean, divided by its standard deviation; far means the Euclidean distance.
+    It is the Euclidean distance of normalised windows: less their mean, divided by their standard deviation.
     """
     windows = np.lib.stride_tricks.sliding_window_view(data.values, data.window)
     wanted = _normalised(windows[places])
@@ -62,22 +62,22 @@ def _normalised(windows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def discords(profile: NDArray[np.float64], window: int, count: int) -> list[int]:
-    """Where the windows begin that are farthest from their nearest, one for each event.
+    """The first points of the windows that are farthest from their nearest, one for each event.
 
-    They are two windows apart at least: nearer than that two could show parts of the same stretch.
+    They are at least two windows apart. If they were nearer, two windows could show parts of the same stretch.
     """
-    left, found = profile.copy(), []
+    left, places = profile.copy(), []
     for _ in range(count):
         place = int(np.argmax(left))
         if left[place] < 0:
             break
-        found.append(place)
+        places.append(place)
         left[max(0, place - 2 * window + 1) : place + 2 * window] = -1.0
-    return found
+    return places
 
 
 def hit(data: Anomalous, places: list[int]) -> NDArray[np.bool_]:
-    """Which anomalies one of the windows that begin here overlaps: a window is strange with any part of one in it."""
+    """Which anomalies overlap with a window that begins at one of `places`: a part of an anomaly makes it strange."""
     begin, end = data.anomalies[:, :1], data.anomalies[:, 1:]
     place = np.array(places)
     shared = np.minimum(end, place + data.window) - np.maximum(begin, place)
@@ -87,10 +87,10 @@ def hit(data: Anomalous, places: list[int]) -> NDArray[np.bool_]:
 
 @metric(name="anomalies found")
 def anomalies_found(data: Anomalous, profile: Any) -> float:
-    """The share of the known anomalies that the greatest discords hit, as many of them as there are anomalies.
+    """The share of the known anomalies that the greatest discords hit; there are as many discords as anomalies.
 
-    Raises `WrongResult` if the profile is not what it should be: the greatest discord and windows spread over the
-    series are computed anew in float64.
+    Raises `WrongResult` if the profile is wrong: the distances of the greatest discord and of windows spread over the
+    series are computed again in float64.
     """
     distances = vector(profile, data.rows - data.window + 1)
     if not np.isfinite(distances).all():

@@ -15,9 +15,9 @@ STRONGEST = (("1982-05", "1983-07"), ("1997-05", "1998-06"))  # the first month 
 def el_nino() -> Anomalous:
     """Monthly temperature of the sea's surface off the coast of Peru (El Niño region 1+2), 1950 to 2010.
 
-    National Oceanic and Atmospheric Administration; public domain. Each year has its warm and its cold season; an El
-    Niño breaks the pattern for a year or so. The two strongest of these years, 1982/83 and 1997/98, are to be found in
-    windows of two years: quality 1. Third comes the La Niña of 2007/08, fourth the El Niño of 1972/73.
+    National Oceanic and Atmospheric Administration; public domain. Each year has a warm and a cold season; an El Niño
+    breaks the pattern for about a year. The two strongest, 1982/83 and 1997/98, are to be found in windows of two
+    years: quality 1. The La Niña of 2007/08 ranks third, the El Niño of 1972/73 fourth.
     """
     from statsmodels.datasets import elnino
 

@@ -50,7 +50,7 @@ def m4_hourly(source: Path) -> Panel:
 
 
 def _series(path: Path) -> dict[str, Values]:
-    """The series by name: a line each, empty cells after its end."""
+    """The series by name: each is a line, with empty cells after its end."""
     with path.open(newline="", encoding="utf-8") as file:
         lines = list(csv.reader(file))[1:]
     return {line[0]: np.array([float(cell) for cell in line[1:] if cell]) for line in lines}

@@ -1,4 +1,4 @@
-"""A machine's repeating cycle of which a few go wrong: generated, any number of points."""
+"""A machine's repeating cycles, a few of which go wrong: generated, any number of points."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from residency.harness.dataset import generated
 
 CYCLE = 100  # points on average
 JITTER = 5  # points by which a cycle is longer or shorter, at most
-PARTS = 6  # waves of a cycle, of one turn, two turns and so on
+PARTS = 6  # waves in a cycle: the first makes one turn, the second two, and so on
 UNSTEADY = 0.1  # by how much the parts of ordinary cycles vary
 NOISE = 0.1
 ORDINARY = 20  # points at least for each that is anomalous
@@ -20,12 +20,13 @@ MOST = 10  # anomalies
 
 @generated
 def machine_cycles(rows: int, seed: int) -> Anomalous:
-    """A sensor on a machine that goes through the same cycle over and over, and goes wrong up to ten times.
+    """A sensor on a machine that repeats the same cycle and goes wrong up to ten times.
 
-    A cycle takes 95 to 105 points and is a sum of six waves, of one turn to six, whose sizes vary by a tenth from
-    cycle to cycle, plus normal noise. In an anomalous cycle the waves begin elsewhere, each time in other places: sizes
-    and range stay as they are and no threshold finds it, but no other cycle looks like it. (Two alike would be each
-    other's nearest, and hide.) There are ten, in a short series one in twenty cycles. All are to be found: quality 1.
+    A cycle takes 95 to 105 points. It is a sum of six waves, which make one turn to six turns, plus normal noise; the
+    waves' sizes vary by a tenth from cycle to cycle. In an anomalous cycle the waves begin at other places, different
+    each time. Sizes and range do not change, so no threshold finds it, but no other cycle looks like it. (If two looked
+    alike, each would be the other's nearest, and both would be missed.) There are ten anomalous cycles; in a short
+    series, one cycle in twenty. All are to be found: quality 1.
     """
     generator = np.random.default_rng(seed)
     lengths = generator.integers(CYCLE - JITTER, CYCLE + JITTER + 1, rows // (CYCLE - JITTER) + 1)
@@ -45,7 +46,7 @@ def machine_cycles(rows: int, seed: int) -> Anomalous:
 
 
 def _sensor(lengths: NDArray[np.int64], size: Values, place: Values) -> Values:
-    """The points of all cycles one after another, added up part by part: the same bytes on any machine."""
+    """The points of all cycles one after the other. Waves are added in order: the same bytes on any machine."""
     cycle = np.repeat(np.arange(len(lengths)), lengths)
     ends = np.cumsum(lengths)
     turn = (np.arange(ends[-1]) - (ends - lengths)[cycle]) / lengths[cycle]

@@ -15,8 +15,8 @@ def mauna_loa() -> Panel:
     """Weekly carbon dioxide in the air above Mauna Loa, Hawaii, March 1958 to December 2001; the last year to forecast.
 
     Parts per million, one series. Keeling and Whorf (2004), Scripps Institution of Oceanography; public domain.
-    59 weeks are missing and filled with the value of a year earlier. A steady rise and a season: repeating the last
-    year is wrong by the rise, and a model must learn to add it.
+    59 weeks are missing and filled with the value of a year earlier. The series rises steadily and has a season:
+    repeating the last year is wrong by the rise, and a model must learn to add it.
     """
     from statsmodels.datasets import co2
 

@@ -41,9 +41,9 @@ def nyc_taxi(source: Path) -> Anomalous:
     """Passengers of New York's taxis in each half hour from July 2014 to January 2015: 10,320 points.
 
     Lavin and Ahmad (2015), "Evaluating real-time anomaly detection algorithms", MIT licence. Five labelled windows of
-    four days: the marathon, Thanksgiving, Christmas, New Year, a blizzard. In windows of a day the five greatest
-    discords hit four of them, the seven greatest all five; the other two are Independence Day and Martin Luther King
-    Day: real, and not labelled.
+    four days: the marathon, Thanksgiving, Christmas, New Year, a blizzard. With windows of a day, the five greatest
+    discords hit four of them, and the seven greatest hit all five. The other two are Independence Day and Martin Luther
+    King Day: these are real anomalies without a label.
     """
     return _read(TAXI_SOURCE, source, TAXI, window=48)
 
@@ -52,9 +52,9 @@ def nyc_taxi(source: Path) -> Anomalous:
 def machine_temperature(source: Path) -> Anomalous:
     """A machine's temperature every five minutes, December 2013 to February 2014: 22,695 points, an hour of them twice.
 
-    Lavin and Ahmad (2015), MIT licence. Four labelled windows of two days. This machine has no cycle: hardly a day is
-    like another. In windows of a day the four greatest discords hit none of the labels, the ten greatest one, which is
-    no implementation's fault: a matrix profile finds what breaks a pattern, where there is a pattern.
+    Lavin and Ahmad (2015), MIT licence. Four labelled windows of two days. This machine has no cycle: hardly any day is
+    like another. With windows of a day, the four greatest discords hit none of the labels, the ten greatest hit one. No
+    implementation can do better: a matrix profile finds what breaks a pattern, and here there is no pattern.
     """
     return _read(TEMPERATURE_SOURCE, source, TEMPERATURE, window=288)
 

@@ -13,21 +13,21 @@ HISTORY = 3 * YEAR
 DAYS = HISTORY + HORIZON
 NOISE = 0.15  # of what is to be expected
 PROMOTED = 0.1  # of all weeks
-HOLIDAYS = (0, 5, 95, 98, 123, 134, 277, 358, 359)  # days of the year, of which the horizon holds two
+HOLIDAYS = (0, 5, 95, 98, 123, 134, 277, 358, 359)  # days of the year; two of them lie in the horizon
 WEEKDAYS = np.array([0.8, 0.75, 0.8, 0.95, 1.3, 1.6, 0.8])
 CHUNK = 1_000  # series
 
 
 @generated
 def retail(rows: int, seed: int) -> Panel:
-    """Sales of an article in a shop on 1,120 days, of which the last 28 are to be forecast: rows / 1,120 series.
+    """Sales of an article in a shop on 1,120 days; the last 28 are to be forecast: rows / 1,120 series.
 
-    What is to be expected of a day is the product of the article's level, a straight trend, its weekdays, its season
-    of the year (up to 40 %), its promotions (a tenth of all weeks, 20 to 100 % more) and its holidays (nine days a
-    year, from a tenth of the sales to three times as many). Promotions and holidays are known in advance, how each
-    article takes them is not. Noise is normal, 15 % of the expectation, which is kept: no forecast can be better
-    than it but by chance. Its MASE is about 0.5, that of repeating the last week 1.6 to 1.7. The features tell of one
-    past day only whether it was promoted, and a tree averages over noise only so well: 0.71 from 40 series, 0.66 from
+    The expected sales of a day are the product of the article's level, a straight trend, its weekdays, its season of
+    the year (up to 40 %), its promotions (a tenth of all weeks, 20 to 100 % more) and its holidays (nine days a year,
+    from a tenth of the sales to three times as many). Promotions and holidays are known in advance; their effect on
+    each article is not. Noise is normal, 15 % of the expected sales. These are kept: a forecast can be better than they
+    are only by chance. Their MASE is about 0.5; repeating the last week has 1.6 to 1.7. The features say for only one
+    past day whether it was promoted, and trees do not average out all noise: they reach 0.71 from 40 series, 0.66 from
     2,000.
     """
     series = max(1, rows // DAYS)
