@@ -193,12 +193,12 @@ def _names(table: Delimited, names: list[str], cells: NDArray[np.int64]) -> list
             "name, and is read as row names"
         )
         return ["row names", *names]
-    many = cells > len(names)
-    if many.mean() > 0.5:
-        named = number_of(len(names), "name")
+    too_wide = cells > len(names)
+    if too_wide.mean() > 0.5:
+        named, first = number_of(len(names), "name"), int(too_wide.argmax())
         raise UsageError(
             f"{table.file}: its rows hold more cells than the first line has names ({named}); the first such row is "
-            f"line {table.line(int(many.argmax()))}, with {int(cells[many.argmax()])} cells: name all columns, or put "
+            f"line {table.line(first)}, with {int(cells[first])} cells: name all columns, or put "
             "quotes around cells that hold the delimiter"
         )
     row = int((frame[surplus].notna().any(axis=1)).to_numpy().argmax())
@@ -224,15 +224,15 @@ def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
     """Turn columns of text that hold numbers into numbers; return the decimal mark to read all again with, or ""."""
     frame, dialect = table.frame, table.layout.dialect
     other = "," if dialect.decimal == "." else "."
-    found: dict[int, NumberColumn] = {}
+    numeric: dict[int, NumberColumn] = {}
     for place in frame.columns:
         if frame[place].dtype.kind == "O" and set(map(type, frame[place].dropna())) == {int}:  # beyond 64 bits
             frame[place] = frame[place].astype(float)
         if is_text(frame[place]) and len(frame):
             column = number_column(frame[place], dialect.decimal, table.names[place])
             if column is not None:
-                found[place] = column
-    others = any(column.numerals.decimal == other for column in found.values())
+                numeric[place] = column
+    others = any(column.numerals.decimal == other for column in numeric.values())
     doubtful = _doubtful(frame) if others or dialect.delimiter != "," else []
     sure = (others or bool(doubtful)) and any(
         column.dtype.kind == "f" and place not in doubtful and bool((_finite(column) % 1 != 0).any())
@@ -240,31 +240,31 @@ def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
     )
     if others and not sure and not settled:
         return other
-    passed = _second_headers(table, found)
-    for place, column in found.items():
+    passed = _second_headers(table, numeric)
+    for place, column in numeric.items():
         table.columns[place] = column.notes(lambda row: f"line {table.line(row)}", passed)
         frame[place] = column.values()
-    dressed = _doubtful_texts(table, found) if not sure else []
+    dressed = _doubtful_texts(table, numeric) if not sure else []
     if (doubtful or dressed) and not sure:
         _read_doubtful(table, doubtful, dressed)
     if passed:
         table.frame = frame = frame.drop(index=passed)
-    for place, column in found.items():
+    for place, column in numeric.items():
         values = frame[place].to_numpy()
         if column.numerals.whole and not np.isnan(values).any() and (np.abs(values) < 2**53).all():
             frame[place] = values.astype(np.int64)
     return ""
 
 
-def _doubtful_texts(table: Delimited, found: Mapping[int, NumberColumn]) -> list[int]:
+def _doubtful_texts(table: Delimited, numeric: Mapping[int, NumberColumn]) -> list[int]:
     """As `_doubtful`, for columns with a currency, a unit or odd cells; none if one column shows the decimal mark."""
     dialect = table.layout.dialect
-    plain = [place for place, column in found.items() if column.numerals.decimal == dialect.decimal]
+    plain = [place for place, column in numeric.items() if column.numerals.decimal == dialect.decimal]
     doubtful = _doubtful(table.frame[plain])
     fractions = [place for place in plain if bool((_finite(table.frame[place]) % 1 != 0).any())]
     if dialect.delimiter == "," or set(fractions) - set(doubtful):
         return []
-    return [place for place in doubtful if not found[place].numerals.group]
+    return [place for place in doubtful if not numeric[place].numerals.group]
 
 
 def is_text(column: Any) -> bool:
@@ -274,16 +274,16 @@ def is_text(column: Any) -> bool:
     return isinstance(column.dtype, pd.StringDtype)
 
 
-def _second_headers(table: Delimited, found: dict[int, NumberColumn]) -> list[int]:
+def _second_headers(table: Delimited, numeric: dict[int, NumberColumn]) -> list[int]:
     """Rows of names or units: they repeat the columns' names, or hold no number where all other rows do."""
     frame = table.frame
-    counts = Counter(int(row) for column in found.values() for row in column.odd)
-    native = [place for place in frame.columns if place not in found and frame[place].dtype.kind in "iuf"]
+    counts = Counter(int(row) for column in numeric.values() for row in column.odd)
+    native = [place for place in frame.columns if place not in numeric and frame[place].dtype.kind in "iuf"]
     passed = []
     for row in sorted(counts):
-        odd = [place for place, column in found.items() if row in column.odd]
+        odd = [place for place, column in numeric.items() if row in column.odd]
         repeats = all(frame[place].iloc[row].strip() == table.names[place] for place in odd)
-        alone = all(np.isnan(column.values()[row]) for column in found.values())
+        alone = all(np.isnan(column.values()[row]) for column in numeric.values())
         if (repeats or len(odd) > 1) and alone and frame[native].iloc[row].isna().all():
             passed.append(row)
             cells = [str(cell) for cell in frame.iloc[row] if isinstance(cell, str)]

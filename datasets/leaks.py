@@ -43,19 +43,19 @@ def leaks(columns: Sequence[Column], target: NDArray[Any]) -> list[str]:
         different = _different([*map(_codes, columns), y])
         enough = log(len(columns) / CHANCE)
         likely = [column for column in likely if tells(_codes(column)[different], y[different]) > enough]
-    said = [
-        f"`{column.name}` alone tells the target in every row: if it was not known before the outcome, remove it from "
-        "the file to measure a real task"
+    remarks = [
+        f"`{column.name}` alone reveals the target in every row: if it was not known before the outcome, remove it "
+        "from the file to measure a real task"
         for column in likely
     ]
     if not classes:
         numbers = [column for column in columns if isinstance(column, Numbers) and column not in likely]
-        said += [
+        remarks += [
             f"`{first}` and `{second}` together give the target exactly: if they were not known before the outcome, "
             "remove them from the file to measure a real task"
             for first, second in _telling_pairs(numbers[:MOST_COLUMNS], y, glance)
         ]
-    return said
+    return remarks
 
 
 def _glance(y: Values, *, classes: bool) -> NDArray[np.intp]:

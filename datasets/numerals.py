@@ -84,18 +84,18 @@ class NumberColumn:
 
     def notes(self, where: Callable[[int], str], passed: Collection[int] = ()) -> list[str]:
         """Notes on how the numbers are written and which rows hold none, except the rows in `passed`."""
-        said = []
+        notes = []
         grouped = np.flatnonzero(np.append(self.numerals.grouped, False)[self.codes])
         if self.numerals.note:
             few = f" ({', '.join(where(int(row)) for row in grouped)})" if 0 < len(grouped) <= MOST_NAMED else ""
-            said.append(f"read with {self.numerals.note}{few}")
+            notes.append(f"read with {self.numerals.note}{few}")
         if odd := [int(row) for row in self.odd if int(row) not in passed]:
             cells = [f"`{visible(str(self.levels[self.codes[row]])[:40])}` in {where(row)}" for row in odd[:MOST_NAMED]]
             more = f", and {len(odd) - MOST_NAMED} more" if len(odd) > MOST_NAMED else ""
-            said.append(
+            notes.append(
                 f"{', '.join(cells)}{more} {'is not a number' if len(odd) == 1 else 'are not numbers'}: missing"
             )
-        return said
+        return notes
 
 
 def number_column(column: Any, decimal: str, name: str) -> NumberColumn | None:
@@ -238,12 +238,12 @@ def _undressed(texts: Any, counts: NDArray[np.intp]) -> tuple[Any, str]:
     number = texts.to_numpy(zero_copy_only=False).astype(object)
     number[fits] = np.where(negative[fits], "-", "").astype(object) + columns["number"][fits]
     some = "some of the numbers" if bare.any() else "the numbers"
-    said = [f"`{visible(part)}` beside {some}" for part in (before, after) if part]
+    notes = [f"`{visible(part)}` beside {some}" for part in (before, after) if part]
     if (same & (columns["open"] == "(")).any():
-        said.append("numbers in brackets are negative")
+        notes.append("numbers in brackets are negative")
     if (same & (columns["later"] == "-")).any():
-        said.append("numbers before a minus sign are negative")
-    return pa.array(number.tolist(), pa.large_string()), ", ".join(said)
+        notes.append("numbers before a minus sign are negative")
+    return pa.array(number.tolist(), pa.large_string()), ", ".join(notes)
 
 
 def mark_of_missing(values: NDArray[np.float64]) -> str:

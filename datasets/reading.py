@@ -109,10 +109,10 @@ class OwnFile:
 
     def refusal(self, why: str, *columns: str, because: str = "") -> UsageError:
         """The error that the file cannot be used. It also says how the file and these columns were read."""
-        said = [because] if because else []
-        said += [remark.removeprefix(f"{self.name}: ") for remark in self.how]
-        said += [remark for column in columns for remark in self.remarks_on(column)]
-        return UsageError(why + (f" ({'; '.join(said)})" if said else ""))
+        reasons = [because] if because else []
+        reasons += [remark.removeprefix(f"{self.name}: ") for remark in self.how]
+        reasons += [remark for column in columns for remark in self.remarks_on(column)]
+        return UsageError(why + (f" ({'; '.join(reasons)})" if reasons else ""))
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,7 @@ def _named(
     file: str, frame: Any, names: Sequence[str], remarks: Sequence[str], notes: Mapping[int, Sequence[str]]
 ) -> OwnFile:
     """The frame with a different string as each column's name, without the columns that hold pandas' index."""
-    said = list(remarks)
+    all_remarks = list(remarks)
     given = [_plain_name(str(name)) or f"Unnamed: {position}" for position, name in enumerate(names)]
     taken, repeated, unique_names = set(given), set[str](), list[str]()
     for position, name in enumerate(given):
@@ -304,18 +304,20 @@ def _named(
             while (unique := f"{name}.{count}") in taken:
                 count += 1
             repeated.add(name)
-            said.append(f"`{name}`: column {position + 1} has that name again, and is called `{unique}` here")
+            all_remarks.append(f"`{name}`: column {position + 1} has that name again, and is called `{unique}` here")
         elif re.sub("[ \t\n]+", " ", unicodedata.normalize("NFC", str(names[position]))).strip(" ") not in ("", name):
-            said.append(f"`{name}`: its name holds invisible characters in the file, `{visible(str(names[position]))}`")
+            all_remarks.append(
+                f"`{name}`: its name holds invisible characters in the file, `{visible(str(names[position]))}`"
+            )
         taken.add(unique)
         unique_names.append(unique)
     frame.columns = unique_names
     for name in unique_names:
         if INDEX_NAME.fullmatch(name) and _is_index(frame[name].dropna()):
             frame = frame.drop(columns=name)
-            said.append(f"`{name}`: left out, the index that pandas wrote")
+            all_remarks.append(f"`{name}`: left out, the index that pandas wrote")
     by_name = {unique_names[position]: tuple(some) for position, some in notes.items() if some}
-    return OwnFile(file, frame, frozenset(repeated), tuple(said), by_name)
+    return OwnFile(file, frame, frozenset(repeated), tuple(all_remarks), by_name)
 
 
 def _is_index(values: Any) -> bool:

@@ -126,8 +126,8 @@ def _role(name: str) -> tuple[str, Folders] | None:
     meant = [(role, word) for word in words for role, known in ROLES.items() if word in known]
     if len(meant) != 1:
         return None
-    role, said = meant[0]
-    return role, tuple(word for word in words if word != said and word not in PLAIN_WORDS)
+    role, role_word = meant[0]
+    return role, tuple(word for word in words if word != role_word and word not in PLAIN_WORDS)
 
 
 def _words(name: str) -> list[str]:

@@ -84,9 +84,9 @@ def macro_f1(data: Texts, predicted: Any) -> Items:
 
     def mean(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> float:
         names, code = np.unique(np.concatenate([truth, guess]), return_inverse=True)
-        true, said = code[: len(truth)], code[len(truth) :]
-        hits = np.bincount(true[true == said], minlength=len(names))
-        counts = np.bincount(true, minlength=len(names)) + np.bincount(said, minlength=len(names))
+        true, guessed = code[: len(truth)], code[len(truth) :]
+        hits = np.bincount(true[true == guessed], minlength=len(names))
+        counts = np.bincount(true, minlength=len(names)) + np.bincount(guessed, minlength=len(names))
         return float(np.mean(2.0 * hits / counts))
 
     values, counts = np.unique(truth, return_counts=True)
@@ -101,17 +101,17 @@ def prepared(
 
     Raises `ValueError` if fewer than two classes remain.
     """
-    said = list(remarks)
+    notes = list(remarks)
     cleaned = [clean(text) for text in texts]
     if cut := sum(len(text.encode(errors="replace")) > LONGEST for text in texts):
-        said.append(f"texts cut at {LONGEST:,} bytes: {cut}")
+        notes.append(f"texts cut at {LONGEST:,} bytes: {cut}")
     full = np.array([bool(text.strip()) for text in cleaned], dtype=bool)
     if not full.all():
-        said.append(f"empty texts left out: {int((~full).sum())}")
+        notes.append(f"empty texts left out: {int((~full).sum())}")
     count = np.bincount(labels[full], minlength=len(classes))
     rare = (count > 0) & (count < FEWEST)
     if rare.any():
-        said.append(f"texts left out because their class has fewer than {FEWEST}: {int(count[rare].sum())}")
+        notes.append(f"texts left out because their class has fewer than {FEWEST}: {int(count[rare].sum())}")
     kept = np.flatnonzero(count >= FEWEST)
     if len(kept) < 2:
         raise ValueError(f"{len(kept)} classes have {FEWEST} texts or more; two are needed")
@@ -124,7 +124,7 @@ def prepared(
     text_test, offsets_test = pack([cleaned[index] for index in order[test].tolist()])
     return Texts(
         text, offsets, y[~test], text_test, offsets_test, y[test],
-        classes=tuple(classes[index] for index in kept.tolist()), remarks=tuple(said),
+        classes=tuple(classes[index] for index in kept.tolist()), remarks=tuple(notes),
     )  # fmt: skip
 
 

@@ -33,8 +33,8 @@ this table that fits a column decides what becomes of it. The data's `remarks` s
     own_points: none                                            a column named with --target is set aside
 
 `dates.py` says which text is read as dates; the remark says how a column was read. To keep a column of whole numbers
-that are different in every row, write them with a decimal point (12.0). A remark names each column that alone tells the
-target, and two columns that together give it exactly: perhaps they were not known before the outcome (`leaks.py`).
+that are different in every row, write them with a decimal point (12.0). A remark names each column that alone reveals
+the target, and two columns that together give it exactly: perhaps they were not known before the outcome (`leaks.py`).
 `reading.py` says how files are read (delimiters, encodings, names, pandas' index), `numerals.py` how numbers are.
 """
 
@@ -59,7 +59,7 @@ from residency.harness.dataset import number_of, own_table
 from residency.harness.errors import UsageError, visible
 
 LEAST_VALUES = 20  # with fewer, the training rows may hold none
-GLANCE, MOSTLY = 1_000, 0.5  # if more than this share of so many values of text are numbers, the first other is named
+GLANCE, MOSTLY = 1_000, 0.5  # text values looked at; if more than this share are numbers, the first other is named
 MOST_SHOWN = 5  # values, in a message
 NUMERIC = re.compile(r"\W{0,4}\d[\d.,'’ ]*\D{0,6}")
 FEW_LEVELS, FEW_SHARE = 20, 0.1  # text with more different values than either limit allows is no category

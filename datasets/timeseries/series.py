@@ -1,4 +1,4 @@
-"""The schema of many series of which the ends are to be forecast, and the metrics of forecasts.
+"""The schema of many series whose ends are to be forecast, and the metrics of forecasts.
 
 A panel is a long table: series after series, each in order of time and without gaps. The last `horizon` steps of each
 series are rows without a value. So the row `lag` places above a row holds the value `lag` steps earlier, unless the row
@@ -76,14 +76,14 @@ def panel(
     A gap before the future is filled with the value one season earlier; within the first season, with the value before
     it. The scale is computed from the values that are present. `starts` are the moments at which the series begin.
     """
-    lengths = np.array([len(one) for one in values])
+    lengths = np.array([len(whole) for whole in values])
     ends = np.cumsum(lengths)
     series = np.repeat(np.arange(len(values), dtype=np.int32), lengths)
     step = (np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)).astype(np.int32)
     future = step >= np.repeat(lengths - horizon, lengths)
     begin = np.zeros(len(values), np.int32) if starts is None else np.asarray(starts, np.int32)
-    flat = np.concatenate([_filled(one[:-horizon], season, horizon) for one in values])
-    scale = np.array([seasonal_difference(one[:-horizon], season) for one in values])
+    flat = np.concatenate([_filled(whole[:-horizon], season, horizon) for whole in values])
+    scale = np.array([seasonal_difference(whole[:-horizon], season) for whole in values])
     looked_back = lags(horizon, season, long_season, int(lengths.max()) - horizon)
     return Panel(
         series=series,
@@ -94,7 +94,7 @@ def panel(
         unit=np.repeat(scale.astype(np.float32), lengths),
         known=np.zeros((0, len(flat)), np.float32) if known is None else known,
         scale=scale,
-        y_test=np.stack([one[-horizon:] for one in values]),
+        y_test=np.stack([whole[-horizon:] for whole in values]),
         horizon=horizon,
         season=season,
         lags=looked_back,

@@ -218,15 +218,15 @@ def _parts(frame: Any) -> Iterator[Times]:
     if year is None or month is None:
         return
     used = [columns["year"], columns["month"]]
-    there = (year != MISSING) & (month != MISSING)
+    present = (year != MISSING) & (month != MISSING)
     if day is not None:
         used.append(columns["day"] or "")
-        there &= day != MISSING
-    days = _day(year[there], month[there], 1 if day is None else day[there])
+        present &= day != MISSING
+    days = _day(year[present], month[present], 1 if day is None else day[present])
     if days is None:
         return
     moments = np.full(len(year), np.datetime64("NaT"), "datetime64[us]")
-    moments[there] = days
+    moments[present] = days
     yield Times(moments, tuple(name for name in used if name), "")
 
 
@@ -239,15 +239,15 @@ def _parts_of_years(frame: Any) -> Iterator[Times]:
         number = None if name is None or year is None else _quarter_or_whole(frame[name])
         if year is None or number is None:
             continue
-        there = (year != MISSING) & (number != MISSING)
+        present = (year != MISSING) & (number != MISSING)
         least, most = SPELT_YEARS
-        if not there.any() or (year[there] < least).any() or (year[there] > most).any():
+        if not present.any() or (year[present] < least).any() or (year[present] > most).any():
             continue
-        if (number[there] < 1).any() or number[there].max() > (4 if part == "quarter" else 53):
+        if (number[present] < 1).any() or number[present].max() > (4 if part == "quarter" else 53):
             continue
-        moments = (_quarters if part == "quarter" else _weeks)(year[there], number[there])
+        moments = (_quarters if part == "quarter" else _weeks)(year[present], number[present])
         whole = np.full(len(year), np.datetime64("NaT"), "datetime64[us]")
-        whole[there] = moments
+        whole[present] = moments
         yield Times(whole, (year_name or "", name or ""), f"read as year and {part}, ")
 
 
@@ -303,8 +303,8 @@ def _years(frame: Any) -> Iterator[Times]:
 def _with_clock(frame: Any, times: Times) -> Times:
     """The dates with the time of day from another column, if they have none themselves."""
     moments = times.moments.astype("datetime64[us]")
-    there = ~np.isnat(moments)
-    if (moments[there] != moments[there].astype("datetime64[D]")).any():
+    present = ~np.isnat(moments)
+    if (moments[present] != moments[present].astype("datetime64[D]")).any():
         return times
     for name in frame.columns.drop(list(times.columns)):
         clock = _clock(name, frame[name])
@@ -328,13 +328,13 @@ def _clock(name: str, series: Any) -> Whole | None:
     values = _whole(series) if plain in HOUR or plain == "time" else None
     if values is None:
         return None
-    there = values[values != MISSING]
+    present = values[values != MISSING]
     if plain in HOUR:
-        hours, minutes, seconds = there, there * 0, there * 0
+        hours, minutes, seconds = present, present * 0, present * 0
     else:
-        full = there if there.max() > 2400 else there * 100
+        full = present if present.max() > 2400 else present * 100
         hours, minutes, seconds = full // 10_000, full // 100 % 100, full % 100
-    if there.min() < 0 or hours.max() > 24 or minutes.max() > 59 or seconds.max() > 59:
+    if present.min() < 0 or hours.max() > 24 or minutes.max() > 59 or seconds.max() > 59:
         return None
     clock = np.full(len(values), MISSING)
     clock[values != MISSING] = (hours * 3600 + minutes * 60 + seconds) * SECOND

@@ -442,7 +442,7 @@ def test_a_column_that_tells_the_target_is_remarked(tmp_path: Path) -> None:
         for line, one in zip(LINES, sold, strict=True)
     ]
     data = make(own_binary, tmp_path, "size,count,colour,price,alive,score,sold\n" + "\n".join(rows), "sold")
-    alone = [remark.split("`")[1] for remark in data.remarks if "alone tells the target in every row" in remark]
+    alone = [remark.split("`")[1] for remark in data.remarks if "alone reveals the target in every row" in remark]
     assert alone == ["alive", "score"]
 
 
@@ -453,7 +453,7 @@ def test_columns_that_give_a_number_are_remarked(tmp_path: Path) -> None:
     text = "casual,registered,cnt,euro,price\n" + "\n".join(rows)
     pair = [remark for remark in make(own_regression, tmp_path, text, "cnt").remarks if "give the target" in remark]
     assert [remark.split(":")[0] for remark in pair] == ["`casual` and `registered` together give the target exactly"]
-    alone = [remark for remark in make(own_regression, tmp_path, text, "price").remarks if "tells the target" in remark]
+    alone = [remark for remark in make(own_regression, tmp_path, text, "price").remarks if "reveals the target" in remark]
     assert [remark.split("`")[1] for remark in alone] == ["euro"]
 
 
