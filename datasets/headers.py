@@ -40,7 +40,7 @@ ABSENT = {
     ".",
     "..",
     "\\n",
-}  # no names, but perhaps data
+}  # cells that are not names, but may be data
 BESIDE = re.compile(r"`([^`]+)` beside")
 NUMBERED = re.compile(r"(\D+)(\d+)")
 SINGLE_SHAPE = 0.99  # share of values that look alike, of dates or codes

@@ -14,7 +14,7 @@ Files are prepared once, before anything is timed. The data's `remarks` say whic
     pixels                                         become
     marked as turned or mirrored (EXIF)            upright
     transparent                                    what they look like on white
-    16 bits                                        the upper 8
+    16 bits                                        the upper 8 bits
     grey                                           three equal channels
     a palette, CMYK, and all others                RGB, by Pillow
 
@@ -130,7 +130,7 @@ def _pictures(root: Path, noted: Notes) -> Iterator[_Picture]:
 
     for name, file in files_of(root, noted):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what Pillow repairs
+            warnings.simplefilter("ignore")  # about errors that Pillow repairs
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             try:
                 with Image.open(file) as image:

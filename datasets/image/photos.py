@@ -1,4 +1,4 @@
-"""The schema of encoded photographs, and what preparing them for a network means, exactly.
+"""The schema of encoded photographs, and an exact definition of preparing them for a network.
 
 Each photograph becomes 3 x 224 x 224 numbers of float32, in this order:
 

@@ -101,5 +101,7 @@ def anomalies_found(data: Anomalous, profile: Any) -> float:
     wrong = np.abs(distances[places] ** 2 - exact**2) > CLOSE * 2 * data.window
     if wrong.any():
         place = int(places[wrong][0])
-        raise WrongResult(f"window {place} is {exact[wrong][0]:.6g} from its nearest, not {distances[place]:.6g}")
+        raise WrongResult(
+            f"the distance of window {place} to its nearest is {exact[wrong][0]:.6g}, not {distances[place]:.6g}"
+        )
     return float(hit(data, discords(distances, data.window, len(data.anomalies))).mean())

@@ -14,7 +14,7 @@ JITTER = 5  # points by which a cycle is longer or shorter, at most
 PARTS = 6  # waves in a cycle: the first makes one turn, the second two, and so on
 UNSTEADY = 0.1  # by how much the parts of ordinary cycles vary
 NOISE = 0.1
-ORDINARY = 20  # points at least for each that is anomalous
+ORDINARY = 20  # cycles at least for each anomalous cycle
 MOST = 10  # anomalies
 
 

@@ -17,7 +17,7 @@ Times must lie on a grid. Its step is the commonest distance between neighbours,
     a day                    a week     52 weeks      28 days
     a week                   52 weeks                 13 weeks
     a month (29 to 31 days)  12 months                12 months
-    a quarter                4          quarters      8 quarters
+    a quarter                4 quarters               8 quarters
     a year                   none                     6 years
     any other                none                     12 steps
 

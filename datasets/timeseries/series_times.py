@@ -77,7 +77,7 @@ def times_of(file: OwnFile, target: str) -> Times:
     if constant is not None:
         return constant
     raise file.refusal(
-        f"{file.name} holds no column of times{_nearly(file)}: one is needed beside `{target}`, such as 2024-12-31 or "
+        f"{file.name} holds no column of times{_nearly(file)}: add one, with values such as 2024-12-31 or "
         "2024-12-31 23:00"
     )
 
@@ -354,5 +354,5 @@ def _nearly(file: OwnFile) -> str:
             fits, fails = (middle, fails) if read_moments(text[1][:middle]) is not None else (fits, middle)
         row = int(np.flatnonzero(text[0] == fits)[0])
         value = printable(text[1][fits])[:40]
-        return f" (`{name}` reads as dates up to {file.where(frame.index[row])}, which holds {value!r})"
+        return f" (the values of `{name}` are dates up to {file.where(frame.index[row])}, which holds {value!r})"
     return ""

@@ -106,14 +106,14 @@ def test_columns_of_times(make, columns: dict[str, object], named: str, step: st
     ],
 )
 def test_numbers_that_are_no_times(make, columns: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match="holds no column of times: one is needed"):
+    with pytest.raises(UsageError, match="holds no column of times: add one"):
         make({**columns, "y": noise(len(next(iter(columns.values()))))})  # type: ignore[arg-type]
 
 
 def test_the_value_that_is_no_time_is_named(make) -> None:
     frame = one().astype({"day": str})
     frame.loc[len(frame)] = ["Source: us", 1.0]
-    with pytest.raises(UsageError, match=r"`day` reads as dates up to line 202, which holds 'Source: us'"):
+    with pytest.raises(UsageError, match=r"the values of `day` are dates up to line 202, which holds 'Source: us'"):
         make(frame)
 
 

@@ -453,7 +453,9 @@ def test_columns_that_give_a_number_are_remarked(tmp_path: Path) -> None:
     text = "casual,registered,cnt,euro,price\n" + "\n".join(rows)
     pair = [remark for remark in make(own_regression, tmp_path, text, "cnt").remarks if "give the target" in remark]
     assert [remark.split(":")[0] for remark in pair] == ["`casual` and `registered` together give the target exactly"]
-    alone = [remark for remark in make(own_regression, tmp_path, text, "price").remarks if "reveals the target" in remark]
+    alone = [
+        remark for remark in make(own_regression, tmp_path, text, "price").remarks if "reveals the target" in remark
+    ]
     assert [remark.split("`")[1] for remark in alone] == ["euro"]
 
 
@@ -469,7 +471,7 @@ def test_honest_columns_are_not_accused(tmp_path: Path, rows: int, twice: bool) 
     for dataset, target in ((own_regression, "y"), (own_binary, "rare")):
         remarks = make(dataset, tmp_path, text, target).remarks
         assert not [
-            remark for remark in remarks if ("the target" in remark and "tells" in remark) or "exactly" in remark
+            remark for remark in remarks if ("the target" in remark and "reveals" in remark) or "exactly" in remark
         ]
 
 

@@ -172,7 +172,7 @@ def test_a_profile_that_is_wrong_is_refused() -> None:
     peak = right.copy()
     peak[50] = right.max() + 1
     for wrong in (np.random.default_rng(0).permutation(right), peak, right * 1.01, np.zeros_like(right)):
-        with pytest.raises(WrongResult, match=r"window \d+ is .* from its nearest"):
+        with pytest.raises(WrongResult, match=r"the distance of window \d+ to its nearest is .*, not"):
             anomalies_found(data, wrong)
     with pytest.raises(WrongResult, match="are not finite numbers"):
         anomalies_found(data, np.where(right > 3, np.inf, right))
