@@ -241,8 +241,8 @@ def _without_pictures(root: Path, places: Sequence[Folders], depth: int, meant: 
 def _refuse_half_a_split(root: Path, places: Sequence[Folders], meant: Layout) -> None:
     """Raise `UsageError` if a folder has the name of a part of a split, but the other part does not exist.
 
-    A folder with such a name is read as a part if it holds only folders, or if it is called `test`, which is hardly a
-    class.
+    A folder with such a name is read as a part if it holds only folders, two or more, or if it is called `test`, which
+    is hardly a class.
     """
     inner: dict[str, set[str]] = {}
     for folders in places:

@@ -73,7 +73,9 @@ def recall(data: Embeddings, found: Any) -> float:
     if found.shape != expected or found.dtype.kind not in "iu":
         raise WrongResult(f"the result is {found.dtype} {found.shape}, expected whole numbers {expected}")
     if found.min() < 0 or found.max() >= len(data.documents):
-        raise WrongResult(f"the result names documents {found.min()} to {found.max()}, but there are {len(data.documents)}")
+        raise WrongResult(
+            f"the result names documents {found.min()} to {found.max()}, but there are {len(data.documents)}"
+        )
     hits = 0
     for question, least, named in zip(data.sample, data.tenth, found[data.sample], strict=True):
         documents = data.documents[np.unique(named)].astype(np.float64)

@@ -59,9 +59,9 @@ def standardised(
 def initial_centres(sample: NDArray[np.float32], clusters: int, generator: np.random.Generator) -> NDArray[np.float32]:
     """Rows of `sample` far from each other, by k-means++.
 
-    The probability of a row grows with its squared distance to the nearest row drawn before. Arthur and Vassilvitskii
-    (2007), "k-means++: the advantages of careful seeding". Distances are added up column by column and their sums row
-    by row, so the choice does not depend on a BLAS or on the order of a sum.
+    The probability of a row is proportional to its squared distance to the nearest row drawn before. Arthur and
+    Vassilvitskii (2007), "k-means++: the advantages of careful seeding". Distances are added up column by column and
+    their sums row by row, so the choice does not depend on a BLAS or on the order of a sum.
     """
     nearest = np.ones(len(sample))  # squared distance; the first centre is any row
     chosen: list[int] = []
