@@ -221,7 +221,7 @@ def _row_names(table: Delimited) -> bool:
 
 
 def _read_numbers(table: Delimited, *, settled: bool = False) -> str:
-    """Turn columns of text that hold numbers into numbers; return the decimal mark to read all again with, or ""."""
+    """Turn columns of text that hold numbers into numbers; return the decimal mark to read all again with, if any."""
     frame, dialect = table.frame, table.layout.dialect
     other = "," if dialect.decimal == "." else "."
     numeric: dict[int, NumberColumn] = {}

@@ -5,12 +5,12 @@ the remedy.
 
 The whole file decides how it is read, never a part of it. If that is not obvious, a remark says so, with the line.
 
-    delimiter        the one of `,` `;` tab `|` that cuts the lines into the most even rows, otherwise spaces; `sep=;`
-                     in the first line names it. If all commas are decimal marks and another delimiter gives rows that
-                     are as even, it is that one
+    delimiter        the one of `,` `;` tab `|` that gives most rows the same number of cells, otherwise spaces; `sep=;`
+                     in the first line names it. If all commas are decimal marks and another delimiter fits as well, it
+                     is that one
     quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled, or after a backslash). A
-                     single `"` is a character if only this makes all rows even, or if this also makes all rows of a
-                     tab-separated file even
+                     lone `"` is a character if only then all rows have the same number of cells; in a tab-separated
+                     file it is one if all rows then have the same number of cells, too
     encoding         UTF-8 with or without a byte order mark; if it is not UTF-8, Windows-1252 or Latin-1
     header           the first line with as many cells as the others; titles and comments above it are skipped. If it
                      looks like data, the file has no header (`headers.py`)
