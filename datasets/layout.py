@@ -137,7 +137,7 @@ def _utf8(content: bytes, file: str) -> tuple[bytes, tuple[str, ...]]:
 
 
 def laid_out(text: Text, file: str) -> Layout:
-    """The dialect that gives most records the same number of cells; raises `UsageError` if a quotation mark is not closed."""
+    """The dialect that gives most records equally many cells; raises `UsageError` if a quotation mark is not closed."""
     notes = list(text.notes)
     if named := SEPARATOR_LINE.match(text.content):
         delimiter = named[1].decode().replace("\\t", "\t")
