@@ -52,8 +52,7 @@ ENOUGH_REPLICATES = 5
 KNOWN_SPREAD = 0.15
 KNOWN_WEIGHT = 4
 # Standard deviation of the log ratio in one round if the work waits for a core all the time; if it waits for a part of
-# its time, in proportion: `tests/trials/busy_machine.py fit`. Threads that work together all wait for the
-# one that waits longest.
+# its time, in proportion: `tests/trials/busy_machine.py fit`. Threads that work together all wait for the last of them.
 WAITING_ALONE = 1.5  # work on one thread
 WAITING_TOGETHER = 3.6  # work on several threads
 BURST_SECONDS = 1.0  # bursts of other work are this short, so they hit all longer samples alike: their variance falls,
