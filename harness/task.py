@@ -61,7 +61,7 @@ class Implementation:
 
     @property
     def id(self) -> str:
-        """Its name, unique in its task: `normal_equations@gpu`, or `partial_sums@4xgpu` on a cluster of four workers."""
+        """Its unique name in its task: `normal_equations@gpu`, or `partial_sums@4xgpu` on a cluster of four workers."""
         return f"{self.name}@{_place(self.device, self.runner, self.workers)}"
 
     def on(self, workers: int) -> Implementation:
