@@ -1,4 +1,4 @@
-"""What this machine is and how much of it we may use: cores and memory by affinity and cgroup, GPUs through NVML."""
+"""Facts about this machine, and how much of it we may use: cores and memory by affinity and cgroup, GPUs by NVML."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cores() -> int:
 
 
 def cores_in_machine() -> int:
-    """CPU cores of the whole machine, ours and others'."""
+    """CPU cores of the whole machine."""
     return psutil.cpu_count() or 1
 
 
@@ -55,7 +55,7 @@ def memory_available() -> int:
 def out_of_memory_kills() -> int:
     """How many processes the kernel has killed for lack of memory: in our cgroup, or if not known, on the machine.
 
-    On the machine, other containers may run out of their memory too.
+    The count for the machine includes other containers.
     """
     for folder in _cgroup_folders("memory"):
         for line in (_read(folder / "memory.events") or "").splitlines():
@@ -89,7 +89,7 @@ def gpus() -> tuple[list[dict[str, Any]], str]:
     if found:
         return found, ""
     if nvml.VISIBLE in os.environ:
-        return [], f"{nvml.VISIBLE} is `{os.environ[nvml.VISIBLE]}`, which leaves no NVIDIA GPU to be seen"
+        return [], f"{nvml.VISIBLE} is `{os.environ[nvml.VISIBLE]}`, which hides every NVIDIA GPU"
     return [], "NVML finds no NVIDIA GPU on this machine"
 
 
@@ -110,7 +110,7 @@ def facts() -> dict[str, Any]:
 
 
 def check_processes() -> None:
-    """Raise `UsageError` if /proc shows another namespace: we would read, and kill, other processes than ours.
+    """Raise `UsageError` if /proc shows another namespace: we would read, and kill, processes of others.
 
     This happens in a namespace of process ids that was made without mounting /proc again.
     """
