@@ -91,7 +91,7 @@ class Budget:
     def sampling(self, share: float, spent: float, part: float) -> float:
         """Seconds for rounds, if the start took `spent` seconds of a replicate's share.
 
-        While others wait for their first turn, it stays within the `part` of each, unless the rest is very short.
+        While others wait for their first turn, it is at most the `part` of each, unless it is short beside the start.
         """
         if self.waiting:
             worth = max(share - spent, min(MEASURING * spent, part - spent), HARDLY * spent)

@@ -1,4 +1,4 @@
-"""Running on this machine: a fresh process for every implementation and replicate, taking turns.
+"""Run on this machine: a fresh process for every implementation and replicate; the processes take turns.
 
 In a replicate the workers of all implementations of a group are alive together. Each first runs cold, then warms up.
 Then every round gives each of them one turn. Of every two rounds one goes forward and one backward, in random order, so
@@ -37,8 +37,8 @@ from residency.runners.resume import Done, done, key_of
 from residency.runners.settings import Settings
 from residency.runners.turn import Ledger, Listener, OutOfTime, Prepared, Turn, make
 
-COPIES_IN_MEMORY = 3  # what an implementation is expected to hold, in sizes of its data, before it has been seen
-LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library imported
+COPIES_IN_MEMORY = 3  # how many copies of its data an implementation is expected to hold, until it is measured
+LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker that has imported a large library
 CONTEXT_IN_MEMORY = 700 * 2**20  # bytes of a GPU's memory that a worker's context and libraries take
 
 
@@ -59,8 +59,8 @@ def run_local(
 
     Without a budget or a limit from the user, each implementation gets at least one replicate with one timed sample.
     Whatever happens to a worker becomes an outcome of its cell, and the run continues. If `before` belongs to a run
-    that was interrupted and is `resumed`, the user is told what was missing in it, and why. With a strict budget, what
-    is `expected` to take least is measured first.
+    that is `resumed`, the user is told what was missing in it, and why. With a strict budget, the groups that are
+    `expected` to take least time come first.
     """
     deadline = math.inf if settings.limit is None else monotonic() + settings.limit
     budget = Budget(seconds_for((group.scale for group in groups), settings), is_kept(settings), spent=expected.spent)
@@ -85,10 +85,10 @@ def half_width(
     twins: Sequence[tuple[str, str]] = (),
     conditions: Conditions = QUIET,
 ) -> float:
-    """Half the widest 95 % interval of the ratios that a report will show, as a fraction; of one row, its time's.
+    """Half the widest 95 % interval of the ratios that a report will show, as a fraction; for one row, of its time.
 
-    The ratios are those to the fastest on the CPU, which share the error over all that might have been the fastest, and
-    those of `twins`, the CPU side of a pair to its GPU side. Infinite if there is nothing to compare.
+    The ratios are those to the fastest on the CPU, which share the error among all that could have been the fastest,
+    and those of `twins`, the CPU side and the GPU side of each pair. Infinite if there is nothing to compare.
     """
     middle = {name: statistics.median_time(list(mine.values())).value for name, mine in times.items()}
     candidates = [name for name in middle if name in on_cpu]
@@ -97,14 +97,14 @@ def half_width(
         return math.inf
     pairs = [(base, name, max(1, len(set(candidates) - {name}))) for name in times if name != base]
     pairs += [(cpu, gpu, 1) for cpu, gpu in twins if cpu in times and gpu in times]
-    found = []
+    intervals = []
     for first, second, choices in pairs:
         if shared := sorted(times[first].keys() & times[second].keys()):
-            theirs, own = ([times[name][one] for one in shared] for name in (first, second))
-            found.append(statistics.speed_ratio(theirs, own, statistics.LOOKS * choices, conditions))
+            theirs, own = ([times[name][replicate] for replicate in shared] for name in (first, second))
+            intervals.append(statistics.speed_ratio(theirs, own, statistics.LOOKS * choices, conditions))
     if len(times) == 1:
-        found.append(statistics.median_time(list(times[base].values()), statistics.LOOKS, conditions))
-    return max(((one.high / one.low) ** 0.5 - 1 for one in found), default=math.inf)
+        intervals.append(statistics.median_time(list(times[base].values()), statistics.LOOKS, conditions))
+    return max(((interval.high / interval.low) ** 0.5 - 1 for interval in intervals), default=math.inf)
 
 
 @dataclass
@@ -114,12 +114,12 @@ class _Run:
     versions: Mapping[str, str]
     resumed: bool
     expected: Expected
-    told: bool = False  # what is expected
+    told: bool = False  # whether the user was told what is expected
 
     def measure(self, groups: Sequence[Group]) -> None:
         settings, budget = self.ledger.settings, self.ledger.budget
         prepared = [one for group in groups if (one := self._prepare(group)) is not None]
-        if not budget.kept:  # data is made before it counts
+        if not budget.kept:  # the budget counts from when the data is made
             prepared = [one for one in prepared if self._make(one)]
             self.ledger.budget = budget = Budget(seconds_for((one.group.scale for one in prepared), settings))
         budget.waiting = sum(len(one.open) for one in prepared) if budget.kept else 0
@@ -138,7 +138,7 @@ class _Run:
             self._tell_not_reached(prepared)
 
     def _tell_not_reached(self, prepared: Sequence[Prepared]) -> None:
-        """Give an outcome to what the budget left no time for, so that nothing is silently missing."""
+        """Record an outcome for everything that the budget left no time for, so that nothing is silently missing."""
         for one in prepared:
             for implementation in one.open:
                 if not one.known.times.get(implementation.id):
@@ -159,7 +159,7 @@ class _Run:
         return half_width(times, on_cpu, twins, conditions) <= precision
 
     def _prepare(self, group: Group) -> Prepared | None:
-        """Record what cannot run here, and note what is still to be measured; None if nothing is."""
+        """Record what cannot run here, and return what must still be measured; None if nothing."""
         settings = self.ledger.settings
         key = key_of(group, settings, self.versions)
         known = done(group, key, self.before)
@@ -221,7 +221,7 @@ class _Run:
         chance = random.Random(f"{one.group.title} {replicate}")
         chance.shuffle(order)
         first = budget.kept and one.complete == 0
-        if first:  # what has least, then what takes least
+        if first:  # first those with the fewest replicates, then those that take least time
             costs = {this.id: self.expected.cost(one.group.title, (this.id,)) for this in order}
             order.sort(key=lambda this: (len(one.known.ok.get(this.id, ())), costs[this.id]))
         teams = [[implementation] for implementation in order] if one.alone else [order]
@@ -236,7 +236,7 @@ class _Run:
                     raise
 
     def _take_turns(self, turns: Sequence[Turn], share: float, chance: random.Random, first: bool) -> None:
-        """Start all workers, then take rounds; in the `first` pass of a strict budget each is timed once right away."""
+        """Start all workers, then take rounds; in the `first` pass of a strict budget, time each once at its start."""
         budget, start = self.ledger.budget, monotonic()
         part = budget.part(len(turns)) * len(turns)
         for number, turn in enumerate(turns):
@@ -249,7 +249,7 @@ class _Run:
             turn.finish()
 
     def _rounds(self, turns: Sequence[Turn], seconds: float, chance: random.Random, done: int) -> None:
-        """As many rounds as the time allows, but at least one, counting what is `done`."""
+        """Take as many rounds as the time allows, but at least one, including those that are `done`."""
         alive = [turn for turn in turns if turn.ending is None and turn.worker is not None]
         expected = sum(turn.last * (turn.calls + turn.lead_in) + turn.aside for turn in alive)
         rounds = max(1 - done, min(self.ledger.settings.rounds - done, int(seconds / expected))) if expected else 0
@@ -262,7 +262,7 @@ class _Run:
 
 
 def _used_by(one: Prepared, implementation: Implementation) -> str:
-    """What used up the budget before an implementation had a sample."""
+    """How the budget was used up before an implementation had a timed sample."""
     if implementation.id in one.cold:
         return f"by its first, cold execution ({one.cold[implementation.id]:.3g} s), which is not compared"
     if one.facts and not one.cold:
