@@ -75,9 +75,9 @@ class Busy:
 
 def busy(samples: Iterable[Sample]) -> Busy:
     """How busy the machine was while these samples were taken."""
-    found = Busy()
-    found.extend(samples)
-    return found
+    summed = Busy()
+    summed.extend(samples)
+    return summed
 
 
 def waiting_of(cells: Mapping[Cell, Sequence[Sample]], cores: int) -> dict[Cell, float]:

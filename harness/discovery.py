@@ -49,14 +49,14 @@ class Catalogue:
     @property
     def files(self) -> dict[str, list[tuple[Suites, Path]]]:
         """`topic/name` to its file, and to the user's files that add to it; names in alphabetical order."""
-        found: dict[str, list[tuple[Suites, Path]]] = {}
+        by_path: dict[str, list[tuple[Suites, Path]]] = {}
         seen: set[Path] = set()
         for suites in self.suites:
             for file in files_of(suites.folder):
                 if file.resolve() not in seen:
                     seen.add(file.resolve())
-                    found.setdefault(f"{file.parent.name}/{file.stem}", []).append((suites, file))
-        return dict(sorted(found.items()))
+                    by_path.setdefault(f"{file.parent.name}/{file.stem}", []).append((suites, file))
+        return dict(sorted(by_path.items()))
 
     @property
     def topics(self) -> list[str]:

@@ -56,11 +56,11 @@ class Evidence:
 
     def timed(self) -> dict[int, list[float]]:
         """Seconds of the timed samples by replicate."""
-        found: dict[int, list[float]] = {}
+        seconds: dict[int, list[float]] = {}
         for sample in self.samples:
             if sample.phase == "timed":
-                found.setdefault(sample.replicate, []).append(sample.seconds)
-        return found
+                seconds.setdefault(sample.replicate, []).append(sample.seconds)
+        return seconds
 
     @property
     def last(self) -> OutcomeRecord | None:
@@ -102,36 +102,36 @@ class Judgement:
 
 def evidence(records: Records) -> dict[Cell, Evidence]:
     """The records by cell, those of the plan first and in its order."""
-    found: dict[Cell, Evidence] = {replace(cell, rows=None): Evidence() for cell in records.info.cells}
-    of = functools.cache(lambda cell: found.setdefault(replace(cell, rows=None), Evidence()))
+    by_cell: dict[Cell, Evidence] = {replace(cell, rows=None): Evidence() for cell in records.info.cells}
+    of = functools.cache(lambda cell: by_cell.setdefault(replace(cell, rows=None), Evidence()))
     for sample in records.samples:
         of(sample.cell).samples.append(sample)
     for outcome in records.outcomes:
         of(outcome.cell).outcomes.append(outcome)
-    for cell_evidence in found.values():
+    for cell_evidence in by_cell.values():
         cell_evidence.keep_latest()
-    return found
+    return by_cell
 
 
-def judge(found: Mapping[Cell, Evidence], info: RunInfo) -> dict[Cell, Judgement]:
+def judge(by_cell: Mapping[Cell, Evidence], info: RunInfo) -> dict[Cell, Judgement]:
     """The judgement of every cell of a run."""
     groups: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in found:
+    for cell in by_cell:
         groups.setdefault((cell.task, cell.dataset, cell.size), []).append(cell)
-    judgements = {cell: Judgement(known.ending(), standard_error(known.judged)) for cell, known in found.items()}
+    judgements = {cell: Judgement(known.ending(), standard_error(known.judged)) for cell, known in by_cell.items()}
     for cells in groups.values():
-        judgements |= _against_the_best(cells, found, judgements, info.tasks.get(cells[0].task))
+        judgements |= _against_the_best(cells, by_cell, judgements, info.tasks.get(cells[0].task))
     return judgements
 
 
 def judge_outcomes(outcomes: Iterable[OutcomeRecord], info: RunInfo) -> dict[Cell, Judgement]:
     """The judgement of every cell, from only the outcomes of a run."""
-    found: dict[Cell, Evidence] = {}
+    by_cell: dict[Cell, Evidence] = {}
     for outcome in outcomes:
-        found.setdefault(replace(outcome.cell, rows=None), Evidence()).outcomes.append(outcome)
-    for cell_evidence in found.values():
+        by_cell.setdefault(replace(outcome.cell, rows=None), Evidence()).outcomes.append(outcome)
+    for cell_evidence in by_cell.values():
         cell_evidence.keep_latest()
-    return judge(found, info)
+    return judge(by_cell, info)
 
 
 def standard_error(judged: Judged | None) -> float | None:
@@ -142,13 +142,13 @@ def standard_error(judged: Judged | None) -> float | None:
 
 
 def _against_the_best(
-    cells: list[Cell], found: Mapping[Cell, Evidence], judgements: Mapping[Cell, Judgement], task: TaskInfo | None
+    cells: list[Cell], by_cell: Mapping[Cell, Evidence], judgements: Mapping[Cell, Judgement], task: TaskInfo | None
 ) -> dict[Cell, Judgement]:
     """The judgements that change when each result is compared with the best of its group."""
     good = {
         cell: last
         for cell in cells
-        if (last := found[cell].last) is not None
+        if (last := by_cell[cell].last) is not None
         and judgements[cell].ending == OK
         and last.quality is not None
         and (task is None or cell.implementation not in task.beside)
@@ -161,7 +161,7 @@ def _against_the_best(
     for cell, last in good.items():
         if cell == best or last.data_hash != good[best].data_hash:
             continue
-        comparison = _Comparison(task, good[best], last, found[best].judged, found[cell].judged, len(good) - 1)
+        comparison = _Comparison(task, good[best], last, by_cell[best].judged, by_cell[cell].judged, len(good) - 1)
         if (reason := comparison.reason()) is not None:
             changed[cell] = replace(judgements[cell], ending=Ending(Outcome.WRONG, reason))
         elif remark := comparison.too_few():

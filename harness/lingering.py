@@ -99,8 +99,8 @@ def _stat(place: Path) -> tuple[str, list[str]] | None:
 
 
 def _state(place: Path) -> str:
-    found = _stat(place)
-    return found[1][0] if found else ""
+    fields = _stat(place)
+    return fields[1][0] if fields else ""
 
 
 def _name(process: int) -> str:
@@ -108,5 +108,5 @@ def _name(process: int) -> str:
 
 
 def _cpu_seconds(place: Path) -> float:
-    found = _stat(place)
-    return (int(found[1][11]) + int(found[1][12])) / TICK if found else 0.0
+    fields = _stat(place)
+    return (int(fields[1][11]) + int(fields[1][12])) / TICK if fields else 0.0

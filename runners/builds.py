@@ -19,15 +19,15 @@ CONDA = Path(sys.prefix) / "conda-meta"
 
 def made_for() -> dict[str, int]:
     """The major version of CUDA that installed distributions say they were built for."""
-    found = {}
+    cuda = {}
     for name, version in _installed().items():
         if RUNTIME.match(name):
-            found[name] = int(version.partition(".")[0])
+            cuda[name] = int(version.partition(".")[0])
         elif (made := MADE_FOR.search(name)) and not name.startswith(PARTS):
-            found[name] = int(made[1])
+            cuda[name] = int(made[1])
     if torch := _torch_cuda():
-        found["torch"] = int(torch.partition(".")[0])
-    return dict(sorted({**found, **_conda(CONDA)}.items()))
+        cuda["torch"] = int(torch.partition(".")[0])
+    return dict(sorted({**cuda, **_conda(CONDA)}.items()))
 
 
 @functools.cache

@@ -114,9 +114,9 @@ def _said(log: str) -> Iterator[tuple[str, str]]:
     """The libraries that say in a worker's output that they compute on the CPU, and their words without the prefix."""
     for line in log.splitlines():
         for library, words in SAYS.items():
-            if (found := words.search(line)) is not None:
-                start = line[: found.start()].rpartition(": ")[2]
-                yield library, f"{library} said `{(start + line[found.start() :]).strip()[:QUOTED]}`"
+            if (match := words.search(line)) is not None:
+                start = line[: match.start()].rpartition(": ")[2]
+                yield library, f"{library} said `{(start + line[match.start() :]).strip()[:QUOTED]}`"
 
 
 def _has_opened(process: int) -> bool | None:

@@ -77,8 +77,8 @@ def computing(handle: Any) -> list[Any] | None:
     """
     import pynvml
 
-    found: list[Any] | None = told(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
-    return found
+    processes: list[Any] | None = told(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
+    return processes
 
 
 def memory(handle: Any) -> Any:
@@ -98,9 +98,9 @@ def gpus() -> list[dict[str, Any]]:
     """Facts about each visible GPU; None if NVML does not tell one. Raises `pynvml.NVMLError` without a driver."""
     import pynvml
 
-    found = handles()
+    visible = handles()
     driver, cuda = pynvml.nvmlSystemGetDriverVersion(), pynvml.nvmlSystemGetCudaDriverVersion_v2()
-    return [{**_facts(handle), "driver": driver, "cuda": cuda} for handle in found]
+    return [{**_facts(handle), "driver": driver, "cuda": cuda} for handle in visible]
 
 
 def _facts(handle: Any) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _named(name: str, here: list[Any]) -> Any:
 
 
 def _visible() -> tuple[Any, ...]:
-    """The visible GPUs, none where there is no driver."""
+    """The visible GPUs; none without a driver."""
     import pynvml
 
     try:

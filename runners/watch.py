@@ -113,14 +113,14 @@ def packages() -> list[tuple[float, float]] | str:
 
 @functools.cache
 def _packages() -> list[Path]:
-    found = []
+    folders = []
     for folder in sorted(POWERCAP.glob("intel-rapl:*")):  # AMD's counters bear the same name
         try:
             if (folder / "name").read_text().startswith("package"):
-                found.append(folder)
+                folders.append(folder)
         except OSError:
             continue
-    return found
+    return folders
 
 
 def _family(pid: int) -> list[int]:

@@ -173,7 +173,7 @@ class StandIn:
 
     def __iter__(self) -> Iterator[Any]:
         path = self._own("__iter__")
-        return (wrap(one, path) for one in self._value)
+        return (wrap(item, path) for item in self._value)
 
     def __contains__(self, value: Any) -> bool:
         return on_cpu(value) in self._value
@@ -224,8 +224,8 @@ def _operation(name: str) -> Callable[..., Any]:
     def operate(self: StandIn, *others: Any) -> Any:
         path = self._own(name)
         refuse_host(path, *others, beside=self._real)
-        found = getattr(type(self._value), name)(self._value, *on_cpu(list(others)))
-        return NotImplemented if found is NotImplemented else wrap(found, path)
+        result = getattr(type(self._value), name)(self._value, *on_cpu(list(others)))
+        return NotImplemented if result is NotImplemented else wrap(result, path)
 
     return operate
 
@@ -234,7 +234,7 @@ _BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "
 _OTHERS = ["eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "abs", "invert"]
 for _name in [
     *_BINARY,
-    *(f"r{one}" for one in _BINARY),
+    *(f"r{operator_name}" for operator_name in _BINARY),
     *_OTHERS,
 ]:
     setattr(StandIn, f"__{_name}__", _operation(f"__{_name}__"))
@@ -266,10 +266,10 @@ def _real_class(path: str) -> type:
     """The real class of a dotted path, whether or not its module has a stand-in."""
     module, _, name = path.rpartition(".")
     holder = importlib.import_module(module)
-    found = getattr(holder.real_module if isinstance(holder, ModuleStandIn) else holder, name)
-    if not isinstance(found, type):
+    kind = getattr(holder.real_module if isinstance(holder, ModuleStandIn) else holder, name)
+    if not isinstance(kind, type):
         raise TypeError(f"{path} is no class")
-    return found
+    return kind
 
 
 def _named(real: type) -> str:
@@ -284,9 +284,9 @@ def _named(real: type) -> str:
 def wrap(value: Any, path: str) -> Any:
     """Wrap a CPU library's value as the GPU library's value in its place."""
     if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
-        return type(value)(wrap(one, path) for one in value)
+        return type(value)(wrap(item, path) for item in value)
     if type(value) is dict:
-        return {name: wrap(one, path) for name, one in value.items()}
+        return {name: wrap(item, path) for name, item in value.items()}
     if isinstance(value, np.generic) and path.startswith("cupy"):
         return StandIn.of(value, _real_class("cupy.ndarray"))  # CuPy's reductions give arrays without dimensions
     if isinstance(value, StandIn) or (name := pairs.real_type(value)) is None:
@@ -304,11 +304,11 @@ def on_cpu(value: Any) -> Any:
         blocks = importlib.import_module("dask.array")
         return blocks.from_array(on_cpu(value.compute()), chunks=value.chunks)
     if type(value) in (tuple, list):
-        return type(value)(on_cpu(one) for one in value)
+        return type(value)(on_cpu(item) for item in value)
     if type(value) is slice:
-        return slice(*(on_cpu(one) for one in (value.start, value.stop, value.step)))
+        return slice(*(on_cpu(item) for item in (value.start, value.stop, value.step)))
     if type(value) is dict:
-        return {name: on_cpu(one) for name, one in value.items()}
+        return {name: on_cpu(item) for name, item in value.items()}
     return functools.partial(_called_within, value) if inspect.isfunction(value) else value
 
 
@@ -321,5 +321,5 @@ def _called_within(function: Callable[..., Any], *arguments: Any, **keywords: An
 def refuse_host(path: str, *values: Any, beside: type | None = None) -> None:
     """Raise `Refused` if a host array is combined with a device array, because CuPy refuses that."""
     kind = beside.__module__ if beside is not None else path
-    if kind.startswith("cupy") and any(isinstance(one, np.ndarray) and one.ndim > 0 for one in values):
+    if kind.startswith("cupy") and any(isinstance(value, np.ndarray) and value.ndim > 0 for value in values):
         raise Refused(f"{path}: a NumPy array where CuPy takes its own: run.to_device copies it")
