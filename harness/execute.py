@@ -219,7 +219,7 @@ def judge(
     ceiling: float | None = None,
     rows: int | None = None,
 ) -> Ending:
-    """Whether a quality passes: at least the floor, within the tolerance of the exact solution, and not beyond belief.
+    """Whether a quality passes: at least the floor, close to the exact solution, and not too good to be true.
 
     `ceiling` is the quality of the best possible answer: an estimate may exceed it by chance, but not by half of the
     gap to a perfect score. `rows` is the number of generated rows, if floor and ceiling depend on it.
