@@ -58,7 +58,7 @@ class Stored:
 
 
 def folder_for(dataset: Dataset, request: Request) -> Path:
-    """The cache folder of this request. Its name changes with the request and with the code that makes and stores data."""
+    """The cache folder of this request; its name depends on the request and on the code that makes and stores data."""
     digest = hashlib.sha256(json.dumps(asdict(request), default=str, sort_keys=True).encode())
     if request.path is not None:
         digest.update(hash_path(request.path).encode())

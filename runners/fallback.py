@@ -71,7 +71,7 @@ class Trace:
         return max(used - min(known[: number + 1]) for number, used in enumerate(known))
 
     def ran_there(self, context: bool | None) -> bool | None:
-        """Whether it ran on the GPU; None if that cannot be told."""
+        """Whether it ran on the GPU; None if that is not known."""
         rise = self.rise
         if self.listed or context or (rise is not None and rise >= LEAST):
             return True
@@ -81,7 +81,7 @@ class Trace:
 def judge(
     implementation: Implementation, trace: Trace | None, context: bool | None, log: str
 ) -> tuple[Ending, str | None]:
-    """Whether a successful first execution ran on the GPU, or why that cannot be told."""
+    """Whether a successful first execution ran on the GPU, or why that is not known."""
     said = list(_said(log))
     own = {implementation.package, *(name.partition(".")[0] for name in implementation.needs)}
     conclusive = next((words for speaker, words in said if speaker in own), None)
