@@ -1,6 +1,7 @@
-"""The ground floor: tasks and implementations, stages, quality, records and statistics.
+"""The base of the project: tasks and implementations, stages, quality, records and statistics.
 
-Standard library and NumPy only. What a task file needs is exported here; everything else has a module of its own.
+It uses only the standard library and NumPy. The names that a task file needs are exported here; all others are in their
+modules.
 """
 
 from residency.harness import quality

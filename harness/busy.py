@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from residency.harness.records import Cell, Sample
 
 TICKS_SECONDS = 0.1  # the shortest sample in which other processes' time is told apart from the clock's steps
-DISTURBED = 0.1  # cores kept busy by others: less is what any machine does
+DISTURBED = 0.1  # cores that others keep busy; every machine has less than this
 
 
 @dataclass
 class Busy:
     """The samples of implementations that took turns, added up. Times in seconds, of all threads together."""
 
-    threads: int = 1  # the most of any
+    threads: int = 1  # the most of any sample
     waited: float = 0.0
     worked: float = 0.0  # processor time of the samples that say how long they waited
-    told: float = 0.0  # what those lasted
-    others: float = 0.0  # processor time of other processes, beside samples long enough to tell
-    beside: float = 0.0  # what those lasted
-    lasted: float = 0.0  # all samples
+    told: float = 0.0  # duration of those samples
+    others: float = 0.0  # processor time of other processes during samples that are long enough to tell
+    beside: float = 0.0  # duration of those samples
+    lasted: float = 0.0  # duration of all samples
 
     def add(self, sample: Sample) -> None:
         """Add a timed sample. Other samples do not show whether the times that count were disturbed."""
@@ -75,9 +75,9 @@ class Busy:
 
 def busy(samples: Iterable[Sample]) -> Busy:
     """How busy the machine was while these samples were taken."""
-    found = Busy()
-    found.extend(samples)
-    return found
+    summed = Busy()
+    summed.extend(samples)
+    return summed
 
 
 def waiting_of(cells: Mapping[Cell, Sequence[Sample]], cores: int) -> dict[Cell, float]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from residency.harness import device as devices
 from residency.harness.outcomes import Ending
 
-LARGEST = 64 * 2**20  # bytes of a part, where its number was not asked for
+LARGEST = 64 * 2**20  # bytes of a part, unless the caller asked for a number of parts
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Workers(Protocol):
     client: Any
     frame: Any
     workers: int
-    threads: int  # of each
+    threads: int  # of each worker
 
     def open(self) -> None:
         """Start it, or connect to it."""
@@ -84,7 +84,7 @@ def partitions(arrays: Sequence[NDArray[Any]], count: int, split: bool = False) 
 
 
 def dask_array(parts: Sequence[Rows], number: int, array: NDArray[Any], device: str) -> Any:
-    """A Dask array of the parts' rows of one of their arrays, a block each, on the workers' devices."""
+    """One of the parts' arrays as a Dask array on the workers' devices, with a block for each part."""
     dask, blocks = importlib.import_module("dask"), importlib.import_module("dask.array")
     read = dask.delayed(_block, pure=True)
     meta = devices.array_library(device).empty((0,) * array.ndim, array.dtype)

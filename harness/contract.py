@@ -24,7 +24,7 @@ NEEDED = ("smoke", "lab", "lecture")
 class Check:
     """One rule: whether it is kept, what it is about, what was found, and if it is broken, what to do."""
 
-    holds: bool | None  # None where it could not be tried here
+    holds: bool | None  # None if it could not be checked here
     about: str
     found: str
     remedy: str = ""
@@ -32,32 +32,36 @@ class Check:
 
 def checks(task: Task, records: Records, chosen: Collection[str] = ()) -> list[Check]:
     """Every rule that the task's registration and its run keep or break, for the implementations in `chosen`."""
-    implementations = [one for one in task.implementations if not chosen or one.id in chosen]
-    told = [*_registration(task), *_documented(task, implementations)]
-    outcomes = [one for one in records.outcomes if one.cell.task == task.path]
+    implementations = [known for known in task.implementations if not chosen or known.id in chosen]
+    made = [*_registration(task), *_documented(task, implementations)]
+    outcomes = [outcome for outcome in records.outcomes if outcome.cell.task == task.path]
     for implementation in implementations:
         if implementation.runner == "local" and not any(
-            one.cell.implementation == implementation.id for one in outcomes
+            outcome.cell.implementation == implementation.id for outcome in outcomes
         ):
-            told.append(Check(False, task.path, f"{implementation.id} has no outcome", "run all of them"))
+            made.append(Check(False, task.path, f"{implementation.id} has no outcome", "run all of them"))
     for outcome in outcomes:
-        samples = [one for one in records.samples if one.cell == outcome.cell and one.replicate == outcome.replicate]
-        told += _outcome(task, outcome, samples)
+        samples = [
+            sample
+            for sample in records.samples
+            if sample.cell == outcome.cell and sample.replicate == outcome.replicate
+        ]
+        made += _outcome(task, outcome, samples)
     hashes: dict[tuple[str, str], set[str]] = {}
-    for one in outcomes:
-        if one.data_hash:
-            hashes.setdefault((one.cell.dataset, one.cell.size), set()).add(one.data_hash)
-    told += [
-        Check(False, task.path, f"{key[0]} had several hashes in one run", "make the same bytes from the same seed")
-        for key, seen in hashes.items()
+    for outcome in outcomes:
+        if outcome.data_hash:
+            hashes.setdefault((outcome.cell.dataset, outcome.cell.size), set()).add(outcome.data_hash)
+    made += [
+        Check(False, task.path, f"{dataset} had several hashes in one run", "make the same bytes from the same seed")
+        for (dataset, _), seen in hashes.items()
         if len(seen) > 1
     ]
-    return told
+    return made
 
 
 def violations(task: Task, records: Records) -> list[str]:
     """Everything in which the task's registration and its run break the contract."""
-    return [f"{one.about}: {one.found}" for one in checks(task, records) if one.holds is False]
+    return [f"{check.about}: {check.found}" for check in checks(task, records) if check.holds is False]
 
 
 def _registration(task: Task) -> Iterator[Check]:
@@ -85,7 +89,7 @@ def _registration(task: Task) -> Iterator[Check]:
         "put a dataset made by a function under @generated first",
     )
     yield promise(
-        any(one.device == "cpu" for one in task.implementations),
+        any(implementation.device == "cpu" for implementation in task.implementations),
         "it has a CPU implementation to compare with",
         "there is no CPU implementation to compare with",
         "add one by @task.on_cpu or @task.pair: the best library that you would use without a GPU",
@@ -100,10 +104,10 @@ def _registration(task: Task) -> Iterator[Check]:
 
 
 def _documented(task: Task, implementations: list[Implementation]) -> Iterator[Check]:
-    for one in implementations:
-        if not one.function.__doc__:
-            remedy = f"say in a sentence under its `def` how it does the task ({one.place})"
-            yield Check(False, task.path, f"{one.id} has no docstring", remedy)
+    for implementation in implementations:
+        if not implementation.function.__doc__:
+            remedy = f"say in a sentence under its `def` how it does the task ({implementation.place})"
+            yield Check(False, task.path, f"{implementation.id} has no docstring", remedy)
 
 
 def _outcome(task: Task, outcome: OutcomeRecord, samples: list[Sample]) -> list[Check]:
@@ -114,19 +118,19 @@ def _outcome(task: Task, outcome: OutcomeRecord, samples: list[Sample]) -> list[
         return [Check(None, about, f"cannot run here: {outcome.reason}")]
     if outcome.outcome != Outcome.OK:
         return [Check(False, about, f"{outcome.outcome}: {outcome.reason}", _mend(outcome.outcome))]
-    told = []
+    made = []
     phases = [sample.phase for sample in samples]
     if phases[:1] != ["cold"] or "timed" not in phases:
         found = f"expected a cold sample first and then timed ones, got {phases}"
-        told.append(Check(False, about, found, "run it again, with a larger budget"))
+        made.append(Check(False, about, found, "run it again, with a larger budget"))
     if not outcome.parameters:
         found = "no effective parameters on record (run.effective)"
-        told.append(
+        made.append(
             Check(False, about, found, "name what decides the result: run.effective(alpha=1.0), or an estimator")
         )
-    told += [check for sample in samples for check in _sample(task, sample, about)]
-    told = list(dict.fromkeys(told))
-    return told or [
+    made += [check for sample in samples for check in _sample(task, sample, about)]
+    made = list(dict.fromkeys(made))
+    return made or [
         Check(True, about, f"ok: {task.quality.name} {outcome.quality:.6g}, stages and parameters on record")
     ]
 

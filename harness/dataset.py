@@ -30,7 +30,7 @@ Progress = Callable[[str], None]
 
 DERIVED = {"derived": True}  # metadata of a schema's field that follows from the others
 DEFAULT_SEED = 20_260
-LEAST_ROWS = 20  # of generated data, where no more are needed: below, a part to test on has no spread to judge
+LEAST_ROWS = 20  # of generated data, unless its maker needs more: with fewer, the test rows show no spread
 
 
 class Source(Protocol):
@@ -42,13 +42,13 @@ class Source(Protocol):
 
     @property
     def address(self) -> str:
-        """Where it is fetched from, for people."""
+        """Where it is fetched from, to show to people."""
 
     def is_here(self, folder: Path) -> bool:
         """Whether `folder` already holds the data."""
 
     def fetch(self, folder: Path, mirror: Path | None, progress: Progress) -> None:
-        """Bring the data into `folder`, from the mirror where it holds the file, and check its checksum."""
+        """Bring the data into `folder`, from the mirror if it has the file, and check the checksum."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Dataset:
     needs: tuple[str, ...] = ()  # modules that must be importable to make it
     source: Source | None = None
     table: bool = False  # own data: one CSV or Parquet file, never a folder
-    least_rows: int = LEAST_ROWS  # generated data: how few it can be made of
+    least_rows: int = LEAST_ROWS  # generated data: the fewest rows it can have
 
     @property
     def card(self) -> str:
@@ -79,7 +79,7 @@ class Dataset:
         return Path(inspect.getfile(self.maker))
 
     def make(self, request: Request, folder: Path) -> Any:
-        """Make the data: call the maker with what it names."""
+        """Make the data: call the maker with the arguments that it names."""
         offered = {
             "rows": request.rows,
             "seed": request.seed,

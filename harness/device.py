@@ -34,9 +34,9 @@ def _on_processor(device: str) -> bool:
 def synchronise(device: str) -> None:
     """Return when no work is pending: JAX's arrays on any device, and on a GPU every stream.
 
-    JAX dispatches to threads of its own even on a CPU, and computations not yet handed to the driver are invisible to
-    a device-wide wait, so its live arrays are waited for one by one; and, since a computation whose result was dropped
-    has no array, so is one small step after it on every device. The step is under way while the arrays are waited for.
+    JAX dispatches to its own threads even on a CPU, and a device-wide wait does not see computations that JAX has not
+    yet handed to the driver. So we wait for each of its live arrays. A computation whose result was dropped has no
+    array, so we also wait for one small step on every device, which starts before the wait for the arrays.
 
     Without a CUDA context nothing is pending on a GPU, nor in JAX if it has not yet looked for its devices. Waiting
     would create a context, and an implementation that never used the GPU would look as if it had.
@@ -66,16 +66,16 @@ def _has_started(jax: Any) -> bool:
 
 @functools.cache
 def _one_step(jax: Any) -> tuple[Any, list[Any]]:
-    """A compiled step and a number on every device to take it with."""
-    return jax.jit(lambda value: value + 1), [jax.device_put(0.0, one) for one in jax.local_devices()]
+    """A compiled step, and a number on every device as its argument."""
+    return jax.jit(lambda value: value + 1), [jax.device_put(0.0, device) for device in jax.local_devices()]
 
 
 def pool_memory(device: str) -> bool:
     """Let cuDF and cuML take memory from CUDA's pool, if their allocator (RMM) is loaded; return whether it is.
 
-    By default RMM asks the driver for every array and gives it back at once, which takes longer than many kernels and
-    may wait for the device. Torch, JAX and CuPy have pools of their own. Nothing is done in a process that is told not
-    to touch a GPU (`RAPIDS_NO_INITIALIZE`).
+    By default RMM asks the driver for the memory of every array and returns it at once. That takes longer than many
+    kernels and may wait for the device. Torch, JAX and CuPy have their own pools. In a process that must not touch a
+    GPU (`RAPIDS_NO_INITIALIZE`), this does nothing.
     """
     rmm = sys.modules.get("rmm")
     if rmm is None or _on_processor(device) or "RAPIDS_NO_INITIALIZE" in os.environ:
@@ -93,9 +93,9 @@ def array_library(device: str) -> Any:
 
 
 def place(array: Any, device: str, into: Any = None) -> Any:
-    """An array on the device, of NumPy or CuPy, or of the framework whose module is given (Torch, JAX).
+    """The array on the device, as an array of NumPy or CuPy, or of the framework whose module is given (Torch, JAX).
 
-    Nothing is copied if it is already there; Torch may then share its memory with the host's array.
+    If it is already there, nothing is copied; Torch may then share memory with the host's array.
     """
     name = into.__name__.partition(".")[0] if into is not None else ""
     if name == "torch":
@@ -120,7 +120,7 @@ def refuse_lazy(value: Any) -> None:
 
 
 def to_host_into(value: Any, out: Any) -> Any:
-    """Copy an array of any framework into a NumPy array of its shape and type, without another copy between; `out`."""
+    """Copy any framework's array into `out`, a NumPy array of its shape and type, in one step; returns `out`."""
     if hasattr(value, "detach"):
         importlib.import_module("torch").from_numpy(out).copy_(value.detach())
     elif type(value).__module__.startswith("cupy"):

@@ -49,14 +49,14 @@ class Catalogue:
     @property
     def files(self) -> dict[str, list[tuple[Suites, Path]]]:
         """`topic/name` to its file, and to the user's files that add to it; names in alphabetical order."""
-        found: dict[str, list[tuple[Suites, Path]]] = {}
+        by_path: dict[str, list[tuple[Suites, Path]]] = {}
         seen: set[Path] = set()
         for suites in self.suites:
             for file in files_of(suites.folder):
                 if file.resolve() not in seen:
                     seen.add(file.resolve())
-                    found.setdefault(f"{file.parent.name}/{file.stem}", []).append((suites, file))
-        return dict(sorted(found.items()))
+                    by_path.setdefault(f"{file.parent.name}/{file.stem}", []).append((suites, file))
+        return dict(sorted(by_path.items()))
 
     @property
     def topics(self) -> list[str]:
@@ -100,7 +100,7 @@ class Catalogue:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The files of tasks in a folder of topics; raises `UsageError` where there is no such folder."""
+    """The files of tasks in a folder of topics; raises `UsageError` if there is no such folder."""
     if not folder.is_dir():
         raise UsageError(f"no folder of suites at {folder}")
     return [file for file in sorted(folder.glob("[!_.]*/[!_.]*.py")) if file.is_file()]
@@ -135,9 +135,9 @@ def _file_named(file: Path, files: Mapping[str, object]) -> UsageError:
 
 
 def load(suites: Suites, file: Path, additions: Sequence[Path] = ()) -> Task:
-    """Import a task's file and bind its task to its place, with what the user's further files add to it.
+    """Import a task's file, name the task by its place, and add the implementations of the user's further files.
 
-    Raises `UsageError`, with the file and the line, where a file cannot be loaded or the task is defined twice.
+    Raises `UsageError`, with the file and the line, if a file cannot be loaded or the task is defined twice.
     """
     module = _import(suites, file)
     made = _task_of(module, file)
@@ -207,7 +207,7 @@ def _forget(module: ModuleType, file: Path) -> None:
     """Remove what a file had added to a task before its loading failed."""
     task = vars(module).get("task")
     if isinstance(task, Task):
-        task.implementations = [one for one in task.implementations if one.file != file]
+        task.implementations = [kept for kept in task.implementations if kept.file != file]
 
 
 def _package(folder: Path) -> str:

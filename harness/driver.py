@@ -18,10 +18,10 @@ SUCCESS, NOT_INITIALISED = 0, 3  # of the driver's status codes
 
 
 def has_context() -> bool | None:
-    """Whether this process has a CUDA context; None where the driver does not tell.
+    """Whether this process has a CUDA context; None if the driver does not tell.
 
     It sees the context that libraries share on each GPU (the primary one) and the calling thread's current one. It does
-    not see a context that a program made for itself and set aside, nor those of OpenCL, which are not CUDA's.
+    not see another context that a program made for itself, unless it is current, nor OpenCL's contexts.
     """
     try:
         driver = _loaded()
@@ -56,7 +56,7 @@ def _is_active(driver: Any, ordinal: int) -> bool | None:
 
 
 def _any_of(told: list[bool | None]) -> bool | None:
-    """Whether any is true; None if none is true and some are not known."""
+    """Whether any entry is true; None if none is true and some are unknown."""
     if True in told:
         return True
     return None if None in told else False

@@ -1,17 +1,17 @@
-"""What in a worker's environment changes the speed of libraries (variables, BLAS, OpenMP), and what slows one.
+"""What in a worker's environment changes the speed of libraries: variables, BLAS and OpenMP. Some slow a library.
 
-Workers inherit the variables of the shell that starts a run. Some of them make a library several times slower, and
-nothing in a table of times shows it. So a run records them, with the BLAS that workers compute with; reports warn of
-what is known to slow a library, and runs with unlike variables are not compared.
+Workers inherit the variables of the shell that starts a run. Some variables make a library several times slower, and a
+table of times does not show that. So a run records them, together with the workers' BLAS. Reports warn of variables
+that are known to slow a library, and runs under different variables are not compared.
 
-A run's `environment` is an object (`run.json`); runs made before it was recorded have an empty one:
+A run's `environment` is an object in `run.json`. In runs from before it was recorded, it is empty:
 
-    variables    those that workers inherit and that may change speed, by name
-    limits       the limits of threads that every worker is given, by variable; they follow from `--threads`
+    variables    the variables that workers inherit and that may change speed, by name
+    limits       the thread limits that every worker is given, by variable; they follow from `--threads`
     pools        the BLAS that NumPy brings, as a worker has it: see `runners/pools.py`
-    own_kernel   what that BLAS would compute for, where a variable forces it to another processor's kernel; else null
+    own_kernel   if a variable forces another processor's kernel on that BLAS, the kernel it would choose; else null
 
-Values are recorded, so only the variables named here are read, and none whose name speaks of a secret.
+Values are recorded, so only the variables named here are read, and none whose name suggests a secret.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ from typing import Any
 
 from residency.harness.records import RunInfo
 
-FAMILIES = ("BLIS_", "GOMP_", "KMP_", "MALLOC_", "MKL_", "NUMBA_", "OMP_", "OPENBLAS_", "POLARS_")  # how names begin
+FAMILIES = ("BLIS_", "GOMP_", "KMP_", "MALLOC_", "MKL_", "NUMBA_", "OMP_", "OPENBLAS_", "POLARS_")  # prefixes of names
 FORCE_A_KERNEL = ("OPENBLAS_CORETYPE", "BLIS_ARCH_TYPE")
-NO_MATTER_OF_SPEED = re.compile(  # what is printed and where files lie; what libraries set themselves when imported
+NO_MATTER_OF_SPEED = re.compile(  # output, places of files, and variables that libraries set when they are imported
     "KMP_(DUPLICATE_LIB_OK|INIT_AT_FORK|SETTINGS|VERSION|WARNINGS)|NUMBA_(CACHE_DIR|CACHE_LOCATOR_CLASSES|COLOR_SCHEME)"
     "|OMP_(AFFINITY_FORMAT|DISPLAY_AFFINITY|DISPLAY_ENV)|POLARS_(CLOUD|FMT|TABLE)_.*|POLARS_TEMP_DIR"
 )
 SECRET = re.compile("CREDENTIAL|KEY|PASSW|SECRET|TOKEN")
 UNSET = "unset"
 VALUE_SHOWN = 80  # letters
-REUSED_BELOW = 32 * 2**20  # bytes: glibc keeps smaller blocks for the next call, unless it is told a threshold
-SPINS = 200  # milliseconds that Intel's and LLVM's OpenMP spins by default
+REUSED_BELOW = 32 * 2**20  # bytes: glibc keeps smaller blocks for the next call, unless a threshold is set
+SPINS = 200  # milliseconds that Intel's and LLVM's OpenMP spin by default
 
 Known = Mapping[str, Any]
-"""A run's `environment`, with `threads` of a worker and `gpus`, whether the machine has any."""
+"""A run's `environment`, plus a worker's `threads`, and `gpus`: whether the machine has any."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A variable, what it does to which library, and when that is known to slow it."""
+    """A variable, its effect on a library, and the values that are known to slow the library."""
 
     variable: str
-    who: str  # is slower
+    who: str  # what becomes slower
     does: str  # {value}, {threads}, {kernel} and {own_kernel} are filled in
     slows: Callable[[str, Known], bool]
-    remedy: str = ""  # unsetting it, where nothing else is said
-    on_gpu: bool = False  # concerns what runs on a GPU alone
+    remedy: str = ""  # by default, to unset it
+    on_gpu: bool = False  # affects only what runs on a GPU
 
 
 @dataclass(frozen=True)
 class Slowed:
-    """A variable that slows a library here: a warning, with its remedy."""
+    """A warning that a variable slows a library here, with the remedy."""
 
     variable: str
     value: str
@@ -101,7 +101,7 @@ def _fewer_than_threads(value: str, known: Known) -> bool:
 
 def _fixes_what_is_reused(_: str, known: Known) -> bool:
     """If one of its thresholds is set, glibc no longer learns how large a block to keep, and stays at 128 KiB."""
-    return "MALLOC_MMAP_THRESHOLD_" not in known["variables"]  # which has a line of its own
+    return "MALLOC_MMAP_THRESHOLD_" not in known["variables"]  # it has its own entry
 
 
 def _without_gpu(value: str, known: Known) -> bool:
@@ -206,7 +206,7 @@ SETTINGS = (
         _is_one_of("eager"), on_gpu=True,
     ),
 )  # fmt: skip
-OTHER_VARIABLES = {  # that change speed, and may do so for the better; True: of what runs on a GPU alone
+OTHER_VARIABLES = {  # they change speed, perhaps for the better; True: they affect only what runs on a GPU
     "LD_PRELOAD": False,
     "GLIBC_TUNABLES": False,
     "NPY_ENABLE_CPU_FEATURES": False,
@@ -222,12 +222,13 @@ OTHER_VARIABLES = {  # that change speed, and may do so for the better; True: of
     "CUBLAS_WORKSPACE_CONFIG": True,
     "NVIDIA_TF32_OVERRIDE": True,
 }
-ON_GPU = {one.variable for one in SETTINGS if one.on_gpu} | {name for name, on_gpu in OTHER_VARIABLES.items() if on_gpu}
-NAMED = {one.variable for one in SETTINGS} | set(OTHER_VARIABLES)
+ON_GPU = {setting.variable for setting in SETTINGS if setting.on_gpu}
+ON_GPU |= {name for name, on_gpu in OTHER_VARIABLES.items() if on_gpu}
+NAMED = {setting.variable for setting in SETTINGS} | set(OTHER_VARIABLES)
 
 
 def changes_speed(name: str) -> bool:
-    """Whether a variable may change the speed of a library, and is no secret."""
+    """Whether a variable may change the speed of a library, and is not a secret."""
     if SECRET.search(name) or NO_MATTER_OF_SPEED.fullmatch(name):
         return False
     return name in NAMED or name.startswith(FAMILIES)
@@ -239,7 +240,7 @@ def variables(environment: Mapping[str, str], given: Collection[str] = ()) -> di
 
 
 def slowed(environment: Known, threads: int, gpus: bool) -> list[Slowed]:
-    """What in a run's environment is known to slow a library, for workers with this number of threads."""
+    """The variables of a run's environment that are known to slow a library, for workers with that many threads."""
     known = {**environment, "threads": threads, "gpus": gpus}
     blas = blas_of(environment)
     kernels = {"kernel": blas and blas["kernel"], "own_kernel": environment.get("own_kernel")}
@@ -259,7 +260,7 @@ def slowed_in(info: RunInfo) -> list[Slowed]:
 
 
 def blas_of(environment: Known) -> Mapping[str, Any] | None:
-    """NumPy's BLAS; None where it is not known."""
+    """NumPy's BLAS; None if it is not known."""
     return next((pool for pool in environment.get("pools", ()) if pool["kind"] == "blas"), None)
 
 
@@ -279,16 +280,16 @@ class Difference:
 class Unlike:
     """What differs between the environments of two runs, in words."""
 
-    forbids: list[Difference]  # a comparison
-    said: list[Difference]
-    remedy: str  # what makes the second like the first
+    forbids: list[Difference]  # the differences that forbid a comparison
+    said: list[Difference]  # the differences that are only reported
+    remedy: str  # how to make the second environment like the first
 
 
 def unlike(first: Known, second: Known, gpus: bool) -> Unlike:
-    """Compare what changes speed; `gpus` says whether both runs had one. Empty if an older run did not record it.
+    """Compare what changes speed; `gpus` says whether both runs had a GPU. Empty if an older run did not record it.
 
-    A new version of a BLAS is a software change like that of any library, and so is the kernel that comes with it.
-    Another kernel of the same version is another way to measure.
+    A new version of a BLAS, with its kernel, is a software change like that of any library. Another kernel of the same
+    version is another way to measure, so it forbids a comparison.
     """
     if not first or not second:
         return Unlike([], [], "")

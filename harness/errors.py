@@ -1,7 +1,7 @@
 """The errors that a person sees, and how they are worded.
 
 ResidencyError          everything this project raises on purpose
-├── UsageError          asked for something that does not exist or cannot be: exit status 2, one line
+├── UsageError          the user asked for something that does not exist or cannot be done: exit status 2, one line
 │   └── RecordError     a file of a run that cannot be read; names the file and the line
 ├── WrongResult         an implementation returned something other than host data; outcome `wrong` or `failed`
 └── Unavailable         something is missing here; outcome `unavailable`, with the remedy
@@ -51,7 +51,7 @@ def visible(name: str) -> str:
 
 
 def likely(name: str, options: Iterable[str]) -> list[str]:
-    """Up to three options that a misspelt name may mean; the last part of a path is also compared alone."""
+    """Up to three options that a misspelt name may mean. The last part of a path is also compared on its own."""
     likeness = {option: _likeness(name, option) for option in sorted(set(options))}
     best = max(likeness.values(), default=0.0)
     return [option for option in likeness if likeness[option] >= max(0.6, best - 0.05)][:3]

@@ -28,7 +28,7 @@ from residency.harness.run import Run, check_result
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import best_answer, without_truth
 
-BELIEVED = 0.5  # of what is left between the best answer there can be and a perfect one
+BELIEVED = 0.5  # share of the gap between the best possible answer and a perfect score
 FORKED = "it called os.fork, and the child returned from the function too: end a child with os._exit"
 _CHILD_CAME_OUT = mmap.mmap(-1, 1)  # one byte that this process and its children share
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
@@ -36,22 +36,22 @@ OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "
 
 @dataclass(frozen=True)
 class Execution:
-    """What one execution measured. `seconds` is None where it did not return."""
+    """What one execution measured. `seconds` is None if it did not return."""
 
     ending: Ending
     seconds: float | None = None
     stages: dict[str, float] = field(default_factory=dict)  # seconds; `other` is what no stage covers
     quality: float | None = None
-    judged: Judged | None = None  # what the quality rests on, where it was asked for
+    judged: Judged | None = None  # how the quality was judged, if the caller asked for it
     cpu_seconds: float | None = None
     other_cpu_seconds: float | None = None
     peak_host_bytes: int | None = None  # resident, of this process, while it ran
     parameters: dict[str, Any] = field(default_factory=dict)
-    figures: dict[str, float] = field(default_factory=dict)  # that the implementation measured itself
+    figures: dict[str, float] = field(default_factory=dict)  # numbers that the implementation measured itself
     cluster: dict[str, float] = field(default_factory=dict)  # what its workers spent, in seconds and bytes
-    events: list[str] = field(default_factory=list)  # what happened meanwhile that a reader must know
+    events: list[str] = field(default_factory=list)  # events meanwhile that a reader must know
     aside: float = 0.0  # seconds off the clock: waiting for threads to rest, judging the result
-    waited_seconds: float | None = None  # that this process's threads, together, stood in line for a core
+    waited_seconds: float | None = None  # time that all threads of this process together waited for a core
 
 
 def execute(
@@ -75,13 +75,13 @@ def execute(
 ) -> Execution:
     """Run an implementation, several times in a row if one call is too short to time; all times are for one call.
 
-    A cold execution begins with the import of its library, as a stage `import`, and on a cluster with its start, as a
-    stage `cluster`. The last call's result is judged, after `stopped` is called; with `shares` the execution also holds
-    what its quality is based on. The implementation gets a run of class `kind`, and the truth in the data is hidden
-    from it.
+    A cold execution begins with the import of its library, as a stage `import`. On a cluster, the start of the cluster
+    follows as a stage `cluster`. The last call's result is judged, after `stopped` is called; with `shares` the
+    execution also holds what its quality is based on. The implementation gets a run of class `kind`, and the truth in
+    the data is hidden from it.
 
-    A lead-in is a call before the clock starts. Without it a sample of one call of 4 ms was seen to take 1.4 % longer
-    than one of two, most likely because another process's turn leaves the processor's caches cold.
+    A lead-in is a call before the clock starts. Without it a single call of 4 ms took 1.4 % longer than each of two
+    calls in a row, most likely because another process's turn leaves the processor's caches cold.
     """
     asked = without_truth(data)
     run, aside = (kind(device=implementation.device, threads=threads, seed=seed) for _ in range(2))
@@ -97,7 +97,7 @@ def execute(
         library = _library(implementation, run, cold)
         if cluster is not None:
             _join(cluster, run, cold)
-            started = Started(cluster)  # the client's own threads are no work of the implementation
+            started = Started(cluster)  # the client's own threads are not the implementation's work
         for _ in range(calls):
             result = _call(implementation, asked, run, library)
         end, cpu_end, after, queued = perf_counter(), process_time(), machine_cpu_seconds(), waited_seconds()
@@ -125,7 +125,7 @@ def execute(
 
 
 def _passed(before: float | None, after: float | None, calls: int, own: float = 0.0) -> float | None:
-    """The increase of a counter in a call, without our own part of it; None if it is not known."""
+    """The increase of a counter in one call, without our own part; None if it is not known."""
     return None if before is None or after is None else max(0.0, (after - before) / calls - own)
 
 
@@ -219,10 +219,10 @@ def judge(
     ceiling: float | None = None,
     rows: int | None = None,
 ) -> Ending:
-    """Whether a quality passes: at least the floor, within the tolerance of the exact solution, and not beyond belief.
+    """Whether a quality passes: at least the floor, close to the exact solution, and not too good to be true.
 
-    `ceiling` is the quality of the best possible answer: an estimate may exceed it by chance, but not by half of what
-    is left to a perfect score. `rows` is how many were generated, for data of which floor and ceiling depend on it.
+    `ceiling` is the quality of the best possible answer: an estimate may exceed it by chance, but not by half of the
+    gap to a perfect score. `rows` is the number of generated rows, if floor and ceiling depend on it.
     """
     name = task.quality.name
     if ceiling is not None and (rows is None or rows >= min(task.sizes.values())):
@@ -279,12 +279,12 @@ def machine_cpu_seconds() -> float | None:
 def waited_seconds() -> float | None:
     """How long all threads of this process together have waited for a core so far; None if Linux does not tell.
 
-    It is exact to the nanosecond, so it also works for samples shorter than the hundredth of a second in which
-    processor time is counted. A read takes 9 µs a thread, before the clock starts and after it has stopped. The share
-    of a thread that has ended is lost.
+    It counts nanoseconds, so it also works for samples that are shorter than a hundredth of a second, the unit of
+    processor time. Reading takes 9 µs for each thread, before the clock starts and after it has stopped. The time of a
+    thread that has ended is lost.
     """
-    found = [_waited(thread) for thread in Path("/proc/self/task").iterdir()]
-    known = [one for one in found if one is not None]
+    waited = [_waited(thread) for thread in Path("/proc/self/task").iterdir()]
+    known = [nanoseconds for nanoseconds in waited if nanoseconds is not None]
     return sum(known) / 1e9 if known else None
 
 
@@ -303,7 +303,7 @@ def _waited(thread: Path) -> int | None:
 
 
 def peak_memory() -> int | None:
-    """Highest resident memory of this process since `reset_peak_memory`, in bytes; None where Linux does not say."""
+    """Highest resident memory of this process since `reset_peak_memory`, in bytes; None if Linux does not tell."""
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -335,7 +335,7 @@ def _describe(error: BaseException, place: str = "") -> str:
 
 
 def _place(error: BaseException) -> str:
-    """The deepest line in the implementation's own file; of a module that fails on import, its deepest line."""
+    """The deepest line in the implementation's own file, or in a module that fails on import."""
     frames = traceback.extract_tb(error.__traceback__)
     inner = max((number for number, frame in enumerate(frames, 1) if frame.filename == __file__), default=0)
     called = frames[inner:] or frames

@@ -1,4 +1,4 @@
-"""All files of a folder, the same for every reader, counter and hash; and files that are never half written."""
+"""List all files of a folder, the same way for reading, counting and hashing; and write files in one step."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NO_FILE = "neither a file nor a folder"
 def files_under(folder: Path, left_out: Callable[[Path, str], None] = lambda _path, _why: None) -> list[Path]:
     """All files of a folder and of the folders in it, sorted by name; a link counts as what it leads to.
 
-    A link to a folder that contains the link is not followed, so loops of links end. `left_out` is told what was left
-    out, and why. Raises `UsageError` if a folder cannot be read.
+    A link to a folder that contains the link is not followed, so loops of links end. `left_out` is called with every
+    path that was left out, and why. Raises `UsageError` if a folder cannot be read.
     """
     files: list[Path] = []
-    above = {os.fspath(folder): {_identity(folder)}}  # of a folder still to be listed: itself and those it lies in
+    above = {os.fspath(folder): {_identity(folder)}}  # for each folder still to list: itself and the folders above it
     for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         around = above.pop(place)
         entered = []
@@ -46,7 +46,7 @@ def files_under(folder: Path, left_out: Callable[[Path, str], None] = lambda _pa
 def write_whole(path: Path, text: str) -> None:
     """Write a file in one step, in UTF-8: a reader finds either the whole old text or the whole new text.
 
-    The temporary file has a random name, because a process of another container may have our number.
+    The temporary file has a random name, because a process in another container may have our process id.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

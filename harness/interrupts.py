@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENCE = 3  # signals that something whole may make wait: it hangs, and whoever sends them means it
+PATIENCE = 3  # signals during `whole` after which the process ends anyway: the work hangs, and the sender insists
 
 _received: list[int] = []
-_waiting: list[int] = []  # of them, those that came within `whole`
-_depth = [0]  # of `whole` within `whole`
+_waiting: list[int] = []  # those that came during `whole`
+_depth = [0]  # how many `whole` blocks are nested now
 _last_words: list[Callable[[], str]] = []
 
 
@@ -41,7 +41,7 @@ def status() -> int:
 
 
 def at_last(words: Callable[[], str]) -> None:
-    """What to write to stderr before this process ends because uninterruptible work has hung."""
+    """Set what to write to stderr if this process must end because uninterruptible work hangs."""
     _last_words[:] = [words]
 
 

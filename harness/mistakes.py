@@ -1,4 +1,4 @@
-"""What to say of a mistake in a task's file: one line with the file, its line, what is wrong and what to do."""
+"""The message for a mistake in a task's file: one line with the file, its line, what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUITES = "residency.suites."
 
 
 def shown(file: Path) -> str:
-    """A file for people: from the working folder on where it lies there, else in full."""
+    """A file's path to show to people: relative if it is below the working folder, else in full."""
     try:
         return str(file.relative_to(Path.cwd()))
     except (ValueError, OSError):
@@ -24,14 +24,14 @@ def shown(file: Path) -> str:
 
 
 def explained(error: BaseException, file: Path) -> UsageError:
-    """The one line for whatever was raised while a task's file was loaded."""
+    """The one-line error for an exception that was raised while a task's file was loaded."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return UsageError(f"{shown(Path(error.filename))}:{error.lineno}: {type(error).__name__}: {error.msg}")
     return UsageError(f"{_where(error, file)}: {_what(error, file)}")
 
 
 def _where(error: BaseException, file: Path) -> str:
-    """The deepest place in the file, or in what lies beside it."""
+    """The deepest line in the file, or in a file beside it."""
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -54,7 +54,7 @@ def _what(error: BaseException, file: Path) -> str:
 
 
 def _wrong_call(method: str, text: str) -> str:
-    """What Python says of a call with wrong names, with how it is written."""
+    """Python's message about a call with wrong names, and how to write the call."""
     function = getattr(Task, method)
     name = "Task" if method == "__init__" else f"task.{method}"
     written = registration.how_called(function, name)
@@ -69,7 +69,7 @@ def _wrong_call(method: str, text: str) -> str:
 
 
 def _missing(module: str, file: Path) -> str:
-    """What to do where a module is not found while a file is loaded."""
+    """What to do if a module is not found while a file is loaded."""
     if module.startswith("residency."):
         return "; residency list shows which tasks there are" if module.startswith(SUITES) else ""
     if (file.parent / f"{module}.py").exists():

@@ -1,4 +1,4 @@
-"""What can become of an execution. Nothing is ever a 0.0, a NaN or a missing row."""
+"""How an execution can end. A failure is never recorded as 0.0, as NaN or as a missing row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Ending:
-    """An outcome and why; only `ok` may go without a reason."""
+    """An outcome with its reason; only `ok` needs none."""
 
     outcome: Outcome
     reason: str = ""
@@ -33,14 +33,14 @@ class Ending:
 OK = Ending(Outcome.OK)
 
 NOT_REACHED = "not measured: "
-"""How the reason of what a run did not get to begins; such an outcome is `unavailable`, and going on measures it."""
+"""The first words of the reason if a run did not reach a cell. The outcome is `unavailable`; `--resume` measures it."""
 
 
 def not_reached(budget: float, by: str) -> Ending:
-    """That the budget, in seconds, was used up before something could be measured, and by what."""
+    """The ending of a cell that was not measured because the budget, in seconds, was used up `by` something else."""
     return Ending(Outcome.UNAVAILABLE, f"{NOT_REACHED}the budget of {budget:g} s was used up {by}")
 
 
 def is_not_reached(outcome: str, reason: str) -> bool:
-    """Whether a run did not get to it, which says nothing of whether it can run."""
+    """Whether a run did not reach a cell; that says nothing about whether the cell can run."""
     return outcome == Outcome.UNAVAILABLE and reason.startswith(NOT_REACHED)

@@ -1,4 +1,4 @@
-"""The folders of a user's own tasks, which RESIDENCY_SUITES names: what is there, and what lies in the wrong place."""
+"""The folders of a user's own tasks, which RESIDENCY_SUITES names, and the files that are in the wrong place."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ VARIABLE = "RESIDENCY_SUITES"
 def named_by(text: str) -> list[Suites]:
     """The suites in the folders that a value of RESIDENCY_SUITES names, each once.
 
-    Raises `UsageError` where one is no folder or holds no task, with where the task should be.
+    Raises `UsageError` if one is not a folder or holds no task; the error says where the task should be.
     """
     folders = dict.fromkeys(Path(part).expanduser().resolve() for part in text.split(os.pathsep) if part)
     return [_checked(folder) for folder in folders]
 
 
 def folders() -> list[str]:
-    """The folders of the user's own suites, in full: a run that goes on takes its tasks from there."""
+    """The full paths of the user's own suites: a resumed run takes its tasks from there."""
     return [str(suites.folder) for suites in named_by(os.environ.get(VARIABLE, ""))]
 
 
 def misplaced(suites: Suites) -> Iterator[str]:
-    """What to say of files in the folder itself, in no topic's, that look like tasks."""
+    """A message for each file that looks like a task but is in the folder itself, not in a topic's folder."""
     for file in sorted(suites.folder.glob("[!_.]*.py")):
         if has_task(file):
             where = shown(suites.folder / "TOPIC" / file.name)
@@ -49,7 +49,7 @@ def _checked(folder: Path) -> Suites:
 
 
 def _instead(folder: Path) -> str:
-    """Where the tasks are, if they are near; else what is expected."""
+    """Where the tasks are, if they are near; else an example of a right place."""
     if stray := [file for file in sorted(folder.glob("[!_.]*.py")) if has_task(file)]:
         file = stray[0]
         return (

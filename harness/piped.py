@@ -1,7 +1,7 @@
-"""Own data that comes through a pipe: it can be read once, so it is copied into the cache before anything else.
+"""Own data that comes through a pipe, as with `--data -`, `--data /dev/stdin`, `--data <(zcat table.csv.gz)`.
 
-`--data /dev/stdin`, `--data -`, `--data <(zcat table.csv.gz)` and a named pipe: the runner reads a user's file several
-times, in processes that have no standard input. The copy stays, so that a run can be gone on with.
+A pipe can be read only once. The runner reads a user's file several times, in processes that have no standard input.
+So the data is copied into the cache first. The copy stays there, so that the run can be resumed.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from residency.harness.dataset import printable
 from residency.harness.errors import UsageError
 from residency.harness.store import CHUNK, cache_folder
 
-STANDARD_INPUT, PIPE = "standard-input", "pipe"  # what a copy is called where its source has no name
+STANDARD_INPUT, PIPE = "standard-input", "pipe"  # the copy's name if its source has no name
 DESCRIPTOR = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/([0-9]+)")
 
 
 def kept(named: Path, tell: Callable[[str], None]) -> Path:
-    """The file or folder that the user named, or the copy of what comes through the pipe that they named.
+    """The file or folder that the user named. If it is a pipe, the copy of its data.
 
-    `tell` is told what is waited for. Raises `UsageError` where nothing comes, or it cannot be kept.
+    `tell` gets a message before the pipe is read. Raises `UsageError` if the pipe is empty or cannot be copied.
     """
     path = Path("/dev/stdin") if str(named) == "-" and not named.exists() else named
     try:
         mode = path.stat().st_mode
     except OSError:
-        return named  # the plan says that it is not there
+        return named  # the plan reports that it does not exist
     if stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and path.resolve().exists()):
         return path.resolve() if DESCRIPTOR.fullmatch(str(path)) else named
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
@@ -54,7 +54,7 @@ def kept(named: Path, tell: Callable[[str], None]) -> Path:
 
 
 def origin(path: Path) -> str | None:
-    """What a copy came from, in words; None for a file that is none."""
+    """Where a copy came from, in words; None for a file that is not a copy."""
     if path.parent.parent != _folder():
         return None
     return {STANDARD_INPUT: "standard input", PIPE: "a pipe"}.get(path.name, f"the pipe {printable(path.name)}")
@@ -65,14 +65,14 @@ def _folder() -> Path:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """An open descriptor as it is: a socket cannot be opened by its name."""
+    """Open the path. An open descriptor is duplicated, because a socket cannot be opened by its name."""
     if (descriptor := DESCRIPTOR.fullmatch(str(path))) is not None:
         return os.fdopen(os.dup(int(descriptor[1] or 0)), "rb")
     return path.open("rb")
 
 
 def _copied(source: BinaryIO, path: Path) -> Path:
-    """Copy to the end, into a folder named after the content, so that the same content is the same data."""
+    """Copy to the end. The folder is named after the content, so that the same content is the same data."""
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = DESCRIPTOR.fullmatch(str(path))
@@ -84,9 +84,9 @@ def _copied(source: BinaryIO, path: Path) -> Path:
                 digest.update(chunk)
                 target.write(chunk)
         place = folder / digest.hexdigest()[:16]
-        with suppress(OSError):  # it is there already, in use perhaps
+        with suppress(OSError):  # it exists already, and may be in use
             held.folder.rename(place)
-        if not (place / name).exists():  # the same content by another name
+        if not (place / name).exists():  # the folder holds the same content under another name
             (held.folder / name).rename(place / name)
     return place / name
 

@@ -1,14 +1,14 @@
-"""Quality metrics: float64, on the host, apart from every implementation.
+"""Quality metrics, computed in float64 on the host. They share no code with any implementation.
 
-A metric takes the dataset and what an implementation returned, and gives one number. The metrics of supervised
-tasks compare with `data.y_test`; a task whose truth lies elsewhere writes its own: `@metric` where a right result has
-one known value, `@estimate` where the number is an estimate from the things that were judged.
-Each definition follows the textbook one that scikit-learn's function of the same name computes; a test compares them.
+A metric takes the dataset and an implementation's result, and returns one number. The metrics of supervised tasks
+compare the result with `data.y_test`. Other tasks define their own metric: with `@metric` if a right result has one
+known value, with `@estimate` if the number is an estimate from the items that were judged.
+Each definition is the textbook one that scikit-learn's function of the same name computes; a test compares them.
 
-Two right models never reach the same estimate. How far apart they may be by chance alone is told by the things that
-were judged, which are the same for both: by leaving out a share of them at a time (the jackknife). Each result keeps
-what every share contributes to it, as `Judged.shares`; the difference of two results' shares has the spread of the
-difference of their qualities (`judgement.py`).
+Two right models never reach exactly the same estimate. The jackknife estimates how far apart chance alone can put
+them: it leaves out one share of the items at a time. The items are the same for both models. Each result keeps what
+every share contributes to it, as `Judged.shares`. The differences between two results' shares give the standard error
+of the difference between their qualities (`judgement.py`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
 
-SHARES, FEW_SHARES = 64, 16  # of what is judged that are left out in turn; fewer of very many things, to save time
-MANY = 20_000
+SHARES, FEW_SHARES = 64, 16  # shares of the items, left out in turn; few shares if there are many items, to save time
+MANY = 20_000  # items
 
 Direction = Literal["higher", "lower"]
 
@@ -32,9 +32,9 @@ Direction = Literal["higher", "lower"]
 class Metric:
     """A quality metric: `metric(data, result)` is a finite float.
 
-    `better` says which direction is better. `relative` metrics have an arbitrary scale, so a task's tolerance
-    is a fraction of the reference instead of an absolute difference. An estimate has `items`, which tells what was
-    judged one by one: right models differ by chance, the more the fewer things there are.
+    `better` is the better direction. A `relative` metric has an arbitrary scale, so a task's tolerance is a fraction
+    of the reference instead of an absolute difference. An estimate has `items`, which returns the items that were
+    judged: right models differ by chance, and they differ more if there are fewer items.
     """
 
     name: str
@@ -44,27 +44,27 @@ class Metric:
     items: Callable[[Any, Any], Items] | None = None
 
     def __call__(self, data: Any, result: Any) -> float:
-        """Judge `result`; raises `WrongResult` where it is not a finite number (NaN never passes)."""
+        """Judge `result`; raises `WrongResult` if its quality is not a finite number (NaN never passes)."""
         value = float(self.function(data, result))
         if not np.isfinite(value):
             raise WrongResult(f"{self.name} is {value}")
         return value
 
     def judged(self, data: Any, result: Any) -> Judged | None:
-        """What every share of the judged things contributes to an estimate; None where the metric is none."""
+        """What every share of the items contributes to an estimate; None if the metric is not an estimate."""
         return None if self.items is None else shares_of(self.items(data, result))
 
     @property
     def perfect(self) -> float:
-        """The best value of an estimate: 1 of those that are better the higher, 0 of errors."""
+        """The best value of an estimate: 1 if higher is better, 0 for errors."""
         return 1.0 if self.better == "higher" else 0.0
 
     def of(self, name: str) -> str:
-        """What the quality of a naive result is called among the figures: `MASE of repeating the last value`."""
+        """The name of a naive result's quality among the figures: `MASE of repeating the last value`."""
         return f"{self.name} of {name}"
 
     def shortfall(self, value: float, reference: float) -> float:
-        """How much worse than `reference` the value is: absolute, or a fraction of it; negative where it is better."""
+        """How much worse the value is than `reference`: absolute, or a fraction of it. Negative if it is better."""
         worse = reference - value if self.better == "higher" else value - reference
         return worse / abs(reference) if self.relative and reference else worse
 
@@ -75,11 +75,11 @@ class Metric:
 
 @dataclass(frozen=True)
 class Items:
-    """The things that a result is judged by, one by one: rows to predict, texts, series.
+    """The items that a result is judged by: rows to predict, texts, series.
 
-    `score` gives the quality of any part of them: it takes `columns`, each with an entry a thing along its first axis.
-    `chance` is what a result reaches that knows nothing of them. Of things of different `classes` (codes) every share
-    gets its part of each.
+    `score` computes the quality of any subset of them. It takes `columns`, which have one entry for each item along
+    the first axis. `chance` is the quality of a result that was made without any knowledge of the items. `classes` are
+    codes, one for each item: every share holds an equal part of each class.
     """
 
     score: Callable[..., float]
@@ -89,30 +89,30 @@ class Items:
     classes: NDArray[Any] | None = None
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many items there are."""
         return len(self.columns[0])
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What a result was judged by, kept with its outcome: enough to compare it with another result for the same."""
+    """How a result was judged, kept with its outcome: enough to compare it with another result for the same items."""
 
-    count: int  # things
+    count: int  # items
     unit: str
-    fewest: int  # things of the rarest class
+    fewest: int  # items of the rarest class
     chance: float  # quality without any knowledge
-    shares: list[float]  # what each contributes, less their mean; in quality's own unit
+    shares: list[float]  # contribution of each share, minus their mean; in the quality's own unit
 
 
 def metric(
     *, name: str, better: Direction = "higher", relative: bool = False
 ) -> Callable[[Callable[[Any, Any], float]], Metric]:
-    """Make a metric of a function of the dataset and the result, for results with one right value."""
+    """Turn a function of the dataset and the result into a metric, for results with one right value."""
     return lambda function: Metric(name, function, better, relative)
 
 
 def estimate(*, name: str, better: Direction = "higher") -> Callable[[Callable[[Any, Any], Items]], Metric]:
-    """Make a metric that is an estimate of a function that tells what is judged: its `Items`."""
+    """Turn a function that returns the judged `Items` into a metric that is an estimate."""
 
     def make(items: Callable[[Any, Any], Items]) -> Metric:
         def whole(data: Any, result: Any) -> float:
@@ -125,10 +125,10 @@ def estimate(*, name: str, better: Direction = "higher") -> Callable[[Callable[[
 
 
 def shares_of(items: Items) -> Judged:
-    """What every share of the things contributes to the quality of all (Quenouille's and Tukey's jackknife).
+    """What every share of the items contributes to the quality of all (Quenouille's and Tukey's jackknife).
 
-    A share's contribution is (shares - 1) times what is missing without it. Where the quality is not defined without
-    one of the shares, as AUC without its only positive, there are none.
+    A share's contribution is (shares - 1) times the quality that is missing without it. If the quality is undefined
+    without one of the shares, as AUC is without its only positive, the list of contributions is empty.
     """
     count = len(items)
     classes = np.zeros(count, np.intp) if items.classes is None else np.unique(items.classes, return_inverse=True)[1]
@@ -137,7 +137,7 @@ def shares_of(items: Items) -> Judged:
     number = np.empty(count, np.intp)
     number[np.argsort(classes, kind="stable")] = np.arange(count) % max(1, shares)
     try:
-        without = [items.score(*(column[number != one] for column in items.columns)) for one in range(shares)]
+        without = [items.score(*(column[number != left_out] for column in items.columns)) for left_out in range(shares)]
     except WrongResult:
         without = []
     if len(without) < 2 or not np.isfinite(without).all():
@@ -147,7 +147,7 @@ def shares_of(items: Items) -> Judged:
 
 
 class Supervised(Protocol):
-    """What the supervised metrics read of a dataset."""
+    """What the supervised metrics read from a dataset."""
 
     @property
     def y_test(self) -> NDArray[Any]:
@@ -183,7 +183,7 @@ def r2(data: Supervised, predicted: Any) -> Items:
 
 @estimate(name="AUC")
 def auc(data: Supervised, score: Any) -> Items:
-    """Area under the ROC curve of a score for class 1, ties counted half (the Mann-Whitney statistic)."""
+    """Area under the ROC curve of a score for class 1; ties count half (the Mann-Whitney statistic)."""
     positive = np.asarray(data.y_test) > 0
 
     def area(positive: NDArray[np.bool_], values: NDArray[np.float64]) -> float:
@@ -199,7 +199,7 @@ def auc(data: Supervised, score: Any) -> Items:
 
 @estimate(name="average precision")
 def average_precision(data: Supervised, score: Any) -> Items:
-    """Mean of the precision at each true positive, by falling score; tied scores share one threshold."""
+    """Mean of the precision at each true positive, in order of falling score; tied scores share one threshold."""
     positive = np.asarray(data.y_test) > 0
 
     def mean(positive: NDArray[np.bool_], values: NDArray[np.float64]) -> float:

@@ -1,7 +1,8 @@
-"""A run on disk: `run.json`, written once, and `records.jsonl`, append-only, one line a sample and one an outcome.
+"""A run on disk: `run.json` and `records.jsonl`. `schema.json` beside this file describes both for other programs.
 
-A line is written by one call and at once, so killing the process at any moment loses at most the sample under way; a
-line that did not fit on the disk is taken back. `schema.json` beside this file describes both files for other programs.
+`run.json` is written once. `records.jsonl` is append-only: one line for each sample and for each outcome. Each line is
+written at once, by one call, so a killed process loses at most the sample that it was taking. If a line does not fit
+on the disk, it is removed again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from residency.harness.task_info import TaskInfo, twin_by_name
 SCHEMA = 1
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
-SOURCE_FOLDER = "source"  # the code of the user's own that a run measured
+SOURCE_FOLDER = "source"  # the user's own code that a run measured
 SAMPLE_LINE = b'{"kind": "sample"'  # how a sample's line begins
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ Phase = Literal["cold", "warmup", "timed"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One implementation of one task on one dataset at one size, somewhere: what a row of a report is about."""
+    """One implementation of one task on one dataset at one size, on one runner. A report has one row for each."""
 
     task: str
     dataset: str
@@ -73,23 +74,23 @@ class Sample:
     threads: int
     data_hash: str
     at: str  # UTC, ISO 8601
-    calls: int = 1  # executions in the sample; all times are a call's
-    other_cpu_seconds: float | None = None  # processor time that other processes took meanwhile
-    cpu_joules: float | None = None  # of the processors' packages, everything on them; `joules` is the device's
-    device_megahertz: int | None = None  # the GPU's lowest clock seen
+    calls: int = 1  # executions in the sample; all times are for one call
+    other_cpu_seconds: float | None = None  # processor time that other processes used meanwhile
+    cpu_joules: float | None = None  # of the whole processor packages; `joules` is the device's
+    device_megahertz: int | None = None  # the lowest clock of the GPU that was seen
     slowed_by: list[str] = field(default_factory=list)  # what held the GPU's clock down
     tenants: int | None = None  # other processes that computed on the GPU
-    figures: dict[str, float] = field(default_factory=dict)  # that the implementation measured itself
+    figures: dict[str, float] = field(default_factory=dict)  # numbers that the implementation measured itself
     cluster: dict[str, float] = field(default_factory=dict)  # what a cluster's workers spent, in seconds and bytes
-    events: list[str] = field(default_factory=list)  # what happened meanwhile that a reader must know
-    key: str = ""  # of code, data, environment and parameters: samples of different keys are never mixed
-    aside_seconds: float | None = None  # off the clock: judging; before a cold one making and loading the data too
-    waited_seconds: float | None = None  # that the threads of its process, together, stood in line for a core
+    events: list[str] = field(default_factory=list)  # events meanwhile that a reader must know
+    key: str = ""  # of code, data, environment and parameters: samples with different keys are never mixed
+    aside_seconds: float | None = None  # off the clock: judging; for a cold sample also making and loading the data
+    waited_seconds: float | None = None  # time that all threads of its process together waited for a core
 
 
 @dataclass(frozen=True)
 class OutcomeRecord:
-    """How a replicate of a cell ended, with what is known of it as a whole."""
+    """How a replicate of a cell ended, and what is known about the whole replicate."""
 
     cell: Cell
     replicate: int
@@ -100,16 +101,16 @@ class OutcomeRecord:
     threads: int
     data_hash: str
     parameters: dict[str, Any]
-    remarks: list[str]  # what a reader must know of how the data was prepared
-    cores: float | None  # mean number of cores busy over the timed samples
-    flops: float | None  # least work of the task, where it is declared
+    remarks: list[str]  # what a reader must know about the preparation of the data
+    cores: float | None  # mean number of busy cores over the timed samples
+    flops: float | None  # least work of the task, if the task declares it
     bytes: float | None
     at: str
     unknown: dict[str, str] = field(default_factory=dict)  # why measures of the samples are None
-    tier: int | None = None  # of a rehearsal, which holds no samples: what an `ok` says of a GPU (harness/tiers.py)
+    tier: int | None = None  # of a rehearsal, which has no samples: what an `ok` says about a GPU (harness/tiers.py)
     key: str = ""
-    judged: dict[str, Any] | None = None  # what the quality of an `ok` rests on, where it is an estimate (quality.py)
-    asked: int | None = None  # replicates that were asked for by then: a run that is given more is looked at again
+    judged: dict[str, Any] | None = None  # how the quality of an `ok` was judged, if it is an estimate (quality.py)
+    asked: int | None = None  # replicates that were asked for by then: asking for more means another look at the run
     pools: list[dict[str, Any]] = field(default_factory=list)  # BLAS and OpenMP loaded at its end (runners/pools.py)
 
     @property
@@ -120,7 +121,7 @@ class OutcomeRecord:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """`run.json`: what a run was, and where."""
+    """`run.json`: what a run measured, and where."""
 
     id: str
     started: str
@@ -130,13 +131,13 @@ class RunInfo:
     versions: dict[str, str]
     commit: str | None
     tasks: dict[str, TaskInfo]
-    cells: list[Cell]  # what was planned, so that what is missing can be told
+    cells: list[Cell]  # the plan, which shows what is missing
     schema: int = SCHEMA
-    name: str = ""  # that a person gave it
-    environment: dict[str, Any] = field(default_factory=dict)  # what changes speed; in older runs empty
+    name: str = ""  # given by a person
+    environment: dict[str, Any] = field(default_factory=dict)  # what changes speed; empty in older runs
 
     def twin_of(self, task: str, implementation: str) -> str | None:
-        """The id of a pair's other side; None where there is none."""
+        """The id of a pair's other side; None if the implementation is not part of a pair."""
         known = self.tasks.get(task)
         return known.twin_of(implementation) if known else twin_by_name(implementation)
 
@@ -152,7 +153,7 @@ class Records:
 
     @property
     def sources(self) -> list[Path]:
-        """The files of code that are kept with the run."""
+        """The source files that are kept with the run."""
         return sorted((self.folder / SOURCE_FOLDER).glob("*/*.py"))
 
 
@@ -160,9 +161,9 @@ class Recorder:
     """Appends to a run's folder; use it as a context manager."""
 
     def __init__(self, folder: Path, info: RunInfo | None) -> None:
-        """Create the folder and write `run.json`, or without `info` go on in a folder that holds a run.
+        """Create the folder and write `run.json`. Without `info`, continue the run that the folder holds.
 
-        Raises `UsageError` where it cannot be written, holds a run already, or another process is writing to it.
+        Raises `UsageError` if the folder cannot be written, already holds a run, or is in use by another process.
         """
         self.folder = folder
         try:
@@ -178,13 +179,13 @@ class Recorder:
             raise
 
     def _begin(self, info: RunInfo | None) -> None:
-        """Lock the records, then write `run.json`: of two who come at once, from two containers too, one alone may."""
+        """Lock the records, then write `run.json`. Only one process gets the lock, even from several containers."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(f"another process is writing to {self.folder}; wait for it, or end it") from None
         except OSError:
-            pass  # a file system without locks, as some of networks are
+            pass  # a file system without locks, as some network file systems are
         if info is not None:
             if (self.folder / RUN_FILE).exists():
                 raise UsageError(f"{self.folder} already holds a run; nothing was changed, name another folder")
@@ -198,7 +199,7 @@ class Recorder:
         return UsageError(f"cannot write results to {self.folder}: {error.strerror}; name another with --results")
 
     def _drop_cut_off_line(self) -> None:
-        """Take back a last line whose process was killed while it wrote."""
+        """Remove an incomplete last line, left by a process that was killed while it wrote."""
         with (self.folder / RECORDS_FILE).open("rb") as file:
             text = file.read()
         if not text.endswith(b"\n"):
@@ -213,7 +214,7 @@ class Recorder:
         os.close(self._file)
 
     def add(self, record: Sample | OutcomeRecord) -> None:
-        """Append one line; on a full disk the file is left as it was and a `UsageError` says so."""
+        """Append one line. If the disk is full, leave the file as it was and raise a `UsageError`."""
         line = (json.dumps(to_json(record), allow_nan=False) + "\n").encode()
         before = os.fstat(self._file).st_size
         try:
@@ -233,7 +234,7 @@ def now() -> str:
 
 
 def moment(text: str) -> datetime:
-    """A time as it stands in a record; what is none comes before all others."""
+    """The time written in a record. Text that is not a time counts as earlier than all times."""
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
@@ -242,33 +243,33 @@ def moment(text: str) -> datetime:
 
 
 def to_json(record: Sample | OutcomeRecord) -> dict[str, Any]:
-    """A record as one flat object: its kind, its cell's fields, its own."""
+    """A record as one flat object: its kind, its cell's fields, its own fields."""
     kind = "sample" if isinstance(record, Sample) else "outcome"
     own = {entry.name: getattr(record, entry.name) for entry in fields(record) if entry.name != "cell"}
     return {"kind": kind, **asdict(record.cell), **own}
 
 
 def read(folder: Path, samples: bool = True) -> Records:
-    """Read a run; raises `RecordError` naming the file and the line of what is damaged or of another version.
+    """Read a run; raises `RecordError` with the file and the line if it is damaged or of another version.
 
-    Without `samples` the outcomes alone are read, which takes a hundredth of the time.
+    Without `samples` only the outcomes are read, which takes a hundredth of the time.
 
-    A last line without its newline is a write that was cut off with its process: it counts for nothing.
+    A last line without its newline is ignored: its process was killed while it wrote.
     """
     return Growing(folder, samples).read()
 
 
 class Growing:
-    """A run that others still write to: each of its lines is read once, however often it is asked for what there is."""
+    """A run that others still write to. However often it is read, each line is read only once."""
 
     def __init__(self, folder: Path, samples: bool = True) -> None:
         """Read `run.json`; `samples` and errors are those of `read`."""
         self._records = Records(folder, read_info(folder))
         self._samples = samples
-        self._bytes = self._lines = 0  # that were read
+        self._bytes = self._lines = 0  # read so far
 
     def read(self) -> Records:
-        """The run with all that was written by now: the same object each time, which grows."""
+        """The run with all that was written so far. It is the same object each time, and it grows."""
         path = self._records.folder / RECORDS_FILE
         try:
             with path.open("rb") as file:
@@ -291,7 +292,7 @@ class Growing:
 
 
 def _add(records: Records, path: Path, numbered: list[tuple[int, bytes]]) -> None:
-    """Add what the lines say, which are told with their numbers."""
+    """Add the records of these numbered lines."""
     with without_collection():
         for (number, _), raw in zip(numbered, _parsed(path, numbered), strict=True):
             try:
@@ -317,9 +318,9 @@ def read_info(folder: Path) -> RunInfo:
     except ValueError as error:
         raise RecordError(f"{path}: damaged: {error}") from None
     if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-        found = raw.get("schema") if isinstance(raw, dict) else None
+        schema = raw.get("schema") if isinstance(raw, dict) else None
         raise RecordError(
-            f"{path}: schema {found!r} is not one this version reads ({SCHEMA}); use the version that wrote it"
+            f"{path}: schema {schema!r} is not one this version reads ({SCHEMA}); use the version that wrote it"
         )
     try:
         cells = [_build(Cell, cell) for cell in raw.pop("cells", [])]
@@ -330,20 +331,20 @@ def read_info(folder: Path) -> RunInfo:
 
 
 def _parsed(path: Path, numbered: list[tuple[int, bytes]]) -> list[Any]:
-    """What the lines say, parsed all at once, which is faster; one by one only to find which line is damaged."""
+    """The parsed lines. They are parsed all at once, which is faster, and one by one only to find a damaged line."""
     try:
-        found = json.loads(b"[" + b",".join(line for _, line in numbered) + b"]")
-        if len(found) == len(numbered):
-            return list(found)
+        parsed = json.loads(b"[" + b",".join(line for _, line in numbered) + b"]")
+        if len(parsed) == len(numbered):
+            return list(parsed)
     except ValueError:
         pass
-    found = []
+    parsed = []
     for number, line in numbered:
         try:
-            found.append(json.loads(line))
+            parsed.append(json.loads(line))
         except ValueError as error:
             raise _damaged(path, number, error) from None
-    return found
+    return parsed
 
 
 def _damaged(path: Path, number: int, error: Exception) -> RecordError:
@@ -356,7 +357,7 @@ def _record(raw: Any) -> Sample | OutcomeRecord:
         raise ValueError("not a sample or an outcome")
     try:
         cell = _cell(*_cell_values(raw))
-    except (KeyError, TypeError):  # one is missing, or a list or an object where none can be
+    except (KeyError, TypeError):  # a field is missing, or is a list or an object
         cell = _build(Cell, raw)
     raw["cell"] = cell
     return _build(Sample, raw) if raw["kind"] == "sample" else _build(OutcomeRecord, raw)
@@ -364,13 +365,13 @@ def _record(raw: Any) -> Sample | OutcomeRecord:
 
 @functools.lru_cache(maxsize=4096, typed=True)
 def _cell(*values: Any) -> Cell:
-    """The cell of so many of a run's lines, made once."""
+    """The cell with these values. Many lines of a run share a cell, so each is made only once."""
     return _build(Cell, dict(zip(CELL_FIELDS, values, strict=True)))
 
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Records hold no cycles: looking for some while a hundred thousand are made takes a fifth of the time."""
+    """Switch the garbage collector off: records hold no cycles, and looking for cycles takes a fifth of the time."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -381,7 +382,7 @@ def without_collection() -> Iterator[None]:
 
 
 def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
-    """An instance of a record's class from its fields; a missing one or one of another type is a `ValueError`."""
+    """An instance of a record's class from its fields; raises `ValueError` if one is missing or of another type."""
     taken, chosen = _shape(kind, tuple(raw), tuple(map(type, raw.values())))  # type: ignore[arg-type]
     for name, options in chosen:
         if raw[name] not in options:
@@ -393,9 +394,9 @@ def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
 def _shape(
     kind: type, names: tuple[str, ...], types: tuple[type, ...]
 ) -> tuple[list[str], list[tuple[str, tuple[Any, ...]]]]:
-    """Of records with such names and types, of which a run has few kinds: the fields to take, and what each may be.
+    """The fields to take from a record with these names and types, and the values that some of them may have.
 
-    A field of a wrong type gets no option, so that any value of it is refused.
+    A run has few such kinds of records, so the result is cached. A field of a wrong type may have no value at all.
     """
     given = dict(zip(names, types, strict=True))
     taken, chosen = [], []
@@ -413,15 +414,18 @@ def _shape(
 
 @functools.cache
 def _fields(kind: type) -> list[tuple[str, set[Any], tuple[Any, ...], bool]]:
-    """A record's fields: JSON's types for it, its choices, and whether it must be there; later ones have a default."""
+    """Of each field of a record: its name, its JSON types, its choices, and whether it is required.
+
+    Fields that were added to the schema later have a default.
+    """
     hints = get_type_hints(kind)
-    found = []
+    described = []
     for entry in fields(kind):
         hint = hints[entry.name]
         choices = get_args(hint) if get_origin(hint) is Literal else ()
         options = get_args(hint) if get_origin(hint) is UnionType else (hint,)
-        types = {type(one) for one in choices} or {get_origin(option) or option for option in options}
+        types = {type(choice) for choice in choices} or {get_origin(option) or option for option in options}
         types |= {int} if float in types else set()  # 1.0 may be written as 1
         required = entry.default is MISSING and entry.default_factory is MISSING
-        found.append((entry.name, types, choices, required))
-    return found
+        described.append((entry.name, types, choices, required))
+    return described

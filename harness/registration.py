@@ -1,6 +1,6 @@
-"""What is checked when a task's file is loaded: mistakes in it are told at once, before anything is measured.
+"""Checks while a task's file is loaded: mistakes in it are reported at once, before anything is measured.
 
-The errors raised here say what is wrong and how it is written; `discovery` adds the file and the line.
+The errors raised here say what is wrong and how to write it; `discovery` adds the file and the line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GENERATORS = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
 def place_of_loading() -> tuple[Path, int]:
-    """The file that is being loaded, and the line in it that has led here: what a registration belongs to."""
+    """The file that is being loaded, and the line in it that led to this call. A registration belongs to them."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back
@@ -29,7 +29,7 @@ def place_of_loading() -> tuple[Path, int]:
 
 
 def check_libraries(decorator: str, libraries: Mapping[Any, Any]) -> None:
-    """Raise `UsageError` where a decorator was not given the names of libraries."""
+    """Raise `UsageError` if a decorator was not given the names of libraries."""
     for library in libraries.values():
         if callable(library) or inspect.ismodule(library):
             raise UsageError(f"task.{decorator} takes a library's name: @task.{decorator}({_names(libraries)})")
@@ -46,7 +46,7 @@ def _names(libraries: Mapping[Any, Any]) -> str:
 
 
 def check_function(decorator: str, function: Any) -> None:
-    """Raise `UsageError` where what is registered cannot be called as an implementation is."""
+    """Raise `UsageError` if the registered object cannot be called as an implementation is."""
     name = getattr(function, "__name__", None)
     if not callable(function) or name is None or inspect.isclass(function):
         raise UsageError(f"task.{decorator} registers a function (`def name(data, run, library):`), not {function!r}")
@@ -63,7 +63,7 @@ def check_function(decorator: str, function: Any) -> None:
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return  # written in C, and does not say
+        return  # it is written in C, and has no signature
     try:
         signature.bind(None, None, None)
     except TypeError:
@@ -72,7 +72,7 @@ def check_function(decorator: str, function: Any) -> None:
 
 
 def check_task(datasets: Any, sizes: Any, quality: Any, tolerance: Any, floor: Any) -> None:
-    """Raise `UsageError` where a task's own values are of the wrong kind."""
+    """Raise `UsageError` if one of a task's own values is of the wrong kind."""
     if not isinstance(datasets, Sequence) or not datasets:
         raise UsageError("datasets must be a list of at least one dataset: Task(datasets=[linear], ...)")
     for dataset in datasets:
@@ -102,7 +102,7 @@ def _is_number(value: Any) -> bool:
 
 
 def how_called(function: Callable[..., Any], name: str) -> str:
-    """How a function is written, with the names it takes: `task.pair(cpu=..., gpu=..., needs=())`."""
+    """How to call a function, with the names of its arguments: `task.pair(cpu=..., gpu=..., needs=())`."""
     written = []
     for parameter in list(inspect.signature(function).parameters.values())[1:]:
         default = "..." if parameter.default is parameter.empty else repr(parameter.default)

@@ -1,4 +1,4 @@
-"""What an implementation is given beside its data: stages to time, the device, and the record of what it used."""
+"""What an implementation gets besides its data: stages to time, the device, and a record of its parameters."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ KINDS: Mapping[str, StageKind] = {
     "get": "transfer",
 }
 
-PARTS = 4  # for each lane of a cluster: enough to share out evenly, few enough to cost little
+PARTS = 4  # for each lane of a cluster: enough to balance the load, few enough to cost little
 
 T = TypeVar("T")
 
 
 def stage_kind(name: str) -> StageKind:
-    """What a stage's time is spent on, by its name: `load` is io, `put` and `get` transfers, all others compute."""
+    """The kind of a stage, by its name: `load` is io, `put` and `get` are transfers, the task's own are compute."""
     return KINDS.get(name, "compute")
 
 
 @dataclass(frozen=True)
 class Share:
-    """What an implementation for a single process made of its part of the data, and what its run put on record."""
+    """The result of an implementation for a single process on its part of the data, and what its run recorded."""
 
     result: Any
     parameters: dict[str, Any]
@@ -48,14 +48,14 @@ class Share:
 
 @dataclass
 class Run:
-    """One execution. An implementation opens stages, moves data, and says which parameters took effect."""
+    """One execution. An implementation opens stages, moves data, and records the parameters that took effect."""
 
     device: Device
     threads: int = 1
     seed: int = 0
-    workers: int = 1  # on a cluster, each with `threads`
+    workers: int = 1  # on a cluster, each with `threads` threads
     client: Any = None  # the Dask client, on a cluster
-    frame: Any = None  # dask.dataframe with the back end of the device, on a cluster
+    frame: Any = None  # dask.dataframe with the device's back end, on a cluster
     stages: dict[str, float] = field(default_factory=dict)  # seconds, in order of first use
     parameters: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
@@ -68,9 +68,9 @@ class Run:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a named part of the execution, with all the device's work waited for at its end, and a cluster's.
+        """Time a named part of the execution. It ends when all work of the device and of the cluster is done.
 
-        A stage opened again adds to its time. Stages do not nest: their sum must not count anything twice.
+        A stage that is opened again adds to its time. Stages do not nest: their sum must not count any time twice.
         """
         if self._open is not None:
             raise RuntimeError(f"stage `{name}` opened inside stage `{self._open}`; stages do not nest")
@@ -87,34 +87,34 @@ class Run:
 
     @property
     def lanes(self) -> int:
-        """Tasks that a cluster works on at once: one for each thread of a processor, and one for each GPU."""
+        """How many Dask tasks a cluster works on at once: one for each thread of the workers, or for each GPU."""
         return self.workers * (self.threads if self.device == "cpu" else 1)
 
     @property
     def torch_device(self) -> str:
-        """The device in Torch's words: `cpu` or `cuda`."""
+        """The device's name in Torch: `cpu` or `cuda`."""
         return devices.torch_device(self.device)
 
     def to_device(self, *arrays: Any, into: Any = None) -> Any:
-        """The arrays on the device: themselves on the CPU (no copy), CuPy's copies on the GPU.
+        """The arrays on the device. On the CPU they are the same arrays (no copy), on the GPU they are CuPy copies.
 
-        With `into=torch` or `into=jax` (the module) they are that framework's arrays on the device.
+        With `into=torch` or `into=jax` (the module) they become that framework's arrays on the device.
         """
         moved = [devices.place(array, self.device, into) for array in arrays]
         return moved[0] if len(moved) == 1 else moved
 
     def to_host(self, value: Any, out: NDArray[Any] | None = None) -> Any:
-        """Data of any framework as NumPy arrays: an array, or a dict of a frame's columns.
+        """Data of any framework as NumPy arrays: one array, or a dict of a frame's columns.
 
-        With `out`, one array of that shape and type is copied straight there.
+        With `out`, one array of that shape and type is copied straight into it.
         """
         return devices.to_host(value) if out is None else devices.to_host_into(value, out)
 
     def partitions(self, *arrays: NDArray[Any], count: int | None = None) -> list[cluster.Rows]:
-        """The rows of arrays that belong together, in parts for the workers: places in files, nothing is read yet.
+        """Split the rows of arrays that belong together into parts for the workers. Nothing is read yet.
 
-        Four parts for each lane of the cluster, more where they would be larger than 64 MiB, or `count`. A worker
-        reads its own: `run.on_workers(Rows.read, parts)`.
+        A part is a place in the files; a worker reads its own parts: `run.on_workers(Rows.read, parts)`. There are
+        `count` parts. By default there are four for each lane of the cluster, or more if a part exceeds 64 MiB.
         """
         return cluster.partitions(arrays, count or PARTS * self.lanes, count is None)
 
@@ -126,11 +126,12 @@ class Run:
         movable: bool = True,
         **same: Any,
     ) -> list[Any]:
-        """Futures of `function`, on a cluster, of each entry of the lists and of what is the `same` for all, in order.
+        """Call `function` on the cluster for each entry of the lists; returns the futures, in order.
 
-        Entries are places of rows, as by `partitions`, or futures: what a call returns stays where it was made, and the
-        next is made there, until `run.client.gather`. With `at` each has a worker of its own, by its address; another
-        takes over where that is lost, unless it is not `movable`. Nothing that was made before is used again.
+        Every call also gets the keywords `same`. Entries are places of rows, as from `partitions`, or futures. A result
+        stays on the worker that made it, and the next call on it runs there, until `run.client.gather`. `at` gives each
+        call the address of its worker. If that worker is lost, another takes over, unless `movable` is false.
+        No earlier result is reused in place of a call.
         """
         if at is None:
             return list(self.client.map(function, *entries, **same, pure=False))
@@ -141,17 +142,17 @@ class Run:
         ]
 
     def alone(self, implementation: Callable[..., Any], library: Any) -> Callable[[Any], Share]:
-        """An implementation for a single process, for `on_workers`: of a part of the data it makes a `Share`.
+        """Wrap an implementation for a single process for `on_workers`: it turns a part of the data into a `Share`.
 
-        Its run has the threads of a lane. The library is imported there.
+        Its run has the threads of one lane. The library is imported on the worker.
         """
         lane = {"device": self.device, "threads": self.workers * self.threads // self.lanes, "seed": self.seed}
         return partial(_alone, implementation=implementation, library=library.__name__, lane=lane)
 
     def array(self, *arrays: NDArray[Any]) -> Any:
-        """Dask arrays of the data's own, on a cluster: each worker reads its rows from the file, onto its device.
+        """The data's arrays as Dask arrays, on a cluster: each worker reads its rows from the file onto its device.
 
-        All are split at the same rows, as by `partitions`. Nothing is read before it is computed or persisted.
+        All are split at the same rows, as by `partitions`. They are read only when they are computed or persisted.
         """
         parts = self.partitions(*arrays)
         made = [cluster.dask_array(parts, number, array, self.device) for number, array in enumerate(arrays)]
@@ -163,16 +164,16 @@ class Run:
         return dict(chosen or {})
 
     def effective(self, model: T = None, /, **parameters: Any) -> T:  # type: ignore[assignment]
-        """Put the parameters that decide the result on record; with an estimator, its own. Returns the estimator."""
+        """Record the parameters that decide the result, and those of the estimator if given. Returns the estimator."""
         if model is not None:
             parameters = {**model.get_params(deep=False), **parameters}  # type: ignore[attr-defined]
         self.parameters.update({name: _plain(value) for name, value in parameters.items()})
         return model
 
     def observe(self, **figures: float) -> None:
-        """Put numbers beside the time on record that only the implementation can measure, such as a latency in seconds.
+        """Record further numbers that only the implementation can measure, such as a latency in seconds.
 
-        Reports show the median over the samples. Names say what is meant and in which unit: `p99_ms_batch_1`.
+        Reports show the median over the samples. A name says what was measured and in which unit: `p99_ms_batch_1`.
         """
         self.figures.update({name: float(value) for name, value in figures.items()})
 
@@ -184,7 +185,7 @@ def _alone(data: Any, *, implementation: Callable[..., Any], library: str, lane:
 
 
 def check_result(result: Any) -> None:
-    """Raise `WrongResult` where a result is not host data of exact types, or work is still going on behind it."""
+    """Raise `WrongResult` if a result is not exactly NumPy arrays on the host, or if it is still being computed."""
     values = result.values() if isinstance(result, dict) else result if isinstance(result, tuple) else (result,)
     if result is None:
         raise WrongResult(

@@ -1,14 +1,14 @@
-"""Folders that are filled in a place that others share, and the removal of those whose owner is dead.
+"""Temporary folders in a place that several processes share, and the removal of those whose owner is dead.
 
-Who is alive is told by a lock that the file system holds (`flock`): the kernel drops it when its holder ends, however
-that ends. A process id says nothing of it, since containers that share a folder number their processes each for itself.
+A lock of the file system (`flock`) tells whether the owner lives: the kernel drops it when its holder ends, in any way.
+A process id does not tell: containers that share a folder each number their processes on their own.
 
     .making-PLACE-RANDOM        the folder
-    .making-PLACE-RANDOM.lock   locked by its owner as long as that lives
+    .making-PLACE-RANDOM.lock   locked by its owner for as long as the owner lives
 
-PLACE stands for the running kernel, which all containers of a machine share, and for the mounted file system. Where
-both are the same, a lock that can be had is proof that its owner is dead. Elsewhere it is none: NFS, for one, may be
-mounted with locks that stay on one machine. What comes from elsewhere, or has no lock, goes when nothing in it has
+PLACE stands for the running kernel, which all containers of a machine share, and for the mounted file system. If both
+are ours, a lock that we can take proves that the owner is dead. Otherwise it proves nothing: NFS, for example, may be
+mounted with locks that stay on one machine. Such a folder, or one without a lock, is removed when nothing in it has
 changed for a week.
 """
 
@@ -26,22 +26,22 @@ from pathlib import Path
 from typing import Self
 
 LOCK = ".lock"
-UNKNOWN = "unknown"  # as a place: a kernel that does not tell which it is, or a file system without locks
-ABANDONED = 7 * 86_400.0  # seconds without a change, after which nobody is filling it
+UNKNOWN = "unknown"  # PLACE if the kernel has no boot id, or the file system has no locks
+ABANDONED = 7 * 86_400.0  # seconds without a change after which a folder counts as abandoned
 ATTEMPTS = 100
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass
 class Scratch:
-    """A folder of our own under a shared one. Use it as a context manager: leaving removes what is left of it."""
+    """A folder of our own under a shared one. Use it as a context manager: leaving it removes the folder."""
 
     folder: Path
     lock: Path
     _descriptor: int
 
     def release(self) -> None:
-        """Remove what is left of the folder, and let go of it."""
+        """Remove the folder, if it is still there, and release its lock."""
         shutil.rmtree(self.folder, ignore_errors=True)
         with suppress(OSError):
             self.lock.unlink(missing_ok=True)
@@ -57,9 +57,9 @@ class Scratch:
 
 
 def take(parent: Path, prefix: str) -> Scratch:
-    """A fresh folder under `parent`, held until it is released or this process ends; abandoned ones are removed first.
+    """A new folder under `parent`, ours until it is released or this process ends. Removes abandoned folders first.
 
-    It is on the same file system as its neighbours, so that it can be put in its place in one step.
+    It is on the same file system as its neighbours, so that one rename can move it to its final place.
     """
     remove_abandoned(parent, prefix)
     for _ in range(ATTEMPTS):
@@ -70,8 +70,8 @@ def take(parent: Path, prefix: str) -> Scratch:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken = _is_there(lock, descriptor)
         except BlockingIOError:
-            taken = False  # by whoever took it for abandoned, between our two steps
-        except OSError:  # no locks here: only its age will tell
+            taken = False  # between our two steps, another process locked it as abandoned
+        except OSError:  # no locks here: only its age will tell that it is abandoned
             name, taken = f"{prefix}{UNKNOWN}-{secrets.token_hex(8)}", True
             lock.rename(parent / f"{name}{LOCK}")
             lock = parent / f"{name}{LOCK}"
@@ -88,7 +88,7 @@ def take(parent: Path, prefix: str) -> Scratch:
 
 
 def remove_abandoned(parent: Path, prefix: str) -> None:
-    """Remove the folders of owners that are dead for certain, with their locks."""
+    """Remove the folders of owners that are certainly dead, with their locks."""
     ours = re.compile(re.escape(prefix) + r"(?P<place>[0-9a-z]+)-[^.]*")
     names = {file.name.removesuffix(LOCK) for file in parent.glob(f"{prefix}*")}
     for name in sorted(names):
@@ -106,20 +106,20 @@ def _remove_if_unlocked(folder: Path, lock: Path) -> None:
     try:
         descriptor = os.open(lock, os.O_RDWR)
     except OSError:
-        return  # its owner has just removed it, or is another user
+        return  # its owner has just removed it, or it belongs to another user
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_there(lock, descriptor):
             shutil.rmtree(folder, ignore_errors=True)
             lock.unlink(missing_ok=True)
     except OSError:
-        pass  # its owner lives, or it cannot be told
+        pass  # its owner lives, or we cannot tell
     finally:
         os.close(descriptor)
 
 
 def _is_there(path: Path, descriptor: int) -> bool:
-    """Whether a path still is the file that was opened."""
+    """Whether the path still leads to the file that was opened."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def _is_there(path: Path, descriptor: int) -> bool:
 
 
 def _is_old(path: Path) -> bool:
-    """Whether nothing there has changed for a week, by the clock of the file system itself; what is gone is old."""
+    """Whether nothing there has changed for a week, by the file system's own clock. A missing path counts as old."""
     try:
         changed = [path.stat().st_mtime]
     except OSError:
@@ -141,24 +141,24 @@ def _changed(path: Path) -> float:
     try:
         return path.lstat().st_mtime
     except OSError:
-        return float("inf")  # it changes right now
+        return float("inf")  # it is being changed right now
 
 
 def _clock(folder: Path) -> float:
-    """What time it is for the file system of a folder, which may be another machine's."""
+    """The time on the clock of a folder's file system, which may belong to another machine."""
     file = folder / f".clock-{secrets.token_hex(8)}"
     try:
         file.touch()
         return file.stat().st_mtime
     except OSError:
-        return float("-inf")  # nothing is old where that cannot be told
+        return float("-inf")  # without a clock, nothing counts as old
     finally:
         with suppress(OSError):
             file.unlink(missing_ok=True)
 
 
 def _place(folder: Path) -> str:
-    """Where locks are known for certain: on this start of the kernel, and this file system as it is mounted."""
+    """The place within which locks can be trusted: this boot of the kernel, and this mounted file system."""
     try:
         boot = BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

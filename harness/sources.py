@@ -1,15 +1,15 @@
-"""Which files a dataset or a task rests on: itself, and of this project and of the files beside it what it imports.
+"""The source files of a dataset or a task: its own file, and what that imports from this project or from beside itself.
 
-The keys of made data, of what a task says of it and of measured samples are made of these files' texts. So a file that
-is touched makes anew what imports it, itself or through others, and nothing else.
+The keys of made data, of the facts that a task computes from it, and of measured samples contain the hash of these
+files. So a change to a file invalidates what imports it, directly or through other files, and nothing else.
 
-Imports are read in the text: nothing is run, so no library is loaded, and an import inside a function counts as one at
-the top. All modules of this project count that are reached, the harness's too: which of its functions shape data is
-not to be told by a list that somebody must keep, and a list that is wrong leaves stale data behind. Not followed are
+Imports are found by parsing: nothing is run, so no library is loaded, and an import inside a function counts like one
+at the top. Every module of this project that is reached counts, the harness's too. A list of the functions that shape
+data would have to be maintained, and a wrong list would leave stale data behind. Not followed are
 
-    a package's `__init__.py`   unless something is taken from it: `from residency.harness.dataset import generated`
-                                runs the harness's, which imports most of it, but takes nothing there
-    libraries                   their versions are in the keys by themselves
+    a package's `__init__.py`   unless a name is imported from it: `from residency.harness.dataset import generated`
+                                runs the harness's, which imports most of the harness, but imports no name from it
+    libraries                   the keys already contain their versions
     names made at run time      `import_module(f"...")`
 """
 
@@ -22,13 +22,13 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-HOUSE = Path(__file__).resolve().parent.parent  # whose folders are the packages of `residency`
+HOUSE = Path(__file__).resolve().parent.parent  # its folders are the packages of `residency`
 PACKAGE = "residency"
-PARTS = ("body", "orelse", "finalbody", "handlers", "cases")  # of a statement that hold statements
+PARTS = ("body", "orelse", "finalbody", "handlers", "cases")  # the parts of a statement that hold statements
 
 
 def sources_of(*files: Path) -> tuple[Path, ...]:
-    """These files and all that they import, directly or through each other, each once, in the order of their paths."""
+    """These files and all that they import, directly or through other files. Each appears once, sorted by path."""
     reached: set[Path] = set()
     waiting = list(files)
     while waiting:
@@ -40,13 +40,13 @@ def sources_of(*files: Path) -> tuple[Path, ...]:
 
 
 def hash_of_sources(*files: Path) -> str:
-    """SHA-256 over the names and texts of these files' sources, wherever they lie; raises `OSError` without one."""
+    """SHA-256 over the names and texts of these files' sources, in any folder; raises `OSError` if one is missing."""
     texts = {f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in sources_of(*files)}
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()
 
 
 def imported_by(file: Path) -> tuple[Path, ...]:
-    """The files that this one imports itself; none where it is not there or is no Python."""
+    """The files that this one imports directly; none if it is missing or is not Python."""
     try:
         status = file.stat()
     except OSError:
@@ -59,13 +59,13 @@ def _imported_by(file: Path, _changed: int, _size: int) -> tuple[Path, ...]:
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return ()  # whoever loads it says what is wrong
+        return ()  # loading the file will report what is wrong
     places = (_module(file, level, names) for node in _statements(tree) for level, names in _named(node))
     return tuple(sorted({place for place in places if place is not None}))
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """All statements of a file, those in functions and branches too: expressions hold no imports, and take the time."""
+    """All statements of a file, also in functions and branches. Expressions are skipped: they hold no imports."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -75,9 +75,9 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def _named(node: ast.AST) -> Iterator[tuple[int, list[str]]]:
-    """What a statement imports: how many packages up it begins, 0 for none, and the names on the way from there.
+    """What a statement imports: how many packages up the path begins (0: absolute), and the names along the path.
 
-    The last name may be a module's or one inside a module.
+    The last name may be a module or a name inside a module.
     """
     if isinstance(node, ast.Import):
         for alias in node.names:
@@ -89,7 +89,7 @@ def _named(node: ast.AST) -> Iterator[tuple[int, list[str]]]:
 
 
 def _module(file: Path, level: int, names: Sequence[str]) -> Path | None:
-    """The module's file, where it is one of this project or lies beside the file that imports it."""
+    """The module's file, if it belongs to this project or lies beside the file that imports it."""
     if level > len(file.parents) - 1:
         return None
     if level:
@@ -99,16 +99,16 @@ def _module(file: Path, level: int, names: Sequence[str]) -> Path | None:
         return _first_file(HOUSE, names[1:])
     if names[0] in sys.stdlib_module_names:
         return None
-    return _first_file(file.parent, names)  # as where PYTHONPATH names the folder; libraries do not lie there
+    return _first_file(file.parent, names)  # as if PYTHONPATH named the folder; libraries are not there
 
 
 def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
-    """The file of the module of that name under a folder, else of the module that the last name is taken from."""
+    """The file of the module of that name under a folder, else of the module that holds the last name."""
     return next((file for way in (names, names[:-1]) for file in _files(folder, way) if file.is_file()), None)
 
 
 def _files(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Where a module of that name may be: Python takes a package before a file of its name."""
+    """Where a module of that name may be: Python prefers a package to a file of the same name."""
     if not names:
         return []
     *packages, name = names

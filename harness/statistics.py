@@ -1,36 +1,36 @@
 """Estimates and verdicts: from samples of several processes to a ratio with an interval.
 
-The unit of replication is the process. Repeats inside one process look precise and are not: two fresh processes
-running the same code differ by some 8 % (pure Python) or 4 % (two-threaded native code) on a small quiet machine, by
-15 % on a shared one where each is timed but a few times, and however often each repeats. So a ratio is taken inside
-each replicate, whose samples took turns, and its spread between them.
+The unit of replication is the process. Repeats inside one process look more precise than they are: two fresh processes
+that run the same code differ by about 8 % (pure Python) or 4 % (two-threaded native code) on a small quiet machine, and
+by 15 % on a shared one if each is timed only a few times. More repeats do not remove this difference. So a ratio is
+computed inside each replicate, whose samples took turns, and its spread is computed between the replicates.
 
-    estimate   per replicate the median over its rounds of the log of the ratio; the mean of these
+    estimate   for each replicate the median of the log ratio over its rounds; then the mean of these medians
     interval   Student's t on the replicates
-    verdict    from the 99 % interval against a margin
+    verdict    the 99 % interval against a margin
 
-On simulated process effects, drift and bursts this covers 94 to 97 % from five replicates on. A percentile bootstrap
-of five replicates covers 85 %; one that resamples rounds inside the replicates counts their spread twice and covers
-99 to 100 %, at twice the width. The bootstrap of rounds is used for what it is good at, the spread inside a process:
-with fewer than five replicates the spread between them is hardly known, so what is known of such work on a machine as
-busy as this one was meanwhile (`Conditions`) is pooled with theirs as `KNOWN_WEIGHT` further degrees of freedom: a
-single process never looks precise.
+On simulated process effects, drift and bursts, the 95 % interval covers 94 to 97 % from five replicates on. A
+percentile bootstrap of five replicates covers 85 %. A bootstrap that also resamples rounds inside the replicates counts
+their spread twice: it covers 99 to 100 %, at twice the width. The bootstrap of rounds estimates the spread inside a
+process well, so it is used for that. Fewer than five replicates hardly show the spread between them. So it is pooled,
+as `KNOWN_WEIGHT` further degrees of freedom, with what is known about such work on an equally busy machine
+(`Conditions`): a single process never looks precise.
 
-The ratio is taken inside each round, whose samples stood next to each other. A processor that changes its clock by a
-tenth for a second or two, as shared ones do, moves both of them; the ratio of the two medians it moves by as much as
-there are more of one side's samples than of the other's on its slow side of the change. On such a machine the spread
-between pairs of processes was 1.2 % by rounds and 3 to 4 % by medians, quiet and with bursty processes beside it.
+The ratio is computed inside each round, whose samples were taken one after the other. A shared processor may change its
+clock by a tenth for a second or two. That changes both samples of a round alike. It changes the ratio of the two
+medians, if one side has more samples at the slow clock than the other. On such a machine the spread between pairs of
+processes was 1.2 % by rounds and 3 to 4 % by medians, both quiet and beside bursty processes.
 
-Who looks often enough sees what is not there, so several looks share the error of one (`shares`):
+Several looks at the data produce false positives, so they share the error of one look (`shares`):
 
-  - a run that looks whether it knows enough and stops when it does, at each of its `LOOKS` looks at most, after 1, 2, 4
-    and 8 times the replicates asked for; or one that is given more replicates because it told nothing;
-  - a row whose baseline was chosen as the fastest of several: as many shares as there are implementations that might
-    have become its baseline. A row that could be the baseline itself has all others of these as rivals, one that could
-    not (on a GPU) all of them. Whichever was chosen, the interval of the row over it is one of so many, so it misses
-    no more often than it says. Simulated with five processes that differ by 3 %: of four identical implementations
-    7.4 % of the 95 % intervals over the fastest missed 1 before, 2.5 % do now (of eight 10.4 and 1.6 %), and in 1.8 %
-    of reports some row had a verdict, now in 0.8 % (of eight in 5.3 and 0.7 %).
+  - A run may stop when it knows enough. It looks at most `LOOKS` times, after 1, 2, 4 and 8 times the replicates asked
+    for. A run that gets more replicates because it was inconclusive is also looked at again.
+  - A row's baseline is chosen because it was the fastest of several. The row has as many shares as implementations
+    could have become its baseline. If the row itself could have been the baseline, these are all the others; if not
+    (on a GPU), all of them. Whichever is chosen, the interval is one of these, so it misses 1 no more often than it
+    says. Simulated with five processes that differ by 3 %, of four identical implementations: without the correction
+    7.4 % of the 95 % intervals over the fastest missed 1, with it 2.5 % (of eight: 10.4 and 1.6 %). Without it, 1.8 %
+    of the reports had a row with a verdict, with it 0.8 % (of eight: 5.3 and 0.7 %).
 """
 
 from __future__ import annotations
@@ -48,36 +48,35 @@ from residency.harness.student import quantile
 RESAMPLES = 2_000
 ENOUGH_REPLICATES = 5
 # Standard deviation of the log ratio between pairs of fresh processes. The root mean square of 21 pairs of committed
-# runs is 0.148; half of them are below 0.09, the widest is 0.29. What takes milliseconds, quiet, has spread by 0.08.
+# runs is 0.148; half of them are below 0.09, the widest is 0.29. Calls of milliseconds on a quiet machine: 0.08.
 KNOWN_SPREAD = 0.15
 KNOWN_WEIGHT = 4
-# Standard deviation of the log ratio in one round where the work stands in line for a core all the time, and in
-# proportion where it does for a part of it: `tests/trials/busy_machine.py fit`. Threads that wait for each other wait
-# for the one that waits longest.
+# Standard deviation of the log ratio in one round if the work waits for a core all the time; if it waits for a part of
+# its time, in proportion: `tests/trials/busy_machine.py fit`. Threads that work together all wait for the last of them.
 WAITING_ALONE = 1.5  # work on one thread
-WAITING_TOGETHER = 3.6  # on several
-BURST_SECONDS = 1.0  # other work comes and goes so fast, or faster: of longer samples it hits all alike,
-LONG_SHARE = 0.25  # down to this part of the variance, for some other work lasts longer
-BUSY = 0.1  # part of its time in line: there work on several threads says nothing from `LEAST_WHEN_BUSY` - 1 processes
-LEAST_WHEN_BUSY = 2
-MOST_NEEDED = 200  # processes: who would need more is told that it is too close to tell
+WAITING_TOGETHER = 3.6  # work on several threads
+BURST_SECONDS = 1.0  # bursts of other work are this short, so they hit all longer samples alike: their variance falls,
+LONG_SHARE = 0.25  # down to this fraction, because some other work lasts longer
+BUSY = 0.1  # share of its time that work waits for a core: from here on, work on several threads needs more processes
+LEAST_WHEN_BUSY = 2  # processes
+MOST_NEEDED = 200  # processes; beyond this, the ratio is too close to the margin to tell
 MARGIN = 0.01
 LOOKS = 4  # at most; each after twice the replicates of the one before
 
 VerdictName = Literal["faster", "slower", "equivalent", "inconclusive"]
 Replicates = Sequence[Sequence[float]]
-"""Seconds: one inner sequence a process, in the order of its rounds."""
+"""Seconds: one inner sequence for each process, in the order of its rounds."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is known beforehand of how far fresh processes lie apart: what kind of work it was, and how busy it was.
+    """The kind of work, and how busy the machine was. They tell beforehand how far apart fresh processes are.
 
-    `waiting` is the part of its time that the work stood in line for a core while it was timed, 0 to 1; `seconds` is
-    what a sample lasts. Seen on two cores beside two to ten other processes, from one process to the next, as standard
-    deviations of the log ratio:
+    `waiting` is the share of its time that the work waited for a core while it was timed, 0 to 1. `seconds` is the time
+    of one sample. Standard deviations of the log ratio between processes, on two cores beside two to ten other
+    processes:
 
-        work          in line    lasting    one round    median of 8
+        work          waiting    seconds    one round    median of 8
         one thread    4 %        5 ms       0.19         0.05
         one thread    41 %       9 ms       0.44         0.19
         one thread    74 %       19 ms      0.46         0.13
@@ -87,7 +86,8 @@ class Conditions:
         two threads   67 %       59 ms      1.68         0.72
         two threads   75 %       2.5 s      0.98         0.36
 
-    So it is taken as proportional to the time in line, its square as inverse to the rounds, and less for long samples.
+    So the standard deviation is taken as proportional to the time waited, and smaller for long samples; its square is
+    inversely proportional to the number of rounds.
     """
 
     threads: int = 1
@@ -95,14 +95,14 @@ class Conditions:
     seconds: float = 0.0
 
     def variance(self, rounds: float) -> float:
-        """Of the log ratio of two processes by the median of so many rounds, beside that of a quiet machine."""
+        """The variance of the log ratio of two processes by the median of `rounds`, beyond that of a quiet machine."""
         whole = WAITING_TOGETHER if self.threads > 1 else WAITING_ALONE
         long = max(LONG_SHARE, BURST_SECONDS / max(self.seconds, BURST_SECONDS))
         return (whole * self.waiting) ** 2 * long / rounds
 
     @property
     def least(self) -> int:
-        """Processes below which nothing is said of a ratio."""
+        """The fewest processes that give a verdict on a ratio."""
         return LEAST_WHEN_BUSY if self.threads > 1 and self.waiting > BUSY else 1
 
 
@@ -120,41 +120,41 @@ class Interval:
 
 @dataclass(frozen=True)
 class Estimate(Interval):
-    """A positive value with its 95 % interval, and the 99 % one that verdicts are judged by."""
+    """A positive value with its 95 % interval, and its 99 % interval, which decides verdicts."""
 
     low99: float
     high99: float
     samples: int
     replicates: int
-    spread: float = 0.0  # standard deviation between replicates, of the log, as seen or assumed
-    least: int = 1  # replicates below which nothing is said
+    spread: float = 0.0  # standard deviation of the log between replicates, measured or assumed
+    least: int = 1  # fewest replicates that give a verdict
 
 
 def median_time(seconds: Replicates, shares: int = 1, conditions: Conditions = QUIET) -> Estimate:
     """The median time of an implementation, in seconds, with its interval."""
-    logs = [np.log(np.asarray(one, dtype=np.float64)) for one in seconds if len(one)]
+    logs = [np.log(np.asarray(process, dtype=np.float64)) for process in seconds if len(process)]
     return _estimate(logs, shares, conditions, sides=1)
 
 
 def speed_ratio(baseline: Replicates, other: Replicates, shares: int = 1, conditions: Conditions = QUIET) -> Estimate:
     """How many times faster `other` is than `baseline`: baseline's time / other's time.
 
-    Both hold one sequence a replicate, in the same order; samples of one round stand at the same place, since in a
-    round each had its turn. Replicates in which either has no sample are left out. The error is that of one of
-    `shares` looks and choices.
+    Both hold one sequence for each replicate, in the same order. In it, samples of one round have the same index, since
+    each implementation had its turn in every round. Replicates in which one side has no sample are left out. The error
+    is divided among `shares` looks and choices.
     """
     return _estimate(log_ratios(baseline, other), shares, conditions)
 
 
 def log_ratios(baseline: Replicates, other: Replicates) -> list[NDArray[np.float64]]:
-    """The log of baseline's time / other's time in each round, a vector a replicate that holds samples of both."""
-    found = []
+    """The log of baseline's time / other's time in each round: one vector for each replicate with samples of both."""
+    ratios = []
     for a, b in zip(baseline, other, strict=True):
         if rounds := min(len(a), len(b)):
-            found.append(np.log(np.asarray(a[:rounds], np.float64)) - np.log(np.asarray(b[:rounds], np.float64)))
-    if not found:
+            ratios.append(np.log(np.asarray(a[:rounds], np.float64)) - np.log(np.asarray(b[:rounds], np.float64)))
+    if not ratios:
         raise ValueError("no replicate holds samples of both")
-    return found
+    return ratios
 
 
 @dataclass(frozen=True)
@@ -167,18 +167,21 @@ class Change:
     replicates: int
 
     def interval(self, t: float) -> tuple[float, float]:
-        """The ratio's interval at a quantile of Student's t for its degrees of freedom."""
+        """The ratio's interval for a given quantile `t` of Student's t at its degrees of freedom."""
         return float(np.exp(self.log_ratio - t * self.error)), float(np.exp(self.log_ratio + t * self.error))
 
 
 def change(
     baseline: Replicates, current: Replicates, conditions: tuple[Conditions, Conditions] = (QUIET, QUIET)
 ) -> Change:
-    """The current time / the baseline's, of two runs that did not take turns: Welch's comparison of their processes.
+    """The current run's time / the baseline's, for two runs that did not take turns: Welch's comparison of processes.
 
-    `conditions` are those of either run.
+    `conditions` are those of the two runs.
     """
-    sides = [[np.log(np.asarray(one, dtype=np.float64)) for one in side if len(one)] for side in (baseline, current)]
+    sides = [
+        [np.log(np.asarray(process, dtype=np.float64)) for process in side if len(process)]
+        for side in (baseline, current)
+    ]
     if not all(sides):
         raise ValueError("both runs must hold samples")
     means, variances, freedoms = zip(*(map(_side, sides, conditions)), strict=True)
@@ -189,19 +192,19 @@ def change(
 
 
 def _side(logs: list[NDArray[np.float64]], conditions: Conditions) -> tuple[float, float, float]:
-    """Mean of the replicates' medians, its variance, and the degrees of freedom of that."""
-    each = np.array([np.median(one) for one in logs])
-    count, freedom = len(each), float(len(each) - 1)
-    variance = float(each.var(ddof=1)) / count if count > 1 else 0.0
+    """The mean of the replicates' medians, its variance, and the degrees of freedom of that variance."""
+    medians = np.array([np.median(replicate) for replicate in logs])
+    count, freedom = len(medians), float(len(medians) - 1)
+    variance = float(medians.var(ddof=1)) / count if count > 1 else 0.0
     if count < ENOUGH_REPLICATES:
-        known = (KNOWN_SPREAD**2 / 2 + _inside(logs, conditions, sides=1)) / count  # that known is of a ratio of two
+        known = (KNOWN_SPREAD**2 / 2 + _inside(logs, conditions, sides=1)) / count  # half: the constant is of a ratio
         variance = (KNOWN_WEIGHT * known + freedom * variance) / (KNOWN_WEIGHT + freedom)
         freedom += KNOWN_WEIGHT
-    return float(each.mean()), variance, freedom
+    return float(medians.mean()), variance, freedom
 
 
 def verdict(ratio: Estimate, margin: float = MARGIN) -> VerdictName:
-    """What a ratio of speeds says at 99 % against a margin, a fraction."""
+    """The verdict on a ratio of speeds at 99 %, against a margin (a fraction)."""
     if ratio.replicates < ratio.least:
         return "inconclusive"
     if ratio.low99 > 1.0 + margin:
@@ -214,12 +217,12 @@ def verdict(ratio: Estimate, margin: float = MARGIN) -> VerdictName:
 
 
 def processes_needed(ratio: Estimate, shares: int = 1, margin: float = MARGIN) -> int | None:
-    """About how many processes would tell what an inconclusive ratio is, did it stay as it is; None above MOST_NEEDED.
+    """About how many processes would decide an inconclusive ratio that stays as it is; None above `MOST_NEEDED`.
 
-    They will be another look at the same samples, which has its share of the error: `shares` counts it.
+    They will be another look at the same samples, which needs a share of the error: `shares` includes it.
     """
     centre, limit = abs(math.log(ratio.value)), math.log1p(margin)
-    room = abs(centre - limit)  # it will be beyond the margin, or all within it
+    room = abs(centre - limit)  # the interval must end up beyond the margin, or wholly within it
     for count in range(max(ENOUGH_REPLICATES, ratio.replicates + 1, ratio.least), MOST_NEEDED + 1):
         if student(0.01, count - 1, shares) * ratio.spread / math.sqrt(count) < room:
             return count
@@ -227,7 +230,7 @@ def processes_needed(ratio: Estimate, shares: int = 1, margin: float = MARGIN) -
 
 
 def geometric_mean(ratios: Sequence[float]) -> Estimate:
-    """The geometric mean of ratios of at least two tasks, with the interval that the spread between tasks gives."""
+    """The geometric mean of the ratios of at least two tasks, with an interval from the spread between tasks."""
     if len(ratios) < 2:
         raise ValueError("a mean over tasks needs at least two")
     logs = np.log(np.asarray(ratios, dtype=np.float64))
@@ -236,27 +239,27 @@ def geometric_mean(ratios: Sequence[float]) -> Estimate:
 
 
 def _estimate(logs: list[NDArray[np.float64]], shares: int, conditions: Conditions, sides: int = 2) -> Estimate:
-    """From logs of times or of ratios, which have two sides that wait, a vector a replicate."""
+    """Estimate from logs of times (one side) or of ratios (two sides, which both wait): a vector for each replicate."""
     count = len(logs)
-    each = np.array([np.median(one) for one in logs])
-    variance = float(each.var(ddof=1)) / count if count > 1 else 0.0
+    medians = np.array([np.median(replicate) for replicate in logs])
+    variance = float(medians.var(ddof=1)) / count if count > 1 else 0.0
     freedom = count - 1
     if count < ENOUGH_REPLICATES:
         known = (KNOWN_SPREAD**2 + _inside(logs, conditions, sides)) / count
         variance = (KNOWN_WEIGHT * known + freedom * variance) / (KNOWN_WEIGHT + freedom)
         freedom += KNOWN_WEIGHT
-    samples = sum(len(one) for one in logs)
-    found = _interval(float(each.mean()), variance**0.5, freedom, (samples, count), shares)
-    return replace(found, spread=(variance * count) ** 0.5, least=conditions.least)
+    samples = sum(len(replicate) for replicate in logs)
+    estimate = _interval(float(medians.mean()), variance**0.5, freedom, (samples, count), shares)
+    return replace(estimate, spread=(variance * count) ** 0.5, least=conditions.least)
 
 
 def _inside(logs: list[NDArray[np.float64]], conditions: Conditions, sides: int) -> float:
-    """The variance of a replicate's median, by its rounds or by what they are known to do, whichever is more.
+    """The variance of a replicate's median: measured from its rounds or known from the conditions, whichever is larger.
 
-    A single round shows no spread at all, and few show too little where most are spared and one is hit.
+    A single round shows no spread at all. A few rounds show too little if other work slowed only one of them.
     """
-    seen = float(np.mean([_variance_of_median(one) for one in logs]))
-    return max(seen, conditions.variance(float(np.mean([len(one) for one in logs]))) * sides / 2)
+    measured = float(np.mean([_variance_of_median(replicate) for replicate in logs]))
+    return max(measured, conditions.variance(float(np.mean([len(replicate) for replicate in logs]))) * sides / 2)
 
 
 def _variance_of_median(values: NDArray[np.float64]) -> float:
@@ -266,12 +269,12 @@ def _variance_of_median(values: NDArray[np.float64]) -> float:
 
 
 def student(error: float, freedom: float, shares: int = 1) -> float:
-    """Student's t for a two-sided interval whose error is one of equal shares of `error`."""
+    """Student's t for a two-sided interval whose error is `error` divided into equal `shares`."""
     return quantile(error / shares, freedom)
 
 
 def _interval(centre: float, spread: float, freedom: int, counts: tuple[int, int], shares: int = 1) -> Estimate:
-    """Counts are those of samples and of replicates."""
+    """`counts` are the numbers of samples and of replicates."""
     narrow, wide = (student(error, freedom, shares) for error in (0.05, 0.01))
     bounds = [np.exp(centre + step * spread) for step in (0.0, -narrow, narrow, -wide, wide)]
     value, low, high, low99, high99 = (float(bound) for bound in bounds)

@@ -1,7 +1,7 @@
-"""The cache of made data: a folder of `.npy` files and one `meta.json`, keyed by what was asked and by the code.
+"""The cache of made data. Each entry is a folder of `.npy` files and two JSON files; request and code make its key.
 
-Loading needs NumPy alone, so a worker can bring its data into memory without importing a single library that its
-first, cold execution is about to be timed importing.
+Loading needs only NumPy. So a worker can load its data without importing a library whose import belongs to the timed
+cold execution.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from residency.harness.files import files_under
 from residency.harness.sources import hash_of_sources
 
 TABLES = {".csv", ".tsv", ".parquet"}
-MAKING = ".making-"  # how the folder of data that is being made begins
+MAKING = ".making-"  # prefix of the folder of data that is being made
 CHUNK = 16 * 2**20  # bytes hashed at a time
-UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)  # no folder can be there
+UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)  # the folder cannot be made
 
 
 def cache_folder() -> Path:
-    """`RESIDENCY_CACHE`, or `residency` in the user's cache folder; raises `UsageError` where there is neither."""
+    """`RESIDENCY_CACHE`, or `residency` in the user's cache folder; raises `UsageError` if there is neither."""
     if named := os.environ.get("RESIDENCY_CACHE"):
         return Path(named)
     if named := os.environ.get("XDG_CACHE_HOME"):
         return Path(named) / "residency"
     try:
         return Path.home() / ".cache" / "residency"
-    except RuntimeError:  # as in a container that is run by a number: --user 12345
+    except RuntimeError:  # as in a container that runs with a user number: --user 12345
         who = f"user {os.getuid()} has no name here, and HOME is not set"
         raise UsageError(f"no folder for the cache: {who}; name one: RESIDENCY_CACHE=/tmp/residency") from None
 
@@ -49,7 +49,7 @@ def public_folder(dataset: Dataset) -> Path:
 
 @dataclass(frozen=True)
 class Stored:
-    """Made data on disk; `hash` covers every byte of every field, `bytes` is what they take in memory or in files."""
+    """Made data on disk. `hash` covers every byte of every field, `bytes` is their size in memory or in files."""
 
     folder: Path
     hash: str
@@ -58,7 +58,7 @@ class Stored:
 
 
 def folder_for(dataset: Dataset, request: Request) -> Path:
-    """The cache folder of this request: it changes with the request, the code that makes the data and that keeps it."""
+    """The cache folder of this request; its name depends on the request and on the code that makes and stores data."""
     digest = hashlib.sha256(json.dumps(asdict(request), default=str, sort_keys=True).encode())
     if request.path is not None:
         digest.update(hash_path(request.path).encode())
@@ -78,23 +78,23 @@ def hash_file(path: Path) -> str:
 
 
 def hash_path(path: Path) -> str:
-    """SHA-256 of a file's bytes, or over the names and bytes of all files of a folder, linked ones too."""
+    """SHA-256 of a file's bytes, or of the names and bytes of all files in a folder, also linked ones."""
     if not path.is_dir():
         return hash_file(path)
     digest = hashlib.sha256()
     for file in files_under(path):
         try:
             hashed = hash_file(file)
-        except OSError as error:  # to be left out by whoever reads the folder, and said
+        except OSError as error:  # the reader of the folder leaves it out, and reports that
             hashed = f"cannot be read: {error.errno}"
         digest.update(os.fsencode(file.relative_to(path)) + f" {hashed}".encode())
     return digest.hexdigest()
 
 
 def hash_data(data: Any) -> str:
-    """SHA-256 over a schema's fields in order: name, and for arrays type, shape and bytes; for paths the file.
+    """SHA-256 of a schema's fields in order: the name, then an array's type, shape and bytes, or a path's file.
 
-    A field with the metadata `DERIVED` follows from the others and is left out, so that a schema may gain one.
+    A field with the metadata `DERIVED` follows from the others. It is left out, so that a schema can gain such a field.
     """
     digest = hashlib.sha256()
     for name, value in _fields(data, derived=False):
@@ -113,9 +113,9 @@ def hash_data(data: Any) -> str:
 
 
 def make(dataset: Dataset, request: Request) -> Stored:
-    """The data of this request, made now where the cache does not hold it yet.
+    """The data of this request; make it if the cache does not hold it yet.
 
-    Raises `UsageError` where the user's table is a folder, or where there can be no cache.
+    Raises `UsageError` if the user's table is a folder, or if the cache cannot be written.
     """
     if dataset.table and request.path is not None and request.path.is_dir():
         raise no_table(request.path)
@@ -141,7 +141,7 @@ def make(dataset: Dataset, request: Request) -> Stored:
 
 
 def no_table(folder: Path) -> UsageError:
-    """The error for a folder where a table is needed: which files in it may be meant."""
+    """The error for a folder in place of a table; it suggests files in the folder."""
     name = printable(folder.name or folder)
     files = [file.relative_to(folder) for file in files_under(folder) if not file.name.startswith(".")]
     named = [(file.suffix.lower(), printable(file.as_posix())) for file in files]
@@ -157,7 +157,7 @@ def no_table(folder: Path) -> UsageError:
 
 
 def find(folder: Path) -> Stored | None:
-    """What the cache holds there, if it does."""
+    """The data in this cache folder, if it is there."""
     try:
         return Stored(folder, **json.loads((folder / "stored.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -165,14 +165,14 @@ def find(folder: Path) -> Stored | None:
 
 
 def bytes_of_row(dataset: Dataset) -> float | None:
-    """How many bytes a row takes, by the largest data of this dataset that was ever made here; None where none was."""
+    """Bytes of one row, from the largest data of this dataset that was made here; None if none was made."""
     made = [find(file.parent) for file in (cache_folder() / "data").glob(f"{dataset.name}-*/stored.json")]
-    largest = max((one for one in made if one and one.rows), key=lambda one: one.rows, default=None)
+    largest = max((stored for stored in made if stored and stored.rows), key=lambda stored: stored.rows, default=None)
     return largest.bytes / largest.rows if largest else None
 
 
 def save(data: Any, folder: Path) -> int:
-    """Write a schema's fields to `folder`, whose `files/` already holds those of type `Path`; returns their bytes."""
+    """Write a schema's fields to `folder`; its `files/` already holds those of type `Path`. Returns their bytes."""
     meta: dict[str, Any] = {}
     size = 0
     for name, value in _fields(data):
@@ -190,9 +190,9 @@ def save(data: Any, folder: Path) -> int:
 
 
 def load(schema: type, folder: Path, mapped: bool = False) -> Any:
-    """Read a schema's instance back, arrays wholly in memory: mapped, their page faults would land in a stage.
+    """Read a schema's instance. Its arrays are read into memory: mapped arrays would cause page faults in a stage.
 
-    A cluster's client gets them `mapped`: it hands its workers the places of rows, and never reads them itself.
+    A cluster's client gets them `mapped`: it tells its workers where the rows are, and never reads them itself.
     """
     meta = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
     values: dict[str, Any] = {}
@@ -208,7 +208,7 @@ def load(schema: type, folder: Path, mapped: bool = False) -> Any:
 
 
 def publish(work: Path, folder: Path) -> None:
-    """Put a finished folder in its place in one step; where somebody else was first, theirs stays."""
+    """Move a finished folder to its place in one step. If another process was first, its folder stays."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         work.rename(folder)

@@ -1,4 +1,4 @@
-"""Student's t for any error and any degrees of freedom; importing SciPy for that takes half a second."""
+"""Student's t for any error and any degrees of freedom. It avoids SciPy, whose import takes half a second."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import functools
 import math
 
 TINY = 1e-300
-CLOSE = 1e-12  # of a term to one: when a continued fraction has ended, and of an interval to its middle
+CLOSE = 1e-12  # relative tolerance of the continued fraction and of the search for a quantile
 
 
 @functools.lru_cache(maxsize=4096)
 def quantile(error: float, freedom: float) -> float:
-    """What |t| exceeds with a probability of `error`: the half-width of a two-sided interval, in standard errors."""
+    """The value that |t| exceeds with probability `error`: a two-sided interval's half-width, in standard errors."""
     low, high = 0.0, 1.0
     while two_sided(high, freedom) > error:
         low, high = high, 2.0 * high
@@ -24,20 +24,20 @@ def quantile(error: float, freedom: float) -> float:
 
 
 def two_sided(t: float, freedom: float) -> float:
-    """The probability that |t| or more comes about by chance."""
+    """The probability of |t| or more by chance."""
     if math.isinf(freedom):
         return math.erfc(t / math.sqrt(2.0))
     return _incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5)
 
 
 def above(t: float, freedom: float) -> float:
-    """The probability that t or more comes about by chance."""
+    """The probability of t or more by chance."""
     tail = two_sided(abs(t), freedom) / 2.0
     return tail if t >= 0 else 1.0 - tail
 
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function, by its continued fraction on the side where that ends soon."""
+    """The regularised incomplete beta function, by its continued fraction on the side where it converges fast."""
     if x <= 0.0 or x >= 1.0:
         return min(1.0, max(0.0, x))
     if x > (a + 1.0) / (a + b + 2.0):

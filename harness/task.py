@@ -1,18 +1,18 @@
-"""A task, and the ways to do it: the words every file under `suites/` is written in.
+"""A task and its implementations: the interface that every file under `suites/` uses.
 
     task = Task(datasets=[...], sizes={...}, quality=..., tolerance=..., floor=...)
 
     @task.pair(cpu="numpy", gpu="cupy")       one function, two implementations: the same lines on both devices
-    @task.on_cpu("polars")                    one-sided, where the libraries' interfaces really differ
+    @task.on_cpu("polars")                    one side only, because the libraries' interfaces really differ
     @task.on_gpu("faiss")
     @task.on_cluster(cpu="pandas", gpu="cudf")   on Dask workers, partitioned frames of that back end
 
-Every implementation is called as `function(data, run, library)`: the dataset, the run with its stages, and the
-imported module named by the registration. On a cluster the function runs in the client: `run.client` is Dask's client,
+Every implementation is called as `function(data, run, library)`, with the dataset, the run with its stages, and the
+imported library that was registered. On a cluster the function runs in the client: `run.client` is Dask's client,
 `run.frame` is `dask.dataframe` with the device's back end, and the data's arrays are mapped from their files, so that
-`run.partitions` can hand workers the places of rows instead of rows.
+`run.partitions` can tell workers where rows are instead of sending them.
 
-A file of one's own may import a shipped `task` and register further implementations on it (docs/own-task.md).
+The user's own file may import a shipped `task` and register further implementations on it (docs/own-task.md).
 """
 
 from __future__ import annotations
@@ -54,18 +54,18 @@ class Implementation:
     runner: Place = "local"
     twin: str | None = None  # the id of a pair's other side
     needs: tuple[str, ...] = ()  # further modules that must be installed
-    workers: int = 0  # of a cluster; 0 where that is not yet decided
-    beside: bool = False  # does less than the task, as a ready-made model that need not learn: shown, never compared
+    workers: int = 0  # of a cluster; 0 if not yet decided
+    beside: bool = False  # it does less than the task, as a ready-made model that need not learn: shown, never compared
     file: Path = Path()  # the file that registered it
     line: int = 0  # in that file
 
     @property
     def id(self) -> str:
-        """`normal_equations@gpu`, on a cluster of four workers `partial_sums@4xgpu`: unique within its task."""
+        """Its unique name in its task: `normal_equations@gpu`, or `partial_sums@4xgpu` on a cluster of four workers."""
         return f"{self.name}@{_place(self.device, self.runner, self.workers)}"
 
     def on(self, workers: int) -> Implementation:
-        """The same on a cluster of so many workers; what is not for a cluster stays as it is."""
+        """The same implementation on this many workers; one that is not for a cluster stays as it is."""
         if self.runner == "local":
             return self
         twin = re.sub(r"@[N0-9]+x", f"@{workers or 'N'}x", self.twin) if self.twin else None
@@ -73,12 +73,12 @@ class Implementation:
 
     @property
     def place(self) -> str:
-        """Where it is registered, for people: `my/tabular/ridge.py:7`."""
+        """Where it is registered, to show to people: `my/tabular/ridge.py:7`."""
         return f"{'/'.join(self.file.parts[-3:])}:{self.line}"
 
     @property
     def package(self) -> str:
-        """The library's top-level name, for people."""
+        """The library's top-level name, to show to people."""
         return self.library.partition(".")[0]
 
 
@@ -86,13 +86,15 @@ class Implementation:
 class Task:
     """One piece of work on one dataset, with its quality metric and tolerance.
 
-    `datasets` share one schema; the first is the default. `sizes` are rows of generated data. A result is correct
-    where its quality is at least `floor` (a model that learned nothing stays below it; see `floor_for`) and not worse
-    by more than `tolerance` than the `reference`: the quality of an exact float64 solution on the host where the task
-    gives a function for it, else the best quality that any implementation reached in the same run.
-    `also` are further numbers of a result, `function(data, result)` by name, computed when the clock has stopped: they
-    are shown, and judge nothing. `naive` are results that need no model, `function(data)` by what they do: their
-    quality is shown beside, and a report says where no implementation beats them.
+    `datasets` share one schema; the first is the default. `sizes` are rows of generated data.
+    A result is correct if its quality is at least `floor` and at most `tolerance` worse than the reference. A model
+    that learned nothing stays below the floor (see `floor_for`). The task may give a function `reference`: the quality
+    of an exact float64 solution on the host. Otherwise the reference is the best quality of any implementation in the
+    same run.
+    `also` computes further numbers of a result, `function(data, result)` by name, after the clock has stopped. They are
+    shown, but judge nothing.
+    `naive` makes results that need no model, `function(data)` by what they do. Their quality is shown, and a report
+    says if no implementation beats them.
     `unit` is what `sizes` and `rows` count: rows of a table, images, pages, texts.
     `work(data)` is the least work any implementation must do: (floating-point operations, bytes moved).
     """
@@ -101,7 +103,7 @@ class Task:
     sizes: Mapping[str, int]
     quality: Metric
     tolerance: float
-    floor: float | Mapping[str, float]  # by dataset where one number would be too loose
+    floor: float | Mapping[str, float]  # by dataset if one number would be too loose
     reference: Callable[[Any], float] | None = None
     work: Callable[[Any], tuple[float, float]] | None = None
     also: Mapping[str, Callable[[Any, Any], float]] = field(default_factory=dict)
@@ -111,20 +113,20 @@ class Task:
     topic: str = field(default="", init=False)  # its folder's name, set by discovery
     name: str = field(default="", init=False)  # its file's name, set by discovery
     file: Path = field(default=Path(), init=False)
-    origin: Path = field(default=Path(), init=False)  # the file that called `Task`; it may be another that was imported
+    origin: Path = field(default=Path(), init=False)  # the file that called `Task`; it may be an imported one
     additions: tuple[Path, ...] = field(default=(), init=False)  # the user's files that add implementations to it
-    package: str | None = field(default=None, init=False)  # the suites' package; None for a folder of the user's
+    package: str | None = field(default=None, init=False)  # the suites' package; None for the user's folder
     card: str = field(default="", init=False)  # its file's docstring
 
     def __post_init__(self) -> None:
-        """Check what was given, and keep which file this is written in."""
+        """Check the arguments, and note the file that calls `Task`."""
         registration.check_task(self.datasets, self.sizes, self.quality, self.tolerance, self.floor)
         self.origin = registration.place_of_loading()[0]
 
-    if not TYPE_CHECKING:  # type checkers tell misspelt names by themselves
+    if not TYPE_CHECKING:  # type checkers find misspelt names by themselves
 
         def __getattr__(self, name: str) -> NoReturn:
-            """What a task does not have is misspelt: say what there is."""
+            """Raise an error for a misspelt name that lists the decorators."""
             near = likely(name, DECORATORS)
             meant = f"; did you mean `{near[0]}`?" if near else "."
             raise AttributeError(f"Task has no `{name}`{meant} There are: {', '.join(DECORATORS)}", name=name, obj=self)
@@ -141,41 +143,41 @@ class Task:
 
     @property
     def files(self) -> list[Path]:
-        """The files that make it up: that calls `Task`, that gives it its place, that add implementations to it."""
+        """Its files: the one that calls `Task`, the one that names it, and those that add implementations to it."""
         return list(dict.fromkeys([self.origin, self.file, *self.additions]))
 
     @property
     def code(self) -> list[Path]:
-        """Those files, and what they share with the tasks beside them: all in which it may be registered."""
+        """Its files, and the files in their folders that they import. Each may register implementations of the task."""
         folders = {file.parent for file in self.files}
         beside = (source for source in sources_of(*self.files) if source.parent in folders)
         return list(dict.fromkeys([*self.files, *beside]))
 
     def holds(self, file: Path) -> bool:
-        """Whether what a file registers belongs to it: most belongs to a file of its own, for which none is read."""
+        """Whether what a file registers belongs to the task. `files` are tried first, since `code` must read files."""
         place = file.resolve()
         return place in {own.resolve() for own in self.files} or place in {part.resolve() for part in self.code}
 
     @property
     def own_files(self) -> list[Path]:
-        """Those of its files that are the user's, not installed with this project."""
+        """Those of its files that belong to the user and are not installed with this project."""
         return [*([self.file] if self.package is None else []), *self.additions]
 
     @property
     def question(self) -> str:
-        """What its file asks, in one line: what follows the word `Question`, up to `Expect` or an empty line."""
+        """Its file's question, in one line: the text after the word `Question`, up to `Expect` or an empty line."""
         asked = re.search(r"^Question\s+(.*?)(?=\n\s*\n|^Expect\b|\Z)", self.card, re.MULTILINE | re.DOTALL)
         return " ".join(asked[1].split()) if asked else ""
 
     def dataset(self, name: str) -> Dataset:
-        """The dataset of that name; raises `UsageError` with the alternatives."""
+        """The dataset of that name; otherwise raises `UsageError` with the alternatives."""
         for dataset in self.datasets:
             if dataset.name == name:
                 return dataset
         raise unknown(f"dataset of {self.path}", name, (dataset.name for dataset in self.datasets))
 
     def implementation(self, identity: str) -> Implementation:
-        """The implementation of that id; raises `UsageError` with the alternatives."""
+        """The implementation with that id; otherwise raises `UsageError` with the alternatives."""
         for implementation in self.implementations:
             if implementation.id == identity:
                 return implementation
@@ -183,12 +185,12 @@ class Task:
                 rf"{re.escape(implementation.name)}@([1-9][0-9]*)x{implementation.device}", identity
             ):
                 return implementation.on(int(placed[1]))
-        raise unknown(f"implementation of {self.path}", identity, (one.id for one in self.implementations))
+        raise unknown(f"implementation of {self.path}", identity, (known.id for known in self.implementations))
 
     def floor_for(self, dataset: str, rows: int | None = None) -> float | None:
-        """The floor on this dataset; None where nobody knows what can be learned.
+        """The floor on this dataset; None if nobody knows what can be learned from it.
 
-        That is so of the user's own data, and of generated data of fewer rows than the smallest of `sizes`.
+        Nobody knows that for the user's own data, and for generated data with fewer rows than the smallest of `sizes`.
         """
         kind = self.dataset(dataset).kind
         if kind == "own" or (kind == "generated" and rows is not None and rows < min(self.sizes.values())):
@@ -196,11 +198,11 @@ class Task:
         return self.floor[dataset] if isinstance(self.floor, Mapping) else self.floor
 
     def pair(self, *, cpu: str, gpu: str, needs: Needs = ()) -> Callable[[F], F]:
-        """Register one function as two implementations, given the CPU library or its GPU twin."""
+        """Register one function as two implementations: it gets the CPU library, or its GPU twin."""
         return self._register("pair", {"cpu": cpu, "gpu": gpu}, "local", needs)
 
     def on_cpu(self, library: str, *, needs: Needs = (), beside: bool = False) -> Callable[[F], F]:
-        """Register a CPU implementation; `beside` the others where it need not do all that they do."""
+        """Register a CPU implementation. With `beside` it may do less than the others: it is shown, never compared."""
         return self._register("on_cpu", {"cpu": library}, "local", needs, beside)
 
     def on_gpu(self, library: str, *, needs: Needs = ()) -> Callable[[F], F]:
@@ -208,7 +210,7 @@ class Task:
         return self._register("on_gpu", {"gpu": library}, "local", needs)
 
     def on_cluster(self, *, cpu: str | None = None, gpu: str | None = None, needs: Needs = ()) -> Callable[[F], F]:
-        """Register an implementation on Dask workers, for either device or both."""
+        """Register an implementation on Dask workers, for one device or for both."""
         libraries: dict[Device, str] = {}
         if cpu is not None:
             libraries["cpu"] = cpu
@@ -233,7 +235,7 @@ class Task:
                     function.__name__, device, library, function, runner, other, tuple(modules), beside=beside,
                     file=file, line=line,
                 )  # fmt: skip
-                check_unique([one for one in self.implementations if one.file == file], made)
+                check_unique([known for known in self.implementations if known.file == file], made)
                 self.implementations.append(made)
             return function
 
@@ -241,7 +243,7 @@ class Task:
 
 
 def check_unique(known: Sequence[Implementation], added: Implementation) -> None:
-    """Raise `UsageError` where an implementation has the id of another; says where both are."""
+    """Raise `UsageError` if an implementation has the id of another; it says where both are."""
     for other in known:
         if other.id == added.id:
             raise UsageError(

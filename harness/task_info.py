@@ -1,4 +1,4 @@
-"""What a run keeps of its tasks: enough to judge and to show its results without the code that made them."""
+"""What a run keeps about its tasks: enough to judge and to show its results without the code that made them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class TaskInfo:
     sizes: dict[str, int]
     unit: str = "rows"
     beside: list[str] = field(default_factory=list)  # implementations that do less than the task: never compared
-    sampled: bool = False  # the metric is an estimate from the rows at hand
+    sampled: bool = False  # the metric is an estimate from the judged items
     datasets: dict[str, str] = field(default_factory=dict)  # their kinds by name
-    naive: dict[str, str] = field(default_factory=dict)  # results without a model, and their figures' names
-    question: str = ""  # that its file asks
-    twins: dict[str, str | None] = field(default_factory=dict)  # of each implementation; older runs do not tell
+    naive: dict[str, str] = field(default_factory=dict)  # results without a model, and the names of their figures
+    question: str = ""  # the question that its file asks
+    twins: dict[str, str | None] = field(default_factory=dict)  # by implementation; not recorded in older runs
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
-        """Of a task."""
-        metric, beside = task.quality, [one.id for one in task.implementations if one.beside]
+        """What a run keeps about this task."""
+        metric, beside = task.quality, [known.id for known in task.implementations if known.beside]
         return cls(
             task.title,
             metric.name,
@@ -45,11 +45,11 @@ class TaskInfo:
             {dataset.name: dataset.kind for dataset in task.datasets},
             {name: metric.of(name) for name in task.naive},
             task.question,
-            {one.id: one.twin for one in task.implementations},
+            {implementation.id: implementation.twin for implementation in task.implementations},
         )
 
     def twin_of(self, implementation: str) -> str | None:
-        """The id of a pair's other side, on as many workers; None where there is none."""
+        """The id of a pair's other side, on the same number of workers; None if there is none."""
         placed = re.search(WORKERS, implementation)
         registered = re.sub(WORKERS, "@Nx", implementation)
         if registered not in self.twins:
@@ -64,6 +64,6 @@ class TaskInfo:
 
 
 def twin_by_name(implementation: str) -> str:
-    """The name of the same function on the other device: its twin, in older runs, which do not record twins."""
+    """The name of the same function on the other device. Older runs do not record twins; there, this is the twin."""
     function, device = implementation[:-3], implementation[-3:]
     return function + {"cpu": "gpu", "gpu": "cpu"}.get(device, device)

@@ -1,14 +1,14 @@
-"""How far the proof of a GPU implementation has come: four tiers, of which only the last is a GPU."""
+"""How well a GPU implementation has been tested: four tiers, of which only the last uses a GPU."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-REHEARSAL = "rehearsal"  # the runner of what was tried without a GPU: such records hold no times
+REHEARSAL = "rehearsal"  # the runner in records of GPU code that was tried without a GPU; they hold no times
 
 
 class Tier(IntEnum):
-    """What was seen of a GPU implementation."""
+    """What was seen of a GPU implementation so far."""
 
     NOTHING = 0
     SAME_LINES = 1  # its twin on the CPU, the same function, gave a right result
@@ -18,7 +18,7 @@ class Tier(IntEnum):
 
     @property
     def label(self) -> str:
-        """In words."""
+        """The tier in words."""
         return LABELS[self]
 
 

@@ -1,13 +1,13 @@
-"""What an implementation may see of a dataset: all of it but the truth that its result is judged by.
+"""What an implementation may see of a dataset: everything except the truth that its result is judged by.
 
 A schema marks its fields by their types:
 
-    y_test: Truth[NDArray]                what results are judged by: an implementation never receives it
-    expected_test: BestAnswer[NDArray]    a truth that is itself the best answer there can be, without the noise
-    x_test: Asked[NDArray]                what is asked, one entry for each answer along the first axis
+    y_test: Truth[NDArray]                the truth that results are judged by: an implementation never receives it
+    expected_test: BestAnswer[NDArray]    a truth without noise: no answer can be better
+    x_test: Asked[NDArray]                the questions: along the first axis, one entry for each answer
 
-`Asked` fields also tell how to ask the same in another way: in another order. Whoever remembers an answer instead of
-working it out gives the wrong one then (`fresh`).
+`Asked` fields can be shuffled to ask the same questions in another order. An implementation that remembers its answers
+instead of computing them then gives wrong ones (`fresh`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from residency.harness.errors import ResidencyError
 
-LARGEST = 2**28  # bytes that are copied to ask in another order; more would take as long as some executions
+LARGEST = 2**28  # bytes: larger questions are not shuffled, because the copy would take as long as some executions
 
 T = TypeVar("T")
 Truth = Annotated[T, "truth"]
@@ -28,22 +28,22 @@ Asked = Annotated[T, "asked"]
 
 
 class TruthError(ResidencyError):
-    """An implementation has read what its result is judged by."""
+    """An implementation has read the truth that its result is judged by."""
 
 
 def names(schema: type, mark: str) -> tuple[str, ...]:
-    """The schema's fields that bear a mark: `truth`, `best` or `asked`."""
+    """The schema's fields with this mark: `truth`, `best` or `asked`."""
     hints = get_type_hints(schema, include_extras=True)
     return tuple(name for name, hint in hints.items() if mark in getattr(hint, "__metadata__", ()))
 
 
 def best_answer(data: Any) -> Any:
-    """The best answer that can be given to this data, where it is known; else None."""
+    """The best possible answer for this data if it is known, else None."""
     return next((value for name in names(type(data), "best") if (value := getattr(data, name)) is not None), None)
 
 
 def without_truth(data: Any) -> Any:
-    """The same data as an implementation gets it: reading the truth raises a `TruthError`. No array is copied."""
+    """The data for an implementation: reading its truth raises a `TruthError`. No array is copied."""
     hidden = names(type(data), "truth")
     if not hidden:
         return data
@@ -51,14 +51,14 @@ def without_truth(data: Any) -> Any:
 
 
 def _shown(schema: type, values: dict[str, Any]) -> Any:
-    """An instance of a schema that holds these fields alone."""
+    """An instance of a schema with only these fields."""
     shown: Any = object.__new__(_blind(schema))
     shown.__dict__.update(values)
     return shown
 
 
 def _blind(schema: type) -> type:
-    """A subclass of which the truth cannot be read, unless it was given anew, as by `dataclasses.replace`."""
+    """A subclass whose truth cannot be read, unless it is set again, for example by `dataclasses.replace`."""
 
     def guarded(name: str) -> property:
         def read(self: Any) -> Any:
@@ -68,7 +68,7 @@ def _blind(schema: type) -> type:
 
         return property(read, lambda self, value: self.__dict__.update({name: value}))
 
-    def reduced(self: Any) -> Any:  # to be sent to workers, which make the class themselves
+    def reduced(self: Any) -> Any:  # for pickling: workers make the class themselves
         return _shown, (schema, self.__dict__)
 
     own = {name: guarded(name) for name in names(schema, "truth")}
@@ -76,15 +76,15 @@ def _blind(schema: type) -> type:
 
 
 def fresh(data: Any, seed: int) -> Any:
-    """The same questions in another way, with the truth to match; None where the schema does not tell how.
+    """The same questions asked in another way, with the matching truth; None if the schema offers no other way.
 
-    A schema has `asked` fields, or a method `fresh(generator)` of its own.
+    A schema has `Asked` fields, or its own method `fresh(generator)`.
     """
     generator = np.random.default_rng(seed)
     if hasattr(data, "fresh"):
         return data.fresh(generator)
     questions = [getattr(data, name) for name in names(type(data), "asked")]
-    if not questions or sum(one.nbytes for one in questions) > LARGEST:
+    if not questions or sum(array.nbytes for array in questions) > LARGEST:
         return None
     count = len(questions[0])
     order = generator.permutation(count)

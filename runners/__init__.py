@@ -1,1 +1,1 @@
-"""Where a task runs."""
+"""The runners: they plan a run, start the worker processes, and record what happens."""

@@ -15,11 +15,11 @@ from time import monotonic
 
 from residency.runners.settings import Settings
 
-# Seconds a task and dataset: so that a topic of seven tasks ends within 3 minutes at smoke size, within 15 at lab.
+# Seconds for each task and dataset. With these, a topic of seven tasks ends within 3 minutes at smoke size, 15 at lab.
 BUDGETS = {"smoke": 24.0, "lab": 100.0, "lecture": 600.0, "production": 4 * 3600.0, "full": 24.0}
-GATE_BUDGETS = 3.0  # times these in gate mode, which takes sixteen times the rounds
-MEASURING = 0.5  # of the time that starting and warming up took: worth spending on samples, where there is time
-HARDLY = 0.1  # of the time that starting took: a warm-up and a sample that take less are worth it in any case
+GATE_BUDGETS = 3.0  # factor for gate mode, which takes sixteen times the rounds
+MEASURING = 0.5  # share of the time that starting and warming up took; samples may take as long, if there is time
+HARDLY = 0.1  # share of the time that starting took; a warm-up and a sample that take less are always worth it
 
 
 def is_kept(settings: Settings) -> bool:
@@ -38,9 +38,9 @@ def seconds_for(scales: Iterable[str], settings: Settings) -> float:
 class Expected:
     """What is known about a run beforehand: seconds of turns, by a group's title and an implementation's id."""
 
-    turns: Mapping[tuple[str, str], float] = field(default_factory=dict)  # 0 where nothing is known
+    turns: Mapping[tuple[str, str], float] = field(default_factory=dict)  # 0 if nothing is known
     sentence: str = ""  # for the user, before anything is measured
-    spent: float = 0.0  # seconds that count too
+    spent: float = 0.0  # seconds that also count
 
     def cost(self, title: str, implementations: Iterable[str]) -> float:
         """Seconds that the first turns of a group's implementations are expected to take."""
@@ -91,8 +91,7 @@ class Budget:
     def sampling(self, share: float, spent: float, part: float) -> float:
         """Seconds for rounds, if the start took `spent` seconds of a replicate's share.
 
-        While others wait for their first turn, it is at most the `part` that each of them has, unless that hardly
-        matters.
+        While others wait for their first turn, it is at most the `part` of each, unless it is short beside the start.
         """
         if self.waiting:
             worth = max(share - spent, min(MEASURING * spent, part - spent), HARDLY * spent)

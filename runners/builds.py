@@ -1,4 +1,4 @@
-"""For which CUDA version the installed libraries were built, by their metadata and files alone. None is imported."""
+"""Find out for which CUDA version the installed libraries were built, from metadata and files. Nothing is imported."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from importlib import metadata
 from pathlib import Path
 
 MADE_FOR = re.compile(r"-cu(?:da)?(\d\d)(?:x|-plugin)?$")  # as in cudf-cu13, cupy-cuda13x, jax-cuda13-plugin
-PARTS = ("lib", "nvidia-", "torch-")  # that come with a library, several of one kind side by side among them
-RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d\d)?$")  # CUDA's own, whose version is CUDA's
+PARTS = ("lib", "nvidia-", "torch-")  # parts of a library; several versions of one part may be installed
+RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d\d)?$")  # CUDA's own package, which has CUDA's version
 CONDA = Path(sys.prefix) / "conda-meta"
 
 
 def made_for() -> dict[str, int]:
     """The major version of CUDA that installed distributions say they were built for."""
-    found = {}
+    cuda = {}
     for name, version in _installed().items():
         if RUNTIME.match(name):
-            found[name] = int(version.partition(".")[0])
+            cuda[name] = int(version.partition(".")[0])
         elif (made := MADE_FOR.search(name)) and not name.startswith(PARTS):
-            found[name] = int(made[1])
+            cuda[name] = int(made[1])
     if torch := _torch_cuda():
-        found["torch"] = int(torch.partition(".")[0])
-    return dict(sorted({**found, **_conda(CONDA)}.items()))
+        cuda["torch"] = int(torch.partition(".")[0])
+    return dict(sorted({**cuda, **_conda(CONDA)}.items()))
 
 
 @functools.cache
@@ -47,7 +47,7 @@ def _torch() -> str | None:
 
 
 def _jax() -> str | None:
-    """JAX itself is the same everywhere. A plugin drives the GPU; it is looked up as JAX does."""
+    """JAX itself is the same everywhere. A plugin drives the GPU; we look it up as JAX does."""
     spec = importlib.util.find_spec("jax_plugins")
     places = list(spec.submodule_search_locations or ()) if spec else []
     plugins = [plugin.name for plugin in pkgutil.iter_modules(places)]
@@ -67,7 +67,7 @@ ASK: dict[str, Callable[[], str | None]] = {"torch": _torch, "jax": _jax, "xgboo
 
 
 def _torch_cuda() -> str | None:
-    """The CUDA version that Torch was built for, "" if it was built without CUDA; None if nothing says so."""
+    """The CUDA version that Torch was built for, "" if it was built without CUDA; None if that is not known."""
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         return None
@@ -87,6 +87,6 @@ def _conda(folder: Path) -> dict[str, int]:
 
 @functools.cache
 def _installed() -> dict[str, str]:
-    """The versions of all installed distributions, by their names as pip compares them."""
-    names = ((one.metadata["Name"], one.version) for one in metadata.distributions())
+    """The versions of all installed distributions, by names in pip's normal form."""
+    names = ((installed.metadata["Name"], installed.version) for installed in metadata.distributions())
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in names if name}

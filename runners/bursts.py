@@ -34,7 +34,7 @@ def beside(processes: int) -> Iterator[None]:
 
 @contextmanager
 def _bursty() -> Iterator[None]:
-    """Start one process in a session of its own: a terminal's Ctrl-C is meant for its parent."""
+    """Start one process in its own session, because a terminal's Ctrl-C is meant for its parent."""
     process = subprocess.Popen(
         [sys.executable, "-c", BURSTS, str(os.getpid())],
         stdin=subprocess.DEVNULL,

@@ -6,8 +6,8 @@ the runner, like every implementation, so turns, time limits, records and the en
 other.
 
 What the workers spent on an execution is read from Dask's own counters on each of them: seconds in tasks, in fetching
-from other workers, in spilling to disk and back; bytes fetched and spilled. What happened meanwhile (a worker lost, one
-that came, one restarted because it had filled its memory) is read from the scheduler's log of events.
+from other workers, in spilling to disk and back; bytes fetched and spilled. Events (a worker was lost, came, or was
+restarted because it had filled its memory) are read from the scheduler's log.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from residency.harness.outcomes import Ending, Outcome
 from residency.harness.task import Device
 from residency.runners.pools import loaded
 
-CONNECT_SECONDS = 10.0  # for a scheduler to answer, and for one that was lost to come back
-ARRIVE_SECONDS = 60.0  # for as many workers as were asked for to be there
-NO_WORKERS_SECONDS = 30.0  # that tasks wait where no worker is left
+CONNECT_SECONDS = 10.0  # for a scheduler to answer, and for a lost one to come back
+ARRIVE_SECONDS = 60.0  # for all workers to arrive
+NO_WORKERS_SECONDS = 30.0  # that tasks wait if no worker is left
 BACK_ENDS: Mapping[Device, Mapping[str, str]] = {  # as Dask's configuration names them
     "cpu": {"dataframe.backend": "pandas", "array.backend": "numpy"},
     "gpu": {"dataframe.backend": "cudf", "array.backend": "cupy"},
@@ -41,20 +41,20 @@ class DaskCluster:
 
     device: Device
     workers: int
-    threads: int  # of each worker; where it has a GPU, tasks come one at a time all the same, and use them within
-    scheduler: str | None = None  # the address of one that runs already
-    memory_limit: int | None = None  # bytes, of each worker that is started here
+    threads: int  # of each worker; a worker with a GPU runs one task at a time, which may use them all
+    scheduler: str | None = None  # the address of a running scheduler
+    memory_limit: int | None = None  # bytes, for each worker that is started here
     dashboard: str | None = None  # where Dask's page of diagnostics is served, `127.0.0.1:8787`
     suites: Sequence[Path] = ()  # a task's files that are not installed, for workers to load
     client: Any = None
     frame: Any = None
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    _spent: dict[str, dict[str, float]] = field(default_factory=dict)  # by worker, when the execution began
-    _since: float = 0.0  # the scheduler's time of the last event before
+    _spent: dict[str, dict[str, float]] = field(default_factory=dict)  # counters by worker when the execution began
+    _since: float = 0.0  # time of the last event before the execution, by the scheduler's clock
 
     @property
     def back_ends(self) -> Mapping[str, str]:
-        """Which libraries Dask's own frames and arrays stand on."""
+        """The libraries under Dask's own frames and arrays."""
         return BACK_ENDS[self.device]
 
     def open(self) -> None:
@@ -70,8 +70,9 @@ class DaskCluster:
                 **self.back_ends,
                 "distributed.comm.timeouts.connect": CONNECT_SECONDS,
                 "distributed.scheduler.no-workers-timeout": NO_WORKERS_SECONDS,
-                # A paused worker waits for memory that libraries hold to come free, which may be never: a cluster of
-                # paused workers hangs. Unpaused, it spills, and where that does not help is restarted, and says so.
+                # A paused worker waits until libraries free their memory. They may never do so, and a cluster of paused
+                # workers hangs. Without pausing, a worker spills. If that does not help, it is restarted, and Dask logs
+                # that.
                 "distributed.worker.memory.pause": False,
             }
         )
@@ -88,7 +89,7 @@ class DaskCluster:
             here = len(self._nodes())
             raise Unavailable(f"{here} of {self.workers} workers were there after {ARRIVE_SECONDS:g} s") from None
         for suite in self.suites:
-            self.client.run_on_scheduler(_load, suite)  # which takes graphs of its functions apart
+            self.client.run_on_scheduler(_load, suite)  # the scheduler reads graphs that hold its functions
             self.client.register_plugin(_suite(suite))
         self.frame = importlib.import_module("dask.dataframe")
         self.begin()
@@ -106,14 +107,14 @@ class DaskCluster:
             "threads_per_worker": self.threads if self.device == "cpu" else 1,
             "memory_limit": self.memory_limit or "auto",
             "host": "127.0.0.1",
-            "dashboard_address": self.dashboard or "127.0.0.1:0",  # None would take a port that others know
+            "dashboard_address": self.dashboard or "127.0.0.1:0",  # None would take Dask's default port
         }
         if self.device == "cpu":
             return {**options, "processes": True}
         return {**options, "rmm_async": True} if is_installed("rmm") else options
 
     def close(self) -> None:
-        """Close what was started here, and nothing else."""
+        """Close only what was started here."""
         self._stack.close()
 
     def begin(self) -> None:
@@ -130,7 +131,7 @@ class DaskCluster:
         return [f"{len(tasks)} tasks on the cluster"] if tasks else []
 
     def told(self) -> tuple[dict[str, float], list[str]]:
-        """What the workers spent since the execution began, and what happened."""
+        """What the workers spent since the execution began, and the events since then."""
         spent: dict[str, float] = {}
         for worker, totals in self.client.run(_spent).items():
             before = self._spent.get(worker, {})
@@ -139,7 +140,7 @@ class DaskCluster:
         return spent, self._happened()
 
     def pools(self) -> list[dict[str, Any]]:
-        """Which BLAS and OpenMP libraries a worker has loaded; all of them are started alike."""
+        """Which BLAS and OpenMP libraries a worker has loaded; all workers are started in the same way."""
         return next(iter(self.client.run(loaded, workers=list(self._nodes())[:1]).values()), [])
 
     def explain(self, error: BaseException) -> Ending | None:
@@ -176,24 +177,24 @@ class DaskCluster:
 
     def _happened(self) -> list[str]:
         """Workers that came and went since the execution began, and why, as far as the scheduler knows."""
-        found = []
+        happened = []
         restarted = self._told_of("worker-restart-memory")
         for event in self._told_of("all"):
             if event.get("action") == "remove-worker":
                 again = len(event["processing-tasks"]) + len(event["lost-computed-tasks"])
-                found.append(f"worker {event['worker']} was lost, and {again} of its tasks were computed again")
+                happened.append(f"worker {event['worker']} was lost, and {again} of its tasks were computed again")
             elif event.get("action") == "add-worker":
-                found.append(f"worker {event['worker']} came")
+                happened.append(f"worker {event['worker']} came")
         if restarted:
-            found.append(f"workers were restarted {len(restarted)} times because they had filled their memory")
-        return found
+            happened.append(f"workers were restarted {len(restarted)} times because they had filled their memory")
+        return happened
 
     def _told_of(self, topic: str) -> list[dict[str, Any]]:
         return list(self.client.run_on_scheduler(_events, topic=topic, since=self._since))
 
 
 def _suite(file: Path) -> Any:
-    """Makes every worker, later ones too, load a task's file, which must be at the same path there."""
+    """A plugin that makes every worker, also later ones, load a task's file, which must be at the same path there."""
     from distributed import WorkerPlugin
 
     class LoadSuite(WorkerPlugin):  # type: ignore[misc]
@@ -216,20 +217,20 @@ def workers_at(scheduler: str) -> tuple[int, int]:
     try:
         with Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False) as client:
             workers = client.scheduler_info(n_workers=-1)["workers"].values()
-            return len(workers), min((one["nthreads"] for one in workers), default=0)
+            return len(workers), min((worker["nthreads"] for worker in workers), default=0)
     except (OSError, TimeoutError, ValueError) as error:
         raise UsageError(f"no Dask scheduler answers at {scheduler} ({type(error).__name__})") from None
 
 
 def _last_event(dask_scheduler: Any) -> float:
-    """Runs on the scheduler: when it last logged an event."""
+    """Runs on the scheduler: the time of its last logged event."""
     return max((at for at, _ in dask_scheduler.get_events("all")), default=0.0)
 
 
 def _events(dask_scheduler: Any, topic: str, since: float) -> list[dict[str, Any]]:
-    """Runs on the scheduler: what it has logged about workers since then.
+    """Runs on the scheduler: the events about workers that it has logged since then.
 
-    Its whole log cannot be sent: after a `scatter(broadcast=True)` it holds objects that cannot be pickled.
+    The whole log cannot be sent: after a `scatter(broadcast=True)` it holds objects that cannot be pickled.
     """
     kept = ("action", "worker", "processing-tasks", "lost-computed-tasks")
     return [

@@ -22,11 +22,11 @@ from residency.runners.plan import unavailable
 from residency.runners.process import environment
 
 IMPORT = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
-IMPORT_SECONDS = 120.0  # for one library, on a machine busy or slow
+IMPORT_SECONDS = 120.0  # for one library, on a busy or slow machine
 DRIVERS = {11: "450.80", 12: "525.60", 13: "580.65"}  # the oldest for Linux by CUDA's major version (its release notes)
-CAPABILITIES = {12: (5, 0), 13: (7, 5)}  # the least that libraries built for that CUDA have code for
+CAPABILITIES = {12: (5, 0), 13: (7, 5)}  # the lowest for which libraries built for that CUDA have code
 OPENCL = (Path("/etc/OpenCL/vendors"), Path(sys.prefix) / "etc" / "OpenCL" / "vendors")  # where drivers are registered
-CONTEXT = 512 * 2**20  # bytes of the device's memory for a context and a library's own, about
+CONTEXT = 512 * 2**20  # about how many bytes of the device's memory a context and a library take
 
 
 @dataclass(frozen=True)
@@ -39,31 +39,31 @@ class Finding:
 
 
 def findings(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
-    """All findings; `broken` is what `broken_imports` returns. None without a GPU."""
+    """All findings; `broken` is what `broken_imports` returns. Without a GPU there are none."""
     import pynvml
 
     gpus, _ = machine.gpus()
     if not gpus:
         return _driver_does_not_answer()
-    found = [*_driver(gpus), *_libraries(tasks, broken)]
+    problems = [*_driver(gpus), *_libraries(tasks, broken)]
     for number, handle in enumerate(nvml.handles()):
-        found += _tenants(number, handle)
+        problems += _tenants(number, handle)
         if nvml.told(pynvml.nvmlDeviceGetComputeMode, handle) not in {None, 0}:
             cause = f"GPU {number} is in a compute mode that takes one process at most, and implementations take turns"
-            found.append(Finding("gpu", cause, f"nvidia-smi --id {number} --compute-mode 0, as root"))
-    return [*found, *_memory(tasks)]
+            problems.append(Finding("gpu", cause, f"nvidia-smi --id {number} --compute-mode 0, as root"))
+    return [*problems, *_memory(tasks)]
 
 
 def broken_imports(tasks: Sequence[Task]) -> dict[str, str]:
-    """Installed GPU libraries that cannot be imported, with the errors; each is tried in a process of its own.
+    """Installed GPU libraries that cannot be imported, with the errors; each is tried in its own process.
 
     Nothing is tried on a machine without a GPU.
     """
     if not machine.gpus()[0]:
         return {}
     modules: dict[str, list[str]] = {}
-    for one in _on_gpu(tasks):
-        for name in (one.library, *one.needs):
+    for implementation in _on_gpu(tasks):
+        for name in (implementation.library, *implementation.needs):
             modules.setdefault(name.partition(".")[0], []).append(name)
     with ThreadPoolExecutor(max_workers=min(4, machine.cores())) as pool:
         errors = pool.map(_import_error, modules.values())
@@ -71,7 +71,7 @@ def broken_imports(tasks: Sequence[Task]) -> dict[str, str]:
 
 
 def broken_by(implementation: Implementation, broken: Mapping[str, str]) -> str | None:
-    """Why an implementation will fail: a library of it that cannot be imported; None if all can."""
+    """Why an implementation will fail: one of its libraries cannot be imported; None if all can."""
     if implementation.device == "cpu":
         return None
     names = (name.partition(".")[0] for name in (implementation.library, *implementation.needs))
@@ -81,12 +81,13 @@ def broken_by(implementation: Implementation, broken: Mapping[str, str]) -> str 
 
 
 def _on_gpu(tasks: Sequence[Task]) -> list[Implementation]:
-    """The implementations that are to run on a GPU here."""
-    return [one for task in tasks for one in task.implementations if one.device == "gpu" and unavailable(one) is None]
+    """The implementations that will run on a GPU here."""
+    on_gpu = [known for task in tasks for known in task.implementations if known.device == "gpu"]
+    return [implementation for implementation in on_gpu if unavailable(implementation) is None]
 
 
 def _import_error(modules: Sequence[str]) -> str | None:
-    """Why these modules cannot be imported by a worker; None where they can."""
+    """Why a worker cannot import these modules; None if it can."""
     command = [sys.executable, "-c", IMPORT, *dict.fromkeys(modules)]
     try:
         done = subprocess.run(
@@ -125,8 +126,8 @@ def _driver_does_not_answer() -> list[Finding]:
 
 
 def _driver(gpus: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """Libraries that were built for a CUDA newer than the driver, or for GPUs newer than those here."""
-    found = []
+    """Libraries that were built for a newer CUDA than the driver's, or for newer GPUs than those here."""
+    problems = []
     by_cuda: dict[int, list[str]] = {}
     for name, made in builds.made_for().items():
         by_cuda.setdefault(made, []).append(name)
@@ -137,14 +138,14 @@ def _driver(gpus: Sequence[Mapping[str, Any]]) -> list[Finding]:
             knows = f"{cuda // 1000}.{cuda % 1000 // 10}"
             cause = f"driver {driver} runs programs for CUDA {knows} at most; for CUDA {made} were built: {listed}"
             wanted = f"driver {DRIVERS[made]} or newer" if made in DRIVERS else "a newer driver"
-            found.append(Finding("driver", cause, f"install {wanted}, or these libraries' builds for an older CUDA"))
+            problems.append(Finding("driver", cause, f"install {wanted}, or these libraries' builds for an older CUDA"))
         for gpu in {gpu["name"]: gpu for gpu in gpus}.values():
             has = gpu["compute_capability"]
             if has and tuple(map(int, has.split("."))) < CAPABILITIES.get(made, (0, 0)):
                 least = ".".join(map(str, CAPABILITIES[made]))
                 cause = f"{gpu['name']} has compute capability {has}, and CUDA {made} knows {least} and newer: {listed}"
-                found.append(Finding("gpu", cause, "install these libraries' builds for an older CUDA"))
-    return found
+                problems.append(Finding("gpu", cause, "install these libraries' builds for an older CUDA"))
+    return problems
 
 
 def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
@@ -152,33 +153,34 @@ def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding
     wanted = dict.fromkeys(
         name.partition(".")[0]
         for task in tasks
-        for one in task.implementations
-        if one.device == "gpu"
-        for name in (one.library, *one.needs)
+        for implementation in task.implementations
+        if implementation.device == "gpu"
+        for name in (implementation.library, *implementation.needs)
     )
-    found = []
+    problems = []
     for name in wanted:
         if is_installed(name) and (why := builds.without_cuda(name)) is not None:
             cause, _, remedy = why.partition(": ")
-            found.append(Finding("library", cause, remedy))
-    if "lightgbm" in wanted and is_installed("lightgbm") and not any(any(one.glob("nvidia*")) for one in OPENCL):
+            problems.append(Finding("library", cause, remedy))
+    registered = any(any(folder.glob("nvidia*")) for folder in OPENCL)
+    if "lightgbm" in wanted and is_installed("lightgbm") and not registered:
         cause = "LightGBM computes on a GPU through OpenCL, for which NVIDIA's driver is not registered here"
         remedy = f"mkdir -p {OPENCL[0]} && echo libnvidia-opencl.so.1 > {OPENCL[0]}/nvidia.icd, as root"
-        found.append(Finding("library", cause, remedy))
+        problems.append(Finding("library", cause, remedy))
     for name, error in broken.items():
         remedy = f"see all of it: python -c 'import {name}'; then pip install --force-reinstall {distribution(name)}"
-        found.append(Finding("library", f"{name} is installed and cannot be imported: {error}", remedy))
-    return found
+        problems.append(Finding("library", f"{name} is installed and cannot be imported: {error}", remedy))
+    return problems
 
 
 def _tenants(number: int, handle: Any) -> list[Finding]:
-    """Processes that compute on a GPU now, while none of ours does."""
-    found = []
-    for one in nvml.computing(handle) or ():
-        held = "" if one.usedGpuMemory is None else f" and holds {_gib(one.usedGpuMemory)} of its memory"
-        cause = f"process {one.pid} computes on GPU {number}{held}: times measured beside it say little"
-        found.append(Finding("tenant", cause, "wait until it has ended; nvidia-smi shows who is there"))
-    return found
+    """Processes of others that compute on a GPU now; none of ours does."""
+    problems = []
+    for process in nvml.computing(handle) or ():
+        held = "" if process.usedGpuMemory is None else f" and holds {_gib(process.usedGpuMemory)} of its memory"
+        cause = f"process {process.pid} computes on GPU {number}{held}: times measured beside it say little"
+        problems.append(Finding("tenant", cause, "wait until it has ended; nvidia-smi shows who is there"))
+    return problems
 
 
 def _memory(tasks: Sequence[Task]) -> list[Finding]:
@@ -188,7 +190,7 @@ def _memory(tasks: Sequence[Task]) -> list[Finding]:
         return []
     short: dict[str, list[str]] = {}
     for task in tasks:
-        here = any(one.runner == "local" for one in _on_gpu([task]))
+        here = any(implementation.runner == "local" for implementation in _on_gpu([task]))
         bytes_of_row = store.bytes_of_row(task.datasets[0]) if here else None
         for size, rows in task.sizes.items():
             wanted = COPIES_IN_MEMORY * (bytes_of_row or 0.0) * rows + CONTEXT

@@ -1,4 +1,4 @@
-"""Running on this machine: a fresh process for every implementation and replicate, taking turns.
+"""Run on this machine: a fresh process for every implementation and replicate; the processes take turns.
 
 In a replicate the workers of all implementations of a group are alive together. Each first runs cold, then warms up.
 Then every round gives each of them one turn. Of every two rounds one goes forward and one backward, in random order, so
@@ -37,8 +37,8 @@ from residency.runners.resume import Done, done, key_of
 from residency.runners.settings import Settings
 from residency.runners.turn import Ledger, Listener, OutOfTime, Prepared, Turn, make
 
-COPIES_IN_MEMORY = 3  # what an implementation is expected to hold, in sizes of its data, before it has been seen
-LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker with a large library imported
+COPIES_IN_MEMORY = 3  # how many copies of its data an implementation is expected to hold, until it is measured
+LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker that has imported a large library
 CONTEXT_IN_MEMORY = 700 * 2**20  # bytes of a GPU's memory that a worker's context and libraries take
 
 
@@ -59,8 +59,8 @@ def run_local(
 
     Without a budget or a limit from the user, each implementation gets at least one replicate with one timed sample.
     Whatever happens to a worker becomes an outcome of its cell, and the run continues. If `before` belongs to a run
-    that was interrupted and is `resumed`, the user is told what was missing in it, and why. With a strict budget, what
-    is `expected` to take least is measured first.
+    that is `resumed`, the user is told what was missing in it, and why. With a strict budget, the groups that are
+    `expected` to take least time come first.
     """
     deadline = math.inf if settings.limit is None else monotonic() + settings.limit
     budget = Budget(seconds_for((group.scale for group in groups), settings), is_kept(settings), spent=expected.spent)
@@ -85,10 +85,10 @@ def half_width(
     twins: Sequence[tuple[str, str]] = (),
     conditions: Conditions = QUIET,
 ) -> float:
-    """Half the widest 95 % interval of the ratios that a report will show, as a fraction; of one row, its time's.
+    """Half the widest 95 % interval of the ratios that a report will show, as a fraction; for one row, of its time.
 
-    The ratios are those to the fastest on the CPU, which share the error over all that might have been the fastest, and
-    those of `twins`, the CPU side of a pair to its GPU side. Infinite if there is nothing to compare.
+    The ratios are those to the fastest on the CPU, which share the error among all that could have been the fastest,
+    and those of `twins`, the CPU side and the GPU side of each pair. Infinite if there is nothing to compare.
     """
     middle = {name: statistics.median_time(list(mine.values())).value for name, mine in times.items()}
     candidates = [name for name in middle if name in on_cpu]
@@ -97,14 +97,14 @@ def half_width(
         return math.inf
     pairs = [(base, name, max(1, len(set(candidates) - {name}))) for name in times if name != base]
     pairs += [(cpu, gpu, 1) for cpu, gpu in twins if cpu in times and gpu in times]
-    found = []
+    intervals = []
     for first, second, choices in pairs:
         if shared := sorted(times[first].keys() & times[second].keys()):
-            theirs, own = ([times[name][one] for one in shared] for name in (first, second))
-            found.append(statistics.speed_ratio(theirs, own, statistics.LOOKS * choices, conditions))
+            theirs, own = ([times[name][replicate] for replicate in shared] for name in (first, second))
+            intervals.append(statistics.speed_ratio(theirs, own, statistics.LOOKS * choices, conditions))
     if len(times) == 1:
-        found.append(statistics.median_time(list(times[base].values()), statistics.LOOKS, conditions))
-    return max(((one.high / one.low) ** 0.5 - 1 for one in found), default=math.inf)
+        intervals.append(statistics.median_time(list(times[base].values()), statistics.LOOKS, conditions))
+    return max(((interval.high / interval.low) ** 0.5 - 1 for interval in intervals), default=math.inf)
 
 
 @dataclass
@@ -114,52 +114,63 @@ class _Run:
     versions: Mapping[str, str]
     resumed: bool
     expected: Expected
-    told: bool = False  # what is expected
+    told: bool = False  # whether the user was told what is expected
 
     def measure(self, groups: Sequence[Group]) -> None:
         settings, budget = self.ledger.settings, self.ledger.budget
-        prepared = [one for group in groups if (one := self._prepare(group)) is not None]
-        if not budget.kept:  # data is made before it counts
-            prepared = [one for one in prepared if self._make(one)]
-            self.ledger.budget = budget = Budget(seconds_for((one.group.scale for one in prepared), settings))
-        budget.waiting = sum(len(one.open) for one in prepared) if budget.kept else 0
-        share = budget.seconds / max(1, len(prepared) * settings.replicates)
+        all_prepared = [prepared for group in groups if (prepared := self._prepare(group)) is not None]
+        if not budget.kept:  # the budget counts from when the data is made
+            all_prepared = [prepared for prepared in all_prepared if self._make(prepared)]
+            self.ledger.budget = budget = Budget(
+                seconds_for((prepared.group.scale for prepared in all_prepared), settings)
+            )
+        budget.waiting = sum(len(prepared.open) for prepared in all_prepared) if budget.kept else 0
+        share = budget.seconds / max(1, len(all_prepared) * settings.replicates)
         for target in looks(settings):
             for turn in range(target):
-                for one in prepared:
-                    late = one.last_seconds and not budget.fits(one.last_seconds)
-                    if one.open and one.complete <= turn and not one.settled and not late and not budget.used_up:
+                for prepared in all_prepared:
+                    late = prepared.last_seconds and not budget.fits(prepared.last_seconds)
+                    if (
+                        prepared.open
+                        and prepared.complete <= turn
+                        and not prepared.settled
+                        and not late
+                        and not budget.used_up
+                    ):
                         start = monotonic()
-                        self._replicate(one, share)
-                        one.last_seconds = monotonic() - start
-            for one in prepared:
-                one.settled = one.settled or self._is_settled(one.open, one.known)
+                        self._replicate(prepared, share)
+                        prepared.last_seconds = monotonic() - start
+            for prepared in all_prepared:
+                prepared.settled = prepared.settled or self._is_settled(prepared.open, prepared.known)
         if budget.kept:
-            self._tell_not_reached(prepared)
+            self._tell_not_reached(all_prepared)
 
-    def _tell_not_reached(self, prepared: Sequence[Prepared]) -> None:
-        """Give an outcome to what the budget left no time for, so that nothing is silently missing."""
-        for one in prepared:
-            for implementation in one.open:
-                if not one.known.times.get(implementation.id):
-                    why = not_reached(self.ledger.budget.seconds, _used_by(one, implementation))
-                    self.ledger.end(one.group.cell(implementation), max(0, one.known.next - 1), why, key=one.key)
+    def _tell_not_reached(self, all_prepared: Sequence[Prepared]) -> None:
+        """Record an outcome for everything that the budget left no time for, so that nothing is silently missing."""
+        for prepared in all_prepared:
+            for implementation in prepared.open:
+                if not prepared.known.times.get(implementation.id):
+                    why = not_reached(self.ledger.budget.seconds, _used_by(prepared, implementation))
+                    self.ledger.end(
+                        prepared.group.cell(implementation), max(0, prepared.known.next - 1), why, key=prepared.key
+                    )
 
     def _is_settled(self, open_ones: Sequence[Any], known: Done) -> bool:
         """Whether the ratios are as precise as asked; False if no precision was asked."""
         precision = self.ledger.settings.precision
-        times = {one.id: known.times[one.id] for one in open_ones if one.id in known.times and not one.beside}
-        on_cpu = [one.id for one in open_ones if one.device == "cpu"]
+        compared = [open_one for open_one in open_ones if open_one.id in known.times and not open_one.beside]
+        times = {open_one.id: known.times[open_one.id] for open_one in compared}
+        on_cpu = [open_one.id for open_one in open_ones if open_one.device == "cpu"]
         if precision is None:
             return False
         waiting = known.busy.waiting(machine.cores_in_machine())
-        fastest = min((np.median(one) for mine in times.values() for one in mine.values()), default=0.0)
+        fastest = min((np.median(seconds) for mine in times.values() for seconds in mine.values()), default=0.0)
         conditions = Conditions(known.busy.threads, waiting, float(fastest))
-        twins = [(one.twin, one.id) for one in open_ones if one.device == "gpu" and one.twin]
+        twins = [(gpu.twin, gpu.id) for gpu in open_ones if gpu.device == "gpu" and gpu.twin]
         return half_width(times, on_cpu, twins, conditions) <= precision
 
     def _prepare(self, group: Group) -> Prepared | None:
-        """Record what cannot run here, and note what is still to be measured; None if nothing is."""
+        """Record what cannot run here, and return what must still be measured; None if nothing."""
         settings = self.ledger.settings
         key = key_of(group, settings, self.versions)
         known = done(group, key, self.before)
@@ -171,63 +182,67 @@ class _Run:
                 self.ledger.end(group.cell(implementation), known.next, why, key=key)
             else:
                 open_ones.append(implementation)
-        one = Prepared(group, {}, open_ones, False, key, known)
-        if not open_ones or one.complete >= looks(settings)[-1]:
+        prepared = Prepared(group, {}, open_ones, False, key, known)
+        if not open_ones or prepared.complete >= looks(settings)[-1]:
             return None
-        if one.complete in looks(settings):
-            one.settled = self._is_settled(open_ones, known)
-        if one.settled:
+        if prepared.complete in looks(settings):
+            prepared.settled = self._is_settled(open_ones, known)
+        if prepared.settled:
             return None
         if self.before is not None and self.resumed:
-            if 0 < known.asked <= one.complete:
+            if 0 < known.asked <= prepared.complete:
                 known.reason = "more are asked for"
-            missing = f"{settings.replicates - one.complete} replicates" if settings.precision is None else "replicates"
+            missing = (
+                f"{settings.replicates - prepared.complete} replicates" if settings.precision is None else "replicates"
+            )
             self.ledger.listener.note(f"{group.title}: {missing} more: {known.reason}")
-        return one
+        return prepared
 
-    def _make(self, one: Prepared) -> bool:
+    def _make(self, prepared: Prepared) -> bool:
         """Make the group's data; if that fails, every implementation ends with that outcome."""
-        group = one.group
+        group = prepared.group
         why = absent(group.dataset)
         if why is None:
             self.ledger.listener.status(f"{group.title}: making the data")
             try:
-                one.facts = make(group, self.ledger.settings.threads, self.ledger.within)
+                prepared.facts = make(group, self.ledger.settings.threads, self.ledger.within)
             except Ended as ended:
                 self.ledger.check(ended.ending, f"{group.title}: making the data")
                 why = Ending(ended.ending.outcome, f"making the data: {ended.ending.reason}")
         if why is not None:
-            for implementation in one.open:
-                self.ledger.end(group.cell(implementation), one.known.next, why, key=one.key)
-            self.ledger.budget.waiting -= len(one.open)
-            one.open = []
+            for implementation in prepared.open:
+                self.ledger.end(group.cell(implementation), prepared.known.next, why, key=prepared.key)
+            self.ledger.budget.waiting -= len(prepared.open)
+            prepared.open = []
             return False
-        one.made = one.facts["seconds"]
-        copies, free = COPIES_IN_MEMORY * one.facts["bytes"], nvml.free()
-        on_gpu = sum(implementation.device == "gpu" for implementation in one.open)
+        prepared.made = prepared.facts["seconds"]
+        copies, free = COPIES_IN_MEMORY * prepared.facts["bytes"], nvml.free()
+        on_gpu = sum(implementation.device == "gpu" for implementation in prepared.open)
         crowded = free is not None and on_gpu > 1 and on_gpu * (copies + CONTEXT_IN_MEMORY) > 0.8 * free
-        one.alone = crowded or len(one.open) * (copies + LIBRARIES_IN_MEMORY) > 0.8 * machine.memory_available()
+        prepared.alone = (
+            crowded or len(prepared.open) * (copies + LIBRARIES_IN_MEMORY) > 0.8 * machine.memory_available()
+        )
         return True
 
-    def _replicate(self, one: Prepared, share: float) -> None:
+    def _replicate(self, prepared: Prepared, share: float) -> None:
         budget = self.ledger.budget
-        if not one.facts and (not self._make(one) or budget.used_up):
+        if not prepared.facts and (not self._make(prepared) or budget.used_up):
             return
         if not self.told and self.expected.sentence:
             self.ledger.listener.note(self.expected.sentence)
         self.told = True
-        replicate, one.known.next = one.known.next, one.known.next + 1
-        order = list(one.open)
-        chance = random.Random(f"{one.group.title} {replicate}")
+        replicate, prepared.known.next = prepared.known.next, prepared.known.next + 1
+        order = list(prepared.open)
+        chance = random.Random(f"{prepared.group.title} {replicate}")
         chance.shuffle(order)
-        first = budget.kept and one.complete == 0
-        if first:  # what has least, then what takes least
-            costs = {this.id: self.expected.cost(one.group.title, (this.id,)) for this in order}
-            order.sort(key=lambda this: (len(one.known.ok.get(this.id, ())), costs[this.id]))
-        teams = [[implementation] for implementation in order] if one.alone else [order]
+        first = budget.kept and prepared.complete == 0
+        if first:  # first those with the fewest replicates, then those that take least time
+            costs = {this.id: self.expected.cost(prepared.group.title, (this.id,)) for this in order}
+            order.sort(key=lambda this: (len(prepared.known.ok.get(this.id, ())), costs[this.id]))
+        teams = [[implementation] for implementation in order] if prepared.alone else [order]
         for team in teams:
             with ExitStack() as stack:
-                turns = [Turn(self.ledger, one, implementation, replicate, stack) for implementation in team]
+                turns = [Turn(self.ledger, prepared, implementation, replicate, stack) for implementation in team]
                 try:
                     self._take_turns(turns, share / len(teams), chance, first)
                 except OutOfTime:
@@ -236,11 +251,11 @@ class _Run:
                     raise
 
     def _take_turns(self, turns: Sequence[Turn], share: float, chance: random.Random, first: bool) -> None:
-        """Start all workers, then take rounds; in the `first` pass of a strict budget each is timed once right away."""
+        """Start all workers, then take rounds; in the `first` pass of a strict budget, time each once at its start."""
         budget, start = self.ledger.budget, monotonic()
         part = budget.part(len(turns)) * len(turns)
         for number, turn in enumerate(turns):
-            settle([one.worker for one in turns if one.worker is not None and one.ending is None])
+            settle([other.worker for other in turns if other.worker is not None and other.ending is None])
             turn.begin(len(turns) - number)
             if first:
                 turn.take("timed", 0)
@@ -249,7 +264,7 @@ class _Run:
             turn.finish()
 
     def _rounds(self, turns: Sequence[Turn], seconds: float, chance: random.Random, done: int) -> None:
-        """As many rounds as the time allows, but at least one, counting what is `done`."""
+        """Take as many rounds as the time allows, but at least one, including those that are `done`."""
         alive = [turn for turn in turns if turn.ending is None and turn.worker is not None]
         expected = sum(turn.last * (turn.calls + turn.lead_in) + turn.aside for turn in alive)
         rounds = max(1 - done, min(self.ledger.settings.rounds - done, int(seconds / expected))) if expected else 0
@@ -257,14 +272,14 @@ class _Run:
         for number in range(rounds):
             forward = not forward if number % 2 else chance.random() < 0.5
             for turn in alive if forward else reversed(alive):
-                settle([one.worker for one in alive if one.worker is not None and one.ending is None])
+                settle([other.worker for other in alive if other.worker is not None and other.ending is None])
                 turn.take("timed", done + number)
 
 
-def _used_by(one: Prepared, implementation: Implementation) -> str:
-    """What used up the budget before an implementation had a sample."""
-    if implementation.id in one.cold:
-        return f"by its first, cold execution ({one.cold[implementation.id]:.3g} s), which is not compared"
-    if one.facts and not one.cold:
-        return f"by making the data ({one.facts['seconds']:.3g} s), which is kept for the next run"
+def _used_by(prepared: Prepared, implementation: Implementation) -> str:
+    """How the budget was used up before an implementation had a timed sample."""
+    if implementation.id in prepared.cold:
+        return f"by its first, cold execution ({prepared.cold[implementation.id]:.3g} s), which is not compared"
+    if prepared.facts and not prepared.cold:
+        return f"by making the data ({prepared.facts['seconds']:.3g} s), which is kept for the next run"
     return "before its turn"

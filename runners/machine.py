@@ -1,4 +1,4 @@
-"""What this machine is and how much of it we may use: cores and memory by affinity and cgroup, GPUs through NVML."""
+"""Facts about this machine, and how much of it we may use: cores and memory by affinity and cgroup, GPUs by NVML."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cores() -> int:
 
 
 def cores_in_machine() -> int:
-    """CPU cores of the whole machine, ours and others'."""
+    """CPU cores of the whole machine."""
     return psutil.cpu_count() or 1
 
 
@@ -55,7 +55,7 @@ def memory_available() -> int:
 def out_of_memory_kills() -> int:
     """How many processes the kernel has killed for lack of memory: in our cgroup, or if not known, on the machine.
 
-    On the machine, other containers may run out of their memory too.
+    The count for the machine includes other containers.
     """
     for folder in _cgroup_folders("memory"):
         for line in (_read(folder / "memory.events") or "").splitlines():
@@ -81,21 +81,21 @@ def gpus() -> tuple[list[dict[str, Any]], str]:
     import pynvml
 
     try:
-        found = nvml.gpus()
+        visible = nvml.gpus()
     except pynvml.NVMLError as error:
         if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
             return [], f"no NVIDIA GPU on this machine ({error})"
         return [], f"the NVIDIA driver of this machine does not answer ({error})"
-    if found:
-        return found, ""
+    if visible:
+        return visible, ""
     if nvml.VISIBLE in os.environ:
-        return [], f"{nvml.VISIBLE} is `{os.environ[nvml.VISIBLE]}`, which leaves no NVIDIA GPU to be seen"
+        return [], f"{nvml.VISIBLE} is `{os.environ[nvml.VISIBLE]}`, which hides every NVIDIA GPU"
     return [], "NVML finds no NVIDIA GPU on this machine"
 
 
 def facts() -> dict[str, Any]:
     """The machine's part of `run.json`."""
-    found, why = gpus()
+    visible, why = gpus()
     return {
         "host": socket.gethostname(),
         "system": f"{platform.system()} {platform.release()}",
@@ -103,14 +103,14 @@ def facts() -> dict[str, Any]:
         "cores": cores(),
         "cores_in_machine": cores_in_machine(),
         "memory_bytes": memory_limit(),
-        "gpus": found,
+        "gpus": visible,
         "no_gpu_because": why or None,
         "python": platform.python_version(),
     }
 
 
 def check_processes() -> None:
-    """Raise `UsageError` if /proc shows another namespace: we would read, and kill, other processes than ours.
+    """Raise `UsageError` if /proc shows another namespace: we would read, and kill, processes of others.
 
     This happens in a namespace of process ids that was made without mounting /proc again.
     """
@@ -143,14 +143,14 @@ def name_of(facts: Mapping[str, Any]) -> str:
 @functools.cache
 def versions() -> dict[str, str]:
     """The versions of this project and of all installed packages that any of its extras names."""
-    found = {PROJECT: metadata.version(PROJECT)}
+    installed = {PROJECT: metadata.version(PROJECT)}
     for line in metadata.requires(PROJECT) or []:
         name = line.partition(";")[0].partition("[")[0].split("=")[0].split("<")[0].split(">")[0].split("!")[0].strip()
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return dict(sorted(found.items()))
+    return dict(sorted(installed.items()))
 
 
 def commit() -> str | None:
@@ -183,17 +183,17 @@ def _git(folder: Path, *arguments: str) -> str:
 
 def _cgroup_quota() -> float | None:
     """Cores granted by the cgroup's CPU quota; None without one."""
-    found: list[float] = []
+    quotas: list[float] = []
     for folder in _cgroup_folders("cpu"):
         if text := _read(folder / "cpu.max"):
             quota, _, period = text.partition(" ")
             if quota != "max":
-                found.append(int(quota) / int(period))
+                quotas.append(int(quota) / int(period))
         elif text := _read(folder / "cpu.cfs_quota_us"):
             period = _read(folder / "cpu.cfs_period_us") or "100000"
             if int(text) > 0:
-                found.append(int(text) / int(period))
-    return min(found, default=None)
+                quotas.append(int(text) / int(period))
+    return min(quotas, default=None)
 
 
 def _cgroup_folders(controller: str) -> list[Path]:

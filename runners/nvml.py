@@ -1,4 +1,4 @@
-"""GPUs seen through NVML: which exist, and while a worker runs its memory, energy and clock, and other processes.
+"""GPUs seen through NVML: which exist; and while a worker runs: its memory, energy and clock, and other processes.
 
 Not yet seen on a real GPU: written from NVML's interface, and tested against stand-ins for its module and its library.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
 
-SLOWED_BY = {  # bits of the clock's event reasons; idle clocks and a user's own setting slow nothing down
+SLOWED_BY = {  # bits of the clock's event reasons; an idle clock or a user's own setting does not count
     0x4: "power cap",
     0x8: "hardware slowdown",
     0x20: "thermal limit",
@@ -23,10 +23,10 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @dataclass(frozen=True)
 class Look:
-    """A GPU at one moment; None where NVML does not tell."""
+    """A GPU at one moment; None if NVML does not tell."""
 
     memory: int | None  # bytes that the worker's processes hold
-    joules: float | None  # since the driver was loaded, the whole board
+    joules: float | None  # of the whole board, since the driver was loaded
     megahertz: int | None
     slowed_by: frozenset[str]
     tenants: int | None  # processes that compute on it and are not ours
@@ -36,19 +36,19 @@ class Look:
 class Use:
     """All visible GPUs together at one moment."""
 
-    listed: bool  # NVML names one of the processes asked about among those that compute
-    memory: int | None  # bytes in use, by whomever; None where NVML does not tell
+    listed: bool  # NVML names one of these processes among those that compute
+    memory: int | None  # bytes in use by all processes; None if NVML does not tell
 
 
 def look(processes: Set[int], ours: Set[int]) -> Look | None:
-    """The first visible GPU, with these processes of a worker, and all of ours: idle workers too; None without one."""
+    """The first visible GPU, for a worker's `processes`; `ours` also includes idle workers. None without a GPU."""
     handle = next(iter(_visible()), None)
     if handle is None:
         return None
     import pynvml
 
     here = computing(handle)
-    held = [one.usedGpuMemory for one in here or () if one.pid in processes]
+    held = [process.usedGpuMemory for process in here or () if process.pid in processes]
     millijoules = told(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle)
     reasons = told(pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle) or 0
     return Look(
@@ -56,55 +56,55 @@ def look(processes: Set[int], ours: Set[int]) -> Look | None:
         joules=None if millijoules is None else millijoules / 1000,
         megahertz=told(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
         slowed_by=frozenset(name for bit, name in SLOWED_BY.items() if reasons & bit),
-        tenants=None if here is None or not held else sum(one.pid not in ours for one in here),
+        tenants=None if here is None or not held else sum(process.pid not in ours for process in here),
     )
 
 
 def use(processes: Set[int]) -> Use:
-    """How all visible GPUs are used now, of which these processes are the worker's."""
+    """How all visible GPUs are used now; `processes` are the worker's."""
     amounts = [memory(handle) for handle in _visible()]
-    known = [one.used for one in amounts if one is not None]
+    known = [amount.used for amount in amounts if amount is not None]
     return Use(
-        listed=any(one.pid in processes for handle in _visible() for one in computing(handle) or ()),
+        listed=any(process.pid in processes for handle in _visible() for process in computing(handle) or ()),
         memory=sum(known) if known and len(known) == len(amounts) else None,
     )
 
 
 def computing(handle: Any) -> list[Any] | None:
-    """The processes that compute on a GPU, with `pid` and `usedGpuMemory`; None where NVML does not tell.
+    """The processes that compute on a GPU, with `pid` and `usedGpuMemory`; None if NVML does not tell.
 
-    In a container, and in some virtual machines, NVML gives their numbers on the host, or leaves them out.
+    In a container, and in some virtual machines, NVML gives their ids on the host, or leaves them out.
     """
     import pynvml
 
-    found: list[Any] | None = told(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
-    return found
+    processes: list[Any] | None = told(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
+    return processes
 
 
 def memory(handle: Any) -> Any:
-    """A GPU's memory in bytes: `total`, `used` and `free`; None where it has none of its own, and shares the host's."""
+    """A GPU's memory in bytes: `total`, `used` and `free`; None if it has no own memory and shares the host's."""
     import pynvml
 
     return told(pynvml.nvmlDeviceGetMemoryInfo, handle)
 
 
 def free() -> int | None:
-    """Bytes free on the first visible GPU; None where there is none, or NVML does not tell."""
+    """Free bytes on the first visible GPU; None if there is no GPU, or NVML does not tell."""
     amounts = [memory(handle) for handle in _visible()[:1]]
     return int(amounts[0].free) if amounts and amounts[0] is not None else None
 
 
 def gpus() -> list[dict[str, Any]]:
-    """What is known of each visible GPU; None where NVML does not tell. Raises `pynvml.NVMLError` without a driver."""
+    """Facts about each visible GPU; None if NVML does not tell one. Raises `pynvml.NVMLError` without a driver."""
     import pynvml
 
-    found = handles()
+    visible = handles()
     driver, cuda = pynvml.nvmlSystemGetDriverVersion(), pynvml.nvmlSystemGetCudaDriverVersion_v2()
-    return [{**_facts(handle), "driver": driver, "cuda": cuda} for handle in found]
+    return [{**_facts(handle), "driver": driver, "cuda": cuda} for handle in visible]
 
 
 def _facts(handle: Any) -> dict[str, Any]:
-    """PCIe's generation and width are the maximum of the GPU and its slot, because an idle link uses less."""
+    """Facts about one GPU. PCIe's generation and width are the maximum of GPU and slot: an idle link uses less."""
     import pynvml
 
     amount, capability = memory(handle), told(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
@@ -127,26 +127,26 @@ def _facts(handle: Any) -> dict[str, Any]:
 def handles() -> tuple[Any, ...]:
     """The GPUs that CUDA programs see here, in their order: all, or those that `CUDA_VISIBLE_DEVICES` names.
 
-    The variable names them by number on the bus or by UUID, which may be shortened if it is clear. As in CUDA, the
+    The variable names them by number on the bus or by UUID, which may be shortened if it is unique. As in CUDA, the
     first GPU that does not exist ends the list. Raises `pynvml.NVMLError` if there is no driver, or it does not answer.
     """
     import pynvml
 
     pynvml.nvmlInit()
-    here = [one for index in range(pynvml.nvmlDeviceGetCount()) if (one := _handle(index)) is not None]
+    here = [handle for index in range(pynvml.nvmlDeviceGetCount()) if (handle := _handle(index)) is not None]
     if VISIBLE not in os.environ:
         return tuple(here)
-    found = []
+    visible = []
     for name in map(str.strip, os.environ[VISIBLE].split(",")):
-        handle = _named(name, here)
-        if handle is None:
+        named = _named(name, here)
+        if named is None:
             break
-        found.append(handle)
-    return tuple(found)
+        visible.append(named)
+    return tuple(visible)
 
 
 def _handle(index: int) -> Any:
-    """The GPU of that number; None if only others may use it, because NVML counts those too."""
+    """The GPU of that number; None if we may not use it, because NVML also counts the GPUs of others."""
     import pynvml
 
     try:
@@ -162,13 +162,13 @@ def _named(name: str, here: list[Any]) -> Any:
     if name.isdecimal():
         return here[int(name)] if int(name) < len(here) else None
     if name.startswith("GPU-"):
-        alike = [one for one in here if (told(pynvml.nvmlDeviceGetUUID, one) or "").startswith(name)]
+        alike = [handle for handle in here if (told(pynvml.nvmlDeviceGetUUID, handle) or "").startswith(name)]
         return alike[0] if len(alike) == 1 else None
     return told(pynvml.nvmlDeviceGetHandleByUUID, name) if name else None
 
 
 def _visible() -> tuple[Any, ...]:
-    """The visible GPUs, none where there is no driver."""
+    """The visible GPUs; none without a driver."""
     import pynvml
 
     try:

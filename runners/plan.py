@@ -21,10 +21,10 @@ FULL = "full"  # the size of data that is not generated: all of it
 KINDS = ("generated", "shipped", "public", "own")
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 PLACES: tuple[Place, ...] = ("local", "cluster")
-TIMES_LARGEST = 1_000  # the largest named size: the most rows, beyond which numbers of bytes overflow
+TIMES_LARGEST = 1_000  # a size may be this many times the largest named one; beyond, numbers of bytes overflow
 NUMBER = re.compile("[1-9][0-9]{0,29}")
 SHOWN_REASONS = 3
-CORES_OF_WORKER = 4  # where nobody says how many workers there should be, and two at least
+CORES_OF_WORKER = 4  # cores for each worker, if the user does not say how many workers there are
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Group:
 
     @property
     def title(self) -> str:
-        """For people: `tabular/ridge, linear at smoke`."""
+        """Its name for people: `tabular/ridge, linear at smoke`."""
         return f"{self.task.path}, {self.dataset.name} at {self.size}"
 
     @property
     def scale(self) -> str:
-        """The named size that this one is nearest above: what time it may take."""
+        """The smallest named size with at least as many rows; it decides how much time is allowed."""
         if self.size in (*SIZES, FULL):
             return self.size
         named = (name for name, rows in self.task.sizes.items() if rows >= int(self.size))
@@ -75,11 +75,11 @@ class Selection:
     devices: Sequence[str] = DEVICES
     implementations: Sequence[str] = ()  # functions, ids or libraries
     runners: Sequence[str] = ("local",)
-    workers: Sequence[int] = ()  # of a cluster; as many as suit this machine where none is named
+    workers: Sequence[int] = ()  # of a cluster; by default as many as suit this machine
     path: Path | None = None
     target: str | None = None
     seed: int = DEFAULT_SEED
-    left_out: list[str] = field(default_factory=list)  # said to the user: what was named and does not apply
+    left_out: list[str] = field(default_factory=list)  # messages for the user: what was named and does not apply
 
 
 def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
@@ -107,18 +107,19 @@ def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
 
 
 def unavailable(implementation: Implementation, elsewhere: bool = False) -> Ending | None:
-    """Why an implementation cannot run on this machine, or on a cluster `elsewhere`; None where it can."""
+    """Why an implementation cannot run on this machine, or on a cluster `elsewhere`; None if it can."""
     modules = [implementation.library, *implementation.needs]
     if implementation.runner == "cluster":
         modules += ["distributed", *(["dask_cuda"] if implementation.device == "gpu" and not elsewhere else [])]
     missing = [name for name in modules if not is_installed(name)]
     reasons = []
     if implementation.device == "gpu" and not elsewhere:
-        found, why = machine.gpus()
-        if not found:
+        gpus, why = machine.gpus()
+        if not gpus:
             reasons.append(why)
-        elif implementation.workers > len(found):
-            reasons.append(f"{implementation.workers} workers need as many GPUs, here is {len(found)}")
+        elif implementation.workers > len(gpus):
+            workers = implementation.workers
+            reasons.append(f"{workers} workers need {workers} GPUs; this machine has {len(gpus)}")
         else:
             reasons += [said for name in modules if name not in missing and (said := builds.without_cuda(name))]
     if missing:
@@ -127,7 +128,7 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
 
 
 def absent(dataset: Dataset) -> Ending | None:
-    """Why a dataset cannot be had on this machine now; None where it can."""
+    """Why a dataset is not available on this machine now; None if it is."""
     for module in dataset.needs:
         if not is_installed(module):
             return Ending(Outcome.UNAVAILABLE, f"dataset {dataset.name} needs {module}: {remedy(module)}")
@@ -157,8 +158,8 @@ def _check_names(catalogue: Catalogue, tasks: Sequence[Task], selection: Selecti
             table = name == "own" or datasets[name].table
             whose = "your own table: name it by --data FILE --target COLUMN"
             raise UsageError(f"{name} is {whose if table else 'your own data: name it with --data PATH'}")
-    names = {alias for task in tasks for one in task.implementations for alias in _aliases(one)}
-    names |= {one.id for task in tasks for one in _placed(task, selection)}
+    names = {alias for task in tasks for implementation in task.implementations for alias in _aliases(implementation)}
+    names |= {implementation.id for task in tasks for implementation in _placed(task, selection)}
     for name in selection.implementations:
         if name not in names:
             raise unknown("implementation", name, names)
@@ -170,21 +171,21 @@ def _check_names(catalogue: Catalogue, tasks: Sequence[Task], selection: Selecti
 
 def _no_dataset(catalogue: Catalogue, tasks: Sequence[Task], name: str) -> UsageError:
     """The error for a dataset that none of these tasks has; another task may have it."""
-    known = {one.name for task in tasks for one in task.datasets if one.kind != "own"}
+    known = {dataset.name for task in tasks for dataset in task.datasets if dataset.kind != "own"}
     others = _with_dataset(catalogue, name)
     if not others:
         return unknown("dataset", printable(name), known | set(KINDS))
     asked = tasks[0].path if len(tasks) == 1 else "any of these tasks"
     return UsageError(
         f"{name} is not a dataset of {asked}, but of {', '.join(others)}; there are: "
-        f"{', '.join(f'`{one}`' for one in sorted(known))}"
+        f"{', '.join(f'`{dataset}`' for dataset in sorted(known))}"
     )
 
 
 def groups_of(task: Task, selection: Selection) -> list[Group]:
     """A task's groups in a selection; what does not apply is noted in `left_out`."""
     named = set(selection.implementations)
-    chosen = tuple(one for one in _placed(task, selection) if not named or named & _aliases(one))
+    chosen = tuple(placed for placed in _placed(task, selection) if not named or named & _aliases(placed))
     if not chosen:
         where = f"{' or '.join(selection.devices)}, {' or '.join(selection.runners)}"
         selection.left_out.append(f"{task.path}: no such implementation on {where}")
@@ -206,18 +207,18 @@ def groups_of(task: Task, selection: Selection) -> list[Group]:
 
 def _with_dataset(catalogue: Catalogue, name: str) -> list[str]:
     """The tasks that have a dataset of that name, among those that can be imported."""
-    found = []
+    tasks = []
     for path in catalogue.files:
         try:
-            if any(one.name == name for one in catalogue.task(path).datasets):
-                found.append(path)
+            if any(dataset.name == name for dataset in catalogue.task(path).datasets):
+                tasks.append(path)
         except UsageError:
             continue
-    return found
+    return tasks
 
 
 def _refusal(task: Task, dataset: Dataset, size: str) -> str | None:
-    """Why a task's dataset cannot be generated at a size; None where it can."""
+    """Why a task's dataset cannot be generated at a size; None if it can."""
     if size in SIZES:
         return None if size in task.sizes else f"has no size {size}"
     least = min(dataset.least_rows, *task.sizes.values())
@@ -226,20 +227,20 @@ def _refusal(task: Task, dataset: Dataset, size: str) -> str | None:
 
 
 def default_workers(device: Device) -> int:
-    """Workers of a cluster on this machine: one for each GPU, or one for every four cores, two at least."""
+    """Workers of a cluster on this machine: one for each GPU, or one for every four cores, but at least two."""
     if device == "gpu":
         return max(1, len(machine.gpus()[0]))
     return max(2, machine.cores() // CORES_OF_WORKER)
 
 
 def _placed(task: Task, selection: Selection) -> list[Implementation]:
-    """The task's implementations on the selected devices and runners; a cluster's with each number of workers."""
-    found: list[Implementation] = []
-    for one in task.implementations:
-        if one.device in selection.devices and one.runner in selection.runners:
-            counts = selection.workers or (default_workers(one.device),)
-            found += [one] if one.runner == "local" else [one.on(count) for count in counts]
-    return found
+    """The task's implementations on the selected devices and runners; a cluster's, once for each number of workers."""
+    placed: list[Implementation] = []
+    for known in task.implementations:
+        if known.device in selection.devices and known.runner in selection.runners:
+            counts = selection.workers or (default_workers(known.device),)
+            placed += [known] if known.runner == "local" else [known.on(count) for count in counts]
+    return placed
 
 
 def _aliases(implementation: Implementation) -> set[str]:
@@ -248,13 +249,13 @@ def _aliases(implementation: Implementation) -> set[str]:
 
 
 def _datasets(task: Task, selection: Selection) -> list[Dataset]:
-    """The task's datasets that were asked for; its default where none was."""
+    """The task's datasets that the user selected; its default if none was selected."""
     if selection.path is not None:
         return [dataset for dataset in task.datasets if dataset.kind == "own"]
     if not selection.datasets:
         return [task.datasets[0]]
     wanted = set(selection.datasets)
-    return [one for one in task.datasets if one.kind != "own" and (one.name in wanted or one.kind in wanted)]
+    return [known for known in task.datasets if known.kind != "own" and {known.name, known.kind} & wanted]
 
 
 def _request(task: Task, dataset: Dataset, size: str, selection: Selection) -> Request:

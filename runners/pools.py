@@ -28,7 +28,7 @@ def loaded() -> list[dict[str, Any]]:
             "version": pool["version"],
             "kernel": pool.get("architecture"),
             "threads": pool["num_threads"],
-            "layer": pool.get("threading_layer"),  # how a BLAS makes its threads
+            "layer": pool.get("threading_layer"),  # how a BLAS creates its threads
             "file": _place(Path(pool["filepath"])),
         }
         for pool in threadpool_info()
@@ -37,7 +37,7 @@ def loaded() -> list[dict[str, Any]]:
 
 
 def _place(file: Path) -> str:
-    """Which package a library belongs to: its file among the installed packages, elsewhere its folder and name."""
+    """The file's path below the folder of installed packages, which names its package; else its folder and name."""
     packages = [number for number, part in enumerate(file.parts) if part == "site-packages"]
     return "/".join(file.parts[packages[-1] + 1 :] if packages else file.parts[-2:])
 

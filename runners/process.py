@@ -1,4 +1,4 @@
-"""A worker as the parent sees it: start it, send it requests, end it and everything it started."""
+"""The parent's side of a worker: start it, send it requests, end it and everything it started."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from residency.runners.watch import STEP, Watch
 WORKER = "residency.runners.worker"
 SETTLE_TIMEOUT = 1.0  # seconds
 SETTLE_STEP = 0.001
-START_TIMEOUT = 120.0  # seconds for Python and NumPy to come up, on a machine busy or slow
+START_TIMEOUT = 120.0  # seconds for Python and NumPy to start, on a busy or slow machine
 LOG_BYTES = 2**20
-END_TIMEOUT = 5.0  # seconds for a worker that closed its pipe to be gone
+END_TIMEOUT = 5.0  # seconds for a worker to end after it has closed its pipe
 LIMITS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -47,7 +47,7 @@ LIMITS = (
 )
 
 
-_open: set[Worker] = set()  # those that run
+_open: set[Worker] = set()  # the running workers
 
 
 class Ended(Exception):
@@ -76,12 +76,12 @@ def environment(
     else:
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
         fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
-        fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost's, which says where it falls back
+        fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost warns if it falls back to the CPU
     return {**os.environ, **limits(threads), **fixed, **_someone(), **(extra or {})}
 
 
 def _someone() -> dict[str, str]:
-    """A name and a home for a user id that has none: libraries that ask for them would fail (Torch's compiler does)."""
+    """A name and a home folder for a user id without them: libraries that need them fail (Torch's compiler does)."""
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
@@ -91,7 +91,7 @@ def _someone() -> dict[str, str]:
 
 
 def _handle(process: int) -> int:
-    """A handle that reports a process's end; -1 if a sandbox forbids one: then the end of its pipe reports it."""
+    """A handle that reports a process's end; -1 if a sandbox forbids it: then the end of the pipe reports it."""
     try:
         return os.pidfd_open(process)
     except OSError:
@@ -104,15 +104,15 @@ def _runs(process: int) -> bool:
             task.read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{process}/task").glob("*/stat")
         ]
     except (FileNotFoundError, ProcessLookupError):
-        return True  # a thread ended while it was looked at: look again
+        return True  # a thread ended while we looked at it: look again
     return "R" in states
 
 
 def settle(workers: Sequence[Worker]) -> None:
-    """Wait, for at most `SETTLE_TIMEOUT`, until no thread of these workers and of what they started runs any more.
+    """Wait, for at most `SETTLE_TIMEOUT`, until no thread of these workers and of their children runs any more.
 
-    Thread pools of BLAS and OpenMP libraries go on spinning for up to 0.2 s after their work is done; the next
-    worker's turn would be timed against them. A two-threaded product of 2.5 ms was seen to take 110 ms.
+    Thread pools of BLAS and OpenMP libraries spin for up to 0.2 s after their work is done, and would slow the next
+    worker's turn. A two-threaded product of 2.5 ms was seen to take 110 ms.
     """
     deadline = monotonic() + SETTLE_TIMEOUT
     while any(worker.is_busy() for worker in workers) and monotonic() < deadline:
@@ -120,15 +120,15 @@ def settle(workers: Sequence[Worker]) -> None:
 
 
 def close_all() -> None:
-    """Close the workers that are still open because of an interruption."""
+    """Close the workers that an interruption has left open."""
     for worker in list(_open):
         worker.close()
 
 
 def reap_orphans() -> None:
-    """As process 1 of a container, reap what dead workers left behind, which would stay as zombies.
+    """As process 1 of a container, reap the children of dead workers, which would stay as zombies.
 
-    Workers themselves are left to their `Popen`, which must read how they ended.
+    The workers themselves are left to their `Popen`, which must read how they ended.
     """
     if os.getpid() != 1:
         return
@@ -186,12 +186,12 @@ class Worker:
         self.close()
 
     def watch(self, device: str, trace: Trace | None = None) -> Watch:
-        """Observes this worker during a request; with a trace, also whether it uses the GPU."""
+        """Observe this worker during a request; with a trace, also whether it uses the GPU."""
         return Watch(self._process.pid, device, trace=trace)
 
     def log(self) -> str:
         """Its output so far; only the beginning if it is long."""
-        return os.pread(self._log.fileno(), LOG_BYTES, 0).decode(errors="replace")  # its own place in the file stays
+        return os.pread(self._log.fileno(), LOG_BYTES, 0).decode(errors="replace")  # does not move its file position
 
     def ask(self, request: Mapping[str, Any], timeout: float, watch: Watch | None = None) -> dict[str, Any]:
         """Send a request and wait for the reply, with almost no use of the processor.
@@ -222,11 +222,11 @@ class Worker:
             return []
 
     def is_busy(self) -> bool:
-        """Whether any thread of it, or of a process that it has started, is running or ready to run."""
-        return _runs(self._process.pid) or any(_runs(one) for one in descendants(self._process.pid))
+        """Whether one of its threads, or of a process that it has started, is running or ready to run."""
+        return _runs(self._process.pid) or any(_runs(child) for child in descendants(self._process.pid))
 
     def close(self) -> None:
-        """Kill the process and all it started, and free what it held. May be called again; no signal interrupts it."""
+        """Kill the process and all it started, and close its files. It can be called again; no signal interrupts it."""
         with interrupts.whole():
             if self._process.returncode is None:
                 self._kill()
@@ -258,7 +258,7 @@ class Worker:
             if not part:
                 raise self._died()
             buffer += part
-            if watch is not None:  # the first of it comes when the clock has stopped: what is done then is not watched
+            if watch is not None:  # the first byte comes when the clock has stopped: what follows is not watched
                 watch.finish()
                 watch = None
         try:
@@ -275,9 +275,9 @@ class Worker:
             family = psutil.Process(self._process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             family = []
-        for one in family:
+        for child in family:
             try:
-                one.kill()
+                child.kill()
             except psutil.NoSuchProcess:
                 continue
         self._process.kill()
@@ -285,7 +285,7 @@ class Worker:
         self._process.wait()
 
     def _died(self) -> Ended:
-        """What it means that a worker ended without a reply."""
+        """The outcome of a worker that ended without a reply."""
         try:
             self._process.wait(END_TIMEOUT)
         except subprocess.TimeoutExpired:

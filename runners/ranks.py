@@ -1,8 +1,8 @@
 """Torch's process groups on the workers of a cluster: each worker is a rank, and ranks communicate directly.
 
 Dask starts the ranks. They send data by Gloo between CPUs and by NCCL between GPUs, never through Dask. They meet at
-the first rank's worker, at its address in Dask, so on loopback no other machine can connect. Torch's own `tcp://` would
-listen on every address.
+the address that the first rank's worker has in Dask. So on loopback no other machine can connect; Torch's own `tcp://`
+would listen on every address.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 from residency.harness.run import Run
 
 TIMEOUT = timedelta(seconds=60)  # that a rank waits for the others
-STUCK_SECONDS = 90.0  # after one rank has failed, for the others to notice
+STUCK_SECONDS = 90.0  # for the other ranks to fail after one has failed
 RESTART_SECONDS = 30.0  # for a worker to end and come back
-_stores: dict[int, Any] = {}  # on the first rank's worker, by port: where the ranks meet
+_stores: dict[int, Any] = {}  # where the ranks meet, by port; on the first rank's worker
 
 
 class Failure(Exception):
@@ -37,7 +37,7 @@ class Failure(Exception):
 
 
 class Ranks:
-    """The workers of a cluster, a rank each."""
+    """The workers of a cluster; each is a rank."""
 
     def __init__(self, run: Run) -> None:
         self.client = run.client
@@ -45,14 +45,14 @@ class Ranks:
         self.run = Run(run.device, run.threads, run.seed, len(self.addresses))
 
     def each(self, function: Callable[..., Any], /, *lists: Sequence[Any], **same: Any) -> list[Any]:
-        """Futures of the function on every rank, each with its entry of the lists; raises the first error."""
+        """Call the function on every rank, with its entry of the lists; returns futures, raises the first error."""
         return self._ended(self._submitted(function, *lists, **same), None)
 
     def together(self, function: Callable[..., Any], *lists: Sequence[Any]) -> list[Any]:
-        """The same on all ranks at the same time, in a process group of all ranks.
+        """Call the function on all ranks at the same time, in a process group of all ranks.
 
-        After one rank has failed, the others fail soon. A rank that does not is stuck: its worker is restarted, and a
-        note on the error says so.
+        After one rank has failed, the others soon fail, too. A rank that does not fail is stuck: its worker is
+        restarted, and a note on the error says so.
         """
         place = self.client.submit(meet, workers=self.addresses[:1], pure=False).result()
         return self._ended(self._submitted(partial(in_group, function=function, place=place), *lists), STUCK_SECONDS)
@@ -95,7 +95,7 @@ class Ranks:
 
 
 def meet() -> tuple[str, int]:
-    """Runs on the first rank's worker: where the others will find it."""
+    """Runs on the first rank's worker: the address at which the others will find it."""
     from distributed import get_worker
 
     torch_distributed: Any = importlib.import_module("torch.distributed")
@@ -109,7 +109,7 @@ def meet() -> tuple[str, int]:
 
 
 def host_of(address: str) -> str:
-    """`127.0.0.1` of `tcp://127.0.0.1:40001`."""
+    """The host of an address: `127.0.0.1` for `tcp://127.0.0.1:40001`."""
     return str(urlsplit(address).hostname)
 
 
@@ -126,34 +126,34 @@ def in_group(run: Run, rank: int, *own: Any, function: Callable[..., Any], place
 def group(run: Run, rank: int, place: tuple[str, int]) -> Iterator[None]:
     """The process group of all ranks, on the network that the workers use; it is destroyed at the end.
 
-    Raises `Failure` with whatever is raised within.
+    Raises `Failure` with any exception from the block.
     """
     import psutil
     from distributed import get_worker
 
     torch_distributed: Any = importlib.import_module("torch.distributed")
-    importlib.import_module("torch.distributed.nn")  # later it would keep the group as a default of its functions
+    importlib.import_module("torch.distributed.nn")  # imported later, its functions would keep the group as a default
     host = host_of(get_worker().address)
     for network, addresses in psutil.net_if_addrs().items():
-        if host in {one.address for one in addresses}:
+        if host in {known.address for known in addresses}:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", network)
             os.environ.setdefault("NCCL_SOCKET_IFNAME", f"={network}")
-    os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "2")  # who waits in vain fails, and its worker lives on
+    os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "2")  # a rank that waits in vain fails; its worker lives
     backend = "gloo" if run.device == "cpu" else "nccl"
     try:
         store = _stores.pop(place[1]) if rank == 0 else torch_distributed.TCPStore(*place, timeout=TIMEOUT)
         torch_distributed.init_process_group(backend, store=store, rank=rank, world_size=run.workers, timeout=TIMEOUT)
         yield
         torch_distributed.barrier(**run.only(gpu={"device_ids": [0]}))
-    except Exception as error:  # noqa: BLE001 (whatever it is, the client is told)
+    except Exception as error:  # noqa: BLE001 (the client gets every error)
         failure = Failure(time(), error)
-        # DistributedDataParallel holds on to the group. Were it the last to do so, as it goes it would wait for Gloo's
-        # threads while it has the interpreter's lock, and they wait for that lock: the worker would never answer again.
-        # And while the group is there so are its connections, at which the others would wait for a minute.
+        # DistributedDataParallel refers to the group. If its reference were the last one, its deletion would wait for
+        # Gloo's threads while it holds the interpreter's lock, and they wait for that lock: the worker would hang.
+        # Also, the group keeps its connections open, and the other ranks would wait on them for a minute.
         traceback.clear_frames(error.__traceback__)
         gc.collect()
         raise failure from None
     finally:
-        if not torch_distributed.is_initialized():  # what failed to start has been counted, and all must count alike
+        if not torch_distributed.is_initialized():  # Torch counts groups, and all ranks must count the failed one
             torch_distributed.init_process_group("gloo", store=torch_distributed.HashStore(), rank=0, world_size=1)
         torch_distributed.destroy_process_group()

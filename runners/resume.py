@@ -2,8 +2,8 @@
 
 A replicate of an implementation is done if its outcome is `ok` under the same resume key: a hash of the code, the
 request for data, the libraries and the parameters. Under another key everything is measured again, because samples of
-different code are never mixed; the earlier records stay in the file. What `failed` is tried again, because a worker may
-have been killed from outside. Other outcomes would be the same again.
+different code are never mixed; the earlier records stay in the file. What `failed` is tried again, because something
+else may have killed the worker. Other outcomes would be the same again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from residency.runners import machine
 from residency.runners.plan import Group
 from residency.runners.settings import Settings
 
-ROOMS = ("harness", "runners")  # any of this code may decide what a time means: it counts whole
+ROOMS = ("harness", "runners")  # any of this code may change what a time means, so all of it is hashed
 
 
 def key_of(group: Group, settings: Settings, versions: Mapping[str, str]) -> str:
-    """What a group's samples depend on, as one short hash."""
+    """One short hash of everything that a group's samples depend on."""
     digest = hashlib.sha256(hash_of_sources(*group.task.files, group.dataset.file).encode())
     digest.update(_code())
     request = {**asdict(group.request), "path": str(group.request.path), "source": str(group.request.source)}
@@ -56,15 +56,15 @@ def _code() -> bytes:
 
 @dataclass
 class Done:
-    """What is known of a group, by the ids of its implementations."""
+    """What is known about a group, by the ids of its implementations."""
 
     ok: dict[str, set[int]] = field(default_factory=dict)  # the replicates in which each was ok
     times: dict[str, dict[int, list[float]]] = field(default_factory=dict)  # seconds of timed samples, by replicate
-    ended: set[str] = field(default_factory=set)  # whose outcome is neither ok nor failed: not tried again
+    ended: set[str] = field(default_factory=set)  # those whose outcome is neither ok nor failed: not tried again
     busy: Busy = field(default_factory=Busy)  # how busy the machine was meanwhile
-    next: int = 0  # the first replicate that no record bears
-    asked: int = 0  # replicates, at most, by those who measured before
-    reason: str = "it was not reached"  # why what is missing is measured now
+    next: int = 0  # the first replicate without a record
+    asked: int = 0  # the most replicates that were asked for before
+    reason: str = "it was not reached"  # why the missing replicates are measured now
 
     def add(self, sample: Sample) -> None:
         """Keep a sample, and its time if it is a timed one."""
@@ -75,36 +75,38 @@ class Done:
 
 
 def done(group: Group, key: str, before: Records | None) -> Done:
-    """What is known of a group under this resume key."""
-    found = Done()
+    """What is known about a group under this resume key."""
+    known = Done()
     if before is None:
-        return found
-    cells = {one.id for one in group.implementations}
-    outcomes = [one for one in before.outcomes if _same(one.cell, group) and one.cell.implementation in cells]
-    samples = [one for one in before.samples if _same(one.cell, group) and one.cell.implementation in cells]
-    found.next = 1 + max([one.replicate for one in outcomes] + [one.replicate for one in samples], default=-1)
-    judgements = judge_outcomes([one for one in before.outcomes if _same(one.cell, group)], before.info)
-    for one in outcomes:
-        if one.key != key:
+        return known
+    ids = {implementation.id for implementation in group.implementations}
+    of_group = [outcome for outcome in before.outcomes if _same(outcome.cell, group)]
+    outcomes = [outcome for outcome in of_group if outcome.cell.implementation in ids]
+    samples = [sample for sample in before.samples if _same(sample.cell, group) and sample.cell.implementation in ids]
+    replicates = {outcome.replicate for outcome in outcomes} | {sample.replicate for sample in samples}
+    known.next = 1 + max(replicates, default=-1)
+    judgements = judge_outcomes(of_group, before.info)
+    for outcome in outcomes:
+        if outcome.key != key:
             continue
-        found.asked = max(found.asked, one.asked or 0)
-        if judgements[replace(one.cell, rows=None)].ending.outcome is Outcome.WRONG:
-            found.ended.add(one.cell.implementation)
-        elif one.outcome == Outcome.OK:
-            found.ok.setdefault(one.cell.implementation, set()).add(one.replicate)
-        elif one.outcome != Outcome.FAILED and not is_not_reached(one.outcome, one.reason):
-            found.ended.add(one.cell.implementation)
+        known.asked = max(known.asked, outcome.asked or 0)
+        if judgements[replace(outcome.cell, rows=None)].ending.outcome is Outcome.WRONG:
+            known.ended.add(outcome.cell.implementation)
+        elif outcome.outcome == Outcome.OK:
+            known.ok.setdefault(outcome.cell.implementation, set()).add(outcome.replicate)
+        elif outcome.outcome != Outcome.FAILED and not is_not_reached(outcome.outcome, outcome.reason):
+            known.ended.add(outcome.cell.implementation)
     for sample in samples:
         if sample.key == key:
-            found.add(sample)
-    current = {one.key == key for one in outcomes} | {one.key == key for one in samples}
-    if any(one.outcome == Outcome.FAILED and one.key == key for one in outcomes):
-        found.reason = "something failed"
+            known.add(sample)
+    current = {outcome.key == key for outcome in outcomes} | {sample.key == key for sample in samples}
+    if any(outcome.outcome == Outcome.FAILED and outcome.key == key for outcome in outcomes):
+        known.reason = "something failed"
     elif True in current:
-        found.reason = "it was interrupted, or its budget was used up"
+        known.reason = "it was interrupted, or its budget was used up"
     elif current:
-        found.reason = "code, data, libraries or parameters have changed"
-    return found
+        known.reason = "code, data, libraries or parameters have changed"
+    return known
 
 
 def _same(cell: Cell, group: Group) -> bool:

@@ -1,7 +1,7 @@
-"""What in the environment changes the speed of workers here, for a run's record and for `residency doctor`.
+"""What changes the speed of workers in this environment, for a run's record and for `residency doctor`.
 
 A process like a worker tells which BLAS it computes with. For a run it imports only NumPy, as every worker does before
-its first request. So it brings nothing into the system's cache that a cold execution imports on the clock.
+its first request. So it loads nothing into the system's file cache that a cold execution imports on the clock.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from residency.harness.environment import FORCE_A_KERNEL, blas_of, changes_speed
 from residency.runners.process import environment, limits
 
 POOLS = "residency.runners.pools"
-SECONDS = 60.0  # for a process to import what it is asked to, on a machine busy or slow
+SECONDS = 60.0  # for a process to import these modules, on a busy or slow machine
 
 
 def environment_of_workers(threads: int, modules: Sequence[str] = ("numpy",)) -> dict[str, Any]:
-    """The `environment` of a run's record, as `harness/environment.py` tells, with what these modules load."""
+    """The `environment` of a run's record (see `harness/environment.py`), with what these modules load."""
     inherited = inherited_variables()
     pools = _loaded({**inherited, **limits(threads)}, modules)
     own_kernel = None
@@ -34,12 +34,12 @@ def environment_of_workers(threads: int, modules: Sequence[str] = ("numpy",)) ->
 
 
 def inherited_variables() -> dict[str, str]:
-    """What may change the speed of libraries and that workers inherit from this process."""
+    """The variables that workers inherit from this process and that may change the speed of libraries."""
     return variables(os.environ, limits(1))
 
 
 def _loaded(these: Mapping[str, str], modules: Sequence[str]) -> list[dict[str, Any]]:
-    """What a process with these variables that change speed has loaded after importing the modules.
+    """What a process with these variables has loaded after it has imported the modules.
 
     Empty if it ends with an error, as NumPy does if it is forced to use instructions that the processor lacks.
     """

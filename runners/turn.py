@@ -22,15 +22,15 @@ from residency.runners.settings import Settings
 from residency.runners.watch import Watch
 
 WARMUPS = 20  # at most
-WARMUP_SECONDS = 2.0  # after which one execution that is no faster than those before is enough
+WARMUP_SECONDS = 2.0  # after this time, one execution that is no faster than those before is enough
 STEADY = 0.95  # of the fastest so far: an execution that takes longer is no faster
-SAMPLE_SECONDS = 0.005  # a sample lasts at least as long: shorter calls are timed several in a row
-COMPILING = 240.0  # seconds more for a cold execution, which may compile
-LEAD_IN_SECONDS = 0.05  # calls shorter than that come after an untimed one; in longer ones cold caches cost little
-SHORTEST = 1e-9  # seconds that an execution is taken to last at least
+SAMPLE_SECONDS = 0.005  # a sample lasts at least this long: shorter calls are timed several in a row
+COMPILING = 240.0  # additional seconds for a cold execution, which may compile
+LEAD_IN_SECONDS = 0.05  # an untimed call precedes calls that are shorter; in longer ones cold caches cost little
+SHORTEST = 1e-9  # seconds; an execution counts as at least this long
 TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
-MAKE_TIMEOUT = 4 * 3600.0  # seconds; making data is never what a run measures
+MAKE_TIMEOUT = 4 * 3600.0  # seconds; long, because a run does not measure how data is made
 POOLS_TIMEOUT = 20.0  # seconds for a worker to tell what it has loaded
 TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 3600.0, "full": 600.0}
 
@@ -59,7 +59,7 @@ class Ledger:
     settings: Settings
     recorder: Recorder
     listener: Listener
-    deadline: float = math.inf  # by the monotonic clock: what is under way then is cut
+    deadline: float = math.inf  # by the monotonic clock: what is running then is interrupted
     budget: Budget = field(default_factory=Budget)
 
     def within(self, seconds: float) -> float:
@@ -101,23 +101,23 @@ class Ledger:
 
 @dataclass
 class Prepared:
-    """A group whose data is made, and what is still to be measured in it."""
+    """A group whose data is made, and what must still be measured in it."""
 
     group: Group
     facts: dict[str, Any]
     open: list[Implementation]
     alone: bool  # whether memory forbids keeping all workers alive together
     key: str
-    known: Done  # of before, and what is added to it
-    made: float = 0.0  # seconds that making the data took, until a sample bears them
-    last_seconds: float = 0.0  # what its last replicate took, wall clock
-    settled: bool = False  # ratios are known as precisely as asked
+    known: Done  # what was known before, and what is added to it
+    made: float = 0.0  # seconds that making the data took; 0 as soon as a sample has recorded them
+    last_seconds: float = 0.0  # wall-clock time of its last replicate
+    settled: bool = False  # whether the ratios are as precise as the user asked
     cold: dict[str, float] = field(default_factory=dict)  # seconds of the latest cold executions
 
     @property
     def complete(self) -> int:
-        """Replicates that every implementation which still runs has."""
-        return min((len(self.known.ok.get(one.id, ())) for one in self.open), default=0)
+        """The number of replicates that all implementations in `open` have."""
+        return min((len(self.known.ok.get(implementation.id, ())) for implementation in self.open), default=0)
 
 
 @dataclass
@@ -133,15 +133,15 @@ class Turn:
     last: float = 0.0  # seconds of the latest execution
     calls: int = 1  # executions in a timed sample
     lead_in: bool = False  # whether an untimed one comes before them
-    aside: float = 0.0  # seconds that the latest took beside the clock
-    judged: float = 0.0  # of these, judging
-    cut: str | None = None  # how far it warmed up, where the budget left no time for more
+    aside: float = 0.0  # seconds off the clock for the latest execution
+    judged: float = 0.0  # of these, seconds of judging
+    cut: str | None = None  # how far it warmed up, if the budget left no time for more
     quality: float | None = None
-    basis: dict[str, Any] | None = None  # what its quality rests on
-    seen: list[float] = field(default_factory=list)  # seconds of executions on data that it had been given before
-    unseen: list[float] = field(default_factory=list)  # and of those on data in an order that it had not
+    basis: dict[str, Any] | None = None  # how its quality was judged
+    seen: list[float] = field(default_factory=list)  # seconds of executions on data in an order that it had seen
+    unseen: list[float] = field(default_factory=list)  # seconds of executions on data in a new order
     unknown: dict[str, str] = field(default_factory=dict)
-    doubt: str | None = None  # why it cannot be told whether it ran on the GPU, where it was to
+    doubt: str | None = None  # why it is not known whether it ran on the GPU as it should
     parameters: dict[str, Any] = field(default_factory=dict)
     cores: list[float] = field(default_factory=list)
     pools: list[dict[str, Any]] = field(default_factory=list)  # BLAS and OpenMP libraries that its worker had loaded
@@ -149,22 +149,22 @@ class Turn:
 
     @property
     def cell(self) -> Cell:
-        """Its cell."""
+        """The cell of this turn."""
         return self.prepared.group.cell(self.implementation, self.prepared.facts["rows"])
 
     @property
     def threads(self) -> int:
-        """Threads in all, a cluster's workers together."""
+        """Number of threads; on a cluster, of all workers together."""
         return self.ledger.settings.threads_of(self.implementation) * max(1, self.implementation.workers)
 
     @property
     def _on_a_gpu_here(self) -> bool:
-        """Whether it is to run on a GPU in processes that are started here."""
+        """Whether it should run on a GPU in processes that are started here."""
         elsewhere = self.implementation.runner == "cluster" and self.ledger.settings.scheduler is not None
         return self.implementation.device == "gpu" and not elsewhere
 
     def timeout(self, phase: Phase) -> float:
-        """Seconds an execution may take: as asked, else by the size, and more for a cold one."""
+        """Seconds an execution may take: the user's timeout, else one by the size, and more for a cold execution."""
         asked = self.ledger.settings.timeout
         if phase == "cold":
             return self.ledger.settings.cold_timeout or asked or timeout_of(self.prepared.group) + COMPILING
@@ -255,7 +255,7 @@ class Turn:
         """Record an execution that went well."""
         self.judged = reply["aside"]
         self.aside = self.judged + (self.aside if phase == "cold" else 0.0)
-        watched = calls + (self.lead_in if phase == "timed" else 0)  # executions, those off the clock too
+        watched = calls + (self.lead_in if phase == "timed" else 0)  # executions, including those off the clock
         children = watch.children_cpu_seconds / watched
         cpu, others = reply["cpu_seconds"] + children, reply["other_cpu_seconds"]
         self.unknown = watch.unknown | ({"fell_back": self.doubt} if self.doubt else {})
@@ -293,14 +293,14 @@ class Turn:
         self.ledger.add(sample)
 
     def _short_of_time(self, phase: Phase) -> list[str]:
-        """The event, kept with the first sample, that it was timed before it was warm."""
+        """The event that it was timed before it was warm; recorded with the first timed sample."""
         if phase != "timed" or self.cut is None:
             return []
         event, self.cut = f"timed {self.cut}: the budget left no time for more", None
         return [event]
 
     def finish(self) -> None:
-        """Record how it ended, if not yet known; the first time also check that it did not change its data."""
+        """Record how it ended, if not yet known; in the first replicate also check that it did not change its data."""
         if self.ending is not None or self.worker is None:
             return
         try:
@@ -388,10 +388,10 @@ class Turn:
 
 
 def make(group: Group, threads: int, within: Callable[[float], float] = float) -> dict[str, Any]:
-    """Make a group's data, unless the cache holds it, in a process of its own; what is known of it.
+    """Make a group's data in its own process, unless the cache holds it; returns the facts about it.
 
-    `within` limits a number of seconds to the time that is left. Raises `Ended` where it fails, and `UsageError`
-    where the user's own file cannot be used.
+    `within` limits a number of seconds to the time that is left. Raises `Ended` if making fails, and `UsageError` if
+    the user's own file cannot be used.
     """
     request = {entry.name: getattr(group.request, entry.name) for entry in fields(group.request)}
     with Worker("cpu", threads, patience=within(START_TIMEOUT)) as worker:
@@ -414,7 +414,7 @@ def load_request(
 ) -> dict[str, Any]:
     """The request to a worker to load made data into memory for an implementation."""
     memory_limit, cluster = settings.memory_limit, None
-    if implementation.runner == "cluster":  # the limit is that of each of its workers
+    if implementation.runner == "cluster":  # each of its workers has this limit
         each = memory_limit or int(MEMORY_SHARE * machine.memory_limit() / implementation.workers)
         threads = settings.threads_of(implementation)
         where = {"scheduler": settings.scheduler, "dashboard": settings.dashboard}

@@ -18,7 +18,7 @@ from residency.runners import nvml
 from residency.runners.fallback import Trace
 
 STEP = 0.1  # seconds between looks
-ENERGY_SECONDS = 0.2  # the shortest execution whose energy the counters' steps allow to be told
+ENERGY_SECONDS = 0.2  # shorter executions have no energy on record, because the counters' steps are too coarse
 POWERCAP = Path("/sys/class/powercap")
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -32,14 +32,14 @@ class Watch:
     device: str
     peak_host_bytes: int = 0  # resident, of all processes together; pages they share count for each
     peak_device_bytes: int | None = None
-    joules: float | None = None  # of the device: the GPU's board, or the processors' packages
-    cpu_joules: float | None = None  # of the processors' packages
-    device_megahertz: int | None = None  # the lowest seen
+    joules: float | None = None  # of the device: the GPU's board, or the processor packages
+    cpu_joules: float | None = None  # of the processor packages
+    device_megahertz: int | None = None  # the lowest clock seen
     slowed_by: set[str] = field(default_factory=set)
-    tenants: int | None = None  # the most processes seen computing on the GPU that we did not start
+    tenants: int | None = None  # the most processes of others that were seen computing on the GPU
     children_cpu_seconds: float = 0.0
-    trace: Trace | None = None  # of its use of the GPU, where that is to be proved
-    unknown: dict[str, str] = field(default_factory=dict)  # why what is None is not known
+    trace: Trace | None = None  # of its use of the GPU, if that must be proved
+    unknown: dict[str, str] = field(default_factory=dict)  # for each value that is None, why it is not known
 
     def __post_init__(self) -> None:
         """Read the counters."""
@@ -54,13 +54,13 @@ class Watch:
     def look(self) -> nvml.Look | None:
         """Look at the processes now."""
         family = _family(self.pid)
-        self.peak_host_bytes = max(self.peak_host_bytes, sum(_resident(one) for one in family))
+        self.peak_host_bytes = max(self.peak_host_bytes, sum(_resident(process) for process in family))
         if self.trace is not None:
             self.trace.look(family)
         return self._see_device(family)
 
     def finish(self) -> None:
-        """Look a last time, and compute the counters' differences."""
+        """Look once more, and compute the differences of the counters."""
         board, now = self.look(), packages()
         self.children_cpu_seconds = max(0.0, sum(_cpu_of_children(self.pid)) - self._cpu)
         brief = monotonic() - self._started < ENERGY_SECONDS
@@ -104,8 +104,8 @@ def packages() -> list[tuple[float, float]] | str:
         return "the processors' energy counters (RAPL) are missing, as in most virtual machines"
     try:
         return [
-            (int((one / "energy_uj").read_text()) / 1e6, int((one / "max_energy_range_uj").read_text()) / 1e6)
-            for one in folders
+            (int((folder / "energy_uj").read_text()) / 1e6, int((folder / "max_energy_range_uj").read_text()) / 1e6)
+            for folder in folders
         ]
     except OSError as error:
         return f"the processors' energy counters (RAPL) cannot be read: {error.strerror}"
@@ -113,18 +113,18 @@ def packages() -> list[tuple[float, float]] | str:
 
 @functools.cache
 def _packages() -> list[Path]:
-    found = []
+    folders = []
     for folder in sorted(POWERCAP.glob("intel-rapl:*")):  # AMD's counters bear the same name
         try:
             if (folder / "name").read_text().startswith("package"):
-                found.append(folder)
+                folders.append(folder)
         except OSError:
             continue
-    return found
+    return folders
 
 
 def _family(pid: int) -> list[int]:
-    """The process, and all that it started and that still runs."""
+    """The process, and all running processes that it started."""
     return [pid, *descendants(pid)]
 
 
@@ -136,17 +136,17 @@ def _resident(pid: int) -> int:
 
 
 def _cpu_of_children(pid: int) -> list[float]:
-    """Processor time of a process's descendants: of those waited for, and of those that still run."""
-    found = []
-    for one in _family(pid):
+    """Processor time of a process's descendants, in seconds: of those that have ended, and of those that still run."""
+    seconds = []
+    for process in _family(pid):
         try:
-            times = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:15]
+            times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]
         except OSError:
             continue
         own, waited = int(times[0]) + int(times[1]), int(times[2]) + int(times[3])
-        found.append((waited if one == pid else own + waited) / TICK)
-    return found
+        seconds.append((waited if process == pid else own + waited) / TICK)
+    return seconds
 
 
 def _most(first: int | None, second: int | None) -> int | None:
-    return max((one for one in (first, second) if one is not None), default=None)
+    return max((known for known in (first, second) if known is not None), default=None)

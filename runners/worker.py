@@ -2,10 +2,10 @@
 
 REQUESTS and REPLIES are descriptors of pipes, PARENT is the id of the process that holds their other ends.
 
-It reads one JSON request a line and answers each with one line. It imports NumPy and the task's own file before the
-first request is served, and no library of an implementation before that implementation's first execution.
+It reads one JSON request per line and answers each with one line. Before its first execution it imports only NumPy and
+the task's own file, and no library of an implementation.
 
-    {"do": "make", ...}     make a dataset into the cache, and the task's exact quality and least work on it
+    {"do": "make", ...}     make a dataset in the cache, and compute the task's exact quality and least work on it
     {"do": "load", ...}     bring the data into memory, untimed
     {"do": "sample", ...}   execute once
     {"do": "unchanged"}     hash the data again
@@ -62,7 +62,7 @@ class Session:
         self.stopped = stopped
 
     def make(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Make the dataset unless the cache holds it, and what the task says of it."""
+        """Make the dataset and the task's facts about it, unless the cache holds them."""
         start = perf_counter()
         task = _task(request["task"])
         dataset = task.dataset(request["data"]["dataset"])
@@ -80,18 +80,18 @@ class Session:
         if limit := request["memory_limit"]:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         if request.get("cluster"):
-            one = self.implementation
-            self.cluster = DaskCluster(one.device, one.workers, **request["cluster"], suites=self.task.own_files)
+            device, workers = self.implementation.device, self.implementation.workers
+            self.cluster = DaskCluster(device, workers, **request["cluster"], suites=self.task.own_files)
         schema = _schema(self.task.dataset(request["dataset"]))
         self.data = store.load(schema, Path(request["folder"]), mapped=self.implementation.runner == "cluster")
         return {"seconds": perf_counter() - start}
 
     def unchanged(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """Whether the data still has the bytes it came with, after all that was executed on it."""
+        """The hash of the data after all executions; the parent checks that it did not change."""
         return {"hash": store.hash_data(self.data)}
 
     def pools(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """Which BLAS and OpenMP libraries this process has loaded; of a cluster, one of its workers."""
+        """Which BLAS and OpenMP libraries this process has loaded; on a cluster, those of one worker."""
         return {"pools": loaded() if self.cluster is None else self.cluster.pools()}
 
     def rehearse(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Session:
         return rehearse(self.task, self.implementation, self.data, self.settings, request["twin"])
 
     def sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Execute, once or several times in a row; also whether that has left this process with a CUDA context."""
+        """Execute once, or several times in a row; the reply also says whether this process has a CUDA context now."""
         data = self.data
         if (seed := request.get("fresh")) is not None and self.cluster is None:
             data = fresh(data, seed) or data
@@ -126,7 +126,7 @@ class Session:
 
 
 def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]:
-    """The exact quality and the least work on this data, computed once and kept beside it."""
+    """The exact quality and the least work on this data, computed once and kept in its folder."""
     key = hash_of_sources(*task.files)[:16]
     file = stored.folder / f"about-{task.topic}-{task.name}-{key}.json"
     if not file.exists():
@@ -161,7 +161,7 @@ def _request(raw: Mapping[str, Any]) -> Request:
 
 
 def die_with_parent(parent: int) -> None:
-    """Make the kernel kill this process when its parent ends, in whatever way.
+    """Make the kernel kill this process when its parent ends, however that happens.
 
     If the parent ended before the kernel was asked, this process now has another parent. The number 1 alone does not
     show that, because in a container the parent may really be process 1.
@@ -172,7 +172,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def be_killed_first() -> None:
-    """If memory runs out, the kernel should kill this process, not the one that writes the records."""
+    """Ask the kernel to kill this process first if memory runs out, not the process that writes the records."""
     try:
         Path("/proc/self/oom_score_adj").write_text("1000")
     except OSError:
@@ -180,7 +180,7 @@ def be_killed_first() -> None:
 
 
 def serve(requests: int, replies: int) -> None:
-    """Answer each request with a line, until there are no more; a space is sent first when a clock has stopped."""
+    """Answer each request with a line, until there are no more. When a clock stops, a space is sent at once."""
     with os.fdopen(requests, "r", encoding="utf-8") as source, os.fdopen(replies, "w", encoding="utf-8") as sink:
 
         def tell(text: str) -> None:

@@ -1,11 +1,11 @@
-"""Rehearsing GPU implementations on a machine without a GPU.
+"""Rehearse GPU implementations on a machine without a GPU.
 
-Two ways, each in a fresh process:
+There are two ways. Both use a fresh process for each implementation:
 
-signatures   The names of the GPU libraries lead to twins. A twin's call is bound to the real library's signature first,
-             so what that library does not have or does not take fails; then the CPU library computes (`twins.py`).
+signatures   The names of the GPU libraries lead to stand-ins (`stand_ins.py`). A stand-in first binds every call to the
+             real library's signature, so a call that this library does not accept fails. Then the CPU library computes.
 emulated     The real code runs on an emulated device: Numba's CUDA simulator, LightGBM's OpenCL on the processor
              (PoCL), Torch and JAX on their CPU back ends.
 
-Neither says anything of speed, of memory, or of results that a device rounds in its own way: only a GPU does.
+Neither way says anything about speed, memory, or a device's own rounding: only a GPU shows these.
 """

@@ -1,4 +1,4 @@
-"""What stands in for what: GPU libraries and the CPU libraries that compute for them in a rehearsal."""
+"""The GPU libraries, and the CPU libraries that compute for them in a rehearsal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-MODULES: Mapping[str, str] = {  # by the longest prefix; XGBoost is one library for both devices
+MODULES: Mapping[str, str] = {  # the longest prefix counts; XGBoost is one library for both devices
     "cudf": "pandas",
     "cuml": "sklearn",
     "cuml.dask": "dask_ml",
@@ -18,7 +18,7 @@ MODULES: Mapping[str, str] = {  # by the longest prefix; XGBoost is one library 
     "xgboost": "xgboost",
 }
 
-TYPES: Mapping[str, str] = {  # of values that the CPU library returns: the class a GPU library returns in its place
+TYPES: Mapping[str, str] = {  # the class of the CPU library's value, and the class that the GPU library would return
     "dask.DataFrame": "dask_cudf.DataFrame",
     "dask.Index": "dask_cudf.Index",
     "dask.Series": "dask_cudf.Series",
@@ -39,7 +39,7 @@ TYPES: Mapping[str, str] = {  # of values that the CPU library returns: the clas
 }
 
 
-ONLY_ON_A_GPU: Mapping[str, str] = {  # what nothing on a processor can stand in for
+ONLY_ON_A_GPU: Mapping[str, str] = {  # implementations that cannot be rehearsed on a CPU, and why
     "foundations/copies:tensors_over_the_bus": "Torch pins memory for a GPU alone",
     "foundations/handover:by_address": "libraries hand real addresses to each other",
     "foundations/launch:recorded_graph": "CUDA graphs have no emulation",
@@ -65,7 +65,7 @@ def _from_arrow(column: Any) -> Any:
     return column.to_pandas()
 
 
-STAND_INS: Mapping[str, Callable[..., Any]] = {  # what the CPU library has no name for
+WRITTEN_HERE: Mapping[str, Callable[..., Any]] = {  # functions that the CPU library does not have
     "cudf.DataFrame.from_arrow": _from_arrow,
     "cudf.Series.from_arrow": _from_arrow,
     "cupy.asnumpy": _copied,
@@ -86,7 +86,7 @@ ON_HOST = {
     "to_pandas",
     "tolist",
     "zeros_pinned",
-}  # what gives a host's object
+}  # names whose results are objects of the host
 
 
 def is_one_library(path: str) -> bool:
@@ -96,13 +96,13 @@ def is_one_library(path: str) -> bool:
 
 
 def computing(module: str) -> str | None:
-    """The CPU module that computes for a GPU module; None for what is not twinned."""
-    found = max((one for one in MODULES if f"{module}.".startswith(f"{one}.")), key=len, default=None)
-    return None if found is None else MODULES[found] + module.removeprefix(found)
+    """The CPU module that computes for a GPU module; None if there is none."""
+    prefix = max((known for known in MODULES if f"{module}.".startswith(f"{known}.")), key=len, default=None)
+    return None if prefix is None else MODULES[prefix] + module.removeprefix(prefix)
 
 
 def real_type(value: Any) -> str | None:
-    """The dotted name of the GPU library's class for a value of the CPU library; None for what is the same on both."""
+    """The dotted name of the GPU library's class for a CPU library's value; None if both use the same class."""
     for kind in type(value).__mro__:
         if (name := TYPES.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")) is not None:
             return name

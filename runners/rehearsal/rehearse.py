@@ -1,6 +1,6 @@
-"""Rehearsing from outside: every GPU implementation in a fresh process, its outcome on record without any time.
+"""The parent's side of a rehearsal: every GPU implementation runs in a fresh process, and its outcome is recorded.
 
-Nothing is timed, so as many processes run at once as there are cores, with a thread each.
+Nothing is timed, so one process for each core runs at the same time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ONLY_THERE = "only on a real GPU"
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """How a rehearsal ended, with what is known about it for the record."""
+    """How a rehearsal ended, and what is known about it for the record."""
 
     cell: Cell
     ending: Ending
@@ -39,90 +39,95 @@ class Rehearsed:
 
 def rehearse_all(groups: Sequence[Group], ledger: Ledger) -> None:
     """Rehearse every implementation of the groups; whatever happens to one becomes its outcome."""
-    with _Troupe(ledger.settings).at_work() as troupe:
-        under_way = [troupe.begin(group, one) for group in groups for one in group.implementations]
-        for one in under_way:
-            found = one.result()
-            ledger.end(found.cell, 0, found.ending, **found.known)
+    with _Pool(ledger.settings).at_work() as pool:
+        started = [pool.begin(group, implementation) for group in groups for implementation in group.implementations]
+        for future in started:
+            rehearsed = future.result()
+            ledger.end(rehearsed.cell, 0, rehearsed.ending, **rehearsed.known)
 
 
 @dataclass
-class _Troupe:
+class _Pool:
     """The processes that rehearse, several at a time."""
 
     settings: Settings
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(machine.cores()))
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(machine.cores()))
     workers: set[Worker] = field(default_factory=set)
     made: dict[tuple[str, int | None], Future[dict[str, Any]]] = field(default_factory=dict)
 
     @contextmanager
-    def at_work(self) -> Iterator[_Troupe]:
+    def at_work(self) -> Iterator[_Pool]:
         """Run until all is done; after an interruption, nothing continues."""
         try:
             yield self
         finally:
-            self.pool.shutdown(wait=False, cancel_futures=True)
+            self.threads.shutdown(wait=False, cancel_futures=True)
             for worker in list(self.workers):
                 worker.close()
 
-    def begin(self, group: Group, one: Implementation) -> Future[Rehearsed]:
-        """Start a rehearsal, or record at once why it cannot start."""
-        how, alone = means(one), pairs.ONLY_ON_A_GPU.get(f"{group.task.path}:{one.name}")
-        if alone is not None:
-            why = Ending(Outcome.UNAVAILABLE, f"{ONLY_THERE}: {alone}")
+    def begin(self, group: Group, implementation: Implementation) -> Future[Rehearsed]:
+        """Start a rehearsal, or say at once why it cannot start."""
+        how = means(implementation)
+        only_there = pairs.ONLY_ON_A_GPU.get(f"{group.task.path}:{implementation.name}")
+        if only_there is not None:
+            why = Ending(Outcome.UNAVAILABLE, f"{ONLY_THERE}: {only_there}")
         elif how is None:
-            why = Ending(Outcome.FAILED, NO_WAY.format(library=one.library))
-        elif missing := _missing(group, one):
+            why = Ending(Outcome.FAILED, NO_WAY.format(library=implementation.library))
+        elif missing := _missing(group, implementation):
             why = Ending(Outcome.UNAVAILABLE, missing)
         else:
             small = _sized(group, how)
             key = (group.task.path, how.rows)
             if key not in self.made:
-                self.made[key] = self.pool.submit(make, small, self.settings.threads)
-            return self.pool.submit(self._rehearse, small, one, how, self.made[key])
-        told: Future[Rehearsed] = Future()
-        told.set_result(Rehearsed(_cell(group, one), why))
-        return told
+                self.made[key] = self.threads.submit(make, small, self.settings.threads)
+            return self.threads.submit(self._rehearse, small, implementation, how, self.made[key])
+        known: Future[Rehearsed] = Future()
+        known.set_result(Rehearsed(_cell(group, implementation), why))
+        return known
 
-    def _rehearse(self, group: Group, one: Implementation, how: Means, making: Future[dict[str, Any]]) -> Rehearsed:
+    def _rehearse(
+        self, group: Group, implementation: Implementation, how: Means, making: Future[dict[str, Any]]
+    ) -> Rehearsed:
         facts: dict[str, Any] = {"rows": None, "hash": "", "reference": None}
         known: dict[str, Any] = {"remarks": [how.how]}
         try:
             facts = making.result()
-            reply = self._ask(group, one, how, facts)
+            reply = self._ask(group, implementation, how, facts)
         except Ended as ended:
-            return Rehearsed(_cell(group, one, facts["rows"]), ended.ending, known)
+            return Rehearsed(_cell(group, implementation, facts["rows"]), ended.ending, known)
         ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
         if reply["checked"]:
             known["remarks"] += _said(reply["checked"], reply["unchecked"])
-            if ending == OK and one.package not in {name.partition(".")[0] for name in reply["checked"]}:
-                ending = Ending(Outcome.FAILED, f"it never called {one.package}")
+            if ending == OK and implementation.package not in {name.partition(".")[0] for name in reply["checked"]}:
+                ending = Ending(Outcome.FAILED, f"it never called {implementation.package}")
         known |= {"quality": reply["quality"], "parameters": reply["parameters"], "data_hash": facts["hash"]}
         known |= {"reference": facts["reference"], "tier": int(how.tier) if ending == OK else None}
-        return Rehearsed(_cell(group, one, facts["rows"]), ending, known)
+        return Rehearsed(_cell(group, implementation, facts["rows"]), ending, known)
 
-    def _ask(self, group: Group, one: Implementation, how: Means, facts: dict[str, Any]) -> dict[str, Any]:
-        """The worker's reply; raises `Ended`. Its cluster, if it needs one, is in the worker's own process."""
-        request = load_request(group, replace(one.on(1), runner="local"), facts, self.settings)
-        request |= {"memory_limit": None, "implementation": one.on(1).id}
+    def _ask(self, group: Group, implementation: Implementation, how: Means, facts: dict[str, Any]) -> dict[str, Any]:
+        """The worker's reply; raises `Ended`. If a cluster is needed, it is in the worker's own process."""
+        placed = implementation.on(1)
+        request = load_request(group, replace(placed, runner="local"), facts, self.settings)
+        request |= {"memory_limit": None, "implementation": placed.id}
+        rehearsal = {"do": "rehearse", "twin": _twin(group, implementation)}
         with Worker("cpu", self.settings.threads, extra=how.environment) as worker:
             self.workers.add(worker)
             try:
                 worker.ask(request, MAKE_TIMEOUT)
-                return worker.ask({"do": "rehearse", "twin": _twin(group, one)}, timeout_of(group) + COMPILING)
+                return worker.ask(rehearsal, timeout_of(group) + COMPILING)
             finally:
                 self.workers.discard(worker)
 
 
 def _sized(group: Group, how: Means) -> Group:
-    """The group at a size that its way of rehearsal can manage."""
+    """The group at a size that is small enough for its way of rehearsal."""
     if how.rows is None:
         return group
     return replace(group, size=str(how.rows), request=replace(group.request, rows=how.rows))
 
 
 def _missing(group: Group, implementation: Implementation) -> str | None:
-    """What is not installed here that a rehearsal needs, its CPU twin's library too."""
+    """The message if something that a rehearsal needs is not installed, including the CPU twin's library; else None."""
     modules = [implementation.library, *implementation.needs]
     if (twin := _twin(group, implementation)) is not None:
         modules.append(twin)
@@ -133,8 +138,8 @@ def _missing(group: Group, implementation: Implementation) -> str | None:
 
 
 def _twin(group: Group, implementation: Implementation) -> str | None:
-    """The CPU library that the implementation's other side is written for."""
-    return next((one.library for one in group.task.implementations if one.id == implementation.twin), None)
+    """The CPU library of the implementation's twin, if it is one side of a pair."""
+    return next((other.library for other in group.task.implementations if other.id == implementation.twin), None)
 
 
 def _cell(group: Group, implementation: Implementation, rows: int | None = None) -> Cell:
@@ -142,7 +147,7 @@ def _cell(group: Group, implementation: Implementation, rows: int | None = None)
 
 
 def _said(checked: dict[str, int], unchecked: list[str]) -> list[str]:
-    """Which callables of which versions the calls were bound to."""
+    """Remarks that name the callables to which calls were bound, and the versions of their libraries."""
     tops = sorted({name.partition(".")[0] for name in checked})
     libraries = ", ".join(f"{distribution(top)} {version(top)}" for top in tops)
     said = [f"{sum(checked.values())} calls of {len(checked)} callables bound to {libraries}: {', '.join(checked)}"]

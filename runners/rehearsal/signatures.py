@@ -1,4 +1,4 @@
-"""Which arguments a callable of a GPU library takes, without calling it."""
+"""Check which arguments a GPU library's callable takes, without calling it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _HEADER = re.compile(r"^[\w.]*\((?P<parameters>.*)\)(\s*->.*)?$")
 
 
 class Refused(TypeError):
-    """The GPU library does not take what it was given."""
+    """The GPU library does not accept these arguments."""
 
 
 def bind(name: str, real: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> bool:
-    """Bind a call to the real signature; whether there is one to bind to. Raises `Refused` where it does not fit."""
+    """Bind a call to the real signature, and return whether there is one. Raises `Refused` if the call does not fit."""
     signature = signature_of(real)
     if signature is None:
         return False
@@ -31,7 +31,7 @@ def bind(name: str, real: Any, arguments: Sequence[Any], keywords: Mapping[str, 
 
 
 def signature_of(real: Any) -> Signature | None:
-    """The signature of a function, method or class, from its own record, its docstring's header or its kind."""
+    """The signature of a function, method or class: from Python, from its docstring's header, or from its kind."""
     if type(real).__name__ == "ufunc":
         return _ufunc(real.nin, real.nargs)
     try:
@@ -41,7 +41,7 @@ def signature_of(real: Any) -> Signature | None:
 
 
 def _ufunc(inputs: int, most: int) -> Signature:
-    """CuPy's element-wise functions: their inputs and perhaps the outputs by position, two keywords."""
+    """The signature of CuPy's element-wise functions: inputs and optional outputs by position, and two keywords."""
     positional = [
         Parameter(f"x{number}", Parameter.POSITIONAL_ONLY, default=Parameter.empty if number < inputs else None)
         for number in range(most)
@@ -52,7 +52,7 @@ def _ufunc(inputs: int, most: int) -> Signature:
 
 @functools.cache
 def _from_docstring(text: str) -> Signature | None:
-    """Compiled methods carry their header as the first line of their docstring: `ndarray.max(self, axis=None)`."""
+    """The signature of a compiled method: the first line of its docstring, `ndarray.max(self, axis=None)`."""
     header = _HEADER.match(text.partition("\n")[0].strip())
     if header is None:
         return None
@@ -65,13 +65,13 @@ def _from_docstring(text: str) -> Signature | None:
 
 
 def has_attribute(kind: type, name: str) -> bool:
-    """Whether instances of a class have an attribute: of the class, or set by its own code or that of its bases.
+    """Whether instances of a class have an attribute: a class attribute, or one that its code or a base's code sets.
 
-    A fitted estimator's attributes are set where it is fitted. Compiled classes carry their source beside them.
+    A fitted estimator's attributes are set by its `fit`. The source of a compiled class is beside its module.
     """
     if hasattr(kind, name) or any(_sets(base, name) for base in kind.__mro__):
         return True
-    if kind.__module__.startswith("cuml.dask."):  # its estimators have the attributes of those for one GPU
+    if kind.__module__.startswith("cuml.dask."):  # these have the attributes of the estimators for one GPU
         module = importlib.import_module(kind.__module__.replace(".dask", "", 1))
         return has_attribute(getattr(getattr(module, "real_module", module), kind.__name__), name)
     return False
@@ -91,15 +91,15 @@ def _source(module: str) -> str:
         return ""
     stem = Path(file).name.partition(".")[0]
     beside = (Path(file).with_name(f"{stem}{ending}") for ending in (".py", ".pyx"))
-    return "\n".join(one.read_text(encoding="utf-8") for one in beside if one.exists())
+    return "\n".join(source.read_text(encoding="utf-8") for source in beside if source.exists())
 
 
 def accepted(function: Callable[..., Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the keywords that a function of the CPU library takes too."""
+    """The keywords that a function of the CPU library also takes."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
         return dict(keywords)
-    if any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values()):
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return dict(keywords)
     return {name: value for name, value in keywords.items() if name in parameters}

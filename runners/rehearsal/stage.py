@@ -1,6 +1,6 @@
-"""Installs stand-ins in a worker's process: twins for GPU libraries, or an emulation for a device.
+"""The worker's side of a rehearsal: install stand-ins for GPU libraries, or emulate a device, then execute.
 
-They stay installed until the process ends.
+Stand-ins stay installed until the process ends.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from residency.harness.run import Run
 from residency.harness.task import Implementation, Task
 from residency.harness.tiers import Tier
 from residency.runners.cluster import BACK_ENDS, DaskCluster
-from residency.runners.rehearsal import pairs, twins
+from residency.runners.rehearsal import pairs, stand_ins
 from residency.runners.rehearsal.signatures import bind
 
-SIMULATED = ("numba", "stumpy")  # whose CUDA kernels Numba's simulator runs, thread by thread, in Python
+SIMULATED = ("numba", "stumpy")  # Numba's simulator runs their CUDA kernels, thread by thread, in Python
 SIMULATED_ROWS = 240  # of generated data: in the simulator every thread of the GPU is a thread of Python
-SIMULATED_BLOCK = 32  # threads of a block, where the library lets it be chosen
-EMULATED = ("torch", "jax", "xgboost")  # which have a CPU back end of their own; XGBoost falls back to it by itself
-TWINNED = tuple(dict.fromkeys(name.partition(".")[0] for name in pairs.MODULES))  # XGBoost only where it is beside one
+SIMULATED_BLOCK = 32  # threads of a block, if the library has a setting for it
+EMULATED = ("torch", "jax", "xgboost")  # these have their own CPU back end; XGBoost falls back to it by itself
+REPLACED = tuple(dict.fromkeys(name.partition(".")[0] for name in pairs.MODULES))  # XGBoost only beside another of them
 NO_OPENCL = "no OpenCL device was found: apt-get install pocl-opencl-icd"
 
 
@@ -40,7 +40,7 @@ class Means:
     tier: Tier
     how: str
     environment: Mapping[str, str]
-    rows: int | None = None  # of generated data, where the smoke size is too much
+    rows: int | None = None  # of generated data, if the smoke size is too large
 
 
 def means(implementation: Implementation) -> Means | None:
@@ -53,27 +53,27 @@ def means(implementation: Implementation) -> Means | None:
         return Means(Tier.EMULATED, "its OpenCL kernels on the processor, by PoCL", {})
     if top in EMULATED:
         return Means(Tier.EMULATED, f"{top}'s CPU back end", {})
-    if top in TWINNED:
+    if top in REPLACED:
         return Means(Tier.SIGNATURES, "real signatures, computed by the CPU twin", {"RAPIDS_NO_INITIALIZE": "1"})
     return None
 
 
 class RehearsalRun(Run):
-    """A run that remembers the arguments that `only` gave to the GPU side, so that the CPU side uses its own."""
+    """A run that remembers the arguments that `only` gave to the GPU side, so that the CPU library gets its own."""
 
     def only(self, *, cpu: Mapping[str, Any] | None = None, gpu: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The GPU's arguments."""
         chosen = super().only(cpu=cpu, gpu=gpu)
-        twins.ONE_SIDED.update({name: (cpu or {}).get(name, twins.ABSENT) for name in chosen})
+        stand_ins.ONE_SIDED.update({name: (cpu or {}).get(name, stand_ins.ABSENT) for name in chosen})
         return chosen
 
 
 class RehearsedCluster(DaskCluster):
-    """One worker, a thread of this process, so that it sees the stand-ins. Dask-CUDA's arguments are checked."""
+    """A cluster of one worker, a thread of this process that sees the stand-ins. Dask-CUDA's arguments are checked."""
 
     @property
     def back_ends(self) -> Mapping[str, str]:
-        """The processor's: what Dask itself makes is computed as it is."""
+        """The CPU's back ends: Dask's own frames and arrays compute on the CPU."""
         return BACK_ENDS["cpu"]
 
     def _start(self) -> Any:
@@ -82,12 +82,12 @@ class RehearsedCluster(DaskCluster):
 
         options = self.options()
         bind("dask_cuda.LocalCUDACluster", LocalCUDACluster, (), options)
-        for only in {"host", "rmm_async"} & options.keys():  # inside this process, without a GPU, there are none
-            del options[only]
+        for unused in {"host", "rmm_async"} & options.keys():  # a cluster in this process, without a GPU, has none
+            del options[unused]
         return self._stack.enter_context(LocalCluster(**options, processes=False))
 
     def open(self) -> None:
-        """Start it, with frames whose class is Dask-cuDF's."""
+        """Start the cluster, with Dask-cuDF's frames."""
         super().open()
         if (real := sys.modules.get("dask_cudf")) is not None:
             self.frame = real
@@ -98,7 +98,7 @@ def rehearse(
 ) -> dict[str, Any]:
     """Execute an implementation once with stand-ins; return the outcome, the quality, and what was checked.
 
-    `twin` is the CPU library that computes for its own.
+    `twin` is the library of the implementation's CPU twin; it computes for the implementation's own library.
     """
     if implementation.package == "stumpy":
         importlib.import_module("stumpy").config.STUMPY_THREADS_PER_BLOCK = SIMULATED_BLOCK
@@ -106,8 +106,8 @@ def rehearse(
         _emulate_ranks()
     if implementation.package in EMULATED:
         devices.emulate()
-    elif implementation.package in TWINNED:
-        _install_twins(implementation, twin)
+    elif implementation.package in REPLACED:
+        _install_stand_ins(implementation, twin)
     cluster = RehearsedCluster("gpu", 1, 1) if implementation.runner == "cluster" else None
     execution = execute(
         task,
@@ -128,17 +128,17 @@ def rehearse(
         "ending": asdict(ending),
         "quality": execution.quality,
         "parameters": execution.parameters,
-        "checked": twins.CHECKED,
-        "unchecked": sorted(twins.UNCHECKED),
+        "checked": stand_ins.CHECKED,
+        "unchecked": sorted(stand_ins.UNCHECKED),
     }
 
 
-def _install_twins(implementation: Implementation, twin: str | None) -> None:
-    """Let the names of all twinned libraries that are installed lead to twins, and the implementation's own to `twin`.
+def _install_stand_ins(implementation: Implementation, twin: str | None) -> None:
+    """Put stand-ins in place of the installed GPU libraries; the implementation's own library computes by `twin`.
 
-    All of them are imported first: none may see another's twin while it is being imported.
+    All libraries are imported first: none may see another's stand-in while it is being imported.
     """
-    tops = {name.partition(".")[0] for name in (implementation.library, *implementation.needs)} & set(TWINNED)
+    tops = {name.partition(".")[0] for name in (implementation.library, *implementation.needs)} & set(REPLACED)
     for top in {*tops, *(name for name in ("cupy", "cupyx") if importlib.util.find_spec(name))}:
         _import_all(top)
     with suppress(ModuleNotFoundError):
@@ -147,16 +147,16 @@ def _install_twins(implementation: Implementation, twin: str | None) -> None:
     for name, module in list(sys.modules.items()):
         by = twin if name == implementation.library and twin else pairs.computing(name)
         if by is not None and isinstance(module, ModuleType) and _is_a_door(name):
-            sys.modules[name] = twins.ModuleTwin(module, by, name)
+            sys.modules[name] = stand_ins.ModuleStandIn(module, by, name)
 
 
 def _is_a_door(name: str) -> bool:
-    """Whether tasks import this module. A library that also computes must find its own inner modules unchanged."""
+    """Whether tasks import this module. A library that also computes must find its inner modules unchanged."""
     return not pairs.is_one_library(name) or "." not in name
 
 
 def _import_all(top: str) -> None:
-    """Import a library's public subpackages, two levels deep, where they can be."""
+    """Import a library's public subpackages, two levels deep, if they can be imported."""
     importlib.import_module(top)
     for level in range(2):
         for name, module in list(sys.modules.items()):
@@ -169,7 +169,7 @@ def _import_all(top: str) -> None:
 
 
 def _emulate_ranks() -> None:
-    """Let Torch's ranks talk by Gloo where they ask for NCCL, which needs a GPU each."""
+    """Let Torch's ranks use Gloo if they ask for NCCL, which needs a GPU for each rank."""
     distributed: Any = importlib.import_module("torch.distributed")
     start, barrier = distributed.init_process_group, distributed.barrier
     distributed.init_process_group = lambda backend, **given: start("gloo" if backend == "nccl" else backend, **given)

@@ -155,9 +155,9 @@ def test_where_nothing_can_be_known_it_is_said_and_nobody_is_accused(run, reside
     assert "none opened the driver's files" in found["forgetful@gpu"]["reason"]
     for name in ("counting@gpu", "in_a_child@gpu"):
         assert found[name]["outcome"] == "ok"
-        assert "whether it ran on the GPU cannot be told" in found[name]["unknown"]["fell_back"]
+        assert "it is not known whether it ran on the GPU" in found[name]["unknown"]["fell_back"]
     report = residency_in(folder, "report").out
-    assert "in_a_child@gpu: whether it ran on the GPU cannot be told" in report
+    assert "in_a_child@gpu: it is not known whether it ran on the GPU" in report
     assert "NVIDIA Stand-in (memory not told)" in report
 
 

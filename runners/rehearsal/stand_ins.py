@@ -1,9 +1,9 @@
-"""Twins: modules, callables and values that answer as a GPU library does and compute by the CPU library.
+"""Stand-ins: modules, callables and values that behave like a GPU library's, but compute with a CPU library.
 
-A module's twin hands out what the real module has, and nothing else. A callable's twin binds every call to the real
-signature, lets the CPU library compute, and wraps what that returns: an array of NumPy as what the GPU library would
-return, an array of CuPy. A value's twin has the attributes of the real class alone, and like CuPy's and cuDF's it
-refuses to become a host's array unasked, or to meet one in an operation.
+The stand-in for a module has the names of the real module, and no others. The stand-in for a callable binds every call
+to the real signature, lets the CPU library compute, and wraps the result: a NumPy array becomes a stand-in for the CuPy
+array that the GPU library would return. The stand-in for a value has only the attributes of the real class. Like values
+of CuPy and cuDF, it refuses to become a host array unasked, and to be combined with one.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ import numpy as np
 from residency.runners.rehearsal import pairs
 from residency.runners.rehearsal.signatures import Refused, accepted, bind, has_attribute
 
-UFUNCS = {"ufunc", "_GUFunc"}  # kinds of CuPy's functions that take no host's array, matrix products among them
-ABSENT = object()  # what a side is not given
-ONE_SIDED: dict[str, Any] = {}  # keywords that `run.only` gave to the GPU's side: the CPU's own value, or ABSENT
-CHECKED: dict[str, int] = {}  # how often each of the GPU libraries' callables was bound to its signature
-UNCHECKED: set[str] = set()  # those that carry no signature: only that they exist was seen
+UFUNCS = {"ufunc", "_GUFunc"}  # types of CuPy's functions that take no host array, such as matrix products
+ABSENT = object()  # in place of a value that a side does not get
+ONE_SIDED: dict[str, Any] = {}  # keywords that `run.only` gave to the GPU side: the CPU side's value, or ABSENT
+CHECKED: dict[str, int] = {}  # how often each callable of a GPU library was bound to its signature
+UNCHECKED: set[str] = set()  # callables without a signature: only their existence was checked
 
 
 class NotRehearsed(AttributeError):
-    """What the GPU library has, and the CPU library cannot compute."""
+    """The GPU library has this name, but the CPU library cannot compute it."""
 
 
-class ModuleTwin(ModuleType):
-    """A GPU library's module, computed by a CPU library's."""
+class ModuleStandIn(ModuleType):
+    """The stand-in for a GPU library's module; a CPU library's module computes."""
 
     def __init__(self, real: ModuleType, by: str, path: str) -> None:
         super().__init__(path, real.__doc__)
@@ -51,9 +51,10 @@ class ModuleTwin(ModuleType):
         except AttributeError:
             raise AttributeError(f"{self.__name__} has no `{name}`") from None
         if isinstance(there, ModuleType):
-            return there if isinstance(there, ModuleTwin) else ModuleTwin(there, f"{self.computed_by}.{name}", path)
-        if path in pairs.STAND_INS:
-            return Call(path, there, pairs.STAND_INS[path])
+            is_replaced = isinstance(there, ModuleStandIn)
+            return there if is_replaced else ModuleStandIn(there, f"{self.computed_by}.{name}", path)
+        if path in pairs.WRITTEN_HERE:
+            return Call(path, there, pairs.WRITTEN_HERE[path])
         if pairs.is_one_library(path):
             return Call(path, there, there) if callable(there) else there
         return _paired(path, there, functools.partial(_attribute, self.computed_by, name, path))
@@ -63,7 +64,7 @@ class ModuleTwin(ModuleType):
 
 
 def _attribute(module: str, name: str, path: str) -> Any:
-    """What a CPU module has under the same name."""
+    """A CPU module's attribute of that name."""
     try:
         return getattr(importlib.import_module(module), name)
     except (AttributeError, ModuleNotFoundError):
@@ -71,20 +72,20 @@ def _attribute(module: str, name: str, path: str) -> Any:
 
 
 def _paired(path: str, there: Any, here: Callable[[], Any]) -> Any:
-    """A thing of the real library with its counterpart: a call, or a constant that both libraries share."""
+    """The stand-in for a name of the real library: a call, or a constant that both libraries share."""
     mine = here()
     return Call(path, there, mine) if callable(there) and there is not mine else mine
 
 
 class Call:
-    """A callable of a GPU library: bound to the real signature, computed by the CPU library's."""
+    """The stand-in for a GPU library's callable: it binds to the real signature, and the CPU library computes."""
 
     def __init__(self, path: str, real: Any, mine: Callable[..., Any], instance: Any = ABSENT) -> None:
         self.path, self.real, self.mine, self.instance = path, real, mine, instance
         self.__name__, self.__doc__ = path.rpartition(".")[2], getattr(real, "__doc__", None)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Bind, compute, wrap."""
+        """Bind the call, compute, and wrap the result."""
         bound = arguments if self.instance is ABSENT else (self.instance, *arguments)
         if bind(self.path, self.real, bound, keywords):
             CHECKED[self.path] = CHECKED.get(self.path, 0) + 1
@@ -95,12 +96,12 @@ class Call:
         result = self.mine(*on_cpu(list(arguments)), **self._on_cpu(keywords))
         if self.__name__ in pairs.ON_HOST:
             return result
-        if isinstance(self.instance, Twin) and result is self.instance._value:  # as `fit` returns the estimator
+        if isinstance(self.instance, StandIn) and result is self.instance._value:  # as `fit` returns the estimator
             return self.instance
-        return Twin.of(result, self.real) if inspect.isclass(self.real) else wrap(result, self.path)
+        return StandIn.of(result, self.real) if inspect.isclass(self.real) else wrap(result, self.path)
 
     def _on_cpu(self, keywords: dict[str, Any]) -> dict[str, Any]:
-        """The keywords as the CPU library takes them."""
+        """The keywords that the CPU library takes."""
         if pairs.is_one_library(self.path):
             return dict(on_cpu(keywords))
         own = {name: ONE_SIDED.get(name, value) for name, value in keywords.items()}
@@ -112,12 +113,12 @@ class Call:
         path = f"{self.path}.{name}"
         if not hasattr(self.real, name):
             raise AttributeError(f"{self.path} has no `{name}`")
-        if path in pairs.STAND_INS:
-            return Call(path, getattr(self.real, name), pairs.STAND_INS[path])
+        if path in pairs.WRITTEN_HERE:
+            return Call(path, getattr(self.real, name), pairs.WRITTEN_HERE[path])
         return _paired(path, getattr(self.real, name), lambda: getattr(self.mine, name))
 
     def __instancecheck__(self, value: Any) -> bool:
-        return isinstance(value, Twin) and isinstance(self.real, type) and issubclass(value._real, self.real)
+        return isinstance(value, StandIn) and isinstance(self.real, type) and issubclass(value._real, self.real)
 
     def __subclasscheck__(self, kind: type) -> bool:
         return False
@@ -127,21 +128,21 @@ class Call:
 
 
 def _found(path: str) -> Any:
-    """A module's twin's callable, by its path."""
+    """A callable of a module's stand-in, by its path."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)
 
 
-class Twin:
-    """A value of a GPU library's class, held as the CPU library's value."""
+class StandIn:
+    """The stand-in for a value of a GPU library's class; it holds the CPU library's value."""
 
     def __init__(self, value: Any, real: type) -> None:
         object.__setattr__(self, "_value", value)
         object.__setattr__(self, "_real", real)
 
     @staticmethod
-    def of(value: Any, real: type) -> Twin:
-        """A twin that says it is of the real class, as code that looks at modules and names expects."""
+    def of(value: Any, real: type) -> StandIn:
+        """A stand-in whose class has the real class's name and module, because some code looks at them."""
         return _class_of(real)(value, real)
 
     def __getattr__(self, name: str) -> Any:
@@ -151,8 +152,8 @@ class Twin:
         if not has_attribute(self._real, name):
             raise AttributeError(f"{_named(self._real)} has no `{name}`")
         there = getattr(self._real, name, None)
-        if path in pairs.STAND_INS:
-            return Call(path, there, functools.partial(pairs.STAND_INS[path], self._value), self)
+        if path in pairs.WRITTEN_HERE:
+            return Call(path, there, functools.partial(pairs.WRITTEN_HERE[path], self._value), self)
         mine = getattr(self._value, name)
         if callable(mine) and callable(there):
             return Call(path, there, mine, self)
@@ -172,7 +173,7 @@ class Twin:
 
     def __iter__(self) -> Iterator[Any]:
         path = self._own("__iter__")
-        return (wrap(one, path) for one in self._value)
+        return (wrap(item, path) for item in self._value)
 
     def __contains__(self, value: Any) -> bool:
         return on_cpu(value) in self._value
@@ -211,20 +212,20 @@ class Twin:
         return _again, (self._value, _named(self._real))
 
     def _own(self, name: str) -> str:
-        """The path of one of its methods, which the real class must have."""
+        """The path of a method; the real class must have it."""
         if not hasattr(self._real, name):
             raise TypeError(f"{_named(self._real)} has no `{name}`")
         return f"{_named(self._real)}.{name}"
 
 
 def _operation(name: str) -> Callable[..., Any]:
-    """An operator of the real class, computed by the values'."""
+    """An operator of the real class; the CPU library's values compute it."""
 
-    def operate(self: Twin, *others: Any) -> Any:
+    def operate(self: StandIn, *others: Any) -> Any:
         path = self._own(name)
         refuse_host(path, *others, beside=self._real)
-        found = getattr(type(self._value), name)(self._value, *on_cpu(list(others)))
-        return NotImplemented if found is NotImplemented else wrap(found, path)
+        result = getattr(type(self._value), name)(self._value, *on_cpu(list(others)))
+        return NotImplemented if result is NotImplemented else wrap(result, path)
 
     return operate
 
@@ -233,14 +234,14 @@ _BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "
 _OTHERS = ["eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "abs", "invert"]
 for _name in [
     *_BINARY,
-    *(f"r{one}" for one in _BINARY),
+    *(f"r{operator_name}" for operator_name in _BINARY),
     *_OTHERS,
 ]:
-    setattr(Twin, f"__{_name}__", _operation(f"__{_name}__"))
+    setattr(StandIn, f"__{_name}__", _operation(f"__{_name}__"))
 
 
 def _in_place(name: str) -> Callable[..., Any]:
-    def operate(self: Twin, other: Any) -> Any:
+    def operate(self: StandIn, other: Any) -> Any:
         refuse_host(self._own(f"__{name}__"), other, beside=self._real)
         return wrap(getattr(operator, f"i{name}")(self._value, on_cpu(other)), _named(self._real))
 
@@ -248,77 +249,77 @@ def _in_place(name: str) -> Callable[..., Any]:
 
 
 for _name in _BINARY:
-    setattr(Twin, f"__i{_name}__", _in_place(_name))
+    setattr(StandIn, f"__i{_name}__", _in_place(_name))
 
 
 @functools.cache
-def _class_of(real: type) -> type[Twin]:
-    return type(real.__name__, (Twin,), {"__module__": real.__module__, "__hash__": Twin.__hash__})
+def _class_of(real: type) -> type[StandIn]:
+    return type(real.__name__, (StandIn,), {"__module__": real.__module__, "__hash__": StandIn.__hash__})
 
 
-def _again(value: Any, path: str) -> Twin:
-    return Twin.of(value, _real_class(path))
+def _again(value: Any, path: str) -> StandIn:
+    return StandIn.of(value, _real_class(path))
 
 
 @functools.cache
 def _real_class(path: str) -> type:
-    """The real class of a dotted path, whether its module is twinned or not."""
+    """The real class of a dotted path, whether or not its module has a stand-in."""
     module, _, name = path.rpartition(".")
     holder = importlib.import_module(module)
-    found = getattr(holder.real_module if isinstance(holder, ModuleTwin) else holder, name)
-    if not isinstance(found, type):
+    kind = getattr(holder.real_module if isinstance(holder, ModuleStandIn) else holder, name)
+    if not isinstance(kind, type):
         raise TypeError(f"{path} is no class")
-    return found
+    return kind
 
 
 def _named(real: type) -> str:
-    """`cupy.ndarray`, and the full path of what is not at its library's top."""
+    """A class's name: `cupy.ndarray`, or the full path if it is not at its library's top."""
     top = real.__module__.partition(".")[0]
     holder = importlib.import_module(top)
-    holder = holder.real_module if isinstance(holder, ModuleTwin) else holder
+    holder = holder.real_module if isinstance(holder, ModuleStandIn) else holder
     place = top if getattr(holder, real.__name__, None) is real else real.__module__
     return f"{place}.{real.__name__}"
 
 
 def wrap(value: Any, path: str) -> Any:
-    """What a GPU library would return in place of a CPU library's value."""
+    """Wrap a CPU library's value as the GPU library's value in its place."""
     if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
-        return type(value)(wrap(one, path) for one in value)
+        return type(value)(wrap(item, path) for item in value)
     if type(value) is dict:
-        return {name: wrap(one, path) for name, one in value.items()}
+        return {name: wrap(item, path) for name, item in value.items()}
     if isinstance(value, np.generic) and path.startswith("cupy"):
-        return Twin.of(value, _real_class("cupy.ndarray"))  # CuPy's reductions give arrays without dimensions
-    if isinstance(value, Twin) or (name := pairs.real_type(value)) is None:
+        return StandIn.of(value, _real_class("cupy.ndarray"))  # CuPy's reductions give arrays without dimensions
+    if isinstance(value, StandIn) or (name := pairs.real_type(value)) is None:
         return value
-    return Twin.of(value, _real_class(name))
+    return StandIn.of(value, _real_class(name))
 
 
 def on_cpu(value: Any) -> Any:
-    """The CPU library's own of whatever holds twins."""
-    if isinstance(value, Twin):
+    """The CPU library's value for anything that is or holds stand-ins."""
+    if isinstance(value, StandIn):
         return value._value
     if isinstance(value, Call):
         return value.mine
-    if isinstance(getattr(value, "_meta", None), Twin):  # Dask's array, whose blocks are twins
+    if isinstance(getattr(value, "_meta", None), StandIn):  # Dask's array, whose blocks are stand-ins
         blocks = importlib.import_module("dask.array")
         return blocks.from_array(on_cpu(value.compute()), chunks=value.chunks)
     if type(value) in (tuple, list):
-        return type(value)(on_cpu(one) for one in value)
+        return type(value)(on_cpu(item) for item in value)
     if type(value) is slice:
-        return slice(*(on_cpu(one) for one in (value.start, value.stop, value.step)))
+        return slice(*(on_cpu(item) for item in (value.start, value.stop, value.step)))
     if type(value) is dict:
-        return {name: on_cpu(one) for name, one in value.items()}
+        return {name: on_cpu(item) for name, item in value.items()}
     return functools.partial(_called_within, value) if inspect.isfunction(value) else value
 
 
 def _called_within(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-    """A task's function that the CPU library calls back: it sees twins, as it would see the GPU library's values."""
-    seen = [wrap(one, "") for one in arguments]
-    return on_cpu(function(*seen, **keywords))
+    """Call a task's function for the CPU library: the function gets stand-ins in place of the GPU library's values."""
+    wrapped = [wrap(argument, "") for argument in arguments]
+    return on_cpu(function(*wrapped, **keywords))
 
 
 def refuse_host(path: str, *values: Any, beside: type | None = None) -> None:
-    """Raise `Refused` where a host's array meets a device's, which CuPy refuses."""
+    """Raise `Refused` if a host array is combined with a device array, because CuPy refuses that."""
     kind = beside.__module__ if beside is not None else path
-    if kind.startswith("cupy") and any(isinstance(one, np.ndarray) and one.ndim > 0 for one in values):
+    if kind.startswith("cupy") and any(isinstance(value, np.ndarray) and value.ndim > 0 for value in values):
         raise Refused(f"{path}: a NumPy array where CuPy takes its own: run.to_device copies it")
