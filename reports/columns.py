@@ -1,4 +1,4 @@
-"""The columns of a report's tables: a line holds numbers, and each column knows the ways to write its own."""
+"""The columns of a report's tables. A line holds numbers, and each column writes one of them in several widths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Quality:
 
     value: float
     error: float | None  # its standard error
-    told: float  # the smallest difference that can be told, where there is no error; 0 where every digit counts
+    told: float  # the smallest difference that counts if there is no error; 0 if every digit counts
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Line:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether the others are held against it."""
+        """Whether the others are compared with it."""
         return self.against is not None and self.against.baseline == self.implementation
 
 
 @dataclass(frozen=True)
 class Form:
-    """A way to write a column, and what it leaves out."""
+    """A way to write a column, and what this way leaves out."""
 
     header: str
     text: Callable[[Line], str]
@@ -57,26 +57,26 @@ class Form:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, what it says of a line, and further ways to write it, each narrower than the one before."""
+    """A column: its name, its text for a line, and further ways to write it, each narrower than the one before."""
 
     name: str
     text: Callable[[Line], str]
     narrower: tuple[Form, ...] = ()
-    right: bool = False  # numbers are aligned at their right
+    right: bool = False  # numbers are aligned to the right
 
     @property
     def forms(self) -> tuple[Form, ...]:
-        """The ways to write it, the widest first."""
+        """All ways to write it, the widest first."""
         return Form(self.name, self.text), *self.narrower
 
     @property
     def plain(self) -> str:
-        """Its name without its interval's level."""
+        """Its name without the level of the interval."""
         return self.name.removesuffix(" [95 %]")
 
 
 def line(row: Row, told: float) -> Line:
-    """A row's numbers; `told` is the smallest difference in quality that the task tells."""
+    """A row's numbers. `told` is the smallest difference in quality that counts for the task."""
     measured, result = row.measured, row.result
     right = result.quality is not None and result.outcome == Outcome.OK
     return Line(
@@ -109,7 +109,7 @@ def _median(found: Line) -> str:
 
 
 def _against(found: Line, times: Callable[[Speedup], str] = words.times, after: str = " ") -> str:
-    """The verdict and the ratio; `after` stands between them."""
+    """The verdict and the ratio, with `after` between them."""
     if found.seconds is None:
         return NONE
     if found.against is None:
@@ -134,7 +134,7 @@ def _cold(found: Line) -> str:
 
 
 def _memory(found: Line) -> str:
-    """Peak memory: of the host, and on a GPU of the device."""
+    """The peak memory of the host, and for a GPU implementation also that of the device."""
     if found.seconds is None:
         return NONE
     host = words.size(found.host_bytes) if found.host_bytes is not None else NONE
@@ -162,7 +162,7 @@ COLUMNS = (
     Column(
         "where the time went",
         _stages,
-        (Form("where the time went", lambda found: _stages(found).replace(", ", ",\n")),),  # a line a stage
+        (Form("where the time went", lambda found: _stages(found).replace(", ", ",\n")),),  # one line for each stage
     ),
     Column("cold", _cold, right=True),
     Column("memory", _memory, right=True),
