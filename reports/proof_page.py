@@ -1,4 +1,4 @@
-"""The page that stands beside a reference run of a machine with a GPU: what it proved, in Markdown."""
+"""The page in the folder of a reference run on a machine with a GPU: what the run proved, in Markdown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEADER = (
 
 
 def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
-    """The page of a run, of its rows and what they prove, in Markdown."""
+    """The page of a run, from its rows and what they prove, in Markdown."""
     machine = records.info.machine
     boards = ", ".join(f"{count} × {name}" for name, count in Counter(one["name"] for one in machine["gpus"]).items())
     lines = [f"# {boards}, {machine['cores']} cores of {machine['cpu']}", ""]
@@ -48,7 +48,7 @@ def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
 
 
 def _peaks(proved: Proof) -> list[str]:
-    """What the devices were seen to do at most."""
+    """The highest rates that were measured on each device."""
     lines = []
     for device, limits in proved.peaks.items():
         memory, arithmetic = limits["memory"], limits["arithmetic"]
@@ -81,8 +81,8 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
     if not measured:
         return ["Nothing ran on the GPU, so there is nothing to compare."]
     lines = [
-        "Compared with the strongest correct CPU implementation that ran beside it. At the smallest size all installed "
-        "ones ran; at larger sizes only the one that was fastest before. The means leave out foundations.",
+        "Each is compared with the strongest correct CPU implementation in this run. At the smallest size all "
+        "installed ones ran; at larger sizes only the one that was fastest before. The means leave out foundations.",
     ]
     lines += [text for gain in proved.gains for text in ("", sentences.gain(gain))]
     lines += [text for few in few_processes(found) for text in ("", few)]
@@ -136,7 +136,7 @@ def _failures(found: Sequence[Row]) -> list[str]:
 
 
 def _unavailable(found: Sequence[Row]) -> list[str]:
-    """What could not run on the GPU here, by what stands in its way."""
+    """What could not run on the GPU here, grouped by the reason."""
     lines = []
     on_gpu = [row for row in found if row.cell.device == "gpu" and row.result.reason != NOT_MEASURED]
     for missing in missing_here(on_gpu):
@@ -146,7 +146,7 @@ def _unavailable(found: Sequence[Row]) -> list[str]:
 
 
 def _not_reached(records: Records, proved: Proof) -> list[str]:
-    """What the time did not suffice for: each implementation once, at the smallest size."""
+    """What the time was too short for: each implementation once, at the smallest size that was not reached."""
     lines = []
     for size in records.info.settings["sizes"]:
         if names := [f"`{one.name}`" for one in proved.standings if one.cut_at == size]:
