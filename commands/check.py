@@ -1,4 +1,4 @@
-"""`residency check`: does a task of your own keep what every task promises?"""
+"""`residency check`: does a task of your own follow the rules for tasks?"""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def check(
 
 
 def _measured(task: Task, names: tuple[str, ...], folder: Path) -> tuple[records.Records, set[str]]:
-    """A run of the task, and the ids of the implementations that were asked for."""
+    """Run the task. Returns the records, and the ids of the implementations that were asked for."""
     size = "smoke" if "smoke" in task.sizes else next(iter(task.sizes))
     selection = Selection(tasks=(task.path,), sizes=(size,), implementations=names)
     groups = plan(common.catalogue(), selection)
@@ -73,7 +73,7 @@ def _measured(task: Task, names: tuple[str, ...], folder: Path) -> tuple[records
 
 
 def _judged(task: Task, measured: records.Records) -> list[Check]:
-    """What is wrong only beside the others: no sample knows of them."""
+    """Results that are wrong only in comparison with the other implementations."""
     ok = {one.cell.implementation for one in measured.outcomes if one.outcome == Outcome.OK}
     return [
         Check(

@@ -1,4 +1,4 @@
-"""`residency data`: the datasets, what they hold, and fetching the public ones."""
+"""`residency data`: list the datasets, show what they contain, and fetch the public ones."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def fetch(
             continue
         try:
             dataset.source.fetch(folder, mirror, _progress(dataset.name))
-            print(f"{dataset.name}: here now, checksum right")
+            print(f"{dataset.name}: fetched, and the checksum is right")
         except ModuleNotFoundError as error:
             failed.append(f"{dataset.name}: needs {error.name}: {remedy(error.name or '')}")
         except Unavailable as error:
@@ -112,7 +112,7 @@ def _named(found: dict[str, tuple[Dataset, list[str]]], name: str) -> tuple[Data
 
 
 def _state(dataset: Dataset) -> str | None:
-    """Why a dataset is not here; None where it is."""
+    """Why a dataset is not on this machine; None if it is."""
     for module in dataset.needs:
         if not is_installed(module):
             return f"needs {module}: {remedy(module)}"

@@ -1,4 +1,4 @@
-"""`residency list`: the tasks, and one of them in full."""
+"""`residency list`: all tasks, or one of them in full."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def list_tasks(
 
 
 def _loaded(catalogue: Catalogue, paths: list[str]) -> tuple[list[Task], list[UsageError]]:
-    """The tasks that can be loaded, and why others cannot: one broken file hides no other."""
+    """The tasks that can be loaded, and the errors of those that cannot. A broken file does not hide the others."""
     loaded, refused = [], []
     for path in paths:
         try:
