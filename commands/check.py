@@ -51,12 +51,12 @@ def check(
     with tempfile.TemporaryDirectory(prefix="residency-check-") as folder:
         measured, chosen = _measured(found, options.split(implementations), Path(folder) / "run")
     checks = [*contract.checks(found, measured, chosen), *_judged(found, measured)]
-    holds = not any(one.holds is False for one in checks)
+    holds = not any(each.holds is False for each in checks)
     if json:
-        document = {"task": found.path, "holds": holds, "checks": [asdict(one) for one in checks]}
+        document = {"task": found.path, "holds": holds, "checks": [asdict(each) for each in checks]}
         common.print_json(document)
     else:
-        left = [one.id for one in found.implementations if one.runner == "cluster"]
+        left = [implementation.id for implementation in found.implementations if implementation.runner == "cluster"]
         show(found.path, checks, left, screen.output())
     raise typer.Exit(0 if holds else 1)
 
@@ -69,12 +69,12 @@ def _measured(task: Task, names: tuple[str, ...], folder: Path) -> tuple[records
     settings = Settings(replicates=1, rounds=1)
     if measure(groups, settings, info_of(groups, settings, selection), folder, None):
         raise typer.Exit(130)
-    return records.read(folder), {one.id for group in groups for one in group.implementations}
+    return records.read(folder), {implementation.id for group in groups for implementation in group.implementations}
 
 
 def _judged(task: Task, measured: records.Records) -> list[Check]:
     """Results that are wrong only in comparison with the other implementations."""
-    ok = {one.cell.implementation for one in measured.outcomes if one.outcome == Outcome.OK}
+    ok = {outcome.cell.implementation for outcome in measured.outcomes if outcome.outcome == Outcome.OK}
     return [
         Check(
             False,

@@ -38,8 +38,8 @@ def catalogue(suites: Sequence[str] = ()) -> Catalogue:
     `suites` are the folders to use if that variable is not set, for example those of a run that is continued.
     """
     own = own_suites.named_by(os.environ.get(own_suites.VARIABLE) or os.pathsep.join(suites))
-    for one in own:
-        for line in own_suites.misplaced(one):
+    for suite in own:
+        for line in own_suites.misplaced(suite):
             _say_once(line)
     return Catalogue([SHIPPED, *own])
 

@@ -30,7 +30,7 @@ def list_data(name: Name = None, json: Annotated[bool, typer.Option("--json", he
         found = {name: _named(found, name)}
     listed = [Listed(dataset, tasks, _state(dataset)) for dataset, tasks in found.values()]
     if json:
-        common.print_json([_document(one) for one in listed])
+        common.print_json([_document(each) for each in listed])
     elif name is not None:
         datasets.show(listed[0], screen.output())
     else:
@@ -62,7 +62,8 @@ def fetch(
     if mirror is not None and not mirror.is_dir():
         raise UsageError(f"--mirror {mirror}: there is no such folder")
     found = _datasets()
-    chosen = [_named(found, name)[0]] if name else [one for one, _ in found.values() if one.kind == "public"]
+    public = [dataset for dataset, _ in found.values() if dataset.kind == "public"]
+    chosen = [_named(found, name)[0]] if name else public
     failed = []
     for dataset in chosen:
         if dataset.source is None:

@@ -45,14 +45,14 @@ def doctor(
     states: list[dict[str, Any]] = [
         {
             "task": task.path,
-            "implementation": one.id,
-            "library": one.library,
-            "runner": one.runner,
-            "unavailable": why.reason if (why := unavailable(one)) else None,
-            "failed": None if why else health.broken_by(one, broken),
+            "implementation": implementation.id,
+            "library": implementation.library,
+            "runner": implementation.runner,
+            "unavailable": why.reason if (why := unavailable(implementation)) else None,
+            "failed": None if why else health.broken_by(implementation, broken),
         }
         for task in tasks
-        for one in task.implementations
+        for implementation in task.implementations
     ]
     _add_tiers(states)
     told = {

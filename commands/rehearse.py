@@ -69,7 +69,7 @@ def rehearse(
             show(found.outcomes, screen.output())
     if interrupted:
         raise typer.Exit(interrupts.status())
-    if not all(_passed(one, strict) for one in found.outcomes):
+    if not all(_passed(record, strict) for record in found.outcomes):
         raise typer.Exit(1)
 
 

@@ -61,4 +61,4 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(PLAIN)
-    return "".join(one if one.isascii() else "?" for one in text), error.end
+    return "".join(character if character.isascii() else "?" for character in text), error.end

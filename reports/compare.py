@@ -55,7 +55,7 @@ def reason(found: Comparison) -> str:
 
 def differences(found: Comparison) -> list[str]:
     """What differs between the machines, their software, the settings and how much was measured."""
-    said = [difference(one) for one in found.likeness.differences]
+    said = [difference(each) for each in found.likeness.differences]
     if found.samples is not None:
         said.append(f"samples of a process: {found.samples[0]:g} against {found.samples[1]:g}")
     return said

@@ -46,7 +46,7 @@ def document(found: Comparison, baseline: Records, current: Records, margin: flo
         "differences": differences(found),
         "reason": reason(found),
         "shift": _shift(found.shift) if found.shift else None,
-        "unlike": [difference(one) for one in found.likeness.forbids],
+        "unlike": [difference(each) for each in found.likeness.forbids],
         "status_name": found.status.name.lower(),
         "margin": margin,
         "runs": {"baseline": _run(baseline), "current": _run(current)},
