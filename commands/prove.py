@@ -43,7 +43,7 @@ def prove(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Run every GPU implementation beside the CPU's at smoke, lab and lecture size, and write down what was proved."""
+    """Compare every GPU implementation with the CPU at smoke, lab and lecture size, and save what was proved."""
     _check_gpu()
     if resume is None:
         course = begun(common.catalogue(), tasks or (), budget, results)
