@@ -337,7 +337,7 @@ def few_processes(found: Sequence[Row]) -> list[str]:
 
 
 def _unknown(found: Sequence[Row]) -> list[str]:
-    """Why energy is not known: the most common reason, except that an execution was too short to measure it."""
+    """Why energy is not known: the most common reason. That an execution was too short does not count."""
     unknown = [row.facts.unknown for row in found if row.measured is not None]
     reasons = [reasons_by_measure["joules"] for reasons_by_measure in unknown if "joules" in reasons_by_measure]
     machine = [reason for reason in reasons if "shorter" not in reason]
