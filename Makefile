@@ -1,4 +1,4 @@
-# One verb a target; `make` alone lists them.
+# `make` without a target lists all targets.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -10,7 +10,7 @@ EXTRA  := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/n
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.ready-$(EXTRA)  ## make .venv with what demo and test need (with the GPU libraries where nvidia-smi finds a GPU)
+setup: $(VENV)/.ready-$(EXTRA)  ## install into .venv what demo and test need (GPU libraries too, if nvidia-smi finds a GPU)
 
 $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Residency needs Python 3.11 or later: make PYTHON=python3.12 setup")'
@@ -18,43 +18,43 @@ $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA),dev]'
 	touch $@
 
-# The quick tasks of the five topics: none of these compiles or trains for half a minute first.
+# The quick tasks of the five topics: none of them first compiles or trains for half a minute.
 DEMO := $(addprefix tabular/,anomaly clustering etl gradient_boosting random_forest ridge) timeseries/lag_features \
 	image/classify image/preprocess ocr/binarise nlp/classify nlp/search nlp/word_count
 
-demo: setup  ## the quick tasks of all five topics at smoke size, some on real data too, then a report
+demo: setup  ## run the quick tasks of all five topics at smoke size, some also on real data, and print a report
 	@status=0; \
 	$(BIN)/residency run $(DEMO) --dataset generated --dataset digits --dataset shaded_text \
 		--replicates 3 --rounds 4 --budget 200 || status=$$?; \
 	printf '\nThe same report as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	exit $$status
 
-HANGS := --timeout 400  # seconds; the longest test takes a quarter of it
+HANGS := --timeout 400  # seconds, four times as long as the longest test
 
 TESTS := $(BIN)/python -m pytest $(HANGS) --benchmark-disable --durations 15
-ASIDE := --numprocesses 3 --dist worksteal  # on two cores: many tests wait
-ALONE := --numprocesses 2 --dist loadfile $$(grep -rl --include=test_*.py mark.clock tests)  # on a core each
+ASIDE := --numprocesses 3 --dist worksteal  # three processes on two cores, because many tests wait
+ALONE := --numprocesses 2 --dist loadfile $$(grep -rl --include=test_*.py mark.clock tests)  # each on its own core
 
-# First what is only right or wrong, then what listens to the clock, on a core each.
-test: setup  ## the tests, without the slow ones: six minutes on two cores
+# First the tests that do not depend on times, then those that do, with one test at a time on each core.
+test: setup  ## run the tests without the slow ones (six minutes on two cores)
 	$(TESTS) $(ASIDE) -m 'not clock and not slow'
 	$(TESTS) $(ALONE) -m 'clock and not slow'
 
-test-slow: setup  ## the slow tests: what takes more than some ten seconds
+test-slow: setup  ## run only the slow tests (about ten seconds or more each)
 	$(TESTS) $(ASIDE) -m 'not clock and slow'
 	$(TESTS) $(ALONE) -m 'clock and slow'
 
-test-all: setup  ## every test: the slow ones, the contract of every task, and thirty kills in place of six
+test-all: setup  ## run all tests, with the slow ones, the contract of every task, and thirty kills instead of six
 	$(TESTS) --thorough $(ASIDE) -m 'not clock'
 	$(TESTS) --thorough $(ALONE) -m clock
 
-lint: setup  ## style and types; and the largest files and functions
+lint: setup  ## check style and types, and list the largest files and functions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tests/largest.py
 
-bench: setup  ## the harness's own benchmark, beside timeit, pyperf and pytest-benchmark; writes results/bench.md
+bench: setup  ## compare the harness with timeit, pyperf and pytest-benchmark; writes results/bench.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pyperf
 	$(BIN)/python tests/trials/harness_cost.py | tee results/bench.md
 
@@ -67,13 +67,13 @@ $(REHEARSAL)/.ready: pyproject.toml constraints.txt
 
 gpu-setup: $(REHEARSAL)/.ready
 
-gpu-rehearsal: rehearse-all test-rehearsal  ## every GPU implementation without a GPU: real signatures, emulated devices (seven gigabytes)
+gpu-rehearsal: rehearse-all test-rehearsal  ## test GPU implementations without a GPU: real signatures, emulated devices (installs 7 GB)
 
 rehearse-all: gpu-setup
 	$(REHEARSAL)/bin/residency rehearse --strict
 
 test-rehearsal: gpu-setup
-	$(REHEARSAL)/bin/python -m pytest $(HANGS) -k 'not own_back_end' tests/runners/test_rehearsal.py  # `test` has those
+	$(REHEARSAL)/bin/python -m pytest $(HANGS) -k 'not own_back_end' tests/runners/test_rehearsal.py  # `make test` runs those
 
-clean:  ## remove what was built; results stay
+clean:  ## remove what was built, and keep the results
 	rm -rf $(VENV) $(VENV)-gpu build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,8 +1,8 @@
-"""pytest's front door: `pytest --residency tabular --size smoke --benchmark-json out.json` runs the suites.
+"""Run the suites with pytest: `pytest --residency tabular --size smoke --benchmark-json out.json`.
 
-Each implementation becomes a benchmark of pytest-benchmark, with markers for its topic and its device, so that
-`-m gpu`, `pytest-benchmark compare` and CI actions work on it as on any other. Task files are imported by name, never
-collected by path. Without `--residency` pytest runs the tests.
+Each implementation becomes a benchmark of pytest-benchmark, with markers for its topic and its device. So `-m gpu`,
+`pytest-benchmark compare` and CI actions work as with any other benchmark. Task files are imported by name, never
+collected by path. Without `--residency`, pytest runs the tests.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ BENCHMARKS = Path(__file__).parent / "tests" / "suite_benchmarks.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What to measure, in the words of `residency run`."""
+    """Add options that say what to measure, with the same names as those of `residency run`."""
     group = parser.getgroup("residency", "run Residency's suites as benchmarks")
     group.addoption("--residency", action="append", metavar="TOPIC[/TASK]", help="a topic, a task, or `all`")
-    group.addoption("--size", action="append", help="smoke, lab, lecture or production; smoke by default")
-    group.addoption("--dataset", action="append", help="a dataset, or all of a kind; each task's first by default")
+    group.addoption("--size", action="append", help="smoke, lab, lecture or production (default: smoke)")
+    group.addoption(
+        "--dataset", action="append", help="a dataset, or a kind of datasets (default: each task's first dataset)"
+    )
     group.addoption("--rounds", type=int, default=8, help="timed samples of each implementation")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the benchmarks in place of the tests; markers for topics and devices."""
+    """Add markers for topics and devices, and collect the benchmarks instead of the tests."""
     for name, meaning in (("gpu", "runs on a GPU"), ("cpu", "runs on the CPU"), ("cluster", "runs on a Dask cluster")):
         config.addinivalue_line("markers", f"{name}: {meaning}")
     if not config.getoption("residency"):

@@ -1,1 +1,1 @@
-"""The command line: one file a command, which reads what was typed, calls, and prints."""
+"""The command line: one file for each command. It reads the arguments, calls the code, and prints the result."""

@@ -1,4 +1,4 @@
-"""`residency check`: does a task of your own keep what every task promises?"""
+"""`residency check`: does a task of your own follow the rules for tasks?"""
 
 from __future__ import annotations
 
@@ -51,30 +51,30 @@ def check(
     with tempfile.TemporaryDirectory(prefix="residency-check-") as folder:
         measured, chosen = _measured(found, options.split(implementations), Path(folder) / "run")
     checks = [*contract.checks(found, measured, chosen), *_judged(found, measured)]
-    holds = not any(one.holds is False for one in checks)
+    holds = not any(each.holds is False for each in checks)
     if json:
-        document = {"task": found.path, "holds": holds, "checks": [asdict(one) for one in checks]}
+        document = {"task": found.path, "holds": holds, "checks": [asdict(each) for each in checks]}
         common.print_json(document)
     else:
-        left = [one.id for one in found.implementations if one.runner == "cluster"]
+        left = [implementation.id for implementation in found.implementations if implementation.runner == "cluster"]
         show(found.path, checks, left, screen.output())
     raise typer.Exit(0 if holds else 1)
 
 
 def _measured(task: Task, names: tuple[str, ...], folder: Path) -> tuple[records.Records, set[str]]:
-    """A run of the task, and the ids of the implementations that were asked for."""
+    """Run the task. Returns the records, and the ids of the implementations that were asked for."""
     size = "smoke" if "smoke" in task.sizes else next(iter(task.sizes))
     selection = Selection(tasks=(task.path,), sizes=(size,), implementations=names)
     groups = plan(common.catalogue(), selection)
     settings = Settings(replicates=1, rounds=1)
     if measure(groups, settings, info_of(groups, settings, selection), folder, None):
         raise typer.Exit(130)
-    return records.read(folder), {one.id for group in groups for one in group.implementations}
+    return records.read(folder), {implementation.id for group in groups for implementation in group.implementations}
 
 
 def _judged(task: Task, measured: records.Records) -> list[Check]:
-    """What is wrong only beside the others: no sample knows of them."""
-    ok = {one.cell.implementation for one in measured.outcomes if one.outcome == Outcome.OK}
+    """Results that are wrong only in comparison with the other implementations."""
+    ok = {outcome.cell.implementation for outcome in measured.outcomes if outcome.outcome == Outcome.OK}
     return [
         Check(
             False,

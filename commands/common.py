@@ -1,4 +1,4 @@
-"""What several commands need: the catalogue, JSON, and finding a run."""
+"""What several commands use: the catalogue of tasks, JSON output, and finding a run."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class FoundRun:
 
 
 def catalogue(suites: Sequence[str] = ()) -> Catalogue:
-    """Every task: the shipped suites, and the user's own in the folders that RESIDENCY_SUITES names.
+    """All tasks: the shipped suites, and the user's own in the folders that RESIDENCY_SUITES names.
 
-    `suites` are folders to take where that variable is not set, as those of a run that goes on.
+    `suites` are the folders to use if that variable is not set, for example those of a run that is continued.
     """
     own = own_suites.named_by(os.environ.get(own_suites.VARIABLE) or os.pathsep.join(suites))
-    for one in own:
-        for line in own_suites.misplaced(one):
+    for suite in own:
+        for line in own_suites.misplaced(suite):
             _say_once(line)
     return Catalogue([SHIPPED, *own])
 
@@ -58,12 +58,12 @@ def _say_once(line: str) -> None:
 
 
 def is_here(info: records.RunInfo) -> bool:
-    """Whether a run was measured on this machine, so that more can be measured into it."""
+    """Whether a run was measured on this machine, so that it can be continued here."""
     return (info.machine.get("host"), info.machine.get("cpu")) == (socket.gethostname(), machine.cpu_model())
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on stdout."""
+    """Print one JSON value on stdout."""
     print(json.dumps(value, indent=2, default=str))
 
 
@@ -73,11 +73,11 @@ def find_run(named: Path | None, results: Path) -> records.Records:
 
 
 def folder_of(named: Path | None, results: Path) -> Path:
-    """The folder of the run that a person means.
+    """The folder of the run that the user named.
 
-    It is a run's folder (or its `run.json`), a folder of runs, of which the newest is taken, or the name of a run in
-    `results`, the newest of that name. Without one it is the newest run in `results`. The newest is the one that
-    started last, whatever the folders are called. What was chosen is said on stderr.
+    `named` is a run's folder (or its `run.json`), a folder of runs, or the name of a run in `results`. If several runs
+    fit, the newest is taken. If `named` is None, it is the newest run in `results`. The newest is the one that started
+    last, whatever its folder is called. If there was a choice, stderr says which run was taken.
     """
     if named is None:
         return _newest(results)
@@ -95,9 +95,9 @@ def folder_of(named: Path | None, results: Path) -> Path:
 
 
 def runs_in(folder: Path) -> list[FoundRun]:
-    """The runs that lie side by side in a folder, the newest last; what lies inside a run is a part of it.
+    """The runs directly in a folder, the newest last. A folder inside a run belongs to that run.
 
-    What cannot be read is left out and said on stderr.
+    A run that cannot be read is left out, and stderr says so.
     """
     found = []
     for path in folder.glob(f"*/{records.RUN_FILE}"):
@@ -116,7 +116,7 @@ def _newest(results: Path) -> Path:
 
 
 def _chosen(runs: list[FoundRun], among: str) -> Path:
-    """The newest of several runs, said on stderr."""
+    """The newest of several runs. If `among` is not empty, stderr says which run was taken."""
     newest = runs[-1]
     if among:
         text = f"taken: {newest.folder}, started {newest.info.started}, {among}"

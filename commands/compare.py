@@ -1,4 +1,4 @@
-"""`residency compare`: has anything become slower, or wrong? For people, programs and CI."""
+"""`residency compare`: has anything become slower or wrong? For people, programs and CI."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def compare_runs(
 
 
 def _runs(baseline: Path, current: Path, results: Path) -> tuple[records.Records, records.Records]:
-    """Both runs; raises `UsageError` where a name or a folder of runs leads to the same one twice."""
+    """Both runs; raises `UsageError` if a name or a folder of runs leads to the same run twice."""
     folders = common.folder_of(baseline, results), common.folder_of(current, results)
     places = {path.resolve() for path in folders}
     if len(places) == 1 and {baseline.resolve(), current.resolve()} != places:
@@ -100,9 +100,9 @@ def _margins(given: list[str], tasks: Set[str]) -> dict[str, float]:
         except ValueError:
             raise UsageError(f"--task-margin {text}: write it as tabular/ridge=0.1") from None
         if not 0 <= margins[task] < inf:
-            raise UsageError(f"--task-margin {text}: a margin is a fraction from 0 on, as 0.1 for a tenth")
+            raise UsageError(f"--task-margin {text}: a margin is a fraction, 0 or more, such as 0.1 for 10 %")
         if task not in tasks:
-            raise UsageError(f"--task-margin {text}: the runs hold no task `{task}`, only {', '.join(sorted(tasks))}")
+            raise UsageError(f"--task-margin {text}: the runs have no task `{task}`, only {', '.join(sorted(tasks))}")
     return margins
 
 

@@ -1,4 +1,4 @@
-"""`residency crossover`: from which size on does it win?"""
+"""`residency crossover`: from which size on is one side faster?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from residency.studies.measuring import Interrupted
 from residency.studies.parting import parting
 
 EPILOG = """
-Examples:  [bold]residency crossover tabular/ridge[/]   (any GPU implementation over any on the CPU)
+Examples:  [bold]residency crossover tabular/ridge[/]   (the fastest on the GPU against the fastest on the CPU)
 [bold]residency crossover tabular/etl --of cluster --over local --workers 2[/]
 [bold]residency crossover tabular/etl --of lazy_frame@cpu --over data_frame@cpu --up-to 1000000[/]
 
@@ -60,7 +60,7 @@ def find_crossover(
         results=results,
     )
     kept = f"Saved to {search.folder}. View it with: residency report {search.folder}"
-    with parting(search.folder, kept, "interrupted: this is what was measured until then"):
+    with parting(search.folder, kept, "interrupted: what was measured is saved"):
         try:
             answer = search.run(precision)
         except Interrupted:

@@ -1,4 +1,4 @@
-"""`residency data`: the datasets, what they hold, and fetching the public ones."""
+"""`residency data`: list the datasets, show what they contain, and fetch the public ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def list_data(name: Name = None, json: Annotated[bool, typer.Option("--json", he
         found = {name: _named(found, name)}
     listed = [Listed(dataset, tasks, _state(dataset)) for dataset, tasks in found.values()]
     if json:
-        common.print_json([_document(one) for one in listed])
+        common.print_json([_document(each) for each in listed])
     elif name is not None:
         datasets.show(listed[0], screen.output())
     else:
@@ -62,7 +62,8 @@ def fetch(
     if mirror is not None and not mirror.is_dir():
         raise UsageError(f"--mirror {mirror}: there is no such folder")
     found = _datasets()
-    chosen = [_named(found, name)[0]] if name else [one for one, _ in found.values() if one.kind == "public"]
+    public = [dataset for dataset, _ in found.values() if dataset.kind == "public"]
+    chosen = [_named(found, name)[0]] if name else public
     failed = []
     for dataset in chosen:
         if dataset.source is None:
@@ -73,7 +74,7 @@ def fetch(
             continue
         try:
             dataset.source.fetch(folder, mirror, _progress(dataset.name))
-            print(f"{dataset.name}: here now, checksum right")
+            print(f"{dataset.name}: fetched, and the checksum is right")
         except ModuleNotFoundError as error:
             failed.append(f"{dataset.name}: needs {error.name}: {remedy(error.name or '')}")
         except Unavailable as error:
@@ -112,7 +113,7 @@ def _named(found: dict[str, tuple[Dataset, list[str]]], name: str) -> tuple[Data
 
 
 def _state(dataset: Dataset) -> str | None:
-    """Why a dataset is not here; None where it is."""
+    """Why a dataset is not on this machine; None if it is."""
     for module in dataset.needs:
         if not is_installed(module):
             return f"needs {module}: {remedy(module)}"

@@ -1,4 +1,4 @@
-"""`residency doctor`: this machine, what slows it, what is installed, what can run here, and what will spoil it."""
+"""`residency doctor`: this machine, what slows it, its libraries, what can run, and what will spoil a measurement."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def doctor(
     states: list[dict[str, Any]] = [
         {
             "task": task.path,
-            "implementation": one.id,
-            "library": one.library,
-            "runner": one.runner,
-            "unavailable": why.reason if (why := unavailable(one)) else None,
-            "failed": None if why else health.broken_by(one, broken),
+            "implementation": implementation.id,
+            "library": implementation.library,
+            "runner": implementation.runner,
+            "unavailable": why.reason if (why := unavailable(implementation)) else None,
+            "failed": None if why else health.broken_by(implementation, broken),
         }
         for task in tasks
-        for one in task.implementations
+        for implementation in task.implementations
     ]
     _add_tiers(states)
     told = {
@@ -70,7 +70,7 @@ def doctor(
 
 
 def _add_tiers(states: list[dict[str, Any]]) -> None:
-    """Tell of every GPU implementation the tier it has reached in runs kept here, and the best on record."""
+    """Add to every GPU implementation the tier that it has reached in runs saved here, and the best on record."""
 
     def tell(reason: str) -> None:
         out = screen.progress()
@@ -88,7 +88,7 @@ def _add_tiers(states: list[dict[str, Any]]) -> None:
 
 
 def _next(state: dict[str, Any]) -> str | None:
-    """The command that brings an implementation further on this machine; None where a GPU has proved it."""
+    """The command that brings an implementation to the next tier; None if it was proved on a GPU."""
     if max(state["tier"], state["tier_on_record"]) is Tier.GPU:
         return None
     if not state["unavailable"] and not state["failed"]:

@@ -1,4 +1,4 @@
-"""`residency list`: the tasks, and one of them in full."""
+"""`residency list`: all tasks, or one of them in full."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def list_tasks(
     if json:
         common.print_json([_document(task) for task in found])
     elif name and name not in catalogue.topics and found:
-        here = ((one.id, unavailable(one)) for one in found[0].implementations)
+        here = ((implementation.id, unavailable(implementation)) for implementation in found[0].implementations)
         tasks.show(found[0], {name: why for name, why in here if why is not None}, screen.output())
     elif found:
         tasks.show_all(found, screen.output())
@@ -35,7 +35,7 @@ def list_tasks(
 
 
 def _loaded(catalogue: Catalogue, paths: list[str]) -> tuple[list[Task], list[UsageError]]:
-    """The tasks that can be loaded, and why others cannot: one broken file hides no other."""
+    """The tasks that can be loaded, and the errors of those that cannot. A broken file does not hide the others."""
     loaded, refused = [], []
     for path in paths:
         try:
@@ -53,17 +53,17 @@ def _document(task: Task) -> dict[str, Any]:
         "metric": task.quality.name,
         "tolerance": task.tolerance,
         "sizes": dict(task.sizes),
-        "datasets": [{"name": one.name, "kind": one.kind, "title": one.title} for one in task.datasets],
+        "datasets": [{"name": dataset.name, "kind": dataset.kind, "title": dataset.title} for dataset in task.datasets],
         "implementations": [
             {
-                "implementation": one.id,
-                "library": one.library,
-                "device": one.device,
-                "runner": one.runner,
-                "file": str(one.file),
-                "line": one.line,
-                "unavailable": why.reason if (why := unavailable(one)) else None,
+                "implementation": implementation.id,
+                "library": implementation.library,
+                "device": implementation.device,
+                "runner": implementation.runner,
+                "file": str(implementation.file),
+                "line": implementation.line,
+                "unavailable": why.reason if (why := unavailable(implementation)) else None,
             }
-            for one in task.implementations
+            for implementation in task.implementations
         ],
     }

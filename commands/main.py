@@ -69,11 +69,11 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; what was asked for wrongly ends in one line on stderr and status 2."""
+    """Run the command line. Wrong arguments end with one line on stderr and status 2."""
     interrupts.install()
     try:
         _run()
-    except KeyboardInterrupt:  # a second one, while the end was being said
+    except KeyboardInterrupt:  # a second signal, while the last lines were printed
         _end_interrupted()
 
 
@@ -104,15 +104,15 @@ def _run() -> None:
 
 
 def _end_interrupted() -> NoReturn:
-    """Say what is still to be said, and end with the status that tells what it was.
+    """Print the last lines and end with the status of the signal.
 
-    At once: a further signal while Python takes itself down, which lasts, would end it with another status.
+    End at once: Python needs time to shut down, and another signal during that time would change the status.
     """
     with interrupts.whole():
         close_all()
         parting.say()
         if not parting.said:
-            with suppress(OSError):  # the terminal may be what has gone
+            with suppress(OSError):  # the terminal may be gone
                 print("residency: interrupted", file=sys.stderr)
         with suppress(OSError):
             sys.stdout.flush()

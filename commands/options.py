@@ -1,4 +1,4 @@
-"""Options that several commands share, and what their texts mean."""
+"""Options that several commands share, and how their texts are read."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ Results = Annotated[Path, typer.Option(metavar="DIR", help="The folder in which 
 
 
 def _run_name(text: str | None) -> str | None:
-    """The name for a run, which may have none; raises `UsageError` for what cannot be a part of a folder's name."""
+    """The name of a run, or None; raises `UsageError` if it cannot be a part of a folder's name."""
     if text is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
         raise UsageError(
             f"--name {text!r}: use up to 64 letters (a to z), digits, dots, underscores and hyphens; begin with a "
@@ -131,13 +131,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 
 
 def given(context: typer.Context) -> list[str]:
-    """The names of the parameters that were typed, rather than left to their defaults."""
+    """The names of the parameters that the user typed; the others have their defaults."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def flag(name: str) -> str:
-    """How a parameter is typed: `--task-margin`; the tasks have no name."""
+    """How a parameter is typed: `--task-margin`. The tasks have no option name."""
     return "the tasks" if name == "tasks" else f"--{name.replace('_', '-')}"
 
 

@@ -1,4 +1,4 @@
-"""`residency prove`: what the GPU of this machine can do, on record."""
+"""`residency prove`: test and measure everything on this machine's GPU, and save the result as a reference run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def prove(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Run every GPU implementation beside the CPU's at smoke, lab and lecture size, and write down what was proved."""
+    """Compare every GPU implementation with the CPU at smoke, lab and lecture size, and save what was proved."""
     _check_gpu()
     if resume is None:
         course = begun(common.catalogue(), tasks or (), budget, results)
@@ -54,7 +54,7 @@ def prove(
 
 
 def _proved(course: Course, json: bool) -> int:
-    """Take the course, and show its page; the command's exit status."""
+    """Measure, and show the page. Returns the command's exit status."""
     folder, interrupted = course.folder, False
     kept = f"Saved to {folder}. View it with: residency report {folder}"
     resumed = f"interrupted: what was measured is saved. Continue with: residency prove --resume {folder}"

@@ -52,11 +52,11 @@ def rehearse(
     groups = plan(common.catalogue(), selection)
     settings = Settings(replicates=1, rounds=1, threads=1)
     info = info_of(groups, settings, selection)
-    info.cells.clear()  # what is rehearsed is no cell that a run would measure
+    info.cells.clear()  # a rehearsal measures no cells
     folder = results / info.id
     interrupted = False
     count = sum(len(group.implementations) for group in groups)
-    with parting(folder, f"Saved to {folder}", "interrupted: this is what was rehearsed until then"):
+    with parting(folder, f"Saved to {folder}", "interrupted: what was rehearsed is saved"):
         with records.Recorder(folder, info) as recorder, Progress(screen.progress(), Planned(count)) as listener:
             try:
                 rehearse_all(groups, Ledger(settings, recorder, listener))
@@ -69,10 +69,10 @@ def rehearse(
             show(found.outcomes, screen.output())
     if interrupted:
         raise typer.Exit(interrupts.status())
-    if not all(_passed(one, strict) for one in found.outcomes):
+    if not all(_passed(record, strict) for record in found.outcomes):
         raise typer.Exit(1)
 
 
-def _passed(one: OutcomeRecord, strict: bool) -> bool:
-    missing = one.ending.outcome is Outcome.UNAVAILABLE
-    return one.ending.outcome is Outcome.OK or (missing and (not strict or one.reason.startswith(ONLY_THERE)))
+def _passed(record: OutcomeRecord, strict: bool) -> bool:
+    missing = record.ending.outcome is Outcome.UNAVAILABLE
+    return record.ending.outcome is Outcome.OK or (missing and (not strict or record.reason.startswith(ONLY_THERE)))

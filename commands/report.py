@@ -1,4 +1,4 @@
-"""`residency report`: what a run has to say, in a terminal, as Markdown or as JSON."""
+"""`residency report`: the results of a run, in a terminal, as Markdown or as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EPILOG = (
 
 
 class Format(StrEnum):
-    """The forms of a report."""
+    """The formats of a report."""
 
     CONSOLE = "console"
     JSON = "json"
@@ -55,7 +55,7 @@ def report(
         Path | None,
         typer.Argument(help="A run's folder, its name, or a folder of runs. [default: the newest]", show_default=False),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="The form of the report.")] = Format.CONSOLE,
+    form: Annotated[Format, typer.Option("--format", help="The format of the report.")] = Format.CONSOLE,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write the report to a file.")
     ] = None,
@@ -66,7 +66,7 @@ def report(
     """Show what a run measured."""
     measured = common.find_run(run, results)
     if form is Format.CONSOLE and output is not None:
-        raise UsageError("a console report is for reading; with --output use --format markdown or json")
+        raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
     found = findings(measured, here=common.is_here(measured.info))
     if form is Format.CONSOLE:
         console.show(found, screen.output())

@@ -1,4 +1,4 @@
-"""`residency run`: measure."""
+"""`residency run`: measure implementations and compare them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ or nothing could run; 2 the arguments are wrong; 130 interrupted, 143 by TERM.
 """
 
 
-FREE = {"resume", "json", "replicates", "budget"}  # of options: what a run that goes on may be given anew
+FREE = {"resume", "json", "replicates", "budget"}  # the only options that may be given with --resume
 
 
 def run(
@@ -111,7 +111,7 @@ def _say(text: str) -> None:
 
 
 def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str, ...]) -> None:
-    """Raise `UsageError` where of the options given one would be ignored."""
+    """Raise `UsageError` if one of the given options would be ignored."""
     if "implementations" in given and not implementations:
         raise UsageError("--implementations is empty: name functions, libraries or ids, or leave it out")
     if "resume" in given and (more := given - FREE):
@@ -126,7 +126,7 @@ def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str
 
 
 def _as_before(before: records.Records, replicates: int | None, budget: float | None) -> tuple[Selection, Settings]:
-    """What a run was asked for, and how to go on with it: by its own settings, but for what it is given anew."""
+    """The selection and the settings of a run that is continued: its own, except for new replicates and budget."""
     selection, settings = as_before(before.info)
     if replicates is not None and settings.precision is not None:
         raise UsageError("--replicates: this run measures until it reaches its --precision; leave it out")
@@ -144,7 +144,7 @@ def _measured(
     json: bool,
     name: str,
 ) -> int:
-    """Measure what is asked for, or what a run lacks, and show it; the command's exit status."""
+    """Measure what is asked for, or what a run lacks, and show it. Returns the command's exit status."""
     suites = before.info.settings.get("suites", ()) if before is not None else ()
     start, hashes = monotonic(), dict[str, str]()
     groups = _usable(plan(common.catalogue(suites), selection), settings, selection, hashes)
@@ -153,7 +153,7 @@ def _measured(
     info = before.info if before is not None else info_of(groups, settings, selection, name)
     folder = resume or results / info.id
     expected = expectation(groups, settings, seen(results, groups), hashes)
-    sentence = expected.sentence if before is None else ""  # which is of the whole run
+    sentence = expected.sentence if before is None else ""  # the sentence is about a whole run
     expected = replace(expected, spent=monotonic() - start, sentence=sentence)
     typed = shlex.quote(str(folder))
     kept = f"Saved to {folder}. View it again with: residency report {typed}"
@@ -164,7 +164,7 @@ def _measured(
 
 
 def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
-    """Show a run that has just ended; the command's exit status."""
+    """Show a run that has just ended. Returns the command's exit status."""
     found = findings(measured, here=common.is_here(measured.info))
     if json:
         common.print_json(document(measured, found.rows))
@@ -176,9 +176,9 @@ def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
 
 
 def _usable(groups: list[Group], settings: Settings, selection: Selection, hashes: dict[str, str]) -> list[Group]:
-    """The groups that the user's own file suits, tried before anything is written; raises where it suits none.
+    """The groups that can use the user's own file, tried before anything is written; raises if no group can.
 
-    Keeps the hashes of what was made of it, by the groups' titles.
+    Puts the hash of each group's data into `hashes`, under the title of the group.
     """
     usable: list[Group] = []
     refused: UsageError | None = None
@@ -191,14 +191,14 @@ def _usable(groups: list[Group], settings: Settings, selection: Selection, hashe
             refused = error
             selection.left_out.append(f"{group.task.path}: {error}")
     if not usable and refused is not None:
-        for note in selection.left_out[:-1]:  # the last is the error itself; others may have another reason
+        for note in selection.left_out[:-1]:  # the last note is the error itself; others may have other reasons
             _say(f"left out: {note}")
         raise refused
     return usable
 
 
 def _all_of(scheduler: str, workers: str) -> tuple[str, int]:
-    """A running scheduler's workers, which are all used, and the threads of each."""
+    """The number of workers of a running scheduler, which are all used, and the threads of each."""
     if not is_installed("distributed"):
         raise UsageError(f"--scheduler needs Dask: {remedy('distributed')}")
     there, threads = workers_at(scheduler)

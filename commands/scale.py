@@ -63,7 +63,7 @@ def scale(
     info = info_of(planned, settings, wanted)
     folder = results / info.id
     kept = f"Saved to {folder}. View it with: residency report {folder}"
-    with parting(folder, kept, "interrupted: this is what was measured until then"):
+    with parting(folder, kept, "interrupted: what was measured is saved"):
         interrupted = measure(planned, settings, info, folder, None)
         measured = records.read(folder)
         measured_rows = rows(measured)

@@ -1,4 +1,4 @@
-"""`residency selftest`: the A/A control. What can this machine tell apart?"""
+"""`residency selftest`: the A/A control. Which differences can this machine detect?"""
 
 from __future__ import annotations
 

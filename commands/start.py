@@ -1,4 +1,4 @@
-"""Where the command line begins. Its imports take half a second, in which Ctrl-C must end it as it does later."""
+"""Where the command line begins. Importing takes half a second, and Ctrl-C must work during that time too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import sys
 from types import FrameType
 
-PLAIN = str.maketrans(  # one for one: tables stay aligned
+PLAIN = str.maketrans(  # one character for one character, so that tables stay aligned
     "×·µμ²³→←–—…‘’“”≤≥±−│─\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "x.uu23><--.''\"\"<>~-|-  "
 )
 
@@ -21,9 +21,9 @@ def main() -> None:
             signal.signal(number, _interrupt)
     _open_streams()
     try:
-        os.getcwd()  # noqa: PTH109 (asked before anything is imported)
+        os.getcwd()  # noqa: PTH109 (checked before anything is imported)
     except FileNotFoundError:
-        print("residency: the folder that this was started in is gone; change to another", file=sys.stderr)
+        print("residency: the current folder no longer exists; change to another folder", file=sys.stderr)
         sys.exit(2)
     try:
         from residency.commands.main import main as begin
@@ -39,9 +39,9 @@ def _interrupt(number: int, _: FrameType | None) -> None:
 
 
 def _open_streams() -> None:
-    """Have all three streams, and none that a character can stop: what it has no place for is replaced.
+    """Open all three standard streams, and replace characters that a stream cannot encode.
 
-    A descriptor that is closed would be given to the next file that is opened, a run's records for example.
+    The number of a closed stream would be given to the next opened file, for example to a run's records.
     """
     for number in range(3):
         try:
@@ -57,8 +57,8 @@ def _open_streams() -> None:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """Replace characters that the encoding lacks: by the most similar one, else by `?`."""
+    """Replace characters that the encoding lacks: by a similar one, or else by `?`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(PLAIN)
-    return "".join(one if one.isascii() else "?" for one in text), error.end
+    return "".join(character if character.isascii() else "?" for character in text), error.end

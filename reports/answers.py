@@ -1,4 +1,4 @@
-"""A group's answer in plain sentences: who won, by how much, where the time went, and whether to believe it."""
+"""A group's answer in plain sentences: who won, by how much, where the time went, and how sure that is."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from residency.harness.records import RunInfo
 from residency.harness.run import stage_kind
 from residency.reports import words
 
-OF_TIME = "of its time "  # said once
-OTHERS_NAMED = 4  # of those that lost
-DISTURBED = 0.1  # cores that other processes kept busy
+OF_TIME = "of its time "  # written only once in a sentence
+OTHERS_NAMED = 4  # slower implementations that an answer names
+DISTURBED = 0.1  # busy cores of other processes, above which a report mentions them
 STAGES_NAMED = 2
 WON = {"faster": "The GPU wins", "slower": "The CPU wins", "equivalent": "GPU and CPU are equally fast"}
 UNDECIDED = "Not decided between GPU and CPU"
@@ -23,7 +23,7 @@ UNDECIDED = "Not decided between GPU and CPU"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a group says: for people, in sentences, and in one line beside other groups'."""
+    """The answer of a group, in full sentences and in one brief line."""
 
     brief: str
     sentences: list[str]
@@ -59,7 +59,7 @@ def _time(row: Row) -> str:
 
 
 def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> Answer:
-    """Why there is nothing to compare, in a line."""
+    """The answer if fewer than two implementations have a time: why there is nothing to compare."""
     others = _without_time([row for row in group if row not in measured])
     if not measured:
         late = all(_is_late(row) or _could_not_run(row) for row in group) and any(map(_is_late, group))
@@ -68,14 +68,14 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) ->
             [f"No answer: nothing was measured; {others}."],
         )
     (only,) = measured
-    why = others or "no other takes part in this run"
+    why = others or "no other implementation is in this run"
     sentences = [f"Nothing to compare: only {name_of(only)} was measured, {_time(only)}; {why}."]
     went = filter(None, [where_it_went(only)])
     return Answer(f"nothing to compare: only {name_of(only)}, {_time(only)}", [*sentences, *went])
 
 
 def _without_time(rows: Sequence[Row]) -> str:
-    """Who has no time: `x@cpu ended as wrong, 2 could not run here`."""
+    """Which implementations have no time, and why: `x@cpu ended as wrong, 2 could not run here`."""
     parts = []
     failed = [row for row in rows if row.result.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]
     parts += [f"{row.cell.implementation} ended as {row.result.outcome}" for row in failed]
@@ -93,7 +93,7 @@ def _were(rows: Sequence[Row]) -> str:
 
 
 def _between_devices(gpu: Row, baseline: Row) -> tuple[str, list[str]]:
-    """The best on the GPU against the fastest on the CPU: end to end, and with the data on the device already."""
+    """The fastest GPU implementation compared with the fastest on the CPU: end to end, and with resident data."""
     ratio = gpu.compared.speedup
     if ratio is None:
         text = f"no process measured both {name_of(gpu)} and {name_of(baseline)}, so they are not compared"
@@ -112,7 +112,7 @@ def _between_devices(gpu: Row, baseline: Row) -> tuple[str, list[str]]:
 
 
 def _among(measured: Sequence[Row]) -> tuple[str, list[str]]:
-    """The fastest of one device, and how much longer the others take."""
+    """The fastest implementation of one device, and how much longer the others take."""
     first, second, *_ = measured
     others = [f"{name_of(row)} {_against(row)}" for row in measured[1 : 1 + OTHERS_NAMED]]
     if more := len(measured) - 1 - OTHERS_NAMED:
@@ -138,7 +138,7 @@ def _against(row: Row) -> str:
 
 
 def where_it_went(row: Row) -> str:
-    """`x@cpu spends 75 % of its time in fit and 20 % moving data in and out.`: empty if no stage is known."""
+    """`x@cpu spends 75 % of its time in fit and 20 % moving data in and out.` Empty if no stage is known."""
     stages = row.measured.stages if row.measured else {}
     total = sum(stages.values())
     if not total:
@@ -166,7 +166,7 @@ def _processes(measured: Sequence[Row]) -> int:
 
 
 def _doubts(measured: Sequence[Row], info: RunInfo) -> str:
-    """What a line must say of how sure it is."""
+    """The number of processes, if it is too small for a sure answer; else empty."""
     count = _processes(measured)
     return "" if count >= statistics.ENOUGH_REPLICATES else _of(count, info)
 
@@ -179,7 +179,7 @@ def _of(count: int, info: RunInfo) -> str:
 
 
 def _belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> list[str]:
-    """Whether to believe it: on how many processes it rests, what else ran, and who has no time."""
+    """How sure the answer is: the number of processes, what else ran, and which implementations have no time."""
     count = _processes(measured)
     lines = [f"Each was measured in {_of(count, info)}"]
     if count == 1:

@@ -1,4 +1,4 @@
-"""How far a run may be believed, in words: what disturbed or slowed it, and what is left undecided."""
+"""How sure a run is, in words: what disturbed or slowed it, and what it leaves undecided."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from residency.harness.statistics import MOST_NEEDED
 
 
 def warning(found: BusyMachine | None, slowed: Sequence[Slowed]) -> str | None:
-    """That the machine was busy, and what of its environment slowed a library; None where neither is known.
+    """The warning at the top of a report, with remedies: the machine was busy, or its environment slowed a library.
 
-    Said before anything else, with remedies.
+    None if neither is known.
     """
     sentences = [_busy(found)] if found else []
     sentences += [f"{cause}, and measure again." for cause in slowed]
@@ -22,7 +22,7 @@ def warning(found: BusyMachine | None, slowed: Sequence[Slowed]) -> str | None:
 
 
 def _busy(found: BusyMachine) -> str:
-    """That the machine was busy, in figures, and what to do."""
+    """How busy the machine was, in figures, and what to do."""
     whose = f"the work of {', '.join(found.tasks)}" if found.tasks else "the work"
     figures = []
     if found.waited is not None:
@@ -39,9 +39,9 @@ def _or(words: list[str]) -> str:
 
 
 def undecided(found: Undecided, go_on: Path | None) -> list[str]:
-    """What is inconclusive, and how many processes would tell.
+    """What is inconclusive, and how many processes would decide.
 
-    `go_on` is the folder of the run where it can be gone on with on this machine: then the command is told, too.
+    `go_on` is the run's folder if the run can be continued on this machine: then the text includes the command.
     """
     notes = []
     if found.processes:

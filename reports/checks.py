@@ -1,4 +1,4 @@
-"""What a task promises, and whether it holds, line by line."""
+"""The rules of a task and whether each of them holds, line by line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIGNS = {True: ("holds", "green"), False: ("BROKEN", "bold red"), None: ("not tr
 
 
 def show(task: str, checks: Sequence[Check], left: Sequence[str], out: Console) -> None:
-    """Print the checks of a task; `left` are implementations that need a cluster, and were not checked."""
+    """Print the checks of a task. `left` are implementations that were not checked, because they need a cluster."""
     for check in checks:
         sign, style = SIGNS[check.holds]
         out.print(

@@ -1,4 +1,4 @@
-"""The columns of a report's tables: a line holds numbers, and each column knows the ways to write its own."""
+"""The columns of a report's tables. A line holds numbers, and each column writes one of them in several widths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Quality:
 
     value: float
     error: float | None  # its standard error
-    told: float  # the smallest difference that can be told, where there is no error; 0 where every digit counts
+    told: float  # the smallest difference that counts if there is no error; 0 if every digit counts
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Line:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether the others are held against it."""
+        """Whether the others are compared with it."""
         return self.against is not None and self.against.baseline == self.implementation
 
 
 @dataclass(frozen=True)
 class Form:
-    """A way to write a column, and what it leaves out."""
+    """A way to write a column, and what this way leaves out."""
 
     header: str
     text: Callable[[Line], str]
@@ -57,28 +57,28 @@ class Form:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, what it says of a line, and further ways to write it, each narrower than the one before."""
+    """A column: its name, its text for a line, and further ways to write it, each narrower than the one before."""
 
     name: str
     text: Callable[[Line], str]
     narrower: tuple[Form, ...] = ()
-    right: bool = False  # numbers are aligned at their right
+    right: bool = False  # numbers are aligned to the right
 
     @property
     def forms(self) -> tuple[Form, ...]:
-        """The ways to write it, the widest first."""
+        """All ways to write it, the widest first."""
         return Form(self.name, self.text), *self.narrower
 
     @property
     def plain(self) -> str:
-        """Its name without its interval's level."""
+        """Its name without the level of the interval."""
         return self.name.removesuffix(" [95 %]")
 
 
 def line(row: Row, told: float) -> Line:
-    """A row's numbers; `told` is the smallest difference in quality that the task tells."""
+    """A row's numbers. `told` is the smallest difference in quality that counts for the task."""
     measured, result = row.measured, row.result
-    right = result.quality is not None and result.outcome == Outcome.OK
+    correct = result.quality is not None and result.outcome == Outcome.OK
     return Line(
         implementation=row.cell.implementation,
         library=row.cell.library,
@@ -88,7 +88,7 @@ def line(row: Row, told: float) -> Line:
         cores_used=measured.cores_used if measured else None,
         seconds=measured.seconds if measured else None,
         against=row.compared.speedup,
-        quality=Quality(result.quality or 0.0, result.error, told) if right else None,
+        quality=Quality(result.quality or 0.0, result.error, told) if correct else None,
         stages=measured.stages if measured else {},
         cold_seconds=measured.cold_seconds if measured else None,
         host_bytes=row.facts.peak_host_bytes,
@@ -96,65 +96,65 @@ def line(row: Row, told: float) -> Line:
     )
 
 
-def _cores(found: Line) -> str:
-    return f"{found.cores_used:.1f} of {found.threads}" if found.cores_used is not None else NONE
+def _cores(entry: Line) -> str:
+    return f"{entry.cores_used:.1f} of {entry.threads}" if entry.cores_used is not None else NONE
 
 
-def _time(found: Line) -> str:
-    return words.interval(found.seconds) if found.seconds else found.outcome
+def _time(entry: Line) -> str:
+    return words.interval(entry.seconds) if entry.seconds else entry.outcome
 
 
-def _median(found: Line) -> str:
-    return words.seconds(found.seconds.value) if found.seconds else found.outcome
+def _median(entry: Line) -> str:
+    return words.seconds(entry.seconds.value) if entry.seconds else entry.outcome
 
 
-def _against(found: Line, times: Callable[[Speedup], str] = words.times, after: str = " ") -> str:
-    """The verdict and the ratio; `after` stands between them."""
-    if found.seconds is None:
+def _against(entry: Line, times: Callable[[Speedup], str] = words.times, after: str = " ") -> str:
+    """The verdict and the ratio, with `after` between them."""
+    if entry.seconds is None:
         return NONE
-    if found.against is None:
+    if entry.against is None:
         return "not compared"
-    return "baseline" if found.is_baseline else f"{found.against.verdict}:{after}{times(found.against)}"
+    return "baseline" if entry.is_baseline else f"{entry.against.verdict}:{after}{times(entry.against)}"
 
 
 def _once(ratio: Speedup) -> str:
     return words.once(ratio.value)
 
 
-def _quality(found: Line) -> str:
-    return words.quality(found.quality.value, found.quality.told, found.quality.error) if found.quality else NONE
+def _quality(entry: Line) -> str:
+    return words.quality(entry.quality.value, entry.quality.told, entry.quality.error) if entry.quality else NONE
 
 
-def _stages(found: Line) -> str:
-    return words.where_time_went(found.stages) if found.seconds else NONE
+def _stages(entry: Line) -> str:
+    return words.where_time_went(entry.stages) if entry.seconds else NONE
 
 
-def _cold(found: Line) -> str:
-    return words.seconds(found.cold_seconds) if found.cold_seconds is not None else NONE
+def _cold(entry: Line) -> str:
+    return words.seconds(entry.cold_seconds) if entry.cold_seconds is not None else NONE
 
 
-def _memory(found: Line) -> str:
-    """Peak memory: of the host, and on a GPU of the device."""
-    if found.seconds is None:
+def _memory(entry: Line) -> str:
+    """The peak memory of the host, and for a GPU implementation also that of the device."""
+    if entry.seconds is None:
         return NONE
-    host = words.size(found.host_bytes) if found.host_bytes is not None else NONE
-    if found.device == "cpu":
+    host = words.size(entry.host_bytes) if entry.host_bytes is not None else NONE
+    if entry.device == "cpu":
         return host
-    return f"{host}, GPU {words.size(found.device_bytes) if found.device_bytes is not None else 'not known'}"
+    return f"{host}, GPU {words.size(entry.device_bytes) if entry.device_bytes is not None else 'not known'}"
 
 
 WITHOUT = "the interval against the baseline"
 COLUMNS = (
-    Column("implementation", lambda found: found.implementation),
-    Column("library", lambda found: found.library),
+    Column("implementation", lambda entry: entry.implementation),
+    Column("library", lambda entry: entry.library),
     Column("cores", _cores, right=True),
     Column("median time [95 %]", _time, (Form("median", _median, "the interval of the median time"),), right=True),
     Column(
         "against the baseline [95 %]",
         _against,
         (
-            Form("against the baseline", lambda found: _against(found, _once), WITHOUT),
-            Form("against the\nbaseline", lambda found: _against(found, _once, "\n"), WITHOUT),
+            Form("against the baseline", lambda entry: _against(entry, _once), WITHOUT),
+            Form("against the\nbaseline", lambda entry: _against(entry, _once, "\n"), WITHOUT),
         ),
         right=True,
     ),
@@ -162,7 +162,7 @@ COLUMNS = (
     Column(
         "where the time went",
         _stages,
-        (Form("where the time went", lambda found: _stages(found).replace(", ", ",\n")),),  # a line a stage
+        (Form("where the time went", lambda entry: _stages(entry).replace(", ", ",\n")),),  # one line for each stage
     ),
     Column("cold", _cold, right=True),
     Column("memory", _memory, right=True),

@@ -20,7 +20,7 @@ from residency.reports.likeness import boards, difference, refusal
 
 BAD = {Kind.SLOWER, Kind.WRONG}
 UNSURE = {Kind.INCONCLUSIVE, Kind.MISSING, Kind.NO_DEVICE}
-WORK_SHOWN = 3  # of what a run measured, in a message
+WORK_SHOWN = 3  # groups of a run that a message names
 RATIO = "now / before [95 %]"
 COLUMNS = ("task", "data", "implementation", "before", "now", RATIO, "verdict")
 FEWER = ("task", "data", "implementation", RATIO, "verdict")
@@ -38,10 +38,10 @@ NOT_MEASURED = "some cells of the baseline were not measured in the current run:
 
 
 def reason(found: Comparison) -> str:
-    """What a comparison comes to, and why."""
+    """The result of a comparison, and why."""
     if found.unseen is not None:
-        seen = f"by its self-test the smallest is {100 * found.unseen.smallest:.2g} %"
-        return f"this machine cannot see a margin of {100 * found.unseen.margin:.3g} %: {seen}; take a wider --margin"
+        seen = f"in its self-test the smallest effect was {100 * found.unseen.smallest:.2g} %"
+        return f"this machine cannot detect a margin of {100 * found.unseen.margin:.3g} %: {seen}; use a wider --margin"
     if found.likeness.forbids:
         why = refusal(found.likeness, found.baseline)
         return f"{_without_device(found)}. Nothing else can be compared: {why}" if found.cells else why
@@ -55,14 +55,14 @@ def reason(found: Comparison) -> str:
 
 def differences(found: Comparison) -> list[str]:
     """What differs between the machines, their software, the settings and how much was measured."""
-    said = [difference(one) for one in found.likeness.differences]
+    said = [difference(each) for each in found.likeness.differences]
     if found.samples is not None:
         said.append(f"samples of a process: {found.samples[0]:g} against {found.samples[1]:g}")
     return said
 
 
 def cell_reason(cell: Cell) -> str:
-    """Why a cell became what it is; empty where its ratio says it."""
+    """Why a cell has its verdict; empty if the ratio says it."""
     if cell.suspicion is not None:
         if not cell.suspicion.measured_again:
             return "suspected to be slower, and not measured again"
@@ -79,12 +79,12 @@ def cell_reason(cell: Cell) -> str:
 
 
 def became(cell: Cell) -> str:
-    """What became of a cell in one word: of what is not right any more, how it ended."""
+    """A cell's verdict in a word or two. If a right result became wrong or failed, it is the new outcome."""
     return cell.outcome if cell.kind is Kind.WRONG else str(cell.kind)
 
 
 def ratio(cell: Cell) -> str:
-    """`1.21 [1.15, 1.27]`; a hyphen where there is none."""
+    """`1.21 [1.15, 1.27]`; a hyphen if there is no ratio."""
     if cell.ratio is None:
         return "-"
     return f"{words.digits(cell.ratio.value)} {words.bounds(cell.ratio.low, cell.ratio.high)}"
@@ -118,16 +118,16 @@ def _nothing_in_common(before: Sequence[Group], after: Sequence[Group]) -> str:
 
 
 def _work(groups: Sequence[Group]) -> str:
-    """`tabular/ridge (linear, smoke)`, three of them at most."""
+    """`tabular/ridge (linear, smoke)`; at most three groups are named."""
     named = [f"{task} ({dataset}, {size})" for task, dataset, size in groups]
     more = f" and {len(named) - WORK_SHOWN} more" if len(named) > WORK_SHOWN else ""
     return ", ".join(named[:WORK_SHOWN]) + more or "nothing"
 
 
 def show(found: Comparison, out: Console) -> None:
-    """Print a comparison: its cells in a table, what differs between the runs, and what it comes to."""
+    """Print a comparison: its cells in a table, what differs between the runs, and the result."""
     shown = [cell for cell in found.cells if cell.kind is not Kind.NEW]
-    for columns in (COLUMNS, FEWER, STACKED):  # ids and numbers are never cut where that can be helped
+    for columns in (COLUMNS, FEWER, STACKED):  # the first that fits, so that no id or number is cut
         table = _table(shown, columns)
         if out.measure(table, options=out.options.update_width(UNBOUNDED)).minimum <= out.width:
             break
@@ -157,7 +157,7 @@ def _table(cells: Sequence[Cell], columns: Sequence[str]) -> Table:
 
 
 def _texts(cell: Cell) -> dict[str, str]:
-    """What stands in each column."""
+    """The text of each column."""
     before, now = (
         words.seconds(time) if time is not None else "-" for time in (cell.baseline_seconds, cell.current_seconds)
     )

@@ -18,7 +18,7 @@ from residency.harness.outcomes import Outcome
 from residency.reports.columns import COLUMNS, Column, Form, Line
 from residency.reports.tables import Table, report
 
-IMPORTANCE = (  # what a narrow terminal shows first
+IMPORTANCE = (  # the columns that a narrow terminal keeps, the most important first
     "implementation",
     "median time [95 %]",
     "against the baseline [95 %]",
@@ -29,21 +29,21 @@ IMPORTANCE = (  # what a narrow terminal shows first
     "cold",
     "where the time went",
 )
-INDENT = 2  # columns, of remarks
-RULE = 4  # columns that a rule needs beside its title
-UNBOUNDED = 10_000  # columns, more than any table needs
+INDENT = 2  # characters, before a remark
+RULE = 4  # characters that a ruled line needs in addition to its title
+UNBOUNDED = 10_000  # characters, more than any table needs
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A table as wide as there is room for, and what had to go."""
+    """A table that fits into the terminal, and the columns that had to be left out."""
 
     grid: Grid
     dropped: list[str]
 
 
 def show(found: Findings, console: Console) -> None:
-    """Print a run: its answers first, then a table a group, what could not run, and where and when it was."""
+    """Print a run: its answers, a table for each group, what could not run, and where and when it was measured."""
     said = report(found)
     if said.warning:
         console.print(f"\n{escape(said.warning)}", style="bold yellow", highlight=False)
@@ -69,7 +69,7 @@ def show(found: Findings, console: Console) -> None:
 
 
 def _show_in_short(tables: list[Table], console: Console) -> None:
-    """A line a group: its answer."""
+    """One line for each group: its answer."""
     console.print()
     for table in tables:
         text = Text.assemble((f"{table.title}: ", "bold"), table.answer.brief)
@@ -77,7 +77,7 @@ def _show_in_short(tables: list[Table], console: Console) -> None:
 
 
 def _show_tables(tables: list[Table], folder: Path, console: Console) -> None:
-    """Each group; what a table does not show is said below it, unless the table before lacks the same."""
+    """Each group. A note below a table says what it does not show, unless the table before has the same note."""
     said: list[str] = []
     for table in tables:
         console.print()
@@ -99,7 +99,7 @@ def _show_tables(tables: list[Table], folder: Path, console: Console) -> None:
 
 
 def _indented(console: Console, text: str | Text, style: str = "", first: str = "  ") -> None:
-    """A remark; the lines it wraps into stand below each other."""
+    """Print a remark, with all its lines indented."""
     lines = Text(text, style=style) if isinstance(text, str) else text
     for number, line in enumerate(lines.wrap(console, max(1, console.width - INDENT))):
         line.rstrip()
@@ -112,13 +112,13 @@ def _not_shown(dropped: list[str], width: int, folder: Path) -> str:
 
 
 def _names(names: list[str], width: int) -> str:
-    """Tasks with their implementations; one that is wider than a line may break between the two."""
+    """Tasks with their implementations. If a name is wider than a line, it may break after the task."""
     joined = ", ".join(names)
     return joined.replace(":", ": ") if any(cell_len(name) + 1 > width for name in names) else joined
 
 
 def fitted(table: Table, console: Console) -> Drawn:
-    """One group's table: whole where it fits, else the most important columns that do, each in its widest form."""
+    """One group's table: all columns if they fit, else the most important that fit, each in its widest form."""
     whole = {column.name: column.forms[0] for column in COLUMNS}
     if _needed(made := _grid(table, whole), console) <= console.width:
         return Drawn(made, [])
@@ -135,19 +135,19 @@ def fitted(table: Table, console: Console) -> Drawn:
 
 
 def _lacking(table: Table, column: Column, form: Form | None) -> str:
-    """What a column's form does not show of it."""
+    """What this form of a column does not show."""
     if form is None:
         return column.plain
     return form.without if any(form.text(line) != column.text(line) for line in table.lines) else ""
 
 
 def _needed(made: Grid, console: Console) -> int:
-    """The width at which nothing in a table is folded."""
+    """The width at which no text in a table is wrapped."""
     return console.measure(made, options=console.options.update_width(UNBOUNDED)).maximum
 
 
 def _grid(table: Table, forms: dict[str, Form], close: bool = False) -> Grid:
-    """A table of these columns, in the header's order; `close` together where room is short."""
+    """A table of these columns, in the order of the header. `close` saves space between them."""
     made = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=close)
     shown = [column for column in COLUMNS if column.name in forms]
     for column in shown:

@@ -23,22 +23,22 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
         times = f"{last.ratio.value:.3g} × as fast there"
         return f"{task}: {who} never overtakes {whom}, up to {last.rows:,} {unit} ({times})."
     if found.answer == "not monotone":
-        return f"{task}: {who} is faster than {whom} at some sizes and slower at larger ones: no single size to name."
+        return f"{task}: {who} is faster than {whom} at some sizes and slower at larger ones: there is no single size."
     if found.at is None:
-        return f"{task}: whether {who} overtakes {whom} up to {last.rows:,} {unit} could not be decided."
+        return f"{task}: this run cannot tell whether {who} overtakes {whom} up to {last.rows:,} {unit}."
     below = " or less" if found.at.low == first.rows else ""
     bounds = f"[{_about(found.at.low)}{below}, {_about(found.at.high)}]"
     return f"{task}: {who} overtakes {whom} at about {_about(found.at.value)} {unit} {bounds}."
 
 
 def _about(rows: float) -> str:
-    """Two digits: `74,000`; nothing finer is known."""
+    """Two digits, such as `74,000`: more digits are not known."""
     step = 10 ** max(0, math.floor(math.log10(max(rows, 1))) - 1)
     return f"{round(rows / step) * step:,}"
 
 
 def show(task: str, unit: str, found: Crossover, out: Console) -> None:
-    """Print the answer, and the ratio at every size that was measured."""
+    """Print the answer, and the ratio at every measured size."""
     out.print(f"\n[bold]{sentence(task, unit, found)}[/]", highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in (unit, "fastest of one side", "fastest of the other", "times as fast [95 %]", "verdict"):

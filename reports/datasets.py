@@ -1,4 +1,4 @@
-"""The datasets there are, and one of them in full."""
+"""The list of datasets, and the card of one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from residency.harness.dataset import Dataset
 
 @dataclass(frozen=True)
 class Listed:
-    """A dataset, the tasks that use it, and why it is not here."""
+    """A dataset, the tasks that use it, and why it is not on this machine (None if it is)."""
 
     dataset: Dataset
     tasks: list[str]
@@ -23,7 +23,7 @@ class Listed:
 
 
 def show_all(found: Iterable[Listed], out: Console) -> None:
-    """Print a line a dataset."""
+    """Print one line for each dataset."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("dataset", "kind", "what it is", "tasks", "here"):
         table.add_column(column)
@@ -36,7 +36,7 @@ def show_all(found: Iterable[Listed], out: Console) -> None:
 
 
 def show(listed: Listed, out: Console) -> None:
-    """Print a dataset's card, where it comes from, and whether it is here."""
+    """Print a dataset's card, its source, and whether it is on this machine."""
     dataset = listed.dataset
     out.print(f"[bold]{dataset.name}[/] ({dataset.kind}), for {', '.join(listed.tasks)}\n")
     out.print(escape(dataset.card), highlight=False)

@@ -1,4 +1,4 @@
-"""A machine, what slows it, what is installed on it, and what can run there, in a terminal."""
+"""The report of `residency doctor` in a terminal: the machine, what slows it, its libraries, and what can run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from residency.harness import environment
 from residency.harness.tiers import Tier
 from residency.reports import tables, words
 
-FEW = 3  # implementations that are named all the same
+FEW = 3  # implementations: so few are named even without --all
 
 
 def show(told: Mapping[str, Any], free: int, everything: bool, out: Console) -> None:
-    """Print what `residency doctor --json` prints, with so many bytes of memory `free`, for a person.
+    """Print for a person what `residency doctor --json` prints, with the number of bytes of memory that are `free`.
 
-    Implementations that are alike are counted, or all of them named if `everything` is to be shown.
+    Implementations that are alike are counted. With `everything`, all of them are named.
     """
     facts, states = told["machine"], told["implementations"]
     _show_machine(out, facts, free)
@@ -57,7 +57,7 @@ def _show_health(out: Console, findings: Sequence[Mapping[str, str]]) -> None:
 
 
 def _show_environment(out: Console, surroundings: Mapping[str, Any], warnings: Sequence[Mapping[str, str]]) -> None:
-    """What changes the speed of the CPU side, and what of it is known to slow a library."""
+    """What changes the speed of the CPU side, and which of these settings are known to slow a library."""
     out.print("\n[bold]What the CPU side computes with[/]")
     if not surroundings["pools"]:
         out.print("  not known: a worker cannot import NumPy, SciPy and scikit-learn here", style="yellow")
@@ -92,17 +92,17 @@ def _show_implementations(out: Console, states: Sequence[Mapping[str, Any]], eve
 
 
 def _obstacle(state: Mapping[str, Any]) -> str | None:
-    """Why an implementation cannot run here; None where it can."""
+    """Why an implementation cannot run here; None if it can."""
     return state["unavailable"] or (f"failed: {state['failed']}" if state["failed"] else None)
 
 
 def _next_of_any(state: Mapping[str, Any]) -> str:
-    """The command that brings it further, without the task: the same for all that are alike."""
+    """The next command for an implementation, without the task, so that it is the same for all that are alike."""
     return str(state["next"] or "").removesuffix(f" {state['task']}")
 
 
 def _show_tiers(out: Console, states: Sequence[Mapping[str, Any]], everything: bool) -> None:
-    """What each GPU implementation has reached, and what is next; how many are alike, or `everything` by name."""
+    """The tier that each GPU implementation has reached, and the next command. Without `everything`, only counts."""
     names = ("task", "implementation") if everything else ("implementations",)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in (*names, "seen on this machine", "best on record", "next"):

@@ -1,6 +1,6 @@
-"""The contract for programs: `{"schema": 1, "run": ..., "rows": [...]}`, and what studies add to it.
+"""The JSON output for programs: `{"schema": 1, "run": ..., "rows": [...]}`, and what studies add to it.
 
-Keys stay as they are, whatever the shape of the numbers inside; without a new schema number none is renamed or dropped.
+Keys are stable. No key is renamed or removed without a new schema number, even if the internal records change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCHEMA = 1
 
 
 def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
-    """A run and its rows; the warnings are of what slows libraries."""
+    """A run, its rows, and warnings about what slows its libraries."""
     return {
         "schema": SCHEMA,
         "run": {**asdict(records.info), "folder": str(records.folder)},
@@ -76,7 +76,7 @@ def _chosen(values: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _measured(found: Measured | None) -> dict[str, Any]:
-    """None, or nothing in it, where no time counts."""
+    """The measured values; None or empty if no time counts."""
     if found is None:
         empty: dict[str, Any] = {name: {} for name in ("stages", "cold_stages", "figures", "cluster")}
         names = ("seconds", "cold_seconds", "joules", "cpu_joules", "cores_used", "clocks", "per_second")
@@ -111,7 +111,7 @@ def _ratio(found: Ratio | None) -> dict[str, Any] | None:
 
 
 def _interval(found: Interval, name: str) -> dict[str, float]:
-    """A value under its name, and the bounds of its interval."""
+    """A value under this name, and the bounds of its interval."""
     return {name: found.value, "low": found.low, "high": found.high}
 
 
@@ -137,7 +137,7 @@ def _gain(found: Gain) -> dict[str, Any]:
 
 
 def crossover(task: str, unit: str, found: Crossover) -> dict[str, Any]:
-    """From which size on one side overtakes the other."""
+    """The size from which one side is faster than the other."""
     at = found.at
     return {
         "said": sentence(task, unit, found),

@@ -1,7 +1,7 @@
-r"""A comparison for machines that gate changes: JUnit XML, GitHub's annotations, JSON.
+r"""A comparison for CI systems: JUnit XML, GitHub's annotations, JSON.
 
-Reasons come from libraries and from people's data, so they may hold anything: colours of a terminal, line ends, bytes
-that are no text. Each form is given what it can hold, and what it cannot is shown as its escape (`\x1b`).
+Reasons come from libraries and from people's data, so they may contain anything: terminal colours, line ends, bytes
+that are not text. What a format cannot hold is written as an escape (`\x1b`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from residency.reports.words import visible
 
 SCHEMA = 1
 NAME = "residency compare"
-STOPPED = {Status.CANNOT_COMPARE: "error", Status.NO_DEVICE: "error"}  # not told by cells alone
+STOPPED = {Status.CANNOT_COMPARE: "error", Status.NO_DEVICE: "error"}  # cells alone do not show these
 
 
 def about(cell: Cell) -> str:
@@ -30,13 +30,13 @@ def about(cell: Cell) -> str:
 
 
 def says(cell: Cell) -> str:
-    """What became of a cell, and why."""
+    """The verdict on a cell, and why."""
     why = cell_reason(cell)
     return f"{became(cell)}: {why}" if why else f"{became(cell)}: now / before {ratio(cell)}"
 
 
 def document(found: Comparison, baseline: Records, current: Records, margin: float) -> dict[str, Any]:
-    """All of a comparison as one object."""
+    """A whole comparison as one JSON object."""
     return {
         "schema": SCHEMA,
         "baseline": found.baseline.id,
@@ -46,7 +46,7 @@ def document(found: Comparison, baseline: Records, current: Records, margin: flo
         "differences": differences(found),
         "reason": reason(found),
         "shift": _shift(found.shift) if found.shift else None,
-        "unlike": [difference(one) for one in found.likeness.forbids],
+        "unlike": [difference(each) for each in found.likeness.forbids],
         "status_name": found.status.name.lower(),
         "margin": margin,
         "runs": {"baseline": _run(baseline), "current": _run(current)},
@@ -91,7 +91,7 @@ def _run(run: Records) -> dict[str, Any]:
 
 
 def workflow_commands(found: Comparison) -> Iterator[str]:
-    """GitHub's annotations, a line each: an error for what is bad, a warning for what is unsure, and what differs."""
+    """GitHub's annotations, one line each: errors for what is bad, warnings for what is unsure, and what differs."""
     if found.status in STOPPED:
         yield _command(STOPPED[found.status], NAME, reason(found))
     for cell in found.cells:
@@ -107,18 +107,18 @@ def _command(level: str, title: str, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    """The message of a workflow command, escaped as its reader undoes it: the per cent sign first, then line ends."""
+    """The message of a workflow command, escaped as GitHub expects: the per cent sign first, then line ends."""
     return visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    """A property of a workflow command, which a colon or a comma would end."""
+    """A property of a workflow command. A colon or a comma would end it, so both are escaped."""
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A test of the JUnit file. `result` is its element, None where it passed."""
+    """A test of the JUnit file. `result` is the name of its element, or None if the test passed."""
 
     task: str
     name: str
@@ -134,10 +134,10 @@ class _Case:
 
 
 def junit(found: Comparison) -> bytes:
-    """JUnit XML: a test for each cell, which keeps its name from run to run.
+    """JUnit XML: one test for each cell. Its name stays the same from run to run.
 
-    Slower or wrong is a failure, a program that did not end as it should an error, and what cannot be told is skipped.
-    Runs that cannot be compared are one error.
+    A slower or wrong cell is a failure. A program that did not end normally is an error. A cell that is not decided is
+    skipped. If the runs cannot be compared, there is one error.
     """
     suite = ElementTree.Element("testsuite", name=visible(f"{NAME} {found.baseline.id} {found.current.id}"))
     if said := differences(found):
@@ -165,7 +165,7 @@ def junit(found: Comparison) -> bytes:
 
 
 def _result(cell: Cell) -> str | None:
-    """JUnit's element for a cell; none where it passed."""
+    """JUnit's element for a cell; None if it passed."""
     if cell.kind is Kind.WRONG:
         return "failure" if cell.outcome == Outcome.WRONG else "error"
     if cell.kind is Kind.SLOWER:

@@ -1,4 +1,4 @@
-"""What differs between two runs, in words, and why they are not compared."""
+"""What differs between two runs, in words, and why they cannot be compared."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def difference(found: Difference) -> str:
 
 
 def refusal(unlike: Likeness, baseline: RunInfo) -> str:
-    """Why two runs are not compared, and what to do: one line."""
+    """Why two runs cannot be compared, and what to do, in one line."""
     causes = []
     if unlike.machines:
         causes.append(f"unlike machines: {'; '.join(map(difference, unlike.machines))}")
@@ -38,7 +38,7 @@ def refusal(unlike: Likeness, baseline: RunInfo) -> str:
 
 
 def _as_the_other(unlike: Likeness) -> str:
-    """How to measure one run as the other was."""
+    """How to measure one run in the same way as the other."""
     how = ["with the --threads and --gate of the other"] if unlike.settings else []
     if unlike.environment:
         of_baseline = f" (that of the baseline: {unlike.remedy})" if unlike.remedy else ""
@@ -56,7 +56,7 @@ def _value(name: str, value: Any) -> str:
         return boards(value)
     if name == "memory":
         return words.size(value)
-    if isinstance(value, tuple):  # of several GPUs
+    if isinstance(value, tuple):  # one value for each GPU
         return ", ".join(sorted({_fact(name, each) for each in value}))
     return _switch(value)
 
@@ -72,7 +72,7 @@ def _switch(value: Any) -> str:
 
 
 def _in_detail(gpus: Sequence[Mapping[str, Any]]) -> str:
-    """The GPUs with their memories, where their names are the same."""
+    """The GPUs with their memory, for machines whose GPUs have the same names."""
     return _named([_board(board) for board in sorted(gpus, key=board_order)])
 
 

@@ -1,7 +1,7 @@
-"""A run as it happens: a table of the group being measured in a terminal, a line a finished replicate elsewhere.
+"""The progress of a run. A terminal shows a table of the current group; elsewhere each finished replicate is a line.
 
-Both say what is left: of the time, and of the replicates. A terminal's picture stands still while something is timed,
-so it names the hour at which the budget ends too.
+Both say how much time is left, and a terminal also how many processes are done. A terminal's picture does not change
+while something is timed, so it also shows the time of day at which the budget ends.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from residency.reports import words
 
 REFRESH = 0.25  # seconds; nothing is drawn between events, so that drawing disturbs no sample
 COLUMNS = ("implementation", "library", "so far", "")
-GAP = 2  # between two columns
-QUIET = 30.0  # seconds without a line, after which what runs now is said where there is no terminal
-LONG = 600.0  # seconds, from which on they are told in minutes
-LEAST = 10  # for how many samples there are, or why none: the one column that may wrap
+GAP = 2  # characters between two columns
+QUIET = 30.0  # seconds without a line; after this time, if there is no terminal, a line says what runs now
+LONG = 600.0  # seconds; longer times are shown in minutes
+LEAST = 10  # characters for the last column, the only one that may wrap: the number of samples, or a reason
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What is to be measured: implementations that can run here, replicates of each at most, and the seconds for it."""
+    """What will be measured: the number of implementations that can run here, the most replicates, and the time."""
 
     cells: int
     replicates: int = 1
     seconds: float = math.inf
-    kept: bool = False  # whether nothing is begun after that
-    spent: float = 0.0  # seconds, before it begins
+    kept: bool = False  # whether nothing is started after this time
+    spent: float = 0.0  # seconds used before the measurement begins
 
 
 class Progress:
     """Listens to a run and shows it; use it as a context manager."""
 
     def __init__(self, console: Console, planned: Planned, clock: Callable[[], float] = monotonic) -> None:
-        """`planned` tells of how much it is going to hear."""
+        """`planned` says how much the run will measure."""
         self._console, self._planned, self._clock = console, planned, clock
         self._drawn = self._said = clock()
         self._start = clock() - planned.spent
@@ -85,7 +85,7 @@ class Progress:
         self._console.print(escape(text), style="dim", highlight=False, soft_wrap=self._live is None)
 
     def record(self, record: Sample | OutcomeRecord) -> None:
-        """Something was measured, or ended."""
+        """Something was measured, or has ended."""
         cell = record.cell
         group = f"{cell.task}  {cell.dataset}, {cell.size}"
         if group != self._group:
@@ -102,7 +102,7 @@ class Progress:
         self._draw()
 
     def _count(self, record: OutcomeRecord, key: tuple[str, str]) -> None:
-        """A replicate is over; of what went wrong there will be no other, and what cannot run was never planned."""
+        """Count a finished replicate. After a failure there will be no other, and what cannot run was never planned."""
         if record.outcome == Outcome.OK:
             self._done[key] = self._done.get(key, 0) + 1
         elif record.outcome != Outcome.UNAVAILABLE:
@@ -124,7 +124,7 @@ class Progress:
         self._console.print(escape(text), soft_wrap=True, highlight=False)
 
     def _left(self) -> str:
-        """How much of the time is left: `12 s of 30 s left`, and until when."""
+        """How much time is left, and until when: `12 s of 30 s left, until 14:05:00`."""
         spent, whole = self._clock() - self._start, self._planned.seconds
         if self._end is None:
             return f"{_whole(spent)} so far"
@@ -132,10 +132,10 @@ class Progress:
             return f"{_whole(whole - spent)} of {_whole(whole)} left, until {self._end:%H:%M:%S}"
         if self._planned.kept or len(self._done) >= self._planned.cells:
             return f"{_whole(spent)} so far: the time is up"
-        return f"{_whole(spent)} so far: the time is up, but each is measured once"
+        return f"{_whole(spent)} so far: the time is up, but every implementation is measured once"
 
     def _replicates(self) -> str:
-        """How many are over, of those planned for all implementations."""
+        """How many processes are done, of those planned for all implementations."""
         over, planned = sum(self._done.values()), self._planned.cells * self._planned.replicates
         return f"{min(over, planned)} of {planned} processes done"
 
@@ -148,7 +148,7 @@ class Progress:
         self._live.update(Group(head, self._table(), status), refresh=True)
 
     def _table(self) -> Table:
-        """The group so far: without libraries, or without how many samples or why none, where there is no room."""
+        """The group so far. A narrow terminal has no place for libraries, or for the last column."""
         lines = [(implementation, *line) for implementation, line in self._lines.items()]
         widths = [max(cell_len(cell) for cell in cells) for cells in zip(COLUMNS, *lines, strict=True)]
         widths[-1] = LEAST
@@ -171,5 +171,5 @@ def _samples(times: list[float]) -> str:
 
 
 def _whole(seconds: float) -> str:
-    """Whole seconds as long as a person counts in them."""
+    """Whole seconds; long times in minutes."""
     return f"{seconds:.0f} s" if seconds < LONG else words.seconds(seconds)

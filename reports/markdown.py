@@ -32,5 +32,5 @@ def render(found: Findings) -> str:
 
 
 def line(cells: tuple[str, ...] | list[str]) -> str:
-    """A line of a table."""
+    """One line of a table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,4 +1,4 @@
-"""The page that stands beside a reference run of a machine with a GPU: what it proved, in Markdown."""
+"""The page in the folder of a reference run on a machine with a GPU: what the run proved, in Markdown."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ HEADER = (
 
 
 def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
-    """The page of a run, of its rows and what they prove, in Markdown."""
+    """The page of a run, from its rows and what they prove, in Markdown."""
     machine = records.info.machine
-    boards = ", ".join(f"{count} × {name}" for name, count in Counter(one["name"] for one in machine["gpus"]).items())
+    boards = ", ".join(f"{count} × {name}" for name, count in Counter(gpu["name"] for gpu in machine["gpus"]).items())
     lines = [f"# {boards}, {machine['cores']} cores of {machine['cpu']}", ""]
     lines += [f"- {fact}" for fact in facts(records.info)]
     lines += [f"- Made by `{' '.join(records.info.command)}`; `residency report` of this folder shows all of it"]
@@ -48,7 +48,7 @@ def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
 
 
 def _peaks(proved: Proof) -> list[str]:
-    """What the devices were seen to do at most."""
+    """The highest rates that were measured on each device."""
     lines = []
     for device, limits in proved.peaks.items():
         memory, arithmetic = limits["memory"], limits["arithmetic"]
@@ -62,17 +62,19 @@ def _peaks(proved: Proof) -> list[str]:
 
 def _proved(records: Records, proved: Proof) -> list[str]:
     sizes = records.info.settings["sizes"]
-    counts = {size: sum(one.proved_at == size for one in proved.standings) for size in reversed(sizes)}
+    counts = {size: sum(standing.proved_at == size for standing in proved.standings) for size in reversed(sizes)}
     ranks = ", ".join(f"{count} up to `{size}`" for size, count in counts.items() if count)
     lines = [
         f"{len(proved.proved)} of {len(proved.standings)} GPU implementations ran on the GPU and passed their quality "
         f"check{f': {ranks}' if ranks else ''}.",
     ]
-    tried = [one for one in proved.standings if set(one.sizes.values()) - {Outcome.UNAVAILABLE, NOT_TRIED}]
+    tried = [
+        standing for standing in proved.standings if set(standing.sizes.values()) - {Outcome.UNAVAILABLE, NOT_TRIED}
+    ]
     if tried:
         header = ("GPU implementation", "library", *sizes)
         lines += ["", line(header), line(["---"] * len(header))]
-        lines += [line((f"`{one.name}`", one.library, *one.sizes.values())) for one in tried]
+        lines += [line((f"`{standing.name}`", standing.library, *standing.sizes.values())) for standing in tried]
     return lines
 
 
@@ -81,8 +83,8 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
     if not measured:
         return ["Nothing ran on the GPU, so there is nothing to compare."]
     lines = [
-        "Compared with the strongest correct CPU implementation that ran beside it. At the smallest size all installed "
-        "ones ran; at larger sizes only the one that was fastest before. The means leave out foundations.",
+        "Each is compared with the strongest correct CPU implementation in this run. At the smallest size all "
+        "installed ones ran; at larger sizes only the one that was fastest before. The means leave out foundations.",
     ]
     lines += [text for gain in proved.gains for text in ("", sentences.gain(gain))]
     lines += [text for few in few_processes(found) for text in ("", few)]
@@ -92,7 +94,7 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
     lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(_cells(row)) for row in measured)]
     if proved.alone:
         lines += ["", "Without an opponent, because its time did not fit or it did not succeed:", ""]
-        lines += [f"- {_without(one)}" for one in proved.alone]
+        lines += [f"- {_without(alone)}" for alone in proved.alone]
     return lines
 
 
@@ -114,11 +116,11 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _without(one: Alone) -> str:
-    if one.implementation is None or one.seconds is None:
-        return f"`{one.task}` at {one.size}: no CPU implementation was ok at a smaller size"
-    about = f"about {words.seconds(one.seconds)} an execution by its time at smaller sizes"
-    return f"`{one.task}` at {one.size}: {one.implementation}, {about}"
+def _without(alone: Alone) -> str:
+    if alone.implementation is None or alone.seconds is None:
+        return f"`{alone.task}` at {alone.size}: no CPU implementation was ok at a smaller size"
+    about = f"about {words.seconds(alone.seconds)} an execution by its time at smaller sizes"
+    return f"`{alone.task}` at {alone.size}: {alone.implementation}, {about}"
 
 
 def _at(row: Row) -> str:
@@ -136,7 +138,7 @@ def _failures(found: Sequence[Row]) -> list[str]:
 
 
 def _unavailable(found: Sequence[Row]) -> list[str]:
-    """What could not run on the GPU here, by what stands in its way."""
+    """What could not run on the GPU here, grouped by the reason."""
     lines = []
     on_gpu = [row for row in found if row.cell.device == "gpu" and row.result.reason != NOT_MEASURED]
     for missing in missing_here(on_gpu):
@@ -146,9 +148,9 @@ def _unavailable(found: Sequence[Row]) -> list[str]:
 
 
 def _not_reached(records: Records, proved: Proof) -> list[str]:
-    """What the time did not suffice for: each implementation once, at the smallest size."""
+    """What the time was too short for: each implementation once, at the smallest size that was not reached."""
     lines = []
     for size in records.info.settings["sizes"]:
-        if names := [f"`{one.name}`" for one in proved.standings if one.cut_at == size]:
+        if names := [f"`{standing.name}`" for standing in proved.standings if standing.cut_at == size]:
             lines.append(f"- from `{size}` on: {', '.join(names)}")
     return ["", "## What was not reached within the time", "", *lines] if lines else []

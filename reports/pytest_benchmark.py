@@ -10,11 +10,11 @@ from residency.analysis.ratios import Timed
 from residency.analysis.row import Measured, Row
 from residency.harness.records import Records
 
-FORMAT_VERSION = "5.0.0"  # of pytest-benchmark, whose files of that line look so
+FORMAT_VERSION = "5.0.0"  # of pytest-benchmark's files, whose format this is
 
 
 def document(records: Records, rows: Sequence[Row], timed: Timed) -> dict[str, Any]:
-    """The whole file: only implementations whose quality passed are benchmarks in it."""
+    """The whole file. Only implementations that passed the quality check are benchmarks in it."""
     info = records.info
     return {
         "machine_info": {
@@ -60,7 +60,7 @@ def _benchmark(row: Row, measured: Measured, seconds: list[float]) -> dict[str, 
 
 
 def _statistics(found: Described) -> dict[str, Any]:
-    """The fields of pytest-benchmark's `stats`, in seconds; outliers by its rules (Tukey's fences, one deviation)."""
+    """The fields of pytest-benchmark's `stats`, in seconds; outliers by its rules: Tukey's fences, one deviation."""
     return {
         "min": found.times[0],
         "max": found.times[-1],

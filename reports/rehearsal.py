@@ -1,4 +1,4 @@
-"""What a rehearsal saw of each GPU implementation, as a table."""
+"""The outcome of a rehearsal for each GPU implementation, as a table."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from residency.reports import words
 
 
 def headline(found: Scaling) -> str:
-    """The first line: whether more workers are worth it."""
+    """The first line: are more workers faster?"""
     measured = [strong for strong in found.strong if strong.over_one is not None and strong.workers > 1]
     name = f"{found.task}, {found.implementation}"
     if not measured:
@@ -47,7 +47,7 @@ def _why(found: Scaling) -> str:
 
 
 def show(found: Scaling, out: Console) -> None:
-    """Print one implementation's scaling."""
+    """Print how one implementation scales."""
     out.print()
     out.print(f"[bold]{escape(headline(found))}[/]", highlight=False)
     _show_strong(found, out)
@@ -93,7 +93,9 @@ def _spent(measured: Measured, threads: int) -> list[str]:
 
 def _show_weak(found: Scaling, out: Console) -> None:
     unit = found.weak[0].row.facts.unit
-    table = _table(f"Weak scaling: as many {unit} for each worker", "workers", unit, "time [95 %]", "efficiency")
+    table = _table(
+        f"Weak scaling: the same number of {unit} for each worker", "workers", unit, "time [95 %]", "efficiency"
+    )
     for weak in found.weak:
         row = weak.row
         time = words.interval(row.measured.seconds) if row.measured else row.result.outcome
@@ -107,10 +109,10 @@ def _law(law: Law) -> str:
     if law.coherence is not None:
         text += f", coherence {_share(law.coherence)}"
     else:
-        text += " (coherence cannot be told from two counts of workers)"
+        text += " (two numbers of workers are too few to estimate the coherence)"
     ahead = ", ".join(f"{count} workers {_ratio(speed)}" for count, speed in law.predicted.items())
     ahead = (
-        f"If this trend continues: {ahead}; there is no prediction beyond"
+        f"If this trend continues: {ahead}. There is no prediction for more workers"
         if ahead
         else "There is no prediction for more workers"
     )

@@ -1,4 +1,4 @@
-"""What a machine can tell apart, as a table."""
+"""Which differences a machine can detect, as a table."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rich.table import Table
 
 from residency.analysis.selftest import EFFECT, MOST, Control
 
-LEFT = ("work", "beside it")
+LEFT = ("work", "other load")
 COLUMNS = (
     *LEFT,
     "spread between processes",
     "false alarms",
-    "95 % hold 1",
-    f"sees +{EFFECT:.0%}",
+    "intervals with 1",
+    f"detects +{EFFECT:.0%}",
     "smallest effect",
-    "needed",
+    f"needed for +{EFFECT:.0%}",
 )
 
 
@@ -30,7 +30,7 @@ def show(found: Sequence[Control], gate: bool, out: Console) -> None:
     for control in found:
         table.add_row(
             control.work,
-            f"{control.beside} come and go" if control.beside else "nothing of ours",
+            f"{control.beside} processes come and go" if control.beside else "none of ours",
             f"{control.spread:.2%}",
             f"{control.false_alarms:.1%}",
             f"{control.held:.1%}",
@@ -39,11 +39,15 @@ def show(found: Sequence[Control], gate: bool, out: Console) -> None:
             f"{control.needed} processes" if control.needed < MOST else f"over {MOST} processes",
         )
     first, copies = found[0], max(control.copies for control in found)
-    mode = "gate mode: fixed memory layout, pinned" if gate else "as `residency run` measures"
-    out.print(f"\nA against A, {first.processes} processes a side, {mode}; verdicts by {first.replicates} of them\n")
+    mode = "in gate mode (fixed memory layout, pinned)" if gate else "measured as by `residency run`"
+    out.print(
+        f"\nA compared with itself: {first.processes} processes for each side, {mode}. "
+        f"A verdict uses {first.replicates}.\n"
+    )
     out.print(table)
     out.print(
-        f"\n[dim]smallest effect: seen four times in five by {first.replicates} processes; "
-        f"needed: processes for seeing {EFFECT:.0%} as often. Of {copies} copies, the fastest "
-        "is the baseline of the others[/]"
+        f"\n[dim]Smallest effect: {first.replicates} processes detect it in four of five trials. "
+        f"Needed: so many processes detect +{EFFECT:.0%} as often. "
+        "Intervals with 1: the share of the 95 % intervals that hold the true ratio, 1. "
+        f"The fastest of {copies} equal copies is the baseline of the others.[/]"
     )

@@ -1,4 +1,4 @@
-"""Sentences about numbers that several reports tell."""
+"""Sentences about numbers that several reports use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from residency.reports import words
 
 
 def gain(found: Gain, *, sized: bool = True) -> str:
-    """What a run says of GPUs as a whole; `sized` where a reader must be told at which size."""
+    """What a run says about GPUs as a whole. With `sized`, the sentence names the size."""
     return (
         f"GPU over the strongest correct CPU implementation{f' at {found.size}' if sized else ''}, best of each of "
         f"{found.tasks} tasks: geometric mean {words.times(found.mean)}, from "
@@ -27,7 +27,7 @@ def without_a_model(task: TaskInfo | None, naive: Mapping[str, float]) -> list[s
 
 
 def unbeaten(task: TaskInfo | None, found: Unbeaten | None) -> str:
-    """That no model is better than the best naive result; nothing where one is."""
+    """Says that no model is better than the best naive result; empty if one is better."""
     if task is None or found is None:
         return ""
     return f" No model beats {found.name}: {task.metric} {found.quality:.4g}, the best model's is {found.model:.4g}."

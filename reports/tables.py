@@ -1,4 +1,4 @@
-"""What every written report says, as headings, tables and sentences, before a terminal or Markdown draws it."""
+"""The contents of every written report: headings, tables and sentences, for a terminal or for Markdown."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Table:
     """One group: implementations of one task on one dataset at one size."""
 
     title: str
-    question: str  # empty where the run did not keep it
+    question: str  # empty if the run did not record it
     answer: Answer
     caption: str
     lines: list[Line]  # the fastest first
-    failures: list[str]  # with their reasons
-    notes: list[str]  # how the data was prepared, and who could not run
+    failures: list[str]  # failed implementations with their reasons
+    notes: list[str]  # among them how the data was prepared, and what could not run
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Report:
     """A whole run in words."""
 
     title: str
-    warning: str | None  # of the run as a whole: said before anything else
+    warning: str | None  # about the whole run; shown before anything else
     tables: list[Table]
     summary: list[str]
     missing: list[Missing]
-    facts: list[str]  # when and where
+    facts: list[str]  # when, where and with what the run was measured
 
 
 def report(found: Findings) -> Report:
@@ -89,13 +89,13 @@ def facts(info: RunInfo) -> list[str]:
 
 
 def _blas(info: RunInfo) -> str:
-    """NumPy's BLAS, where the run tells of it."""
+    """NumPy's BLAS, if the run recorded it."""
     blas = environment.blas_of(info.environment)
     return f"; NumPy computes with {environment.described(blas)}" if blas is not None else ""
 
 
 def _pools(records: Records) -> list[str]:
-    """Which other BLAS and which OpenMP libraries workers had loaded, and whose they are."""
+    """Which other BLAS and OpenMP libraries the workers had loaded, and which package each belongs to."""
     numpys = environment.blas_of(records.info.environment)
     owners: dict[str, dict[str, None]] = {}
     for pool in (pool for outcome in records.outcomes for pool in outcome.pools):
@@ -106,7 +106,7 @@ def _pools(records: Records) -> list[str]:
 
 
 def _sources(records: Records) -> list[str]:
-    """The run's own copies of code that the commit does not hold."""
+    """The copies in the run's folder of code that is not in the commit."""
     names = [str(file.relative_to(records.folder)) for file in records.sources]
     more = f" and {len(names) - SHOWN_SOURCES} more" if len(names) > SHOWN_SOURCES else ""
     return [f"Your own code, as it was measured: {', '.join(names[:SHOWN_SOURCES])}{more}."] if names else []
@@ -169,12 +169,12 @@ def _failure(row: Row) -> str:
 
 
 def _goes_on(found: Findings) -> bool:
-    """Whether more replicates can be measured into the run: on its machine, where it was asked for a number of them."""
+    """Whether the run can get more replicates: it was measured on this machine, and without --precision."""
     return found.here and not found.records.info.settings.get("precision")
 
 
 def _not_reached(group: Sequence[Row]) -> list[str]:
-    """What the run did not get to, by the reasons."""
+    """What the run did not reach, grouped by the reason."""
     by_reason: dict[str, list[str]] = {}
     for row in group:
         if is_not_reached(row.result.outcome, row.result.reason):
@@ -187,7 +187,7 @@ def _could_not_run(row: Row) -> bool:
 
 
 def _at_odds(shown: Sequence[Row]) -> list[str]:
-    """Who is faster than the baseline by the ratio and slower by the medians, or the other way round."""
+    """Implementations that are faster than the baseline by the ratio but slower by the medians, or the reverse."""
     medians = {row.cell.implementation: row.median for row in shown if row.measured}
     names = [row.cell.implementation for row in shown if row.measured and _is_at_odds(row, medians)]
     why = "a ratio is taken inside each round, a median over all of them"
@@ -195,7 +195,7 @@ def _at_odds(shown: Sequence[Row]) -> list[str]:
 
 
 def _is_at_odds(row: Row, medians: Mapping[str, float]) -> bool:
-    """Whether a reader sees a row's ratio and the medians disagree; what is rounded away does not."""
+    """Whether the ratio and the medians disagree in the digits that a report shows."""
     speedup = row.compared.speedup
     if speedup is None or speedup.baseline not in medians:
         return False
@@ -216,7 +216,7 @@ def _figures(row: Row, figures: Mapping[str, float]) -> str:
 
 
 def _clocks(row: Row, measured: Measured) -> str:
-    """A row's clocks, and what its cold start costs, in a sentence."""
+    """A row's clocks, and from which call on its cold start has paid, in a sentence."""
     clocks, over = measured.clocks, row.compared.speedup
     parts = [f"compute {words.seconds(clocks.compute)}"]
     if clocks.transfer or row.cell.device == "gpu":
@@ -228,13 +228,13 @@ def _clocks(row: Row, measured: Measured) -> str:
         parts.append(f"cold {words.seconds(clocks.cold)}{imports}")
     baseline = over is None or over.baseline == row.cell.implementation
     even = row.compared.break_even or BreakEven(None, None, None)
-    if baseline or (row.cell.device == "cpu" and even.calls is None):  # plainly slower: no matter of cold starts
+    if baseline or (row.cell.device == "cpu" and even.calls is None):  # clearly slower: its cold start does not matter
         return f"{row.cell.implementation}: {', '.join(parts)}"
     return f"{row.cell.implementation}: {', '.join(parts)}; {_pays(even)}"
 
 
 def _pays(even: BreakEven) -> str:
-    """From which call on its cold start has paid, as far as its ratio to the baseline is known."""
+    """From which call on the cold start has paid, as precisely as the ratio to the baseline is known."""
     calls, least, most = even.calls, even.least, even.most
     if calls is None:
         return "its cold start never pays at this size" if least is None else "whether its cold start pays is not known"
@@ -263,7 +263,7 @@ def _workers(row: Row, measured: Measured) -> str:
 
 
 def _disturbances(row: Row) -> list[str]:
-    """What else went on while it was measured."""
+    """What disturbed the measurement of a row."""
     found, facts = list[str](), row.facts
     others = row.measured.other_cores if row.measured else None
     if others is not None and others > DISTURBED:
@@ -283,7 +283,7 @@ def _energy(shown: Sequence[Row]) -> list[str]:
 
 
 def _rooflines(shown: Sequence[Row]) -> list[str]:
-    """How near to the device's limits, and whose distance cannot be."""
+    """How near each implementation is to the device's limit, and which of these shares are impossible."""
     known = {row.cell.implementation: row.compared.roofline for row in shown if row.compared.roofline is not None}
     parts = [f"{name} {words.roofline(found)}" for name, found in known.items() if not found.mistaken]
     notes = [f"share of the device's limit, by peaks measured in this run: {', '.join(parts)}"] if parts else []
@@ -310,13 +310,13 @@ def _summary(found: Findings) -> list[str]:
 
 
 def _where_reasons_are(found: Sequence[Row]) -> str:
-    """What could not run is told below, all else above, beside its table."""
+    """Reasons for what could not run are below; all other reasons are above, with the table."""
     places = [place for place, below in (("above", False), ("below", True)) if below in map(_could_not_run, found)]
     return f"the reasons are {' and '.join(places)}"
 
 
 def _budget(found: Shortfall, records: Records) -> str:
-    """How many of the processes that were asked for there are, and what would do for all."""
+    """How many of the planned processes were measured, and the command that measures the rest."""
     said = f"{_range({found.least, found.most})} of {found.planned} processes of each implementation were measured"
     budget = f"{found.budget:.0f}" if found.budget else "SECONDS"
     unknown = "" if found.budget else " (how many seconds are enough is not known)"
@@ -325,19 +325,19 @@ def _budget(found: Shortfall, records: Records) -> str:
 
 
 def few_processes(found: Sequence[Row]) -> list[str]:
-    """On how few processes the intervals rest, where they are few."""
+    """The number of processes behind the intervals, if it is small."""
     replicates = {row.measured.seconds.replicates for row in found if row.measured}
     if replicates and min(replicates) < statistics.ENOUGH_REPLICATES:
         noun = "process" if replicates == {1} else "processes"
         return [
-            f"The intervals come from {_range(replicates)} {noun} for each implementation. Below "
-            f"{statistics.ENOUGH_REPLICATES} processes they are wider, by the spread that is known between processes."
+            f"The intervals come from {_range(replicates)} {noun} for each implementation. With fewer than "
+            f"{statistics.ENOUGH_REPLICATES} processes they are wider: they also use the known spread of such work."
         ]
     return []
 
 
 def _unknown(found: Sequence[Row]) -> list[str]:
-    """Which energy is not on record, and why: the reason that most rows have, without those too short to tell."""
+    """Why energy is not known: the most common reason. That an execution was too short does not count."""
     unknown = [row.facts.unknown for row in found if row.measured is not None]
     reasons = [reasons_by_measure["joules"] for reasons_by_measure in unknown if "joules" in reasons_by_measure]
     machine = [reason for reason in reasons if "shorter" not in reason]
@@ -355,7 +355,7 @@ def missing_here(found: Sequence[Row]) -> list[Missing]:
 
 
 def by_reason(reasons: Iterable[tuple[str, str]]) -> list[Missing]:
-    """Names and reasons, by the first thing that stands in the way; what else is missing is said once for all."""
+    """Names grouped by the first reason why they cannot run; further reasons are given once for each group."""
     missing: dict[str, Missing] = {}
     for name, whole in reasons:
         first, *further = whole.split("; ")
@@ -367,7 +367,7 @@ def by_reason(reasons: Iterable[tuple[str, str]]) -> list[Missing]:
 
 
 def _by_remedy(reasons: Sequence[str]) -> list[str]:
-    """What is not installed, named together where one command installs all of it."""
+    """Reasons, with those of libraries that one command installs joined into one."""
     names: dict[str, list[str]] = {}
     others = []
     for reason in reasons:

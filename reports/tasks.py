@@ -1,4 +1,4 @@
-"""The tasks there are, and one of them in full."""
+"""The list of tasks, and the card of one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from residency.reports import words
 
 
 def show_all(tasks: Sequence[Task], out: Console) -> None:
-    """Print a line a task."""
+    """Print one line for each task."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("task", "what it is", "implementations"):
         table.add_column(column, no_wrap=column == "task")
@@ -27,7 +27,7 @@ def show_all(tasks: Sequence[Task], out: Console) -> None:
 
 
 def show(task: Task, unavailable: Mapping[str, Ending], out: Console) -> None:
-    """Print a task's card, data and implementations; `unavailable` are those that cannot run here, by their ids."""
+    """Print a task's card, data and implementations. `unavailable` says by id which cannot run here, and why."""
     out.print(f"[bold]{task.path}[/]\n")
     out.print(escape(task.card), highlight=False)
     out.print(f"\nQuality: {task.quality.name}, {task.quality.better} is better, tolerance {task.tolerance:g}")
@@ -38,9 +38,10 @@ def show(task: Task, unavailable: Mapping[str, Ending], out: Console) -> None:
     for dataset in task.datasets:
         out.print(f"  {dataset.name} ({dataset.kind}): {escape(dataset.title)}", highlight=False)
     out.print("Implementations:")
-    for one in task.implementations:
-        why = unavailable.get(one.id)
+    for implementation in task.implementations:
+        own = implementation.file in task.own_files
+        why = unavailable.get(implementation.id)
         state = f"[yellow]{escape(why.reason)}[/]" if why else "[green]can run here[/]"
-        place = " on a cluster" if one.runner == "cluster" else ""
-        whose = f", yours: {escape(shown(one.file))}:{one.line}" if one.file in task.own_files else ""
-        out.print(f"  {one.id} ({one.library}{place}{whose}): {state}", highlight=False)
+        place = " on a cluster" if implementation.runner == "cluster" else ""
+        whose = f", yours: {escape(shown(implementation.file))}:{implementation.line}" if own else ""
+        out.print(f"  {implementation.id} ({implementation.library}{place}{whose}): {state}", highlight=False)

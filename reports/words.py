@@ -1,4 +1,4 @@
-"""Numbers in words: times, counts, sizes, ratios. One place, so that every report writes them alike."""
+"""How reports write times, counts, sizes and ratios: one place, so that all reports write them in the same way."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from residency.analysis.row import Roofline, Speedup
 from residency.harness.statistics import Interval
 
 STAGES_SHOWN = 3
-MOST_PLACES = 6  # after the point
-STAGE_SHARE = 0.02  # a stage below it is not worth its place
-LEAST_SHARE = 0.01  # of what a device can do: less is too far away for a number to say more
+MOST_PLACES = 6  # digits after the point
+STAGE_SHARE = 0.02  # of the time; a smaller stage is not shown
+LEAST_SHARE = 0.01  # of what a device can do; a smaller share is shown as `under 1 %`
 NOT_KNOWN = "[not known]"
-WIDEST = 1_000.0  # times the lower bound: an interval that is wider says nothing
-# Neither XML 1.0 nor a line of a log can hold them: control characters but tabs and line ends, halves of characters.
+WIDEST = 1_000.0  # times the lower bound; a wider interval says nothing
+# Not allowed in XML 1.0 or in a log: control characters except tabs and line ends, and halves of characters.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def visible(text: str) -> str:
-    """A text with its control characters, and what is no character, written as escapes."""
+    """The text with control characters and invalid characters written as escapes."""
     return UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
@@ -43,7 +43,7 @@ def digits(value: float) -> str:
 
 
 def interval(time: Interval) -> str:
-    """`2.53 ms [2.41, 2.66]`, the bounds in the unit of the middle."""
+    """`2.53 ms [2.41, 2.66]`, with the bounds in the same unit as the value."""
     text = seconds(time.value)
     number, _, unit = text.partition(" ")
     factor = time.value / (float(number.replace(",", "")) or 1.0)
@@ -53,24 +53,24 @@ def interval(time: Interval) -> str:
 
 
 def bounds(low: float, high: float) -> str:
-    """`[2.41, 2.66]`; `[not known]` where they are so far apart that they say nothing."""
+    """`[2.41, 2.66]`, or `[not known]` if the bounds are so far apart that they say nothing."""
     return NOT_KNOWN if is_unknown(low, high) else f"[{digits(low)}, {digits(high)}]"
 
 
 def is_unknown(low: float, high: float) -> bool:
-    """Whether bounds are so far apart that they say nothing."""
+    """Whether the bounds are so far apart that they say nothing."""
     return high > WIDEST * low
 
 
 def speedup(ratio: Speedup, implementation: str) -> str:
-    """`slower: 4.65 × as long [4.18, 5.10]`, or that it is the baseline itself."""
+    """`slower: 4.65 × as long [4.18, 5.10]`, or `baseline` for the baseline itself."""
     if ratio.baseline == implementation:
         return "baseline"
     return f"{ratio.verdict}: {times(ratio)}"
 
 
 def times(ratio: Interval) -> str:
-    """A ratio of speeds, which is read in one way only: `12.0 × as fast [..]`, below 1 `4.65 × as long [..]`."""
+    """A ratio of speeds that cannot be misread: `12.0 × as fast [..]`, or below 1 `4.65 × as long [..]`."""
     if ratio.value < 1:
         longest = 1 / ratio.low if ratio.low else math.inf
         return f"{digits(1 / ratio.value)} × as long {bounds(1 / ratio.high, longest)}"
@@ -78,14 +78,14 @@ def times(ratio: Interval) -> str:
 
 
 def once(ratio: float) -> str:
-    """The same without an interval: `12.0 × as fast`, `4.65 × as long`."""
+    """The same without an interval: `12.0 × as fast` or `4.65 × as long`."""
     return times(Interval(ratio, ratio, ratio)).partition(" [")[0]
 
 
 def quality(value: float, tolerance: float, error: float | None = None) -> str:
-    """With no more digits than the tolerance can tell apart, and one: `0.4941` where it is 0.001.
+    """One digit more than the tolerance has: `0.4941` if the tolerance is 0.001.
 
-    An estimate with a standard error has the digits that it can carry: `0.949 ± 0.014`.
+    An estimate with a standard error has the digits that the error allows: `0.949 ± 0.014`.
     """
     if error:
         places = max(0, min(MOST_PLACES, 1 - math.floor(math.log10(error))))
@@ -111,7 +111,7 @@ def size(value: int) -> str:
 
 
 def roofline(found: Roofline | None) -> str:
-    """`62 % of memory`, and that it cannot be where it is faster than the device."""
+    """`62 % of memory`; `mistaken: 180 % of memory` if that is faster than the device can be."""
     if found is None:
         return "-"
     percent = f"{100 * found.share:.0f}" if found.share >= LEAST_SHARE else "under 1"
@@ -120,7 +120,7 @@ def roofline(found: Roofline | None) -> str:
 
 
 def gpu(facts: Mapping[str, Any]) -> str:
-    """`NVIDIA L4 (22.5 GiB)`; a GPU that shares the host's memory, or its own with others, may not tell how much."""
+    """`NVIDIA L4 (22.5 GiB)`. A GPU that shares memory with the host or with others may not report how much it has."""
     amount = facts["memory_bytes"]
     return f"{facts['name']} ({size(amount) if amount is not None else 'memory not told'})"
 

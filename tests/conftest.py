@@ -1,4 +1,4 @@
-"""What tests share: the real command, and folders of its own for every test."""
+"""What the tests share: the real command, and a separate folder for every test."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ MOST_BYTES = 4 * 2**30
 LIBRARIES = {"nvml.c": "libnvidia-ml.so.1", "cuda.c": "libcuda.so.1"}
 
 
-# Spinning OpenMP threads make a machine with other work on it several times as slow; read when a library is loaded.
+# Spinning OpenMP threads slow a busy machine by a factor of several. Libraries read this when they are loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much is tested."""
+    """Add the option `--thorough`."""
     parser.addoption(
         "--thorough",
         action="store_true",
-        help="the contract of tasks that have not changed too, and thirty kills in place of six: see `make test-all`",
+        help="also check the contract of unchanged tasks, and kill thirty times instead of six (see `make test-all`)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Ctrl-C reaches what tests start, in a background job too; of as many processes as cores each keeps to one.
+    """Let Ctrl-C reach what tests start, also in a background job, and give each test process a core of its own.
 
-    The cache that lasts from one run of the tests to the next is emptied before the first test where it has grown.
+    A process gets its own core only if there are enough cores. The cache that remains from earlier runs of the tests is
+    emptied before the first test if it has become too large.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
@@ -55,9 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def made_data(config: pytest.Config) -> Path:
-    """Where data lies that tests have made; its keys hash the code that makes it."""
+    """The folder of data that tests have made. Its keys are hashes of the code that makes the data."""
     if config.cache is None:
-        raise pytest.UsageError("the tests keep made data in pytest's cache: run them with its cacheprovider")
+        raise pytest.UsageError("the tests keep their data in pytest's cache: do not turn off its cacheprovider")
     return Path(config.cache.mkdir("residency"))
 
 
@@ -84,33 +85,33 @@ def command() -> list[str]:
 
 @pytest.fixture(scope="session")
 def thorough(request: pytest.FixtureRequest) -> bool:
-    """Whether all is tested, however long it takes."""
+    """Whether everything is tested, however long it takes."""
     return bool(request.config.getoption("thorough"))
 
 
 @pytest.fixture(scope="session")
 def cache(request: pytest.FixtureRequest) -> Path:
-    """One cache of made data for all tests, apart from the user's; `pytest --cache-clear` empties it."""
+    """One cache of data for all tests, separate from the user's. `pytest --cache-clear` empties it."""
     return made_data(request.config)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def in_that_cache(request: pytest.FixtureRequest) -> None:
-    """What tests make in their own process lies there too; suites that run as benchmarks are no tests."""
+    """Use this cache for data that tests make in their own process; suites run as benchmarks use the user's."""
     if not request.config.getoption("residency"):
         os.environ["RESIDENCY_CACHE"] = str(made_data(request.config))
 
 
 @pytest.fixture(scope="session")
 def environment(cache: Path) -> dict[str, str]:
-    """The command's environment: that cache, no colours, no suites or mirror of the user's."""
+    """The command's environment: this cache, no colours, and neither suites nor a mirror of the user."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RESIDENCY_")}
     return {**kept, "RESIDENCY_CACHE": str(cache), "NO_COLOR": "1", "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="session")
 def residency_in(environment: dict[str, str]) -> Callable[..., Done]:
-    """Run the real command in a folder; what only reads records does so in this process, which saves its start."""
+    """Run the real command in a folder. Commands that only read records run in this process, which is faster."""
 
     def run(folder: Path, *arguments: str | Path, timeout: float = 300, **extra: str) -> Done:
         words = list(map(str, arguments))
@@ -131,7 +132,7 @@ def residency_in(environment: dict[str, str]) -> Callable[..., Done]:
 
 
 def in_this_process(folder: Path, words: list[str], environment: dict[str, str]) -> Done:
-    """The command by its front door, with the environment and the folder that a process of its own would have."""
+    """Run the command in this process, with the environment and the folder that a separate process would have."""
     from residency.commands.main import main
 
     out, err = io.StringIO(), io.StringIO()
@@ -149,7 +150,7 @@ def in_this_process(folder: Path, words: list[str], environment: dict[str, str])
 
 @pytest.fixture
 def refused(environment: dict[str, str], tmp_path: Path) -> Callable[..., str]:
-    """The one line with which the command refuses, by status 2, before it has written anything or started a process."""
+    """The error line of a command that refuses with status 2, before it has written anything or started a process."""
 
     def line(*arguments: str | Path) -> str:
         done = in_this_process(tmp_path, list(map(str, arguments)), environment)
@@ -165,13 +166,13 @@ def refused(environment: dict[str, str], tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def residency(residency_in: Callable[..., Done], tmp_path: Path) -> Residency:
-    """Run the real command in a folder of the test's own."""
+    """Run the real command in the folder of this test."""
     return lambda *arguments, **options: residency_in(tmp_path, *arguments, **options)
 
 
 @pytest.fixture(scope="session")
 def stand_in_gpu(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, str]]:
-    """A stand-in for a GPU and its driver's libraries: makes one, and returns the environment with it."""
+    """A function that makes a stand-in for a GPU and its driver's libraries. It returns the environment to use."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler (cc) to make a stand-in for a GPU's driver with")

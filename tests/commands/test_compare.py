@@ -163,9 +163,9 @@ def test_a_device_that_is_gone(residency, baseline: Path, tmp_path: Path) -> Non
     [
         (["nowhere", "nowhere"], "no run in nowhere"),
         (["--task-margin", "tabular/ridge"], "write it as tabular/ridge=0.1"),
-        (["--task-margin", "steady/naps=-1"], "a margin is a fraction from 0 on"),
-        (["--task-margin", "steady/naps=nan"], "a margin is a fraction from 0 on"),
-        (["--task-margin", "steady/nap=0.1"], "the runs hold no task `steady/nap`, only steady/naps"),
+        (["--task-margin", "steady/naps=-1"], "a margin is a fraction, 0 or more"),
+        (["--task-margin", "steady/naps=nan"], "a margin is a fraction, 0 or more"),
+        (["--task-margin", "steady/nap=0.1"], "the runs have no task `steady/nap`, only steady/naps"),
     ],
 )
 def test_bad_input(residency, baseline: Path, arguments: list[str], message: str) -> None:

@@ -37,7 +37,7 @@ def test_the_real_taxis_and_diamonds_from_a_mirror(residency, tmp_path: Path) ->
     for name in ("taxis", "diamonds"):
         done = residency("data", "fetch", name, "--mirror", str(MIRROR), **cache)
         assert done.status == 0, done.err
-        assert f"{name}: here now, checksum right" in done.out
+        assert f"{name}: fetched, and the checksum is right" in done.out
         assert f"{name}: already here" in residency("data", "fetch", name, **cache).out
     done = residency(
         "run", "tabular/etl", "--dataset", "taxis", "--replicates", "1", "--rounds", "1", "--json", **cache

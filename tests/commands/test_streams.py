@@ -70,4 +70,4 @@ def test_a_working_folder_that_is_gone(environment, tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr == "residency: the folder that this was started in is gone; change to another\n"
+    assert done.stderr == "residency: the current folder no longer exists; change to another folder\n"
