@@ -29,7 +29,7 @@ from residency.harness.device import place
 # The smallest float32: a search ends early only when the centres stand still. cuML refuses 0. It bounds the shift
 # as it is (dask-ml, cuML) or scaled by the columns' variance (scikit-learn), or the inertia's relative change (cuML).
 TOLERANCE = float(np.finfo(np.float32).tiny)
-BLOCK = {"cpu": 65_536, "gpu": 1_048_576}  # rows: small for a CPU's caches, large for a GPU's launches
+BLOCK = {"cpu": 16_384, "gpu": 1_048_576}  # rows: small for a CPU's caches, large for a GPU's launches
 
 task = Task(
     datasets=[blobs, digits, wine, iris, covertype_points, own_points],
