@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 EXTRA  := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
+.PHONY: help setup demo test test-slow test-all lint bench gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA),dev]'
 	touch $@
 
-# What of the five topics is quick: not what compiles or trains for half a minute first.
+# The quick tasks of the five topics: none of these compiles or trains for half a minute first.
 DEMO := $(addprefix tabular/,anomaly clustering etl gradient_boosting random_forest ridge) timeseries/lag_features \
 	image/classify image/preprocess ocr/binarise nlp/classify nlp/search nlp/word_count
 
@@ -31,14 +31,28 @@ demo: setup  ## the quick tasks of all five topics at smoke size, some on real d
 
 HANGS := --timeout 400  # seconds; the longest test takes a quarter of it
 
-test: setup  ## the tests: first what is only right or wrong, then what listens to the clock, on a core each
-	$(BIN)/python -m pytest $(HANGS) --numprocesses 2 --dist worksteal --benchmark-disable -m 'not clock' --durations 40
-	$(BIN)/python -m pytest $(HANGS) --numprocesses 2 --dist loadfile --benchmark-disable -m clock --durations 15
+TESTS := $(BIN)/python -m pytest $(HANGS) --benchmark-disable --durations 15
+ASIDE := --numprocesses 3 --dist worksteal  # on two cores: many tests wait
+ALONE := --numprocesses 2 --dist loadfile $$(grep -rl --include=test_*.py mark.clock tests)  # on a core each
 
-lint: setup  ## style and types
+# First what is only right or wrong, then what listens to the clock, on a core each.
+test: setup  ## the tests, without the slow ones: six minutes on two cores
+	$(TESTS) $(ASIDE) -m 'not clock and not slow'
+	$(TESTS) $(ALONE) -m 'clock and not slow'
+
+test-slow: setup  ## the slow tests: what takes more than some ten seconds
+	$(TESTS) $(ASIDE) -m 'not clock and slow'
+	$(TESTS) $(ALONE) -m 'clock and slow'
+
+test-all: setup  ## every test: the slow ones, the contract of every task, and thirty kills in place of six
+	$(TESTS) --thorough $(ASIDE) -m 'not clock'
+	$(TESTS) --thorough $(ALONE) -m clock
+
+lint: setup  ## style and types; and the largest files and functions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/largest.py
 
 bench: setup  ## the harness's own benchmark, beside timeit, pyperf and pytest-benchmark; writes results/bench.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pyperf

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-collect_ignore = ["suites", "datasets", "harness", "runners", "reports", "commands", "results"]
+collect_ignore = [
+    "suites", "datasets", "harness", "runners", "analysis", "reports", "studies", "commands", "results",
+]  # fmt: skip
 
 BENCHMARKS = Path(__file__).parent / "tests" / "suite_benchmarks.py"
 

@@ -8,43 +8,45 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
+from residency.analysis.rows import rows
 from residency.commands import common, options
-from residency.commands.measuring import info_of, measure
 from residency.harness import contract, records
 from residency.harness.contract import Check
 from residency.harness.outcomes import Outcome
 from residency.harness.task import Task
-from residency.reports.summary import rows
+from residency.reports import screen
+from residency.reports.checks import show
 from residency.runners.plan import Selection, plan
 from residency.runners.settings import Settings
+from residency.studies.measuring import info_of, measure
 
-REMEDY = "mend the result, or where right code cannot do better, the task's tolerance"
-SIGNS = {True: ("holds", "green"), False: ("BROKEN", "bold red"), None: ("not tried", "yellow")}
+REMEDY = "correct the result, or if right code cannot do better, change the task's tolerance"
 EPILOG = """
 Examples:  [bold]residency check tabular/ridge[/]
 [bold]RESIDENCY_SUITES=my residency check tabular/ridge --implementations mine[/]
 
-Runs the task at smoke size on its first dataset, in one fresh process an implementation; nothing is kept. How to write
-a task: docs/own-task.md. Exit status: 0 all holds; 1 something does not; 2 no such task, or its file cannot be loaded;
-130 interrupted.
+Runs the task on its first dataset, each implementation in a fresh process. Nothing is saved. How to write a task:
+docs/own-task.md. Exit status: 0 all rules are kept; 1 a rule is broken; 2 there is no such task, or its file cannot be
+loaded; 130 interrupted.
 """
 
 
 def check(
-    task: Annotated[str, typer.Argument(metavar="TOPIC/TASK", help="One task; its name alone where no other has it.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TOPIC/TASK", help="The task. Its name alone is enough if no other task has it.")
+    ],
     implementations: Annotated[
         str,
         typer.Option(
             "--implementations",
             "--implementation",
-            help="Only these: functions, libraries or ids, with commas between.",
+            help="Check only these functions, libraries or implementations, separated by commas.",
         ),
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
 ) -> None:
-    """Run a task's implementations once at smoke size, and say what holds, what does not, and what to do about it."""
+    """Run a task's implementations once at smoke size. Say which rules they keep, which they break, and the remedy."""
     found = common.one_task(task)
     with tempfile.TemporaryDirectory(prefix="residency-check-") as folder:
         measured, chosen = _measured(found, options.split(implementations), Path(folder) / "run")
@@ -54,7 +56,8 @@ def check(
         document = {"task": found.path, "holds": holds, "checks": [asdict(one) for one in checks]}
         common.print_json(document)
     else:
-        _show(found, checks)
+        left = [one.id for one in found.implementations if one.runner == "cluster"]
+        show(found.path, checks, left, screen.output())
     raise typer.Exit(0 if holds else 1)
 
 
@@ -73,24 +76,12 @@ def _judged(task: Task, measured: records.Records) -> list[Check]:
     """What is wrong only beside the others: no sample knows of them."""
     ok = {one.cell.implementation for one in measured.outcomes if one.outcome == Outcome.OK}
     return [
-        Check(False, f"{task.path} on {row.dataset}: {row.implementation}", f"{row.outcome}: {row.reason}", REMEDY)
+        Check(
+            False,
+            f"{task.path} on {row.cell.dataset}: {row.cell.implementation}",
+            f"{row.result.outcome}: {row.result.reason}",
+            REMEDY,
+        )
         for row in rows(measured)
-        if row.implementation in ok and row.outcome != Outcome.OK
+        if row.cell.implementation in ok and row.result.outcome != Outcome.OK
     ]
-
-
-def _show(task: Task, checks: list[Check]) -> None:
-    out = common.output()
-    for one in checks:
-        sign, style = SIGNS[one.holds]
-        out.print(f"[{style}]{sign:>9}[/]  {escape(one.about)}: {escape(one.found)}", highlight=False, soft_wrap=True)
-        if one.remedy:
-            out.print(f"           do: {escape(one.remedy)}", highlight=False, soft_wrap=True)
-    broken = sum(one.holds is False for one in checks)
-    if left := [one.id for one in task.implementations if one.runner == "cluster"]:
-        how = f"residency run {task.path} --runner cluster"
-        out.print(f"\nNot checked, for they need a cluster: {', '.join(left)}; {how}", highlight=False, soft_wrap=True)
-    out.print(
-        f"\n{task.path}: {f'{broken} of {len(checks)} promises broken' if broken else 'all that was tried holds'}",
-        highlight=False,
-    )

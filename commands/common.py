@@ -1,22 +1,23 @@
-"""What several commands need: the catalogue, consoles, options, and finding a run."""
+"""What several commands need: the catalogue, JSON, and finding a run."""
 
 from __future__ import annotations
 
 import functools
 import json
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from residency.harness import own_suites, records
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import RecordError, UsageError, unknown
 from residency.harness.task import Task
+from residency.reports import screen
+from residency.runners import machine
 from residency.suites import SHIPPED
 
 RESULTS = Path("results") / "runs"
@@ -43,17 +44,11 @@ def catalogue(suites: Sequence[str] = ()) -> Catalogue:
     return Catalogue([SHIPPED, *own])
 
 
-def own_folders() -> list[str]:
-    """The folders of the user's own suites, in full: a run that goes on takes its tasks from there."""
-    named = os.environ.get(own_suites.VARIABLE, "")
-    return [str(suites.folder) for suites in own_suites.named_by(named)]
-
-
 def one_task(name: str) -> Task:
-    """The one task of that name; raises `UsageError` where there is none, or where a topic with several is named."""
+    """The task with this name; raises `UsageError` if there is none, or if the name is a topic."""
     tasks = catalogue()
     if name in tasks.topics:
-        raise UsageError(f"{name}: name one task, as tabular/etl")
+        raise UsageError(f"{name}: name one task, for example tabular/etl")
     return tasks.select([name])[0]
 
 
@@ -62,22 +57,9 @@ def _say_once(line: str) -> None:
     print(f"residency: {line}", file=sys.stderr)
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Leave it to the command, which says what it has kept; rich would end it with status 1, without a word."""
-        raise BrokenPipeError
-
-
-def output() -> Console:
-    """Where results go; where nobody is looking as wide as `COLUMNS` says, else as its tables."""
-    asked = os.environ.get("COLUMNS", "")
-    told = sys.stdout.isatty() or (asked.isdecimal() and int(asked) > 0)
-    return _Console(width=None if told else 160)
-
-
-def progress() -> Console:
-    """Where progress goes: stderr, so that stdout can be piped."""
-    return _Console(stderr=True)
+def is_here(info: records.RunInfo) -> bool:
+    """Whether a run was measured on this machine, so that more can be measured into it."""
+    return (info.machine.get("host"), info.machine.get("cpu")) == (socket.gethostname(), machine.cpu_model())
 
 
 def print_json(value: Any) -> None:
@@ -86,7 +68,7 @@ def print_json(value: Any) -> None:
 
 
 def find_run(named: Path | None, results: Path) -> records.Records:
-    """The run that a person means, read; raises `UsageError` where there is none."""
+    """Read the run that the user named; raises `UsageError` if there is none."""
     return records.read(folder_of(named, results))
 
 
@@ -122,14 +104,14 @@ def runs_in(folder: Path) -> list[FoundRun]:
         try:
             found.append(FoundRun(path.parent, records.read_info(path.parent)))
         except RecordError as error:
-            progress().print(f"left out: {error}", style="dim", highlight=False, markup=False, soft_wrap=True)
+            screen.progress().print(f"left out: {error}", style="dim", highlight=False, markup=False, soft_wrap=True)
     return sorted(found, key=lambda run: (records.moment(run.info.started), run.folder))
 
 
 def _newest(results: Path) -> Path:
     runs = runs_in(results)
     if not runs:
-        raise UsageError(f"no run in {results}; `residency run` makes one, or name a run's folder")
+        raise UsageError(f"no run in {results}; measure one with `residency run`, or name a run's folder")
     return runs[-1].folder
 
 
@@ -138,7 +120,7 @@ def _chosen(runs: list[FoundRun], among: str) -> Path:
     newest = runs[-1]
     if among:
         text = f"taken: {newest.folder}, started {newest.info.started}, {among}"
-        progress().print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
+        screen.progress().print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
     return newest.folder
 
 
@@ -149,5 +131,5 @@ def _not_found(named: Path, results: Path, names: set[str]) -> UsageError:
     if len(named.parts) > 1:
         return UsageError(text)
     if not names:
-        return UsageError(f"{text}, and no run in {results} has a name; `residency run --name` gives it one")
+        return UsageError(f"{text}, and no run in {results} has a name; give a run one with `residency run --name`")
     return UsageError(f"{text}, and there is {unknown(f'run in {results} named', str(named), names)}")

@@ -4,63 +4,48 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
 from residency.commands import common
 from residency.harness import store
 from residency.harness.dataset import Dataset, Progress
 from residency.harness.errors import Unavailable, UsageError, unknown
 from residency.harness.libraries import is_installed, remedy
+from residency.reports import datasets, screen
+from residency.reports.datasets import Listed
 from residency.runners.plan import absent
 
-app = typer.Typer(
-    help="The datasets: what they hold, whether they are here, and fetching the public ones.", no_args_is_help=True
-)
+app = typer.Typer(help="List the datasets, and download the public ones.", no_args_is_help=True)
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all.")]
 
 
 @app.command("list", epilog="Examples:  [bold]residency data list[/]   [bold]residency data list flights[/]")
 def list_data(name: Name = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the datasets, their kinds and tasks; a dataset's own name shows its card."""
+    """List the datasets with their kinds and tasks, or show one dataset's card."""
     found = _datasets()
     if name is not None:
         found = {name: _named(found, name)}
+    listed = [Listed(dataset, tasks, _state(dataset)) for dataset, tasks in found.values()]
     if json:
-        common.print_json(
-            [
-                {"dataset": one.name, "kind": one.kind, "tasks": tasks, "card": one.card, "absent": _state(one)}
-                for one, tasks in found.values()
-            ]
-        )
-        return
-    out = common.output()
-    if name is not None:
-        dataset, tasks = found[name]
-        out.print(f"[bold]{dataset.name}[/] ({dataset.kind}), for {', '.join(tasks)}\n")
-        out.print(escape(dataset.card), highlight=False)
-        if dataset.source is not None:
-            out.print(f"\nFrom {dataset.source.address}, {dataset.source.size}", highlight=False)
-        out.print(f"\n{escape(_state(dataset) or 'here')}", highlight=False)
-        return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in ("dataset", "kind", "what it is", "tasks", "here"):
-        table.add_column(column)
-    for dataset, tasks in found.values():
-        state = _state(dataset)
-        table.add_row(
-            dataset.name,
-            dataset.kind,
-            escape(dataset.title),
-            ", ".join(tasks),
-            "--data PATH" if dataset.kind == "own" else escape(state.partition(": ")[2]) if state else "yes",
-        )
-    out.print(table)
+        common.print_json([_document(one) for one in listed])
+    elif name is not None:
+        datasets.show(listed[0], screen.output())
+    else:
+        datasets.show_all(listed, screen.output())
+
+
+def _document(listed: Listed) -> dict[str, Any]:
+    dataset = listed.dataset
+    return {
+        "dataset": dataset.name,
+        "kind": dataset.kind,
+        "tasks": listed.tasks,
+        "card": dataset.card,
+        "absent": listed.absent,
+    }
 
 
 @app.command(
@@ -70,10 +55,10 @@ def fetch(
     name: Name = None,
     mirror: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", envvar="RESIDENCY_MIRROR", help="A folder to look into before the network."),
+        typer.Option(metavar="DIR", envvar="RESIDENCY_MIRROR", help="Look into this folder before the network."),
     ] = None,
 ) -> None:
-    """Download public datasets and check their checksums; those that are here already are left alone."""
+    """Download public datasets and check their checksums. Datasets that are already here are not downloaded again."""
     if mirror is not None and not mirror.is_dir():
         raise UsageError(f"--mirror {mirror}: there is no such folder")
     found = _datasets()
@@ -100,7 +85,7 @@ def fetch(
 
 
 def _progress(name: str) -> Progress:
-    err = common.progress()
+    err = screen.progress()
     last = [""]
 
     def show(text: str) -> None:

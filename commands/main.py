@@ -18,7 +18,6 @@ from residency.commands import (
     data,
     doctor,
     list_tasks,
-    parting,
     prove,
     rehearse,
     report,
@@ -30,6 +29,7 @@ from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
 from residency.runners.process import close_all
+from residency.studies import parting
 
 DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO}
 

@@ -14,82 +14,101 @@ from residency.runners.settings import GATE_ROUNDS, ROUNDS
 Tasks = Annotated[list[str] | None, typer.Argument(metavar="[TOPIC[/TASK]]...", help="Default: all.")]
 Sizes = Annotated[
     list[str] | None,
-    typer.Option(help="smoke, lab, lecture, production, or a number of rows; may be repeated. Default: smoke."),
+    typer.Option(
+        help="smoke, lab, lecture, production, or a number of rows. Repeat the option for several. Default: smoke."
+    ),
 ]
 Datasets = Annotated[
     list[str] | None,
-    typer.Option(help="A dataset, or all of a kind: generated, shipped, public. Default: the first of each task."),
+    typer.Option(
+        help="The name of a dataset, or a kind: generated, shipped, public. Default: each task's first dataset."
+    ),
 ]
-Data = Annotated[Path | None, typer.Option(metavar="PATH", help="Your own CSV or Parquet file; - is standard input.")]
-Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file to predict.")]
-Devices = Annotated[str, typer.Option(help="cpu, gpu or both, with a comma between.")]
-Names = Annotated[str, typer.Option(help="Functions, libraries or ids (estimator@gpu), with commas between.")]
-Runners = Annotated[str, typer.Option("--runner", help="local, cluster or both, with a comma between.")]
+Data = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Use your own CSV or Parquet file. - reads standard input.")
+]
+Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file that is to be predicted.")]
+Devices = Annotated[str, typer.Option(help="cpu, gpu, or both with a comma between them.")]
+Names = Annotated[
+    str,
+    typer.Option(
+        help="Names of functions, libraries or implementations (estimator@gpu), separated by commas. Default: all."
+    ),
+]
+Runners = Annotated[str, typer.Option("--runner", help="local, cluster, or both with a comma between them.")]
 Workers = Annotated[
     str,
     typer.Option(
         metavar="N[,N]...",
-        help="Workers of a cluster that is started here. By default one for each GPU, or for four cores; two at least.",
+        help="Start a cluster with this number of workers. Default: one for each GPU, or one for four cores, "
+        "but at least two.",
     ),
 ]
 Scheduler = Annotated[
     str | None,
     typer.Option(
-        metavar="ADDRESS", help="A Dask scheduler that runs already, as tcp://10.0.0.1:8786: all its workers."
+        metavar="ADDRESS", help="Use all workers of a Dask scheduler that is running, for example tcp://10.0.0.1:8786."
     ),
 ]
 Dashboard = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="Serve Dask's dashboard there while a cluster runs; off by default."),
+    typer.Option(
+        metavar="HOST:PORT", help="Serve Dask's dashboard at this address while a cluster runs. Default: no dashboard."
+    ),
 ]
-Replicates = Annotated[int, typer.Option(min=1, help="Fresh processes for each implementation.")]
+Replicates = Annotated[int, typer.Option(min=1, help="The number of fresh processes for each implementation.")]
 Rounds = Annotated[
     int | None,
-    typer.Option(min=1, help=f"Timed samples in each process, at most; {ROUNDS}, with --gate {GATE_ROUNDS}."),
+    typer.Option(min=1, help=f"The most timed samples in each process. Default: {ROUNDS}, with --gate {GATE_ROUNDS}."),
 ]
 
 
 def _budget(more: str = "") -> Any:
     text = (
-        "Begin nothing more after that: one execution at most runs over, and what was not reached is named. Default: "
-        f"24 for a task at smoke size, 100 at lab, 600 at lecture{more}; but every implementation is measured once, "
-        "however long that takes."
+        "Start nothing new after this time. An execution that is running may finish. The report names what was not "
+        f"measured. Default: 24 for a task at smoke size, 100 at lab, 600 at lecture{more}. With the default, every "
+        "implementation is measured at least once, however long that takes."
     )
     return typer.Option(min=0, metavar="SECONDS", help=text)
 
 
 Budget = Annotated[float | None, _budget(", three times as much with --gate")]
 PlainBudget = Annotated[float | None, _budget()]
-PlainRounds = Annotated[int, typer.Option(min=1, help="Timed samples in each process, at most.")]
+PlainRounds = Annotated[int, typer.Option(min=1, help="The most timed samples in each process.")]
 Precision = Annotated[
     float | None,
     typer.Option(
         min=0.001,
         metavar="FRACTION",
-        help="Go on, up to eight times the replicates, until every ratio is known to ± this, as 0.05.",
+        help="Measure until every ratio is known to ± this fraction, for example 0.05, with at most eight times the "
+        "replicates.",
     ),
 ]
-Timeout = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="For one execution.")]
+Timeout = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="The time limit for one execution.")]
 Memory = Annotated[
     float | None,
-    typer.Option(min=0.1, metavar="GIB", help="Limit for one process on the CPU, for each worker of a cluster."),
+    typer.Option(
+        min=0.1, metavar="GIB", help="The memory limit for a process on the CPU, and for each worker of a cluster."
+    ),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="For each worker. By default, the cores we may use.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="The threads of each worker. Default: as many as the cores that may be used.")
+]
 Gate = Annotated[
     bool,
-    typer.Option("--gate", help="Fix memory layouts, pin one-threaded workers: to see small changes."),
+    typer.Option("--gate", help="Fix the memory layout and pin workers with one thread, to detect small changes."),
 ]
 Resume = Annotated[
     Path | None,
     typer.Option(
         metavar="RUN",
-        help="Go on with a run, named by its folder or its name: measure what is missing, by the run's own settings; "
+        help="Continue a run, given by its folder or its name: measure what is missing, with the run's own settings. "
         "--replicates and --budget may ask for more.",
         exists=False,
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Of generated data and of splits.")]
-Results = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")]
+Seed = Annotated[int, typer.Option(help="The seed for generated data and for splits.")]
+Results = Annotated[Path, typer.Option(metavar="DIR", help="The folder in which the run's folder is created.")]
 
 
 def _run_name(text: str | None) -> str | None:
@@ -105,7 +124,7 @@ def _run_name(text: str | None) -> str | None:
 RunName = Annotated[
     str | None,
     typer.Option(
-        "--name", callback=_run_name, help="A name for the run, by which `report`, `compare` and `--resume` find it."
+        "--name", callback=_run_name, help="A name for the run. `report`, `compare` and `--resume` find the run by it."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
@@ -127,7 +146,7 @@ def workers_of(text: str) -> tuple[int, ...]:
     counts = []
     for part in split(text):
         if not part.isdecimal() or int(part) < 1:
-            raise UsageError(f"--workers {part}: expected numbers of workers with commas between, as 1,2,4")
+            raise UsageError(f"--workers {part}: expected numbers of workers separated by commas, for example 1,2,4")
         counts.append(int(part))
     return tuple(dict.fromkeys(counts))
 

@@ -5,30 +5,29 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
+from residency.analysis.rows import rows
 from residency.commands import common, options
-from residency.commands.measuring import info_of
-from residency.commands.parting import parting
 from residency.harness import interrupts, records
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord
-from residency.harness.tiers import Tier
+from residency.reports import screen
+from residency.reports.document import document
 from residency.reports.live import Planned, Progress
-from residency.reports.summary import document
+from residency.reports.rehearsal import show
 from residency.runners.plan import Selection, plan
 from residency.runners.rehearsal.rehearse import ONLY_THERE, rehearse_all
 from residency.runners.settings import Settings
 from residency.runners.turn import Ledger
+from residency.studies.measuring import info_of
+from residency.studies.parting import parting
 
 EPILOG = """
 Examples:  [bold]residency rehearse[/]   [bold]residency rehearse tabular/ridge --strict[/]
 
-In an environment with the GPU libraries (`make gpu-rehearsal` makes one) every call of theirs is bound to the real
-signature while the CPU twin computes. Exit status: 0 all that could be rehearsed passed; 1 something failed, or with
---strict could not be rehearsed; 2 asked for something that does not exist; 130 interrupted.
+`make gpu-rehearsal` makes an environment with the GPU libraries. There, every call to such a library is checked against
+the real signature, while the CPU twin computes the result. Exit status: 0 everything that can be rehearsed here passed;
+1 something failed, or with --strict could not be rehearsed; 2 the arguments are wrong; 130 interrupted.
 """
 
 
@@ -36,12 +35,13 @@ def rehearse(
     tasks: options.Tasks = None,
     implementations: options.Names = "",
     strict: Annotated[
-        bool, typer.Option("--strict", help="What cannot be rehearsed here, for want of a library, is a failure too.")
+        bool,
+        typer.Option("--strict", help="Fail if an implementation cannot be rehearsed because a library is missing."),
     ] = False,
     results: options.Results = common.REHEARSALS,
     json: options.Json = False,
 ) -> None:
-    """Run every GPU implementation without a GPU: by real signatures, or on an emulated device. Nothing is timed."""
+    """Test every GPU implementation without a GPU: with real signatures, or on an emulated device. Nothing is timed."""
     selection = Selection(
         tasks=tuple(tasks or ()),
         devices=("gpu",),
@@ -57,16 +57,16 @@ def rehearse(
     interrupted = False
     count = sum(len(group.implementations) for group in groups)
     with parting(folder, f"Saved to {folder}", "interrupted: this is what was rehearsed until then"):
-        with records.Recorder(folder, info) as recorder, Progress(common.progress(), Planned(count)) as listener:
+        with records.Recorder(folder, info) as recorder, Progress(screen.progress(), Planned(count)) as listener:
             try:
                 rehearse_all(groups, Ledger(settings, recorder, listener))
             except KeyboardInterrupt:
                 interrupted = True
         found = records.read(folder)
         if json:
-            common.print_json(document(found))
+            common.print_json(document(found, rows(found)))
         else:
-            _show(found.outcomes)
+            show(found.outcomes, screen.output())
     if interrupted:
         raise typer.Exit(interrupts.status())
     if not all(_passed(one, strict) for one in found.outcomes):
@@ -76,17 +76,3 @@ def rehearse(
 def _passed(one: OutcomeRecord, strict: bool) -> bool:
     missing = one.ending.outcome is Outcome.UNAVAILABLE
     return one.ending.outcome is Outcome.OK or (missing and (not strict or one.reason.startswith(ONLY_THERE)))
-
-
-def _show(outcomes: list[OutcomeRecord]) -> None:
-    out = common.output()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("task", "implementation", "outcome", "what was seen"):
-        table.add_column(name)
-    for one in outcomes:
-        seen = Tier(one.tier).label if one.tier is not None else escape(one.reason)
-        table.add_row(one.cell.task, one.cell.implementation, one.outcome, seen)
-    out.print(table)
-    out.print(
-        "\n[dim]No GPU took part: this says nothing of speed, or of results that a device rounds in its own way.[/]"
-    )

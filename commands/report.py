@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from residency.analysis.findings import Findings, findings
+from residency.analysis.rows import timed_samples
 from residency.commands import common
 from residency.harness.errors import UsageError
-from residency.harness.records import Records
-from residency.reports import console, markdown, pytest_benchmark
-from residency.reports.summary import document
+from residency.reports import console, markdown, pytest_benchmark, screen
+from residency.reports.document import document
 
 EPILOG = (
     "Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]"
@@ -30,10 +31,22 @@ class Format(StrEnum):
     PYTEST_BENCHMARK = "pytest-benchmark"
 
 
-_TEXTS: dict[Format, Callable[[Records], str]] = {
-    Format.JSON: lambda records: json.dumps(document(records), indent=2) + "\n",
+def _json(found: Findings) -> str:
+    return _indented(document(found.records, found.rows))
+
+
+def _pytest_benchmark(found: Findings) -> str:
+    return _indented(pytest_benchmark.document(found.records, found.rows, timed_samples(found.records)))
+
+
+def _indented(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+_TEXTS: dict[Format, Callable[[Findings], str]] = {
+    Format.JSON: _json,
     Format.MARKDOWN: markdown.render,
-    Format.PYTEST_BENCHMARK: lambda records: json.dumps(pytest_benchmark.document(records), indent=2) + "\n",
+    Format.PYTEST_BENCHMARK: _pytest_benchmark,
 }
 
 
@@ -42,18 +55,23 @@ def report(
         Path | None,
         typer.Argument(help="A run's folder, its name, or a folder of runs. [default: the newest]", show_default=False),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.CONSOLE,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write it to a file.")] = None,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where to look for it.")] = common.RESULTS,
+    form: Annotated[Format, typer.Option("--format", help="The form of the report.")] = Format.CONSOLE,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write the report to a file.")
+    ] = None,
+    results: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
+    ] = common.RESULTS,
 ) -> None:
     """Show what a run measured."""
     measured = common.find_run(run, results)
+    if form is Format.CONSOLE and output is not None:
+        raise UsageError("a console report is for reading; with --output use --format markdown or json")
+    found = findings(measured, here=common.is_here(measured.info))
     if form is Format.CONSOLE:
-        if output is not None:
-            raise UsageError("a console report is for reading; with --output use --format markdown or json")
-        console.show(measured, common.output())
+        console.show(found, screen.output())
         return
-    text = _TEXTS[form](measured)
+    text = _TEXTS[form](found)
     if output is None:
         print(text, end="")
         return

@@ -9,22 +9,23 @@ from time import monotonic
 
 import typer
 
+from residency.analysis.findings import findings
 from residency.commands import common, options
-from residency.commands.expecting import expectation, seen
-from residency.commands.measuring import as_before, info_of, measure
-from residency.commands.parting import parting
 from residency.harness import interrupts, piped, records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.harness.errors import UsageError
 from residency.harness.libraries import is_installed, remedy
 from residency.harness.outcomes import Outcome
-from residency.reports import console
-from residency.reports.summary import document, rows
+from residency.reports import console, screen
+from residency.reports.document import document
 from residency.runners import machine
 from residency.runners.cluster import workers_at
 from residency.runners.plan import Group, Selection, absent, plan
 from residency.runners.settings import GATE_ROUNDS, ROUNDS, Settings
 from residency.runners.turn import make
+from residency.studies.expecting import expectation, seen
+from residency.studies.measuring import as_before, info_of, measure
+from residency.studies.parting import parting
 
 EPILOG = """
 Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --size lab --budget 900[/]
@@ -33,8 +34,8 @@ Examples:  [bold]residency run tabular/ridge[/]   [bold]residency run tabular --
 [bold]residency run tabular --name baseline[/], and later [bold]residency compare baseline results/runs[/]
 [bold]residency run --resume results/runs/RUN --replicates 9[/]
 
-Exit status: 0 all that could run is ok; 1 something went wrong, failed, or ran out of time or memory, or nothing could
-run; 2 asked for something that does not exist, or for two things that exclude each other; 130 interrupted, 143 by TERM.
+Exit status: 0 everything that can run here is ok; 1 a result was wrong, something failed or ran out of time or memory,
+or nothing could run; 2 the arguments are wrong; 130 interrupted, 143 by TERM.
 """
 
 
@@ -68,7 +69,7 @@ def run(
     resume: options.Resume = None,
     json: options.Json = False,
 ) -> None:
-    """Measure implementations against each other, in fresh processes that take turns."""
+    """Measure implementations and compare them. They run in fresh processes that take turns."""
     given = set(options.given(context))
     _check(given, options.split(runner), options.split(implementations))
     workers, worker_threads = _all_of(scheduler, workers) if scheduler is not None else (workers, None)
@@ -106,7 +107,7 @@ def run(
 
 
 def _say(text: str) -> None:
-    common.progress().print(text, style="dim", highlight=False, soft_wrap=True, markup=False)
+    screen.progress().print(text, style="dim", highlight=False, soft_wrap=True, markup=False)
 
 
 def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str, ...]) -> None:
@@ -115,11 +116,11 @@ def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str
         raise UsageError("--implementations is empty: name functions, libraries or ids, or leave it out")
     if "resume" in given and (more := given - FREE):
         names = ", ".join(sorted(options.flag(name) for name in more))
-        raise UsageError(f"--resume goes on with a run by the run's own settings: leave out {names}")
+        raise UsageError(f"--resume uses the run's own settings: leave out {names}")
     if "target" in given and "data" not in given:
-        raise UsageError("--target names a column of your own table: name the table too, by --data FILE")
+        raise UsageError("--target names a column of your own table: name the table too, with --data FILE")
     if "data" in given and (more := given & {"size", "dataset"}):
-        raise UsageError(f"--data is all of your own file: leave out {', '.join(sorted(map(options.flag, more)))}")
+        raise UsageError(f"--data reads your whole file: leave out {', '.join(sorted(map(options.flag, more)))}")
     if "cluster" not in runners and (more := given & {"workers", "scheduler", "dashboard"}):
         raise UsageError(f"{', '.join(sorted(map(options.flag, more)))}: only for a cluster; add --runner cluster")
 
@@ -128,7 +129,7 @@ def _as_before(before: records.Records, replicates: int | None, budget: float | 
     """What a run was asked for, and how to go on with it: by its own settings, but for what it is given anew."""
     selection, settings = as_before(before.info)
     if replicates is not None and settings.precision is not None:
-        raise UsageError("--replicates: this run goes on until it is as precise as its --precision asks; leave it out")
+        raise UsageError("--replicates: this run measures until it reaches its --precision; leave it out")
     replicates = settings.replicates if replicates is None else replicates
     budget = settings.budget if budget is None else budget
     return selection, replace(settings, replicates=replicates, budget=budget)
@@ -156,7 +157,7 @@ def _measured(
     expected = replace(expected, spent=monotonic() - start, sentence=sentence)
     typed = shlex.quote(str(folder))
     kept = f"Saved to {folder}. View it again with: residency report {typed}"
-    resumed = f"interrupted: what was measured is kept; go on with: residency run --resume {typed}"
+    resumed = f"interrupted: what was measured is saved. Continue with: residency run --resume {typed}"
     with parting(folder, kept, resumed):
         interrupted = measure(groups, settings, info, folder, before, expected=expected)
         return _told(records.read(folder), json, interrupted)
@@ -164,11 +165,12 @@ def _measured(
 
 def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
     """Show a run that has just ended; the command's exit status."""
+    found = findings(measured, here=common.is_here(measured.info))
     if json:
-        common.print_json(document(measured))
+        common.print_json(document(measured, found.rows))
     else:
-        console.show(measured, common.output())
-    outcomes = {row.outcome for row in rows(measured)}
+        console.show(found, screen.output())
+    outcomes = {row.result.outcome for row in found.rows}
     well = Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE}
     return interrupts.status() if interrupted else 0 if well else 1
 

@@ -57,7 +57,7 @@ def _open_streams() -> None:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that an encoding lacks: the one that looks most like it, else `?`."""
+    """Replace characters that the encoding lacks: by the most similar one, else by `?`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(PLAIN)

@@ -133,7 +133,7 @@ def _utf8(content: bytes, file: str) -> tuple[bytes, tuple[str, ...]]:
         text = content.decode("cp1252" if name == "Windows-1252" else "latin-1")
     except UnicodeDecodeError:
         text, name = content.decode("latin-1"), "Latin-1"
-    return text.encode(), (f"{file}: read as {name}, for it is not UTF-8",)
+    return text.encode(), (f"{file}: read as {name}, because it is not UTF-8",)
 
 
 def laid_out(text: Text, file: str) -> Layout:
@@ -153,7 +153,7 @@ def laid_out(text: Text, file: str) -> Layout:
         elif records.usual > 1 and dialect.delimiter != ",":
             notes.append(f"{file}: read with {WORDS[dialect.delimiter]} as delimiter")
     if not dialect.quotes:
-        notes.append(f'{file}: quotation marks (") are read as characters, for not all of them come in pairs')
+        notes.append(f'{file}: quotation marks (") are read as characters, because not all of them come in pairs')
     if dialect.escape:
         notes.append(f'{file}: \\" is read as a quotation mark within a cell')
     if records.unclosed:

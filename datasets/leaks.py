@@ -1,4 +1,4 @@
-"""Columns that tell the target: perhaps they were written down after the outcome was known, or it was computed of them.
+"""Columns that reveal the target, because they were recorded after the outcome or the target was computed from them.
 
     one column    of a target with two classes: each value of the column, or each side of a threshold, has one class
                   of a number: a straight line but for rounding, or the same order throughout, or one value for each
@@ -30,7 +30,7 @@ Values = NDArray[np.float64]
 
 
 def leaks(columns: Sequence[Column], target: NDArray[Any]) -> list[str]:
-    """What is to be said of columns that tell the target; the rows are the same in all."""
+    """A remark for each column that reveals the target; the rows are the same in all columns."""
     y = np.asarray(target, np.float64)
     classes = len(np.unique(y)) == 2
     glance = _glance(y, classes=classes)
@@ -78,7 +78,7 @@ def _different(columns: Sequence[Values]) -> NDArray[np.intp]:
 
 
 def _tells_class(x: Values, y: Values) -> float:
-    """How sure it is, as minus the logarithm of chance, that a column tells two classes; 0 where it does not.
+    """How sure it is, as minus the logarithm of chance, that a column reveals two classes; 0 if it does not.
 
     Each value of the column has one class, a missing one too. That happens by chance the more easily, the more values
     there are, and the more often the class changes in their order.
@@ -96,7 +96,7 @@ def _tells_class(x: Values, y: Values) -> float:
 
 
 def _tells_number(x: Values, y: Values) -> float:
-    """How sure it is, as minus the logarithm of chance, that a column tells a number; 0 where it does not.
+    """How sure it is, as minus the logarithm of chance, that a column reveals a number; 0 if it does not.
 
     It is a straight line, or each value of the column has one of the target, and these repeat or have the same order.
     """

@@ -92,7 +92,9 @@ class NumberColumn:
         if odd := [int(row) for row in self.odd if int(row) not in passed]:
             cells = [f"`{visible(str(self.levels[self.codes[row]])[:40])}` in {where(row)}" for row in odd[:MOST_NAMED]]
             more = f", and {len(odd) - MOST_NAMED} more" if len(odd) > MOST_NAMED else ""
-            said.append(f"{', '.join(cells)}{more} {'is no number' if len(odd) == 1 else 'are no numbers'}: missing")
+            said.append(
+                f"{', '.join(cells)}{more} {'is not a number' if len(odd) == 1 else 'are not numbers'}: missing"
+            )
         return said
 
 

@@ -189,7 +189,7 @@ def read_lines(path: Path) -> tuple[list[str], list[str]] | None:
         return None
     for sign, kind in NOT_TEXT.items():
         if content.startswith(sign):
-            raise UsageError(f"{file} is no plain text but looks like {kind}")
+            raise UsageError(f"{file} is not plain text but looks like {kind}")
     text = text_of(content, file)
     if suffix not in PLAIN_TEXTS and is_table(text):
         return None
@@ -254,7 +254,7 @@ def _read_parquet(file: str, content: bytes) -> tuple[Any, list[str], list[str]]
         kept, names, remarks = [], [], []
         for name, column in zip(table.column_names, table.columns, strict=True):
             if (plain := _plain(column)) is None:
-                remarks.append(f"`{visible(name)}`: left out, {column.type} is no number, date or text")
+                remarks.append(f"`{visible(name)}`: left out, {column.type} is not a number, date or text")
             else:
                 kept.append(plain)
                 names.append(name)

@@ -1,4 +1,4 @@
-"""How busy the machine was while something was measured: what its samples say together."""
+"""How busy the machine was during a measurement, from all its samples together."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Busy:
     lasted: float = 0.0  # all samples
 
     def add(self, sample: Sample) -> None:
-        """Take a timed sample in: the others say nothing of whether the times that count were disturbed."""
+        """Add a timed sample. Other samples do not show whether the times that count were disturbed."""
         if sample.phase != "timed":
             return
         self.threads = max(self.threads, sample.threads)
@@ -41,30 +41,31 @@ class Busy:
             self.beside += sample.seconds * sample.calls
 
     def extend(self, samples: Iterable[Sample]) -> None:
-        """Take several in."""
+        """Add several samples."""
         for sample in samples:
             self.add(sample)
 
     @property
     def other_cores(self) -> float | None:
-        """Cores that other processes kept busy meanwhile."""
+        """Cores that other processes kept busy during the samples."""
         return self.others / self.beside if self.beside else None
 
     @property
     def measured(self) -> bool:
-        """Whether Linux told how long the work stood in line."""
+        """Whether Linux reported how long the work waited for a core."""
         return self.waited + self.worked > 0
 
     @property
     def tells_others(self) -> bool:
-        """Whether what is known of other processes is so of most of the time."""
+        """Whether other processes were observed for most of the time."""
         return self.beside > self.lasted / 2
 
     def waiting(self, cores: int) -> float:
-        """The part of its time that the work stood in line for one of the machine's cores.
+        """The share of its time that the work waited for one of the machine's cores.
 
-        Of the time that its threads ran or would have run; where they slept, as for a disk or a GPU, of all the time.
-        Where Linux does not tell, as records of before it was asked do not, it is what others' cores leave too few for.
+        It is a share of the time that its threads ran or were ready to run; if they slept, for a disk or a GPU for
+        example, of all the time. If Linux does not report it, or the record is older, it is estimated from the cores
+        that other processes kept busy.
         """
         if self.measured:
             return self.waited / max(self.waited + self.worked, self.told)
@@ -73,14 +74,14 @@ class Busy:
 
 
 def busy(samples: Iterable[Sample]) -> Busy:
-    """How busy the machine was beside these samples."""
+    """How busy the machine was while these samples were taken."""
     found = Busy()
     found.extend(samples)
     return found
 
 
 def waiting_of(cells: Mapping[Cell, Sequence[Sample]], cores: int) -> dict[Cell, float]:
-    """The part of its time that each cell's work stood in line; no less than that of its group, which took turns.
+    """The share of its time that each cell's work waited for a core; at least that of its group, which took turns.
 
     A cell's own samples are few, and its neighbours ran on the same machine at the same time.
     """

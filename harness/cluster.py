@@ -1,6 +1,6 @@
-"""What the harness knows of a cluster: how its workers are handed their rows, waited for, and asked what they did.
+"""What the harness knows about a cluster: how to give its workers rows, wait for them, and ask what they did.
 
-The cluster itself is started by the runners. Dask is looked up among the modules already imported, never imported here.
+The runners start the cluster itself. This module uses Dask only if it is already imported, and never imports it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ LARGEST = 64 * 2**20  # bytes of a part, where its number was not asked for
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of arrays that lie in `.npy` files: what a worker is given in place of the data itself."""
+    """Some rows of arrays in `.npy` files: a worker is given these instead of the data itself."""
 
     files: tuple[Path, ...]
     start: int
     stop: int
 
     def read(self) -> tuple[NDArray[Any], ...]:
-        """The rows of each array, in memory; raises `OSError` where the files are not to be found on this machine."""
+        """The rows of each array, in memory; raises `OSError` if the files are not on this machine."""
         return tuple(np.array(np.load(file, mmap_mode="r")[self.start : self.stop]) for file in self.files)
 
     def __len__(self) -> int:
@@ -49,22 +49,22 @@ class Workers(Protocol):
         """Start it, or connect to it."""
 
     def begin(self) -> None:
-        """An execution begins: what is told later is told from here on."""
+        """An execution begins: later reports count from here."""
 
     def working(self) -> list[str]:
         """What it is still doing."""
 
     def told(self) -> tuple[dict[str, float], list[str]]:
-        """What its workers spent since, and what a reader must know of what happened."""
+        """What its workers have spent since then, and the events that a reader must know about."""
 
     def explain(self, error: BaseException) -> Ending | None:
-        """How an execution ended, where it is the cluster that made it end."""
+        """How an execution ended, if the cluster ended it."""
 
 
 def partitions(arrays: Sequence[NDArray[Any]], count: int, split: bool = False) -> list[Rows]:
-    """Rows of arrays mapped from files, in `count` parts of nearly equal length; `split` into more where that is large.
+    """Rows of arrays mapped from files, in `count` parts of nearly equal length; `split` into more if parts are large.
 
-    Raises `TypeError` where an array is not mapped from a file.
+    Raises `TypeError` if an array is not mapped from a file.
     """
     files = []
     for array in arrays:
@@ -100,9 +100,9 @@ def _block(rows: Rows, device: str) -> Any:
 
 
 def wait(client: Any, device: str) -> None:
-    """Return when nothing that this client has asked for is still to be computed, whoever dropped its futures.
+    """Return when everything this client asked for is computed, even if its futures were dropped.
 
-    On GPUs a task may have returned while its kernels are still queued: every worker waits for its own.
+    On GPUs a task may return while its kernels are still queued, so every worker waits for its own.
     """
     client.sync(_settled, list(client.futures.values()))
     if device == "gpu":
@@ -110,6 +110,6 @@ def wait(client: Any, device: str) -> None:
 
 
 async def _settled(states: Sequence[Any]) -> None:
-    """Wait for states as they are: a `Future` made anew for a key that is just being released would wait forever."""
+    """Wait for the existing states: a new `Future` for a key that is being released would wait forever."""
     for state in states:
         await state.wait()

@@ -1,8 +1,8 @@
-"""The contract every task and implementation keeps, as a check that ships with the harness.
+"""The rules that every task and implementation must keep, as a check that ships with the harness.
 
-`checks(task, records)` looks at a task and at a run of all its implementations, and says in sentences what is as
-promised and what is not, with the remedy; `violations` gives what is not: an empty list is a pass. Run it on suites of
-your own as on the shipped ones: `residency check TOPIC/TASK`.
+`checks(task, records)` looks at a task and at a run of all its implementations. It says which rules are kept and which
+are broken, with the remedy. `violations` returns only what is broken: an empty list is a pass. Use it for your own
+suites as for the shipped ones: `residency check TOPIC/TASK`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NEEDED = ("smoke", "lab", "lecture")
 
 @dataclass(frozen=True)
 class Check:
-    """One promise: whether it holds, what it is about, and what was found; where it does not hold also what to do."""
+    """One rule: whether it is kept, what it is about, what was found, and if it is broken, what to do."""
 
     holds: bool | None  # None where it could not be tried here
     about: str
@@ -31,7 +31,7 @@ class Check:
 
 
 def checks(task: Task, records: Records, chosen: Collection[str] = ()) -> list[Check]:
-    """Every promise that the task's registration and its run keep or break; of its implementations the `chosen` ids."""
+    """Every rule that the task's registration and its run keep or break, for the implementations in `chosen`."""
     implementations = [one for one in task.implementations if not chosen or one.id in chosen]
     told = [*_registration(task), *_documented(task, implementations)]
     outcomes = [one for one in records.outcomes if one.cell.task == task.path]
@@ -132,13 +132,13 @@ def _outcome(task: Task, outcome: OutcomeRecord, samples: list[Sample]) -> list[
 
 
 def _mend(outcome: str) -> str:
-    """What to do about an outcome whose reason says what happened."""
+    """What to do about an outcome; its reason already says what happened."""
     return {
-        Outcome.WRONG: "mend the result, or where right code cannot do better, the task's tolerance and floor",
+        Outcome.WRONG: "correct the result, or if right code cannot do better, change the task's tolerance and floor",
         Outcome.TIMEOUT: "make the smoke size smaller",
         Outcome.OUT_OF_MEMORY: "make the smoke size smaller, or hold fewer copies",
         Outcome.FELL_BACK: "see that the work is done on the GPU",
-    }.get(Outcome(outcome), "mend the line that is named")
+    }.get(Outcome(outcome), "correct the line that is named")
 
 
 def _sample(task: Task, sample: Sample, about: str) -> Iterator[Check]:

@@ -1,7 +1,7 @@
 """Datasets: made once on the host, cached, hashed, and handed to every implementation as the same bytes.
 
 A dataset file holds a function that makes the data and returns a frozen dataclass, its *schema*. The decorators here
-say of what kind the data is; the function's docstring is the dataset's card. A maker takes, by name, what it needs:
+say which kind of data it is; the function's docstring is the dataset's card. A maker takes, by name, what it needs:
 
     rows, seed    generated data: how many, and which
     folder        an empty folder for data that lives in files (Parquet); fields of type `Path` point into it.
@@ -65,7 +65,7 @@ class Dataset:
 
     @property
     def card(self) -> str:
-        """What a reader should know of the data: the maker's docstring."""
+        """What a reader should know about the data: the maker's docstring."""
         return inspect.getdoc(self.maker) or ""
 
     @property
@@ -75,7 +75,7 @@ class Dataset:
 
     @property
     def file(self) -> Path:
-        """The file that defines it: its text is part of the cache key, as are those of what it imports."""
+        """The file that defines it. Its text is part of the cache key, like the texts of all files it imports."""
         return Path(inspect.getfile(self.maker))
 
     def make(self, request: Request, folder: Path) -> Any:
@@ -93,7 +93,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Request:
-    """Which data: everything that decides its bytes, apart from the code that makes it."""
+    """Which data: everything that decides its bytes, except the code that makes it."""
 
     dataset: str
     rows: int | None = None
@@ -105,9 +105,10 @@ class Request:
 
 
 def mapped(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """An array of zeros in a file under `folder`: what a maker fills part by part where memory may not hold it.
+    """An array of zeros in a file under `folder`, for a maker to fill in parts if memory may not hold it.
 
-    It has no name and goes with the array. Its room on the disk is taken now: raises `OSError` where none is left.
+    The file has no name and disappears with the array. Its disk space is reserved now: raises `OSError` if there is too
+    little.
     """
     array_type = np.dtype(dtype)
     size = max(1, math.prod(shape) * array_type.itemsize)
@@ -122,7 +123,7 @@ def generated(maker: Callable[..., Any]) -> Dataset:
 
 
 def generated_from(least_rows: int) -> Callable[[Callable[..., Any]], Dataset]:
-    """As `generated`, of data that cannot be made of fewer rows than that: a smaller size is refused."""
+    """Like `generated`, for data that needs at least this many rows: a smaller size is refused."""
     return lambda maker: Dataset(maker.__name__, "generated", maker, least_rows=least_rows)
 
 
@@ -147,7 +148,7 @@ def own_table(maker: Callable[..., Any]) -> Dataset:
 
 
 def printable(name: str | Path) -> str:
-    """A name that the user gave, to be shown or written: bytes in it that are not UTF-8 become `�`."""
+    """A name from the user, safe to show or write: bytes that are not UTF-8 become `�`."""
     return str(name).encode(errors="surrogateescape").decode(errors="replace")
 
 

@@ -1,7 +1,8 @@
-"""The device an implementation runs on: its array library, and waiting for all of its work.
+"""The device an implementation runs on: its array library, and how to wait for all its work.
 
-Frameworks are looked up among the modules already imported, never imported here: what an implementation did not load
-cannot have work pending. One whole-device synchronisation covers every stream of every framework in the process.
+Only frameworks that are already imported are used, and none is imported here: a framework that an implementation did
+not load cannot have work pending. One whole-device synchronisation covers every stream of every framework in the
+process.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _emulated = False  # whether the processor stands in for the GPU, in a process t
 
 
 def emulate() -> None:
-    """Let the processor stand in for the GPU in this process, for code that has a back end for both."""
+    """Let the CPU stand in for the GPU in this process, for code that has a back end for both."""
     global _emulated  # noqa: PLW0603 (a property of the process, set once)
     _emulated = True
 
@@ -37,8 +38,8 @@ def synchronise(device: str) -> None:
     a device-wide wait, so its live arrays are waited for one by one; and, since a computation whose result was dropped
     has no array, so is one small step after it on every device. The step is under way while the arrays are waited for.
 
-    Without a CUDA context nothing is pending on a GPU, nor in a JAX that has not yet looked for its devices. To wait
-    there all the same would make one: an implementation that never touched the GPU would then look as if it had.
+    Without a CUDA context nothing is pending on a GPU, nor in JAX if it has not yet looked for its devices. Waiting
+    would create a context, and an implementation that never used the GPU would look as if it had.
     """
     if (jax := sys.modules.get("jax")) is not None and _has_started(jax):
         step, zeros = _one_step(jax)
@@ -55,9 +56,9 @@ def synchronise(device: str) -> None:
 
 
 def _has_started(jax: Any) -> bool:
-    """Whether JAX has looked for its devices, which on a machine with a GPU makes a CUDA context.
+    """Whether JAX has looked for its devices, which creates a CUDA context on a machine with a GPU.
 
-    JAX tells it in a private module alone; where that is gone, it counts as started.
+    Only a private module of JAX tells it; if that module is gone, JAX counts as started.
     """
     bridge = sys.modules.get("jax._src.xla_bridge")
     return bool(getattr(bridge, "backends_are_initialized", lambda: True)())
@@ -70,9 +71,9 @@ def _one_step(jax: Any) -> tuple[Any, list[Any]]:
 
 
 def pool_memory(device: str) -> bool:
-    """Let cuDF and cuML take memory from CUDA's pool, where their allocator (RMM) is loaded; whether it is.
+    """Let cuDF and cuML take memory from CUDA's pool, if their allocator (RMM) is loaded; return whether it is.
 
-    Of itself RMM asks the driver for every array and gives it back at once, which takes longer than many a kernel and
+    By default RMM asks the driver for every array and gives it back at once, which takes longer than many kernels and
     may wait for the device. Torch, JAX and CuPy have pools of their own. Nothing is done in a process that is told not
     to touch a GPU (`RAPIDS_NO_INITIALIZE`).
     """
@@ -92,9 +93,9 @@ def array_library(device: str) -> Any:
 
 
 def place(array: Any, device: str, into: Any = None) -> Any:
-    """An array on the device: NumPy's or CuPy's, or that of the framework whose module is given (Torch, JAX).
+    """An array on the device, of NumPy or CuPy, or of the framework whose module is given (Torch, JAX).
 
-    Nothing is copied where it is there already; Torch may then share its memory with the host's array.
+    Nothing is copied if it is already there; Torch may then share its memory with the host's array.
     """
     name = into.__name__.partition(".")[0] if into is not None else ""
     if name == "torch":
@@ -132,7 +133,7 @@ def to_host_into(value: Any, out: Any) -> Any:
 def to_host(value: Any) -> Any:
     """A NumPy array of any framework's array; a dict of columns of any framework's data frame.
 
-    Raises `WrongResult` for what is not yet computed (Dask, Polars' lazy frames) or not data at all.
+    Raises `WrongResult` for a result that is not yet computed (Dask, Polars' lazy frames) or is not data.
     """
     if isinstance(value, np.ndarray):
         return value

@@ -1,8 +1,9 @@
 """Finding tasks by their place: a file `TOPIC/NAME.py` that defines `task` is the task `TOPIC/NAME`.
 
-A user's file whose `task` is imported from a shipped one adds implementations to it. At the same place, as
-`my/tabular/ridge.py`, the task stays what it is and gains them; at another it is a task of that name, with the
-shipped implementations and these. What is returned is a copy: the shipped task's own object stays as its file made it.
+A user's file that imports its `task` from a shipped one adds implementations to it. At the same place
+(`my/tabular/ridge.py`), the task keeps its name and gains the implementations. At another place it is a new task of
+that name, with the shipped implementations and the new ones. The catalogue returns a copy: the shipped task's own
+object stays as its file made it.
 """
 
 from __future__ import annotations
@@ -73,11 +74,11 @@ class Catalogue:
         return self._tasks[name]
 
     def select(self, names: Iterable[str]) -> list[Task]:
-        """The tasks of the given topics and names, all where none is given, each once."""
+        """The tasks of the given topics and names, each once; all if none is given."""
         return [self.task(name) for name in self.paths(names)]
 
     def paths(self, names: Iterable[str]) -> list[str]:
-        """Which tasks are meant by topics, full names, and names without their topic where one task only has it."""
+        """The tasks meant by topics, full names, and names without a topic if only one task has the name."""
         files = self.files
         chosen = [path for name in names for path in self._meant(name, files)]
         return list(dict.fromkeys(chosen or files))
@@ -106,7 +107,7 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def has_task(file: Path) -> bool:
-    """Whether a file may define or import a name `task`: told from its text, without running it."""
+    """Whether a file may define or import a name `task`, judged by its text, without running it."""
     try:
         nodes = list(ast.walk(ast.parse(file.read_bytes())))
     except OSError:
@@ -123,7 +124,7 @@ def _refuse(name: str, known: Iterable[str]) -> list[str]:
 
 
 def _file_named(file: Path, files: Mapping[str, object]) -> UsageError:
-    """The error for a file's path in place of a task's name."""
+    """The error for a file's path given instead of a task's name."""
     path = f"{file.resolve().parent.name}/{file.stem}"
     if not file.is_file():
         return unknown("task", str(file.with_suffix("")), files)
@@ -177,7 +178,7 @@ def _defined_twice(made: Task, suites: Suites, file: Path, addition: Path) -> st
 
 
 def _import(suites: Suites, file: Path) -> ModuleType:
-    """A task's file as a module. A user's is one of a package made for its folder: `from . import _helper` works."""
+    """A task's file as a module. A user's belongs to a package made for its folder: `from . import _helper` works."""
     try:
         if suites.package is not None:
             return importlib.import_module(f"{suites.package}.{file.parent.name}.{file.stem}")
@@ -203,7 +204,7 @@ def _import(suites: Suites, file: Path) -> ModuleType:
 
 
 def _forget(module: ModuleType, file: Path) -> None:
-    """Take back what a file that could not be loaded had added to a task until then."""
+    """Remove what a file had added to a task before its loading failed."""
     task = vars(module).get("task")
     if isinstance(task, Task):
         task.implementations = [one for one in task.implementations if one.file != file]

@@ -1,4 +1,4 @@
-"""The CUDA driver as this process has it: whether there is a context on a GPU, without making one by asking.
+"""The CUDA driver in this process: whether there is a context on a GPU. Asking does not create one.
 
 Whichever library computes on a GPU through CUDA, it needs a context there first. Nothing is loaded and nothing is
 initialised here: a driver that nobody has loaded or initialised yet has no context.
@@ -20,8 +20,8 @@ SUCCESS, NOT_INITIALISED = 0, 3  # of the driver's status codes
 def has_context() -> bool | None:
     """Whether this process has a CUDA context; None where the driver does not tell.
 
-    Seen are the context that libraries share on each GPU (the primary one) and the calling thread's current one. One
-    that a program has made for itself and laid aside is not, and OpenCL's are none of CUDA's.
+    It sees the context that libraries share on each GPU (the primary one) and the calling thread's current one. It does
+    not see a context that a program made for itself and set aside, nor those of OpenCL, which are not CUDA's.
     """
     try:
         driver = _loaded()
@@ -41,7 +41,7 @@ def has_context() -> bool | None:
 
 @functools.cache
 def _loaded() -> Any:
-    """The driver's library, if some library has loaded it; raises `OSError` where none has, which is not kept."""
+    """The driver's library, if another library has loaded it; raises `OSError` if none has (not cached)."""
     return ctypes.CDLL(LIBRARY, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
 
 
@@ -56,7 +56,7 @@ def _is_active(driver: Any, ordinal: int) -> bool | None:
 
 
 def _any_of(told: list[bool | None]) -> bool | None:
-    """Whether any is true; None where none is and some are not known."""
+    """Whether any is true; None if none is true and some are not known."""
     if True in told:
         return True
     return None if None in told else False

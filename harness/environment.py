@@ -1,4 +1,4 @@
-"""What of a worker's environment changes the speed of libraries: variables, BLAS and OpenMP; and what slows one.
+"""What in a worker's environment changes the speed of libraries (variables, BLAS, OpenMP), and what slows one.
 
 Workers inherit the variables of the shell that starts a run. Some of them make a library several times slower, and
 nothing in a table of times shows it. So a run records them, with the BLAS that workers compute with; reports warn of
@@ -42,7 +42,7 @@ Known = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """A variable, what it does to whom, and when that is known to slow them."""
+    """A variable, what it does to which library, and when that is known to slow it."""
 
     variable: str
     who: str  # is slower
@@ -100,7 +100,7 @@ def _fewer_than_threads(value: str, known: Known) -> bool:
 
 
 def _fixes_what_is_reused(_: str, known: Known) -> bool:
-    """With any of its thresholds set glibc no longer learns how large a block it should keep, and stays at 128 KiB."""
+    """If one of its thresholds is set, glibc no longer learns how large a block to keep, and stays at 128 KiB."""
     return "MALLOC_MMAP_THRESHOLD_" not in known["variables"]  # which has a line of its own
 
 
@@ -109,7 +109,7 @@ def _without_gpu(value: str, known: Known) -> bool:
 
 
 OPENMP = "what uses OpenMP: scikit-learn, LightGBM, XGBoost, Torch, FAISS"
-OTHERS = "all that runs beside it"
+OTHERS = "everything that runs beside it"
 FOR_ANOTHER = "uses its code for {kernel} processors instead of {own_kernel}, which it would take by itself"
 BINDS = "OpenMP's threads are bound to cores, and threads that other libraries start from a bound one share its core"
 TEMPORARY = "memory of large arrays is given back and fetched again at every call"
@@ -234,12 +234,12 @@ def changes_speed(name: str) -> bool:
 
 
 def variables(environment: Mapping[str, str], given: Collection[str] = ()) -> dict[str, str]:
-    """Of an environment what may change speed, without what every worker is `given` in its place."""
+    """The variables of an environment that may change speed, without those that every worker is `given` anyway."""
     return {name: value for name, value in sorted(environment.items()) if changes_speed(name) and name not in given}
 
 
 def slowed(environment: Known, threads: int, gpus: bool) -> list[Slowed]:
-    """What of a run's environment is known to slow a library, with workers of so many threads."""
+    """What in a run's environment is known to slow a library, for workers with this number of threads."""
     known = {**environment, "threads": threads, "gpus": gpus}
     blas = blas_of(environment)
     kernels = {"kernel": blas and blas["kernel"], "own_kernel": environment.get("own_kernel")}
@@ -254,7 +254,7 @@ def slowed(environment: Known, threads: int, gpus: bool) -> list[Slowed]:
 
 
 def slowed_in(info: RunInfo) -> list[Slowed]:
-    """What slowed a library in a run; nothing where it does not tell, as older ones."""
+    """What slowed a library in a run; empty for older runs, which did not record it."""
     return slowed(info.environment, info.settings.get("threads") or 1, bool(info.machine.get("gpus")))
 
 
@@ -264,33 +264,45 @@ def blas_of(environment: Known) -> Mapping[str, Any] | None:
 
 
 @dataclass(frozen=True)
-class Unlike:
-    """What differs between the environments of two runs, each as `name FIRST against SECOND`."""
+class Difference:
+    """A difference between two runs: its name, and its value in each run."""
 
-    forbids: list[str]  # a comparison
-    said: list[str]
+    name: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.before} against {self.after}"
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """What differs between the environments of two runs, in words."""
+
+    forbids: list[Difference]  # a comparison
+    said: list[Difference]
     remedy: str  # what makes the second like the first
 
 
 def unlike(first: Known, second: Known, gpus: bool) -> Unlike:
-    """Compare what changes speed; `gpus` says whether both runs had one. Nothing where one of them is older and silent.
+    """Compare what changes speed; `gpus` says whether both runs had one. Empty if an older run did not record it.
 
-    Another version of a BLAS is software, as that of any library, and so is the kernel that it brings along. Of one
-    version another kernel is another way to measure.
+    A new version of a BLAS is a software change like that of any library, and so is the kernel that comes with it.
+    Another kernel of the same version is another way to measure.
     """
     if not first or not second:
         return Unlike([], [], "")
     before, after = first.get("variables", {}), second.get("variables", {})
     names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    texts = {name: f"{name} {shown(before.get(name))} against {shown(after.get(name))}" for name in names}
-    forbids = [text for name, text in texts.items() if gpus or name not in ON_GPU]
-    said = [text for name, text in texts.items() if not gpus and name in ON_GPU]
+    differences = [Difference(name, shown(before.get(name)), shown(after.get(name))) for name in names]
+    forbids = [difference for difference in differences if gpus or difference.name not in ON_GPU]
+    said = [difference for difference in differences if not gpus and difference.name in ON_GPU]
     old, new = blas_of(first), blas_of(second)
     if old is not None and new is not None:
         if _library(old) != _library(new):
-            said.append(f"BLAS {_library(old)} ({old['kernel']}) against {_library(new)} ({new['kernel']})")
+            said.append(Difference("BLAS", *(f"{_library(blas)} ({blas['kernel']})" for blas in (old, new))))
         elif old["kernel"] != new["kernel"]:
-            forbids.append(f"BLAS kernel {old['kernel']} against {new['kernel']}")
+            forbids.append(Difference("BLAS kernel", old["kernel"], new["kernel"]))
     again = [_set_again(name, before.get(name)) for name in names if gpus or name not in ON_GPU]
     return Unlike(forbids, said, "; ".join(again))
 
@@ -314,7 +326,7 @@ def described(pool: Mapping[str, Any]) -> str:
 
 
 def shown(value: str | None) -> str:
-    """A value in a line: what is no letter as an escape, and not too long."""
+    """A value for one line: shortened, and with unprintable characters as escapes."""
     if value is None:
         return UNSET
     text = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in value)

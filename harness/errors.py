@@ -1,4 +1,4 @@
-"""The errors that reach a person, and the words they are put in.
+"""The errors that a person sees, and how they are worded.
 
 ResidencyError          everything this project raises on purpose
 ├── UsageError          asked for something that does not exist or cannot be: exit status 2, one line
@@ -18,7 +18,7 @@ class ResidencyError(Exception):
 
 
 class UsageError(ResidencyError):
-    """What was asked for does not exist or cannot be done; the message names the alternatives."""
+    """The user asked for something that does not exist or cannot be done; the message names the alternatives."""
 
 
 class RecordError(UsageError):
@@ -36,7 +36,7 @@ class Unavailable(ResidencyError):
 def visible(name: str) -> str:
     r"""A name or a value to be shown, with characters that nobody sees as escapes: `Sold\r`, `Sold\u200b`, `\x20Sold`.
 
-    Spaces show at either end only; those between words are seen.
+    Spaces become escapes only at either end; between words they are visible anyway.
     """
     shown = [
         character if character == " " or character.isprintable() else character.encode("unicode_escape").decode()
@@ -51,7 +51,7 @@ def visible(name: str) -> str:
 
 
 def likely(name: str, options: Iterable[str]) -> list[str]:
-    """Up to three options that a misspelt name may mean; of a path the last part alone is compared too."""
+    """Up to three options that a misspelt name may mean; the last part of a path is also compared alone."""
     likeness = {option: _likeness(name, option) for option in sorted(set(options))}
     best = max(likeness.values(), default=0.0)
     return [option for option in likeness if likeness[option] >= max(0.6, best - 0.05)][:3]
@@ -65,7 +65,7 @@ def _likeness(name: str, option: str) -> float:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that does not exist: the nearest ones, or all of them where none is near."""
+    """The error for a name that does not exist: it lists similar names, or all names if none is similar."""
     options, shown = sorted(set(known)), visible(name)
     if near := likely(name, options):
         return UsageError(

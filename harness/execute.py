@@ -1,7 +1,7 @@
 """One execution of one implementation: timed from entry to return, then judged, in this process.
 
-Everything between an implementation's entry and its return is on the clock; what no stage covers is `other`. The
-result is checked and its quality computed after the clock has stopped.
+The clock runs from an implementation's entry to its return; time outside all stages is `other`. After the clock has
+stopped, the result is checked and its quality is computed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from residency.harness.task import Implementation, Task
 from residency.harness.truth import best_answer, without_truth
 
 BELIEVED = 0.5  # of what is left between the best answer there can be and a perfect one
-FORKED = "it called os.fork, and the child came out of the function as well: end a child by os._exit"
+FORKED = "it called os.fork, and the child returned from the function too: end a child with os._exit"
 _CHILD_CAME_OUT = mmap.mmap(-1, 1)  # one byte that this process and its children share
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
 
@@ -73,11 +73,12 @@ def execute(
     kind: type[Run] = Run,
     stopped: Callable[[], None] = lambda: None,
 ) -> Execution:
-    """Run an implementation, several times in a row where one call is too short to be timed; all times are a call's.
+    """Run an implementation, several times in a row if one call is too short to time; all times are for one call.
 
     A cold execution begins with the import of its library, as a stage `import`, and on a cluster with its start, as a
-    stage `cluster`. The last call's result is judged, after `stopped` is called; with `shares` also what its quality
-    rests on is told. The implementation's run is a `kind`, and the truth in the data is hidden from it.
+    stage `cluster`. The last call's result is judged, after `stopped` is called; with `shares` the execution also holds
+    what its quality is based on. The implementation gets a run of class `kind`, and the truth in the data is hidden
+    from it.
 
     A lead-in is a call before the clock starts. Without it a sample of one call of 4 ms was seen to take 1.4 % longer
     than one of two, most likely because another process's turn leaves the processor's caches cold.
@@ -124,16 +125,16 @@ def execute(
 
 
 def _passed(before: float | None, after: float | None, calls: int, own: float = 0.0) -> float | None:
-    """What a counter has gone on by in a call, without our own part of it; None where it is not known."""
+    """The increase of a counter in a call, without our own part of it; None if it is not known."""
     return None if before is None or after is None else max(0.0, (after - before) / calls - own)
 
 
 def _judged(
     task: Task, data: Any, result: Any, run: Run, working: list[str], *, place: str, **limits: Any
 ) -> tuple[float | None, Ending]:
-    """The quality of a result where it has one, and how that ends the execution; `working` is who goes on with it.
+    """The quality of a result, if it has one, and the outcome; `working` names threads that are still running.
 
-    `place` is where the implementation is registered: a reason without a line of its own names that.
+    `place` is where the implementation is registered; a reason that names no line names this place.
     """
     try:
         if _CHILD_CAME_OUT[0]:
@@ -149,7 +150,7 @@ def _judged(
 
 
 def _call(implementation: Implementation, data: Any, run: Run, library: Any) -> Any:
-    """The result, once the device has ended all of its work."""
+    """The result, after the device has finished all its work."""
     process = os.getpid()
     try:
         result = implementation.function(data, run, library)
@@ -161,13 +162,13 @@ def _call(implementation: Implementation, data: Any, run: Run, library: Any) -> 
 
 
 def _end_child() -> None:
-    """End a child that an implementation forked and let come out: two processes must not answer for one execution."""
+    """End a forked child that returned from the implementation: two processes must not answer for one execution."""
     _CHILD_CAME_OUT[0] = 1
     os._exit(1)
 
 
 def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
-    """The quality of a result that is one, with the task's further numbers put on record."""
+    """The quality of a valid result; also records the task's further numbers."""
     check_result(result)
     quality = task.quality(data, result)
     run.observe(**{name: function(data, result) for name, function in task.also.items()})
@@ -178,7 +179,7 @@ def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
 def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
     """The implementation's library, which a cold execution imports on the clock.
 
-    On a machine with a GPU, a library that is installed and cannot be imported is a failure, whatever it lacks.
+    On a machine with a GPU, a library that is installed but cannot be imported is a failure, whatever it lacks.
     """
     if not cold:
         return importlib.import_module(implementation.library)
@@ -204,7 +205,7 @@ def _join(cluster: Workers, run: Run, cold: bool) -> None:
 
 
 def ceiling_of(task: Task, data: Any) -> float | None:
-    """The quality of the best answer to generated data, where that is known: an estimate exceeds it by chance alone."""
+    """The quality of the best answer to generated data, if known: an estimate exceeds it only by chance."""
     best = best_answer(data) if task.quality.items is not None else None
     return None if best is None else task.quality(data, best)
 
@@ -220,8 +221,8 @@ def judge(
 ) -> Ending:
     """Whether a quality passes: at least the floor, within the tolerance of the exact solution, and not beyond belief.
 
-    `ceiling` is the quality of the best answer there can be: an estimate may exceed it by chance, but not by half of
-    what is left. `rows` is how many were generated, for data of which floor and ceiling depend on it.
+    `ceiling` is the quality of the best possible answer: an estimate may exceed it by chance, but not by half of what
+    is left to a perfect score. `rows` is how many were generated, for data of which floor and ceiling depend on it.
     """
     name = task.quality.name
     if ceiling is not None and (rows is None or rows >= min(task.sizes.values())):
@@ -243,14 +244,14 @@ def judge(
     if reference is not None and task.quality.items is not None and short < -task.tolerance:
         return Ending(
             Outcome.WRONG,
-            f"{name} {quality:.6g} is better than the exact solution's {reference:.6g} by {-short:.3g}: it is the "
-            f"answer to another question; the tolerance is {task.tolerance:g}",
+            f"{name} {quality:.6g} is better than the exact solution's {reference:.6g} by {-short:.3g}: the "
+            f"result solves another problem; the tolerance is {task.tolerance:g}",
         )
     return OK
 
 
 def ending_of(error: BaseException, place: str = "") -> Ending:
-    """The outcome an exception means, with its own words as the reason; `place` is said where it has no line."""
+    """The outcome for an exception, with its message as the reason; `place` is named if the exception has no line."""
     text = _describe(error, place)
     if isinstance(error, MemoryError) or any(sign in text.lower() for sign in OUT_OF_MEMORY):
         return Ending(Outcome.OUT_OF_MEMORY, text)
@@ -276,11 +277,11 @@ def machine_cpu_seconds() -> float | None:
 
 
 def waited_seconds() -> float | None:
-    """How long the threads of this process have stood in line for a core so far, together; None if Linux is silent.
+    """How long all threads of this process together have waited for a core so far; None if Linux does not tell.
 
-    To the nanosecond, so it tells of samples that last less than the hundredth of a second in which processor time is
-    counted. A read takes 9 µs a thread, before the clock starts and after it has stopped. A thread that has ended takes
-    its share with it.
+    It is exact to the nanosecond, so it also works for samples shorter than the hundredth of a second in which
+    processor time is counted. A read takes 9 µs a thread, before the clock starts and after it has stopped. The share
+    of a thread that has ended is lost.
     """
     found = [_waited(thread) for thread in Path("/proc/self/task").iterdir()]
     known = [one for one in found if one is not None]
@@ -288,7 +289,7 @@ def waited_seconds() -> float | None:
 
 
 def _waited(thread: Path) -> int | None:
-    """Nanoseconds that a thread of this process has stood in line; None where it has ended, or Linux is silent."""
+    """Nanoseconds that a thread of this process has waited; None if it has ended, or Linux does not tell."""
     try:
         descriptor = os.open(thread / "schedstat", os.O_RDONLY)
     except OSError:
@@ -313,7 +314,7 @@ def peak_memory() -> int | None:
 
 
 def reset_peak_memory() -> None:
-    """Start the peak anew; where the kernel refuses, the peak is that of the whole process."""
+    """Reset the peak; if the kernel refuses, the peak is that of the whole process."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

@@ -1,4 +1,4 @@
-"""Every file of a folder, as all who read, count or hash it must see it; and files that are never half written."""
+"""All files of a folder, the same for every reader, counter and hash; and files that are never half written."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NO_FILE = "neither a file nor a folder"
 
 
 def files_under(folder: Path, left_out: Callable[[Path, str], None] = lambda _path, _why: None) -> list[Path]:
-    """All files of a folder and of the folders in it, in the order of their names; links count as what they lead to.
+    """All files of a folder and of the folders in it, sorted by name; a link counts as what it leads to.
 
-    A link to a folder that the link itself lies in is not followed, so every loop of links ends. `left_out` is told
-    what is neither a file nor a folder that was entered, and why. Raises `UsageError` where a folder cannot be read.
+    A link to a folder that contains the link is not followed, so loops of links end. `left_out` is told what was left
+    out, and why. Raises `UsageError` if a folder cannot be read.
     """
     files: list[Path] = []
     above = {os.fspath(folder): {_identity(folder)}}  # of a folder still to be listed: itself and those it lies in
@@ -44,9 +44,9 @@ def files_under(folder: Path, left_out: Callable[[Path, str], None] = lambda _pa
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file in one step, in UTF-8: whoever reads it finds all of the old or all of the new text.
+    """Write a file in one step, in UTF-8: a reader finds either the whole old text or the whole new text.
 
-    What is being written has a name that chance chose: the process of another container may have our number.
+    The temporary file has a random name, because a process of another container may have our number.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

@@ -1,8 +1,8 @@
-"""Being asked to end. Ctrl-C, SIGTERM (`docker stop`, a scheduler) and SIGHUP (the terminal is gone) mean the same.
+"""Requests to end: Ctrl-C, SIGTERM (`docker stop`, a scheduler) and SIGHUP (the terminal is gone) mean the same.
 
-Each raises `KeyboardInterrupt` wherever the command is, a second one as well. What must not be cut in half, as killing
-a worker and all that it started, is done within `whole()`: what comes meanwhile waits until it is over. A process that
-is the first of a container gets only signals that it has asked for, so SIGTERM would not even end it.
+Each raises `KeyboardInterrupt` wherever the command is, and so does a second one. Work that must not be interrupted,
+such as killing a worker and all that it started, runs within `whole()`: a signal waits until it is over. The first
+process of a container gets only signals that it has asked for, so without this module SIGTERM would not end it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _last_words: list[Callable[[], str]] = []
 
 
 def install() -> None:
-    """Listen to the signals, but for those that this process was started to ignore, as by `nohup`."""
+    """Listen to the signals, except those that this process was started to ignore (by `nohup`, for example)."""
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -36,18 +36,18 @@ def received() -> bool:
 
 
 def status() -> int:
-    """The exit status of a command that was asked to end: 130 after Ctrl-C, 143 after SIGTERM, as shells have it."""
+    """The exit status of a command that was asked to end: 130 after Ctrl-C, 143 after SIGTERM, as in shells."""
     return 128 + (_received[0] if _received else signal.SIGINT)
 
 
 def at_last(words: Callable[[], str]) -> None:
-    """What to write to stderr before this process is given up, where something whole has hung."""
+    """What to write to stderr before this process ends because uninterruptible work has hung."""
     _last_words[:] = [words]
 
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """What is in here is done to its end; a signal that comes meanwhile interrupts what is after it."""
+    """The block runs to its end; a signal that comes during it interrupts what comes after it."""
     if threading.current_thread() is not threading.main_thread():  # signals interrupt the main thread alone
         yield
         return

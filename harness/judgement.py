@@ -1,12 +1,12 @@
-"""Which results of a run are right, once all of them are known: the one place that decides it.
+"""Which results of a run are right, when all of them are known: the one place that decides it.
 
-A worker sees its own results alone: that they are numbers, reach the floor, and agree with the exact solution where
-there is one. Here they are seen together. Reports, proofs, comparisons and the exit status all ask `judge`.
+A worker checks only its own results: they must be numbers, reach the floor, and agree with the exact solution if there
+is one. This module sees all results together. Reports, proofs, comparisons and the exit status all ask `judge`.
 
-Where nobody knows what is right, the best result of the group is what the others are held against. Results of right
-code differ, for two reasons. Libraries make different models of the same data: that is what a task's `tolerance` is
-for. And every quality is an estimate from the things that were judged, be they 48 or a million: the same things for
-all, so their share in the difference is known (`quality.Judged`). A result is wrong if it falls short by more than
+If nobody knows what is right, the others are compared with the best result of the group. Right results differ, for two
+reasons. First, libraries make different models of the same data: a task's `tolerance` allows for that. Second, every
+quality is an estimate from the judged items, whether 48 or a million. All results are judged by the same items, so
+their share in the difference is known (`quality.Judged`). A result is wrong if it falls short by more than
 the tolerance and chance explain together.
 
     error       by chance, one right result in ten thousand comparisons may be called wrong; the comparisons of a
@@ -47,7 +47,7 @@ class Evidence:
     outcomes: list[OutcomeRecord] = field(default_factory=list)
 
     def keep_latest(self) -> None:
-        """Drop what was measured under another key than the last record's: other code, other libraries."""
+        """Drop what was measured under another resume key than the last record's: other code, other libraries."""
         records: list[Sample | OutcomeRecord] = [*self.samples, *self.outcomes]
         if records:
             key = max(records, key=lambda record: record.at).key
@@ -64,13 +64,13 @@ class Evidence:
 
     @property
     def last(self) -> OutcomeRecord | None:
-        """The outcome that counts: the last of a replicate that was reached, if any was."""
+        """The outcome that counts: the last one of a replicate that was reached, if there is one."""
         reached = [outcome for outcome in self.outcomes if not is_not_reached(outcome.outcome, outcome.reason)]
         return next(reversed(reached or self.outcomes), None)
 
     @property
     def judged(self) -> Judged | None:
-        """What the quality of its last outcome rests on, where that is on record."""
+        """What the quality of its last outcome is based on, if recorded."""
         kept = next((outcome.judged for outcome in reversed(self.outcomes) if outcome.judged), None)
         return Judged(**kept) if kept else None
 
@@ -81,7 +81,7 @@ class Evidence:
         return Ending(outcome.ending.outcome, where + outcome.reason)
 
     def ending(self) -> Ending:
-        """The last outcome, since what is not ok ends a cell; one that was never reached says so."""
+        """The last outcome, because an outcome other than ok ends a cell; a cell that was never reached says so."""
         last = self.last
         reached = last is not None and not is_not_reached(last.outcome, last.reason)
         if last is not None and last.ending != OK and reached:
@@ -93,7 +93,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is to be said of one cell."""
+    """The judgement of one cell."""
 
     ending: Ending
     error: float | None = None  # standard error of the quality, from the things that were judged
@@ -125,7 +125,7 @@ def judge(found: Mapping[Cell, Evidence], info: RunInfo) -> dict[Cell, Judgement
 
 
 def judge_outcomes(outcomes: Iterable[OutcomeRecord], info: RunInfo) -> dict[Cell, Judgement]:
-    """The same from the outcomes of a run alone."""
+    """The same, from the outcomes of a run alone."""
     found: dict[Cell, Evidence] = {}
     for outcome in outcomes:
         found.setdefault(replace(outcome.cell, rows=None), Evidence()).outcomes.append(outcome)
@@ -135,7 +135,7 @@ def judge_outcomes(outcomes: Iterable[OutcomeRecord], info: RunInfo) -> dict[Cel
 
 
 def standard_error(judged: Judged | None) -> float | None:
-    """The standard error of a quality, by the jackknife; None where it is not known."""
+    """The standard error of a quality, by the jackknife; None if it is not known."""
     if judged is None or len(judged.shares) < 2:
         return None
     return float(np.std(judged.shares, ddof=1) / math.sqrt(len(judged.shares)))
@@ -144,7 +144,7 @@ def standard_error(judged: Judged | None) -> float | None:
 def _against_the_best(
     cells: list[Cell], found: Mapping[Cell, Evidence], judgements: Mapping[Cell, Judgement], task: TaskInfo | None
 ) -> dict[Cell, Judgement]:
-    """The judgements that change when each result is held against the best of its group."""
+    """The judgements that change when each result is compared with the best of its group."""
     good = {
         cell: last
         for cell in cells
@@ -189,7 +189,7 @@ class _Comparison:
 
     @property
     def paired(self) -> tuple[Judged, Judged] | None:
-        """What both rest on, where it is the same things."""
+        """What both qualities are based on, if these are the same items."""
         one, other = self.best_judged, self.other_judged
         if one is None or other is None or (one.count, len(one.shares)) != (other.count, len(other.shares)):
             return None
@@ -212,7 +212,7 @@ class _Comparison:
 
     @property
     def learned(self) -> float:
-        """By how much the best is better than no knowledge at all."""
+        """How much better the best is than a result without any knowledge."""
         return abs((self.best.quality or 0.0) - self.best_judged.chance) if self.best_judged else 0.0
 
     @property
@@ -224,7 +224,7 @@ class _Comparison:
 
     @property
     def by_chance(self) -> float:
-        """What the things that were judged explain."""
+        """How much of the difference chance explains, from the judged items."""
         error, freedom = self.spread
         return quantile(2 * ERROR / self.comparisons, freedom) * error if error else 0.0
 
@@ -236,7 +236,7 @@ class _Comparison:
         return self.spread[1] < LEAST_FREEDOM
 
     def reason(self) -> str | None:
-        """Why it is wrong; None where it is not known to be."""
+        """Why it is wrong; None if it is not known to be wrong."""
         if self.is_untold or self.short <= self.tolerance + self.by_chance:
             return None
         chance = f", chance explains {self.by_chance:.3g} more" if self.by_chance else ""
@@ -248,7 +248,7 @@ class _Comparison:
         )
 
     def too_few(self) -> str:
-        """What to say where the comparison could not have told a wrong result; nothing where it could."""
+        """A remark if the comparison cannot detect a wrong result; empty if it can."""
         if self.best_judged is None or self.short <= 0 or (not self.spread[0] and not self.is_untold):
             return ""
         judged = self.best_judged

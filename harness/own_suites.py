@@ -22,6 +22,11 @@ def named_by(text: str) -> list[Suites]:
     return [_checked(folder) for folder in folders]
 
 
+def folders() -> list[str]:
+    """The folders of the user's own suites, in full: a run that goes on takes its tasks from there."""
+    return [str(suites.folder) for suites in named_by(os.environ.get(VARIABLE, ""))]
+
+
 def misplaced(suites: Suites) -> Iterator[str]:
     """What to say of files in the folder itself, in no topic's, that look like tasks."""
     for file in sorted(suites.folder.glob("[!_.]*.py")):

@@ -46,7 +46,7 @@ def kept(named: Path, tell: Callable[[str], None]) -> Path:
     except OSError as error:
         raise UsageError(
             f"cannot copy what comes from {printable(named)} to {printable(cache_folder())}: {error.strerror}; "
-            "RESIDENCY_CACHE names another folder"
+            "set RESIDENCY_CACHE to another folder"
         ) from error
     if not copy.stat().st_size:
         raise UsageError(f"--data {printable(named)}: nothing came from it, it was empty")

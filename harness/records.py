@@ -223,7 +223,7 @@ class Recorder:
         except OSError as error:
             os.ftruncate(self._file, before)
             raise UsageError(
-                f"cannot write to {self.folder / RECORDS_FILE}: {error.strerror}; all before is kept"
+                f"cannot write to {self.folder / RECORDS_FILE}: {error.strerror}; everything before this is kept"
             ) from error
 
 
@@ -255,20 +255,43 @@ def read(folder: Path, samples: bool = True) -> Records:
 
     A last line without its newline is a write that was cut off with its process: it counts for nothing.
     """
-    info = read_info(folder)
-    records = Records(folder, info)
-    path = folder / RECORDS_FILE
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return records
-    except OSError as error:
-        raise RecordError(f"cannot read {path}: {error.strerror}") from error
-    numbered = [
-        (number, line)
-        for number, line in enumerate(text.split(b"\n")[:-1], start=1)
-        if samples or not line.startswith(SAMPLE_LINE)
-    ]
+    return Growing(folder, samples).read()
+
+
+class Growing:
+    """A run that others still write to: each of its lines is read once, however often it is asked for what there is."""
+
+    def __init__(self, folder: Path, samples: bool = True) -> None:
+        """Read `run.json`; `samples` and errors are those of `read`."""
+        self._records = Records(folder, read_info(folder))
+        self._samples = samples
+        self._bytes = self._lines = 0  # that were read
+
+    def read(self) -> Records:
+        """The run with all that was written by now: the same object each time, which grows."""
+        path = self._records.folder / RECORDS_FILE
+        try:
+            with path.open("rb") as file:
+                file.seek(self._bytes)
+                text = file.read()
+        except FileNotFoundError:
+            return self._records
+        except OSError as error:
+            raise RecordError(f"cannot read {path}: {error.strerror}") from error
+        lines = text.split(b"\n")[:-1]
+        numbered = [
+            (number, line)
+            for number, line in enumerate(lines, start=self._lines + 1)
+            if self._samples or not line.startswith(SAMPLE_LINE)
+        ]
+        _add(self._records, path, numbered)
+        self._bytes += sum(map(len, lines)) + len(lines)
+        self._lines += len(lines)
+        return self._records
+
+
+def _add(records: Records, path: Path, numbered: list[tuple[int, bytes]]) -> None:
+    """Add what the lines say, which are told with their numbers."""
     with without_collection():
         for (number, _), raw in zip(numbered, _parsed(path, numbered), strict=True):
             try:
@@ -279,7 +302,6 @@ def read(folder: Path, samples: bool = True) -> Records:
                 records.samples.append(record)
             else:
                 records.outcomes.append(record)
-    return records
 
 
 def read_info(folder: Path) -> RunInfo:

@@ -79,7 +79,7 @@ def check_task(datasets: Any, sizes: Any, quality: Any, tolerance: Any, floor: A
         if not isinstance(dataset, Dataset):
             name = getattr(dataset, "__name__", repr(dataset))
             raise UsageError(
-                f"datasets holds `{name}`, which is no dataset: put @generated above the function that makes it"
+                f"datasets holds `{name}`, which is not a dataset: put @generated above the function that makes it"
             )
         if "return" not in getattr(dataset.maker, "__annotations__", {}):
             raise UsageError(

@@ -110,12 +110,18 @@ QUIET = Conditions()
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A positive value with its 95 % interval, and the 99 % one that verdicts are judged by."""
+class Interval:
+    """A value with its 95 % interval."""
 
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Estimate(Interval):
+    """A positive value with its 95 % interval, and the 99 % one that verdicts are judged by."""
+
     low99: float
     high99: float
     samples: int

@@ -127,7 +127,7 @@ def make(dataset: Dataset, request: Request) -> Stored:
         held = scratch.take(folder.parent, MAKING)
     except UNUSABLE as error:
         where = f"{printable(cache_folder())}: {error.strerror}"
-        raise UsageError(f"cannot write the cache {where}; RESIDENCY_CACHE names another folder") from error
+        raise UsageError(f"cannot write the cache {where}; set RESIDENCY_CACHE to another folder") from error
     with held:
         files = held.folder / "files"
         files.mkdir()
@@ -151,8 +151,8 @@ def no_table(folder: Path) -> UsageError:
         more = f" and {len(tables) - 3:,} more" if len(tables) > 3 else ""
         return UsageError(f"{name} is a folder: name a CSV or Parquet file in it: {', '.join(tables[:3])}{more}")
     if texts > 1:
-        one = "write them into one CSV file, a line for each, with the name of its folder in a second column"
-        return UsageError(f"{name} is a folder of {texts:,} text files: {one}, and name that")
+        remedy = "write them into one CSV file, a line for each, with the name of its folder in a second column"
+        return UsageError(f"{name} is a folder of {texts:,} text files: {remedy}, and name that file")
     return UsageError(f"{name} is a folder: name a CSV or Parquet file")
 
 

@@ -30,6 +30,12 @@ def two_sided(t: float, freedom: float) -> float:
     return _incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5)
 
 
+def above(t: float, freedom: float) -> float:
+    """The probability that t or more comes about by chance."""
+    tail = two_sided(abs(t), freedom) / 2.0
+    return tail if t >= 0 else 1.0 - tail
+
+
 def _incomplete_beta(x: float, a: float, b: float) -> float:
     """The regularised incomplete beta function, by its continued fraction on the side where that ends soon."""
     if x <= 0.0 or x >= 1.0:

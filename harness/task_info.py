@@ -26,7 +26,7 @@ class TaskInfo:
     datasets: dict[str, str] = field(default_factory=dict)  # their kinds by name
     naive: dict[str, str] = field(default_factory=dict)  # results without a model, and their figures' names
     question: str = ""  # that its file asks
-    twins: dict[str, str | None] = field(default_factory=dict)  # of each implementation; runs of before do not tell
+    twins: dict[str, str | None] = field(default_factory=dict)  # of each implementation; older runs do not tell
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -64,6 +64,6 @@ class TaskInfo:
 
 
 def twin_by_name(implementation: str) -> str:
-    """The same function on the other device, its twin if there is one: for runs that do not tell their twins."""
+    """The name of the same function on the other device: its twin, in older runs, which do not record twins."""
     function, device = implementation[:-3], implementation[-3:]
     return function + {"cpu": "gpu", "gpu": "cpu"}.get(device, device)

@@ -1,1 +1,1 @@
-"""What a run has to say: summaries, tables, files."""
+"""How results are shown: words and pictures only, in a terminal and in files. Numbers come from analysis/."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from residency.analysis.clocks import resident_ratio
+from residency.analysis.row import Row
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import RunInfo
 from residency.harness.run import stage_kind
 from residency.reports import words
-from residency.reports.summary import Row
 
+OF_TIME = "of its time "  # said once
 OTHERS_NAMED = 4  # of those that lost
 DISTURBED = 0.1  # cores that other processes kept busy
 STAGES_NAMED = 2
@@ -29,15 +31,14 @@ class Answer:
 
 def answer(group: Sequence[Row], info: RunInfo) -> Answer:
     """The answer of one task on one dataset at one size."""
-    task = info.tasks.get(group[0].task)
+    task = info.tasks.get(group[0].cell.task)
     beside = task.beside if task else []
-    measured = sorted(
-        (row for row in group if row.seconds is not None and row.implementation not in beside), key=_median
-    )
+    comparable = [row for row in group if row.measured and row.cell.implementation not in beside]
+    measured = sorted(comparable, key=lambda row: row.median)
     if len(measured) < 2:
         return _uncompared(measured, group, info)
-    baseline = next((row for row in measured if row.device == "cpu"), None)
-    gpu = next((row for row in measured if row.device == "gpu"), None)
+    baseline = next((row for row in measured if row.cell.device == "cpu"), None)
+    gpu = next((row for row in measured if row.cell.device == "gpu"), None)
     if gpu is not None and baseline is not None:
         brief, sentences = _between_devices(gpu, baseline)
         went = [where_it_went(row) for row in (baseline, gpu)]
@@ -50,15 +51,11 @@ def answer(group: Sequence[Row], info: RunInfo) -> Answer:
 
 def name_of(row: Row) -> str:
     """`estimator@cpu (sklearn)`."""
-    return f"{row.implementation} ({row.library})"
-
-
-def _median(row: Row) -> float:
-    return row.seconds.median if row.seconds else float("inf")
+    return f"{row.cell.implementation} ({row.cell.library})"
 
 
 def _time(row: Row) -> str:
-    return words.interval(row.seconds) if row.seconds else "-"
+    return words.interval(row.measured.seconds) if row.measured else "-"
 
 
 def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> Answer:
@@ -80,12 +77,12 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) ->
 def _without_time(rows: Sequence[Row]) -> str:
     """Who has no time: `x@cpu ended as wrong, 2 could not run here`."""
     parts = []
-    failed = [row for row in rows if row.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]
-    parts += [f"{row.implementation} ended as {row.outcome}" for row in failed]
-    absent = [row for row in rows if row.outcome == Outcome.UNAVAILABLE]
+    failed = [row for row in rows if row.result.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]
+    parts += [f"{row.cell.implementation} ended as {row.result.outcome}" for row in failed]
+    absent = [row for row in rows if row.result.outcome == Outcome.UNAVAILABLE]
     late = [row for row in absent if _is_late(row)]
     if late:
-        parts.append(f"{', '.join(row.implementation for row in late)} {_were(late)} not reached")
+        parts.append(f"{', '.join(row.cell.implementation for row in late)} {_were(late)} not reached")
     if gone := len(absent) - len(late):
         parts.append(f"{gone} could not run here")
     return ", ".join(parts)
@@ -97,20 +94,21 @@ def _were(rows: Sequence[Row]) -> str:
 
 def _between_devices(gpu: Row, baseline: Row) -> tuple[str, list[str]]:
     """The best on the GPU against the fastest on the CPU: end to end, and with the data on the device already."""
-    ratio = gpu.speedup
+    ratio = gpu.compared.speedup
     if ratio is None:
         text = f"no process measured both {name_of(gpu)} and {name_of(baseline)}, so they are not compared"
         return text, [f"{text[0].upper()}{text[1:]}."]
     who = WON.get(ratio.verdict, UNDECIDED)
-    by = words.times(ratio.ratio, ratio.low, ratio.high)
-    takes = "takes" if ratio.ratio < 1 else "is"
+    by = words.times(ratio)
+    takes = "takes" if ratio.value < 1 else "is"
     text = f"{who}: {name_of(gpu)} {takes} {by} as {name_of(baseline)} on the CPU, {_time(baseline)}, end to end"
     resident = ""
-    if gpu.clocks and baseline.clocks and gpu.clocks.compute > 0 and baseline.clocks.compute > 0:
-        times = words.once(baseline.clocks.compute / gpu.clocks.compute)
-        resident = f"; with the data resident (the compute clock alone) {times}"
-    doubt = " Whether it ran on the GPU is not known." if "fell_back" in gpu.unknown else ""
-    return f"{who}: {gpu.implementation} {by} as {baseline.implementation}", [f"{text}{resident}.{doubt}"]
+    if gpu.measured and baseline.measured:
+        times = resident_ratio(baseline.measured.clocks, gpu.measured.clocks)
+        if times is not None:
+            resident = f"; with the data resident (the compute clock alone) {words.once(times)}"
+    doubt = " Whether it ran on the GPU is not known." if "fell_back" in gpu.facts.unknown else ""
+    return f"{who}: {gpu.cell.implementation} {by} as {baseline.cell.implementation}", [f"{text}{resident}.{doubt}"]
 
 
 def _among(measured: Sequence[Row]) -> tuple[str, list[str]]:
@@ -118,8 +116,8 @@ def _among(measured: Sequence[Row]) -> tuple[str, list[str]]:
     first, second, *_ = measured
     others = [f"{name_of(row)} {_against(row)}" for row in measured[1 : 1 + OTHERS_NAMED]]
     if more := len(measured) - 1 - OTHERS_NAMED:
-        others += [f"{more} more take longer still"] if more > 0 else []
-    verdict = second.speedup.verdict if second.speedup else ""
+        others += [f"{more} more take even longer"] if more > 0 else []
+    verdict = second.compared.speedup.verdict if second.compared.speedup else ""
     if verdict == "slower":
         won = f"{name_of(first)} is the fastest, {_time(first)}"
     elif verdict == "equivalent":
@@ -127,33 +125,36 @@ def _among(measured: Sequence[Row]) -> tuple[str, list[str]]:
     else:
         won = f"{name_of(first)} had the shortest time, {_time(first)}, but this run cannot tell who is the fastest"
     brief = f"{name_of(first)} {_time(first)}; next {name_of(second)}: {_against(second)}"
-    return brief, [f"{won}.", f"Against it: {'; '.join(others)}."]
+    return brief, [f"{won}.", f"Compared with it, {'; '.join(others)}."]
 
 
 def _against(row: Row) -> str:
-    if row.speedup is None:
+    ratio = row.compared.speedup
+    if ratio is None:
         return "is not compared"
-    ratio = row.speedup
-    verb = "takes" if ratio.ratio < 1 else "is"
+    verb = "takes" if ratio.value < 1 else "is"
     inconclusive = " (inconclusive)" if ratio.verdict == "inconclusive" else ""
-    return f"{verb} {words.times(ratio.ratio, ratio.low, ratio.high)}{inconclusive}"
+    return f"{verb} {words.times(ratio)}{inconclusive}"
 
 
 def where_it_went(row: Row) -> str:
-    """`Of its time x@cpu spends 75 % in fit and 20 % moving data in and out.`: empty where no stage is known."""
-    total = sum(row.stages.values())
+    """`x@cpu spends 75 % of its time in fit and 20 % moving data in and out.`: empty if no stage is known."""
+    stages = row.measured.stages if row.measured else {}
+    total = sum(stages.values())
     if not total:
         return ""
-    copying = sum(time for name, time in row.stages.items() if stage_kind(name) == "transfer") / total
-    inside = {name: time / total for name, time in row.stages.items() if stage_kind(name) != "transfer"}
+    copying = sum(time for name, time in stages.items() if stage_kind(name) == "transfer") / total
+    inside = {name: time / total for name, time in stages.items() if stage_kind(name) != "transfer"}
     largest = sorted(inside.items(), key=lambda stage: -stage[1])[:STAGES_NAMED]
     parts = [
-        f"{share:.0%} {'outside its stages' if name == 'other' else f'in `{name}`'}"
+        f"{share:.0%} {OF_TIME}{'outside its stages' if name == 'other' else f'in `{name}`'}"
         for name, share in largest
         if share >= words.STAGE_SHARE
     ]
-    parts += [f"{copying:.0%} moving data in and out"] if copying >= words.STAGE_SHARE else []
-    return f"Of its time {row.implementation} spends {_listed(parts)}.".replace("%", "\N{NO-BREAK SPACE}%")
+    parts += [f"{copying:.0%} {OF_TIME}moving data in and out"] if copying >= words.STAGE_SHARE else []
+    first, *others = parts
+    listed = _listed([first, *(part.replace(OF_TIME, "") for part in others)])
+    return f"{row.cell.implementation} spends {listed}.".replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -161,7 +162,7 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _processes(measured: Sequence[Row]) -> int:
-    return min(row.seconds.replicates for row in measured if row.seconds)
+    return min(row.measured.seconds.replicates for row in measured if row.measured)
 
 
 def _doubts(measured: Sequence[Row], info: RunInfo) -> str:
@@ -182,25 +183,25 @@ def _belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> lis
     count = _processes(measured)
     lines = [f"Each was measured in {_of(count, info)}"]
     if count == 1:
-        lines[0] += ": a first impression, no more."
+        lines[0] += ", so this is only a first impression."
     elif count < statistics.ENOUGH_REPLICATES:
-        lines[0] += f": too few for small differences, {statistics.ENOUGH_REPLICATES} are better."
+        lines[0] += f", which is too few for small differences: use {statistics.ENOUGH_REPLICATES} or more."
     else:
         lines[0] += "."
-    busy = max((row.other_cores or 0.0 for row in measured), default=0.0)
+    busy = max((row.measured.other_cores or 0.0 for row in measured if row.measured), default=0.0)
     if busy > DISTURBED:
-        lines.append(f"Other processes kept up to {busy:.1f} cores busy meanwhile: small differences may be theirs.")
-    if any(event.startswith("timed ") for row in measured for event in row.events):
-        lines.append("Some were timed before they were warm.")
-    wrong = [row for row in group if row.seconds is None and not _could_not_run(row)]
+        lines.append(f"Other processes kept up to {busy:.1f} cores busy meanwhile, which may cause small differences.")
+    if any(event.startswith("timed ") for row in measured for event in row.facts.events):
+        lines.append("Some were timed before their times had settled.")
+    wrong = [row for row in group if row.measured is None and not _could_not_run(row)]
     if wrong:
         lines.append(f"Without a time: {_without_time(wrong)}.")
     return lines
 
 
 def _is_late(row: Row) -> bool:
-    return is_not_reached(row.outcome, row.reason)
+    return is_not_reached(row.result.outcome, row.result.reason)
 
 
 def _could_not_run(row: Row) -> bool:
-    return row.outcome == Outcome.UNAVAILABLE and not _is_late(row)
+    return row.result.outcome == Outcome.UNAVAILABLE and not _is_late(row)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +13,10 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
+from residency.analysis.findings import Findings
 from residency.harness.outcomes import Outcome
-from residency.harness.records import Records
-from residency.reports.tables import HEADER, Table, report
+from residency.reports.columns import COLUMNS, Column, Form, Line
+from residency.reports.tables import Table, report
 
 IMPORTANCE = (  # what a narrow terminal shows first
     "implementation",
@@ -30,19 +29,9 @@ IMPORTANCE = (  # what a narrow terminal shows first
     "cold",
     "where the time went",
 )
-NUMBERS = {"cores", "median time [95 %]", "against the baseline [95 %]", "quality", "cold", "memory"}
 INDENT = 2  # columns, of remarks
 RULE = 4  # columns that a rule needs beside its title
 UNBOUNDED = 10_000  # columns, more than any table needs
-
-
-@dataclass(frozen=True)
-class Form:
-    """A way to show a column, and what it leaves out."""
-
-    header: str
-    cell: Callable[[str], str]
-    without: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,9 +42,9 @@ class Drawn:
     dropped: list[str]
 
 
-def show(records: Records, console: Console) -> None:
+def show(found: Findings, console: Console) -> None:
     """Print a run: its answers first, then a table a group, what could not run, and where and when it was."""
-    said = report(records)
+    said = report(found)
     if said.warning:
         console.print(f"\n{escape(said.warning)}", style="bold yellow", highlight=False)
     console.print()
@@ -65,7 +54,7 @@ def show(records: Records, console: Console) -> None:
         console.print(escape(said.title), style="bold")
     if len(said.tables) > 1:
         _show_in_short(said.tables, console)
-    _show_tables(said.tables, records.folder, console)
+    _show_tables(said.tables, found.records.folder, console)
     console.print()
     for line in said.summary:
         console.print(escape(line), style="bold")
@@ -129,50 +118,27 @@ def _names(names: list[str], width: int) -> str:
 
 
 def fitted(table: Table, console: Console) -> Drawn:
-    """One group's table: whole where it fits, else the most important columns that do, each in its longest form."""
-    whole = {name: next(_forms(name)) for name in HEADER}
+    """One group's table: whole where it fits, else the most important columns that do, each in its widest form."""
+    whole = {column.name: column.forms[0] for column in COLUMNS}
     if _needed(made := _grid(table, whole), console) <= console.width:
         return Drawn(made, [])
     kept: dict[str, Form] = {}
     dropped = []
-    for name in IMPORTANCE:
-        for form in _forms(name):
-            made = _grid(table, {**kept, name: form}, close=True)
+    for column in sorted(COLUMNS, key=lambda column: IMPORTANCE.index(column.name)):
+        for form in column.forms:
+            made = _grid(table, {**kept, column.name: form}, close=True)
             if not kept or _needed(made, console) <= console.width:
-                kept[name] = form
+                kept[column.name] = form
                 break
-        dropped += [lacking] if (lacking := _lacking(table, name, kept.get(name))) else []
+        dropped += [lacking] if (lacking := _lacking(table, column, kept.get(column.name))) else []
     return Drawn(_grid(table, kept, close=True), dropped)
 
 
-def _lacking(table: Table, name: str, form: Form | None) -> str:
+def _lacking(table: Table, column: Column, form: Form | None) -> str:
     """What a column's form does not show of it."""
     if form is None:
-        return _plain(name)
-    cells = [line[HEADER.index(name)] for line in table.lines]
-    return form.without if any(form.cell(cell) != cell for cell in cells) else ""
-
-
-def _forms(name: str) -> Iterator[Form]:
-    """The ways to show a column, the longest first."""
-    yield Form(name, str)
-    if name == "where the time went":
-        yield Form(name, lambda cell: cell.replace(", ", ",\n"))  # a line a stage
-    elif name != _plain(name):
-        header, against = _plain(name).removesuffix(" time"), name.startswith("against")
-        without = f"the interval {'' if against else 'of the '}{_plain(name)}"
-        yield Form(header, _without_interval, without)
-        if against:  # the verdict above the ratio
-            yield Form("against the\nbaseline", lambda cell: _without_interval(cell).replace(": ", ":\n"), without)
-
-
-def _without_interval(cell: str) -> str:
-    return re.sub(r" \[.*?\]", "", cell)
-
-
-def _plain(name: str) -> str:
-    """A column's name without its interval's level."""
-    return name.removesuffix(" [95 %]")
+        return column.plain
+    return form.without if any(form.text(line) != column.text(line) for line in table.lines) else ""
 
 
 def _needed(made: Grid, console: Console) -> int:
@@ -183,16 +149,17 @@ def _needed(made: Grid, console: Console) -> int:
 def _grid(table: Table, forms: dict[str, Form], close: bool = False) -> Grid:
     """A table of these columns, in the header's order; `close` together where room is short."""
     made = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=close)
-    columns = [(place, name) for place, name in enumerate(HEADER) if name in forms]
-    for _, name in columns:
-        made.add_column(forms[name].header, justify="right" if name in NUMBERS else "left", overflow="fold")
-    for line, outcome in zip(table.lines, table.emphasis, strict=True):
-        cells = (escape(forms[name].cell(line[place])) for place, name in columns)
-        made.add_row(*cells, style=_style(line, outcome))
+    shown = [column for column in COLUMNS if column.name in forms]
+    for column in shown:
+        made.add_column(forms[column.name].header, justify="right" if column.right else "left", overflow="fold")
+    for line in table.lines:
+        made.add_row(*(escape(forms[column.name].text(line)) for column in shown), style=_style(line))
     return made
 
 
-def _style(line: tuple[str, ...], outcome: str) -> str:
-    if outcome != Outcome.OK:
+def _style(line: Line) -> str:
+    if line.outcome != Outcome.OK:
         return "red"
-    return "bold" if line[4] == "baseline" else "green" if line[4].startswith("faster") else ""
+    if line.is_baseline:
+        return "bold"
+    return "green" if line.against is not None and line.against.verdict == "faster" else ""

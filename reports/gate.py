@@ -6,29 +6,22 @@ that are no text. Each form is given what it can hold, and what it cannot is sho
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from residency.analysis.compare import Cell, Comparison, Kind, Status
+from residency.analysis.shift import Shift
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
-from residency.reports import words
-from residency.reports.compare import Cell, Comparison, Kind, Status
+from residency.reports.compare import BAD, UNSURE, became, cell_reason, differences, ratio, reason
+from residency.reports.likeness import difference
+from residency.reports.words import visible
 
 SCHEMA = 1
 NAME = "residency compare"
-BAD = {Kind.SLOWER, Kind.WRONG}
-UNSURE = {Kind.INCONCLUSIVE, Kind.MISSING, Kind.NO_DEVICE}
 STOPPED = {Status.CANNOT_COMPARE: "error", Status.NO_DEVICE: "error"}  # not told by cells alone
-# Neither XML 1.0 nor a line of a log can hold them: control characters but tabs and line ends, halves of characters.
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-
-def visible(text: str) -> str:
-    """A text with its control characters, and what is no character, written as escapes."""
-    return UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def about(cell: Cell) -> str:
@@ -38,31 +31,49 @@ def about(cell: Cell) -> str:
 
 def says(cell: Cell) -> str:
     """What became of a cell, and why."""
-    return f"{became(cell)}: {cell.reason}" if cell.reason else f"{became(cell)}: now / before {ratio(cell)}"
-
-
-def became(cell: Cell) -> str:
-    """What became of a cell in one word: of what is not right any more, how it ended."""
-    return cell.outcome if cell.kind is Kind.WRONG else str(cell.kind)
-
-
-def ratio(cell: Cell) -> str:
-    """`1.21 [1.15, 1.27]`; a hyphen where there is none."""
-    if cell.ratio is None or cell.low is None or cell.high is None:
-        return "-"
-    return f"{words.digits(cell.ratio)} {words.bounds(cell.low, cell.high)}"
+    why = cell_reason(cell)
+    return f"{became(cell)}: {why}" if why else f"{became(cell)}: now / before {ratio(cell)}"
 
 
 def document(found: Comparison, baseline: Records, current: Records, margin: float) -> dict[str, Any]:
     """All of a comparison as one object."""
     return {
         "schema": SCHEMA,
-        **asdict(found),
+        "baseline": found.baseline.id,
+        "current": found.current.id,
         "status": int(found.status),
+        "cells": [_cell(cell) for cell in found.cells],
+        "differences": differences(found),
+        "reason": reason(found),
+        "shift": _shift(found.shift) if found.shift else None,
+        "unlike": [difference(one) for one in found.likeness.forbids],
         "status_name": found.status.name.lower(),
         "margin": margin,
         "runs": {"baseline": _run(baseline), "current": _run(current)},
     }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "task": cell.task,
+        "dataset": cell.dataset,
+        "size": cell.size,
+        "implementation": cell.implementation,
+        "kind": str(cell.kind),
+        "margin": cell.margin,
+        "baseline_seconds": cell.baseline_seconds,
+        "current_seconds": cell.current_seconds,
+        "ratio": cell.ratio.value if cell.ratio else None,
+        "low": cell.ratio.low if cell.ratio else None,
+        "high": cell.ratio.high if cell.ratio else None,
+        "chance": cell.chance,
+        "reason": cell_reason(cell),
+        "outcome": cell.outcome,
+    }
+
+
+def _shift(shift: Shift) -> dict[str, Any]:
+    return {"tasks": shift.tasks, "ratio": shift.ratio.value, "low": shift.ratio.low, "high": shift.ratio.high}
 
 
 def _run(run: Records) -> dict[str, Any]:
@@ -82,13 +93,13 @@ def _run(run: Records) -> dict[str, Any]:
 def workflow_commands(found: Comparison) -> Iterator[str]:
     """GitHub's annotations, a line each: an error for what is bad, a warning for what is unsure, and what differs."""
     if found.status in STOPPED:
-        yield _command(STOPPED[found.status], NAME, found.reason)
+        yield _command(STOPPED[found.status], NAME, reason(found))
     for cell in found.cells:
         level = "error" if cell.kind in BAD else "warning" if cell.kind in UNSURE else None
         if level is not None:
             yield _command(level, about(cell), says(cell))
-    if found.differences:
-        yield _command("notice", NAME, f"baseline against current: {'; '.join(found.differences)}")
+    if said := differences(found):
+        yield _command("notice", NAME, f"baseline against current: {'; '.join(said)}")
 
 
 def _command(level: str, title: str, message: str) -> str:
@@ -128,15 +139,15 @@ def junit(found: Comparison) -> bytes:
     Slower or wrong is a failure, a program that did not end as it should an error, and what cannot be told is skipped.
     Runs that cannot be compared are one error.
     """
-    suite = ElementTree.Element("testsuite", name=visible(f"{NAME} {found.baseline} {found.current}"))
-    if found.differences:
+    suite = ElementTree.Element("testsuite", name=visible(f"{NAME} {found.baseline.id} {found.current.id}"))
+    if said := differences(found):
         properties = ElementTree.SubElement(suite, "properties")
-        for difference in found.differences:
-            ElementTree.SubElement(properties, "property", name="difference", value=visible(difference))
+        for text in said:
+            ElementTree.SubElement(properties, "property", name="difference", value=visible(text))
     counts = dict.fromkeys(("failure", "error", "skipped"), 0)
     cases = [_Case.of(cell) for cell in found.cells]
     if found.status is Status.CANNOT_COMPARE:
-        cases.append(_Case(NAME, "comparable", None, "error", "cannot compare", found.reason))
+        cases.append(_Case(NAME, "comparable", None, "error", "cannot compare", reason(found)))
     for case in cases:
         element = ElementTree.SubElement(suite, "testcase", classname=visible(case.task), name=visible(case.name))
         element.set("time", f"{case.seconds or 0.0:.6f}")
@@ -149,7 +160,7 @@ def junit(found: Comparison) -> bytes:
     suite.set("errors", str(counts["error"]))
     suite.set("skipped", str(counts["skipped"]))
     suite.set("time", f"{sum(case.seconds or 0.0 for case in cases):.6f}")
-    ElementTree.SubElement(suite, "system-out").text = visible(found.reason)
+    ElementTree.SubElement(suite, "system-out").text = visible(reason(found))
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 

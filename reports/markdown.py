@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from residency.harness.records import Records
-from residency.reports.tables import HEADER, report
+from residency.analysis.findings import Findings
+from residency.reports.columns import COLUMNS, HEADER
+from residency.reports.tables import report
 
 
-def render(records: Records) -> str:
+def render(found: Findings) -> str:
     """A run as Markdown."""
-    said = report(records)
+    said = report(found)
     lines = [f"# {said.title}"]
     lines += ["", f"**{said.warning}**"] if said.warning else []
     if len(said.tables) > 1:
@@ -18,7 +19,8 @@ def render(records: Records) -> str:
         lines += ["", f"*{table.question}*"] if table.question else []
         lines += ["", " ".join(table.answer.sentences), "", table.caption]
         if table.lines:
-            lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(cells) for cells in table.lines)]
+            lines += ["", line(HEADER), line(["---"] * len(HEADER))]
+            lines += [line([column.text(numbers) for column in COLUMNS]) for numbers in table.lines]
         if table.failures or table.notes:
             lines += ["", *(f"- {note}" for note in [*table.failures, *table.notes])]
     lines += ["", "## In all", "", *said.summary]

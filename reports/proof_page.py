@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from residency.analysis.gain import in_doubt
+from residency.analysis.proof import NOT_TRIED, Alone, Proof
+from residency.analysis.row import Row
 from residency.harness.judgement import NOT_MEASURED
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
-from residency.reports import words
-from residency.reports.gain import in_doubt, sentence
+from residency.reports import sentences, words
 from residency.reports.markdown import line
-from residency.reports.proof import NOT_TRIED, Alone, Proof
-from residency.reports.summary import Row
 from residency.reports.tables import facts, few_processes, missing_here
 
 HEADER = (
@@ -42,7 +42,7 @@ def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
     lines += ["", "## Speedup", "", *_speedups(found, proved)]
     if doubts := [row for row in found if in_doubt(row)]:
         lines += ["", "## What may not have run on the GPU", ""]
-        lines += [f"- `{row.task}:{row.implementation}` at {row.size}: {row.unknown['fell_back']}" for row in doubts]
+        lines += [f"- {_at(row)}: {row.facts.unknown['fell_back']}" for row in doubts]
     lines += [*_failures(found), *_unavailable(found)]
     return "\n".join([*lines, *_not_reached(records, proved)]) + "\n"
 
@@ -77,38 +77,40 @@ def _proved(records: Records, proved: Proof) -> list[str]:
 
 
 def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
-    measured = [row for row in found if row.device == "gpu" and row.seconds is not None and not in_doubt(row)]
+    measured = [row for row in found if row.cell.device == "gpu" and row.measured and not in_doubt(row)]
     if not measured:
         return ["Nothing ran on the GPU, so there is nothing to compare."]
     lines = [
-        "Over the strongest correct CPU implementation that ran beside it: at the smallest size all that are installed "
-        "here, above that the one that had been the fastest. Foundations count in no mean.",
+        "Compared with the strongest correct CPU implementation that ran beside it. At the smallest size all installed "
+        "ones ran; at larger sizes only the one that was fastest before. The means leave out foundations.",
     ]
-    lines += [text for gain in proved.gains for text in ("", sentence(gain))]
+    lines += [text for gain in proved.gains for text in ("", sentences.gain(gain))]
     lines += [text for few in few_processes(found) for text in ("", few)]
-    unavailable = [row for row in found if row.device == "cpu" and row.outcome == Outcome.UNAVAILABLE]
-    if absent := sorted({row.library for row in unavailable if row.reason != NOT_MEASURED}):
+    unavailable = [row for row in found if row.cell.device == "cpu" and row.result.outcome == Outcome.UNAVAILABLE]
+    if absent := sorted({row.cell.library for row in unavailable if row.result.reason != NOT_MEASURED}):
         lines += ["", f"Opponents that could not run here, and might be stronger: {', '.join(absent)}."]
     lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(_cells(row)) for row in measured)]
     if proved.alone:
-        lines += ["", "Without an opponent, since its time did not fit or it did not succeed:", ""]
+        lines += ["", "Without an opponent, because its time did not fit or it did not succeed:", ""]
         lines += [f"- {_without(one)}" for one in proved.alone]
     return lines
 
 
 def _cells(row: Row) -> tuple[str, ...]:
+    cell, measured, over = row.cell, row.measured, row.compared.speedup
+    memory, joules = row.facts.peak_device_bytes, measured.joules if measured else None
     return (
-        row.task,
-        row.size,
-        words.count(row.rows) if row.rows is not None else "-",
-        row.implementation,
-        row.library,
-        words.interval(row.seconds) if row.seconds else "-",
-        words.speedup(row.speedup, row.implementation) if row.speedup else "-",
-        row.speedup.baseline if row.speedup else "-",
-        words.size(row.peak_device_bytes) if row.peak_device_bytes is not None else "-",
-        f"{words.digits(row.joules)} J" if row.joules is not None else "-",
-        words.roofline(row),
+        cell.task,
+        cell.size,
+        words.count(cell.rows) if cell.rows is not None else "-",
+        cell.implementation,
+        cell.library,
+        words.interval(measured.seconds) if measured else "-",
+        words.speedup(over, cell.implementation) if over else "-",
+        over.baseline if over else "-",
+        words.size(memory) if memory is not None else "-",
+        f"{words.digits(joules)} J" if joules is not None else "-",
+        words.roofline(row.compared.roofline),
     )
 
 
@@ -119,13 +121,16 @@ def _without(one: Alone) -> str:
     return f"`{one.task}` at {one.size}: {one.implementation}, {about}"
 
 
+def _at(row: Row) -> str:
+    return f"`{row.cell.task}:{row.cell.implementation}` at {row.cell.size}"
+
+
 def _failures(found: Sequence[Row]) -> list[str]:
     """What went wrong, by its reason."""
     failures: dict[str, list[str]] = {}
     for row in found:
-        if row.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}:
-            name = f"`{row.task}:{row.implementation}` at {row.size}"
-            failures.setdefault(f"{row.outcome}: {row.reason}", []).append(name)
+        if row.result.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}:
+            failures.setdefault(f"{row.result.outcome}: {row.result.reason}", []).append(_at(row))
     lines = [f"- {', '.join(names)}: {reason}" for reason, names in failures.items()]
     return ["", "## What went wrong", "", *lines] if lines else []
 
@@ -133,7 +138,8 @@ def _failures(found: Sequence[Row]) -> list[str]:
 def _unavailable(found: Sequence[Row]) -> list[str]:
     """What could not run on the GPU here, by what stands in its way."""
     lines = []
-    for missing in missing_here([row for row in found if row.device == "gpu" and row.reason != NOT_MEASURED]):
+    on_gpu = [row for row in found if row.cell.device == "gpu" and row.result.reason != NOT_MEASURED]
+    for missing in missing_here(on_gpu):
         why = "; and ".join([missing.reason, *missing.further])
         lines += ["", f"{why}:", "", *(f"- `{name}`" for name in missing.names)]
     return ["", "## What could not run here", *lines] if lines else []

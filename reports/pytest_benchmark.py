@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from residency.analysis.described import Described, described
+from residency.analysis.ratios import Timed
+from residency.analysis.row import Measured, Row
 from residency.harness.records import Records
-from residency.reports.summary import Row, rows, timed_samples
 
 FORMAT_VERSION = "5.0.0"  # of pytest-benchmark, whose files of that line look so
 
 
-def document(records: Records) -> dict[str, Any]:
+def document(records: Records, rows: Sequence[Row], timed: Timed) -> dict[str, Any]:
     """The whole file: only implementations whose quality passed are benchmarks in it."""
     info = records.info
-    times = timed_samples(records)
     return {
         "machine_info": {
             "node": info.machine.get("host"),
@@ -28,61 +28,56 @@ def document(records: Records) -> dict[str, Any]:
         "datetime": info.started,
         "version": FORMAT_VERSION,
         "benchmarks": [
-            _benchmark(row, [time for one in times[row.key].values() for time in one])
-            for row in rows(records)
-            if row.seconds
+            _benchmark(row, row.measured, [time for process in timed[row.key].values() for time in process])
+            for row in rows
+            if row.measured
         ],
     }
 
 
-def _benchmark(row: Row, seconds: list[float]) -> dict[str, Any]:
-    name = f"{row.task}-{row.dataset}-{row.size}-{row.implementation}"
+def _benchmark(row: Row, measured: Measured, seconds: list[float]) -> dict[str, Any]:
+    cell = row.cell
+    name = f"{cell.task}-{cell.dataset}-{cell.size}-{cell.implementation}"
     return {
-        "group": f"{row.task}, {row.dataset} at {row.size}",
+        "group": f"{cell.task}, {cell.dataset} at {cell.size}",
         "name": name,
         "fullname": name,
         "params": None,
         "param": None,
         "extra_info": {
-            "quality": row.quality,
-            "metric": row.metric,
-            "library": row.library,
-            "device": row.device,
-            "threads": row.threads,
-            "data_hash": row.data_hash,
-            "stages": row.stages,
-            "cold_seconds": row.cold_seconds,
+            "quality": row.result.quality,
+            "metric": row.result.metric,
+            "library": cell.library,
+            "device": cell.device,
+            "threads": row.facts.threads,
+            "data_hash": row.facts.data_hash,
+            "stages": measured.stages,
+            "cold_seconds": measured.cold_seconds,
         },
         "options": {"warmup": False, "timer": "worker"},
-        "stats": _statistics(np.sort(np.array(seconds))),
+        "stats": _statistics(described(seconds)),
     }
 
 
-def _statistics(seconds: Any) -> dict[str, Any]:
+def _statistics(found: Described) -> dict[str, Any]:
     """The fields of pytest-benchmark's `stats`, in seconds; outliers by its rules (Tukey's fences, one deviation)."""
-    q1, median, q3 = (float(value) for value in np.percentile(seconds, (25, 50, 75)))
-    mean, deviation = float(seconds.mean()), float(seconds.std(ddof=1)) if len(seconds) > 1 else 0.0
-    low, high = q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)
-    inside = seconds[(seconds >= low) & (seconds <= high)]
-    fences = int(len(seconds) - len(inside))
-    far = int((abs(seconds - mean) > deviation).sum()) if deviation else 0
     return {
-        "min": float(seconds[0]),
-        "max": float(seconds[-1]),
-        "mean": mean,
-        "stddev": deviation,
-        "rounds": len(seconds),
-        "median": median,
-        "iqr": q3 - q1,
-        "q1": q1,
-        "q3": q3,
-        "iqr_outliers": fences,
-        "stddev_outliers": far,
-        "outliers": f"{far};{fences}",
-        "ld15iqr": float(inside[0]),
-        "hd15iqr": float(inside[-1]),
-        "ops": 1.0 / mean,
-        "total": float(seconds.sum()),
+        "min": found.times[0],
+        "max": found.times[-1],
+        "mean": found.mean,
+        "stddev": found.deviation,
+        "rounds": len(found.times),
+        "median": found.median,
+        "iqr": found.q3 - found.q1,
+        "q1": found.q1,
+        "q3": found.q3,
+        "iqr_outliers": found.beyond_fences,
+        "stddev_outliers": found.beyond_deviation,
+        "outliers": f"{found.beyond_deviation};{found.beyond_fences}",
+        "ld15iqr": found.inside[0],
+        "hd15iqr": found.inside[1],
+        "ops": 1.0 / found.mean,
+        "total": found.total,
         "iterations": 1,
-        "data": [float(value) for value in seconds],
+        "data": found.times,
     }

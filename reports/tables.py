@@ -7,29 +7,17 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from residency.analysis.cost import Shortfall
+from residency.analysis.findings import Findings, GroupFindings
+from residency.analysis.naive import own_figures
+from residency.analysis.row import BreakEven, Measured, Roofline, Row
+from residency.analysis.spent import spent
 from residency.harness import environment, statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
-from residency.harness.task_info import TaskInfo
-from residency.reports import certainty, words
+from residency.reports import certainty, sentences, words
 from residency.reports.answers import DISTURBED, Answer, answer
-from residency.reports.cost import budget_for_all
-from residency.reports.gain import gains, sentence
-from residency.reports.naive import naive_qualities, own_figures, unbeaten, without_a_model
-from residency.reports.summary import Row, rows
-
-HEADER = (
-    "implementation",
-    "library",
-    "cores",
-    "median time [95 %]",
-    "against the baseline [95 %]",
-    "quality",
-    "where the time went",
-    "cold",
-    "memory",
-)
-
+from residency.reports.columns import Line, line
 
 SHOWN_SOURCES = 3
 
@@ -42,8 +30,7 @@ class Table:
     question: str  # empty where the run did not keep it
     answer: Answer
     caption: str
-    lines: list[tuple[str, ...]]  # cells as in HEADER
-    emphasis: list[str]  # a line's outcome, for colour
+    lines: list[Line]  # the fastest first
     failures: list[str]  # with their reasons
     notes: list[str]  # how the data was prepared, and who could not run
 
@@ -69,19 +56,16 @@ class Report:
     facts: list[str]  # when and where
 
 
-def report(records: Records) -> Report:
+def report(found: Findings) -> Report:
     """A run as tables and sentences; every number in them has passed its quality check."""
-    found = rows(records)
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    for row in found:
-        groups.setdefault(row.group, []).append(row)
+    info = found.records.info
     return Report(
-        title=f"Residency run {records.info.id}",
-        warning=certainty.warning(records, found),
-        tables=[_table(group, records) for group in groups.values()],
-        summary=_summary(found, records),
-        missing=missing_here(found),
-        facts=[*facts(records.info), *_pools(records), *_sources(records)],
+        title=f"Residency run {info.id}",
+        warning=certainty.warning(found.busy, found.slowed),
+        tables=[_table(group, found) for group in found.groups],
+        summary=_summary(found),
+        missing=missing_here(found.rows),
+        facts=[*facts(info), *_pools(found.records), *_sources(found.records)],
     )
 
 
@@ -97,7 +81,7 @@ def facts(info: RunInfo) -> list[str]:
     if gpus:
         lines.append(", ".join(words.gpu(gpu) for gpu in gpus))
     else:
-        lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing here has been seen on a GPU.")
+        lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing in this run used a GPU.")
     if variables := info.environment.get("variables"):
         values = ", ".join(f"{name}={environment.shown(value)}" for name, value in variables.items())
         lines.append(f"Environment: {values}")
@@ -122,132 +106,136 @@ def _pools(records: Records) -> list[str]:
 
 
 def _sources(records: Records) -> list[str]:
-    """Where the code is kept that the commit does not tell."""
+    """The run's own copies of code that the commit does not hold."""
     names = [str(file.relative_to(records.folder)) for file in records.sources]
     more = f" and {len(names) - SHOWN_SOURCES} more" if len(names) > SHOWN_SOURCES else ""
     return [f"Your own code, as it was measured: {', '.join(names[:SHOWN_SOURCES])}{more}."] if names else []
 
 
-def _table(group: Sequence[Row], records: Records) -> Table:
-    first = group[0]
-    task = records.info.tasks.get(first.task)
-    rows = next((row.rows for row in group if row.rows is not None), None)
-    at = f"{first.dataset}, {first.size}" + (f", {words.count(rows)} {first.unit}" if rows is not None else "")
-    reference = next((row.reference for row in group if row.reference is not None), None)
-    told = _told(task, reference)
+def _table(found: GroupFindings, whole: Findings) -> Table:
+    group, task = found.rows, found.task
+    cell, unit, records = group[0].cell, group[0].facts.unit, whole.records
+    at = f"{cell.dataset}, {cell.size}" + (f", {words.count(found.count)} {unit}" if found.count is not None else "")
     caption = f"{task.title} " if task else ""
     if task:
         of = (
-            f"the exact solution's {words.quality(reference, told)}" if reference is not None else "the best of the run"
+            f"the exact solution's {words.quality(found.reference, found.told)}"
+            if found.reference is not None
+            else "the best of the run"
         )
-        unit = " of it" if task.relative else ""
-        more = " beyond chance" if task.sampled and reference is None else ""
-        least = f"at most {task.tolerance:.3g}{unit} worse than" if task.tolerance else "no worse than"
+        share = " of it" if task.relative else ""
+        more = " beyond chance" if task.sampled and found.reference is None else ""
+        least = f"at most {task.tolerance:.3g}{share} worse than" if task.tolerance else "no worse than"
         caption += f"Quality: {task.metric}, {task.better} is better, {least} {of}{more}."
-        if task.is_below(first.dataset, rows) and task.datasets[first.dataset] == "generated":  # own data has no floor
-            caption += f" Of fewer {first.unit} than {words.count(min(task.sizes.values()))} nothing more is asked."
-    naive = naive_qualities(group, task)
-    caption += unbeaten(group, task, naive)
-    order = sorted(group, key=lambda row: (row.seconds.median if row.seconds else float("inf"), row.outcome))
-    shown = [row for row in order if row.outcome != Outcome.UNAVAILABLE]
-    failures = [f"{row.implementation}: {row.outcome}: {row.reason}" for row in shown if row.outcome != Outcome.OK]
+        generated = task.datasets.get(cell.dataset) == "generated"  # own data has no floor
+        if generated and task.is_below(cell.dataset, found.count):
+            caption += f" With fewer {unit} than {words.count(min(task.sizes.values()))}, nothing more is required."
+    caption += sentences.unbeaten(task, found.unbeaten)
+    shown = [row for row in found.ranked if row.result.outcome != Outcome.UNAVAILABLE]
+    failures = [_failure(row) for row in shown if row.result.outcome != Outcome.OK]
     failures += _not_reached(group)
-    notes = list(dict.fromkeys(remark for row in group for remark in row.remarks))
-    notes += certainty.undecided(shown, records)
+    notes = list(dict.fromkeys(remark for row in group for remark in row.facts.remarks))
+    notes += certainty.undecided(found.undecided, records.folder if _goes_on(whole) else None)
     notes += _at_odds(shown)
-    notes += _throughput(shown) if first.unit != "rows" else []
-    notes += without_a_model(task, naive)
+    notes += _throughput(shown) if unit != "rows" else []
+    notes += sentences.without_a_model(task, found.naive)
     notes += [_figures(row, named) for row in shown if (named := own_figures(row, task))]
-    notes += [_clocks(row) for row in shown if row.clocks is not None]
-    notes += [_workers(row) for row in shown if row.cluster]
-    notes += [f"{row.implementation}: {event}" for row in shown for event in row.events]
+    notes += [_clocks(row, row.measured) for row in shown if row.measured]
+    notes += [_workers(row, row.measured) for row in shown if row.measured and row.measured.cluster]
+    notes += [f"{row.cell.implementation}: {event}" for row in shown for event in row.facts.events]
     notes += _energy(shown)
     notes += _rooflines(shown)
     notes += [note for row in shown for note in _disturbances(row)]
-    notes += [f"{row.implementation}: {row.unknown['fell_back']}" for row in shown if "fell_back" in row.unknown]
-    if absent := [row.implementation for row in group if _could_not_run(row)]:
+    notes += [
+        f"{row.cell.implementation}: {row.facts.unknown['fell_back']}"
+        for row in shown
+        if "fell_back" in row.facts.unknown
+    ]
+    if absent := [row.cell.implementation for row in group if _could_not_run(row)]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")
     return Table(
-        title=f"{first.task}  {at}",
+        title=f"{cell.task}  {at}",
         question=task.question if task else "",
         answer=answer(group, records.info),
         caption=caption,
-        lines=[_line(row, told) for row in shown],
-        emphasis=[row.outcome for row in shown],
+        lines=[line(row, found.told) for row in shown],
         failures=failures,
         notes=notes,
     )
 
 
-def _told(task: TaskInfo | None, reference: float | None) -> float:
-    """The difference in quality that the task can tell, absolute; 0 where every digit counts."""
-    if task is None:
-        return 0.0
-    return task.tolerance * abs(reference or 1.0) if task.relative else task.tolerance
+def _failure(row: Row) -> str:
+    return f"{row.cell.implementation}: {row.result.outcome}: {row.result.reason}"
+
+
+def _goes_on(found: Findings) -> bool:
+    """Whether more replicates can be measured into the run: on its machine, where it was asked for a number of them."""
+    return found.here and not found.records.info.settings.get("precision")
 
 
 def _not_reached(group: Sequence[Row]) -> list[str]:
     """What the run did not get to, by the reasons."""
     by_reason: dict[str, list[str]] = {}
     for row in group:
-        if is_not_reached(row.outcome, row.reason):
-            by_reason.setdefault(row.reason, []).append(row.implementation)
+        if is_not_reached(row.result.outcome, row.result.reason):
+            by_reason.setdefault(row.result.reason, []).append(row.cell.implementation)
     return [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
 
 
 def _could_not_run(row: Row) -> bool:
-    return row.outcome == Outcome.UNAVAILABLE and not is_not_reached(row.outcome, row.reason)
+    return row.result.outcome == Outcome.UNAVAILABLE and not is_not_reached(row.result.outcome, row.result.reason)
 
 
 def _at_odds(shown: Sequence[Row]) -> list[str]:
     """Who is faster than the baseline by the ratio and slower by the medians, or the other way round."""
-    medians = {row.implementation: row.seconds.median for row in shown if row.seconds is not None}
-    names = [row.implementation for row in shown if row.seconds is not None and _is_at_odds(row, medians)]
+    medians = {row.cell.implementation: row.median for row in shown if row.measured}
+    names = [row.cell.implementation for row in shown if row.measured and _is_at_odds(row, medians)]
     why = "a ratio is taken inside each round, a median over all of them"
     return [f"{', '.join(names)}: the ratio and the medians disagree on who is faster: {why}"] if names else []
 
 
 def _is_at_odds(row: Row, medians: Mapping[str, float]) -> bool:
     """Whether a reader sees a row's ratio and the medians disagree; what is rounded away does not."""
-    if row.speedup is None or row.speedup.baseline not in medians:
+    speedup = row.compared.speedup
+    if speedup is None or speedup.baseline not in medians:
         return False
-    ratio, own, base = row.speedup.ratio, medians[row.implementation], medians[row.speedup.baseline]
+    ratio, own, base = speedup.value, row.median, medians[speedup.baseline]
     seen = words.digits(max(ratio, 1 / ratio)) != words.digits(1.0) and words.seconds(own) != words.seconds(base)
     return seen and (ratio > 1) != (base > own)
 
 
 def _throughput(shown: Sequence[Row]) -> list[str]:
-    parts = [f"{row.implementation} {words.digits(row.per_second)}" for row in shown if row.per_second is not None]
-    return [f"{shown[0].unit} per second: {', '.join(parts)}"] if parts else []
+    known = {row.cell.implementation: row.measured.per_second for row in shown if row.measured}
+    parts = [f"{name} {words.digits(rate)}" for name, rate in known.items() if rate is not None]
+    return [f"{shown[0].facts.unit} per second: {', '.join(parts)}"] if parts else []
 
 
 def _figures(row: Row, figures: Mapping[str, float]) -> str:
     parts = [f"{name.replace('_', ' ')} {words.digits(value)}" for name, value in figures.items()]
-    return f"{row.implementation}: {', '.join(parts)}"
+    return f"{row.cell.implementation}: {', '.join(parts)}"
 
 
-def _clocks(row: Row) -> str:
+def _clocks(row: Row, measured: Measured) -> str:
     """A row's clocks, and what its cold start costs, in a sentence."""
-    clocks = row.clocks
-    if clocks is None:
-        return ""
+    clocks, over = measured.clocks, row.compared.speedup
     parts = [f"compute {words.seconds(clocks.compute)}"]
-    if clocks.transfer or row.device == "gpu":
+    if clocks.transfer or row.cell.device == "gpu":
         parts.append(f"transfers {words.seconds(clocks.transfer)}")
     if clocks.io:
         parts.append(f"io {words.seconds(clocks.io)}")
     if clocks.cold is not None:
         imports = f" (imports {words.seconds(clocks.imports)})" if clocks.imports else ""
         parts.append(f"cold {words.seconds(clocks.cold)}{imports}")
-    baseline = row.speedup is None or row.speedup.baseline == row.implementation
-    if baseline or (row.device == "cpu" and row.break_even_calls is None):  # plainly slower: no matter of cold starts
-        return f"{row.implementation}: {', '.join(parts)}"
-    return f"{row.implementation}: {', '.join(parts)}; {_pays(row)}"
+    baseline = over is None or over.baseline == row.cell.implementation
+    even = row.compared.break_even or BreakEven(None, None, None)
+    if baseline or (row.cell.device == "cpu" and even.calls is None):  # plainly slower: no matter of cold starts
+        return f"{row.cell.implementation}: {', '.join(parts)}"
+    return f"{row.cell.implementation}: {', '.join(parts)}; {_pays(even)}"
 
 
-def _pays(row: Row) -> str:
+def _pays(even: BreakEven) -> str:
     """From which call on its cold start has paid, as far as its ratio to the baseline is known."""
-    calls, (least, most) = row.break_even_calls, row.break_even_between or (None, None)
+    calls, least, most = even.calls, even.least, even.most
     if calls is None:
         return "its cold start never pays at this size" if least is None else "whether its cold start pays is not known"
     if most is None:
@@ -256,95 +244,69 @@ def _pays(row: Row) -> str:
     return f"its cold start has paid from call {calls} on{between}"
 
 
-def _workers(row: Row) -> str:
+def _workers(row: Row, measured: Measured) -> str:
     """What a cluster's workers did with their time, and how many bytes they moved and spilled."""
-    if row.seconds is None or not row.threads:
+    if not row.facts.threads:
         return ""
-    lanes, kind = (row.workers, "GPU") if row.device == "gpu" else (row.threads, "thread")  # that take tasks
-    whole, spent = row.seconds.median * lanes, row.cluster
-    parts = [f"{spent.get('task_seconds', 0.0) / whole:.0%} in tasks"]
-    for name, said, amount in (
-        ("fetch", "fetching from each other", "fetched"),
-        ("spill", "spilling to disk", "spilled"),
+    lanes, kind = (row.cell.workers, "GPU") if row.cell.device == "gpu" else (row.facts.threads, "thread")
+    found = spent(measured.cluster, measured.seconds.value, lanes)
+    parts = [f"{found.tasks:.0%} in tasks"]
+    for share, said, moved in (
+        (found.fetching, "fetching from each other", found.fetched),
+        (found.spilling, "spilling to disk", found.spilled),
     ):
-        if spent.get(f"{name}_seconds"):
-            moved = f" ({words.size(int(spent[f'{amount}_bytes']))})" if spent.get(f"{amount}_bytes") else ""
-            parts.append(f"{spent[f'{name}_seconds'] / whole:.1%} {said}{moved}")
-    idle = max(0.0, 1.0 - spent.get("task_seconds", 0.0) / whole)
-    parts.append(f"{idle:.0%} without a task")
+        if share:
+            parts.append(f"{share:.1%} {said}{f' ({words.size(moved)})' if moved else ''}")
+    parts.append(f"{found.idle:.0%} without a task")
     who = f"workers' {lanes} {kind}s were" if lanes > 1 else f"worker's {kind} was"
-    return f"{row.implementation}: its {who} {', '.join(parts)}"
-
-
-def _memory(row: Row) -> str:
-    """Peak memory: of the host, and on a GPU of the device."""
-    host = words.size(row.peak_host_bytes) if row.peak_host_bytes is not None else "-"
-    if row.device == "cpu":
-        return host
-    return f"{host}, GPU {words.size(row.peak_device_bytes) if row.peak_device_bytes is not None else 'not known'}"
+    return f"{row.cell.implementation}: its {who} {', '.join(parts)}"
 
 
 def _disturbances(row: Row) -> list[str]:
     """What else went on while it was measured."""
-    found = []
-    if row.other_cores is not None and row.other_cores > DISTURBED:
-        found.append(f"other processes kept {row.other_cores:.1f} cores busy")
-    if row.tenants:
-        found.append(f"{row.tenants} other process{'es' if row.tenants > 1 else ''} computed on the GPU")
-    if row.slowed_by:
-        found.append(f"the GPU's clock was held down to {row.device_megahertz} MHz by {', '.join(row.slowed_by)}")
-    return [f"disturbed: beside {row.implementation} {text}" for text in found]
+    found, facts = list[str](), row.facts
+    others = row.measured.other_cores if row.measured else None
+    if others is not None and others > DISTURBED:
+        found.append(f"other processes kept {others:.1f} cores busy")
+    if facts.tenants:
+        found.append(f"{facts.tenants} other process{'es' if facts.tenants > 1 else ''} computed on the GPU")
+    if facts.slowed_by:
+        held = f"held down to {facts.device_megahertz} MHz by {', '.join(facts.slowed_by)}"
+        found.append(f"the GPU's clock was {held}")
+    return [f"disturbed: {text} while {row.cell.implementation} was measured" for text in found]
 
 
 def _energy(shown: Sequence[Row]) -> list[str]:
-    known = [f"{row.implementation} {words.digits(row.joules)} J" for row in shown if row.joules is not None]
-    return [f"energy of an execution, the whole device's: {', '.join(known)}"] if known else []
+    joules = {row.cell.implementation: row.measured.joules for row in shown if row.measured}
+    known = [f"{name} {words.digits(energy)} J" for name, energy in joules.items() if energy is not None]
+    return [f"energy of one execution, for the whole device: {', '.join(known)}"] if known else []
 
 
 def _rooflines(shown: Sequence[Row]) -> list[str]:
     """How near to the device's limits, and whose distance cannot be."""
-    known = [row for row in shown if row.roofline is not None]
-    possible = [row for row in known if row.roofline and not row.roofline.mistaken]
-    parts = [f"{row.implementation} {words.roofline(row)}" for row in possible]
-    notes = [f"of what its device can do, by peaks measured in this run: {', '.join(parts)}"] if parts else []
-    return notes + [_mistaken(row) for row in known if row not in possible]
+    known = {row.cell.implementation: row.compared.roofline for row in shown if row.compared.roofline is not None}
+    parts = [f"{name} {words.roofline(found)}" for name, found in known.items() if not found.mistaken]
+    notes = [f"share of the device's limit, by peaks measured in this run: {', '.join(parts)}"] if parts else []
+    return notes + [_mistaken(name, found) for name, found in known.items() if found.mistaken]
 
 
-def _mistaken(row: Row) -> str:
+def _mistaken(name: str, found: Roofline) -> str:
     return (
-        f"{row.implementation}: {words.roofline(row)}, which no device can do: the declared work or the clock is "
+        f"{name}: {words.roofline(found)}, which no device can do: the declared work or the clock is "
         "wrong, the data lies in a cache, or the arithmetic was of lower precision than float32"
     )
 
 
-def _line(row: Row, told: float) -> tuple[str, ...]:
-    """Cells as in `HEADER`; quality with its standard error, else in as many digits as are `told` apart."""
-    ok = row.quality is not None and row.outcome == Outcome.OK
-    quality = words.quality(row.quality or 0.0, told, row.quality_error) if ok else "-"
-    if row.seconds is None:
-        return (row.implementation, row.library, "-", row.outcome, "-", quality, "-", "-", "-")
-    return (
-        row.implementation,
-        row.library,
-        f"{row.cores_used:.1f} of {row.threads}" if row.cores_used is not None else "-",
-        words.interval(row.seconds),
-        words.speedup(row.speedup, row.implementation) if row.speedup else "not compared",
-        quality,
-        words.where_time_went(row),
-        words.seconds(row.cold_seconds) if row.cold_seconds is not None else "-",
-        _memory(row),
-    )
-
-
-def _summary(found: Sequence[Row], records: Records) -> list[str]:
-    """What the run says as a whole: the gain on the GPU over all groups, losses included, or that there is none."""
-    found_gains = gains(found)
-    lines = [sentence(gain, sized=len(found_gains) > 1) for gain in found_gains]
-    if all(row.seconds is None for row in found):
-        lines = [f"Nothing was measured: {_where_reasons_are(found)}."]
-    elif not lines and not records.info.machine.get("gpus"):
-        lines.append("No GPU implementation ran, so this run says nothing of GPUs; it compares CPU libraries.")
-    return lines + _unknown(found) + few_processes(found) + _budget(found, records)
+def _summary(found: Findings) -> list[str]:
+    """What the run says as a whole: the gain on the GPU over all groups, losses included. Without a gain, why."""
+    rows = found.rows
+    lines = [sentences.gain(gain, sized=len(found.gains) > 1) for gain in found.gains]
+    if all(row.measured is None for row in rows):
+        lines = [f"Nothing was measured: {_where_reasons_are(rows)}."]
+    elif not lines and not found.records.info.machine.get("gpus"):
+        lines.append("No GPU implementation ran, so this run says nothing about GPUs. It compares CPU libraries.")
+    budget = [_budget(found.shortfall, found.records)] if found.shortfall else []
+    return lines + _unknown(rows) + few_processes(rows) + budget
 
 
 def _where_reasons_are(found: Sequence[Row]) -> str:
@@ -353,42 +315,31 @@ def _where_reasons_are(found: Sequence[Row]) -> str:
     return f"the reasons are {' and '.join(places)}"
 
 
-def _budget(found: Sequence[Row], records: Records) -> list[str]:
-    """How many of the processes that were asked for there are, where they are fewer, and what would do for all."""
-    info = records.info
-    planned = info.settings.get("replicates")
-    if info.command[1:2] != ["run"] or planned is None:
-        return []
-    there = {row.seconds.replicates if row.seconds else 0 for row in found if _is_measurable(row)}
-    if not there or min(there) >= planned:
-        return []
-    said = f"{_range(there)} of {planned} processes of each implementation were measured"
-    enough = budget_for_all(records)
-    budget = f"{enough:.0f}" if enough else "SECONDS"
-    unknown = "" if enough else " (how many seconds are enough is not known)"
+def _budget(found: Shortfall, records: Records) -> str:
+    """How many of the processes that were asked for there are, and what would do for all."""
+    said = f"{_range({found.least, found.most})} of {found.planned} processes of each implementation were measured"
+    budget = f"{found.budget:.0f}" if found.budget else "SECONDS"
+    unknown = "" if found.budget else " (how many seconds are enough is not known)"
     resume = f"residency run --resume {shlex.quote(str(records.folder))} --budget {budget}"
-    return [f"{said}. To measure the rest: {resume}{unknown}"]
-
-
-def _is_measurable(row: Row) -> bool:
-    return row.seconds is not None or is_not_reached(row.outcome, row.reason)
+    return f"{said}. To measure the rest: {resume}{unknown}"
 
 
 def few_processes(found: Sequence[Row]) -> list[str]:
     """On how few processes the intervals rest, where they are few."""
-    replicates = {row.seconds.replicates for row in found if row.seconds}
+    replicates = {row.measured.seconds.replicates for row in found if row.measured}
     if replicates and min(replicates) < statistics.ENOUGH_REPLICATES:
         noun = "process" if replicates == {1} else "processes"
         return [
-            f"Intervals rest on {_range(replicates)} {noun} an implementation; below "
-            f"{statistics.ENOUGH_REPLICATES} they are widened by what is known of the spread between processes."
+            f"The intervals come from {_range(replicates)} {noun} for each implementation. Below "
+            f"{statistics.ENOUGH_REPLICATES} processes they are wider, by the spread that is known between processes."
         ]
     return []
 
 
 def _unknown(found: Sequence[Row]) -> list[str]:
     """Which energy is not on record, and why: the reason that most rows have, without those too short to tell."""
-    reasons = [row.unknown["joules"] for row in found if row.seconds is not None and "joules" in row.unknown]
+    unknown = [row.facts.unknown for row in found if row.measured is not None]
+    reasons = [reasons_by_measure["joules"] for reasons_by_measure in unknown if "joules" in reasons_by_measure]
     machine = [reason for reason in reasons if "shorter" not in reason]
     return [f"Energy is not known: {max(set(machine), key=machine.count)}."] if machine else []
 
@@ -399,7 +350,8 @@ def _range(values: set[int]) -> str:
 
 def missing_here(found: Sequence[Row]) -> list[Missing]:
     """What could not run in a run, and why."""
-    return by_reason((f"{row.task}:{row.implementation}", row.reason) for row in found if _could_not_run(row))
+    absent = [row for row in found if _could_not_run(row)]
+    return by_reason((f"{row.cell.task}:{row.cell.implementation}", row.result.reason) for row in absent)
 
 
 def by_reason(reasons: Iterable[tuple[str, str]]) -> list[Missing]:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from residency.reports.summary import Row, Seconds, Speedup
+from residency.analysis.row import Roofline, Speedup
+from residency.harness.statistics import Interval
 
 STAGES_SHOWN = 3
 MOST_PLACES = 6  # after the point
 STAGE_SHARE = 0.02  # a stage below it is not worth its place
 LEAST_SHARE = 0.01  # of what a device can do: less is too far away for a number to say more
+NOT_KNOWN = "[not known]"
 WIDEST = 1_000.0  # times the lower bound: an interval that is wider says nothing
+# Neither XML 1.0 nor a line of a log can hold them: control characters but tabs and line ends, halves of characters.
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def visible(text: str) -> str:
+    """A text with its control characters, and what is no character, written as escapes."""
+    return UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def seconds(value: float) -> str:
@@ -32,37 +42,44 @@ def digits(value: float) -> str:
     return f"{value:,.{places}f}" if size >= 0.001 else f"{value:.1e}"
 
 
-def interval(time: Seconds) -> str:
+def interval(time: Interval) -> str:
     """`2.53 ms [2.41, 2.66]`, the bounds in the unit of the middle."""
-    text = seconds(time.median)
+    text = seconds(time.value)
     number, _, unit = text.partition(" ")
-    factor = time.median / (float(number.replace(",", "")) or 1.0)
+    factor = time.value / (float(number.replace(",", "")) or 1.0)
+    if is_unknown(time.low, time.high):
+        return f"{text} {NOT_KNOWN}"
     return f"{number} {bounds(time.low / factor, time.high / factor)} {unit}"
 
 
 def bounds(low: float, high: float) -> str:
     """`[2.41, 2.66]`; `[not known]` where they are so far apart that they say nothing."""
-    return f"[{digits(low)}, {digits(high)}]" if high <= WIDEST * low else "[not known]"
+    return NOT_KNOWN if is_unknown(low, high) else f"[{digits(low)}, {digits(high)}]"
+
+
+def is_unknown(low: float, high: float) -> bool:
+    """Whether bounds are so far apart that they say nothing."""
+    return high > WIDEST * low
 
 
 def speedup(ratio: Speedup, implementation: str) -> str:
     """`slower: 4.65 × as long [4.18, 5.10]`, or that it is the baseline itself."""
     if ratio.baseline == implementation:
         return "baseline"
-    return f"{ratio.verdict}: {times(ratio.ratio, ratio.low, ratio.high)}"
+    return f"{ratio.verdict}: {times(ratio)}"
 
 
-def times(ratio: float, low: float, high: float) -> str:
+def times(ratio: Interval) -> str:
     """A ratio of speeds, which is read in one way only: `12.0 × as fast [..]`, below 1 `4.65 × as long [..]`."""
-    if ratio < 1:
-        ratio, low, high = 1 / ratio, 1 / high, 1 / low if low else math.inf
-        return f"{digits(ratio)} × as long {bounds(low, high)}"
-    return f"{digits(ratio)} × as fast {bounds(low, high)}"
+    if ratio.value < 1:
+        longest = 1 / ratio.low if ratio.low else math.inf
+        return f"{digits(1 / ratio.value)} × as long {bounds(1 / ratio.high, longest)}"
+    return f"{digits(ratio.value)} × as fast {bounds(ratio.low, ratio.high)}"
 
 
 def once(ratio: float) -> str:
     """The same without an interval: `12.0 × as fast`, `4.65 × as long`."""
-    return times(ratio, ratio, ratio).partition(" [")[0]
+    return times(Interval(ratio, ratio, ratio)).partition(" [")[0]
 
 
 def quality(value: float, tolerance: float, error: float | None = None) -> str:
@@ -93,13 +110,13 @@ def size(value: int) -> str:
     return f"{digits(amount)} TiB"
 
 
-def roofline(row: Row) -> str:
+def roofline(found: Roofline | None) -> str:
     """`62 % of memory`, and that it cannot be where it is faster than the device."""
-    if row.roofline is None:
+    if found is None:
         return "-"
-    percent = f"{100 * row.roofline.share:.0f}" if row.roofline.share >= LEAST_SHARE else "under 1"
-    share = f"{percent}\N{NO-BREAK SPACE}% of {row.roofline.limit}"
-    return f"mistaken: {share}" if row.roofline.mistaken else share
+    percent = f"{100 * found.share:.0f}" if found.share >= LEAST_SHARE else "under 1"
+    share = f"{percent}\N{NO-BREAK SPACE}% of {found.limit}"
+    return f"mistaken: {share}" if found.mistaken else share
 
 
 def gpu(facts: Mapping[str, Any]) -> str:
@@ -108,11 +125,11 @@ def gpu(facts: Mapping[str, Any]) -> str:
     return f"{facts['name']} ({size(amount) if amount is not None else 'memory not told'})"
 
 
-def where_time_went(row: Row) -> str:
+def where_time_went(stages: Mapping[str, float]) -> str:
     """The largest stages and their shares: `fit 95 %, predict 3 %`."""
-    total = sum(row.stages.values())
+    total = sum(stages.values())
     if not total:
         return ""
-    ranked = sorted(row.stages.items(), key=lambda stage: -stage[1])
+    ranked = sorted(stages.items(), key=lambda stage: -stage[1])
     shown = [(name, time / total) for name, time in ranked if time / total >= STAGE_SHARE][:STAGES_SHOWN]
     return ", ".join(f"{name}\N{NO-BREAK SPACE}{100 * share:.0f}\N{NO-BREAK SPACE}%" for name, share in shown)

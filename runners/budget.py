@@ -1,9 +1,9 @@
-"""A run's budget: how much of it is left, and what that leaves time for.
+"""A run's budget: how much of it is left, and what still fits into it.
 
-A budget that the user asked for is kept: it counts from the start, making data included, and when it is used up nothing
-more is begun, so that one execution at most runs over it. In the first pass every implementation is timed once as soon
-as it is ready, and warms up no longer than its part of what is left allows. The budgets by size that hold where nobody
-asked are softer: data is made before they count, and every implementation gets one replicate, however long it takes.
+A budget that the user gave is strict. It counts from the start, including the time to make data. When it is used up,
+nothing more is started, so at most one execution runs over it. In the first pass every implementation is timed once as
+soon as it is ready, and warms up no longer than its part of the remaining time allows. The default budgets by size are
+softer: they count only after the data is made, and every implementation gets one replicate, however long it takes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ HARDLY = 0.1  # of the time that starting took: a warm-up and a sample that take
 
 
 def is_kept(settings: Settings) -> bool:
-    """Whether the user asked for the budget; a proof has a limit instead, which cuts."""
+    """Whether the user gave the budget; a proof has a limit instead, which interrupts what is running."""
     return settings.budget is not None and settings.limit is None
 
 
 def seconds_for(scales: Iterable[str], settings: Settings) -> float:
-    """The budget that was asked for, else that of groups of these sizes together."""
+    """The user's budget, else the sum of the default budgets of groups of these sizes."""
     if settings.budget is not None:
         return settings.budget
     return sum(BUDGETS[scale] for scale in scales) * (GATE_BUDGETS if settings.gate else 1.0)
@@ -36,7 +36,7 @@ def seconds_for(scales: Iterable[str], settings: Settings) -> float:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known beforehand of a run: seconds of turns, by a group's title and an implementation's id."""
+    """What is known about a run beforehand: seconds of turns, by a group's title and an implementation's id."""
 
     turns: Mapping[tuple[str, str], float] = field(default_factory=dict)  # 0 where nothing is known
     sentence: str = ""  # for the user, before anything is measured
@@ -49,7 +49,7 @@ class Expected:
 
 @dataclass
 class Budget:
-    """How long a run may take, by a clock that counts seconds. Without arguments there is no end."""
+    """How long a run may take, by a clock in seconds. Without arguments there is no limit."""
 
     seconds: float = math.inf
     kept: bool = False
@@ -59,39 +59,40 @@ class Budget:
     start: float = field(init=False)
 
     def __post_init__(self, spent: float) -> None:
-        """It counts from now."""
+        """Start counting now."""
         self.start = self.clock() - spent
 
     @property
     def left(self) -> float:
-        """Seconds; below 0 where it is overdrawn."""
+        """Seconds left; below 0 if the budget is overdrawn."""
         return self.seconds - (self.clock() - self.start)
 
     @property
     def used_up(self) -> bool:
-        """Whether nothing more may be begun."""
+        """Whether nothing more may be started."""
         return self.kept and self.left <= 0
 
     def fits(self, seconds: float) -> bool:
-        """Whether something that may be left out is expected to end in time."""
+        """Whether optional work is expected to end in time."""
         return seconds <= self.left
 
     def part(self, turns: int) -> float:
-        """Seconds for the next of so many turns: what is left, shared by all that still wait for their first."""
+        """Seconds for the next of this many turns: the time left, divided among all that wait for their first."""
         return self.left / max(1, turns, self.waiting) if self.kept else math.inf
 
     def warms_up(self, execution: float, begun: float, part: float) -> bool:
         """Whether there is time for another warm-up and a sample after it.
 
-        `execution` is what one takes with its judging, `begun` what has passed since its process was started, and
-        `part` how much there was for all of it then.
+        All in seconds: `execution` is one execution with its judging, `begun` the time since its process was started,
+        and `part` the time that it was given for everything then.
         """
         return 2 * execution <= max(part - begun, HARDLY * begun)
 
     def sampling(self, share: float, spent: float, part: float) -> float:
-        """Seconds for rounds, where starting took `spent` of a replicate's share.
+        """Seconds for rounds, if the start took `spent` seconds of a replicate's share.
 
-        While others wait for their first turn it is no more than these had a `part` for, unless that hardly matters.
+        While others wait for their first turn, it is at most the `part` that each of them has, unless that hardly
+        matters.
         """
         if self.waiting:
             worth = max(share - spent, min(MEASURING * spent, part - spent), HARDLY * spent)

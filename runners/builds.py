@@ -1,4 +1,4 @@
-"""For which CUDA the installed libraries were built, by their metadata and files alone: none of them is imported."""
+"""For which CUDA version the installed libraries were built, by their metadata and files alone. None is imported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made_for() -> dict[str, int]:
 
 @functools.cache
 def without_cuda(module: str) -> str | None:
-    """Why an installed library cannot use an NVIDIA GPU on any machine, with the remedy; None where nothing says so."""
+    """Why an installed library cannot use an NVIDIA GPU on any machine, with the remedy; None if nothing says so."""
     ask = ASK.get(module.partition(".")[0])
     return ask() if ask else None
 
@@ -47,7 +47,7 @@ def _torch() -> str | None:
 
 
 def _jax() -> str | None:
-    """JAX itself is the same everywhere; what drives a GPU is a plugin, found as JAX finds it."""
+    """JAX itself is the same everywhere. A plugin drives the GPU; it is looked up as JAX does."""
     spec = importlib.util.find_spec("jax_plugins")
     places = list(spec.submodule_search_locations or ()) if spec else []
     plugins = [plugin.name for plugin in pkgutil.iter_modules(places)]
@@ -67,7 +67,7 @@ ASK: dict[str, Callable[[], str | None]] = {"torch": _torch, "jax": _jax, "xgboo
 
 
 def _torch_cuda() -> str | None:
-    """The version of CUDA that Torch was built for, "" where it was built without; None where nothing says."""
+    """The CUDA version that Torch was built for, "" if it was built without CUDA; None if nothing says so."""
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         return None
@@ -80,7 +80,7 @@ def _torch_cuda() -> str | None:
 
 
 def _conda(folder: Path) -> dict[str, int]:
-    """The CUDA that a conda environment was made for, whose packages' names do not tell."""
+    """The CUDA version of a conda environment, whose packages do not name it."""
     versions = [file.name.split("-")[2] for file in folder.glob("cuda-version-*.json")]
     return {"conda's cuda-version": int(versions[0].partition(".")[0])} if versions else {}
 

@@ -2,8 +2,8 @@
 
     with beside(2): ...
 
-Each is busy or asleep, at random, for 0.05 to 0.8 s at a time. They end with the block, on Ctrl-C too, and where the
-one who started them is killed, within a second: each looks whether its parent is still there.
+Each is busy or asleep, at random, for 0.05 to 0.8 s at a time. They end with the block, on Ctrl-C too. If their parent
+is killed, they end within a second, because each checks whether its parent is still there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ while os.getppid() == int(sys.argv[1]):
 
 @contextmanager
 def beside(processes: int) -> Iterator[None]:
-    """So many bursty processes while the block runs; none are left, however it ends."""
+    """Run this many bursty processes during the block; none is left, however the block ends."""
     with ExitStack() as stack:
         for _ in range(processes):
             stack.enter_context(_bursty())
@@ -34,7 +34,7 @@ def beside(processes: int) -> Iterator[None]:
 
 @contextmanager
 def _bursty() -> Iterator[None]:
-    """One of them, in a session of its own: a terminal's Ctrl-C is for the one who started it."""
+    """Start one process in a session of its own: a terminal's Ctrl-C is meant for its parent."""
     process = subprocess.Popen(
         [sys.executable, "-c", BURSTS, str(os.getpid())],
         stdin=subprocess.DEVNULL,

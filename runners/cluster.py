@@ -1,8 +1,9 @@
-"""A Dask cluster: one that is started here for one implementation, or any that answers at an address.
+"""A Dask cluster: started here for one implementation, or running at an address.
 
-On processors it is a scheduler and processes on this machine (`LocalCluster`); on GPUs Dask-CUDA's, a process for each
-GPU (`LocalCUDACluster`). What is started here listens on loopback alone. The client lives in a worker process of the
-runner, as every implementation does: turns, limits of time, records and the end of all processes are as for any other.
+On CPUs it is a scheduler and processes on this machine (`LocalCluster`). On GPUs it is Dask-CUDA's, one process for
+each GPU (`LocalCUDACluster`). A cluster started here listens only on loopback. The client lives in a worker process of
+the runner, like every implementation, so turns, time limits, records and the end of all processes work as for any
+other.
 
 What the workers spent on an execution is read from Dask's own counters on each of them: seconds in tasks, in fetching
 from other workers, in spilling to disk and back; bytes fetched and spilled. What happened meanwhile (a worker lost, one
@@ -59,7 +60,7 @@ class DaskCluster:
     def open(self) -> None:
         """Start the cluster, or connect to it; wait for its workers.
 
-        Raises `Unavailable` where nobody answers at the address or too few workers are there.
+        Raises `Unavailable` if no scheduler answers at the address, or too few workers arrive.
         """
         import dask
         from distributed import Client
@@ -99,7 +100,7 @@ class DaskCluster:
         return self._stack.enter_context(importlib.import_module("distributed").LocalCluster(**self.options()))
 
     def options(self) -> dict[str, Any]:
-        """What a cluster of this machine is started with."""
+        """The arguments that a cluster on this machine is started with."""
         options = {
             "n_workers": self.workers,
             "threads_per_worker": self.threads if self.device == "cpu" else 1,
@@ -112,7 +113,7 @@ class DaskCluster:
         return {**options, "rmm_async": True} if is_installed("rmm") else options
 
     def close(self) -> None:
-        """End what was started here; leave the rest to itself."""
+        """Close what was started here, and nothing else."""
         self._stack.close()
 
     def begin(self) -> None:
@@ -121,7 +122,7 @@ class DaskCluster:
         self._since = self.client.run_on_scheduler(_last_event)
 
     def working(self) -> list[str]:
-        """What the workers are still doing; on a cluster that others may use too, what they do for this client."""
+        """What the workers are still doing; on a cluster that others may use, only what they do for this client."""
         if self.scheduler is None:
             tasks = {key for keys in self.client.processing().values() for key in keys}
         else:
@@ -142,7 +143,7 @@ class DaskCluster:
         return next(iter(self.client.run(loaded, workers=list(self._nodes())[:1]).values()), [])
 
     def explain(self, error: BaseException) -> Ending | None:
-        """How an execution ended where the cluster made it end; None where it is the implementation's own error."""
+        """How an execution ended if the cluster ended it; None if it is the implementation's own error."""
         if self.client is None or isinstance(error, Unavailable):
             return None
         if self.client.status != "running":
@@ -161,7 +162,7 @@ class DaskCluster:
             name = error.filename or error
             return Ending(
                 Outcome.FAILED,
-                f"a worker does not find {name}: every worker must see the data's folder at the same place "
+                f"a worker cannot find {name}: every worker must see the data's folder at the same place "
                 "(RESIDENCY_CACHE on a file system that all share)",
             )
         return None
@@ -192,7 +193,7 @@ class DaskCluster:
 
 
 def _suite(file: Path) -> Any:
-    """What has every worker, those that come later too, load a task's file, which it must find at the same place."""
+    """Makes every worker, later ones too, load a task's file, which must be at the same path there."""
     from distributed import WorkerPlugin
 
     class LoadSuite(WorkerPlugin):  # type: ignore[misc]
@@ -209,7 +210,7 @@ def _load(file: Path) -> None:
 
 
 def workers_at(scheduler: str) -> tuple[int, int]:
-    """Workers of a running scheduler, and the least threads of one; raises `UsageError` where none answers there."""
+    """Workers of a running scheduler, and the fewest threads of any; raises `UsageError` if no scheduler answers."""
     from distributed import Client
 
     try:
@@ -221,12 +222,12 @@ def workers_at(scheduler: str) -> tuple[int, int]:
 
 
 def _last_event(dask_scheduler: Any) -> float:
-    """Runs on the scheduler: when it last noted something."""
+    """Runs on the scheduler: when it last logged an event."""
     return max((at for at, _ in dask_scheduler.get_events("all")), default=0.0)
 
 
 def _events(dask_scheduler: Any, topic: str, since: float) -> list[dict[str, Any]]:
-    """Runs on the scheduler: what it noted of workers since.
+    """Runs on the scheduler: what it has logged about workers since then.
 
     Its whole log cannot be sent: after a `scatter(broadcast=True)` it holds objects that cannot be pickled.
     """
@@ -251,7 +252,7 @@ def _spent(dask_worker: Any) -> dict[str, float]:
 
 
 def _kind(activity: str, label: str, unit: str) -> str | None:
-    """What one of Dask's counters counts, in this project's words; None where it counts something else."""
+    """What one of Dask's counters counts, in this project's words; None if it is not used here."""
     if label in {"disk-read", "disk-write"}:
         if unit == "seconds":
             return "spill_seconds"

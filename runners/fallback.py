@@ -1,7 +1,7 @@
-"""Whether what was asked for on the GPU ran there: what an execution leaves to be seen, and what that proves.
+"""Whether an execution that was asked for on the GPU ran there: which traces it leaves, and what they prove.
 
 Before a process can compute on a GPU it opens the driver's files and makes a context there, which takes a hundred
-megabytes of the device's memory and more. So the first execution of every fresh process is looked at for:
+megabytes of the device's memory and more. So the first execution of every fresh process is checked for these traces:
 
     listed    NVML names a process of the worker among those that compute. That proves it; not to be named proves
               nothing, since in a container, and in some virtual machines, NVML counts processes otherwise
@@ -12,8 +12,8 @@ megabytes of the device's memory and more. So the first execution of every fresh
     opened    one of the worker's processes has a file of the driver open. Where none has, none used the GPU; to have
               one proves nothing, since counting the GPUs needs as much
 
-An implementation that has a context for one thing and computes another on the CPU is found only where its library
-says so. Work that is done by a server which the worker has not started is none of the worker's own.
+If an implementation has a context but computes on the CPU, it is found only if its library says so. Work by a server
+that the worker has not started does not count as the worker's own.
 
 Not yet seen on a real GPU: tested against a stand-in for the driver's libraries.
 """
@@ -46,14 +46,14 @@ UNCLEAR = (
 
 @dataclass
 class Trace:
-    """What is seen of a worker's first execution; None is what cannot be seen."""
+    """What is seen of a worker's first execution; None for what cannot be seen."""
 
     listed: bool = False
     opened: bool | None = False
     _used: list[int | None] = field(default_factory=list)  # bytes, at each look
 
     def look(self, family: Sequence[int]) -> None:
-        """Take in how things stand now with the worker's processes."""
+        """Look at the worker's processes now."""
         seen = nvml.use(set(family))
         self.listed = self.listed or seen.listed
         self._used.append(seen.memory)
@@ -63,14 +63,14 @@ class Trace:
 
     @property
     def rise(self) -> int | None:
-        """The most by which the memory in use has risen above its least before."""
+        """The largest rise of the memory in use above an earlier minimum."""
         if not self._used or None in self._used:
             return None
         known = [one for one in self._used if one is not None]
         return max(used - min(known[: number + 1]) for number, used in enumerate(known))
 
     def ran_there(self, context: bool | None) -> bool | None:
-        """Whether it ran on the GPU; None where that cannot be told."""
+        """Whether it ran on the GPU; None if that cannot be told."""
         rise = self.rise
         if self.listed or context or (rise is not None and rise >= LEAST):
             return True
@@ -80,7 +80,7 @@ class Trace:
 def judge(
     implementation: Implementation, trace: Trace | None, context: bool | None, log: str
 ) -> tuple[Ending, str | None]:
-    """Whether a first execution that went well was one on the GPU, and where that cannot be told, why."""
+    """Whether a successful first execution ran on the GPU, or why that cannot be told."""
     said = list(_said(log))
     own = {implementation.package, *(name.partition(".")[0] for name in implementation.needs)}
     conclusive = next((words for speaker, words in said if speaker in own), None)
@@ -98,7 +98,7 @@ def judge(
 
 
 def _evidence(trace: Trace, context: bool | None) -> list[str]:
-    """What proves that the GPU was not used, in words."""
+    """The proof that the GPU was not used, in words."""
     seen = []
     if trace.rise is not None:
         seen.append("no process of this worker came to hold memory on the GPU")
@@ -110,7 +110,7 @@ def _evidence(trace: Trace, context: bool | None) -> list[str]:
 
 
 def _said(log: str) -> Iterator[tuple[str, str]]:
-    """Libraries that say in a worker's output that they compute on the CPU, and their words, without time and place."""
+    """Which libraries say in a worker's output that they compute on the CPU, with their words but no time and place."""
     for line in log.splitlines():
         for library, words in SAYS.items():
             if (found := words.search(line)) is not None:
@@ -119,7 +119,7 @@ def _said(log: str) -> Iterator[tuple[str, str]]:
 
 
 def _has_opened(process: int) -> bool | None:
-    """Whether a process has a file of the driver open; None where that cannot be seen, False where it has ended."""
+    """Whether a process has a file of the driver open; None if that cannot be seen, False if the process has ended."""
     try:
         return any(FILES.search(_target(one)) for one in Path(f"/proc/{process}/fd").iterdir())
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""What of this machine's GPU, its driver and its libraries will spoil a measurement: each with its cause and a remedy.
+"""What will spoil a measurement on this machine's GPU, driver and libraries, each with its cause and a remedy.
 
 Not yet seen on a real GPU: tested against a stand-in for the driver's libraries.
 """
@@ -39,7 +39,7 @@ class Finding:
 
 
 def findings(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
-    """Everything that is found, of libraries those among `broken`, as `broken_imports` tells; nothing without a GPU."""
+    """All findings; `broken` is what `broken_imports` returns. None without a GPU."""
     import pynvml
 
     gpus, _ = machine.gpus()
@@ -55,7 +55,7 @@ def findings(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
 
 
 def broken_imports(tasks: Sequence[Task]) -> dict[str, str]:
-    """Installed libraries of GPU implementations that cannot be imported, and the errors, each tried in a process.
+    """Installed GPU libraries that cannot be imported, with the errors; each is tried in a process of its own.
 
     Nothing is tried on a machine without a GPU.
     """
@@ -71,7 +71,7 @@ def broken_imports(tasks: Sequence[Task]) -> dict[str, str]:
 
 
 def broken_by(implementation: Implementation, broken: Mapping[str, str]) -> str | None:
-    """Why an implementation will fail: the library of its that cannot be imported; None where all can."""
+    """Why an implementation will fail: a library of it that cannot be imported; None if all can."""
     if implementation.device == "cpu":
         return None
     names = (name.partition(".")[0] for name in (implementation.library, *implementation.needs))
@@ -108,7 +108,7 @@ def _import_error(modules: Sequence[str]) -> str | None:
 
 
 def _driver_does_not_answer() -> list[Finding]:
-    """A driver that is installed and does not work: NVML's library is there and finds nothing."""
+    """A driver that is installed but does not work: NVML's library is there but finds nothing."""
     import pynvml
 
     try:
@@ -148,7 +148,7 @@ def _driver(gpus: Sequence[Mapping[str, Any]]) -> list[Finding]:
 
 
 def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
-    """Builds that cannot use a GPU, drivers that a library will not find, and libraries that cannot be imported."""
+    """Builds that cannot use a GPU, drivers that a library cannot find, and libraries that cannot be imported."""
     wanted = dict.fromkeys(
         name.partition(".")[0]
         for task in tasks
@@ -172,7 +172,7 @@ def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding
 
 
 def _tenants(number: int, handle: Any) -> list[Finding]:
-    """Who computes on a GPU now, when nothing of ours does."""
+    """Processes that compute on a GPU now, while none of ours does."""
     found = []
     for one in nvml.computing(handle) or ():
         held = "" if one.usedGpuMemory is None else f" and holds {_gib(one.usedGpuMemory)} of its memory"
@@ -182,7 +182,7 @@ def _tenants(number: int, handle: Any) -> list[Finding]:
 
 
 def _memory(tasks: Sequence[Task]) -> list[Finding]:
-    """Sizes whose data, made before at some size, is expected not to fit into the memory that is free on the GPU."""
+    """Sizes whose data probably does not fit into the GPU's free memory, estimated from data made before."""
     memory = nvml.memory(nvml.handles()[0])
     if memory is None:
         return []

@@ -1,15 +1,15 @@
 """Running on this machine: a fresh process for every implementation and replicate, taking turns.
 
-In a replicate the workers of all implementations of a group are alive together. Each first runs cold, then warms up;
-then in every round each has its turn once. Of every two rounds one goes forward and one backward, and chance decides
-which is first, so that a drift of the machine falls on all alike. Where memory does not allow that, one after another
-lives alone. Replicates go over all groups before the next begins: whenever a run ends, it has the most of everything.
+In a replicate the workers of all implementations of a group are alive together. Each first runs cold, then warms up.
+Then every round gives each of them one turn. Of every two rounds one goes forward and one backward, in random order, so
+a drift of the machine affects all in the same way. If memory does not allow that, the workers live one after another. A
+replicate covers all groups before the next one starts, so a run that ends early has data of every group.
 
-With a target precision a run looks, after the replicates asked for and then after twice, four and eight times as many,
-whether every ratio's interval is as narrow; a group that has got there is left alone.
+With a target precision, a run checks whether every ratio's interval is narrow enough: after the replicates asked for,
+then after twice, four and eight times as many. A group that is precise enough is not measured further.
 
-A budget is when nothing more is begun (`budget.py`). A limit is when nothing goes on: making data counts, what is under
-way is cut, and of that replicate what had been measured stays.
+After the budget, nothing more is started (`budget.py`). At the limit, nothing continues: the time to make data counts,
+what is running is interrupted, and what that replicate had measured so far is kept.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def run_local(
     resumed: bool = True,
     expected: Expected = NOTHING_EXPECTED,
 ) -> None:
-    """Measure the groups until every replicate is done or the budget is used up, but for what `before` holds already.
+    """Measure the groups until every replicate is done or the budget is used up; skip what `before` already holds.
 
-    Where nobody asked for a budget or a limit, each implementation gets at least one replicate with one timed sample.
-    Whatever happens to a worker becomes an outcome of its cell; the run goes on. Where `before` is of a run that was
-    interrupted and is `resumed`, the user is told what of it was missing, and why. With a budget that is kept, what is
-    `expected` to take least is measured first.
+    Without a budget or a limit from the user, each implementation gets at least one replicate with one timed sample.
+    Whatever happens to a worker becomes an outcome of its cell, and the run continues. If `before` belongs to a run
+    that was interrupted and is `resumed`, the user is told what was missing in it, and why. With a strict budget, what
+    is `expected` to take least is measured first.
     """
     deadline = math.inf if settings.limit is None else monotonic() + settings.limit
     budget = Budget(seconds_for((group.scale for group in groups), settings), is_kept(settings), spent=expected.spent)
@@ -74,7 +74,7 @@ def run_local(
 
 
 def looks(settings: Settings) -> list[int]:
-    """The numbers of replicates after which the run looks whether it knows enough."""
+    """The numbers of replicates after which the run checks whether it is precise enough."""
     times = statistics.LOOKS if settings.precision else 1
     return [settings.replicates * 2**number for number in range(times)]
 
@@ -85,10 +85,10 @@ def half_width(
     twins: Sequence[tuple[str, str]] = (),
     conditions: Conditions = QUIET,
 ) -> float:
-    """The widest 95 % interval of the ratios that a report will show, as a fraction on either side; of one, its own.
+    """Half the widest 95 % interval of the ratios that a report will show, as a fraction; of one row, its time's.
 
-    They are those to the fastest on the CPU, which share the error over all that might have been it, and those of
-    `twins`, the CPU side of a pair and its GPU side. Infinite where there is nothing to compare.
+    The ratios are those to the fastest on the CPU, which share the error over all that might have been the fastest, and
+    those of `twins`, the CPU side of a pair to its GPU side. Infinite if there is nothing to compare.
     """
     middle = {name: statistics.median_time(list(mine.values())).value for name, mine in times.items()}
     candidates = [name for name in middle if name in on_cpu]
@@ -138,7 +138,7 @@ class _Run:
             self._tell_not_reached(prepared)
 
     def _tell_not_reached(self, prepared: Sequence[Prepared]) -> None:
-        """End what the budget left no time for: nothing is silently missing."""
+        """Give an outcome to what the budget left no time for, so that nothing is silently missing."""
         for one in prepared:
             for implementation in one.open:
                 if not one.known.times.get(implementation.id):
@@ -146,7 +146,7 @@ class _Run:
                     self.ledger.end(one.group.cell(implementation), max(0, one.known.next - 1), why, key=one.key)
 
     def _is_settled(self, open_ones: Sequence[Any], known: Done) -> bool:
-        """Whether the ratios are known as precisely as asked; never where nothing was asked."""
+        """Whether the ratios are as precise as asked; False if no precision was asked."""
         precision = self.ledger.settings.precision
         times = {one.id: known.times[one.id] for one in open_ones if one.id in known.times and not one.beside}
         on_cpu = [one.id for one in open_ones if one.device == "cpu"]
@@ -159,7 +159,7 @@ class _Run:
         return half_width(times, on_cpu, twins, conditions) <= precision
 
     def _prepare(self, group: Group) -> Prepared | None:
-        """Tell what cannot run here, and note what is still to be measured; None where that is nothing."""
+        """Record what cannot run here, and note what is still to be measured; None if nothing is."""
         settings = self.ledger.settings
         key = key_of(group, settings, self.versions)
         known = done(group, key, self.before)
@@ -186,7 +186,7 @@ class _Run:
         return one
 
     def _make(self, one: Prepared) -> bool:
-        """Make the group's data; where that cannot be, every implementation ends."""
+        """Make the group's data; if that fails, every implementation ends with that outcome."""
         group = one.group
         why = absent(group.dataset)
         if why is None:
@@ -236,7 +236,7 @@ class _Run:
                     raise
 
     def _take_turns(self, turns: Sequence[Turn], share: float, chance: random.Random, first: bool) -> None:
-        """Start all workers, then take rounds; in the `first` pass of a kept budget each is timed once right away."""
+        """Start all workers, then take rounds; in the `first` pass of a strict budget each is timed once right away."""
         budget, start = self.ledger.budget, monotonic()
         part = budget.part(len(turns)) * len(turns)
         for number, turn in enumerate(turns):
@@ -249,7 +249,7 @@ class _Run:
             turn.finish()
 
     def _rounds(self, turns: Sequence[Turn], seconds: float, chance: random.Random, done: int) -> None:
-        """As many rounds as the time allows, one at least with what is `done`."""
+        """As many rounds as the time allows, but at least one, counting what is `done`."""
         alive = [turn for turn in turns if turn.ending is None and turn.worker is not None]
         expected = sum(turn.last * (turn.calls + turn.lead_in) + turn.aside for turn in alive)
         rounds = max(1 - done, min(self.ledger.settings.rounds - done, int(seconds / expected))) if expected else 0
@@ -262,7 +262,7 @@ class _Run:
 
 
 def _used_by(one: Prepared, implementation: Implementation) -> str:
-    """By what the budget was used up before there was a sample of an implementation."""
+    """What used up the budget before an implementation had a sample."""
     if implementation.id in one.cold:
         return f"by its first, cold execution ({one.cold[implementation.id]:.3g} s), which is not compared"
     if one.facts and not one.cold:

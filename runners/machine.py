@@ -1,4 +1,4 @@
-"""What this machine is and how much of it is ours: cores and memory by affinity and cgroup, GPUs through NVML."""
+"""What this machine is and how much of it we may use: cores and memory by affinity and cgroup, GPUs through NVML."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def cores() -> int:
-    """CPU cores this process may use: its affinity, capped by the cgroup's quota; never `os.cpu_count()`."""
+    """CPU cores this process may use: its affinity, limited by the cgroup's quota; never `os.cpu_count()`."""
     available = len(os.sched_getaffinity(0))
     quota = _cgroup_quota()
     return max(1, min(available, math.ceil(quota))) if quota else available
@@ -48,14 +48,14 @@ def memory_limit() -> int:
 
 
 def memory_available() -> int:
-    """Bytes that can be had now without swapping, within the limit."""
+    """Bytes that are available now without swapping, within the limit."""
     return min(int(psutil.virtual_memory().available), memory_limit())
 
 
 def out_of_memory_kills() -> int:
-    """How many processes the kernel has killed for memory: of our cgroup, or where that is not told, of the machine.
+    """How many processes the kernel has killed for lack of memory: in our cgroup, or if not known, on the machine.
 
-    Beside us on the machine other containers may run out of theirs.
+    On the machine, other containers may run out of their memory too.
     """
     for folder in _cgroup_folders("memory"):
         for line in (_read(folder / "memory.events") or "").splitlines():
@@ -77,7 +77,7 @@ def cpu_model() -> str:
 
 @functools.cache
 def gpus() -> tuple[list[dict[str, Any]], str]:
-    """The NVIDIA GPUs that CUDA programs see here, and where there is none, why."""
+    """The NVIDIA GPUs that CUDA programs see here; if there is none, the reason."""
     import pynvml
 
     try:
@@ -110,9 +110,9 @@ def facts() -> dict[str, Any]:
 
 
 def check_processes() -> None:
-    """Raise `UsageError` where /proc is not this process's own: what is read there, and killed by it, would be others'.
+    """Raise `UsageError` if /proc shows another namespace: we would read, and kill, other processes than ours.
 
-    So it is in a namespace of process ids that was made without mounting /proc anew.
+    This happens in a namespace of process ids that was made without mounting /proc again.
     """
     try:
         number = str(Path("/proc/self").readlink())
@@ -126,7 +126,7 @@ def check_processes() -> None:
 
 
 def seconds_running() -> float:
-    """Seconds since this process began, loading this program included."""
+    """Seconds since this process started, including the time to load this program."""
     return time() - float(psutil.Process().create_time())
 
 
@@ -142,7 +142,7 @@ def name_of(facts: Mapping[str, Any]) -> str:
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """The versions of this project and of whatever any of its extras names and is installed here."""
+    """The versions of this project and of all installed packages that any of its extras names."""
     found = {PROJECT: metadata.version(PROJECT)}
     for line in metadata.requires(PROJECT) or []:
         name = line.partition(";")[0].partition("[")[0].split("=")[0].split("<")[0].split(">")[0].split("!")[0].strip()
@@ -154,7 +154,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The git commit of the checkout this code runs from, with `+` where the tree is changed; None from a wheel."""
+    """The git commit of the checkout this code runs from, with `+` if the tree is changed; None from a wheel."""
     here = Path(__file__).resolve().parent.parent
     if not (here / ".git").exists():
         return None
@@ -197,7 +197,7 @@ def _cgroup_quota() -> float | None:
 
 
 def _cgroup_folders(controller: str) -> list[Path]:
-    """This process's cgroup and all above it, under version 2 and under version 1."""
+    """This process's cgroup and all its parents, in version 2 and in version 1."""
     folders: list[Path] = []
     for line in (_read(Path("/proc/self/cgroup")) or "").splitlines():
         _, controllers, path = line.split(":", 2)

@@ -1,4 +1,4 @@
-"""GPUs seen through NVML: which there are, and while a worker runs its memory, energy, clock, and who else is there.
+"""GPUs seen through NVML: which exist, and while a worker runs its memory, energy and clock, and other processes.
 
 Not yet seen on a real GPU: written from NVML's interface, and tested against stand-ins for its module and its library.
 """
@@ -73,7 +73,7 @@ def use(processes: Set[int]) -> Use:
 def computing(handle: Any) -> list[Any] | None:
     """The processes that compute on a GPU, with `pid` and `usedGpuMemory`; None where NVML does not tell.
 
-    In a container, and in some virtual machines, they are numbered as their host does, or left out.
+    In a container, and in some virtual machines, NVML gives their numbers on the host, or leaves them out.
     """
     import pynvml
 
@@ -104,7 +104,7 @@ def gpus() -> list[dict[str, Any]]:
 
 
 def _facts(handle: Any) -> dict[str, Any]:
-    """PCIe's generation and width are the most that the GPU and its slot allow: an idle link goes down to less."""
+    """PCIe's generation and width are the maximum of the GPU and its slot, because an idle link uses less."""
     import pynvml
 
     amount, capability = memory(handle), told(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
@@ -127,8 +127,8 @@ def _facts(handle: Any) -> dict[str, Any]:
 def handles() -> tuple[Any, ...]:
     """The GPUs that CUDA programs see here, in their order: all, or those that `CUDA_VISIBLE_DEVICES` names.
 
-    It names them by number on the bus or by UUID, shortened where that is clear; as for CUDA, the first that does not
-    exist ends the list. Raises `pynvml.NVMLError` where there is no driver, or it does not answer.
+    The variable names them by number on the bus or by UUID, which may be shortened if it is clear. As in CUDA, the
+    first GPU that does not exist ends the list. Raises `pynvml.NVMLError` if there is no driver, or it does not answer.
     """
     import pynvml
 
@@ -146,7 +146,7 @@ def handles() -> tuple[Any, ...]:
 
 
 def _handle(index: int) -> Any:
-    """The GPU of that number; None where others may use it and we may not, as NVML counts those too."""
+    """The GPU of that number; None if only others may use it, because NVML counts those too."""
     import pynvml
 
     try:
@@ -156,7 +156,7 @@ def _handle(index: int) -> Any:
 
 
 def _named(name: str, here: list[Any]) -> Any:
-    """The GPU of that number or UUID, or the part of one (MIG) of that UUID; None where there is no such."""
+    """The GPU of that number or UUID, or the part of a GPU (MIG) of that UUID; None if it does not exist."""
     import pynvml
 
     if name.isdecimal():
@@ -178,7 +178,7 @@ def _visible() -> tuple[Any, ...]:
 
 
 def told(question: Callable[..., Any], *about: Any) -> Any:
-    """What NVML answers; None where this GPU or this driver does not support the question."""
+    """What NVML answers; None if this GPU or this driver does not support the question."""
     import pynvml
 
     try:

@@ -1,4 +1,4 @@
-"""From what was asked for to what will be measured: groups of implementations that share task, data and size."""
+"""From the user's selection to what will be measured: groups of implementations that share task, data and size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CORES_OF_WORKER = 4  # where nobody says how many workers there should be, and t
 
 @dataclass(frozen=True)
 class Group:
-    """Implementations to be compared with each other: one task, one dataset, one size."""
+    """Implementations that are compared with each other: one task, one dataset, one size."""
 
     task: Task
     dataset: Dataset
@@ -67,7 +67,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for, in the words of the command line; empty means all, for datasets each task's default."""
+    """What the user selected, in the words of the command line. Empty means all; for datasets, each task's default."""
 
     tasks: Sequence[str] = ()
     sizes: Sequence[str] = ("smoke",)  # by name or as a number of rows
@@ -137,7 +137,7 @@ def absent(dataset: Dataset) -> Ending | None:
 
 
 def _check_size(size: str) -> None:
-    """A size must be a name or a plain number; whether a task takes it is the task's to say."""
+    """A size must be a name or a plain number; each task decides whether it takes it."""
     if size in SIZES or NUMBER.fullmatch(size):
         return
     several = "; for several sizes, repeat --size" if "," in size else ""
@@ -156,7 +156,7 @@ def _check_names(catalogue: Catalogue, tasks: Sequence[Task], selection: Selecti
         if selection.path is None and (name == "own" or (name in datasets and datasets[name].kind == "own")):
             table = name == "own" or datasets[name].table
             whose = "your own table: name it by --data FILE --target COLUMN"
-            raise UsageError(f"{name} is {whose if table else 'your own data: name it by --data PATH'}")
+            raise UsageError(f"{name} is {whose if table else 'your own data: name it with --data PATH'}")
     names = {alias for task in tasks for one in task.implementations for alias in _aliases(one)}
     names |= {one.id for task in tasks for one in _placed(task, selection)}
     for name in selection.implementations:
@@ -169,7 +169,7 @@ def _check_names(catalogue: Catalogue, tasks: Sequence[Task], selection: Selecti
 
 
 def _no_dataset(catalogue: Catalogue, tasks: Sequence[Task], name: str) -> UsageError:
-    """The error for a dataset that none of the tasks has: it may be another task's."""
+    """The error for a dataset that none of these tasks has; another task may have it."""
     known = {one.name for task in tasks for one in task.datasets if one.kind != "own"}
     others = _with_dataset(catalogue, name)
     if not others:
@@ -182,7 +182,7 @@ def _no_dataset(catalogue: Catalogue, tasks: Sequence[Task], name: str) -> Usage
 
 
 def groups_of(task: Task, selection: Selection) -> list[Group]:
-    """A task's groups of a selection; what does not apply is noted in `left_out`."""
+    """A task's groups in a selection; what does not apply is noted in `left_out`."""
     named = set(selection.implementations)
     chosen = tuple(one for one in _placed(task, selection) if not named or named & _aliases(one))
     if not chosen:
@@ -233,7 +233,7 @@ def default_workers(device: Device) -> int:
 
 
 def _placed(task: Task, selection: Selection) -> list[Implementation]:
-    """The task's implementations on the devices and runners asked for, a cluster's with each number of workers."""
+    """The task's implementations on the selected devices and runners; a cluster's with each number of workers."""
     found: list[Implementation] = []
     for one in task.implementations:
         if one.device in selection.devices and one.runner in selection.runners:
@@ -243,7 +243,7 @@ def _placed(task: Task, selection: Selection) -> list[Implementation]:
 
 
 def _aliases(implementation: Implementation) -> set[str]:
-    """What an implementation may be called on the command line."""
+    """The names of an implementation on the command line."""
     return {implementation.id, implementation.on(0).id, implementation.name, implementation.package}
 
 

@@ -2,7 +2,7 @@
 
     python -m residency.runners.pools MODULE...     import the modules, then print what is loaded, as JSON
 
-Light on purpose: a worker asks this of itself, and after its last timed sample only.
+It imports little on purpose. A worker runs it on itself, only after its last timed sample.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 
 def loaded() -> list[dict[str, Any]]:
-    """What this process has loaded, by the names of the files; null is what a library does not tell.
+    """What this process has loaded, by the names of the files; null if a library does not tell.
 
-    A BLAS that is built into another library, as MKL into Torch, is not seen.
+    A BLAS that is built into another library is not seen (MKL in Torch, for example).
     """
     from threadpoolctl import threadpool_info
 
@@ -37,7 +37,7 @@ def loaded() -> list[dict[str, Any]]:
 
 
 def _place(file: Path) -> str:
-    """Whose a library is: its file among the installed packages, elsewhere its folder and its name."""
+    """Which package a library belongs to: its file among the installed packages, elsewhere its folder and name."""
     packages = [number for number, part in enumerate(file.parts) if part == "site-packages"]
     return "/".join(file.parts[packages[-1] + 1 :] if packages else file.parts[-2:])
 

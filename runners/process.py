@@ -1,4 +1,4 @@
-"""A worker seen from the parent: start it, ask it, end it and everything it started."""
+"""A worker as the parent sees it: start it, send it requests, end it and everything it started."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _open: set[Worker] = set()  # those that run
 
 
 class Ended(Exception):
-    """The worker is gone or said that it cannot: the outcome and its reason."""
+    """The worker has ended, or has reported a failure: the outcome and its reason."""
 
     def __init__(self, ending: Ending) -> None:
         """Keep the ending."""
@@ -60,14 +60,14 @@ class Ended(Exception):
 
 
 def limits(threads: int) -> dict[str, str]:
-    """What limits the threads of a worker: a variable for each library that asks for one."""
+    """The limits of a worker's threads: one variable for each library that reads one."""
     return dict.fromkeys(LIMITS, str(threads))
 
 
 def environment(
     device: str, threads: int, gate: bool = False, extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment of a worker: thread limits known to every library before it is imported, and its device."""
+    """The environment of a worker: its device, and thread limits that every library sees before it is imported."""
     fixed = {"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "ignore"}
     if gate:
         fixed |= {"RESIDENCY_GATE": "1"}
@@ -81,7 +81,7 @@ def environment(
 
 
 def _someone() -> dict[str, str]:
-    """A name and a home for a user id that has none: libraries that ask for them would fail, as Torch's compiler."""
+    """A name and a home for a user id that has none: libraries that ask for them would fail (Torch's compiler does)."""
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
@@ -91,7 +91,7 @@ def _someone() -> dict[str, str]:
 
 
 def _handle(process: int) -> int:
-    """What tells of a process's end; -1 where a sandbox does not allow that: then its pipe's end tells."""
+    """A handle that reports a process's end; -1 if a sandbox forbids one: then the end of its pipe reports it."""
     try:
         return os.pidfd_open(process)
     except OSError:
@@ -109,7 +109,7 @@ def _runs(process: int) -> bool:
 
 
 def settle(workers: Sequence[Worker]) -> None:
-    """Wait until no thread of these workers and of what they started runs any more, for `SETTLE_TIMEOUT` at most.
+    """Wait, for at most `SETTLE_TIMEOUT`, until no thread of these workers and of what they started runs any more.
 
     Thread pools of BLAS and OpenMP libraries go on spinning for up to 0.2 s after their work is done; the next
     worker's turn would be timed against them. A two-threaded product of 2.5 ms was seen to take 110 ms.
@@ -120,15 +120,15 @@ def settle(workers: Sequence[Worker]) -> None:
 
 
 def close_all() -> None:
-    """Close the workers that an interruption has kept from being closed by whoever had started them."""
+    """Close the workers that are still open because of an interruption."""
     for worker in list(_open):
         worker.close()
 
 
 def reap_orphans() -> None:
-    """As process 1 of a container, take leave of what dead workers have left behind: it would stay, dead, for ever.
+    """As process 1 of a container, reap what dead workers left behind, which would stay as zombies.
 
-    Of a worker nobody but its `Popen` may ask how it ended.
+    Workers themselves are left to their `Popen`, which must read how they ended.
     """
     if os.getpid() != 1:
         return
@@ -150,7 +150,7 @@ class Worker:
         patience: float = START_TIMEOUT,
         extra: Mapping[str, str] | None = None,
     ) -> None:
-        """Start the process, with an `extra` environment; raises `Ended` where it takes longer than `patience`."""
+        """Start the process, with an `extra` environment; raises `Ended` if it takes longer than `patience` seconds."""
         machine.check_processes()
         self._kills = machine.out_of_memory_kills()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
@@ -186,18 +186,18 @@ class Worker:
         self.close()
 
     def watch(self, device: str, trace: Trace | None = None) -> Watch:
-        """What observes this worker while it is asked something; with a trace, also whether it uses the GPU."""
+        """Observes this worker during a request; with a trace, also whether it uses the GPU."""
         return Watch(self._process.pid, device, trace=trace)
 
     def log(self) -> str:
-        """What it has written to its output so far, the beginning if it is long."""
+        """Its output so far; only the beginning if it is long."""
         return os.pread(self._log.fileno(), LOG_BYTES, 0).decode(errors="replace")  # its own place in the file stays
 
     def ask(self, request: Mapping[str, Any], timeout: float, watch: Watch | None = None) -> dict[str, Any]:
-        """Send a request and wait for the reply, using the processor for no more than an occasional look.
+        """Send a request and wait for the reply, with almost no use of the processor.
 
-        Raises `Ended` where the worker dies, says that it failed, or takes longer than `timeout` seconds (then it and
-        all it started are gone), and `UsageError` where it says that what it was asked for cannot be.
+        Raises `Ended` if the worker dies, reports a failure, or takes longer than `timeout` seconds (then it and all it
+        started are killed). Raises `UsageError` if the worker says that the request cannot be met.
         """
         try:
             os.write(self._requests, (json.dumps(request, default=str) + "\n").encode())
@@ -211,9 +211,10 @@ class Worker:
         return reply
 
     def pools(self, timeout: float) -> list[dict[str, Any]]:
-        """Which BLAS and OpenMP libraries it has loaded: for when all is measured, so that no time bears it.
+        """Which BLAS and OpenMP libraries it has loaded; ask only after the last measurement.
 
-        Nothing where it does not tell: what was measured stays.
+        Before that, the question would cost measured time. Empty if the worker does not answer: what was measured stays
+        valid.
         """
         try:
             return list(self.ask({"do": "pools"}, timeout)["pools"])
@@ -225,7 +226,7 @@ class Worker:
         return _runs(self._process.pid) or any(_runs(one) for one in descendants(self._process.pid))
 
     def close(self) -> None:
-        """Kill the process and all it started, and free what it held; may be called again, and is not interrupted."""
+        """Kill the process and all it started, and free what it held. May be called again; no signal interrupts it."""
         with interrupts.whole():
             if self._process.returncode is None:
                 self._kill()
@@ -284,7 +285,7 @@ class Worker:
         self._process.wait()
 
     def _died(self) -> Ended:
-        """What a worker's end without a word means."""
+        """What it means that a worker ended without a reply."""
         try:
             self._process.wait(END_TIMEOUT)
         except subprocess.TimeoutExpired:

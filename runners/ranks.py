@@ -1,8 +1,8 @@
-"""Torch's process groups on the workers of a cluster: each worker is a rank, and ranks talk to each other directly.
+"""Torch's process groups on the workers of a cluster: each worker is a rank, and ranks communicate directly.
 
-Dask starts the ranks; what they send each other goes by Gloo between processors and by NCCL between GPUs, never through
-Dask. They meet at the first rank's worker, at the address that it has for Dask: on loopback nobody else can come.
-Torch's own `tcp://` would listen on every address.
+Dask starts the ranks. They send data by Gloo between CPUs and by NCCL between GPUs, never through Dask. They meet at
+the first rank's worker, at its address in Dask, so on loopback no other machine can connect. Torch's own `tcp://` would
+listen on every address.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _stores: dict[int, Any] = {}  # on the first rank's worker, by port: where the r
 
 
 class Failure(Exception):
-    """A rank's error, and when it was, in seconds since the epoch: those that wait for the rank then fail as well."""
+    """A rank's error, and its time in seconds since the epoch: ranks that wait for this one then fail too."""
 
     def __init__(self, at: float, error: Exception) -> None:
         super().__init__(at, error)
@@ -45,14 +45,14 @@ class Ranks:
         self.run = Run(run.device, run.threads, run.seed, len(self.addresses))
 
     def each(self, function: Callable[..., Any], /, *lists: Sequence[Any], **same: Any) -> list[Any]:
-        """Futures of the function on every rank, with its own of the lists; raises what went wrong first."""
+        """Futures of the function on every rank, each with its entry of the lists; raises the first error."""
         return self._ended(self._submitted(function, *lists, **same), None)
 
     def together(self, function: Callable[..., Any], *lists: Sequence[Any]) -> list[Any]:
-        """The same at one time, within a process group of all ranks.
+        """The same on all ranks at the same time, in a process group of all ranks.
 
-        Once one rank has failed the others soon do so too. One that does not is stuck: its worker is restarted, and the
-        error has a note of it.
+        After one rank has failed, the others fail soon. A rank that does not is stuck: its worker is restarted, and a
+        note on the error says so.
         """
         place = self.client.submit(meet, workers=self.addresses[:1], pure=False).result()
         return self._ended(self._submitted(partial(in_group, function=function, place=place), *lists), STUCK_SECONDS)
@@ -64,7 +64,7 @@ class Ranks:
         ]
 
     def _ended(self, futures: list[Any], patience: float | None) -> list[Any]:
-        """The futures once all have ended; after an error the others have so many seconds."""
+        """The futures after all have ended; after an error, the others have this many seconds to end."""
         from distributed import wait
 
         waiting, errors, notes = futures, list[BaseException](), list[str]()
@@ -84,7 +84,7 @@ class Ranks:
         return futures
 
     def _restarted(self, stuck: Collection[Any], futures: list[Any]) -> list[str]:
-        """Restart the workers of ranks that do not end; what came of it."""
+        """Restart the workers of ranks that do not end; return what happened."""
         addresses = [address for future, address in zip(futures, self.addresses, strict=True) if future in stuck]
         self.client.cancel(list(stuck))
         states = self.client.restart_workers(addresses, timeout=RESTART_SECONDS, raise_for_error=False)
@@ -124,7 +124,7 @@ def in_group(run: Run, rank: int, *own: Any, function: Callable[..., Any], place
 
 @contextmanager
 def group(run: Run, rank: int, place: tuple[str, int]) -> Iterator[None]:
-    """The process group of all ranks, on the network that the workers use; afterwards there is none.
+    """The process group of all ranks, on the network that the workers use; it is destroyed at the end.
 
     Raises `Failure` with whatever is raised within.
     """

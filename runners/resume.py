@@ -1,9 +1,9 @@
-"""What of a run is known already, and why the rest is not: for going on where a run was interrupted.
+"""What a run already knows, and why the rest is missing, so that an interrupted run can be continued.
 
-An implementation has a replicate when it has the outcome `ok` in it, under the same key: of the code, the request for
-data, the libraries and the parameters. Under another key everything is measured again, since samples of different
-code are never mixed; the records of before stay in the file. What `failed`, as a worker does that was killed from
-outside, is tried again; other outcomes would come out the same.
+A replicate of an implementation is done if its outcome is `ok` under the same resume key: a hash of the code, the
+request for data, the libraries and the parameters. Under another key everything is measured again, because samples of
+different code are never mixed; the earlier records stay in the file. What `failed` is tried again, because a worker may
+have been killed from outside. Other outcomes would be the same again.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _code() -> bytes:
 
 @dataclass
 class Done:
-    """What is known of a group. Implementations by their ids."""
+    """What is known of a group, by the ids of its implementations."""
 
     ok: dict[str, set[int]] = field(default_factory=dict)  # the replicates in which each was ok
     times: dict[str, dict[int, list[float]]] = field(default_factory=dict)  # seconds of timed samples, by replicate
@@ -67,7 +67,7 @@ class Done:
     reason: str = "it was not reached"  # why what is missing is measured now
 
     def add(self, sample: Sample) -> None:
-        """Keep a sample: its time where it is a timed one."""
+        """Keep a sample, and its time if it is a timed one."""
         self.busy.add(sample)
         if sample.phase == "timed":
             replicates = self.times.setdefault(sample.cell.implementation, {})
@@ -75,7 +75,7 @@ class Done:
 
 
 def done(group: Group, key: str, before: Records | None) -> Done:
-    """What of a group is known under this key."""
+    """What is known of a group under this resume key."""
     found = Done()
     if before is None:
         return found

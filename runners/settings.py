@@ -1,4 +1,4 @@
-"""How to measure: what was asked for beside which tasks."""
+"""How to measure: all settings except which tasks."""
 
 from __future__ import annotations
 

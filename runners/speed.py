@@ -1,7 +1,7 @@
-"""What of the environment changes the speed of workers here: for a run's record, and for `residency doctor`.
+"""What in the environment changes the speed of workers here, for a run's record and for `residency doctor`.
 
-A process like a worker's is asked which BLAS it computes with. For a run it imports NumPy alone, as every worker does
-before its first request: nothing that a cold execution imports on the clock is brought into the system's cache.
+A process like a worker tells which BLAS it computes with. For a run it imports only NumPy, as every worker does before
+its first request. So it brings nothing into the system's cache that a cold execution imports on the clock.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def inherited_variables() -> dict[str, str]:
 def _loaded(these: Mapping[str, str], modules: Sequence[str]) -> list[dict[str, Any]]:
     """What a process with these variables that change speed has loaded after importing the modules.
 
-    Nothing where it ends with an error, as NumPy may where it is forced to instructions that the processor lacks.
+    Empty if it ends with an error, as NumPy does if it is forced to use instructions that the processor lacks.
     """
     return list(_told(tuple(sorted(these.items())), tuple(modules)))
 

@@ -1,7 +1,8 @@
-"""Times that are too good to be true: work faster than any device does it, and results that are remembered.
+"""Times that are too good to be true: work faster than any device can do it, and results that are remembered.
 
-Whoever keeps the first result and returns it again is caught by its quality: cold executions and warm-ups bring their
-questions in an order of their own. Whoever keeps results by what was asked is caught here, by the time.
+An implementation that returns its first result again is caught by its quality, because cold executions and warm-ups ask
+their questions in different orders. One that keeps a result for each order of the questions is caught here, by its
+time.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ REPEATS = 5  # until it is believed
 
 
 def too_fast(implementation: Implementation, facts: Mapping[str, Any], seconds: float) -> Ending | None:
-    """The ending of an execution that took less time than its task's declared work takes on any device like this."""
+    """The outcome of an execution that took less time than its task's declared work takes on any device like this."""
     if implementation.runner == "cluster":
         return None
     on_gpu = implementation.device == "gpu"
@@ -42,14 +43,14 @@ def too_fast(implementation: Implementation, facts: Mapping[str, Any], seconds: 
 
 
 def may_remember(unseen: Sequence[float], seen: Sequence[float]) -> bool:
-    """Whether executions on data seen before were so much faster than those on data in an order of their own."""
+    """Whether executions on data seen before were much faster than those on data in a new order."""
     return bool(unseen and seen) and min(unseen) > TIMES_AS_FAST * median(seen)
 
 
 def remembers(ask: Callable[[], tuple[float, float]]) -> str | None:
-    """How an implementation was seen to remember results instead of working them out; None where it was not.
+    """The evidence that an implementation remembers results instead of computing them; None if there is none.
 
-    `ask` gives the seconds of an execution in an order of its own, and of the same again. Both are tried in turns:
+    `ask` gives the seconds of an execution in a new order, and of the same order again. Both take turns, so that
     whatever else slows one of them slows the other.
     """
     pairs = [ask() for _ in range(REPEATS)]

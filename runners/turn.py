@@ -1,4 +1,4 @@
-"""One implementation in one replicate: its worker from start to end, and the records it leaves."""
+"""One implementation in one replicate: its worker from start to end, and its records."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 36
 
 
 class OutOfTime(Exception):
-    """The run's limit has come while something was under way; says what was cut."""
+    """The run's limit came while something was running; says what was interrupted."""
 
 
 class Listener(Protocol):
-    """Who is told of what happens, as it happens."""
+    """Receives what happens in a run, as it happens."""
 
     def status(self, text: str) -> None:
         """What is being done now."""
@@ -54,7 +54,7 @@ class Listener(Protocol):
 
 @dataclass
 class Ledger:
-    """How to measure, where the records go, and who is told."""
+    """How to measure, where to write the records, and whom to tell."""
 
     settings: Settings
     recorder: Recorder
@@ -63,16 +63,16 @@ class Ledger:
     budget: Budget = field(default_factory=Budget)
 
     def within(self, seconds: float) -> float:
-        """How long something may take that may take so many seconds: no longer than there is time."""
+        """This number of seconds, but no more than the time that is left."""
         return min(seconds, max(0.0, self.deadline - monotonic()))
 
     def check(self, ending: Ending, what: str) -> None:
-        """Raise `OutOfTime` where it was the run's limit that ended something: that says nothing of the thing."""
+        """Raise `OutOfTime` if the run's limit ended something, because that says nothing about the thing itself."""
         if ending.outcome is Outcome.TIMEOUT and monotonic() >= self.deadline:
             raise OutOfTime(what)
 
     def end(self, cell: Cell, replicate: int, ending: Ending, **known: Any) -> None:
-        """Record how a cell ended in a replicate, with what is known of it."""
+        """Record how a cell ended in a replicate, with what is known about it."""
         record = OutcomeRecord(
             cell=cell,
             replicate=replicate,
@@ -94,14 +94,14 @@ class Ledger:
         self.add(record)
 
     def add(self, record: Sample | OutcomeRecord) -> None:
-        """Write a record, then tell of it."""
+        """Write a record, then tell the listener."""
         self.recorder.add(record)
         self.listener.record(record)
 
 
 @dataclass
 class Prepared:
-    """A group whose data is made, and what of it is still to be measured."""
+    """A group whose data is made, and what is still to be measured in it."""
 
     group: Group
     facts: dict[str, Any]
@@ -122,7 +122,7 @@ class Prepared:
 
 @dataclass
 class Turn:
-    """One implementation in one replicate: its worker, and how it is doing."""
+    """One implementation in one replicate: its worker, and its progress."""
 
     ledger: Ledger
     prepared: Prepared
@@ -171,7 +171,7 @@ class Turn:
         return asked or timeout_of(self.prepared.group)
 
     def begin(self, turns: int = 1) -> None:
-        """Start the worker, run cold, and warm up; the first of so many `turns` that are to begin now."""
+        """Start the worker, run cold, and warm up; this is the first of `turns` turns that start now."""
         group, settings, budget = self.prepared.group, self.ledger.settings, self.ledger.budget
         if budget.used_up:
             return
@@ -192,9 +192,9 @@ class Turn:
             self._warm_up(part, start)
 
     def _warm_up(self, part: float, start: float) -> None:
-        """Execute until the times no longer fall: twice in a row no faster than the fastest before.
+        """Execute until the times no longer fall: until two in a row are no faster than the fastest before.
 
-        Less where the budget has only a `part`, in seconds, for all since the `start`.
+        It stops earlier if the budget has only `part` seconds for everything since the `start`.
         """
         budget = self.ledger.budget
         times: list[float] = []
@@ -215,7 +215,7 @@ class Turn:
         self.lead_in = self.implementation.runner == "local" and fastest < LEAD_IN_SECONDS
 
     def take(self, phase: Phase, number: int) -> bool:
-        """Execute once and record it; False where that was the end of it."""
+        """Execute once and record it; False if the implementation ended with it."""
         if self.worker is None or self.ending is not None or self.ledger.budget.used_up:
             return False
         group = self.prepared.group
@@ -293,14 +293,14 @@ class Turn:
         self.ledger.add(sample)
 
     def _short_of_time(self, phase: Phase) -> list[str]:
-        """That it is timed before it was warm, said with the first sample."""
+        """The event, kept with the first sample, that it was timed before it was warm."""
         if phase != "timed" or self.cut is None:
             return []
         event, self.cut = f"timed {self.cut}: the budget left no time for more", None
         return [event]
 
     def finish(self) -> None:
-        """Record how it went, if that is not yet known; at first also whether it left its data as it was."""
+        """Record how it ended, if not yet known; the first time also check that it did not change its data."""
         if self.ending is not None or self.worker is None:
             return
         try:
@@ -331,11 +331,11 @@ class Turn:
         return bool(reply["hash"] == self._hash)
 
     def _order(self) -> int:
-        """Tells one asking from another: each brings the same questions in an order of its own."""
+        """The number of a request: each request asks the same questions in a different order."""
         return 1_000 * self.replicate + len(self.unseen)
 
     def _remembers(self, worker: Worker) -> str | None:
-        """How it was seen to remember results instead of working them out again; None where it was not."""
+        """The evidence that it remembers results instead of computing them again; None if there is none."""
 
         def ask() -> tuple[float, float]:
             request = {"do": "sample", "cold": False, "calls": 1, "fresh": self._order()}
@@ -351,7 +351,7 @@ class Turn:
         return str(self.prepared.facts["hash"])
 
     def _placed(self, ending: Ending) -> Ending:
-        """An ending that names no line of code, with where the implementation is registered."""
+        """The ending, with the place of the implementation if it names no line of code."""
         if ending.outcome is not Outcome.FAILED:
             return ending
         return Ending(ending.outcome, f"{ending.reason} ({self.implementation.place})")
@@ -390,7 +390,7 @@ class Turn:
 def make(group: Group, threads: int, within: Callable[[float], float] = float) -> dict[str, Any]:
     """Make a group's data, unless the cache holds it, in a process of its own; what is known of it.
 
-    `within` says how long what may take so many seconds may take. Raises `Ended` where it fails, and `UsageError`
+    `within` limits a number of seconds to the time that is left. Raises `Ended` where it fails, and `UsageError`
     where the user's own file cannot be used.
     """
     request = {entry.name: getattr(group.request, entry.name) for entry in fields(group.request)}
@@ -412,7 +412,7 @@ def load_request(
     facts: Mapping[str, Any],
     settings: Settings,
 ) -> dict[str, Any]:
-    """What tells a worker to bring made data into memory for an implementation."""
+    """The request to a worker to load made data into memory for an implementation."""
     memory_limit, cluster = settings.memory_limit, None
     if implementation.runner == "cluster":  # the limit is that of each of its workers
         each = memory_limit or int(MEMORY_SHARE * machine.memory_limit() / implementation.workers)

@@ -1,8 +1,8 @@
-"""What an execution uses beside time: memory of all its processes, energy, and what its GPU says.
+"""What an execution uses besides time: the memory of all its processes, energy, and what its GPU reports.
 
-The parent looks while it waits: a few files under /proc, and NVML for a GPU, ten times a second and once when the
-reply is there, when the clock has stopped. `tests/trials/watching.py` shows that executions take as long as without.
-What cannot be known is None, and `unknown` says why.
+The parent reads a few files under /proc, and NVML for a GPU, ten times a second while it waits, and once when the reply
+has come and the clock has stopped. `tests/trials/watching.py` shows that executions take no longer with it. What cannot
+be known is None, and `unknown` says why.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Watch:
             self.trace.look(family)
 
     def look(self) -> nvml.Look | None:
-        """Take in how things stand now."""
+        """Look at the processes now."""
         family = _family(self.pid)
         self.peak_host_bytes = max(self.peak_host_bytes, sum(_resident(one) for one in family))
         if self.trace is not None:
@@ -60,7 +60,7 @@ class Watch:
         return self._see_device(family)
 
     def finish(self) -> None:
-        """Look a last time, and take the counters' differences."""
+        """Look a last time, and compute the counters' differences."""
         board, now = self.look(), packages()
         self.children_cpu_seconds = max(0.0, sum(_cpu_of_children(self.pid)) - self._cpu)
         brief = monotonic() - self._started < ENERGY_SECONDS
@@ -98,10 +98,10 @@ class Watch:
 
 
 def packages() -> list[tuple[float, float]] | str:
-    """Joules counted by each of the processors' packages, and where the counter wraps; or why that is not known."""
+    """The joules of each processor package and the value at which its counter wraps; or why they are not known."""
     folders = _packages()
     if not folders:
-        return "the processors' energy counters (RAPL) are not here, as inside most virtual machines"
+        return "the processors' energy counters (RAPL) are missing, as in most virtual machines"
     try:
         return [
             (int((one / "energy_uj").read_text()) / 1e6, int((one / "max_energy_range_uj").read_text()) / 1e6)
@@ -124,7 +124,7 @@ def _packages() -> list[Path]:
 
 
 def _family(pid: int) -> list[int]:
-    """The process and all it started that still run."""
+    """The process, and all that it started and that still runs."""
     return [pid, *descendants(pid)]
 
 

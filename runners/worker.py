@@ -95,7 +95,7 @@ class Session:
         return {"pools": loaded() if self.cluster is None else self.cluster.pools()}
 
     def rehearse(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Execute a GPU implementation without a GPU, on the stage that is set for it; nothing is timed."""
+        """Execute a GPU implementation without a GPU, with stand-ins for its library; nothing is timed."""
         from residency.runners.rehearsal.stage import rehearse
 
         return rehearse(self.task, self.implementation, self.data, self.settings, request["twin"])
@@ -161,10 +161,10 @@ def _request(raw: Mapping[str, Any]) -> Request:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, however that ends.
+    """Make the kernel kill this process when its parent ends, in whatever way.
 
-    A parent that has ended before the kernel was asked is known by this process having another one now. No number says
-    that by itself: in a container the parent may rightly be process 1.
+    If the parent ended before the kernel was asked, this process now has another parent. The number 1 alone does not
+    show that, because in a container the parent may really be process 1.
     """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -172,7 +172,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def be_killed_first() -> None:
-    """Where memory runs out the kernel should take this process, not the one that keeps the records."""
+    """If memory runs out, the kernel should kill this process, not the one that writes the records."""
     try:
         Path("/proc/self/oom_score_adj").write_text("1000")
     except OSError:
@@ -180,7 +180,7 @@ def be_killed_first() -> None:
 
 
 def serve(requests: int, replies: int) -> None:
-    """Answer requests until there are no more, each with a line; a space comes first when a clock has stopped."""
+    """Answer each request with a line, until there are no more; a space is sent first when a clock has stopped."""
     with os.fdopen(requests, "r", encoding="utf-8") as source, os.fdopen(replies, "w", encoding="utf-8") as sink:
 
         def tell(text: str) -> None:
@@ -217,9 +217,10 @@ def _number(value: Any) -> Any:
 def fix_layout_and_processor() -> None:
     """Gate mode: the same memory layout in every process, and one-threaded work on one processor.
 
-    Two fresh processes running the same code differ by several per cent in where their memory lies and which
-    processor they are on; a gate that is to see five per cent must not. One fixed layout may favour a side: the run
-    says that it was used. The layout takes effect when a program is loaded, so this process loads itself again.
+    Two fresh processes with the same code differ by several per cent, because their memory lies elsewhere and they run
+    on other processors. A gate that must detect five per cent cannot accept that. One fixed layout may favour a side,
+    so the run records that it was used. The layout takes effect when a program is loaded, so this process loads itself
+    again.
     """
     if os.environ.get("OMP_NUM_THREADS") == "1":
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

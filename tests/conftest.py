@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -12,11 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 FIXTURES = Path(__file__).parent / "fixtures" / "suites"
 DRIVER = Path(__file__).parent / "fixtures" / "driver"
+READERS = {"report", "compare"}  # commands that start no process
+MOST_BYTES = 4 * 2**30
 LIBRARIES = {"nvml.c": "libnvidia-ml.so.1", "cuda.c": "libcuda.so.1"}
 
 
@@ -24,12 +29,36 @@ LIBRARIES = {"nvml.c": "libnvidia-ml.so.1", "cuda.c": "libcuda.so.1"}
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-def pytest_configure() -> None:
-    """Ctrl-C reaches what tests start, in a background job too; of several processes each keeps to one core."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much is tested."""
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="the contract of tasks that have not changed too, and thirty kills in place of six: see `make test-all`",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ctrl-C reaches what tests start, in a background job too; of as many processes as cores each keeps to one.
+
+    The cache that lasts from one run of the tests to the next is emptied before the first test where it has grown.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+        if int(os.environ["PYTEST_XDIST_WORKER_COUNT"]) <= len(cores):
+            os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw"))]})
+    elif not config.getoption("residency"):
+        made = made_data(config)
+        if sum(file.stat().st_size for file in made.rglob("*") if file.is_file()) > MOST_BYTES:
+            shutil.rmtree(made)
+
+
+def made_data(config: pytest.Config) -> Path:
+    """Where data lies that tests have made; its keys hash the code that makes it."""
+    if config.cache is None:
+        raise pytest.UsageError("the tests keep made data in pytest's cache: run them with its cacheprovider")
+    return Path(config.cache.mkdir("residency"))
 
 
 @dataclass(frozen=True)
@@ -54,20 +83,22 @@ def command() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache of made data for all tests, apart from the user's; test processes that run together share it."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    folder = folder / "cache"
-    folder.mkdir(exist_ok=True)
-    return folder
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether all is tested, however long it takes."""
+    return bool(request.config.getoption("thorough"))
+
+
+@pytest.fixture(scope="session")
+def cache(request: pytest.FixtureRequest) -> Path:
+    """One cache of made data for all tests, apart from the user's; `pytest --cache-clear` empties it."""
+    return made_data(request.config)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def in_that_cache(cache: Path) -> None:
-    """What tests make in their own process lies there too."""
-    os.environ["RESIDENCY_CACHE"] = str(cache)
+def in_that_cache(request: pytest.FixtureRequest) -> None:
+    """What tests make in their own process lies there too; suites that run as benchmarks are no tests."""
+    if not request.config.getoption("residency"):
+        os.environ["RESIDENCY_CACHE"] = str(made_data(request.config))
 
 
 @pytest.fixture(scope="session")
@@ -79,11 +110,14 @@ def environment(cache: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def residency_in(environment: dict[str, str]) -> Callable[..., Done]:
-    """Run the real command in a folder."""
+    """Run the real command in a folder; what only reads records does so in this process, which saves its start."""
 
     def run(folder: Path, *arguments: str | Path, timeout: float = 300, **extra: str) -> Done:
+        words = list(map(str, arguments))
+        if "--help" in words or (words[0] in READERS and "--confirm" not in words):
+            return in_this_process(folder, words, {**environment, **extra})
         done = subprocess.run(
-            [*command(), *map(str, arguments)],
+            [*command(), *words],
             cwd=folder,
             env={**environment, **extra},
             capture_output=True,
@@ -94,6 +128,39 @@ def residency_in(environment: dict[str, str]) -> Callable[..., Done]:
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+def in_this_process(folder: Path, words: list[str], environment: dict[str, str]) -> Done:
+    """The command by its front door, with the environment and the folder that a process of its own would have."""
+    from residency.commands.main import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.object(sys, "argv", ["residency", *words]),
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def refused(environment: dict[str, str], tmp_path: Path) -> Callable[..., str]:
+    """The one line with which the command refuses, by status 2, before it has written anything or started a process."""
+
+    def line(*arguments: str | Path) -> str:
+        done = in_this_process(tmp_path, list(map(str, arguments)), environment)
+        assert done.status == 2, done.err
+        assert done.out == ""
+        assert "Traceback" not in done.err
+        assert not (tmp_path / "results").exists()
+        (said,) = done.err.strip().splitlines()
+        return said
+
+    return line
 
 
 @pytest.fixture

@@ -1,22 +1,29 @@
-"""The rules of the house: which room may import which, what the wheel must list, which versions must agree."""
+"""The rules of the house: which room may import which, what the wheel must list, which versions must agree.
+
+A test names all that breaks its rule at once.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 import tomllib
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from pathlib import Path
 
-import pytest
 import yaml
 
 HERE = Path(__file__).parent.parent
-ROOMS = ["commands", "reports", "suites", "datasets", "runners", "harness"]  # a room imports only from rooms below it
+# From the top floor down: a room imports only from rooms below it.
+ROOMS = ["commands", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"]
 BELOW = {
-    "commands": {"reports", "suites", "datasets", "runners", "harness"},
-    "reports": {"runners", "harness"},
+    "commands": {"studies", "reports", "analysis", "suites", "datasets", "runners", "harness"},
+    "studies": {"reports", "analysis", "suites", "datasets", "runners", "harness"},
+    "reports": {"analysis", "harness"},
+    "analysis": {"harness"},
     "suites": {"datasets", "runners", "harness"},
     "datasets": {"runners", "harness"},
     "runners": {"harness"},
@@ -24,10 +31,11 @@ BELOW = {
 }
 FILES = [file for room in ROOMS for file in sorted((HERE / room).rglob("*.py"))]
 PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text())
-LIGHT = {"numpy", "residency"}  # what the ground floor may import beside the standard library
+LIGHT = {"numpy", "residency", *sys.stdlib_module_names}  # what the ground floor may import
 
 
-def imports(file: Path, *, top_only: bool = False) -> set[str]:
+@cache
+def imports(file: Path, *, top_only: bool = False) -> frozenset[str]:
     """The dotted modules a file imports, anywhere or at its top."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     nodes = tree.body if top_only else ast.walk(tree)
@@ -37,41 +45,79 @@ def imports(file: Path, *, top_only: bool = False) -> set[str]:
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{name.name}" for name in node.names}
-    return found
+    return frozenset(found)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HERE)))
-def test_a_room_imports_only_from_rooms_below_it(file: Path) -> None:
-    room = file.relative_to(HERE).parts[0]
-    used = {name.split(".")[1] for name in imports(file) if name.startswith("residency.")}
-    assert used <= BELOW[room] | {room}
+def room_of(file: Path) -> str:
+    return file.relative_to(HERE).parts[0]
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if "harness" in file.parts], ids=lambda file: file.name)
-def test_the_ground_floor_needs_numpy_alone(file: Path) -> None:
-    import sys
-
-    used = {name.partition(".")[0] for name in imports(file)}
-    assert used <= LIGHT | set(sys.stdlib_module_names)
+def module_of(file: Path) -> str:
+    """`reports/words.py` is `residency.reports.words`, `harness/__init__.py` is `residency.harness`."""
+    return ".".join(("residency", *file.relative_to(HERE).with_suffix("").parts)).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in FILES if {"suites", "datasets"} & set(file.parts)], ids=lambda file: file.name
-)
-def test_listing_tasks_imports_nothing_heavy(file: Path) -> None:
-    import sys
-
-    used = {name.partition(".")[0] for name in imports(file, top_only=True)}
-    assert used <= LIGHT | set(sys.stdlib_module_names)
+MODULES = {module_of(file): file for file in FILES}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HERE)))
-def test_no_file_holds_two_ideas(file: Path) -> None:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 450
-    for node in ast.walk(ast.parse("\n".join(lines))):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            assert (node.end_lineno or 0) - node.lineno < 75, node.name
+def modules_used(file: Path) -> set[str]:
+    """The modules of the house that a file imports, anywhere in it: also within functions and for types alone."""
+    used = set()
+    for name in imports(file):
+        parts = name.split(".")
+        leading = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+        used.add(next((module for module in leading if module in MODULES), ""))
+    return used - {"", module_of(file)}
+
+
+def test_a_room_imports_only_from_rooms_below_it() -> None:
+    up = [
+        f"{file.relative_to(HERE)} imports {used}"
+        for file in FILES
+        for used in sorted(modules_used(file))
+        if used.split(".")[1] not in BELOW[room_of(file)] | {room_of(file)}
+    ]
+    assert not up
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    try:
+        TopologicalSorter({name: modules_used(file) for name, file in MODULES.items()}).prepare()
+    except CycleError as error:
+        circle = " <- ".join(error.args[1])
+    else:
+        circle = ""
+    assert not circle
+
+
+def heavy(rooms: set[str], *, top_only: bool = False) -> list[str]:
+    """What files of these rooms import beside the standard library and NumPy."""
+    return [
+        f"{file.relative_to(HERE)} imports {name}"
+        for file in FILES
+        if room_of(file) in rooms
+        for name in sorted(imports(file, top_only=top_only))
+        if name.partition(".")[0] not in LIGHT
+    ]
+
+
+def test_the_ground_floor_needs_numpy_alone() -> None:
+    assert not heavy({"harness"})
+
+
+def test_listing_tasks_imports_nothing_heavy() -> None:
+    assert not heavy({"suites", "datasets"}, top_only=True)
+
+
+def test_drawing_stays_in_reports_and_options_in_commands() -> None:
+    places = {"rich": {"reports"}, "typer": {"commands"}}
+    strangers = [
+        f"{file.relative_to(HERE)} imports {name}"
+        for file in FILES
+        for name in sorted(imports(file))
+        if room_of(file) not in places.get(name.partition(".")[0], ROOMS)
+    ]
+    assert not strangers
 
 
 def test_packaging_lists_every_folder_of_every_room() -> None:
@@ -164,7 +210,7 @@ def test_what_is_missing_is_remedied_by_one_command_that_brings_all_of_it() -> N
             modules = [one.library, *one.needs]
             if one.runner == "cluster":
                 modules += ["distributed", *(["dask_cuda"] if one.device == "gpu" else [])]
-            tops = {module.partition(".")[0] for module in modules}
+            tops = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
             needed |= {(" ".join(some), one.device) for n in range(1, len(tops) + 1) for some in combinations(tops, n)}
         needed |= {(module, "cpu") for dataset in task.datasets for module in dataset.needs}
     brings = {"distributed": "dask", "networkx": "torch", "scipy": "scikit-learn"}  # that come with another

@@ -14,8 +14,8 @@ import pytest
 import typer
 import yaml
 
+from residency.analysis.compare import Status
 from residency.commands.main import app
-from residency.reports.compare import Status
 
 HERE = Path(__file__).parent.parent
 PAGE = (HERE / "docs" / "ci.md").read_text(encoding="utf-8")

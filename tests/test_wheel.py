@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent.parent
-ROOMS = ["commands", "reports", "suites", "datasets", "runners", "harness"]
+ROOMS = ["commands", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def test_the_wheel_contains_exactly_the_rooms_files(wheel: Path) -> None:
     assert inside == {file for room in ROOMS for file in tracked(room)}
 
 
+@pytest.mark.slow
 def test_the_wheel_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)

@@ -1,4 +1,4 @@
-"""States of a random-number generator, of which each step needs the one before: generated, for any number of steps."""
+"""States of a random-number generator, where each step needs the one before: generated, for any number of steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATES = 256
 
 @dataclass(frozen=True)
 class States:
-    """Where some generators begin, and how many steps they are to take."""
+    """The first states of some generators, and the number of steps to take."""
 
     first: NDArray[np.int32]  # (STATES,), odd numbers
     steps: int
@@ -34,7 +34,7 @@ def generator_states(rows: int, seed: int) -> States:
     """256 multiplicative generators, x → 69069 x modulo 2³², and a number of steps that they are to take.
 
     Whole numbers of 32 bits that overflow: the same in every library. After n steps a state is 69069ⁿ times the first
-    one, which can be computed without taking them: no step that is left out, or taken twice, goes unseen.
+    one, which can be computed directly, so a step that is left out or taken twice is noticed.
     """
     drawn = np.random.default_rng(seed).integers(-(2**31), 2**31, STATES, dtype=np.int32)
     return States(drawn | np.int32(1), rows)
@@ -42,7 +42,7 @@ def generator_states(rows: int, seed: int) -> States:
 
 @metric(name="correct states")
 def states_correct(data: States, found: Any) -> float:
-    """Share of the generators that are where so many steps lead."""
+    """Share of the generators whose state is right after all steps."""
     if not isinstance(found, np.ndarray) or found.shape != data.first.shape or found.dtype != np.int32:
         raise WrongResult(f"the result is not int32 {data.first.shape}")
     factor = pow(MULTIPLIER, data.steps, 2**32)

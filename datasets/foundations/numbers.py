@@ -1,4 +1,4 @@
-"""Numbers without a meaning, for tasks that measure how fast numbers move: generated, any number of them."""
+"""Random numbers, for tasks that measure how fast numbers move: generated, any number of them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Numbers:
 
 @generated
 def numbers(rows: int, seed: int, folder: Path) -> Numbers:
-    """Independent standard normal numbers in float32: no two neighbours alike, so none that is missing goes unseen."""
+    """Independent standard normal numbers in float32: no two neighbours are equal, so a missing number is noticed."""
     values = mapped(folder, (rows,), np.float32)
     draw(values, np.random.default_rng(seed))
     return Numbers(values)

@@ -1,4 +1,4 @@
-"""Eight vectors whose sum is to be had: generated, of any length."""
+"""Eight vectors that are to be added up: generated, of any length."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Vectors:
 
 @generated
 def vectors(rows: int, seed: int, folder: Path) -> Vectors:
-    """Eight vectors of independent standard normal numbers in float32: without any of them the sum is another one."""
+    """Eight vectors of independent standard normal numbers in float32: without any one of them the sum is different."""
     values = mapped(folder, (VECTORS, rows), np.float32)
     draw(values, np.random.default_rng(seed))
     return Vectors(values)

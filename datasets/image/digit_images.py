@@ -10,7 +10,7 @@ from residency.harness.dataset import shipped
 
 @shipped("sklearn.datasets")
 def digit_images(seed: int) -> LabelledImages:
-    """The grey values of 1,797 handwritten digits, 8 by 8 pixels, to be told apart.
+    """The grey values of 1,797 handwritten digits, 8 by 8 pixels, to be classified.
 
     The test part of Alpaydin and Kaynak (1998), "Optical Recognition of Handwritten Digits", UCI Machine Learning
     Repository, with grey values of 0 to 16, kept as they are. A support vector machine reaches an accuracy of about

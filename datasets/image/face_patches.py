@@ -1,4 +1,4 @@
-"""Faces and what is no face: 200 patches of 25 by 25 pixels, shipped with scikit-image."""
+"""Faces and backgrounds: 200 patches of 25 by 25 pixels, shipped with scikit-image."""
 
 from __future__ import annotations
 

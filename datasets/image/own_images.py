@@ -82,7 +82,7 @@ def own_photos(path: Path | None, target: str | None) -> Photos:
 
 @own("PIL")
 def own_labelled(path: Path | None, target: str | None, seed: int) -> LabelledImages:
-    """Your pictures, to be told apart: a folder that holds a folder for each class; 32 by 32 pixels in RGB.
+    """Your pictures, to be classified: a folder that holds a folder for each class; 32 by 32 pixels in RGB.
 
     A fifth of each class is to be classified, or, where the folder holds `train` and `test`, what lies in `test`. The
     remarks say which pictures were left out or changed.

@@ -1,4 +1,4 @@
-"""The schema of embedded documents and questions, and what is exactly true of them.
+"""The schema of embedded documents and questions, and their exact nearest documents.
 
 A document and a question are unit vectors, float32: the cosine of two is their inner product. What is to be found are
 the ten documents of greatest cosine; where two are as good as equal, either will do.
@@ -54,7 +54,7 @@ class Embeddings:
         return np.asarray(best.min(axis=0))
 
     def reciprocal_rank(self, found: NDArray[np.integer]) -> float:
-        """Mean of 1 / rank of the answer among the documents found; 0 where it is not among them.
+        """Mean of 1 / rank of the answer among the documents found; 0 if it is not among them.
 
         A property of the embeddings: every exact search reaches the same.
         """

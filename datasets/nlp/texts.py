@@ -36,7 +36,7 @@ FEWEST = 5  # texts of a class: less cannot be learned from and tested
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts with a class each, split into those to learn from and those to tell apart."""
+    """Texts with a class each, split into training texts and texts to classify."""
 
     text: NDArray[np.uint8]  # (bytes,)
     offsets: NDArray[np.int64]  # (texts + 1,): text i is text[offsets[i] : offsets[i + 1]]
@@ -54,7 +54,7 @@ class Texts:
         return len(self.y) + len(self.offsets_test) - 1
 
     def fresh(self, generator: np.random.Generator) -> Texts:
-        """The same texts to tell apart in another order."""
+        """The same texts to classify, in another order."""
         order = generator.permutation(len(self.y_test))
         whole, places = self.text_test.tobytes(), self.offsets_test
         parts = [whole[places[index] : places[index + 1]] for index in order]
@@ -64,11 +64,11 @@ class Texts:
         return replace(self, text_test=text, offsets_test=offsets, y_test=self.y_test[order], best_test=best)
 
     def strings(self) -> tuple[list[str], list[str]]:
-        """The texts as Python strings, to learn from and to tell apart."""
+        """The texts as Python strings: training texts, and texts to classify."""
         return _strings(self.text, self.offsets), _strings(self.text_test, self.offsets_test)
 
     def arrow(self) -> tuple[Any, Any]:
-        """The same as Arrow's strings, without a copy of a letter."""
+        """The same as Arrow's strings, without a copy of the bytes."""
         return _arrow(self.text, self.offsets), _arrow(self.text_test, self.offsets_test)
 
 

@@ -14,7 +14,7 @@ from residency.harness.quality import metric
 
 @metric(name="F-measure")
 def f_measure(data: Pages, result: Any) -> float:
-    """Of all pages' ink, found against true, to within a pixel: the harmonic mean of precision and recall.
+    """The F-measure of all pages' ink to within a pixel: the harmonic mean of precision and recall.
 
     Precision is the share of found ink that has true ink in its 3 x 3 neighbourhood, recall the share of true ink that
     has found ink there: half a pixel of skew over a stroke 3 pixels wide is no error to a reader. Where there is no ink

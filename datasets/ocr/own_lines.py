@@ -39,17 +39,17 @@ def own_lines(path: Path | None, target: str | None, seed: int) -> Lines:
         else:
             silent.append(picture.name)
     if paged := [name for name, count in pages.items() if count > 1]:
-        remarks.append(f"left out, for they are several pages with one text: {listed(paged)}")
+        remarks.append(f"left out, because they are several pages with one text: {listed(paged)}")
     if not kept:
         name = (silent or paged)[0]
         needed = f"{printable(name)} needs {printable(Path(name).with_suffix('.txt'))}"
         raise UsageError(f"no picture has its text beside it: {needed}")
     if silent:
-        remarks.append(f"left out, for there is no text beside them: {listed(silent)}")
+        remarks.append(f"left out, because there is no text beside them: {listed(silent)}")
     foreign = sorted(set("".join(texts)) - set(ALPHABET))
     if foreign:
         count = sum(text.count(character) for text in texts for character in foreign)
-        remarks.append(f"{count} characters cannot be read, for the alphabet lacks them: {' '.join(foreign[:20])}")
+        remarks.append(f"{count} characters cannot be read, because the alphabet lacks them: {' '.join(foreign[:20])}")
     return to_read(kept, texts, seed, remarks)
 
 

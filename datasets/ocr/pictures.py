@@ -83,7 +83,7 @@ def read_pictures(path: Path | None) -> tuple[list[Picture], list[str]]:
     what = {
         "in colour, now grey": coloured,
         "several pictures in one file, the first taken": several,
-        "left out, for they cannot be read": broken,
+        "left out, because they cannot be read": broken,
     }
     remarks = [f"{what}: {listed(names)}" for what, names in what.items() if names]
     return pictures, [*remarks, *noted.remarks()]

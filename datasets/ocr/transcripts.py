@@ -1,4 +1,4 @@
-"""What was read against what is written: from frames to text, and the character error rate."""
+"""The text that was read compared with the true text: from frames to text, and the character error rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The linear table with its answers in the open, for what measures the harness and not a library."""
+"""The linear table with visible answers, for tasks that measure the harness and not a library."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def own_points(path: Path | None, target: str | None, seed: int) -> points.Point
     if clusters == 1:
         raise UsageError(f"{file.name}: nearly all of its rows are the same: there is nothing to cluster")
     if clusters < CLUSTERS:
-        remarks.append(f"{clusters} clusters, for there are no more different rows")
+        remarks.append(f"{clusters} clusters, because there are no more different rows")
     return replace(made, initial=points.initial_centres(sample, clusters, generator), remarks=tuple(remarks))
 
 

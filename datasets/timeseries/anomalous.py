@@ -94,7 +94,7 @@ def anomalies_found(data: Anomalous, profile: Any) -> float:
     """
     distances = vector(profile, data.rows - data.window + 1)
     if not np.isfinite(distances).all():
-        raise WrongResult(f"{int((~np.isfinite(distances)).sum())} distances of the profile are no finite numbers")
+        raise WrongResult(f"{int((~np.isfinite(distances)).sum())} distances of the profile are not finite numbers")
     spread = np.linspace(0, len(distances) - 1, CHECKED).astype(np.int64)
     places = np.append(spread, np.argmax(distances))
     exact = exact_profile(data, places)

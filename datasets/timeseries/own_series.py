@@ -131,7 +131,7 @@ def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArra
     if exact and (wrong := np.abs(place - index) > CLOSE).any():
         share = f"{int(wrong.sum())} of {len(days)} lines"
         raise file.refusal(
-            f"{file.name}: its times lie on no grid: {share} miss steps of {_words(step)}; resample it first"
+            f"{file.name}: its times are not evenly spaced: {share} miss steps of {_words(step)}; resample it first"
         )
     if (np.diff(index[order])[np.diff(series[order]) == 0] == 0).any():
         raise file.refusal(

@@ -52,7 +52,7 @@ def retail(rows: int, seed: int) -> Panel:
 
 
 def _expected(generator: np.random.Generator, promotion: np.ndarray, holiday: Values) -> Values:
-    """What each article sells on each day, but for chance, shape (series, days)."""
+    """The expected sales of each article on each day, shape (series, days)."""
 
     def each(least: float, most: float) -> Values:
         return generator.uniform(least, most, (len(promotion), 1))

@@ -29,7 +29,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Panel:
-    """Series to learn from, and the end of each to forecast."""
+    """Series for training, and the end of each series to forecast."""
 
     series: NDArray[np.int32]  # (rows,): 0, 0, ..., 1, 1, ...
     step: NDArray[np.int32]  # (rows,): 0, 1, 2, ... within its series
@@ -157,12 +157,12 @@ def _filled(history: Values, season: int, horizon: int) -> Values:
 
 
 def last_value(data: Panel) -> Values:
-    """The last value of each series over again, shape (series, horizon)."""
+    """The last value of each series, repeated, shape (series, horizon)."""
     return _repeated(data, 1)
 
 
 def seasonal_naive(data: Panel) -> Values:
-    """The last season of each series over again, shape (series, horizon); of a shorter history its last value."""
+    """The last season of each series, repeated, shape (series, horizon); the last value if the history is shorter."""
     return _repeated(data, data.season)
 
 
@@ -206,7 +206,7 @@ def _matrix(data: Panel, forecast: Any) -> Values:
     if values.shape not in {data.y_test.shape, (data.y_test.size,)}:
         raise WrongResult(f"the result has shape {values.shape}, expected {data.y_test.shape}")
     if not np.isfinite(values).all():
-        raise WrongResult(f"{int((~np.isfinite(values)).sum())} forecasts are no finite numbers")
+        raise WrongResult(f"{int((~np.isfinite(values)).sum())} forecasts are not finite numbers")
     return values.reshape(data.y_test.shape).astype(np.float64)
 
 

@@ -30,7 +30,7 @@ ONLY_THERE = "only on a real GPU"
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """How a rehearsal ended, with what is known of it for the record."""
+    """How a rehearsal ended, with what is known about it for the record."""
 
     cell: Cell
     ending: Ending
@@ -57,7 +57,7 @@ class _Troupe:
 
     @contextmanager
     def at_work(self) -> Iterator[_Troupe]:
-        """Until all is done; where that is interrupted, nothing goes on."""
+        """Run until all is done; after an interruption, nothing continues."""
         try:
             yield self
         finally:
@@ -66,7 +66,7 @@ class _Troupe:
                 worker.close()
 
     def begin(self, group: Group, one: Implementation) -> Future[Rehearsed]:
-        """Begin, or tell at once why not."""
+        """Start a rehearsal, or record at once why it cannot start."""
         how, alone = means(one), pairs.ONLY_ON_A_GPU.get(f"{group.task.path}:{one.name}")
         if alone is not None:
             why = Ending(Outcome.UNAVAILABLE, f"{ONLY_THERE}: {alone}")
@@ -115,7 +115,7 @@ class _Troupe:
 
 
 def _sized(group: Group, how: Means) -> Group:
-    """The group at the size that its means can bear."""
+    """The group at a size that its way of rehearsal can manage."""
     if how.rows is None:
         return group
     return replace(group, size=str(how.rows), request=replace(group.request, rows=how.rows))

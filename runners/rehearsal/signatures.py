@@ -71,7 +71,7 @@ def has_attribute(kind: type, name: str) -> bool:
     """
     if hasattr(kind, name) or any(_sets(base, name) for base in kind.__mro__):
         return True
-    if kind.__module__.startswith("cuml.dask."):  # these answer with what one GPU's estimator has
+    if kind.__module__.startswith("cuml.dask."):  # its estimators have the attributes of those for one GPU
         module = importlib.import_module(kind.__module__.replace(".dask", "", 1))
         return has_attribute(getattr(getattr(module, "real_module", module), kind.__name__), name)
     return False

@@ -1,6 +1,6 @@
-"""Setting the stage in a worker's process: GPU libraries' names lead to twins, or a device to its emulation.
+"""Installs stand-ins in a worker's process: twins for GPU libraries, or an emulation for a device.
 
-What is set stays so until the process ends.
+They stay installed until the process ends.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Means:
 
 
 def means(implementation: Implementation) -> Means | None:
-    """How an implementation can be rehearsed; None where no way is known for its library."""
+    """How an implementation can be rehearsed; None if no way is known for its library."""
     top = implementation.package
     if top in SIMULATED:
         simulator = {"NUMBA_ENABLE_CUDASIM": "1"}
@@ -59,7 +59,7 @@ def means(implementation: Implementation) -> Means | None:
 
 
 class RehearsalRun(Run):
-    """A run whose GPU side keeps in mind what `only` gave to it alone, so that the CPU side computes with its own."""
+    """A run that remembers the arguments that `only` gave to the GPU side, so that the CPU side uses its own."""
 
     def only(self, *, cpu: Mapping[str, Any] | None = None, gpu: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The GPU's arguments."""
@@ -69,7 +69,7 @@ class RehearsalRun(Run):
 
 
 class RehearsedCluster(DaskCluster):
-    """One worker, a thread of this process: it sees the stage as it is set here. Dask-CUDA's arguments are bound."""
+    """One worker, a thread of this process, so that it sees the stand-ins. Dask-CUDA's arguments are checked."""
 
     @property
     def back_ends(self) -> Mapping[str, str]:
@@ -96,7 +96,7 @@ class RehearsedCluster(DaskCluster):
 def rehearse(
     task: Task, implementation: Implementation, data: Any, settings: Mapping[str, Any], twin: str | None
 ) -> dict[str, Any]:
-    """Execute an implementation once on the stage for its library; the ending, the quality, and what was checked.
+    """Execute an implementation once with stand-ins; return the outcome, the quality, and what was checked.
 
     `twin` is the CPU library that computes for its own.
     """
@@ -151,7 +151,7 @@ def _install_twins(implementation: Implementation, twin: str | None) -> None:
 
 
 def _is_a_door(name: str) -> bool:
-    """Whether tasks come in here. A library that computes too must find its own inner modules as they are."""
+    """Whether tasks import this module. A library that also computes must find its own inner modules unchanged."""
     return not pairs.is_one_library(name) or "." not in name
 
 

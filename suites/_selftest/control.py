@@ -1,9 +1,10 @@
-"""The same work twice, and once 5 % more of it: what can this machine tell apart?
+"""The same work twice, and once with 5 % more of it: which differences can this machine detect?
 
-Question  How often is a difference seen where there is none, and how often is one of 5 % missed?
-Expect    Repeats in one process agree to a fraction of a per cent, fresh processes do not: pure Python moves by several
-          per cent with where its objects happen to lie, compiled one-threaded work by less than one. Threads that wait
-          for each other wait for the slowest: beside other work they move by tens.
+Question  How often does a comparison see a difference that does not exist, and how often does it miss one of 5 %?
+Expect    Repeats in one process agree to a fraction of a per cent. Fresh processes do not: the time of pure Python
+          varies by several per cent with the place of its objects in memory, the time of compiled work on one thread by
+          less than one per cent. Threads that wait for each other wait for the slowest, so beside other work their time
+          varies by tens of per cent.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def together_again(data: Table, run: Run, np):
 
 @task.on_cpu("numpy")
 def together_third(data: Table, run: Run, np):
-    """The same: of several, the fastest looks faster than it is."""
+    """The same work: the fastest of several looks faster than it is."""
     return products(data, run, PRODUCTS)
 
 

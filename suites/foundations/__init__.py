@@ -1,1 +1,1 @@
-"""Foundations: what memory, buses, arithmetic units and launches can do, by which every other time is to be judged."""
+"""Foundations: what memory, buses, arithmetic units and launches can do. Every other time is judged by it."""

@@ -1,6 +1,6 @@
 """The time of one pass through a stage: what every rate of this topic is computed from.
 
-A sample may hold several calls, whose stages add up in the run. A rate is that of the last of them.
+A sample may hold several calls, and the run adds up their stages. A rate is that of the last call.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Lap:
 
 @contextmanager
 def lap(run: Run, stage: str) -> Iterator[Lap]:
-    """A stage of the run, synchronised at its end as all are, and how long it took this time."""
+    """A stage of the run, synchronised at its end like all stages, and how long this pass took."""
     made, before = Lap(), run.stages.get(stage, 0.0)
     with run.stage(stage):
         yield made
@@ -29,5 +29,5 @@ def lap(run: Run, stage: str) -> Iterator[Lap]:
 
 
 def observe_bytes(run: Run, amount: float, **laps: Lap) -> None:
-    """Put on record how many gigabytes a second went through each of these passes, all of so many bytes."""
+    """Record the rate of each pass in gigabytes a second; every pass moves `amount` bytes."""
     run.observe(**{f"{name}_gb_per_s": amount / one.seconds / 1e9 for name, one in laps.items()})

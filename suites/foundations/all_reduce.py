@@ -1,20 +1,21 @@
-"""The sum of eight vectors that lie on several workers, for all of them to have.
+"""The sum of eight vectors that lie on several workers: every worker needs the whole sum.
 
-Question  What does it cost several GPUs to agree? It is asked at every step of training on more than one.
-Expect    Each of n workers ends with the sum of all their vectors, of B bytes. The best way is a ring: each passes on
-          an nth part at a time, and both sends and receives 2 (n - 1) / n x B bytes, whatever n is: nearly twice the
-          vector. Two rates are told. The algorithm's is B / seconds: what training sees. The bus's is that times 2 (n -
-          1) / n: what each worker's link carries, to be compared with what the link can (the names are those of
-          NVIDIA's nccl-tests). A vector of 4 MB (`smoke`), the gradients of a small network, takes two GPUs on NVLink
-          (450 GB/s each way on an H100) some 30 microseconds, more for the start than for the bytes; on PCIe at 20 GB/s
-          0.2 ms. Of 256 MB (`lecture`) the bytes decide: 1 ms and 13. Workers on a CPU use Gloo, and on one machine the
-          loopback, through which each byte is copied four times: about 1 GB/s, while one process reads what it needs at
-          the speed of memory. So adding up in one place wins where one place can hold everything, and that is all that
-          can be learned on one machine without GPUs; what is right there is right on many.
+Question  What does it cost several GPUs to add up their gradients? Training on more than one GPU does so at every step.
+Expect    Each of n workers ends with the sum of all their vectors, of B bytes. The best way is a ring: each worker
+          passes on one nth of the vector at a time. Each sends 2 (n - 1) / n x B bytes and receives as many, which is
+          nearly twice the vector for many workers. Two rates are reported, under the names of NVIDIA's nccl-tests. The
+          algorithm's rate is B / seconds: what training sees. The bus rate is that times 2 (n - 1) / n: what each
+          worker's link carries, to be compared with what the link can carry. A vector of 4 MB (`smoke`), the gradients
+          of a small network, takes two GPUs on NVLink (450 GB/s each way on an H100) some 30 microseconds, more for the
+          start than for the bytes; on PCIe at 20 GB/s 0.2 ms. Of 256 MB (`lecture`) the bytes decide: 1 ms and 13.
+          Workers on a CPU use Gloo, and on one machine the loopback, through which each byte is copied four times:
+          about 1 GB/s, while one process reads what it needs at the speed of memory. So adding up in one place wins
+          where one place can hold everything, and that is all that can be learned on one machine without GPUs; what is
+          right there is right on many.
 
-A worker reads and adds up its vectors of the eight, then all meet in a process group (`reduce`, with what starting the
-group takes), and add up five times over. The rates are of the slowest worker's median time, without that start. Each
-returns a part of its own sum, so that none can have another one unseen.
+A worker reads its vectors of the eight and adds them up. Then all workers join a process group and add up five times;
+the stage `reduce` includes the start of the group. The rates come from the slowest worker's median time, without that
+start. Each worker returns a part of its own sum, so a worker with a wrong sum is noticed.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def over_workers(data: Vectors, run: Run, torch):
 
 
 def load(run: Run, rank: int, parts: Sequence[Rows], *, length: int) -> Any:
-    """Runs on a worker: the sum of its vectors, on its device; of none at all, zeros."""
+    """Runs on a worker: the sum of its vectors, on its device; zeros if it has none."""
     import torch
 
     total = np.zeros(length, np.float32)

@@ -1,7 +1,7 @@
 """Reading and writing a device's own memory: a copy, and a triad, b + s c.
 
-Question  How many bytes a second does a device read and write? It is one of the two numbers by which any other time can
-          be judged: bytes moved, divided by it, is a time that no implementation undercuts.
+Question  How many bytes a second does a device read and write? Any other time can be judged by this number and by that
+          of `matrix_product`: no implementation can take less time than its bytes divided by this rate.
 Expect    Two channels of DDR4 give some 40 GB/s, twelve of DDR5 400; one core asks for 10 to 15. A T4 has 320 GB/s, a
           4090 1,008, an A100 1,555 to 2,039, an H100 3,350, an H200 4,800; a copy reaches about nine tenths of that.
           Arrays of 4 MB (`smoke`) lie in caches: on a GPU a pass takes as long as its launch, microseconds, and says
@@ -12,7 +12,8 @@ Expect    Two channels of DDR4 give some 40 GB/s, twelve of DDR5 400; one core a
           moved where three need be. Torch has one operation for it, JAX compiles one, and a kernel of one's own, four
           lines below, should be as fast as any. The way over the bus (`put`, `get`) takes longer: see `copies`.
 
-Rates count what must be read and written: 8 bytes a number copied, 12 of the triad, whatever else a library moves.
+Rates count what must be read and written: 8 bytes for each number of the copy, 12 for each of the triad. Other bytes
+that a library moves do not count.
 """
 
 from __future__ import annotations
@@ -60,9 +61,9 @@ task = Task(
 
 
 def passes(run: Run, arrays: tuple[Any, Any, Any], copy: Callable[..., Any], triad: Callable[..., Any]) -> Any:
-    """Of the arrays x, y and c: x copied to y and back, then x + s c likewise; x + PASSES s c, on the host.
+    """Copy x to y and back, then add s c to x in the same way; return x + PASSES s c, on the host.
 
-    `copy(x, y)` and `triad(x, c, y)` write over y and return nothing, or return a new array in its place.
+    `copy(x, y)` and `triad(x, c, y)` write into y and return nothing, or they return a new array instead.
     """
     x, y, c = arrays
     with lap(run, "copy") as copying:
@@ -110,7 +111,7 @@ def tensors(data: Numbers, run: Run, torch):
 
 @functools.cache
 def compiled_passes(jax: Any) -> tuple[Any, Any]:
-    """Copy and triad, each one compiled operation: arrays of JAX do not change, but one given up is written over."""
+    """The copy and the triad, each as one compiled operation that writes over an array given up (donated) to it."""
     copy = jax.jit(lambda b, out: jax.numpy.copy(b), donate_argnums=1, keep_unused=True)
     triad = jax.jit(lambda b, c, _: b + SCALE * c, donate_argnums=0)
     return copy, triad
@@ -118,7 +119,7 @@ def compiled_passes(jax: Any) -> tuple[Any, Any]:
 
 @task.pair(cpu="jax", gpu="jax")
 def compiled(data: Numbers, run: Run, jax):
-    """JAX compiles both. Written into memory just asked for, a copy takes several times as long on a CPU."""
+    """JAX compiles both, and writes over donated arrays: on a CPU, memory just asked for is slower to write to."""
     run.effective(**HOW)
     with run.stage("put"):
         x, c = run.to_device(*data.halves(), into=jax)

@@ -1,20 +1,20 @@
 """A formula of nine elementwise operations: step by step, and compiled into one.
 
 Question  What does compiling a formula save, and after how many calls has it paid for itself?
-Expect    The formula is GELU as language models have it. Written out, each operation reads one array or two from memory
-          and writes one: 13 read and 9 written, 88 bytes a number, where 8 would do. So a GPU, which waits for its
-          memory here, should gain a factor of ten by one kernel that keeps what lies between in registers: 256 million
-          numbers (`lecture`) take 8 ms in nine kernels at 3,000 GB/s, 0.7 in one. A CPU waits for tanh as well, some
-          ten operations a number and more; on two cores it gains less, and most by not asking for new memory nine
-          times. Of a million numbers (`smoke`) a GPU keeps everything in its cache, and what it saves is launches: nine
-          at five microseconds.
+Expect    The formula is GELU, as language models use it. Without compiling, each operation reads one or two arrays from
+          memory and writes one: 13 are read and 9 written, 88 bytes a number, where 8 would be enough. So a GPU, which
+          waits for its memory here, should gain a factor of ten by one kernel that keeps what lies between in
+          registers: 256 million numbers (`lecture`) take 8 ms in nine kernels at 3,000 GB/s, 0.7 in one. A CPU waits
+          for tanh as well, some ten operations a number and more; on two cores it gains less, and most by not asking
+          for new memory nine times. Of a million numbers (`smoke`) a GPU keeps everything in its cache, and what it
+          saves is launches: nine at five microseconds.
           Compiling is in the first, cold execution. JAX takes tenths of a second. Torch writes C++ for a CPU and has
-          the system's compiler translate it, some ten seconds; for a GPU it writes Triton, a second or two. That is
-          repaid after as many calls as the report says (`has paid from call ... on`), and never where a call was short.
+          the system's compiler translate it, some ten seconds; for a GPU it writes Triton, a second or two. The report
+          says after how many calls that is repaid (`has paid from call ... on`). If a call was short before, it is
+          never repaid.
 
-The rate counts the 8 bytes a number that must be moved, whatever else a library moves: it can be laid beside
-`bandwidth`. Torch keeps what it has compiled on the disk and would find it there again; here each process starts
-without, as on a new machine.
+The rate counts only the 8 bytes a number that must be moved, so it can be compared with `bandwidth`. Torch keeps
+compiled code on the disk and would find it there again; here each process starts without it, as on a new machine.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ task = Task(
 
 
 def applied(run: Run, function: Callable[[Any], Any], x: Any) -> Any:
-    """The function of all numbers, and at what rate they went through it."""
+    """Apply the function to all numbers, and record the rate."""
     with lap(run, "apply") as applying:
         y = function(x)
     observe_bytes(run, 8.0 * len(x), useful=applying)
@@ -96,9 +96,9 @@ def arrays(data: Numbers, run: Run, xp):
 def tensors(data: Numbers, run: Run, torch):
     """Torch: a tensor operation after the other.
 
-    The first tanh is of one number: on a CPU it is MKL's, which chooses its code in the first call, and where several
-    threads make that at once one of them may get a less exact one (PyTorch's issue 188792). Once a third of the
-    numbers was seen off by more than 1e-6, in a cold execution, and right ever after.
+    The first tanh is of a single number, to avoid an error of MKL on a CPU: MKL chooses its code in the first call, and
+    if several threads make that call at the same time, one may get less exact code (PyTorch's issue 188792). In one
+    cold execution, a third of the numbers was off by more than 1e-6; later executions were right.
     """
     run.effective(compiled=False, dtype="float32")
     with run.stage("put"):
@@ -128,8 +128,8 @@ def once(library: str, compiled: Callable[[], Any]) -> Any:
 def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
     """The function through `torch.compile`, translated for arrays like `x`; raises `Unavailable` without a compiler.
 
-    Two things that Torch does once on a machine, not in each process, are left out: it would try with a dozen small
-    programs which of the processor's vector instructions the compiler knows, and keep headers in a place of their own.
+    Two things that Torch does once on a machine, not in each process, are left out: it would compile a dozen small
+    programs to learn which vector instructions the compiler knows, and it would precompile headers.
     """
     require_compiler(device)
     before = {name: os.environ.get(name) for name in PLACES}
@@ -150,7 +150,7 @@ def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) ->
 
 
 def require_compiler(device: str) -> None:
-    """Raise `Unavailable` where the system lacks what `torch.compile` has its code translated by."""
+    """Raise `Unavailable` if the system lacks the compiler or the headers that `torch.compile` needs."""
     variable, usual = COMPILER[device]
     compiler = os.environ.get(variable, usual)
     if shutil.which(compiler) is None:

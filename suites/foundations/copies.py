@@ -1,18 +1,17 @@
 """From the host's memory to the device's and back, from ordinary memory and from pinned.
 
-Question  What does it cost to bring numbers to a GPU and to fetch them back, and what has the host's memory to do with
-          it?
+Question  What does it cost to copy numbers to a GPU and back, and how does the kind of host memory change that?
 Expect    PCIe 4.0 moves at most 32 GB a second each way through sixteen lanes, PCIe 5.0 64; some four fifths of that
-          can be had. From memory that the system promises not to move (pinned) a GPU reads by itself. Ordinary
-          (pageable) memory it must not touch: the driver copies piece by piece into pinned memory of its own, on one
+          can be had. The system promises not to move pinned memory, so a GPU can read it directly. A GPU cannot read
+          ordinary (pageable) memory: the driver first copies it piece by piece into pinned memory of its own, on one
           core, at 5 to 12 GB/s. So 64 MB (`smoke`) take 2.5 ms from pinned memory at 25 GB/s, from ordinary memory 5 to
           13. The device's own memory is 10 to 100 times as fast as the bus: what is not used many times over there is
-          not worth the way. Pinning has its price, every page is found and locked (`allocate`): it is for buffers that
-          are used again. A CPU copies within its own memory: one core some 10 GB/s, all of them several times that.
-          Into memory that was just asked for it is slower, for each page of 4 kB must first be given.
+          not worth the copy. Pinning has its price, because every page is found and locked (stage `allocate`): pin
+          buffers that are used again. A CPU copies within its own memory: one core some 10 GB/s, all of them several
+          times that. Into memory that was just asked for it is slower, for each page of 4 kB must first be given.
 
-Rates count each byte once, as it crosses the bus, or is read and written by a CPU. They are what every other `put` and
-`get` is judged by. The ratio of the times is no speedup: one side crosses a bus that the other has not.
+Rates count each byte once, when it crosses the bus, or when a CPU reads and writes it. Every other `put` and `get` is
+judged by them. The ratio of the times is not a speedup, because only the GPU's side crosses a bus.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from residency.suites.foundations._laps import lap, observe_bytes
 
 @metric(name="numbers that came back")
 def came_back(data: Numbers, returned: tuple[Any, ...]) -> float:
-    """Share of the numbers with every bit as it left, of the way that lost most."""
+    """Share of the numbers that came back bit for bit, on the path that lost most."""
     if any(one.shape != data.values.shape or one.dtype != np.float32 for one in returned):
         raise WrongResult(f"what came back is not float32 {data.values.shape}")
     return min(float(np.mean(one.view(np.uint32) == data.values.view(np.uint32))) for one in returned)
@@ -48,7 +47,7 @@ task = Task(
 
 @task.on_gpu("cupy", needs=["cupyx"])
 def arrays_over_the_bus(data: Numbers, run: Run, cupy):
-    """CuPy: there and back from and to NumPy's memory, then from and to memory that was pinned for it."""
+    """CuPy: to the device and back with NumPy's memory, then with memory that was pinned for it."""
     import cupyx
 
     run.effective(bytes=data.values.nbytes)
@@ -72,7 +71,7 @@ def arrays_over_the_bus(data: Numbers, run: Run, cupy):
 
 @task.on_gpu("torch")
 def tensors_over_the_bus(data: Numbers, run: Run, torch):
-    """Torch: the same. A copy from pinned memory need not be waited for (`non_blocking`); the stage's end waits."""
+    """Torch: the same. The call does not wait for a copy from pinned memory (`non_blocking`); the stage's end does."""
     run.effective(bytes=data.values.nbytes)
     values = torch.from_numpy(data.values)
     with run.stage("allocate"):
@@ -94,7 +93,7 @@ def tensors_over_the_bus(data: Numbers, run: Run, torch):
 
 @task.on_cpu("numpy")
 def arrays_in_memory(data: Numbers, run: Run, xp):
-    """NumPy on one core: there and back between places used before, then twice into memory just asked for."""
+    """NumPy on one core: there and back between buffers used before, then twice into memory just allocated."""
     run.effective(bytes=data.values.nbytes, cores=1)
     with run.stage("allocate"):
         there, back = (xp.full_like(data.values, xp.nan) for _ in range(2))

@@ -1,19 +1,19 @@
-"""One array through the hands of several libraries: who shares it, and who makes a copy.
+"""One array passed from library to library: which share its memory, and which make a copy?
 
-Question  What does it cost to go on with an array in another library?
-Expect    Nothing, where both agree on a protocol. DLPack is a structure in C: an address, a shape, a type, a device,
+Question  What does it cost to continue with an array in another library?
+Expect    Nothing, if both support the same protocol. DLPack is a structure in C: an address, a shape, a type, a device,
           and who frees it; the CUDA array interface is the same as a Python dictionary. What is handed over is the
           address: one microsecond to fifty, whatever the size. A copy of 4 MB (`smoke`) takes a CPU a millisecond and a
           GPU four microseconds, of 1 GB (`lecture`) 0.2 s and 0.7 ms; by way of the host's memory, as by `.get()` or
-          `.cpu()`, it takes a GPU 80 ms, there and back. Who shares memory shares fate: what one writes, the other
-          reads. JAX, whose arrays never change, trusts that nobody does.
-          Copies are made silently where memory does not suit. JAX on a CPU takes only what begins at a multiple of 64
-          bytes; NumPy promises 16, so the array is laid out with care here, and one that is not is shown beside it.
-          pandas copies unless told not to.
+          `.cpu()`, it takes a GPU 80 ms, there and back. Libraries that share memory also share changes: what one
+          writes, the other reads. JAX arrays never change, so JAX trusts that nobody writes to them.
+          Some libraries copy silently if the memory does not suit them. JAX on a CPU shares only an array that begins
+          at a multiple of 64 bytes. NumPy promises a multiple of 16, so the array is aligned here, and an array that is
+          not aligned is shown beside it. pandas copies unless told not to.
 
-Each hand-over is a figure: 1 where the address stayed, 0 where a copy was made. The first 4,096 numbers are compared,
-for what lies at one address is the same. Libraries that are not here, cannot be imported or find no such device are
-left out and named.
+Each hand-over is a figure: 1 if the address stayed the same, 0 if a copy was made. Only the first 4,096 numbers are
+compared, because what lies at the same address is the same. Libraries that are not here, cannot be imported or find no
+such device are left out and named.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ ADDRESS: Mapping[str, Callable[[Any], int]] = {
 
 @metric(name="hand-overs without a copy")
 def kept(data: Numbers, table: Mapping[str, Any]) -> float:
-    """Share of the hand-overs after which the array lies where it lay, as long as it was, with the same numbers."""
+    """Share of the hand-overs that kept the array's address, its length and its numbers."""
     if not len(table["giver"]):
         raise WrongResult("nothing was handed over")
     same = (table["numbers"] == data.values[:COMPARED]).all(axis=1) & (table["length"] == data.rows)
@@ -84,7 +84,7 @@ task = Task(
 
 @functools.cache
 def libraries(names: Sequence[str], device: str) -> dict[str, Any]:
-    """The modules of these that are installed, can be imported and can use the device, by name."""
+    """By name, those of these modules that are installed, can be imported and can use the device."""
     found = {}
     for name in filter(is_installed, dict.fromkeys(names)):
         with suppress(ImportError):  # one that does not fit the others here must not keep them from handing over

@@ -1,16 +1,15 @@
-"""The price of asking: thousands of tiny steps, each of which needs the one before.
+"""The price of a call: thousands of tiny steps, each of which needs the result of the one before.
 
-Question  How long does a step take that does nearly nothing, and what is left of it if the device is asked once for all
-          steps?
+Question  How long does a step take that does almost nothing, and how long if one call asks for all steps?
 Expect    A step multiplies 256 whole numbers by a constant: less than a nanosecond of work for a GPU, some ten for a
-          core. What is measured is the way there. Python finds the function, checks the arguments and calls it: half a
-          microsecond in NumPy, three in Torch. For a GPU the driver then hands over a kernel, and the device starts it:
-          two to four microseconds more, which overlap with the next call as long as the queue is never empty. So five
-          to ten microseconds a step, 5 to 10 ms for a thousand (`smoke`), and a GPU loses by a factor of ten. Asked
-          once for many steps, Python's share is gone: a CUDA graph replays a thousand recorded kernels at one to two
-          microseconds each, which is what one kernel needs to end and the next to begin. A loop compiled by JAX is the
-          same work without a call in between: on a CPU tens of nanoseconds a step, on a GPU a kernel each. From this
-          follows the least size worth a kernel: in ten microseconds a GPU reads 30 MB.
+          core. So the time is that of the call itself. Python finds the function, checks the arguments and calls it:
+          half a microsecond in NumPy, three in Torch. For a GPU the driver then hands over a kernel, and the device
+          starts it: two to four microseconds more, which overlap with the next call as long as the queue is never
+          empty. So five to ten microseconds a step, 5 to 10 ms for a thousand (`smoke`), and a GPU loses by a factor of
+          ten. Asked once for many steps, Python's share is gone: a CUDA graph replays a thousand recorded kernels at
+          one to two microseconds each, which is what one kernel needs to end and the next to begin. A loop compiled by
+          JAX is the same work without a call in between: on a CPU tens of nanoseconds a step, on a GPU a kernel each.
+          From this follows the least size worth a kernel: in ten microseconds a GPU reads 30 MB.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ task = Task(
 
 
 def observe_steps(run: Run, data: States, stepping: Lap) -> None:
-    """Put on record what a step took."""
+    """Record how long a step took."""
     run.observe(microseconds_per_step=1e6 * stepping.seconds / data.steps)
 
 
@@ -70,7 +69,7 @@ def tensors_step_by_step(data: States, run: Run, torch):
 
 @functools.cache
 def recorded(torch: Any, device: str) -> tuple[Any, Any]:
-    """A place for states, and a graph of a thousand steps on it: recorded once in a process, in its cold execution."""
+    """A buffer for the numbers, and a graph of a thousand steps on it, recorded once in a process, when it is cold."""
     state = torch.ones(STATES, dtype=torch.int32, device=device)
     state.mul_(MULTIPLIER)  # the kernel is loaded before, for nothing may be while recording
     graph = torch.cuda.CUDAGraph()
@@ -82,7 +81,7 @@ def recorded(torch: Any, device: str) -> tuple[Any, Any]:
 
 @task.on_gpu("torch")
 def recorded_graph(data: States, run: Run, torch):
-    """A CUDA graph, recorded by Torch: one call for a thousand steps; what is left over is taken step by step."""
+    """A CUDA graph, recorded by Torch: one call for a thousand steps; the remaining steps run one by one."""
     replays, left = divmod(data.steps, RECORDED)
     run.effective(states=STATES, calls=replays + left)
     with run.stage("record"):
@@ -101,7 +100,7 @@ def recorded_graph(data: States, run: Run, torch):
 
 @functools.cache
 def loop(jax: Any) -> Any:
-    """All steps as one compiled function of where they begin; compiled for each number of steps."""
+    """All steps as one compiled function of the first numbers; compiled anew for each number of steps."""
 
     def steps(state: Any, count: int) -> Any:
         return jax.lax.fori_loop(0, count, lambda _, state: state * MULTIPLIER, state)

@@ -1,7 +1,7 @@
-"""The product of two matrices, in one type of number after the other.
+"""The product of two matrices, in several number types.
 
-Question  How many operations a second does a device do, and what does each digit cost? It is the other number, beside
-          bandwidth, by which any time can be judged.
+Question  How many operations a second does a device do, and what does higher precision cost? Any time can be judged by
+          this number and by `bandwidth`.
 Expect    A product of side n is 2 n³ operations on 3 n² numbers: 2 n / 3 operations a number, so from a few hundred on
           arithmetic decides. A core with two AVX-512 units does 32 multiply-adds of float32 a cycle and 16 of float64:
           64 and 32 operations, 0.2 and 0.1 teraflops at 3 GHz; short types only where the processor has units for them
@@ -10,11 +10,12 @@ Expect    A product of side n is 2 n³ operations on 3 n² numbers: 2 n / 3 oper
           0.5 of float64 and 30 of float32, a 4090 1.3 and 83: cards for graphics have hardly any float64. Three
           quarters of that is much, and only large matrices come near: side 512 (`smoke`) is 0.27 billion operations,
           four microseconds at 67 teraflops, less than the launch; side 8,192 (`lecture`) is 1.1 trillion, 16 ms.
-          Digits are paid for in accuracy: 1e-16 of float64, 1e-7 of float32, 3e-4 of TF32 and float16, 3e-3 of
-          bfloat16, of each number.
+          Shorter types are less exact, with an error of about 1e-16 of each number in float64, 1e-7 in float32, 3e-4 in
+          TF32 and float16, and 3e-3 in bfloat16.
 
-Every implementation multiplies in float64 and float32, which is what `work` counts; what shorter types a library has on
-the device come on top, and are part of its time. So compare rates; a type that is not there has none.
+Every implementation multiplies in float64 and float32, and `work` counts only these. Shorter types that a library
+supports on the device come in addition, and are part of its time. So compare the rates, not the times; a type that is
+not supported has no rate.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def products(
     convert: Callable[[Any, str], Any],
     switch: Callable[[str], AbstractContextManager[Any]],
 ) -> dict[str, Any]:
-    """The sampled rows of a product in each type; on record, how many teraflops it reached."""
+    """The sampled rows of a product in each type; records how many teraflops each type reached."""
     run.effective(types=list(types), products=PRODUCTS)
     found, seconds = {}, {}
     for name in types:
@@ -113,7 +114,7 @@ def tensors(data: Matrices, run: Run, torch):
 
 @task.pair(cpu="jax", gpu="jax")
 def compiled(data: Matrices, run: Run, jax):
-    """JAX: float64 must be switched on, and on a GPU TF32 off: it is what float32 means there unless one says so."""
+    """JAX: float64 must be switched on, and TF32 switched off on a GPU, where JAX uses it for float32 by default."""
     precision = {"float32": "highest", "tf32": "tensorfloat32"}
 
     @contextmanager

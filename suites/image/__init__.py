@@ -1,1 +1,1 @@
-"""Images: getting them ready, and telling them apart."""
+"""Images: prepare them for a network, and classify them."""

@@ -1,6 +1,6 @@
-"""A small residual network, trained from nothing, then used to classify.
+"""A small residual network: trained from scratch, then used to classify.
 
-Question  What is a GPU worth where each step is little work, and the next needs its result?
+Question  What is a GPU worth if each step is little work and the next step needs its result?
 Expect    Eight convolutions on 16 x 16 pixels are 6 million operations a picture forwards and twice that backwards: 0.6
           billion for a step of 32 pictures, some ten milliseconds on two CPU cores. A GPU that reaches ten teraflops
           does them in 0.06 ms, but Torch asks for hundreds of kernels a step, one after the other, at five to ten
@@ -8,11 +8,12 @@ Expect    Eight convolutions on 16 x 16 pixels are 6 million operations a pictur
           From 100,000 pictures on a step has 512 of them, sixteen times the work in the same launches. JAX compiles
           the step, which fuses what lies between convolutions and asks for the whole as one: fewer launches, after
           seconds of compiling in the first, cold execution. The copy is one byte a pixel, once: nothing. On a cluster
-          every step ends when the slowest worker has sent its gradients, 0.3 MB, and has those of all others: with 16
-          pictures each there is too little to do between two such meetings, and two workers may be slower than one.
+          every step ends when the slowest worker has sent its gradients, 0.3 MB, and has received those of all others.
+          With 16 pictures for each worker there is too little work between two exchanges, and two workers may be slower
+          than one.
 
-Torch and JAX train the same network from the same weights on the same batches; what differs is the order of sums, and
-after a thousand steps that is enough to make two networks that err on different pictures. Everything is float32 with
+Torch and JAX train the same network from the same weights on the same batches. Only the order of sums differs, but
+after a thousand steps that is enough for two networks that misclassify different pictures. Everything is float32 with
 channels last, which is how matrix units want convolutions; on a GPU their products may take TF32's shorter factors.
 `torch.compile` is left out: it needs a C++ compiler on the machine.
 """
@@ -48,7 +49,7 @@ LAYOUT = {"dtype": "float32", "memory_format": "NHWC"}
 
 
 def plan(data: LabelledImages) -> tuple[int, int]:
-    """How many steps, of how many pictures: four passes over the data, and 200 steps at least."""
+    """The number of steps and the pictures in each: four passes over the data, but at least 200 steps."""
     batch = 512 if len(data.x) >= 100_000 else 32
     return max(LEAST_STEPS, EPOCHS * len(data.x) // batch), batch
 
@@ -100,7 +101,7 @@ def torch_descent(torch: Any, weights: Iterable[Any], updates: int) -> tuple[Any
 
 @task.pair(cpu="torch", gpu="torch")
 def eager(data: LabelledImages, run: Run, torch):
-    """Torch: Python reaches one operation after the other and has the device do it."""
+    """Torch: Python runs line by line, and the device executes each operation when Python reaches it."""
     updates, batch = plan(data)
     torch.backends.cudnn.allow_tf32 = True  # no matter on a CPU
     run.effective(steps=updates, batch=batch, **SETTINGS, **LAYOUT, **run.only(gpu={"factors": "TF32"}))
@@ -223,7 +224,7 @@ def data_parallel(data: LabelledImages, run: Run, torch):
 
 @dataclass(frozen=True)
 class Share:
-    """What a rank holds, on its device: all pictures to learn from, its own of every step, its own to classify."""
+    """What a rank holds on its device: all training pictures, its share of every step, and its share to classify."""
 
     data: LabelledImages
     order: Any  # (steps, pictures)
@@ -231,7 +232,7 @@ class Share:
 
 
 def shares_of(ranks: Ranks, data: LabelledImages, updates: int, batch: int) -> list[Any]:
-    """Every rank's `Share`: any picture may be in it, so each reads all to learn from, a byte a pixel."""
+    """Every rank's `Share`. It may need any training picture, so each rank reads all of them, one byte a pixel."""
     run = ranks.run
     (learnt,) = run.partitions(data.x, data.y, count=1)
     (test,) = run.partitions(data.x_test, count=1)

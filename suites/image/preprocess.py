@@ -1,18 +1,18 @@
-"""From JPEG files to what a network takes: decode, blur, resize, convert colours, normalise.
+"""From JPEG files to a network's input: decode, blur, resize, convert colours, normalise.
 
-Question  How much faster does preparing photographs get on a GPU that does everything but the decoding?
+Question  How much faster is the preparation of photographs if a GPU does everything except the decoding?
 Expect    A photograph of 640 x 480 pixels is 73 kB of JPEG, 0.9 MB decoded and 0.6 MB of float32 when ready. Decoding
-          is bit by bit and stays on the host: about a millisecond on one core. The rest is some ten multiply-adds for
+          goes bit by bit and stays on the host: about a millisecond on one core. The rest is some ten multiply-adds for
           each of 0.9 million numbers: nearly a millisecond on a core for OpenCV; on a GPU some microseconds of
           arithmetic and of memory traffic, but three to ten launches an image, at about ten microseconds each, and
           1.5 MB over PCIe there and back, about 0.1 ms from memory that is not pinned. So by Amdahl's law the GPU can
           hardly do more than halve the time, however fast it is: what it saves is the second millisecond, and only
           faster decoding could save the first. The stages show it.
 
-What each step means exactly is told in `datasets/image/photos.py`; all do it in float32 after decoding. Every
+`datasets/image/photos.py` defines each step exactly; after decoding, all implementations compute in float32. Every
 implementation decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neither CuPy nor Torch itself
-offers it. On a cluster each worker prepares its own; what is ready is eight times what was read, and must all come
-back: stage `get`.
+offers it. On a cluster each worker prepares its own photographs. The results are eight times as large as the files, and
+all of them must come back: stage `get`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def image_by_image(data: Photos, run: Run, cv2):
 
 @task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", needs=["cv2"])
 def filters(data: Photos, run: Run, ndimage):
-    """One filter after the other: on a GPU launches, image by image; SciPy filters an image on each thread."""
+    """One filter after the other, image by image: on a GPU each is a launch; with SciPy each thread takes an image."""
     run.effective(dtype="float32", order=1, mode="nearest", truncate=CUT, grid_mode=True, chunk=CHUNK)
     matrix, offset = (array.astype(np.float32) for array in colours())
     ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
@@ -107,7 +107,7 @@ def filters(data: Photos, run: Run, ndimage):
 
 @task.pair(cpu="torch", gpu="torch", needs=["cv2"])
 def matrix_products(data: Photos, run: Run, torch):
-    """Blur and resize as one matrix an axis, mostly zeros: a CPU skips them, a GPU does not mind."""
+    """Blur and resize as one matrix for each axis, mostly zeros: sparse on a CPU, dense for a GPU's fast products."""
     run.effective(dtype="float32", matmul_precision=torch.get_float32_matmul_precision(), chunk=CHUNK)
     ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
     with run.stage("put"):
@@ -137,22 +137,22 @@ def matrix_products(data: Photos, run: Run, torch):
 
 @task.on_cluster(cpu="cv2")
 def images_shared_out(data: Photos, run: Run, cv2):
-    """OpenCV's lines, a part of the photographs on each thread of each worker; all that is ready is sent back."""
+    """The same lines with OpenCV: each thread of each worker prepares some photographs and sends all results back."""
     return shared_out(data, run, image_by_image, cv2)
 
 
 @task.on_cluster(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", needs=["cv2"])
 def filters_shared_out(data: Photos, run: Run, ndimage):
-    """The filters' lines on each worker, on its processor or its GPU; all that is ready is sent back."""
+    """The same lines as `filters`: each worker uses its processor or its GPU and sends all results back."""
     return shared_out(data, run, filters, ndimage)
 
 
 def shared_out(data: Photos, run: Run, alone: Callable[..., Any], library: Any) -> NDArray[np.float32]:
-    """All photographs, a part at a time prepared on a worker as an implementation for a single process does it.
+    """All photographs: a worker prepares one part at a time, with the code for a single process.
 
-    Photographs are independent, so workers need nothing from each other. But what is ready is float32: 0.6 MB where
-    73 kB of JPEG were read, and all of it goes to one process, the client, in the stage `get`. A pipeline would take
-    its next step where the pictures are, and not pay for that.
+    Photographs are independent, so workers need nothing from each other. But the results are float32: 0.6 MB for each
+    73 kB of JPEG, and all of it goes to one process, the client, in the stage `get`. A real pipeline would do its next
+    step where the pictures are, and would not pay for that.
     """
     ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
     arrays: tuple[Any, ...] = (data.encoded, data.offsets, data.sizes)

@@ -1,1 +1,1 @@
-"""Text: telling it apart and finding it."""
+"""Text: classify it, search it, count its words."""

@@ -1,19 +1,21 @@
-"""Telling texts apart: words counted, weighed, and a linear model on top.
+"""Text classification: count the words, weight them, and fit a linear model.
 
-Question  Most of the time goes into cutting text into words and finding each in a dictionary. Is that work for a GPU?
+Question  Most of the time goes into splitting text into words and looking each word up in a dictionary. Can a GPU help
+          there?
 Expect    A text of 24 words is 140 bytes. Cutting reads each byte a few times, without arithmetic; counting is a sort
           or a hash table of (text, word) pairs, 16 bytes or more for each of the words. So bytes decide, and a GPU's
           memory moves ten to fifty times as many a second. Python's dictionary takes one word after the other, on one
           core; a query engine does it in columns on all cores, and is the opponent to beat.
-          L-BFGS goes over the matrix about a hundred times: for each of its 23 entries a text, two
-          operations for each of 8 classes, there and back, some 3 operations a byte. A sparse matrix times a dense
+          L-BFGS goes over the matrix about a hundred times: for each of its 23 entries a text, two operations for each
+          of 8 classes, there and back, some 3 operations a byte. A sparse matrix times a dense
           one is bound by memory too, and its random reads stay in cache as long as the weights (20,000 words x 8
           classes x 4 bytes = 640 kB) do. On a few thousand texts, launches (dozens a step) cost more than the work.
 
-All implementations weigh words alike: the words of at least two letters, lower case, that at least two texts hold;
-TF-IDF with 1 + log(count), rows of length 1, float32. They minimise logistic loss with the same L2 penalty: together
-for all classes, by L-BFGS or Newton's method until it stands still, or one class against the rest by stochastic gradient descent, five
-times over the texts. The losses differ, and their macro-F1 with them, by up to a hundredth or two.
+All implementations weight words in the same way: words of at least two letters, in lower case, that occur in at least
+two texts; TF-IDF with 1 + log(count), rows of length 1, float32. They minimise logistic loss with the same L2 penalty:
+either for all classes together by L-BFGS or Newton's method until it converges, or for one class against the rest by
+stochastic gradient descent, in five passes over the texts. The losses differ, and their macro-F1 with them, by up to a
+hundredth or two.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ WORD = r"\w\w+"
 
 
 def work(data: Texts) -> tuple[float, float]:
-    """Every byte of text read once; arithmetic, a few operations a word, is not what bounds it."""
+    """Every byte of text is read once. A few operations a word do not limit the speed."""
     return 0.0, float(data.text.nbytes + data.text_test.nbytes)
 
 
@@ -59,8 +61,9 @@ task = Task(
 def estimator(data: Texts, run: Run, library):
     """The library's own vectoriser and optimiser: Python's dictionary on one core, or cuDF's columns of strings.
 
-    To the same minimum scikit-learn's Newton steps take a third of the time of its L-BFGS. Scikit-learn multiplies sparse matrices on one core, and its BLAS has only short vectors to add up, for which
-    waking other threads costs more than they bring: it is held to one.
+    Scikit-learn uses Newton's method with conjugate gradients, which takes less time than its L-BFGS here. It multiplies
+    sparse matrices on one core. Its BLAS adds up only short vectors, for which waking other
+    threads costs more than they gain, so it is limited to one thread.
     """
     from threadpoolctl import threadpool_limits
 
@@ -85,7 +88,7 @@ def estimator(data: Texts, run: Run, library):
 
 @task.on_cpu("sklearn")
 def hashing(data: Texts, run: Run, sklearn):
-    """No dictionary: a word's column is its hash, so no text waits for another; two words may share a column."""
+    """No dictionary: the hash of a word is its column, so texts are independent; two words may share a column."""
     text = import_module("sklearn.feature_extraction.text")
     vectoriser = run.effective(
         text.HashingVectorizer(
@@ -107,7 +110,7 @@ def hashing(data: Texts, run: Run, sklearn):
 
 @task.on_cpu("polars", needs=["pyarrow", "scipy", "sklearn"])
 def columns(data: Texts, run: Run, pl):
-    """Words as columns of a data frame, cut, counted and joined with the dictionary by Polars on all cores."""
+    """Words as a column of a data frame: Polars splits, counts and joins them with the dictionary on all cores."""
     run.effective(polars_threads=pl.thread_pool_size(), word=WORD, min_df=LEAST_TEXTS, dtype="float32", **WEIGHTS)
     model = descent(data, run)
     with run.stage("put"):
@@ -121,7 +124,7 @@ def columns(data: Texts, run: Run, pl):
 
 
 def weighed(pl: Any, texts: Any, texts_test: Any) -> tuple[Any, Any]:
-    """TF-IDF of both parts by the words of the first, as SciPy's sparse matrices."""
+    """TF-IDF of both parts, with the words of the first part, as SciPy's sparse matrices."""
     counts = count_words(pl, texts)
     dictionary = (
         counts.group_by("word")
@@ -156,7 +159,7 @@ def weigh(pl: Any, counts: Any, dictionary: Any, rows: int) -> Any:
 
 
 def descent(data: Texts, run: Run) -> Any:
-    """One class against the rest, each on a thread of its own, by stochastic gradients; the penalty counts per text."""
+    """Stochastic gradient descent for each class against the rest, a thread for each class; the penalty is per text."""
     from sklearn.linear_model import SGDClassifier
 
     settings = {"loss": "log_loss", "penalty": "l2", "alpha": 1.0 / (C * len(data.y)), "max_iter": EPOCHS, "tol": None}
@@ -164,7 +167,7 @@ def descent(data: Texts, run: Run) -> Any:
 
 
 def on_device(data: Texts, run: Run) -> Any:
-    """The texts to learn from and to tell apart, as the pair's libraries take them."""
+    """The texts for training and for classification, in the form that the pair's libraries take."""
     if run.device == "cpu":
         return data.strings()
     import cudf

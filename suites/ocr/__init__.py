@@ -1,1 +1,1 @@
-"""Reading: from a scanned page to its text."""
+"""OCR: from a scanned page to its text."""

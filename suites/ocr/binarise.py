@@ -1,16 +1,16 @@
-"""Cleaning up scanned pages: median, local threshold, specks, skew; grey in, upright ink out.
+"""Clean up scanned pages: median filter, local threshold, removal of specks and skew. From grey to upright ink.
 
-Question  How much of a clean-up is a GPU's work, and what does a page cost when every step is a library call?
+Question  How much of a clean-up suits a GPU, and what does a page cost if every step is a library call?
 Expect    A page of a million pixels is 1 MB; each step reads and writes it a few times and computes little, so memory
-          bandwidth decides, and a GPU has ten to twenty times a CPU's. But how the work is done decides too: running
-          sums make a 31 x 31 mean cost four additions a pixel on a CPU, whatever the window; CuPy adds up 31 values
-          twice. Connected components are a chain of lookups, the least parallel step. And a page takes some hundred
-          launches of 5 to 10 µs, while OpenCV cleans it in about 10 ms on one core: expect a GPU to gain a few times
-          against few cores, and little or nothing against thirty; larger pages are in its favour.
+          bandwidth decides, and a GPU has ten to twenty times a CPU's. But the method matters too: running sums make a
+          31 x 31 mean cost four additions a pixel on a CPU, whatever the window; CuPy adds up 31 values twice.
+          Connected components are a chain of lookups, the least parallel step. And a page takes some hundred launches
+          of 5 to 10 µs, while OpenCV cleans it in about 10 ms on one core: expect a GPU to gain a few times against few
+          cores, and little or nothing against thirty; larger pages are in its favour.
 
-What a clean page is, exactly, is defined in `datasets/ocr/pages.py`; all implementations follow it and share the
-estimate of the skew, which no library has. Pages are independent: on a CPU each thread takes one at a time, step by
-step; of a cluster each worker cleans its own, and as much comes back as was read, a byte a pixel.
+`datasets/ocr/pages.py` defines exactly what a clean page is. All implementations follow it and share one estimate of
+the skew, because no library has one. Pages are independent: on a CPU each thread takes one page at a time, step by
+step. On a cluster each worker cleans its own pages and sends back as much as it read, a byte a pixel.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Step = Callable[..., Any]
 
 
 def work(data: Pages) -> tuple[float, float]:
-    """Each grey value read and each answer written once; some 60 operations a pixel.
+    """Each grey value is read once and each answer is written once; some 60 operations a pixel.
 
-    The median of nine is 19 comparisons, the threshold about 20 operations, and some ten each to find components and to
-    turn the page.
+    The median of nine takes 19 comparisons, the threshold about 20 operations, and components and rotation some ten
+    each.
     """
     return 60.0 * data.grey.size, 2.0 * data.grey.size
 
@@ -56,7 +56,7 @@ task = Task(
 
 
 def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, despeckle: Step, rotate: Step) -> Any:
-    """Each step on every page before the next one, so that steps can be timed; the ink of all pages, one array."""
+    """Runs each step on all pages before the next, so that steps can be timed; the ink of all pages in one array."""
     run.effective(median=3, window=WINDOW, k=K, r=R, speck=SPECK, strips=STRIPS, angles=len(ANGLES))
     run.effective(steepest=float(ANGLES.max()), interpolation="bilinear")
     with ThreadPoolExecutor(**run.only(cpu={"max_workers": run.threads}, gpu={"max_workers": 1})) as pool:
@@ -78,7 +78,7 @@ def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, 
 
 @task.on_cpu("cv2")
 def opencv(data: Pages, run: Run, cv2):
-    """OpenCV: vectorised, in 8-bit integers where it can; its own threads are off, for pages share out better."""
+    """OpenCV: vectorised, in 8-bit integers if possible. Its own threads are off: the pages are shared out instead."""
     cv2.setNumThreads(1)
 
     def threshold(page):
@@ -149,18 +149,18 @@ def ndimage(data: Pages, run: Run, nd):
 
 @task.on_cluster(cpu="cv2")
 def opencv_shared_out(data: Pages, run: Run, cv2):
-    """OpenCV's lines, a part of the pages on each thread of each worker."""
+    """The same lines as `opencv`: each thread of each worker cleans a part of the pages."""
     return shared_out(data, run, opencv, cv2)
 
 
 @task.on_cluster(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage")
 def ndimage_shared_out(data: Pages, run: Run, nd):
-    """SciPy's and CuPy's lines on each worker, on its processor or its GPU."""
+    """The same lines as `ndimage`: each worker uses its processor or its GPU."""
     return shared_out(data, run, ndimage, nd)
 
 
 def shared_out(data: Pages, run: Run, alone: Callable[..., Any], library: Any) -> NDArray[np.bool_]:
-    """All pages, each part of them cleaned on a worker as an implementation for a single process does it."""
+    """All pages: a worker cleans one part at a time, with the code for a single process."""
     arrays: tuple[Any, ...] = (data.grey, data.shape)
     files = tuple(Path(array.filename) for array in arrays)
     parts = run.partitions(data.shape, count=max(PARTS * run.lanes, -(-data.grey.nbytes // LARGEST)))

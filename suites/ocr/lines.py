@@ -1,16 +1,16 @@
 """Reading lines of text: a convolutional recurrent network (CRNN) trained by CTC, beside a ready-made reader.
 
-Question  What is a GPU worth to a small network whose work is a chain of small steps?
+Question  What is a GPU worth to a small network whose work is a chain of small, dependent steps?
 Expect    A line of 24 x 320 pixels costs about 40 million operations forwards and twice as many backwards, a batch of
           16 two billion: tens of milliseconds on two cores, well below one on a GPU. But the recurrent layer reads
           80 frames one after the other, there and back, and CTC sums over paths frame by frame: hundreds of dependent
           launches of 5 to 10 µs that no GPU does side by side. So in batches of 16 (smoke, lab) launches decide and
           a GPU gains little or loses; in batches of 256 (lecture) they cost it hardly more. In Torch the recurrent
           layer is one call of cuDNN, in JAX a loop that XLA compiles into a few kernels a frame.
-          Tesseract has been trained already and its time is reading alone, so it stands beside and no speedup is
-          over it. Compare `characters_per_second`, and ask when training a reader of one's own pays.
+          Tesseract is already trained, so its time is reading alone. It is shown for comparison, and no speedup is
+          computed against it. Compare `characters_per_second`, and ask when it pays to train your own reader.
 
-Each line is learned from once. Both frameworks start from the same weights, made by NumPy, and see the same batches.
+Training sees each line once. Both frameworks start from the same weights, made by NumPy, and see the same batches.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ task = Task(
 
 
 def schedule(data: Lines, run: Run) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Which lines each step learns from, shape (steps, batch), and at which rate, shape (steps,); put on record.
+    """The lines of each training step, shape (steps, batch), and the learning rates, shape (steps,); both are recorded.
 
     The batch is the power of two that makes at least 640 steps, between 16 and 256. Each line is seen once.
     """
@@ -71,14 +71,14 @@ def schedule(data: Lines, run: Run) -> tuple[NDArray[np.int64], NDArray[np.float
 
 
 def parts(count: int) -> Iterator[slice]:
-    """The lines to read, so many at once."""
+    """The lines to read, in batches."""
     return (slice(start, start + READ_AT_ONCE) for start in range(0, count, READ_AT_ONCE))
 
 
 def read_out(
     data: Lines, run: Run, best: NDArray[np.integer], learned_from: int, losses: Sequence[Any]
 ) -> NDArray[np.str_]:
-    """The text that the best class of each frame spells; observes how fast learning and reading were, and the loss."""
+    """The text given by the best class of each frame; records the speed of training and reading, and the loss."""
     with run.stage("decode"):
         text = collapsed(best, data.alphabet)
     reading = sum(run.stages[name] for name in ("predict", "get", "decode"))
@@ -205,7 +205,7 @@ def jax_crnn(data: Lines, run: Run, jax):
 
 @task.on_cpu("PIL.Image", beside=True)
 def tesseract(data: Lines, run: Run, pillow):
-    """Tesseract, trained on many fonts by others: reads only, a process a core, each with its share of the lines."""
+    """Tesseract, already trained on many fonts: it only reads, one process a core, each with its share of the lines."""
     program = tesseract_program()  # or unavailable
     run.effective(options=" ".join(OPTIONS), whitelist="the alphabet")
     run.effective(enlarged=ENLARGED, border=BORDER)
@@ -225,7 +225,7 @@ def tesseract(data: Lines, run: Run, pillow):
 
 
 def tesseract_program() -> str:
-    """Where it is; raises `Unavailable` with the remedy where it is not installed."""
+    """The path of the program; raises `Unavailable` with the remedy if it is not installed."""
     if (found := shutil.which("tesseract")) is None:
         raise Unavailable("the program tesseract is not installed: apt-get install tesseract-ocr")
     return found
@@ -240,7 +240,7 @@ def write_pages(lines: NDArray[np.uint8], file: Path, pillow: Any) -> None:
 
 
 def read_pages(program: str, file: Path, alphabet: str) -> str:
-    """Read a file's pages on one thread, knowing which characters there can be; returns the program's table."""
+    """Read a file's pages on one thread, limited to the given characters; returns the program's table."""
     done = subprocess.run(
         [program, file, "stdout", *OPTIONS, "-c", f"tessedit_char_whitelist={alphabet}", "tsv"],
         env={**os.environ, "OMP_THREAD_LIMIT": "1"},  # its own threads gain less than a process a core
@@ -253,7 +253,7 @@ def read_pages(program: str, file: Path, alphabet: str) -> str:
 
 
 def texts_of(table: str, pages: int) -> list[str]:
-    """The words of each page, put together with spaces; the program says nothing of a page without any."""
+    """The words of each page, joined with spaces; the program's table leaves out a page without words."""
     found: list[list[str]] = [[] for _ in range(pages)]
     for row in table.splitlines()[1:]:
         cells = row.split("\t")

@@ -1,1 +1,1 @@
-"""Tables: the work most of machine learning in production is."""
+"""Tables: most machine learning in production works on them."""

@@ -1,10 +1,10 @@
 """Anomalies by the distance to the tenth neighbour: every row against every row, or a tree.
 
-Question  A GPU compares all pairs of rows in a flash. Does it beat a CPU that need not compare them?
-Expect    All pairs of n rows of 16 numbers are 32 n² operations on 64 n bytes: the copy is noise, arithmetic decides,
-          and a GPU has far more of it, as long as distances stay on the chip and only the nearest leave it: those of
-          a million rows, written out, would take 4 TB.
-          A k-d tree skips what lies far off. These rows differ in few directions at a time, so on a CPU it needs
+Question  A GPU compares all pairs of rows very fast. Does it beat a CPU that need not compare all pairs?
+Expect    All pairs of n rows of 16 numbers take 32 n² operations on 64 n bytes. So the copy hardly counts and
+          arithmetic decides, of which a GPU can do far more. But the distances must stay on the chip and only the
+          nearest may leave it: all distances of a million rows would take 4 TB.
+          A k-d tree skips rows that are far away. These rows differ in few directions at a time, so on a CPU it needs
           a third of the time of the best brute force at 100,000 rows and a fifth at a million: its work grows a
           little faster than n, the GPU's with n². Beyond some size the tree must win; look for it. (With 16 independent
           columns the tree visits nearly everything, out of order, and loses at every size.)
@@ -69,7 +69,7 @@ def onedal(data: Outliers, run: Run, neighbors):
 
 @task.on_cpu("scipy.spatial")
 def tree(data: Outliers, run: Run, spatial):
-    """Few pairs: a k-d tree skips every box of rows that lies farther off than the tenth neighbour so far."""
+    """Few pairs: a k-d tree skips every box of rows that is farther away than the tenth neighbour so far."""
     run.effective(n_neighbors=data.neighbours, algorithm="kd_tree", metric="euclidean", leafsize=LEAF)
     with run.stage("fit"):
         searcher = spatial.KDTree(data.x, leafsize=LEAF)

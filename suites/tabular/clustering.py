@@ -1,6 +1,6 @@
 """k-means by Lloyd's algorithm: assign every row to its nearest centre, move every centre to its rows' mean.
 
-Question  What does one round cost, and who pays it in arithmetic, who in memory traffic?
+Question  What does one round cost, and which implementations pay in arithmetic, which in memory traffic?
 Expect    A round multiplies the rows with 64 centres: 2 x 32 x 64 = 4,096 operations on a row of 128 bytes, 32 a byte.
           Kept in one kernel, as scikit-learn, oneDAL and cuML do, it reads the table once: arithmetic bound on a CPU,
           between the two limits on a GPU. Written with array operations it also writes 64 distances a row, reads them
@@ -84,7 +84,7 @@ def totals(blocks: Sequence[Any], centres: Any, xp: Any) -> tuple[Any, Any]:
 
 
 def moved(centres: Any, sums: Any, counts: Any, xp: Any) -> Any:
-    """Every centre at the mean of its rows; one that has none stays."""
+    """Each centre moves to the mean of its rows; a centre without rows stays."""
     return xp.where(counts > 0, sums / xp.maximum(counts, 1), centres)
 
 
@@ -95,7 +95,7 @@ def assign(blocks: Sequence[Any], centres: Any, xp: Any) -> Any:
 
 @task.on_cluster(cpu="numpy", gpu="cupy")
 def partial_sums(data: Points, run: Run, xp):
-    """Each worker keeps its rows: in a round the centres go out, and sums and numbers of rows come back."""
+    """Each worker keeps its rows: in each round it receives the centres and returns sums and counts of rows."""
     run.effective(n_clusters=len(data.initial), max_iter=ROUNDS, block=BLOCK[run.device], dtype=str(data.x.dtype))
     with run.stage("load"):
         parts = run.on_workers(read, run.partitions(data.x), device=run.device, block=BLOCK[run.device])

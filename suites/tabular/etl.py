@@ -1,6 +1,6 @@
 """Extract, transform, load: from a file of taxi trips to a table by borough, weekday and hour.
 
-Question  What is a GPU worth to a job that hardly computes: read, filter, join, group?
+Question  What is a GPU worth for a job with hardly any arithmetic: read, filter, join, group?
 Expect    Bytes decide. A trip is 20 bytes on disk and about 60 decoded, for a dozen comparisons and four additions,
           so every step runs at the speed of some memory. A data frame makes each step a pass of its own: pandas does
           most of them on one core, cuDF as a kernel at the GPU's memory bandwidth, where Parquet is decoded too and
@@ -8,8 +8,9 @@ Expect    Bytes decide. A trip is 20 bytes on disk and about 60 decoded, for a d
           cores: Polars and DuckDB are the opponents to beat, not pandas. On the 6,433 real trips launches and Python
           take all the time, and the GPU must lose.
 
-`load` reads files that were written and hashed before: from the page cache, not from a disk. On a GPU it ends with
-columns in device memory, so there is no `put`. The lazy engines read while they compute; theirs is one stage, `query`.
+`load` reads files that were written and hashed before, so they come from the page cache, not from a disk. On a GPU it
+ends with columns in device memory, so there is no `put`. The lazy engines read while they compute, so they have one
+stage, `query`.
 """
 
 from __future__ import annotations

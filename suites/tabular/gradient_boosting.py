@@ -1,6 +1,6 @@
 """Gradient boosting: a hundred trees of depth ten, by histograms of binned columns.
 
-Question  What does a GPU gain where the work is counting into small tables at addresses that the data decides?
+Question  What does a GPU gain if the work is to count into small tables, at addresses that depend on the data?
 Expect    Every level of every tree adds each row's gradient and curvature to one bin of each column: two additions for
           some ten bytes read, so memory and the speed of scattered additions decide, not arithmetic. A CPU keeps the
           histograms of a node in its cache, a GPU in shared memory with atomic additions from thousands of threads.
@@ -37,7 +37,7 @@ ONE_HOT, SUBSET = 4, 64  # up to 4 categories are split one against the rest; at
 
 
 def work(data: Table) -> tuple[float, float]:
-    """Each tree's first level alone: two additions a cell, of one byte, and a gradient of eight bytes a row."""
+    """Only each tree's first level: two additions for a cell of one byte, and a gradient of eight bytes a row."""
     rows, columns = data.x.shape
     return float(ROUNDS * rows * columns * 2), float(ROUNDS * rows * (columns + 8))
 
@@ -54,10 +54,11 @@ task = Task(
 
 @dataclass(frozen=True)
 class Least:
-    """What a leaf needs, the same for all libraries and put on record: rows, or as much curvature as they begin with.
+    """The least that a leaf needs, recorded and the same for all libraries: rows, or the curvature they start with.
 
-    XGBoost and LightGBM count a leaf's curvature, the sum of p (1 - p) of its rows: with one row of a hundred positive
-    thirty rows have 0.3. A fixed minimum would let them split nothing there, and scikit-learn, which counts rows, all.
+    XGBoost and LightGBM limit a leaf's curvature, the sum of p (1 - p) over its rows. If one row in a hundred is
+    positive, thirty rows have 0.3. With a fixed minimum those two could split nothing, while scikit-learn, which counts
+    rows, could split everything.
     """
 
     rows: int
@@ -119,7 +120,7 @@ def level_by_level(data: Table, run: Run, xgboost):
 
 @task.on_cluster(cpu="xgboost.dask", gpu="xgboost.dask", needs=("dask.array",))
 def level_by_level_together(data: Table, run: Run, xgboost):
-    """Every worker counts its rows, histograms are added up at every level, and all grow the same tree."""
+    """Every worker counts its rows, all add up their histograms at every level, and all grow the same tree."""
     parameters = by_level(data, run)
     with run.stage("load"):
         x, y = (part.persist() for part in run.array(data.x, data.y))
@@ -163,7 +164,7 @@ def by_leaf(data: Table, run: Run) -> dict[str, Any]:
 
 @task.pair(cpu="lightgbm", gpu="lightgbm")
 def leaf_by_leaf(data: Table, run: Run, lightgbm):
-    """LightGBM: the best leaf first, as deep. It takes host arrays, copies inside `fit` and predicts on the CPU."""
+    """LightGBM: best leaf first, equally deep. It takes host arrays, copies inside `fit`, predicts on the CPU."""
     parameters = by_leaf(data, run)
     with run.stage("bin"):
         binned = lightgbm.Dataset(
@@ -179,7 +180,7 @@ def leaf_by_leaf(data: Table, run: Run, lightgbm):
 def leaf_by_leaf_together(data: Table, run: Run, lightgbm):
     """The same by leaves, with more messages: one exchange a leaf, not a level.
 
-    A worker decides the bins of its share of the columns by its own rows, so the result varies with who holds which.
+    Each worker finds the bins of some columns from its own rows, so the result depends on which rows it holds.
     `predict` writes the model as text and sends it with every part: it takes longer than the predictions themselves.
     """
     model = lightgbm.DaskLGBMRegressor(  # the classifier would number the labels anew on each worker

@@ -1,6 +1,6 @@
-"""Random forest: a hundred deep trees that do not depend on each other, and their mean.
+"""Random forest: the mean of a hundred deep trees that do not depend on each other.
 
-Question  Trees that need not wait for each other look made for a GPU: do they gain more there than boosted ones?
+Question  Independent trees look ideal for a GPU. Do they gain more there than boosted trees?
 Expect    Near the root a tree counts whole columns into histograms, as boosting does, and many trees at once fill the
           device even where one does not. Towards depth 16 a tree has thousands of nodes of a dozen rows: little work a
           node, scattered reads, and on a GPU a launch for each batch of nodes on each of eight streams. The copy is 80
@@ -46,7 +46,7 @@ PARAMETERS = {
 
 
 def work(data: Table) -> tuple[float, float]:
-    """The root of each tree alone: two additions (count and sum) a cell that is looked at, of one byte."""
+    """Only the root of each tree counts: two additions (count and sum) for each cell it looks at, of one byte."""
     rows, columns = data.x.shape
     cells = TREES * DISTINCT * rows * COLUMNS * columns
     return 2 * cells, cells
@@ -95,12 +95,12 @@ def histograms(data: Table, run: Run, ensemble):
 
 @task.on_cluster(cpu="sklearnex.ensemble", gpu="cuml.ensemble")
 def shares_of_trees(data: Table, run: Run, ensemble):
-    """Every worker reads the whole table and grows its share of the trees; all predict, and the mean counts.
+    """Every worker reads the whole table and grows its share of the trees; the result is the mean prediction.
 
-    cuML's forest for Dask shows a worker its own rows alone, unless told to `broadcast_data`. That is another forest:
-    at lab size R² falls by 0.007 on 2 workers, 0.017 on 4 and 0.031 on 8, at smoke size by 0.02 on 2 and 0.06 on 4,
-    and it is sooner done because it learns from less. This one is as good on any number of workers. The price: each
-    needs room for the whole table, and bins it anew.
+    cuML's forest for Dask shows a worker only its own rows, unless `broadcast_data` is set. That is another forest: at
+    lab size R² falls by 0.007 on 2 workers, 0.017 on 4 and 0.031 on 8, at smoke size by 0.02 on 2 and 0.06 on 4,
+    and it takes less time because it learns from less data. This one is equally good on any number of workers. The
+    price: each worker needs memory for the whole table, and bins it again.
     """
     run.effective(**by_bins(run))
     parts = (*run.partitions(data.x, data.y, count=1), *run.partitions(data.x_test, count=1))

@@ -1,6 +1,6 @@
 """Ridge regression by the normal equations: one matrix product, one small solve.
 
-Question  From how many rows on does the GPU win, with the table already there and paying for the copy?
+Question  From how many rows on does the GPU win, if the table is already there, and if it must be copied first?
 Expect    The product does 2 x rows x columns² operations on rows x columns numbers: at 128 columns 64 a byte. A CPU's
           matrix units keep up with its memory there, so the CPU is a strong opponent; on a GPU the copy over PCIe
           takes longer than the arithmetic, and only a table that stays on the device shows the difference.
@@ -69,8 +69,8 @@ def normal_equations(data: Table, run: Run, xp):
 def estimator(data: Table, run: Run, linear_model):
     """The library's own estimator: the same normal equations by Cholesky, or cuML's `eig`.
 
-    That takes the product's eigenvalues for a singular value decomposition of the table, of which it makes another
-    table as large, and first copies the table into the order of columns: three times the memory, and more work.
+    `eig` computes a singular value decomposition of the table from the product's eigenvalues. It makes another table of
+    the same size, and first copies the table into column order: three times the memory, and more work.
     """
     model = run.effective(
         linear_model.Ridge(
@@ -91,7 +91,7 @@ def estimator(data: Table, run: Run, linear_model):
 
 @task.on_cluster(cpu="numpy", gpu="cupy", needs=("dask.array",))
 def partial_products(data: Table, run: Run, xp):
-    """Every worker multiplies its own rows; sums of small matrices travel, never the table. The client solves."""
+    """Every worker multiplies its own rows. Only sums of small matrices travel, never the table. The client solves."""
     run.effective(alpha=ALPHA, fit_intercept=False, dtype=str(data.x.dtype))
     with run.stage("load"):
         x, y = (part.persist() for part in run.array(data.x, data.y))

@@ -1,19 +1,20 @@
 """Hyperparameter search: 729 rounds of boosting, spent on nine configurations or on eighty-one.
 
-Question  What makes a search for the best parameters faster or better: a GPU, more workers, or giving up early on what
-          does not look promising?
+Question  What makes a search for the best parameters faster or better: a GPU, more workers, or stopping early what does
+          not look promising?
 Expect    Random search trains nine configurations, 81 rounds each. Successive halving (Jamieson and Talwalkar 2016)
-          begins 81 with 3 rounds each, and the best third goes on for three times as many: 27 to 9, 9 to 27, 3 to 81.
-          None starts again, so these are 729 rounds too, in little more time (what goes on is often deep), for nine
-          times as many tries. It errs where what learns slowly ends best, and gains nothing where the nine happen to
-          hold a good one.
+          starts 81 configurations with 3 rounds each. The best third continues to three times as many rounds: 27 to 9,
+          9 to 27, 3 to 81. None starts again, so this too is 729 rounds, in little more time (the configurations that
+          continue are often deep), for nine times as many tries. It errs if the best configuration learns slowly, and
+          gains nothing if a good one happens to be among the nine.
           A GPU spends as much on a small round as on a large one, some launches a level: at smoke size the CPU wins.
-          Trials exchange nothing, which suits a cluster; but every worker holds the whole table, a stage of halving
-          ends with its slowest trial, and no search is over before one configuration has had its 81 rounds, a ninth of
-          the budget. So nine times as fast is the most that any number of workers can give.
+          Trials exchange nothing, which suits a cluster. But every worker holds the whole table, each step of halving
+          ends with its slowest trial, and no search ends before one configuration has had its 81 rounds, a ninth of the
+          budget. So any number of workers can make it at most nine times as fast.
 
 Trials learn from four fifths of the training rows and are judged on the rest, never on the test rows. The best booster
-itself predicts: nothing is fitted again. No parameter draws at random, so going on is the same as never having stopped.
+itself predicts: nothing is fitted again. No parameter uses random numbers, so to continue a trial is the same as never
+to have stopped it.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ Judged = list[tuple[float, Any]]
 
 @dataclass(frozen=True)
 class Trial:
-    """A configuration, and how far it has come."""
+    """A configuration, and how many rounds it has had."""
 
     configuration: Mapping[str, float]
     rounds: int = 0
@@ -70,7 +71,7 @@ class Trial:
 
 
 def draw(count: int, seed: int) -> list[Trial]:
-    """Trials that have not begun. The first ones do not depend on their number."""
+    """New trials. The first ones are the same, however many there are."""
     least, most = np.log(list(SPACE.values())).T
     points = np.exp(np.random.default_rng(seed).uniform(least, most, (count, len(SPACE))))
     whole = [name for name, bounds in SPACE.items() if isinstance(bounds[0], int)]
@@ -79,7 +80,7 @@ def draw(count: int, seed: int) -> list[Trial]:
 
 
 def search(run: Run, schedule: Mapping[int, int], train: Callable[[Sequence[Any], int], Judged]):
-    """The trial that is best on the rows apart; `train` brings trials to so many rounds."""
+    """The trial that is best on the held-out rows; `train` brings trials to a number of rounds."""
     trials, spent, before = draw(max(schedule.values()), run.seed), 0, 0
     for rounds, count in schedule.items():
         judged = sorted(train(trials[:count], rounds), key=lambda one: -one[0])
@@ -90,7 +91,7 @@ def search(run: Run, schedule: Mapping[int, int], train: Callable[[Sequence[Any]
 
 
 def further(parameters: Mapping[str, Any], matrices, trial: Trial, rounds: int) -> Trial:
-    """The trial with so many rounds in all, from its booster so far, and judged."""
+    """The trial continued from its booster to this number of rounds in all, and judged."""
     import xgboost
 
     learn, apart = matrices
@@ -101,7 +102,7 @@ def further(parameters: Mapping[str, Any], matrices, trial: Trial, rounds: int) 
 
 
 def judge(booster: Any, apart: Any) -> float:
-    """The booster's AUC on the rows apart, by XGBoost on its device; a half where they are all of one class."""
+    """The booster's AUC on the held-out rows, by XGBoost on its device; 0.5 if they are all of one class."""
     auc = float(booster.eval(apart).rpartition(":")[2])
     return 0.5 if np.isnan(auc) else auc
 
@@ -122,7 +123,7 @@ def trainer(run: Run, schedule: Mapping[int, int]):
 
 
 def binned(table: tuple[Any, Any], categorical: Sequence[int], threads: int) -> tuple[Any, Any]:
-    """XGBoost's matrices of the rows to learn from and of those apart."""
+    """XGBoost's matrices of the training rows and of the held-out rows."""
     import xgboost
 
     x, y = table
@@ -151,12 +152,12 @@ def here(data: Table, run: Run, schedule: Mapping[int, int]):
 def one_by_one(
     matrices: Any, train: Callable[[Any, Trial, int], Trial], trials: Sequence[Trial], rounds: int
 ) -> Judged:
-    """All trials so many rounds far, in this process."""
+    """All trials brought to this number of rounds, in this process."""
     return [(trial.auc, trial) for trial in (train(matrices, trial, rounds) for trial in trials)]
 
 
 def spread(data: Table, run: Run, schedule: Mapping[int, int]):
-    """A trial on each worker at a time. Every worker reads and bins the whole table."""
+    """Each worker has one trial at a time. Every worker reads and bins the whole table."""
     train, (rows,) = trainer(run, schedule), run.partitions(data.x, data.y, count=1)
     with run.stage("load"):
         workers = list(run.client.nthreads())
@@ -184,9 +185,9 @@ def read(rows: Rows, device: str) -> tuple[Any, ...]:
 def in_turn(
     run: Run, matrices: Mapping[str, Any], train: Callable[[Any, Trial, int], Trial], trials: Sequence[Any], rounds: int
 ) -> Judged:
-    """All trials so many rounds far, by the workers that hold the matrices: who has finished one takes the next.
+    """All trials brought to this number of rounds: a worker that has finished a trial takes the next one.
 
-    A worker has one at a time, on all its threads: XGBoost does not promise to train twice at once on one matrix.
+    A worker has one trial at a time, on all its threads: XGBoost does not promise that two can share a matrix.
     """
     from distributed import as_completed
 
@@ -208,19 +209,19 @@ def in_turn(
 
 @task.pair(cpu="xgboost", gpu="xgboost")
 def halving(data: Table, run: Run, xgboost):
-    """Eighty-one configurations, of which three get all rounds."""
+    """Eighty-one configurations, of which three get all their rounds."""
     return here(data, run, HALVING)
 
 
 @task.pair(cpu="xgboost", gpu="xgboost")
 def random_search(data: Table, run: Run, xgboost):
-    """The first nine of them, all rounds each."""
+    """The first nine of those configurations, with all rounds each."""
     return here(data, run, RANDOM)
 
 
 @task.on_cluster(cpu="xgboost", gpu="xgboost")
 def spread_halving(data: Table, run: Run, xgboost):
-    """`halving`, spread over the workers; its last stage has work for three of them."""
+    """`halving`, spread over the workers; its last step has work for three of them."""
     return spread(data, run, HALVING)
 
 

@@ -1,15 +1,15 @@
 """Forecasting by lag features: one model of boosted trees for many series.
 
-Question  Half of such a job is making columns: shifts, windows, differences. Does a GPU gain there, or in the trees?
+Question  Half of such a job makes columns: shifts, windows, differences. Does a GPU gain there, or in the trees?
 Expect    A dozen features cost some thirty passes over columns of four bytes, an operation or two a value: bytes
           decide. At two million values a column is 9 MB, a millisecond or two for a CPU's memory, and for a GPU's less
           than a launch takes. pandas makes one column after the other on one core; Polars makes all of them at once on
           all cores. The trees then count every feature of every row once a level, 100 trees x 8 levels: hundreds of
           times as much. So on a CPU the trees take nearly all the time; on a GPU, look what is left of either.
 
-The nearest lag is the horizon, so one model forecasts all steps from values that are known. It learns the change
-against `base`, the value one horizon back, in units of the series' usual seasonal change (what MASE divides by): series
-of any size become one problem. A report shows beside it what repeating the last value or season reaches.
+The nearest lag is the horizon, so one model forecasts all steps from known values. It learns the change from `base`,
+the value one horizon back, in units of the series' usual seasonal change (what MASE divides by), so series of any scale
+become one problem. The report also shows the quality of repeating the last value or the last season.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COLUMNS = ("series", "step", "moment", "future", "value", "unit")  # whose rows 
 
 
 def work(data: Panel) -> tuple[float, float]:
-    """Each tree's first level alone: two additions a feature, of one byte, and a gradient of eight bytes a row."""
+    """Only each tree's first level: two additions for a feature of one byte, and a gradient of eight bytes a row."""
     rows = int(((data.step >= data.first) & ~data.future).sum())
     columns = len(data.lags) + len(WINDOWS) + len(data.phases) + 2 * len(data.names)
     return float(ROUNDS * rows * columns * 2), float(ROUNDS * rows * (columns + 8))
@@ -61,11 +61,11 @@ task = Task(
 def columns(data: Panel, table, rolling_mean):
     """Features, target, base: series of pandas or cuDF, or Polars expressions; rows before `data.first` are void.
 
-    What would lie before its series' beginning is NaN, which trees take.
+    A value before the start of its series is NaN, which trees accept.
     """
 
     def known(column: Any, reach: int) -> Any:
-        """The column, NaN where its series does not reach so far back: 0 / 0, in any library."""
+        """The column, with NaN (0 / 0 in any library) where its series does not reach so far back."""
         if reach <= data.first:  # such rows are void
             return column
         enough = table["step"] // reach
@@ -92,7 +92,7 @@ def frame(data: Panel, frames, where: str):
 
 
 def matrices(data: Panel, table, frames):
-    """Features and target to learn from; features, base and unit of what is ahead."""
+    """Features and target for training; features, base and unit for the forecast."""
     features, target, base = columns(data, table, lambda column, steps: column.rolling(steps, min_periods=1).mean())
     features = frames.DataFrame(features).astype("float32")
     learn, ahead = (table["step"] >= data.first) & ~table["future"], table["future"]
@@ -137,7 +137,7 @@ def data_frame(data: Panel, run: Run, frames):
 
 @task.on_cluster(cpu="pandas", gpu="cudf", needs=["xgboost", "dask.array"])
 def whole_series(data: Panel, run: Run, frames):
-    """Each worker takes whole series to features; the trees grow on all workers, which add up their histograms."""
+    """Each worker makes the features of whole series; all workers grow the trees and add up their histograms."""
     from xgboost import dask as xgboost
 
     parameters, client, pieces = trees(run), run.client, parts(data, run)
@@ -166,7 +166,7 @@ class Part:
 
 
 def parts(data: Panel, run: Run) -> list[Part]:
-    """The panel in as many parts as suit the cluster, or in fewer where it has fewer series; none is empty."""
+    """The panel in as many parts as suit the cluster, or fewer if it has fewer series; no part is empty."""
     places = run.partitions(*(getattr(data, name) for name in COLUMNS))
     begins = sorted({place.start - int(data.step[place.start]) for place in places})  # of the series they begin in
     without: dict[str, Any] = {name: np.empty(0, getattr(data, name).dtype) for name in (*COLUMNS, "scale")}

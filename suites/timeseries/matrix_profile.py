@@ -1,8 +1,8 @@
 """Anomalies of a series by its matrix profile: every window against every other.
 
-Question  The same distances can be had with few operations in a strict order, or with many in any order: which is
-          faster where?
-Expect    A window that occurred but once is far from its nearest neighbour. All pairs of n windows of m points are
+Question  The same distances take few operations in a strict order, or many operations in any order. Which is faster on
+          which device?
+Expect    A window that occurs only once is far from its nearest neighbour. All pairs of n windows of m points are
           n² / 2 distances. Along a diagonal of that table the next one follows from the last by two multiply-adds,
           whatever m, with everything in registers: some ten operations a pair, in float64, for errors add up along the
           way. A CPU does so at the full speed of its cores. STUMPY's GPU kernel does one row a launch: n launches, and
@@ -31,7 +31,7 @@ HELD = {"cpu": 2**24, "gpu": 2**28}  # similarities at a time: 64 MB, and 1 GB, 
 
 
 def work(data: Anomalous) -> tuple[float, float]:
-    """Two multiply-adds a pair of windows, and the series read once; half the pairs, for they are symmetric."""
+    """Two multiply-adds for each pair of windows, half of which count (symmetry), and the series read once."""
     windows = data.rows - data.window + 1
     return 2.0 * windows**2, 8.0 * data.rows
 
@@ -58,7 +58,7 @@ def recurrence(data: Anomalous, run: Run, stumpy):
 
 @task.on_cluster(cpu="stumpy")
 def diagonals(data: Anomalous, run: Run, stumpy):
-    """STUMPY's own for Dask: each worker takes as many distances, along diagonals, and returns a profile of its own."""
+    """STUMPY's version for Dask: each worker takes an equal share of the diagonals and returns its own profile."""
     run.effective(window=data.window, exclusion_zone=data.zone, normalize=True, dtype=str(data.values.dtype))
     with run.stage("search"):  # the client sends the series to all, and takes the least of the profiles
         return np.array(stumpy.stumped(run.client, np.array(data.values), data.window)[:, 0], np.float64)

@@ -14,7 +14,7 @@ from residency.runners.plan import Selection, plan
 from residency.suites import SHIPPED
 
 
-def refused(done) -> str:
+def only_line(done) -> str:
     """The one line of a refusal."""
     assert done.status == 2, done.err
     assert done.out == ""
@@ -47,7 +47,7 @@ def refused(done) -> str:
             ["run", "tabular/ridge", "--dataset", "own_regression"],
             "own_regression is your own table: name it by --data FILE --target COLUMN",
         ),
-        (["run", "image/classify", "--dataset", "own_labelled"], "is your own data: name it by --data PATH"),
+        (["run", "image/classify", "--dataset", "own_labelled"], "is your own data: name it with --data PATH"),
         (["run", "tabular/ridge", "--devices", ""], "--devices is empty: name cpu, gpu or both"),
         (["run", "tabular/ridge", "--dataset", "diabetis"], "no dataset `diabetis`; did you mean `diabetes`?"),
         (["run", "tabular/ridge", "--devices", "tpu"], "no device `tpu`; did you mean"),
@@ -57,17 +57,17 @@ def refused(done) -> str:
         (["data", "list", "linaer"], "no dataset `linaer`; did you mean `linear`?"),
         (["data", "fetch", "linear"], "linear is generated: there is nothing to fetch"),
         (["data", "fetch", "--mirror", "nowhere"], "--mirror nowhere: there is no such folder"),
-        (["report"], "no run in results/runs; `residency run` makes one"),
+        (["report"], "no run in results/runs; measure one with `residency run`"),
         (["report", "nowhere"], "no run in nowhere: there is no such folder"),
     ],
 )
-def test_what_does_not_exist_is_named_with_the_alternatives(residency, arguments: list[str], message: str) -> None:
-    assert message in refused(residency(*arguments))
+def test_what_does_not_exist_is_named_with_the_alternatives(refused, arguments: list[str], message: str) -> None:
+    assert message in refused(*arguments)
 
 
 def test_results_that_cannot_be_written(residency, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    line = refused(residency("run", "tabular/ridge", "--results", "taken"))
+    line = only_line(residency("run", "tabular/ridge", "--results", "taken"))
     assert "cannot write results to taken" in line
     assert "--results" in line
     assert (tmp_path / "taken").read_text() == "a file"
@@ -77,9 +77,9 @@ def test_results_that_cannot_be_written(residency, tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be(residency, tmp_path: Path, place: str) -> None:
     (tmp_path / "taken").write_text("a file")
     done = residency("run", "tabular/ridge", "--replicates", "1", "--rounds", "1", RESIDENCY_CACHE=place)
-    line = refused(done)
+    line = only_line(done)
     assert line.startswith(f"residency: cannot write the cache {place}: ")
-    assert line.endswith("; RESIDENCY_CACHE names another folder")
+    assert line.endswith("; set RESIDENCY_CACHE to another folder")
 
 
 def test_what_is_named_twice_is_measured_once() -> None:
@@ -88,13 +88,14 @@ def test_what_is_named_twice_is_measured_once() -> None:
 
 
 def test_damaged_records_are_named_by_file_and_line(residency, tmp_path: Path) -> None:
-    done = residency("run", "tabular/ridge", "--replicates", "1", "--rounds", "1", "--results", "runs")
+    brief = ("--implementations", "normal_equations@cpu", "--replicates", "1", "--rounds", "1")
+    done = residency("run", "tabular/ridge", *brief, "--results", "runs")
     assert done.status == 0, done.err
     records = next((tmp_path / "runs").glob("*/records.jsonl"))
     lines = records.read_text().splitlines()
     records.write_text("\n".join([*lines[:2], lines[2][:40], *lines[3:]]) + "\n")
     before = records.read_bytes()
-    line = refused(residency("report", records.parent))
+    line = only_line(residency("report", records.parent))
     assert f"{records}:3: damaged line" in line
     assert records.read_bytes() == before
     _, remedy = line.split("the others can be read without it: ")
@@ -105,7 +106,7 @@ def test_damaged_records_are_named_by_file_and_line(residency, tmp_path: Path) -
 def test_a_run_of_another_version_is_refused(residency, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text(json.dumps({"schema": 7}))
-    assert "schema 7 is not one this version reads" in refused(residency("report", "run"))
+    assert "schema 7 is not one this version reads" in only_line(residency("report", "run"))
 
 
 def test_an_unknown_option_ends_with_status_2(residency) -> None:
@@ -116,4 +117,4 @@ def test_an_unknown_option_ends_with_status_2(residency) -> None:
 
 
 def test_a_suite_folder_that_is_not_there(residency) -> None:
-    assert "no folder of suites at" in refused(residency("list", RESIDENCY_SUITES="nowhere"))
+    assert "no folder of suites at" in only_line(residency("list", RESIDENCY_SUITES="nowhere"))

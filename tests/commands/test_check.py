@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 FILE = '''from residency.suites.tabular.ridge import task
 
 
@@ -44,7 +46,7 @@ def test_it_tells_what_holds_and_what_does_not(residency, tmp_path: Path) -> Non
     assert "good@cpu: ok: R² 0.494" in done.out
     assert not (tmp_path / "results").exists()
     done = residency("check", "tabular", **suites)
-    assert (done.status, done.err) == (2, "residency: tabular: name one task, as tabular/etl\n")
+    assert (done.status, done.err) == (2, "residency: tabular: name one task, for example tabular/etl\n")
 
 
 def test_a_broken_file_hides_no_other_task(residency, tmp_path: Path) -> None:
@@ -56,6 +58,7 @@ def test_a_broken_file_hides_no_other_task(residency, tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_the_source_is_kept_and_a_change_keeps_both(residency, tmp_path: Path) -> None:
     suites = write(tmp_path)
     run = ["run", "ridge", "--implementations", "good", "--replicates", "1", "--rounds", "1"]

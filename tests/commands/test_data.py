@@ -31,6 +31,7 @@ def test_fetching_without_a_network_says_what_to_do(residency, tmp_path: Path) -
 
 
 @mirrored
+@pytest.mark.slow
 def test_the_real_taxis_and_diamonds_from_a_mirror(residency, tmp_path: Path) -> None:
     cache = {"RESIDENCY_CACHE": str(tmp_path / "cache"), **OFFLINE}
     for name in ("taxis", "diamonds"):

@@ -19,6 +19,7 @@ from residency.harness.errors import RecordError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 COMMAND = str(Path(sys.executable).parent / "residency")
+SLOW = pytest.mark.slow
 PAGE = 4096  # bytes: what a file on this disk takes is a multiple
 DISK = 64 * PAGE
 STEADY = ["run", "steady", "--implementations", "steady", "--rounds", "2"]
@@ -129,7 +130,7 @@ def goes_on(run: Path, command: Callable[[], Done], replicates: int) -> None:
 @pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize(
     ("task", "pages"),
-    [pytest.param("steady", 0, id="nothing fits"), pytest.param("kills/many", 1, id="the first page fits")],
+    [pytest.param("steady", 0, id="nothing fits"), pytest.param("kills/many", 1, id="the first page fits", marks=SLOW)],
 )
 def test_a_disk_full_before_the_first_line(disk: Disk, task: str, pages: int) -> None:
     disk.fill(pages)
@@ -161,12 +162,12 @@ def test_a_disk_without_room_for_one_more_file(disk: Disk) -> None:
 
 
 @pytest.mark.usefixtures("warm")
-@pytest.mark.parametrize("pages", [1, 2, 4])
+@pytest.mark.parametrize("pages", [pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW), 4])
 def test_a_disk_that_becomes_full(disk: Disk, pages: int) -> None:
     disk.fill(pages + 1)  # one of them is for run.json, one for the source that is kept
     line = refusal(disk.residency(*STEADY, "--replicates", "4", "--results", "runs"))
     assert "cannot write to runs/" in line
-    assert "records.jsonl: No space left on device; all before is kept" in line
+    assert "records.jsonl: No space left on device; everything before this is kept" in line
     (run,) = (disk.root / "runs").iterdir()
     kept = intact(run)
     size = (run / "records.jsonl").stat().st_size
@@ -176,6 +177,7 @@ def test_a_disk_that_becomes_full(disk: Disk, pages: int) -> None:
     goes_on(run, lambda: disk.residency("run", "--resume", f"runs/{run.name}"), 4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warm")
 def test_a_disk_still_full_when_the_run_is_resumed(disk: Disk) -> None:
     disk.fill(3)
@@ -184,7 +186,7 @@ def test_a_disk_still_full_when_the_run_is_resumed(disk: Disk) -> None:
     before = (run / "records.jsonl").read_bytes()
     while True:
         line = refusal(disk.residency("run", "--resume", f"runs/{run.name}"))
-        assert "No space left on device; all before is kept" in line
+        assert "No space left on device; everything before this is kept" in line
         after = (run / "records.jsonl").read_bytes()
         assert after.startswith(before)
         if after == before:
@@ -195,6 +197,7 @@ def test_a_disk_still_full_when_the_run_is_resumed(disk: Disk) -> None:
     goes_on(run, lambda: disk.residency("run", "--resume", f"runs/{run.name}"), 4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warm")
 def test_a_report_that_does_not_fit(disk: Disk) -> None:
     done = disk.residency(*STEADY, "--replicates", "1", "--results", "runs")
@@ -217,6 +220,7 @@ def test_output_that_does_not_fit(environment: dict[str, str], tmp_path: Path, f
     assert "No space left on device" in refusal(done)
 
 
+@pytest.mark.slow
 def test_data_that_does_not_fit_is_an_outcome(disk: Disk) -> None:
     disk.fill(8)
     asked = [*STEADY, "--replicates", "1", "--results"]
@@ -289,12 +293,13 @@ def test_a_run_file_cut_in_the_middle(environment: dict[str, str], residency, tm
     assert "no run in runs" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warm")
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is not installed")
 @pytest.mark.parametrize("limit", [5_000, 9_500])
 def test_a_line_cut_in_the_middle(environment: dict[str, str], tmp_path: Path, limit: int) -> None:
     line = refusal(limited(environment, tmp_path, limit, *STEADY, "--replicates", "3", "--results", "runs"))
-    assert "records.jsonl: File too large; all before is kept" in line
+    assert "records.jsonl: File too large; everything before this is kept" in line
     (run,) = (tmp_path / "runs").iterdir()
     kept = intact(run)
     assert kept.samples

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from residency.reports import tiers
+from residency.analysis import tiers
 
 NASTY = "RuntimeError: \x1b[31mbad\x1b[0m \x00, 100 % :: a, b\r\n]]> <&\"' \udc80 \ufffe \x85 ü"
 

@@ -119,7 +119,7 @@ def test_a_folder_that_is_there_is_not_written_over(proved, residency_in, gpu) -
     before = {one: one.read_bytes() for one in run.rglob("*.*") if one.is_file()}
     done = residency_in(run.parent.parent.parent, "prove", "proving/quick", **SUITES, **gpu)
     assert done.status == 2
-    assert f"results/reference/{run.name} is there already" in done.err
+    assert f"results/reference/{run.name} exists already" in done.err
     assert "residency prove --resume" in done.err
     assert {one: one.read_bytes() for one in run.rglob("*.*") if one.is_file()} == before
 
@@ -138,6 +138,7 @@ def test_what_is_done_is_not_done_again(proved, residency, gpu, tmp_path: Path) 
     assert ended == {"strong@cpu": "ok", "weak@cpu": "ok", "naps@gpu": "ok", "fails@gpu": "failed"}
 
 
+@pytest.mark.slow
 def test_it_ends_within_its_budget_and_keeps_what_it_has(residency, gpu, tmp_path: Path) -> None:
     start = monotonic()
     done = residency("prove", "proving/slow", "--budget", "15", **SUITES, **gpu)
@@ -155,6 +156,7 @@ def test_it_ends_within_its_budget_and_keeps_what_it_has(residency, gpu, tmp_pat
     assert "- from `smoke` on: `proving/slow:rests_too@gpu`" in page
 
 
+@pytest.mark.slow
 def test_one_that_hangs_costs_its_timeout_and_no_more(residency, gpu, tmp_path: Path) -> None:
     done = residency("prove", "proving/hanging", "--budget", "24", "--json", **SUITES, **gpu)
     assert done.status == 1, done.err
@@ -193,13 +195,14 @@ def lives(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.slow
 def test_interrupting_keeps_what_was_measured_and_it_goes_on(started, residency, gpu, tmp_path: Path) -> None:
     process = started("proving/growing", '"phase": "timed"')
     workers = [child.pid for child in psutil.Process(process.pid).children()]
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
-    assert "interrupted: what was measured is kept; go on with: residency prove --resume results/reference/" in err
+    assert "interrupted: what was measured is saved. Continue with: residency prove --resume results/reference/" in err
     assert not [pid for pid in workers if lives(pid)]
     (run,) = (tmp_path / "results" / "reference").iterdir()
     assert (run / "README.md").read_text() == out
@@ -251,4 +254,4 @@ def test_going_on_needs_a_proof_of_this_machine(residency, gpu, proved, stand_in
     (other,) = (tmp_path / "results" / "runs").iterdir()
     done = residency("prove", "--resume", other, **SUITES, **gpu)
     assert done.status == 2
-    assert "is no proof; go on with it: residency run --resume" in done.err
+    assert "is not a proof; continue it with: residency run --resume" in done.err

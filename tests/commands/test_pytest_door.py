@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent.parent.parent
 
 
@@ -17,6 +19,7 @@ def pytest_run(environment: dict[str, str], *arguments: str | Path) -> subproces
     return subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_implementations_are_benchmarks_that_existing_tools_read(environment, residency, tmp_path: Path) -> None:
     first, second = tmp_path / "a.json", tmp_path / "b.json"
     ran = pytest_run(environment, "--residency", "tabular/ridge", "--rounds", "3", "--benchmark-json", first)

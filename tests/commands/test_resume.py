@@ -18,7 +18,7 @@ ARGUMENTS = ["run", "outcomes", "--implementations", "waits_later", "--replicate
 ARGUMENTS += ["--budget", "600"]  # however slow the machine is
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_an_interrupted_run_goes_on(environment, residency, tmp_path: Path, how: signal.Signals) -> None:
     suites = {"RESIDENCY_SUITES": str(FIXTURES)}
     nowhere = subprocess.DEVNULL
@@ -98,6 +98,7 @@ def test_resuming_what_is_not_a_run(residency) -> None:
     assert "no run in nowhere" in done.err
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_another_folder(residency_in, tmp_path: Path) -> None:
     """Its data and its suites were named from the folder that it was begun in."""
     first, other = tmp_path / "first", tmp_path / "other"

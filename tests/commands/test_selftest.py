@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 
 
+@pytest.mark.slow
 def test_the_control_says_what_can_be_seen_and_compare_holds_to_it(residency, tmp_path: Path) -> None:
     cache = {"RESIDENCY_CACHE": str(tmp_path / "cache"), "RESIDENCY_SUITES": str(FIXTURES)}
     done = residency("selftest", "--processes", "6", "--work", "native", "--beside-load", "--json", **cache)

@@ -18,12 +18,9 @@ from residency.harness import interrupts
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 COMMAND = str(Path(sys.executable).parent / "residency")
+# What runs the tests may ignore the end of its terminal, as under `nohup`; what it starts would ignore it too.
+HEARD = ["env", "--default-signal=HUP"]
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-
-
-def heard() -> None:
-    """What runs the tests may ignore the end of its terminal, as under `nohup`; what it starts would ignore it too."""
-    signal.signal(HUP, signal.SIG_DFL)
 
 
 def left(pids: list[int]) -> list[int]:
@@ -36,9 +33,9 @@ def left(pids: list[int]) -> list[int]:
 @pytest.mark.parametrize("sent", [[TERM], [HUP], [INT, INT], [TERM, TERM, INT, INT, TERM]])
 def test_how_to_go_on_is_said_whatever_comes(environment, tmp_path: Path, sent: list[signal.Signals]) -> None:
     process = subprocess.Popen(
-        [COMMAND, "run", "outcomes", "--implementations", "waits_later", "--timeout", "600"],
+        [*HEARD, COMMAND, "run", "outcomes", "--implementations", "waits_later", "--timeout", "600"],
         cwd=tmp_path, env={**environment, "RESIDENCY_SUITES": str(FIXTURES)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heard,  # noqa: PLW1509 (no thread runs here yet)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     deadline = monotonic() + 60
     while not any('"cold"' in kept.read_text() for kept in tmp_path.glob("results/runs/*/records.jsonl")):
@@ -51,7 +48,7 @@ def test_how_to_go_on_is_said_whatever_comes(environment, tmp_path: Path, sent: 
     _, err = process.communicate(timeout=60)
     (run,) = tmp_path.glob("results/runs/*")
     assert process.returncode == 128 + sent[0], err
-    assert f"go on with: residency run --resume {run.relative_to(tmp_path)}\n" in err
+    assert f"Continue with: residency run --resume {run.relative_to(tmp_path)}\n" in err
     assert "Traceback" not in err
     assert workers
     assert not left(workers)

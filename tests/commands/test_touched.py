@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent.parent.parent
-ROOMS = ("commands", "reports", "suites", "datasets", "runners", "harness")
+ROOMS = ("commands", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness")
 MAIN = "from residency.commands.start import main; main()"
 TASKS = {"foundations/launch": "generator_states", "tabular/ridge": "linear"}
 ASKED = ["--implementations", "arrays_step_by_step,normal_equations", "--devices", "cpu"]

@@ -41,10 +41,10 @@ def make(cache: Path, name: str, rows: int) -> subprocess.CompletedProcess:
     ("name", "rows"),
     [
         ("linear", 450_000),
-        ("blobs", 1_600_000),
-        ("flights", 6_400_000),
-        ("friedman", 2_700_000),
-        ("clusters_with_outliers", 3_400_000),
+        pytest.param("blobs", 1_600_000, marks=pytest.mark.slow),
+        pytest.param("flights", 6_400_000, marks=pytest.mark.slow),
+        pytest.param("friedman", 2_700_000, marks=pytest.mark.slow),
+        pytest.param("clusters_with_outliers", 3_400_000, marks=pytest.mark.slow),
     ],
 )
 def test_made_in_less_memory_than_it_takes(tmp_path: Path, name: str, rows: int) -> None:

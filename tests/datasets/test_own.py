@@ -219,7 +219,7 @@ def test_types_without_a_number_in_them_are_left_out(file: Any) -> None:
     data = make(own_regression, file(list=[[1, 2]] * ROWS, raw=[b"x"] * ROWS, clock=[dt.time(12)] * ROWS), "price")
     assert data.names == ("size", "sold")
     for name in ("list", "raw", "clock"):
-        assert "is no number, date or text" in remark(data, f"`{name}`: left out")
+        assert "is not a number, date or text" in remark(data, f"`{name}`: left out")
 
 
 # What becomes of the target
@@ -283,7 +283,7 @@ def test_points_set_a_target_aside(file: Any) -> None:
 def test_fewer_different_rows_make_fewer_clusters(file: Any) -> None:
     data = make(own_points, file(csv({"a": [1.5, 2.5, 3.5, 4.5] * 25, "b": [0, 1, 0, 1] * 25})), None)
     assert data.initial.shape == (4, 2)
-    assert "4 clusters, for there are no more different rows" in data.remarks
+    assert "4 clusters, because there are no more different rows" in data.remarks
 
 
 @pytest.mark.parametrize("dataset", ALL, ids=lambda dataset: dataset.name)

@@ -153,7 +153,7 @@ def test_lines_without_a_time_are_left_out(make) -> None:
         (
             lambda f: f.assign(day=f["day"] + pd.to_timedelta(RANDOM.integers(0, 600, len(f)), "min")),
             "amount",
-            "its times lie on no grid",
+            "its times are not evenly spaced",
         ),
     ],
 )
@@ -164,6 +164,7 @@ def test_what_cannot_be_used_is_said(make, change, target, message) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_by_the_command(residency, tmp_path: Path) -> None:
     path = tmp_path / "sales.csv"
     sales("ABC").to_csv(path, index=False)

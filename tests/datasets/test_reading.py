@@ -59,7 +59,7 @@ def test_decimal_marks_beside_semicolons(tmp_path: Path, mark: str) -> None:
 def test_encodings(tmp_path: Path, encoding: str) -> None:
     found = read(tmp_path, "größe,price\n1,é\n".encode(encoding))
     assert found.frame.to_dict("list") == {"größe": [1], "price": ["é"]}
-    latin = ("data.csv: read as Latin-1, for it is not UTF-8",)
+    latin = ("data.csv: read as Latin-1, because it is not UTF-8",)
     assert found.remarks == (latin if encoding == "latin-1" else ())
 
 
@@ -109,7 +109,7 @@ def test_types_of_parquet(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns), tmp_path / "data")
     found = read_file(tmp_path / "data")
     assert found.frame.iloc[0].tolist() == [1.5, "x", 7, pd.Timestamp("2023-12-31T23:00")]
-    assert found.remarks[0] == "`list`: left out, list<element: int64> is no number, date or text"
+    assert found.remarks[0] == "`list`: left out, list<element: int64> is not a number, date or text"
     assert len(found.remarks) == 3
 
 

@@ -148,7 +148,7 @@ def test_decimal_commas_are_no_delimiters(tmp_path: Path, delimiter: str, names:
 
 def test_lines_count_what_quoted_cells_hold(tmp_path: Path) -> None:
     text = 'note,x\n"two\nlines",1\n\n' + "".join(f"n{row},{row}\n" for row in range(50)) + "last,oops\n"
-    assert "`x`: `oops` in line 55 is no number: missing" in said(read(tmp_path, text))
+    assert "`x`: `oops` in line 55 is not a number: missing" in said(read(tmp_path, text))
     assert "too few cells in line 3:" in said(read(tmp_path, PLAIN.replace(LINES[1], "1.5,2", 1)))
 
 
@@ -247,7 +247,7 @@ def test_a_header_in_angle_brackets(tmp_path: Path) -> None:
 def test_encodings_that_are_not_utf_8(tmp_path: Path) -> None:
     file = read(tmp_path, "name,price\nCafé “x”,5 €\n".encode("cp1252"))
     assert file.frame.iloc[0].tolist() == ["Café “x”", 5]
-    assert file.remarks == ("data.csv: read as Windows-1252, for it is not UTF-8",)
+    assert file.remarks == ("data.csv: read as Windows-1252, because it is not UTF-8",)
     file = read(tmp_path, ("name,x\n" + "größe,1\n" * 30).encode() + b"\xff,2\n")
     assert file.frame["name"].tolist() == ["größe"] * 30 + ["�"]
     assert "1 place in it, the first in line 32, cannot be read" in said(file)
@@ -364,7 +364,7 @@ def test_a_unit_beside_some_numbers_is_said(tmp_path: Path) -> None:
     file = read(tmp_path, column(["0", "0", "$4.99", "0", "$399"] * 20))
     assert file.frame["x"].tolist() == [0, 0, 4.99, 0, 399] * 20
     assert "`$` beside some of the numbers" in said(file)
-    assert "`5%` in line 102 is no number" in said(read(tmp_path, column([*map(str, range(100)), "5%", "7"])))
+    assert "`5%` in line 102 is not a number" in said(read(tmp_path, column([*map(str, range(100)), "5%", "7"])))
     assert read(tmp_path, column(["1", "1", "2", "3a"] * 20)).frame["x"].tolist() == ["1", "1", "2", "3a"] * 20
 
 
@@ -378,7 +378,7 @@ def test_a_few_odd_cells_are_missing_and_named(tmp_path: Path) -> None:
     cells[10], cells[70] = "n.b.", "see\xa0note"
     file = read(tmp_path, column(cells))
     assert np.isnan(file.frame["x"]).sum() == 2
-    assert "`x`: `n.b.` in line 12, `see\\xa0note` in line 72 are no numbers: missing" in said(file)
+    assert "`x`: `n.b.` in line 12, `see\\xa0note` in line 72 are not numbers: missing" in said(file)
     for row in range(50, 62):
         cells[row] = "none"
     assert read(tmp_path, column(cells)).frame["x"].dtype.kind == "O"
@@ -387,7 +387,7 @@ def test_a_few_odd_cells_are_missing_and_named(tmp_path: Path) -> None:
 def test_a_footer_and_one_thousand_are_no_identifier(tmp_path: Path) -> None:
     data = make(own_regression, tmp_path, PLAIN + "Total,,,12.5\n", "price")
     assert "size" in data.names
-    assert "`size`: `Total` in line 122 is no number: missing" in data.remarks
+    assert "`size`: `Total` in line 122 is not a number: missing" in data.remarks
     one = PLAIN.replace(LINES[40], f'{SIZE[40]},"1,571",red,{PRICE[40]}')
     data = make(own_regression, tmp_path, one, "price")
     assert "`count`: read with commas between thousands, as in `1,571` (line 42)" in data.remarks

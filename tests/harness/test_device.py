@@ -60,6 +60,7 @@ print(before, xla_bridge.backends_are_initialized())
 """
 
 
+@pytest.mark.slow
 def test_waiting_for_jax_does_not_make_it_look_for_a_gpu() -> None:
     """An implementation that imported JAX and computed with something else has not touched the GPU."""
     pytest.importorskip("jax")

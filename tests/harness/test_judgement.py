@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from residency.analysis.compare import Kind, compare
+from residency.analysis.rows import rows
+from residency.analysis.tiers import reached
 from residency.harness import judgement, records
 from residency.harness.judgement import judge_outcomes
 from residency.harness.outcomes import Outcome
 from residency.harness.quality import Items, Judged, auc, r2, shares_of
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample
 from residency.harness.task_info import TaskInfo
-from residency.reports.compare import Kind, compare
-from residency.reports.summary import rows
-from residency.reports.tiers import reached
 
 SIZES = {"smoke": 1_000}
 TASK = TaskInfo(
@@ -155,7 +155,7 @@ def test_no_two_who_tell_of_it_disagree(tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("run")
     run = write(folder, results, device)
     read = records.read(folder)
-    shown = {row.implementation: row.outcome for row in rows(read)}
+    shown = {row.cell.implementation: row.result.outcome for row in rows(read)}
     alone = judge_outcomes(records.read(folder, samples=False).outcomes, run)
     assert shown == {cell.implementation: str(one.ending.outcome) for cell, one in alone.items()}
     proved = {name for (_, name) in reached([folder], lambda _: None)}

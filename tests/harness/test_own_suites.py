@@ -112,7 +112,7 @@ def test_a_helper_beside_it_is_imported_from_there(tmp_path: Path) -> None:
         (f'{IMPORTED}@task.on_cluster()\ndef mine(a, b, c): ...', ":2: task.on_cluster needs a library"),
         (OWN.replace("tolerance", "tolerence"), ":3: Task() got an unexpected keyword argument 'tolerence'; did"),
         (OWN.replace("[linear]", "linear"), ":3: datasets must be a list"),
-        (OWN.replace("[linear]", "[print]"), ":3: datasets holds `print`, which is no dataset"),
+        (OWN.replace("[linear]", "[print]"), ":3: datasets holds `print`, which is not a dataset"),
         (OWN.replace("quality.r2", "max"), ":3: quality must be a metric, which `max` is not"),
         (OWN.replace("100", '"100"'), ":3: sizes must be numbers of rows by name"),
     ],

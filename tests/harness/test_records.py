@@ -57,6 +57,23 @@ def test_both_files_fit_the_published_schema(run: Path) -> None:
         validator.validate({**json.loads(line), "reason": ""})
 
 
+def test_a_run_that_grows_is_read_on_where_it_was_read_to(run: Path) -> None:
+    growing = records.Growing(run)
+    found = growing.read()
+    assert len(found.samples) == 2
+    path = run / "records.jsonl"
+    known = path.read_bytes()
+    path.write_bytes(b"x" * (len(known) - 1) + b"\n")  # what was read is not looked at again
+    with records.Recorder(run, None) as recorder:
+        recorder.add(replace(SAMPLE, round=2))
+    assert growing.read() is found
+    assert [sample.round for sample in found.samples] == [0, 1, 2]
+    assert growing.read().outcomes == [OUTCOME]
+    path.write_bytes(path.read_bytes() + b"{not json\n" + json.dumps(records.to_json(SAMPLE)).encode())
+    with pytest.raises(RecordError, match=r"records\.jsonl:5: damaged line"):
+        growing.read()
+
+
 def test_a_cut_off_last_line_counts_for_nothing(run: Path) -> None:
     path = run / "records.jsonl"
     path.write_bytes(path.read_bytes()[:-20])

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.harness import records, statistics
-from residency.reports.summary import timed_samples
+from residency.analysis.rows import timed_samples
+from residency.harness import records, statistics, student
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
@@ -67,6 +67,8 @@ def test_quantiles_are_those_of_students_t(error: float, looks: int) -> None:
     for freedom in (1, 2, 4, 9, 10, 11, 15, 39, 500):
         exact = t.ppf(1 - error / looks / 2, freedom)
         assert statistics.student(error, freedom, looks) == pytest.approx(exact, rel=2e-3)
+        for place in (-3.0, -0.2, 0.0, 0.5, 2.5, 40.0):
+            assert student.above(place, freedom) == pytest.approx(t.sf(place, freedom), rel=1e-6)
 
 
 def test_a_hundred_thousand_samples_are_judged_at_once() -> None:

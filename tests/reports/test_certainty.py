@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import socket
 from dataclasses import replace
 from typing import Any
@@ -11,10 +10,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from residency.analysis.findings import findings
+from residency.analysis.row import Row
+from residency.analysis.rows import rows
+from residency.commands.common import is_here
 from residency.harness import records
 from residency.reports import console, markdown
-from residency.reports.selftest import TASK, controls
-from residency.reports.summary import Row, rows
 from residency.runners import machine
 
 
@@ -36,12 +37,12 @@ def kept(written, made) -> records.Records:
 
 def shown(run: records.Records) -> str:
     out = Console(file=io.StringIO(), width=200)
-    console.show(run, out)
+    console.show(findings(run, here=is_here(run.info)), out)
     return out.file.getvalue()  # type: ignore[attr-defined]
 
 
 def compared(run: records.Records) -> Row:
-    return next(row for row in rows(run) if row.implementation == "two@cpu")
+    return next(row for row in rows(run) if row.cell.implementation == "two@cpu")
 
 
 def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
@@ -51,7 +52,7 @@ def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
     first = shown(busy).strip().splitlines()[0]
     assert first.startswith("The machine was busy: the work waited for a core 50% of its time. ")
     assert "measure at another time, with --threads 1 or with --replicates 20." in first
-    assert markdown.render(busy).splitlines()[2].startswith("**The machine was busy")
+    assert markdown.render(findings(busy)).splitlines()[2].startswith("**The machine was busy")
     assert "--threads 1" not in shown(changed(busy, threads=1))
     long = changed(kept, waited_seconds=2.0, cpu_seconds=2.0, seconds=2.0, other_cpu_seconds=2.8)
     assert "50% of its time, other processes kept 1.4 of 8 cores busy." in shown(long)
@@ -61,9 +62,9 @@ def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
 
 def test_what_is_inconclusive_says_how_many_processes_would_tell(kept: records.Records) -> None:
     row = compared(changed(kept, waited_seconds=0.0))
-    assert row.speedup is not None
-    assert row.speedup.verdict == "inconclusive"
-    needed = row.speedup.processes_needed
+    assert row.compared.speedup is not None
+    assert row.compared.speedup.verdict == "inconclusive"
+    needed = row.compared.speedup.processes_needed
     assert needed is not None
     command = f"residency run --resume {kept.folder} --replicates {needed}"
     assert f"would probably decide: two@cpu {needed}; {command}" in shown(changed(kept, waited_seconds=0.0))
@@ -99,30 +100,8 @@ def test_who_is_given_more_replicates_has_looked_before(kept: records.Records) -
         found = compared(replace(many, samples=[
             replace(one, seconds=one.seconds * (1 + one.replicate / 100 * (one.cell.implementation == "two@cpu")))
             for one in many.samples
-        ], outcomes=outcomes)).speedup  # fmt: skip
+        ], outcomes=outcomes)).compared.speedup  # fmt: skip
         assert found is not None
         return found.high / found.low
 
     assert width(6) == width(6, 6) < width(3, 6)
-
-
-def test_the_control_of_several_copies_chooses_its_baseline(written, made, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six processes of four copies and a slower one, by made-up times."""
-    monkeypatch.setattr("residency.reports.selftest.DATASET", "linear")  # as made-up cells have it
-    names = ["together", "together_again", "together_third", "together_fourth", "together_slower"]
-    place = written(*(made(TASK, f"{name}@cpu", "smoke", 1.0, replicates=6) for name in names))
-    text = (place / "run.json").read_text()
-    cells = [made(TASK, f"{name}@cpu", "smoke").cell.__dict__ for name in names]
-    kept = json.loads(text) | {"cells": cells}
-    kept["settings"]["threads"] = 2
-    (place / "run.json").write_text(json.dumps(kept))
-    run = records.read(place)
-    noisy = [
-        replace(one, seconds=1.0 + 0.01 * ((7 * one.replicate + 3 * len(one.cell.implementation)) % 5))
-        for one in run.samples
-    ]
-    (control,) = controls(replace(run, samples=noisy), beside=2)
-    assert (control.work, control.threads, control.beside) == ("compiled, all cores", 2, 2)
-    assert (control.copies, control.processes) == (4, 6)
-    assert control.false_alarms == 0.0
-    assert control.held >= 0.9

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 from rich.cells import cell_len
 
+from residency.analysis.findings import findings
 from residency.harness import records
+from residency.harness.statistics import Interval
 from residency.reports import words
-from residency.reports.summary import Seconds
 from residency.reports.tables import report
 
 T = "t/a"
@@ -21,7 +22,7 @@ def answer(written) -> Callable[..., str]:
     """The answer to the one group of a run, in sentences."""
 
     def of(*made, **options) -> str:
-        (table,) = report(records.read(written(*made, **options))).tables
+        (table,) = report(findings(records.read(written(*made, **options)))).tables
         return " ".join(table.answer.sentences).replace("\N{NO-BREAK SPACE}", " ")
 
     return of
@@ -32,7 +33,7 @@ def test_a_win_on_the_gpu_is_told_end_to_end_and_resident(answer, made) -> None:
     assert "The GPU wins: one@gpu (numpy) is 4.00 × as fast [" in said
     assert "as one@cpu (numpy) on the CPU, 8.00 [" in said
     assert "with the data resident (the compute clock alone) 16.0 × as fast." in said
-    assert "Of its time one@gpu spends 25 % in `fit` and 75 % moving data in and out." in said
+    assert "one@gpu spends 25 % of its time in `fit` and 75 % moving data in and out." in said
     assert "Each was measured in 5 processes." in said
 
 
@@ -46,7 +47,8 @@ def test_cpu_libraries_among_themselves(answer, made) -> None:
     said = answer(made(T, "one@cpu", seconds=1.0), made(T, "two@cpu", seconds=4.65), made(T, "three@cpu", seconds=2.0))
     assert said.startswith("one@cpu (numpy) is the fastest, 1.00 [")
     assert (
-        "Against it: three@cpu (numpy) takes 2.00 × as long [2.00, 2.00]; two@cpu (numpy) takes 4.65 × as long" in said
+        "Compared with it, three@cpu (numpy) takes 2.00 × as long [2.00, 2.00]; two@cpu (numpy) takes 4.65 × as long"
+        in said
     )
 
 
@@ -56,7 +58,7 @@ def test_one_process_is_a_first_impression(answer, made) -> None:
     assert "this run cannot tell who is the fastest" in said
     assert "takes 1.05 × as long [" in said
     assert "(inconclusive)" in said
-    assert "Each was measured in 1 process: a first impression, no more." in said
+    assert "Each was measured in 1 process, so this is only a first impression." in said
 
 
 def test_with_nothing_to_compare_a_line_says_why(answer, made) -> None:
@@ -104,7 +106,7 @@ def test_the_question_stands_above_the_answer(residency) -> None:
 )
 def test_reasons_are_where_they_are_said_to_be(written, made, implementation: str, outcome: str, places: str) -> None:
     run = written(made(T, implementation, seconds=None, outcome=outcome, reason="something"))
-    assert report(records.read(run)).summary[0] == f"Nothing was measured: the reasons are {places}."
+    assert report(findings(records.read(run))).summary[0] == f"Nothing was measured: the reasons are {places}."
 
 
 @pytest.mark.parametrize(
@@ -118,13 +120,13 @@ def test_reasons_are_where_they_are_said_to_be(written, made, implementation: st
     ],
 )
 def test_a_ratio_is_read_in_one_way_only(ratio: tuple[float, float, float], said: str) -> None:
-    assert words.times(*ratio) == said
+    assert words.times(Interval(*ratio)) == said
     assert words.once(ratio[0]) == said.partition(" [")[0]
 
 
 def test_a_time_of_which_nothing_is_known_has_no_bounds() -> None:
-    assert words.interval(Seconds(1.0, 1e-4, 200.0, 1, 1)) == "1.00 [not known] s"
-    assert words.interval(Seconds(1.0, 0.1, 100.0, 1, 1)) == "1.00 [0.100, 100] s"
+    assert words.interval(Interval(1.0, 1e-4, 200.0)) == "1.00 s [not known]"
+    assert words.interval(Interval(1.0, 0.1, 100.0)) == "1.00 [0.100, 100] s"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from residency.analysis.findings import findings
 from residency.harness import records
 from residency.reports import tables
 
@@ -28,7 +29,7 @@ def test_a_report_says_where_no_model_beats_a_naive_result(written, made, *, bet
     task = replace(
         run.info.tasks["tabular/ridge"], better=better, naive={name: f"R² of {name}" for name in (LAST, SEASON)}
     )
-    (table,) = tables.report(replace(run, info=replace(run.info, tasks={"tabular/ridge": task}))).tables
+    (table,) = tables.report(findings(replace(run, info=replace(run.info, tasks={"tabular/ridge": task})))).tables
     assert (table.caption.count("No model"), table.caption.endswith(sentence)) == (bool(sentence), True)
     assert f"without a model: R² {last:.4g} by {LAST}, {season:.4g} by {SEASON}" in table.notes
     assert [note for note in table.notes if "sMAPE" in note] == ["a@cpu: sMAPE 9.00", "b@cpu: sMAPE 9.00"]

@@ -17,8 +17,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from residency.harness.records import OutcomeRecord, Sample
+from residency.reports.columns import HEADER
 from residency.reports.live import Planned, Progress
-from residency.reports.tables import HEADER
 from tests.conftest import command
 
 In = Callable[[int, Path], list[str]]

@@ -103,6 +103,7 @@ def kept(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_nothing_is_begun_when_the_budget_is_used_up(residency, tmp_path: Path) -> None:
     """An execution lasts longer than the budget: the cold one of the first is all there is."""
     done = residency(*RUN, "--budget", "6", **SUITES, TEST_LONG="7")
@@ -125,6 +126,7 @@ def test_going_on_measures_what_was_not_reached(residency, tmp_path: Path) -> No
     assert [row["seconds"]["samples"] for row in done.json["rows"]] == [4, 4, 4]
 
 
+@pytest.mark.slow
 def test_with_time_enough_all_of_it_is_measured(residency, tmp_path: Path) -> None:
     """The first sample of each comes as soon as it is warm, the others in turns."""
     done = residency(*RUN, "--budget", "300", **SUITES, TEST_LONG="0.06")

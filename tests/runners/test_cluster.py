@@ -13,7 +13,9 @@ from residency.harness import records
 
 pytest.importorskip("distributed")
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
-RIGHT = ["alone", "shared", "dispatches", "spills", "loses_a_worker"]
+SLOW = pytest.mark.slow
+RIGHT = ["alone", "shared"]
+STRAINED = ["shared", "dispatches", "spills", "loses_a_worker"]
 WRONG = ["loses_all_workers", "hungry", "raises", "lazy", "lingers", "sleeps", "lacking"]
 
 
@@ -26,13 +28,21 @@ def run(residency_in, folder: Path, names: list[str], *options: str) -> Any:
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def good(residency_in, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("good")
-    done = run(residency_in, folder, RIGHT, "--memory", "1")
+def ended_well(residency_in, folder: Path, names: list[str]) -> Any:
+    done = run(residency_in, folder, names, "--memory", "1")
     assert done.status == 0, done.out + done.err
     (made,) = (folder / "runs").iterdir()
     return {row["implementation"]: row for row in done.json["rows"]}, records.read(made)
+
+
+@pytest.fixture(scope="module")
+def good(residency_in, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return ended_well(residency_in, tmp_path_factory.mktemp("good"), RIGHT)
+
+
+@pytest.fixture(scope="module")
+def strained(residency_in, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return ended_well(residency_in, tmp_path_factory.mktemp("strained"), STRAINED)
 
 
 @pytest.fixture(scope="module")
@@ -72,25 +82,29 @@ def test_what_the_workers_spent_is_told(good) -> None:
         assert 0 < sample.cluster["task_seconds"] < sample.seconds * 2 * 1.5
 
 
-def test_a_stage_waits_for_what_it_asked_for(good) -> None:
-    rows, _ = good
+@pytest.mark.slow
+def test_a_stage_waits_for_what_it_asked_for(strained) -> None:
+    rows, _ = strained
     assert rows["dispatches@2xcpu"]["stages"]["dispatch"] >= 0.3
 
 
-def test_more_than_memory_holds_is_spilled_and_said(good) -> None:
-    rows, made = good
+@pytest.mark.slow
+def test_more_than_memory_holds_is_spilled_and_said(strained) -> None:
+    rows, made = strained
     assert rows["spills@2xcpu"]["outcome"] == "ok"
     assert rows["spills@2xcpu"]["cluster"]["spilled_bytes"] > 2**26
     assert any(one.cluster.get("spill_seconds", 0) > 0 for one in made.samples)
 
 
-def test_a_lost_worker_is_made_good_and_told(good) -> None:
-    rows, _ = good
+@pytest.mark.slow
+def test_a_lost_worker_is_made_good_and_told(strained) -> None:
+    rows, _ = strained
     assert rows["loses_a_worker@2xcpu"]["outcome"] == "ok"
     assert any("was lost" in event and "computed again" in event for event in rows["loses_a_worker@2xcpu"]["events"])
     assert rows["shared@2xcpu"]["events"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("implementation", "outcome", "reason"),
     [
@@ -108,8 +122,13 @@ def test_each_ending_has_its_own_outcome(bad, implementation: str, outcome: str,
     assert reason in bad[implementation]["reason"]
 
 
-@pytest.mark.usefixtures("good", "bad")
-def test_nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize(
+    "runs", ["good", *(pytest.param(name, marks=pytest.mark.slow) for name in ("strained", "bad"))]
+)
+def test_nothing_is_left_behind(
+    request: pytest.FixtureRequest, runs: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    request.getfixturevalue(runs)
     ours = str(tmp_path_factory.getbasetemp())
     left = []
     for process in psutil.process_iter():

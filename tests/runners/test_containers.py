@@ -170,7 +170,7 @@ def test_process_1_is_asked_to_end(start: Start, tmp_path: Path) -> None:
     first.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 143, said
-    assert "go on with: residency run --resume runs/" in said
+    assert "Continue with: residency run --resume runs/" in said
     _, left = psutil.wait_procs(there, timeout=30)
     assert not left
 

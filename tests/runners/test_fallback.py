@@ -93,7 +93,9 @@ def test_neighbours_that_wait_for_their_turn_are_no_strangers(whole) -> None:
     assert set(seen) == {0}
 
 
-@pytest.mark.parametrize(("memory", "takes_turns"), [(24 << 30, True), (1 << 30, False)])
+@pytest.mark.parametrize(
+    ("memory", "takes_turns"), [pytest.param(24 << 30, True, marks=pytest.mark.slow), (1 << 30, False)]
+)
 def test_where_two_do_not_fit_on_the_gpu_each_has_it_alone(run, memory: int, takes_turns: bool) -> None:
     folder, done = run("in_context", "in_a_child", rounds=2, memory=memory)
     assert done.status == 0, done.err

@@ -123,6 +123,7 @@ def test_a_run_fails_where_a_library_cannot_be_imported(residency, stand_in_gpu,
     )
 
 
+@pytest.mark.slow
 def test_a_healthy_gpu(residency, stand_in_gpu) -> None:
     environment = stand_in_gpu(**HEALTHY)
     done = residency("doctor", "--json", **environment)
@@ -206,6 +207,7 @@ sys.meta_path[:] = [Without if one is PathFinder else one for one in sys.meta_pa
 """
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_unavailable_and_the_rest_runs(residency, stand_in_gpu, tmp_path: Path) -> None:
     missing = {
         "xgboost",

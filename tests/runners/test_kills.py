@@ -20,7 +20,6 @@ from residency.harness import records
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 COMMAND = str(Path(sys.executable).parent / "residency")
-KILLS = 30
 LEFT_SECONDS = 2.0  # after which nobody may be left of a run whose parent is dead
 IMPLEMENTATIONS = 12  # of kills/many
 
@@ -97,10 +96,21 @@ def rows_of(residency, run: Path) -> dict[str, dict[str, Any]]:
     return {row["implementation"].partition("@")[0]: row for row in done.json["rows"]}
 
 
-def test_the_command_is_killed_thirty_times(environment, tmp_path: Path) -> None:
+def test_the_command_is_killed_again_and_again(environment, tmp_path: Path, thorough: bool) -> None:
     generator = random.Random(20261120)
-    replicates, rounds = 14, 2
-    first = ["run", "kills/brief", "--replicates", "14", "--rounds", "2", "--budget", "600", "--results", "runs"]
+    kills, replicates, rounds = (30, 14, 2) if thorough else (6, 5, 2)
+    first = [
+        "run",
+        "kills/brief",
+        "--replicates",
+        str(replicates),
+        "--rounds",
+        "2",
+        "--budget",
+        "600",
+        "--results",
+        "runs",
+    ]
     family = Family(environment, tmp_path)
 
     def lines_of(folder: str) -> bytes:
@@ -115,9 +125,9 @@ def test_the_command_is_killed_thirty_times(environment, tmp_path: Path) -> None
 
     # Half of the kills come while the command starts up, the earliest first, since there is no folder yet; the others
     # when it has written from one line to as many as a replicate leaves, at any moment of the execution that follows.
-    half = KILLS // 2
+    half = kills // 2
     early = [((number + generator.random()) / half * start_up, 0) for number in range(half)]
-    late = [(generator.uniform(0.0, 0.03), generator.randint(1, lines)) for _ in range(KILLS - half)]
+    late = [(generator.uniform(0.0, 0.03), generator.randint(1, lines)) for _ in range(kills - half)]
     others = early[4:] + late
     generator.shuffle(others)
     run: Path | None = None
@@ -143,7 +153,7 @@ def test_the_command_is_killed_thirty_times(environment, tmp_path: Path) -> None
             assert json.loads(line)["kind"] in {"sample", "outcome"}
         grown += len(now) > len(kept)
         kept = now
-    assert grown >= KILLS - half
+    assert grown >= kills - half
     assert without_folder >= 1
 
     assert run is not None
@@ -157,9 +167,11 @@ def test_the_command_is_killed_thirty_times(environment, tmp_path: Path) -> None
     assert not family.left()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_workers_are_killed_ten_times_in_a_run(environment, residency, tmp_path: Path, seed: int) -> None:
+def test_workers_are_killed_again_and_again(environment, residency, tmp_path: Path, seed: int) -> None:
     generator = random.Random(seed)
+    kills = 10
     replicates, rounds = 2, 2
     (tmp_path / "pids").mkdir()
     family = Family(environment, tmp_path, TEST_PIDS=str(tmp_path / "pids"))
@@ -172,7 +184,7 @@ def test_workers_are_killed_ten_times_in_a_run(environment, residency, tmp_path:
     run = next(tmp_path.glob("runs/*"))
     killed: list[int] = []
     kept = b""
-    while len(killed) < KILLS // 3:
+    while len(killed) < kills:
         sleep(generator.uniform(0.0, 0.5))
         assert process.poll() is None, family.said
         if not (workers := [pid for pid in family.workers() if pid not in killed]):

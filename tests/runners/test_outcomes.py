@@ -40,7 +40,7 @@ def rows(residency_in, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
         ("exits@cpu", "failed", "exited with status 7"),
         ("exits@cpu", "failed", "(suites/outcomes/endings.py:"),
         ("quits@cpu", "failed", "it called sys.exit('enough') (suites/outcomes/endings.py:"),
-        ("forks@cpu", "failed", "called os.fork, and the child came out of the function as well"),
+        ("forks@cpu", "failed", "called os.fork, and the child returned from the function too"),
         ("hungry@cpu", "out_of_memory", "Unable to allocate"),
         ("lazy@cpu", "wrong", "is lazy"),
         ("lingers@cpu", "wrong", "returned before its work was done: sorting is still running"),

@@ -57,6 +57,7 @@ def holds_the_lock(run: Run, rank: int) -> None:
     ctypes.PyDLL(None).sleep(600)  # unlike CDLL's functions these keep the interpreter's lock
 
 
+@pytest.mark.slow
 def test_failures_leave_the_workers_as_they_were(cluster: DaskCluster) -> None:
     before = cluster.client.run(os.getpid)
     for _ in range(25):  # where the group was the last to go, one in some twenty never ended
@@ -66,6 +67,7 @@ def test_failures_leave_the_workers_as_they_were(cluster: DaskCluster) -> None:
     assert cluster.client.gather(both(cluster).together(total)) == [3.0, 3.0]
 
 
+@pytest.mark.slow
 def test_a_rank_that_is_stuck_is_started_anew(cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     before: dict[str, Any] = cluster.client.run(os.getpid)
     monkeypatch.setattr(ranks, "STUCK_SECONDS", 2.0)

@@ -80,7 +80,10 @@ def test_what_is_not_installed_is_unavailable_and_strictly_a_failure(residency) 
     assert residency(*arguments, "--strict").status == 1
 
 
-@pytest.mark.parametrize(("task", "name"), [("nlp/search", "matrix_product"), ("ocr/lines", "jax_crnn")])
+SLOW = pytest.param("ocr/lines", "jax_crnn", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("task", "name"), [("nlp/search", "matrix_product"), SLOW])
 def test_frameworks_run_on_their_own_back_end(residency, task: str, name: str) -> None:
     done = residency("rehearse", task, "--implementations", f"{name}@gpu", "--json")
     assert done.status == 0, done.out + done.err
@@ -91,6 +94,7 @@ def test_frameworks_run_on_their_own_back_end(residency, task: str, name: str) -
     assert row["cold_seconds"] is None
 
 
+@pytest.mark.slow
 def test_a_rehearsal_is_no_proof_by_a_gpu(residency, tmp_path: Path) -> None:
     assert residency("rehearse", "nlp/search", "--implementations", "matrix_product@gpu").status == 0
     states = residency("doctor", "--json").json["implementations"]

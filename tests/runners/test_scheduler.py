@@ -111,6 +111,7 @@ def rows(done: Any) -> dict[str, Any]:
     return {row["implementation"]: row for row in done.json["rows"]}
 
 
+@pytest.mark.slow
 def test_three_workers_give_exactly_what_one_process_gives(residency, hand: Hand) -> None:
     hand.add(3)
     done = residency(
@@ -124,6 +125,7 @@ def test_three_workers_give_exactly_what_one_process_gives(residency, hand: Hand
     assert found["partitions@3xcpu"]["cluster"]["task_seconds"] > 0
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_made_good_by_the_others(residency, hand: Hand) -> None:
     hand.add(3)
     done = slowly(residency, hand, "slowly", meanwhile=hand.workers[0].kill)
@@ -133,6 +135,7 @@ def test_a_killed_worker_is_made_good_by_the_others(residency, hand: Hand) -> No
     assert any("was lost" in event for event in row["events"])
 
 
+@pytest.mark.slow
 def test_a_worker_that_comes_is_told(residency, hand: Hand) -> None:
     hand.add(1)
     done = slowly(residency, hand, "slowly", meanwhile=lambda: hand.add(1))
@@ -141,6 +144,7 @@ def test_a_worker_that_comes_is_told(residency, hand: Hand) -> None:
     assert any("came" in event for event in row["events"])
 
 
+@pytest.mark.slow
 def test_a_killed_scheduler_fails_its_implementations_alone(residency, hand: Hand) -> None:
     hand.add(2)
     start = monotonic()
@@ -153,6 +157,7 @@ def test_a_killed_scheduler_fails_its_implementations_alone(residency, hand: Han
     assert found["alone@cpu"]["outcome"] == "ok"
 
 
+@pytest.mark.slow
 def test_the_last_worker_killed_ends_in_time(residency, hand: Hand) -> None:
     hand.add(1)
     done = slowly(residency, hand, "slowly", meanwhile=hand.workers[0].kill, timeout="15")
@@ -162,6 +167,7 @@ def test_the_last_worker_killed_ends_in_time(residency, hand: Hand) -> None:
     assert "took longer than 15 s" in row["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="hiding a folder from a process takes root")
 def test_workers_without_the_data_say_which_file(residency, hand: Hand, cache: Path) -> None:
     hidden = (
@@ -185,6 +191,7 @@ def test_workers_without_the_data_say_which_file(residency, hand: Hand, cache: P
     assert "RESIDENCY_CACHE" in row["reason"]
 
 
+@pytest.mark.slow
 def test_nobody_at_the_address(residency) -> None:
     done = residency("run", "tabular/etl", "--runner", "cluster", "--scheduler", "tcp://127.0.0.1:9")
     assert done.status == 2

@@ -40,10 +40,9 @@ def counters(folder: Path, microjoules: int) -> None:
     """The counters of one package and of its cores, as the kernel shows them."""
     for name, kind in (("intel-rapl:0", "package-0"), ("intel-rapl:0:0", "core")):
         (folder / name).mkdir(exist_ok=True, parents=True)
-        (folder / name / "name").write_text(f"{kind}\n")
-        (folder / name / "next").write_text(f"{microjoules}\n")
-        (folder / name / "next").rename(folder / name / "energy_uj")  # in one step, as the kernel does
-        (folder / name / "max_energy_range_uj").write_text("1000000000\n")
+        for file, text in (("name", kind), ("energy_uj", microjoules), ("max_energy_range_uj", 1_000_000_000)):
+            (folder / name / "next").write_text(f"{text}\n")
+            (folder / name / "next").rename(folder / name / file)  # in one step: a reader never sees it empty
 
 
 @pytest.fixture

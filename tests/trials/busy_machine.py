@@ -27,16 +27,16 @@ from pathlib import Path
 
 import numpy as np
 
-from residency.commands.measuring import info_of
+from residency.analysis.rows import rows
 from residency.harness import records, statistics
 from residency.harness.busy import Busy, busy
 from residency.harness.discovery import Suites, load
-from residency.reports.summary import rows
 from residency.runners import machine
 from residency.runners.bursts import beside
 from residency.runners.local import run_local
 from residency.runners.plan import Group, Selection, groups_of
 from residency.runners.settings import ROUNDS, Settings
+from residency.studies.measuring import info_of
 
 HERE = Path(__file__).parent
 SUITES = HERE.parent / "fixtures" / "suites"
@@ -192,7 +192,8 @@ def said_of(turns: list[Turn], condition: Condition, info: records.RunInfo) -> l
                 records.Sample(**about, round=place, seconds=seconds) for place, seconds in enumerate(side.seconds)
             ]
     found = rows(records.Records(Path(), info, samples))
-    return [row.speedup for row in found if row.speedup and row.speedup.baseline != row.implementation]
+    compared = {row.cell.implementation: row.compared.speedup for row in found}
+    return [ratio for name, ratio in compared.items() if ratio and ratio.baseline != name]
 
 
 def drawn(turns: list[Turn], replicates: int, draws: int) -> Iterator[list[Turn]]:
@@ -316,9 +317,7 @@ def _shares(judged: list) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["record", "live", "fit", "table"])
-    parser.add_argument(
-        "--condition", choices=[one.name for one in CONDITIONS], help="one alone; all where none is named"
-    )
+    parser.add_argument("--condition", choices=[one.name for one in CONDITIONS], help="Default: all.")
     parser.add_argument("--processes", type=int, default=PROCESSES, help="of each side, to record in a condition")
     parser.add_argument("--runs", type=int, default=RUNS, help="live ones in a condition")
     parser.add_argument("--folder", type=Path, default=TRIALS, help="where the recordings are kept")

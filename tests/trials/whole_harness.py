@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
+from residency.analysis.rows import timed_samples
+from residency.analysis.selftest import EFFECT, WORKS, processes_needed
 from residency.harness import records, statistics
-from residency.reports.selftest import EFFECT, WORKS, processes_needed
-from residency.reports.summary import timed_samples
 from residency.runners import machine
 from residency.runners.bursts import beside
 from residency.runners.settings import GATE_ROUNDS, ROUNDS

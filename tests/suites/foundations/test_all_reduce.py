@@ -30,6 +30,7 @@ def test_in_one_place(data: Vectors) -> None:
     assert 4 * 9 * ROWS / done.figures["sum_gb_per_s"] / 1e9 == pytest.approx(done.stages["reduce"])
 
 
+@pytest.mark.slow
 def test_over_two_workers(data: Vectors, cluster: Any, mapped: Any) -> None:
     together = task.implementation("over_workers@2xcpu")
     done = execute(task, together, mapped(data), dataset="vectors", cluster=cluster)

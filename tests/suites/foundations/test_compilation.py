@@ -76,6 +76,7 @@ def test_another_formula_is_seen(data: Numbers, wrong: str) -> None:
     assert not task.quality.beyond(correct(data, right), task.floor)
 
 
+@pytest.mark.slow
 def test_torch_compiles_in_the_cold_execution_and_leaves_nothing(residency: Any, tmp_path: Path) -> None:
     """A new process each: the second finds nothing that the first has compiled."""
     if shutil.which("g++") is None:
@@ -118,6 +119,7 @@ def test_without_pythons_headers_it_is_unavailable(monkeypatch: pytest.MonkeyPat
     compilation.require_compiler("cpu")
 
 
+@pytest.mark.slow
 def test_a_compiler_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import torch
 

@@ -94,6 +94,7 @@ def test_both_libraries_mean_the_same_network(smoke: LabelledImages) -> None:
     assert np.mean(ours == np.asarray(theirs)) > 0.99
 
 
+@pytest.mark.slow
 def test_both_learn_and_come_out_alike_and_jax_compiles_its_step_once(smoke: LabelledImages) -> None:
     done = {name: run(name, smoke) for name in ("eager", "compiled")}
     for one in done.values():
@@ -104,7 +105,10 @@ def test_both_learn_and_come_out_alike_and_jax_compiles_its_step_once(smoke: Lab
     assert jax_functions(len(CLASSES), 200, smoke.mean, smoke.deviation)[1]._cache_size() == 1
 
 
-@pytest.mark.parametrize("dataset", [shapes, digit_images, face_patches], ids=lambda one: one.name)
+FACES = pytest.param(face_patches, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("dataset", [shapes, digit_images, FACES], ids=["shapes", "digits", "faces"])
 def test_shuffled_labels_stay_below_the_floor(dataset: Any, smoke: LabelledImages) -> None:
     data = smoke if dataset is shapes else dataset.maker(DEFAULT_SEED)
     blind = replace(data, y=np.random.default_rng(0).permutation(data.y))
@@ -139,6 +143,7 @@ def test_the_work_is_that_of_the_convolutions(smoke: LabelledImages) -> None:
     assert task.work(smoke)[1] == steps * batch * 256
 
 
+@pytest.mark.slow
 def test_ones_own_classes_are_learned(tmp_path: Path) -> None:
     for label, level in (("dark", 60), ("light", 190)):
         (tmp_path / label).mkdir(parents=True)
@@ -155,6 +160,7 @@ def on_cluster(cluster: Any, data: LabelledImages) -> Execution:
     return execute(task, task.implementation("data_parallel@2xcpu"), data, dataset="shapes", cluster=cluster)
 
 
+@pytest.mark.slow
 def test_a_cluster_learns_as_much(smoke: LabelledImages, cluster: Any, mapped: Any) -> None:
     alone, together = run("eager", smoke), on_cluster(cluster, mapped(smoke))
     assert together.ending.outcome == "ok", together.ending.reason
@@ -164,6 +170,7 @@ def test_a_cluster_learns_as_much(smoke: LabelledImages, cluster: Any, mapped: A
     assert [name for name in together.stages if name != "other"] == ["load", "fit", "predict", "get"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 5, 32])
 def test_however_a_cluster_splits_a_batch_the_step_is_the_same(
     batch: int, smoke: LabelledImages, cluster: Any, mapped: Any
@@ -180,6 +187,7 @@ def test_however_a_cluster_splits_a_batch_the_step_is_the_same(
         assert np.allclose(first[name], weight, rtol=1e-3, atol=1e-5), name
 
 
+@pytest.mark.slow
 def test_a_cluster_may_have_more_ranks_than_pictures(smoke: LabelledImages, cluster: Any, mapped: Any) -> None:
     few = mapped(replace(smoke, x_test=smoke.x_test[:1], y_test=smoke.y_test[:1]))
     ranks = Ranks(Run("cpu", workers=2, client=cluster.client))
@@ -188,6 +196,7 @@ def test_a_cluster_may_have_more_ranks_than_pictures(smoke: LabelledImages, clus
     assert sorted(map(len, found)) == [0, 1]
 
 
+@pytest.mark.slow
 def test_what_fails_on_one_worker_of_a_cluster_ends_all_and_is_told(
     smoke: LabelledImages, cluster: Any, mapped: Any
 ) -> None:
@@ -201,6 +210,7 @@ def test_what_fails_on_one_worker_of_a_cluster_ends_all_and_is_told(
     assert on_cluster(cluster, mapped(smoke)).ending.outcome == "ok"
 
 
+@pytest.mark.slow
 def test_ranks_of_a_cluster_on_this_machine_meet_on_loopback(cluster: Any) -> None:
     workers = cluster.client.run(os.getpid)
     first = min(workers)

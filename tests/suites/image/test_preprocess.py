@@ -91,6 +91,7 @@ def test_another_shape_or_type_is_wrong(photos: Photos) -> None:
             psnr(photos, result)
 
 
+@pytest.mark.slow
 def test_a_folder_of_ones_own(residency: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     for number in range(3):

@@ -210,6 +210,7 @@ def tickets(path: Path, rows: int = 240, encoding: str = "utf-8", **changed: tup
     return path
 
 
+@pytest.mark.slow
 def test_own_texts_by_the_command(residency, tmp_path: Path) -> None:
     path = tickets(
         tmp_path / "tickets.csv",
@@ -235,7 +236,7 @@ def test_own_texts_by_the_command(residency, tmp_path: Path) -> None:
 def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
     path = tickets(tmp_path / "tickets.csv", encoding="latin-1", row_9=("défaut réseau", "network"))
     texts = made(own_texts, path=path, target="queue")
-    assert texts.remarks[0] == "tickets.csv: read as Latin-1, for it is not UTF-8"
+    assert texts.remarks[0] == "tickets.csv: read as Latin-1, because it is not UTF-8"
     assert "défaut réseau" in texts.strings()[0] + texts.strings()[1]
 
 

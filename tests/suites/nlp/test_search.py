@@ -104,6 +104,7 @@ def shared(residency_in: Callable[..., Any], tmp_path_factory: pytest.TempPathFa
     return {row["implementation"]: row for row in done.json["rows"]}
 
 
+@pytest.mark.slow
 def test_a_cluster_finds_what_one_process_finds(shared: dict[str, Any]) -> None:
     alone, together = shared["matrix_product@cpu"], shared["shards@3xcpu"]
     assert alone["quality"] == together["quality"] == 1.0
@@ -113,6 +114,7 @@ def test_a_cluster_finds_what_one_process_finds(shared: dict[str, Any]) -> None:
     assert together["parameters"] == alone["parameters"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Dask's, of ports in use
 def test_a_cluster_forgets_no_document_where_workers_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -198,6 +198,7 @@ def everywhere(residency_in: Callable[..., Any], tmp_path_factory: pytest.TempPa
     return done.json["rows"], records.read(next((folder / "runs").iterdir()))
 
 
+@pytest.mark.slow
 def test_your_own_lines_are_counted_alike_on_a_cluster_and_by_spark(everywhere: Any) -> None:
     rows = {row["implementation"]: row for row in everywhere[0]}
     ran = {one.id for one in CPU} | {"partitions@2xcpu"} | ({"spark@cpu"} if SPARK else set())
@@ -210,6 +211,7 @@ def test_your_own_lines_are_counted_alike_on_a_cluster_and_by_spark(everywhere: 
 
 
 @needs_spark
+@pytest.mark.slow
 def test_spark_starts_once_and_leaves_no_process(everywhere: Any) -> None:
     samples = [one for one in everywhere[1].samples if one.cell.implementation == "spark@cpu"]
     assert [("start" in one.stages) for one in samples] == [one.phase == "cold" for one in samples]

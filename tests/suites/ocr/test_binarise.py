@@ -172,6 +172,7 @@ def test_sums_over_windows_are_exact(shape: tuple[int, int]) -> None:
     assert np.array_equal(window_sums(squares), windows.sum(axis=(2, 3)))
 
 
+@pytest.mark.slow
 def test_a_folder_of_all_sorts_of_pictures(scans: Pages, tmp_path: Path, residency) -> None:
     folder = tmp_path / "scans"
     folder.mkdir()
@@ -192,7 +193,7 @@ def test_a_folder_of_all_sorts_of_pictures(scans: Pages, tmp_path: Path, residen
     assert {row["rows"] for row in rows} == {7}
     remarks = " / ".join(rows[0]["remarks"])
     assert "in colour, now grey: colour.png" in remarks
-    assert "left out, for they cannot be read: cut.png" in remarks
+    assert "left out, because they cannot be read: cut.png" in remarks
     assert "no ink on 2 of 7 pages: dot.png, transparent.png" in remarks
     data = own(folder)
     colour, deep, _, grey = data.split(data.grey)[:4]

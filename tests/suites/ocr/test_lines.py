@@ -99,6 +99,7 @@ def test_the_error_rate_counts_characters() -> None:
         character_error_rate(data, np.array(["four"]))
 
 
+@pytest.mark.slow
 def test_a_network_that_could_not_learn_is_wrong() -> None:
     data = made(1_000)
     blind = replace(data, y=np.random.default_rng(0).permutation(data.y))
@@ -109,6 +110,7 @@ def test_a_network_that_could_not_learn_is_wrong() -> None:
     assert done.quality > 0.5
 
 
+@pytest.mark.slow
 def test_both_frameworks_hold_the_same_network_and_jax_compiles_its_step_once() -> None:
     import jax as library
     import optax
@@ -167,6 +169,7 @@ def folder(tmp_path: Path) -> Any:
     return write
 
 
+@pytest.mark.slow
 def test_lines_of_ones_own(folder: Any) -> None:
     path = folder("The quick dog", "Grüße aus Köln", "white   space")
     (path / "3.png").write_bytes((path / "0.png").read_bytes())  # no text beside it
@@ -177,12 +180,13 @@ def test_lines_of_ones_own(folder: Any) -> None:
     assert data.x_test.shape[:2] == (3, HEIGHT)
     assert len(data.x) == 10_000
     assert len(data.remarks) == 3
-    assert data.remarks[0].startswith("left out, for they cannot be read: 4.png")
-    assert data.remarks[1] == "left out, for there is no text beside them: 3.png"
-    assert data.remarks[2] == "3 characters cannot be read, for the alphabet lacks them: ß ö ü"
+    assert data.remarks[0].startswith("left out, because they cannot be read: 4.png")
+    assert data.remarks[1] == "left out, because there is no text beside them: 3.png"
+    assert data.remarks[2] == "3 characters cannot be read, because the alphabet lacks them: ß ö ü"
     assert task.floor_for("own_lines") is None
 
 
+@pytest.mark.slow
 def test_the_text_of_a_line_is_found(folder: Any) -> None:
     path = folder("what a reader made of it", "upper case", "two pages")
     (path / "0.gt.txt").write_text("the truth", encoding="utf-8")
@@ -193,7 +197,7 @@ def test_the_text_of_a_line_is_found(folder: Any) -> None:
     (path / "2.png").unlink()
     data = own(path)
     assert data.text_test.tolist() == ["the truth", "upper case"]
-    assert data.remarks == ("left out, for they are several pages with one text: 2.tif",)
+    assert data.remarks == ("left out, because they are several pages with one text: 2.tif",)
 
 
 def test_folders_that_do_not_suit(folder: Any, residency) -> None:

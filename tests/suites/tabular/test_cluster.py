@@ -27,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries, of which 
 CATALOGUE = Catalogue([SHIPPED])
 WORKERS, THREADS = 2, 2
 PARTS = 4 * WORKERS * THREADS
+SLOW = pytest.mark.slow
 TWINS = [  # on a cluster, in one process
     ("clustering", "partial_sums", "array_operations"),
     ("clustering", "partitioned_estimator", "estimator"),
@@ -81,7 +82,7 @@ def made(task: str, dataset: str, folder: Path, rows: int | None = None) -> Any:
 
 
 @pytest.mark.parametrize("twins", TWINS, ids="-".join)
-@pytest.mark.parametrize("kind", [0, 1], ids=["generated", "shipped"])
+@pytest.mark.parametrize("kind", [pytest.param(0, id="generated"), pytest.param(1, id="shipped", marks=SLOW)])
 def test_a_cluster_finds_what_one_process_finds(
     twins: tuple[str, str, str], kind: int, cluster: DaskCluster, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_parts_of_one_row_are_enough(together: str, cluster: DaskCluster, tmp_pa
     assert many.quality is not None, many.ending.reason  # it came to an end; so few rows teach nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", ["partial_sums", "partitioned_estimator"])
 def test_clusters_of_parts_of_one_row(together: str, cluster: DaskCluster, tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((PARTS, 3)).astype(np.float32)

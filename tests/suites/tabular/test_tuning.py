@@ -102,7 +102,7 @@ def test_rows_apart_of_one_class_say_nothing(small: Table) -> None:
     assert run.figures["validation_auc"] == 0.5
 
 
-@pytest.mark.parametrize("dataset", ["flights", "breast_cancer"])
+@pytest.mark.parametrize("dataset", [pytest.param("flights", marks=pytest.mark.slow), "breast_cancer"])
 @pytest.mark.parametrize("identity", HERE)
 def test_a_shuffled_target_teaches_nothing(identity: str, dataset: str) -> None:
     data = make(dataset, TASK.sizes["smoke"] if dataset == "flights" else None)
@@ -114,6 +114,7 @@ def test_a_shuffled_target_teaches_nothing(identity: str, dataset: str) -> None:
     assert "below the floor" in ending.reason
 
 
+@pytest.mark.slow
 def test_a_cluster_finds_what_one_process_finds(residency) -> None:
     pytest.importorskip("distributed")
     done = residency(

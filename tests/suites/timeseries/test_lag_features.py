@@ -125,7 +125,9 @@ def test_the_future_does_not_leak(retail: Panel, identity: str) -> None:
 
 
 @pytest.mark.parametrize("identity", CPU)
-@pytest.mark.parametrize(("dataset", "rows"), [("retail", VALUES), ("mauna_loa", None)])
+@pytest.mark.parametrize(
+    ("dataset", "rows"), [pytest.param("retail", VALUES, marks=pytest.mark.slow), ("mauna_loa", None)]
+)
 def test_a_model_that_learned_nothing_does_not_pass(identity: str, dataset: str, rows: int | None) -> None:
     data = make(dataset, rows=rows)
     assert run(identity, data, dataset).ending.outcome == "ok"
@@ -173,8 +175,13 @@ def test_parts_make_the_features_of_the_whole(uneven: Panel) -> None:
         np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-6, atol=1e-6, err_msg=str(column))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("dataset", "options"), [("retail", ("--size", str(VALUES), "--workers", "1,2")), ("mauna_loa", ("--workers", "2"))]
+    ("dataset", "options"),
+    [
+        ("retail", ("--size", str(VALUES), "--workers", "1,2")),
+        ("mauna_loa", ("--workers", "2")),
+    ],
 )
 def test_a_cluster_finds_what_one_process_finds(residency, dataset: str, options: tuple[str, ...]) -> None:
     pytest.importorskip("distributed")

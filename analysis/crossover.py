@@ -1,0 +1,122 @@
+"""The size from which one side of a task overtakes another: the search for it, and what its result means.
+
+A side is one implementation or several (all on a GPU, all on a cluster); at each size its fastest counts. The ratio of
+the sides' times is measured at some sizes, with its interval, and interpolated between them by straight lines on
+logarithmic scales. The estimate is the size at which the ratio passes 1; the interval lies between the sizes at which
+the interval's bounds pass 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from residency.analysis.ratios import ratio
+from residency.analysis.row import Ratio, Row
+from residency.analysis.rows import timed_samples
+from residency.harness.records import Records
+from residency.harness.statistics import Interval
+
+Answer = Literal["crosses", "always", "never", "inconclusive", "not monotone"]
+Bound = Literal["value", "low", "high"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A measured size: how many times as fast the challenger is there."""
+
+    rows: int
+    challenger: str
+    champion: str
+    ratio: Ratio
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """What was found."""
+
+    answer: Answer
+    at: Interval | None  # the size, in rows, where it crosses
+    points: list[Point]  # by size
+
+
+def points(records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Point]:
+    """The ratio at every size that holds a correct time of both sides, by size.
+
+    The fastest of each side is chosen, so all pairs that might have been compared share the error.
+    """
+    timed = timed_samples(records)
+    sizes: dict[int, list[Row]] = {}
+    for row in rows:
+        if row.measured is not None and row.cell.rows is not None:
+            sizes.setdefault(row.cell.rows, []).append(row)
+    found = []
+    for count, here in sorted(sizes.items()):
+        new, old = _fastest(here, challenger), _fastest(here, champion)
+        if new is None or old is None:
+            continue
+        choices = len(_side(here, challenger)) * len(_side(here, champion))
+        if (times := ratio(timed, old, new, choices)) is not None:
+            found.append(Point(count, new.cell.implementation, old.cell.implementation, times))
+    return found
+
+
+def _side(here: Sequence[Row], side: Sequence[str]) -> list[Row]:
+    return [row for row in here if row.cell.implementation in side]
+
+
+def _fastest(here: Sequence[Row], side: Sequence[str]) -> Row | None:
+    return min(_side(here, side), key=lambda row: row.median, default=None)
+
+
+def next_size(known: Sequence[Point], precision: float) -> int | None:
+    """The most informative size: the middle of the widest gap that may hold the answer; None if the answer is known.
+
+    Gaps count while their ends differ by more than `precision`, a fraction.
+    """
+    slower = [point.rows for point in known if point.ratio.verdict == "slower"]
+    faster = [point.rows for point in known if point.ratio.verdict == "faster"]
+    if not faster or (not slower and known[0].ratio.verdict == "faster"):
+        return None
+    low, high = max(slower, default=known[0].rows), min(faster)
+    inside = [point.rows for point in known if min(low, high) <= point.rows <= max(low, high)]
+    gaps = [(after / before, before, after) for before, after in pairwise(inside)]
+    widest = max(gaps, default=(1.0, 0, 0))
+    middle = round(math.sqrt(widest[1] * widest[2]))
+    return middle if widest[0] > 1 + precision and middle not in inside else None
+
+
+def crossover(known: Sequence[Point]) -> Crossover:
+    """The answer that the measured sizes give."""
+    verdicts = [point.ratio.verdict for point in known]
+    slower = [point.rows for point in known if point.ratio.verdict == "slower"]
+    faster = [point.rows for point in known if point.ratio.verdict == "faster"]
+    if not faster:
+        answer: Answer = "never" if verdicts and verdicts[-1] in {"slower", "equivalent"} else "inconclusive"
+        return Crossover(answer, None, list(known))
+    if slower and max(slower) > min(faster):
+        return Crossover("not monotone", None, list(known))
+    if verdicts[-1] != "faster":  # it may have fallen back at the largest sizes
+        return Crossover("inconclusive", None, list(known))
+    if verdicts[0] == "faster":
+        answer = "always" if set(verdicts) == {"faster"} else "inconclusive"
+        return Crossover(answer, None, list(known))
+    at = Interval(_passes(known, "value"), _passes(known, "high"), _passes(known, "low", last=True))
+    return Crossover("crosses", at, list(known))
+
+
+def _passes(known: Sequence[Point], bound: Bound, last: bool = False) -> float:
+    """The size at which a bound's line first (or last) passes 1; the smallest size if it is above 1 from there on.
+
+    At the largest size every bound is above 1, else nothing crosses.
+    """
+    crossings = [float(known[0].rows)] if getattr(known[0].ratio, bound) >= 1 else []
+    for before, after in pairwise(known):
+        a, b = math.log(getattr(before.ratio, bound)), math.log(getattr(after.ratio, bound))
+        if a < 0 <= b:
+            share = -a / (b - a)
+            crossings.append(math.exp((1 - share) * math.log(before.rows) + share * math.log(after.rows)))
+    return crossings[-1] if last else crossings[0]

@@ -1,0 +1,120 @@
+"""A machine, what slows it, what is installed on it, and what can run there, in a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from residency.harness import environment
+from residency.harness.tiers import Tier
+from residency.reports import tables, words
+
+FEW = 3  # implementations that are named all the same
+
+
+def show(told: Mapping[str, Any], free: int, everything: bool, out: Console) -> None:
+    """Print what `residency doctor --json` prints, with so many bytes of memory `free`, for a person.
+
+    Implementations that are alike are counted, or all of them named if `everything` is to be shown.
+    """
+    facts, states = told["machine"], told["implementations"]
+    _show_machine(out, facts, free)
+    _show_environment(out, told["environment"], told["warnings"])
+    if facts["gpus"] or told["health"]:
+        _show_health(out, told["health"])
+    out.print("\n[bold]Libraries[/]")
+    out.print("  " + ", ".join(f"{name} {version}" for name, version in told["versions"].items()), highlight=False)
+    out.print("\n[bold]Implementations[/]")
+    _show_implementations(out, states, everything)
+    out.print("\n[bold]How far the GPU implementations are proved[/]")
+    _show_tiers(out, states, everything)
+
+
+def _show_machine(out: Console, facts: Mapping[str, Any], free: int) -> None:
+    out.print("[bold]Machine[/]")
+    out.print(f"  {facts['cpu']}, {facts['cores']} of {facts['cores_in_machine']} cores may be used", highlight=False)
+    out.print(f"  {words.size(facts['memory_bytes'])} of memory, {words.size(free)} free")
+    for gpu in facts["gpus"]:
+        out.print(f"  {escape(words.gpu(gpu))}, driver {gpu['driver']}", highlight=False)
+    if not facts["gpus"]:
+        out.print(f"  [yellow]{escape(str(facts['no_gpu_because']))}[/]")
+    out.print(f"  {facts['system']}, Python {facts['python']}", highlight=False)
+
+
+def _show_health(out: Console, findings: Sequence[Mapping[str, str]]) -> None:
+    out.print("\n[bold]GPU health[/]")
+    if not findings:
+        out.print("  found nothing that will spoil a measurement")
+    for finding in findings:
+        out.print(f"  [yellow]{finding['about']}: {escape(finding['cause'])}[/]", highlight=False)
+        out.print(f"    {escape(finding['remedy'])}", highlight=False)
+
+
+def _show_environment(out: Console, surroundings: Mapping[str, Any], warnings: Sequence[Mapping[str, str]]) -> None:
+    """What changes the speed of the CPU side, and what of it is known to slow a library."""
+    out.print("\n[bold]What the CPU side computes with[/]")
+    if not surroundings["pools"]:
+        out.print("  not known: a worker cannot import NumPy, SciPy and scikit-learn here", style="yellow")
+    for pool in surroundings["pools"]:
+        out.print(f"  {escape(environment.described(pool))} ({escape(pool['file'])})", highlight=False)
+    for name, value in surroundings["variables"].items():
+        out.print(f"  {name}={escape(environment.shown(value))}", highlight=False)
+    for warning in warnings:
+        cause = f"{warning['variable']} is `{warning['value']}`: {warning['cause']}"
+        out.print(f"  [yellow]{escape(cause)}[/]", highlight=False)
+        out.print(f"    {escape(warning['remedy'])}", highlight=False)
+
+
+def _show_implementations(out: Console, states: Sequence[Mapping[str, Any]], everything: bool) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("task", "can run here", "cannot"):
+        table.add_column(column, no_wrap=column == "task")
+    for task in dict.fromkeys(state["task"] for state in states):
+        mine = [state for state in states if state["task"] == task]
+        cannot = [state["implementation"] for state in mine if _obstacle(state)]
+        can = [state["implementation"] for state in mine if not _obstacle(state)]
+        table.add_row(task, ", ".join(can), ", ".join(cannot) if everything else str(len(cannot) or ""))
+    out.print(table)
+    named = [(f"{state['task']}:{state['implementation']}", _obstacle(state)) for state in states]
+    for missing in tables.by_reason((name, reason) for name, reason in named if reason is not None):
+        count = f"{len(missing.names)} implementation{'s' * (len(missing.names) > 1)}"
+        out.print(f"\n[yellow]{count} cannot run here: {escape(missing.reason)}[/]", highlight=False)
+        for reason in missing.further:
+            out.print(f"  [yellow]and {escape(reason)}[/]", highlight=False)
+        if everything or len(missing.names) <= FEW:
+            out.print(f"  {', '.join(missing.names)}", highlight=False)
+
+
+def _obstacle(state: Mapping[str, Any]) -> str | None:
+    """Why an implementation cannot run here; None where it can."""
+    return state["unavailable"] or (f"failed: {state['failed']}" if state["failed"] else None)
+
+
+def _next_of_any(state: Mapping[str, Any]) -> str:
+    """The command that brings it further, without the task: the same for all that are alike."""
+    return str(state["next"] or "").removesuffix(f" {state['task']}")
+
+
+def _show_tiers(out: Console, states: Sequence[Mapping[str, Any]], everything: bool) -> None:
+    """What each GPU implementation has reached, and what is next; how many are alike, or `everything` by name."""
+    names = ("task", "implementation") if everything else ("implementations",)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in (*names, "seen on this machine", "best on record", "next"):
+        table.add_column(column, no_wrap=column in names)
+    reached = [(state["tier"].label, state["tier_on_record"].label, state) for state in states if "tier" in state]
+    if everything:
+        for seen, recorded, state in reached:
+            table.add_row(state["task"], state["implementation"], seen, recorded, state["next"] or "")
+    else:
+        alike = Counter((seen, recorded, _next_of_any(state)) for seen, recorded, state in reached)
+        for texts, count in alike.items():
+            table.add_row(str(count), *texts)
+    out.print(table)
+    proved = sum(max(state["tier"], state["tier_on_record"]) is Tier.GPU for state in states if "tier" in state)
+    out.print(f"{proved} of {sum('tier' in state for state in states)} have run on a real GPU, by the recorded runs.")

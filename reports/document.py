@@ -1,0 +1,195 @@
+"""The contract for programs: `{"schema": 1, "run": ..., "rows": [...]}`, and what studies add to it.
+
+Keys stay as they are, whatever the shape of the numbers inside; without a new schema number none is renamed or dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from residency.analysis.crossover import Crossover
+from residency.analysis.gain import Gain
+from residency.analysis.proof import Proof
+from residency.analysis.row import Compared, Measured, Ratio, Row, Seconds, Speedup
+from residency.analysis.scaling import Law, Scaling
+from residency.harness.environment import slowed_in
+from residency.harness.records import Records
+from residency.harness.statistics import Interval
+from residency.reports.crossover import sentence
+from residency.reports.scaling import headline
+
+SCHEMA = 1
+
+
+def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
+    """A run and its rows; the warnings are of what slows libraries."""
+    return {
+        "schema": SCHEMA,
+        "run": {**asdict(records.info), "folder": str(records.folder)},
+        "rows": [_row(row) for row in rows],
+        "warnings": [asdict(warning) for warning in slowed_in(records.info)],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """A row as one flat object."""
+    result, facts = row.result, row.facts
+    measured, compared = _measured(row.measured), _compared(row.compared)
+    return {
+        **asdict(row.cell),
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "quality": result.quality,
+        "quality_error": result.error,
+        "metric": result.metric,
+        "reference": result.reference,
+        **_chosen(measured, "seconds", "cold_seconds", "cold_stages", "stages"),
+        **_chosen(compared, "speedup", "twin"),
+        "peak_host_bytes": facts.peak_host_bytes,
+        "peak_device_bytes": facts.peak_device_bytes,
+        **_chosen(measured, "joules", "cpu_joules"),
+        "device_megahertz": facts.device_megahertz,
+        "slowed_by": facts.slowed_by,
+        "tenants": facts.tenants,
+        "unknown": facts.unknown,
+        "threads": facts.threads,
+        "cores_used": measured["cores_used"],
+        "flops": facts.flops,
+        "bytes": facts.bytes,
+        "data_hash": facts.data_hash,
+        "parameters": facts.parameters,
+        "remarks": facts.remarks,
+        "clocks": measured["clocks"],
+        **_chosen(compared, "break_even_calls", "break_even_between"),
+        "unit": facts.unit,
+        **_chosen(measured, "per_second", "figures", "cluster"),
+        "events": facts.events,
+        **_chosen(measured, "other_cores", "waiting"),
+        "roofline": compared["roofline"],
+    }
+
+
+def _chosen(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: values[name] for name in names}
+
+
+def _measured(found: Measured | None) -> dict[str, Any]:
+    """None, or nothing in it, where no time counts."""
+    if found is None:
+        empty: dict[str, Any] = {name: {} for name in ("stages", "cold_stages", "figures", "cluster")}
+        names = ("seconds", "cold_seconds", "joules", "cpu_joules", "cores_used", "clocks", "per_second")
+        return empty | dict.fromkeys((*names, "other_cores", "waiting"))
+    return {**vars(found), "seconds": _seconds(found.seconds), "clocks": asdict(found.clocks)}
+
+
+def _compared(found: Compared) -> dict[str, Any]:
+    even = found.break_even
+    return {
+        "speedup": _speedup(found.speedup),
+        "twin": _speedup(found.twin),
+        "break_even_calls": even.calls if even else None,
+        "break_even_between": (even.least, even.most) if even else None,
+        "roofline": asdict(found.roofline) if found.roofline else None,
+    }
+
+
+def _seconds(found: Seconds) -> dict[str, Any]:
+    return {**_interval(found, "median"), "samples": found.samples, "replicates": found.replicates}
+
+
+def _speedup(found: Speedup | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    said = {"baseline": found.baseline, "verdict": found.verdict, "processes_needed": found.processes_needed}
+    return {**_interval(found, "ratio"), **said}
+
+
+def _ratio(found: Ratio | None) -> dict[str, Any] | None:
+    return {**_interval(found, "value"), "verdict": found.verdict} if found else None
+
+
+def _interval(found: Interval, name: str) -> dict[str, float]:
+    """A value under its name, and the bounds of its interval."""
+    return {name: found.value, "low": found.low, "high": found.high}
+
+
+def proof(found: Proof) -> dict[str, Any]:
+    """What a run proved on a GPU."""
+    return {
+        "standings": [asdict(standing) for standing in found.standings],
+        "gains": [_gain(gain) for gain in found.gains],
+        "peaks": found.peaks,
+        "alone": [asdict(alone) for alone in found.alone],
+    }
+
+
+def _gain(found: Gain) -> dict[str, Any]:
+    return {
+        "size": found.size,
+        "tasks": found.tasks,
+        **_interval(found.mean, "mean"),
+        "least": found.least,
+        "most": found.most,
+        "slower": found.slower,
+    }
+
+
+def crossover(task: str, unit: str, found: Crossover) -> dict[str, Any]:
+    """From which size on one side overtakes the other."""
+    at = found.at
+    return {
+        "said": sentence(task, unit, found),
+        "answer": found.answer,
+        **(_interval(at, "rows") if at else dict.fromkeys(("rows", "low", "high"))),
+        "points": [
+            {
+                "rows": point.rows,
+                "challenger": point.challenger,
+                "champion": point.champion,
+                **(_ratio(point.ratio) or {}),
+            }
+            for point in found.points
+        ],
+    }
+
+
+def scaling(found: Scaling) -> dict[str, Any]:
+    """How one implementation scales."""
+    return {
+        "headline": headline(found),
+        "task": found.task,
+        "implementation": found.implementation,
+        "single_process": found.single.cell.implementation if found.single else None,
+        "strong": [
+            {
+                "workers": strong.workers,
+                "over_one": _ratio(strong.over_one),
+                "over_single_process": _ratio(strong.over_single),
+                "efficiency": strong.efficiency,
+                "spent": strong.row.measured.cluster if strong.row.measured else {},
+            }
+            for strong in found.strong
+        ],
+        "weak": [
+            {"workers": weak.workers, "rows": weak.row.cell.rows, "efficiency": _ratio(weak.efficiency)}
+            for weak in found.weak
+        ],
+        "law": _law(found.law) if found.law else None,
+    }
+
+
+def _law(found: Law) -> dict[str, Any]:
+    return {
+        "contention": _parameter(found.contention),
+        "coherence": _parameter(found.coherence) if found.coherence else None,
+        "predicted": {count: _parameter(speed) for count, speed in found.predicted.items()},
+    }
+
+
+def _parameter(found: Interval) -> dict[str, Any]:
+    return {
+        **_interval(found, "value"),
+        "verdict": "",
+    }  # a parameter has no verdict, but earlier versions wrote this field

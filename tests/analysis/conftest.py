@@ -1,0 +1,5 @@
+"""Runs written by hand."""
+
+from tests.written import made, written
+
+__all__ = ["made", "written"]
