@@ -61,9 +61,9 @@ task = Task(
 def estimator(data: Texts, run: Run, library):
     """The library's own vectoriser and optimiser: Python's dictionary on one core, or cuDF's columns of strings.
 
-    Scikit-learn uses Newton's method with conjugate gradients, which takes less time here than its L-BFGS. It multiplies
-    sparse matrices on one core. Its BLAS adds up only short vectors, for which waking other threads costs more than they
-    gain, so it is limited to one thread.
+    Scikit-learn uses Newton's method with conjugate gradients, which takes less time here than its L-BFGS. It
+    multiplies sparse matrices on one core. Its BLAS adds up only short vectors, for which waking other threads costs
+    more than they gain, so it is limited to one thread.
     """
     from threadpoolctl import threadpool_limits
 
