@@ -69,8 +69,10 @@ def cut(x: Any, block: int) -> list[Any]:
 
 
 def nearest(rows: Any, centres: Any) -> Any:
-    """The centre where |centre|² / 2 - row · centre is least: |row|² is the same for all."""
-    return ((centres * centres).sum(axis=1) / 2 - rows @ centres.T).argmin(axis=1)
+    """The centre where row · centre - |centre|² / 2 is largest: |row|² is the same for all."""
+    score = rows @ centres.T
+    score -= (centres * centres).sum(axis=1) / 2
+    return score.argmax(axis=1)
 
 
 def totals(blocks: Sequence[Any], centres: Any, xp: Any) -> tuple[Any, Any]:
