@@ -75,40 +75,46 @@ def image_by_image(data: Photos, run: Run, cv2):
 
 @task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", needs=["cv2"])
 def filters(data: Photos, run: Run, ndimage):
-    """One filter after the other, image by image: on a GPU each is a launch; SciPy uses one core."""
+    """One filter after the other, image by image: on a GPU each is a launch; with SciPy each thread takes an image."""
     run.effective(dtype="float32", order=1, mode="nearest", truncate=CUT, grid_mode=True, chunk=CHUNK)
     matrix, offset = (array.astype(np.float32) for array in colours())
     ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
-    for chunk in data.chunks(CHUNK, PIXELS):
-        with run.stage("decode"):
-            flat = decode_all(data, chunk, run.threads)
-        with run.stage("put"):
-            flat, matrix, offset = run.to_device(flat, matrix, offset)
-        with run.stage("blur"):
-            soft = []
-            for image in data.views(flat, chunk):
-                blur = [deviation(side) for side in image.shape[:2]]
-                soft.append(ndimage.gaussian_filter(image, (*blur, 0), output=np.float32, mode="nearest", truncate=CUT))
-        with run.stage("resize"):
-            small = []
-            for image in soft:
-                scale = [SIDE / side for side in image.shape[:2]]
-                small.append(ndimage.zoom(image, (*scale, 1), order=1, mode="nearest", grid_mode=True))
-        with run.stage("colour"):
-            done = run.xp.ascontiguousarray((run.xp.stack(small) @ matrix.T + offset).transpose(0, 3, 1, 2))
-        with run.stage("get"):
-            run.to_host(done, out=ready[chunk.start : chunk.stop])
+
+    def blur(image):
+        deviations = [deviation(side) for side in image.shape[:2]]
+        return ndimage.gaussian_filter(image, (*deviations, 0), output=np.float32, mode="nearest", truncate=CUT)
+
+    def resize(image):
+        scale = [SIDE / side for side in image.shape[:2]]
+        return ndimage.zoom(image, (*scale, 1), order=1, mode="nearest", grid_mode=True)
+
+    with ThreadPoolExecutor(**run.only(cpu={"max_workers": run.threads}, gpu={"max_workers": 1})) as pool:
+        for chunk in data.chunks(CHUNK, PIXELS):
+            with run.stage("decode"):
+                flat = decode_all(data, chunk, run.threads)
+            with run.stage("put"):
+                flat, matrix, offset = run.to_device(flat, matrix, offset)
+            with run.stage("blur"):
+                soft = list(pool.map(blur, data.views(flat, chunk)))
+            with run.stage("resize"):
+                small = list(pool.map(resize, soft))
+            with run.stage("colour"):
+                done = run.xp.ascontiguousarray((run.xp.stack(small) @ matrix.T + offset).transpose(0, 3, 1, 2))
+            with run.stage("get"):
+                run.to_host(done, out=ready[chunk.start : chunk.stop])
     return ready
 
 
 @task.pair(cpu="torch", gpu="torch", needs=["cv2"])
 def matrix_products(data: Photos, run: Run, torch):
-    """Blur and resize as one matrix an axis: mostly zeros, so many times the arithmetic, in the form GPUs do best."""
+    """Blur and resize as one matrix for each axis, mostly zeros: sparse on a CPU, dense for a GPU's fast products."""
     run.effective(dtype="float32", matmul_precision=torch.get_float32_matmul_precision(), chunk=CHUNK)
     ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
     with run.stage("put"):
         sides = np.unique(data.sizes).tolist()
         resample = {side: run.to_device(weights(side).astype(np.float32), into=torch) for side in sides}
+        if run.device == "cpu":
+            resample = {side: matrix.to_sparse() for side, matrix in resample.items()}
         matrix, offset = run.to_device(*(array.astype(np.float32) for array in colours()), into=torch)
     for chunk in data.chunks(CHUNK, PIXELS):
         with run.stage("decode"):
@@ -120,7 +126,8 @@ def matrix_products(data: Photos, run: Run, torch):
             for image in data.views(flat, chunk):
                 height, width = image.shape[:2]
                 rows = resample[height] @ image.reshape(height, -1).float()  # (224, width * 3)
-                small.append(rows.reshape(SIDE, width, 3).permute(2, 0, 1) @ resample[width].T)
+                columns = rows.reshape(SIDE, width, 3).permute(1, 2, 0).reshape(width, -1)  # (width, 3 * 224)
+                small.append((resample[width] @ columns).reshape(SIDE, 3, SIDE).permute(1, 2, 0))
         with run.stage("colour"):
             done = matrix @ torch.stack(small).reshape(-1, 3, SIDE**2) + offset[:, None]
         with run.stage("get"):

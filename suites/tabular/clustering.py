@@ -29,7 +29,7 @@ from residency.harness.device import place
 # The smallest float32: a search ends early only when the centres stand still. cuML refuses 0. It bounds the shift
 # as it is (dask-ml, cuML) or scaled by the columns' variance (scikit-learn), or the inertia's relative change (cuML).
 TOLERANCE = float(np.finfo(np.float32).tiny)
-BLOCK = {"cpu": 65_536, "gpu": 1_048_576}  # rows: small for a CPU's caches, large for a GPU's launches
+BLOCK = {"cpu": 16_384, "gpu": 1_048_576}  # rows: small for a CPU's caches, large for a GPU's launches
 
 task = Task(
     datasets=[blobs, digits, wine, iris, covertype_points, own_points],
@@ -69,8 +69,10 @@ def cut(x: Any, block: int) -> list[Any]:
 
 
 def nearest(rows: Any, centres: Any) -> Any:
-    """The centre where |centre|² / 2 - row · centre is least: |row|² is the same for all."""
-    return ((centres * centres).sum(axis=1) / 2 - rows @ centres.T).argmin(axis=1)
+    """The centre where row · centre - |centre|² / 2 is largest: |row|² is the same for all."""
+    score = rows @ centres.T
+    score -= (centres * centres).sum(axis=1) / 2
+    return score.argmax(axis=1)
 
 
 def totals(blocks: Sequence[Any], centres: Any, xp: Any) -> tuple[Any, Any]:

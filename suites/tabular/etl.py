@@ -65,7 +65,7 @@ task = Task(
 @task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",))
 def data_frame(data: Trips, run: Run, frames):
     """One step after the other, each a pass over whole columns; `frames` is pandas or cuDF."""
-    engine = run.only(cpu={"engine": "pyarrow"}, gpu={"engine": "cudf"})
+    engine = run.only(cpu={"engine": "pyarrow", "dtype_backend": "pyarrow"}, gpu={"engine": "cudf"})
     run.effective(**engine)
     with run.stage("load"):
         table = frames.read_parquet(data.trips, columns=NEEDED, **engine)

@@ -74,7 +74,9 @@ def estimator(data: Table, run: Run, linear_model):
     """
     model = run.effective(
         linear_model.Ridge(
-            alpha=ALPHA, fit_intercept=False, **run.only(cpu={"solver": "cholesky"}, gpu={"solver": "eig"})
+            alpha=ALPHA,
+            fit_intercept=False,
+            **run.only(cpu={"solver": "cholesky", "copy_X": False}, gpu={"solver": "eig"}),
         )
     )
     with run.stage("put"):
