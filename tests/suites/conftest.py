@@ -1,4 +1,4 @@
-"""A cluster of two workers for each file of tests, and data in the ways that tasks are given it."""
+"""A cluster of two workers for all tests of tasks, and data in the ways that tasks are given it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from residency.harness.dataset import Dataset, Request
 from residency.runners.cluster import DaskCluster
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster() -> Iterator[DaskCluster]:
+    """Two workers of two threads."""
     pytest.importorskip("distributed")
-    with closing(DaskCluster("cpu", workers=2, threads=1, dashboard="127.0.0.1:0")) as made:
+    with closing(DaskCluster("cpu", workers=2, threads=2, dashboard="127.0.0.1:0")) as made:
         made.open()
         yield made
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries, of which each has its own
 
 CATALOGUE = Catalogue([SHIPPED])
-WORKERS, THREADS = 2, 2
+WORKERS, THREADS = 2, 2  # of the tests' cluster
 PARTS = 4 * WORKERS * THREADS
 SLOW = pytest.mark.slow
 TWINS = [  # on a cluster, in one process
@@ -41,17 +40,6 @@ DATA = {  # generated, with its rows, and shipped
     "random_forest": [("friedman", 2_000), ("diabetes", None)],
 }
 BY_PLACE = {"n_jobs", "nthread", "num_threads", "rounds"}  # parameters that decide no result, and what a search needed
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[DaskCluster]:
-    """Two workers of two threads."""
-    started = DaskCluster("cpu", WORKERS, THREADS)
-    try:
-        started.open()
-        yield started
-    finally:
-        started.close()
 
 
 def find(task: str, name: str, place: str) -> tuple[Task, Implementation]:
