@@ -66,7 +66,7 @@ def _measured(task: Task, names: tuple[str, ...], folder: Path) -> tuple[records
     size = "smoke" if "smoke" in task.sizes else next(iter(task.sizes))
     selection = Selection(tasks=(task.path,), sizes=(size,), implementations=names)
     groups = plan(common.catalogue(), selection)
-    settings = Settings(replicates=1, rounds=1)
+    settings = Settings(replicates=1, rounds=3)
     if measure(groups, settings, info_of(groups, settings, selection), folder, None):
         raise typer.Exit(130)
     return records.read(folder), {implementation.id for group in groups for implementation in group.implementations}

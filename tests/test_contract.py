@@ -12,16 +12,20 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from residency.harness import records
 from residency.harness.contract import violations
 from residency.harness.discovery import Catalogue
+from residency.harness.records import Records
 from residency.harness.sources import HOUSE, sources_of
 from residency.harness.task import Task
 from residency.suites import SHIPPED
+from tests.written import Made
 
 CATALOGUE = Catalogue([SHIPPED])
 BEYOND = ("apt-get install", "[spark]")  # remedies that the extra `cpu` does not bring: programs, and Spark
@@ -61,7 +65,7 @@ def run(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory) -> Cal
         folder: Path = tmp_path_factory.mktemp("contract")
         first = {dataset.kind: dataset.name for dataset in reversed(CATALOGUE.task(task).datasets)}
         chosen = [("--dataset", first[kind]) for kind in ("generated", "shipped") if kind in first]
-        done = residency_in(folder, "run", task, *sum(chosen, ()), "--replicates", "1", "--rounds", "1")
+        done = residency_in(folder, "run", task, *sum(chosen, ()), "--replicates", "1", "--rounds", "3")
         assert done.status == 0, done.out + done.err
         return records.read(next((folder / "results" / "runs").iterdir()))
 
@@ -84,6 +88,21 @@ def test_every_implementation_keeps_the_contract(
     }
     assert ok >= {one.id for one in task.implementations if one.device == "cpu" and one.runner == "local"}
     note(task, PASSED)
+
+
+def test_time_outside_every_stage_counts_if_no_sample_is_without_it(tmp_path: Path) -> None:
+    cell = Made("tabular/ridge", "estimator@cpu")
+    info = cast("records.RunInfo", None)  # the contract looks at samples and outcomes
+    ended = replace(cell.ended(0), parameters={"alpha": 1.0})
+    first, kept = cell.sample(0, "cold"), cell.sample(0, "timed")
+    disturbed = replace(kept, seconds=2.0, stages={"fit": 1.0, "other": 1.0})
+
+    def outside(*timed: records.Sample) -> bool:
+        broken = violations(CATALOGUE.task("tabular/ridge"), Records(tmp_path, info, [first, *timed], [ended]))
+        return any("1.0000 s of 2.0000 s lie outside every stage" in rule for rule in broken)
+
+    assert outside(disturbed, disturbed)
+    assert not outside(disturbed, kept)  # a busy machine adds time to some samples
 
 
 def test_a_task_that_changed_runs_again(tmp_path: Path) -> None:

@@ -96,8 +96,9 @@ def test_torch_compiles_in_the_cold_execution_and_leaves_nothing(residency: Any,
         for one in map(json.loads, lines)
         if one["kind"] == "sample" and one["implementation"] == "tensors_compiled@cpu"
     ]
-    assert all((seconds > 0.5) == (phase == "cold") for phase, seconds in compiling), compiling
-    assert [phase for phase, _ in compiling].count("cold") == 2
+    cold, warm = ([seconds for phase, seconds in compiling if (phase == "cold") == wanted] for wanted in (True, False))
+    assert len(cold) == 2
+    assert min(cold) > 5 * max(warm), compiling
     assert not list(places.glob("residency-compiled-*"))
     assert not list(places.glob("torchinductor*"))
 
