@@ -43,7 +43,6 @@ ABSENT = {
 }  # cells that are not names, but may be data
 BESIDE = re.compile(r"`([^`]+)` beside")
 NUMBERED = re.compile(r"(\D+)(\d+)")
-SINGLE_SHAPE = 0.99  # share of values that look alike, of dates or codes
 
 
 def is_number(cell: str) -> bool:

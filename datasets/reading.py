@@ -8,9 +8,9 @@ The whole file decides how it is read, never a part of it. If that is not obviou
     delimiter        the one of `,` `;` tab `|` that gives most rows the same number of cells, otherwise spaces; `sep=;`
                      in the first line names it. If all commas are decimal marks and another delimiter fits as well, it
                      is that one
-    quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled, or after a backslash). A
-                     lone `"` is a character if only then all rows have the same number of cells; in a tab-separated
-                     file it is one if all rows then have the same number of cells, too
+    quotes           `"` around a cell that holds delimiters, line ends or quotes (doubled, or after a backslash). In a
+                     file cut by tabs or bars, `"` is a character if pairs of it would span lines, and all rows have the
+                     same number of cells without them
     encoding         UTF-8 with or without a byte order mark; if it is not UTF-8, Windows-1252 or Latin-1
     header           the first line with as many cells as the others; titles and comments above it are skipped. If it
                      looks like data, the file has no header (`headers.py`)

@@ -34,10 +34,12 @@ Times must lie on a grid. Its step is the commonest distance between neighbours,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +56,8 @@ HOUR = 1 / 24  # days
 MONTH, QUARTER, YEAR = 30.436875, 91.310625, 365.2425  # days on average
 CLOSE = 1e-3  # of a step: the most by which a time may miss the grid
 MOST_GAPS = 0.5
+KINDS = ("too short", "mostly gaps", "without change")  # of series that cannot be used
+LONGEST = 40  # characters of a value in a message
 MOST_SAID = 20  # remarks on series that are left out
 MOST_STEPS = 10_000_000  # of a series: with more, the step is probably wrong
 
@@ -110,7 +114,10 @@ def _value(file: OwnFile, target: str | None) -> Numbers:
         raise unknown(f"column of {file.name}", printable(target), set(names) - file.repeated)
     value, _ = typed(target, file.frame[target])
     if not isinstance(value, Numbers) or value.kind in {"date", "boolean"}:
-        kind = f"{value.kind}s" if isinstance(value, Numbers) else f"text, such as {value.labels[:1]}"
+        if isinstance(value, Numbers):
+            kind = f"{value.kind}s"
+        else:
+            kind = "text" + "".join(f", such as `{printable(label[:LONGEST])}`" for label in value.labels[:1])
         raise file.refusal(f"{file.name}: column `{target}` holds {kind}; name a column of numbers to forecast")
     return value
 
@@ -190,26 +197,38 @@ def _usable(
     file: OwnFile, names: Sequence[str], values: Sequence[Values], *, season: int, horizon: int, remarks: list[str]
 ) -> list[int]:
     """The places of the series that can be used; remarks say how many were left out, and why."""
-    troubles = [_trouble(history, season, horizon) for history in values]
-    good = [place for place, trouble in enumerate(troubles) if not trouble]
+    troubles = {
+        place: trouble
+        for place, history in enumerate(values)
+        if (trouble := _trouble(history, season, horizon)) is not None
+    }
+    good = [place for place in range(len(values)) if place not in troubles]
     if not good:
-        raise file.refusal(f"{file.name} holds no series that can be used: series {names[0]}: {troubles[0]}")
-    if left := len(values) - len(good):
-        short, full = sum("needed" in why for why in troubles), sum("gaps" in why for why in troubles)
-        kinds = {"too short": short, "mostly gaps": full, "without change": left - short - full}
-        why = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-        remarks.append(f"{left} of {len(values)} series left out: {why}")
-    remarks += [f"series {name}: left out, {why}" for name, why in zip(names, troubles, strict=True) if why][:MOST_SAID]
+        raise file.refusal(f"{file.name} holds no series that can be used: series {names[0]}: {troubles[0].why}")
+    if troubles:
+        kinds = Counter(trouble.kind for trouble in troubles.values())
+        why = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS if kinds[kind])
+        remarks.append(f"{len(troubles)} of {len(values)} series left out: {why}")
+    named = [f"series {names[place]}: left out, {trouble.why}" for place, trouble in troubles.items()]
+    remarks += named[:MOST_SAID]
     return good
 
 
-def _trouble(history: Values, season: int, horizon: int) -> str:
-    """Why a series cannot be used; empty if it can."""
+class _Trouble(NamedTuple):
+    """Why a series cannot be used."""
+
+    kind: str  # one of `KINDS`
+    why: str
+
+
+def _trouble(history: Values, season: int, horizon: int) -> _Trouble | None:
+    """Why a series cannot be used; None if it can."""
+    short, full, constant = KINDS
     needed = least_history(horizon) + horizon
     if len(history) < needed:
-        return f"it has {number_of(len(history), 'step')}, {needed} are needed"
+        return _Trouble(short, f"it has {number_of(len(history), 'step')}, {needed} are needed")
     if (gaps := float(np.isnan(history).mean())) > MOST_GAPS:
-        return f"{gaps:.0%} of its steps are gaps"
+        return _Trouble(full, f"{gaps:.0%} of its steps are gaps")
     if seasonal_difference(history[:-horizon], season) == 0:
-        return "it repeats its season without any change"
-    return ""
+        return _Trouble(constant, "it repeats its season without any change")
+    return None
