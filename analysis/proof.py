@@ -19,7 +19,7 @@ from residency.harness.records import Records
 
 NOT_REACHED = "not reached"
 NOT_TRIED = "-"  # of no such size, or not ok at a smaller one
-UNCLEAR = "unclear"  # ok, and whether it ran on the GPU cannot be told
+UNCLEAR = "unclear"  # ok, and it is not known whether it ran on the GPU
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class Measured:
     figures: dict[str, float]  # that the implementation measured itself, medians over the samples
     cluster: dict[str, float]  # what a cluster's workers spent together, in seconds and bytes, medians over the samples
     other_cores: float | None  # cores that other processes kept busy meanwhile
-    waiting: float  # part of its time that the work stood in line for a core: its own or its group's
+    waiting: float  # part of its time that the work waited for a core: its own or its group's
 
 
 @dataclass(frozen=True)

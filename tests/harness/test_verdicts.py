@@ -86,7 +86,7 @@ def test_bursts_that_hit_some_processes_hard_make_no_verdicts(tails: float) -> N
 @pytest.mark.parametrize("rounds", [1, 8])
 @pytest.mark.parametrize("processes", [1, 2, 4])
 def test_few_processes_are_believed_as_far_as_the_machine_was_quiet(processes: int, rounds: int) -> None:
-    """Work on several threads that stood in line for half of its time: a round differs by e to the 1.8."""
+    """Work on several threads that waited for a core for half of its time: a round differs by e to the 1.8."""
     generator = np.random.default_rng(processes)
     spread = BUSY_TOGETHER.variance(1) ** 0.5 / 2**0.5
     trials = [sides(generator.normal(0, spread, (4, processes, rounds))) for _ in range(40)]

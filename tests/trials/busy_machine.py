@@ -288,7 +288,7 @@ def _line(condition: Condition, replicates: int, turns: list[Turn], lines: list[
 
 
 def waiting_of(turns: list[Turn]) -> float:
-    """The part of their time that all processes stood in line for a core."""
+    """The part of their time that all processes waited for a core."""
     sides = [side for turn in turns for side in turn]
     waited, worked = (sum(getattr(one, name) for one in sides) for name in ("waited", "worked"))
     return Busy(waited=waited, worked=worked, told=sum(one.calls * sum(one.seconds) for one in sides)).waiting(1)
