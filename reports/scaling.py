@@ -30,7 +30,7 @@ def headline(found: Scaling) -> str:
     elif ratio.verdict == "faster":
         text = f"{name}: {most.workers} workers are {times}, an efficiency of {most.efficiency:.0%}."
     else:
-        text = f"{name}: {most.workers} workers are neither faster nor slower than one, as far as this run can tell: {times}."
+        text = f"{name}: {most.workers} workers and one take times that this run cannot tell apart: {times}."
     if found.single is None or most.over_single is None:
         return text
     single, over = found.single.cell.implementation, most.over_single.value
