@@ -22,7 +22,7 @@ WRONG = ["loses_all_workers", "hungry", "raises", "lazy", "lingers", "sleeps", "
 def run(residency_in, folder: Path, names: list[str], *options: str) -> Any:
     return residency_in(
         folder, "run", "cluster/faults", "--runner", "local,cluster", "--devices", "cpu", "--workers", "2", "--json",
-        "--implementations", ",".join(names), "--replicates", "1", "--rounds", "2", "--budget", "600",
+        "--implementations", ",".join(names), "--replicates", "1", "--rounds", "1", "--budget", "600",
         "--results", folder / "runs", *options,
         RESIDENCY_SUITES=str(FIXTURES), FAULTS=str(folder),
     )  # fmt: skip
