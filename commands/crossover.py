@@ -42,7 +42,9 @@ def find_crossover(
     workers: options.Workers = "",
     replicates: options.Replicates = 5,
     rounds: options.PlainRounds = ROUNDS,
-    budget: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="The time for each size.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, max=options.LONGEST, metavar="SECONDS", help="The time for each size.")
+    ] = None,
     timeout: options.Timeout = None,
     results: options.Results = common.RESULTS,
     json: options.Json = False,

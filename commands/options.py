@@ -11,6 +11,10 @@ import typer
 from residency.harness.errors import UsageError
 from residency.runners.settings import GATE_ROUNDS, ROUNDS
 
+LONGEST = 1_000_000  # seconds: eleven days; the operating system cannot wait for more than 24
+LARGEST = 1_000_000  # GiB
+MOST_REPLICATES = 100_000
+
 Tasks = Annotated[list[str] | None, typer.Argument(metavar="[TOPIC[/TASK]]...", help="Default: all.")]
 Sizes = Annotated[
     list[str] | None,
@@ -56,7 +60,9 @@ Dashboard = Annotated[
         metavar="HOST:PORT", help="Serve Dask's dashboard at this address while a cluster runs. Default: no dashboard."
     ),
 ]
-Replicates = Annotated[int, typer.Option(min=1, help="The number of fresh processes for each implementation.")]
+Replicates = Annotated[
+    int, typer.Option(min=1, max=MOST_REPLICATES, help="The number of fresh processes for each implementation.")
+]
 Rounds = Annotated[
     int | None,
     typer.Option(min=1, help=f"The most timed samples in each process. Default: {ROUNDS}, with --gate {GATE_ROUNDS}."),
@@ -69,7 +75,7 @@ def _budget(more: str = "") -> Any:
         f"measured. Default: 24 for a task at smoke size, 100 at lab, 600 at lecture{more}. With the default, every "
         "implementation is measured at least once, however long that takes."
     )
-    return typer.Option(min=0, metavar="SECONDS", help=text)
+    return typer.Option(min=0, max=LONGEST, metavar="SECONDS", help=text)
 
 
 Budget = Annotated[float | None, _budget(", three times as much with --gate")]
@@ -84,11 +90,17 @@ Precision = Annotated[
         "replicates.",
     ),
 ]
-Timeout = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="The time limit for one execution.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(min=0.1, max=LONGEST, metavar="SECONDS", help="The time limit for one execution."),
+]
 Memory = Annotated[
     float | None,
     typer.Option(
-        min=0.1, metavar="GIB", help="The memory limit for a process on the CPU, and for each worker of a cluster."
+        min=0.1,
+        max=LARGEST,
+        metavar="GIB",
+        help="The memory limit for a process on the CPU, and for each worker of a cluster.",
     ),
 ]
 Threads = Annotated[
@@ -107,7 +119,7 @@ Resume = Annotated[
         exists=False,
     ),
 ]
-Seed = Annotated[int, typer.Option(help="The seed for generated data and for splits.")]
+Seed = Annotated[int, typer.Option(min=0, help="The seed for generated data and for splits.")]
 Results = Annotated[Path, typer.Option(metavar="DIR", help="The folder in which the run's folder is created.")]
 
 

@@ -30,7 +30,13 @@ REFERENCE = Path("results") / "reference"
 def prove(
     tasks: options.Tasks = None,
     budget: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="Stop after this time, even in the middle of an execution.")
+        float,
+        typer.Option(
+            min=1,
+            max=options.LONGEST,
+            metavar="SECONDS",
+            help="Stop after this time, even in the middle of an execution.",
+        ),
     ] = 600.0,
     results: Annotated[
         Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -201,9 +202,16 @@ def _all_of(scheduler: str, workers: str) -> tuple[str, int]:
     """The number of workers of a running scheduler, which are all used, and the threads of each."""
     if not is_installed("distributed"):
         raise UsageError(f"--scheduler needs Dask: {remedy('distributed')}")
+    _check_address(scheduler)
     there, threads = workers_at(scheduler)
     if not there:
         raise UsageError(f"the scheduler at {scheduler} has no workers; start some: dask worker {scheduler}")
     if workers not in {"", str(there)}:
         raise UsageError(f"the scheduler at {scheduler} has {there} workers and all are used: leave out --workers")
     return str(there), threads
+
+
+def _check_address(scheduler: str) -> None:
+    """Raise `UsageError` if this is no address with a port: Dask would need 20 seconds to give up, with a traceback."""
+    if not re.fullmatch(r"((tcp|tls|ws|wss|ucx|ucxx)://)?[^\s/]+:\d+", scheduler):
+        raise UsageError(f"--scheduler {scheduler!r}: expected an address with a port, for example tcp://10.0.0.1:8786")

@@ -53,6 +53,10 @@ def only_line(done) -> str:
         (["run", "tabular/ridge", "--devices", "tpu"], "no device `tpu`; did you mean"),
         (["run", "tabular/ridge", "--implementations", "normal_equation"], "did you mean `normal_equations`"),
         (["run", "tabular/ridge", "--data", "none.csv"], "--data none.csv: there is no such file or folder"),
+        *(
+            (["run", "tabular/ridge", "--runner", "cluster", "--scheduler", address], "expected an address with a port")
+            for address in ("", "foo", "tcp://10.0.0.1", "xyz://10.0.0.1:8786", "10.0.0.1:port")
+        ),
         (["list", "tabular/rigde"], "no task `tabular/rigde`; did you mean `tabular/ridge`?"),
         (["data", "list", "linaer"], "no dataset `linaer`; did you mean `linear`?"),
         (["data", "fetch", "linear"], "linear is generated: there is nothing to fetch"),
@@ -114,6 +118,18 @@ def test_an_unknown_option_ends_with_status_2(residency) -> None:
     assert done.status == 2
     assert "No such option" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("budget", "inf"), ("timeout", "inf"), ("memory", "inf"), ("replicates", "9" * 18), ("seed", "-1")],
+)
+def test_numbers_that_cannot_be_used(residency, tmp_path: Path, option: str, value: str) -> None:
+    done = residency("run", "tabular/ridge", f"--{option}", value, "--results", "runs")
+    assert done.status == 2
+    assert f"Invalid value for '--{option}'" in done.err
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_suite_folder_that_is_not_there(residency) -> None:
