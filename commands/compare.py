@@ -20,6 +20,8 @@ from residency.studies.confirm import confirm as confirmed
 from residency.studies.measuring import Interrupted
 from residency.studies.selftest import smallest_on_record
 
+MOST = 1_000.0  # the widest margin: with an endless one nothing would ever be slower
+
 EPILOG = """
 Examples:  [bold]residency run tabular --name baseline[/], later [bold]residency compare baseline results/runs[/]
 [bold]residency compare A B --margin 0.1 --task-margin tabular/etl=0.2 --confirm[/]
@@ -39,7 +41,9 @@ of 4, 1, 5, 3 counts. How to use it as a gate: docs/ci.md.
 def compare_runs(
     baseline: Annotated[Path, typer.Argument(help="The run before: its folder, its name, or a folder of runs.")],
     current: Annotated[Path, typer.Argument(help="The run after, given in the same way.")],
-    margin: Annotated[float, typer.Option(min=0.0, help="How much slower is still allowed, as a fraction.")] = 0.05,
+    margin: Annotated[
+        float, typer.Option(min=0.0, max=MOST, help="How much slower is still allowed, as a fraction.")
+    ] = 0.05,
     task_margin: Annotated[
         list[str] | None,
         typer.Option(metavar="TASK=MARGIN", help="Another margin for one task. Repeat the option for several."),

@@ -45,7 +45,7 @@ def scale(
     results: options.Results = common.RESULTS,
     json: options.Json = False,
 ) -> None:
-    """Measure a task on clusters of several sizes: the efficiency, what takes the rest, and the fitted scaling law."""
+    """Measure a task on clusters of several sizes: the efficiency, where the time goes, and the fitted scaling law."""
     found = common.one_task(task)
     counts = sorted(options.workers_of(workers) or doubling())
     wanted = Selection(

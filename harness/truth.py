@@ -71,8 +71,15 @@ def _blind(schema: type) -> type:
     def reduced(self: Any) -> Any:  # for pickling: workers make the class themselves
         return _shown, (schema, self.__dict__)
 
-    own = {name: guarded(name) for name in names(schema, "truth")}
-    return type(schema.__name__, (schema,), {**own, "__module__": schema.__module__, "__reduce__": reduced})
+    def shown(self: Any) -> str:  # a dataclass would read every field
+        fields = [f"{name}={value!r}" for name, value in self.__dict__.items()]
+        hidden = [f"{name}=<hidden>" for name in truths if name not in self.__dict__]
+        return f"{schema.__name__}({', '.join(fields + hidden)})"
+
+    truths = names(schema, "truth")
+    own = {name: guarded(name) for name in truths}
+    methods = {"__reduce__": reduced, "__repr__": shown, "__eq__": object.__eq__, "__hash__": object.__hash__}
+    return type(schema.__name__, (schema,), {**own, **methods, "__module__": schema.__module__})
 
 
 def fresh(data: Any, seed: int) -> Any:

@@ -65,7 +65,7 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) ->
         late = all(_is_late(row) or _could_not_run(row) for row in group) and any(map(_is_late, group))
         return Answer(
             f"no answer: {'not reached' if late else 'nothing was measured'}",
-            [f"No answer: nothing was measured; {others}."],
+            [f"No answer: nothing was measured{'; ' if others else ''}{others}."],
         )
     (only,) = measured
     why = others or "no other implementation is in this run"
@@ -190,9 +190,9 @@ def _belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> lis
         lines[0] += "."
     busy = max((row.measured.other_cores or 0.0 for row in measured if row.measured), default=0.0)
     if busy > DISTURBED:
-        lines.append(f"Other processes kept up to {busy:.1f} cores busy meanwhile, which may cause small differences.")
+        lines.append(f"Meanwhile other processes used up to {busy:.1f} cores, so times may be too long.")
     if any(event.startswith("timed ") for row in measured for event in row.facts.events):
-        lines.append("Some were timed before their times had settled.")
+        lines.append("Some implementations were timed before their warm-up was complete.")
     wrong = [row for row in group if row.measured is None and not _could_not_run(row)]
     if wrong:
         lines.append(f"Without a time: {_without_time(wrong)}.")

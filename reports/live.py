@@ -116,7 +116,8 @@ class Progress:
         self._lines[cell.implementation] = (cell.library, record.outcome, result)
         if self._live is None and record.outcome != Outcome.UNAVAILABLE:
             of = f" of {self._planned.replicates}" if record.replicate < self._planned.replicates else ""
-            about = f"{group}: {cell.implementation}, replicate {record.replicate + 1}{of}: {record.outcome}, {result}"
+            what = ", ".join(filter(None, [record.outcome, result]))
+            about = f"{group}: {cell.implementation}, replicate {record.replicate + 1}{of}: {what}"
             self._say(f"{about}; {self._left()}")
 
     def _say(self, text: str) -> None:

@@ -122,7 +122,14 @@ def test_an_unknown_option_ends_with_status_2(residency) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("budget", "inf"), ("timeout", "inf"), ("memory", "inf"), ("replicates", "9" * 18), ("seed", "-1")],
+    [
+        ("budget", "inf"),
+        ("timeout", "inf"),
+        ("memory", "inf"),
+        ("replicates", "9" * 18),
+        ("seed", "-1"),
+        ("budget", "nan"),
+    ],
 )
 def test_numbers_that_cannot_be_used(residency, tmp_path: Path, option: str, value: str) -> None:
     done = residency("run", "tabular/ridge", f"--{option}", value, "--results", "runs")

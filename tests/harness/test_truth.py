@@ -32,6 +32,9 @@ def test_everything_but_the_truth_can_be_read(table: Table) -> None:
             getattr(shown, name)
     with pytest.raises(truth.TruthError):
         replace(shown, x=shown.x)
+    assert repr(shown).startswith("Table(x=")
+    assert "y_test=<hidden>" in repr(shown)
+    assert shown != table
 
 
 def test_data_without_its_truth_can_be_sent_and_given_another(table: Table) -> None:
