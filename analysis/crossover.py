@@ -95,7 +95,7 @@ def crossover(known: Sequence[Point]) -> Crossover:
     slower = [point.rows for point in known if point.ratio.verdict == "slower"]
     faster = [point.rows for point in known if point.ratio.verdict == "faster"]
     if not faster:
-        answer: Answer = "never" if verdicts and verdicts[-1] in {"slower", "equivalent"} else "inconclusive"
+        answer: Answer = "never" if verdicts and set(verdicts) <= {"slower", "equivalent"} else "inconclusive"
         return Crossover(answer, None, list(known))
     if slower and max(slower) > min(faster):
         return Crossover("not monotone", None, list(known))

@@ -33,10 +33,12 @@ def headline(found: Scaling) -> str:
         text = f"{name}: {most.workers} workers and one take times that this run cannot tell apart: {times}."
     if found.single is None or most.over_single is None:
         return text
-    single, over = found.single.cell.implementation, most.over_single.value
-    if over < 1:
-        return f"{text} {single} in a single process is {1 / over:.3g} × as fast as they are."
-    return f"{text} They are {over:.3g} × as fast as the fastest single process, {single}."
+    single, over = found.single.cell.implementation, most.over_single
+    if over.verdict == "slower":
+        return f"{text} {single} in a single process is {1 / over.value:.3g} × as fast as they are."
+    if over.verdict == "faster":
+        return f"{text} They are {over.value:.3g} × as fast as the fastest single process, {single}."
+    return f"{text} This run cannot tell whether they are faster than the fastest single process, {single}."
 
 
 def _why(found: Scaling) -> str:

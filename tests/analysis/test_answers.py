@@ -13,6 +13,7 @@ from residency.analysis.gain import gains
 from residency.analysis.row import Ratio
 from residency.harness import statistics
 from residency.reports.crossover import sentence
+from residency.reports.scaling import headline
 from residency.runners.local import half_width
 
 F, S, E, U = "faster", "slower", "equivalent", "inconclusive"
@@ -35,6 +36,7 @@ def points(*known: tuple[str, float]) -> list[Point]:
         ([(S, 0.5), (F, 2.0)], "crosses"),
         ([(S, 0.5), (F, 2.0), (S, 0.5)], "not monotone"),
         ([(S, 0.5), (E, 1.0)], "never"),
+        ([(U, 0.9), (S, 0.5)], "inconclusive"),
     ],
 )
 def test_no_more_is_said_of_sizes_than_was_seen(known: list[tuple[str, float]], answer: str) -> None:
@@ -45,6 +47,22 @@ def test_a_crossover_that_may_lie_below_all_sizes_is_said_to() -> None:
     found = crossover(points((U, 1.02), (F, 3.0)))
     assert found.answer == "crosses"
     assert "[1,000 or less, " in sentence("t/a", "rows", found)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (S, "alone@cpu in a single process is 2 × as fast as they are."),
+        (F, "They are 0.5 × as fast as the fastest single process, alone@cpu."),
+        (U, "This run cannot tell whether they are faster than the fastest single process, alone@cpu."),
+    ],
+)
+def test_a_cluster_is_held_against_one_process_as_far_as_is_known(verdict: Any, said: str) -> None:
+    over_one, over_single = Ratio(1.5, 1.4, 1.6, F), Ratio(0.5, 0.05, 5.0, verdict)
+    strong = SimpleNamespace(workers=2, over_one=over_one, over_single=over_single, efficiency=0.75)
+    single = SimpleNamespace(cell=SimpleNamespace(implementation="alone@cpu"))
+    found: Any = SimpleNamespace(task="t/a", implementation="shared", strong=[strong], single=single)
+    assert headline(found).endswith(said)
 
 
 def test_a_task_on_two_datasets_is_one_task() -> None:
