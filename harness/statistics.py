@@ -47,8 +47,9 @@ from residency.harness.student import quantile
 
 RESAMPLES = 2_000
 ENOUGH_REPLICATES = 5
-# Standard deviation of the log ratio between pairs of fresh processes. The root mean square of 21 pairs of committed
-# runs is 0.148; half of them are below 0.09, the widest is 0.29. Calls of milliseconds on a quiet machine: 0.08.
+# Standard deviation of the log ratio between pairs of fresh processes. Its root mean square is 0.148 in 21 pairs of the
+# earlier committed runs, and 0.129 in 43 pairs with the later, quieter ones; half of these are below 0.08, one is
+# 0.29. The wider value stays. Calls of milliseconds on a quiet machine: 0.08.
 KNOWN_SPREAD = 0.15
 KNOWN_WEIGHT = 4
 # Standard deviation of the log ratio in one round if the work waits for a core all the time; if it waits for a part of
