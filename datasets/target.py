@@ -14,7 +14,7 @@ def check_named(file: OwnFile, target: str) -> None:
     if target in file.repeated:
         raise UsageError(f"{file.name} has several columns called `{visible(target)}`: rename the one you mean")
     if target not in file.frame.columns:
-        raise file.refusal(str(unknown(f"column of {file.name}", printable(target), file.frame.columns)))
+        raise file.refusal(str(unknown("column", printable(target), file.frame.columns, file.name)))
 
 
 def target_column(file: OwnFile, target: str | None) -> Column:

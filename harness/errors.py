@@ -64,13 +64,15 @@ def _likeness(name: str, option: str) -> float:
     return max(whole, difflib.SequenceMatcher(None, name.rpartition("/")[2], option.rpartition("/")[2]).ratio())
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that does not exist: it lists similar names, or all names if none is similar."""
-    options, shown = sorted(set(known)), visible(name)
+def unknown(what: str, name: str, known: Iterable[str], within: str = "") -> UsageError:
+    """The error for a name that does not exist: it lists similar names, or all names if none is similar.
+
+    `within` is the file or the task that was searched.
+    """
+    options = sorted(set(known))
+    said = f"no {what} `{visible(name)}`{f' in {within}' if within else ''}"
     if near := likely(name, options):
-        return UsageError(
-            f"no {what} `{shown}`; did you mean {' or '.join(f'`{visible(option)}`' for option in near)}?"
-        )
+        return UsageError(f"{said}; did you mean {' or '.join(f'`{visible(option)}`' for option in near)}?")
     if not options:
-        return UsageError(f"no {what} `{shown}`; there is none here")
-    return UsageError(f"no {what} `{shown}`; there are: {', '.join(f'`{visible(option)}`' for option in options)}")
+        return UsageError(f"{said}; there is none here")
+    return UsageError(f"{said}; there are: {', '.join(f'`{visible(option)}`' for option in options)}")

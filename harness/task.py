@@ -174,7 +174,7 @@ class Task:
         for dataset in self.datasets:
             if dataset.name == name:
                 return dataset
-        raise unknown(f"dataset of {self.path}", name, (dataset.name for dataset in self.datasets))
+        raise unknown("dataset", name, (dataset.name for dataset in self.datasets), self.path)
 
     def implementation(self, identity: str) -> Implementation:
         """The implementation with that id; otherwise raises `UsageError` with the alternatives."""
@@ -185,7 +185,7 @@ class Task:
                 rf"{re.escape(implementation.name)}@([1-9][0-9]*)x{implementation.device}", identity
             ):
                 return implementation.on(int(placed[1]))
-        raise unknown(f"implementation of {self.path}", identity, (known.id for known in self.implementations))
+        raise unknown("implementation", identity, (known.id for known in self.implementations), self.path)
 
     def floor_for(self, dataset: str, rows: int | None = None) -> float | None:
         """The floor on this dataset; None if nobody knows what can be learned from it.

@@ -89,7 +89,7 @@ def _side(whole: Group, name: str) -> set[str]:
     if meant is None:
         meant = [one for one in mine if name in {one.id, one.name}]
     if not meant:
-        raise unknown(f"side of {whole.task.path}", name, ["gpu", "cpu", "local", "cluster", *(one.id for one in mine)])
+        raise unknown("side", name, ["gpu", "cpu", "local", "cluster", *(one.id for one in mine)], whole.task.path)
     return {one.id for one in meant}
 
 

@@ -33,7 +33,7 @@ def own_prose(path: Path | None, target: str | None, folder: Path) -> Prose:
     file = read_file(path)
     remarks = list(file.remarks)
     if target is not None and target not in file.frame.columns:
-        raise file.refusal(str(unknown(f"column of {file.name}", printable(target), file.frame.columns)))
+        raise file.refusal(str(unknown("column", printable(target), file.frame.columns, file.name)))
     column = text_column(file, target, remarks)
     lines = file.frame[column].astype(object).fillna("").astype(str)  # a Parquet dictionary takes no new value
     return _prose(folder, lines, remarks, f"{file.name}: column `{column}` holds")

@@ -111,7 +111,7 @@ def _value(file: OwnFile, target: str | None) -> Numbers:
         listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
         raise file.refusal(f"{file.name}: name the column to forecast with --target COLUMN; there are: {listed}")
     if target not in names or target in file.repeated:
-        raise unknown(f"column of {file.name}", printable(target), set(names) - file.repeated)
+        raise unknown("column", printable(target), set(names) - file.repeated, file.name)
     value, _ = typed(target, file.frame[target])
     if not isinstance(value, Numbers) or value.kind in {"date", "boolean"}:
         if isinstance(value, Numbers):

@@ -51,8 +51,8 @@ def test_what_would_a_gpu_do_for_my_table(residency, table: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "target", "message"),
     [
-        ("tabular/ridge", ["--target", "rnet"], "no column of rents.csv `rnet`; did you mean `rent`?"),
-        ("tabular/ridge", ["--target", "rent\r"], "no column of rents.csv `rent\\r`; did you mean `rent`?"),
+        ("tabular/ridge", ["--target", "rnet"], "no column `rnet` in rents.csv; did you mean `rent`?"),
+        ("tabular/ridge", ["--target", "rent\r"], "no column `rent\\r` in rents.csv; did you mean `rent`?"),
         ("tabular/ridge", [], "name the column to predict with --target COLUMN; there are: `size`"),
         (
             "tabular/gradient_boosting",

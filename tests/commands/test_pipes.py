@@ -80,7 +80,7 @@ def test_a_file_as_standard_input_is_that_file(shell: Shell, tmp_path: Path) -> 
         ("R $C run tabular/ridge --data - < /dev/null", "--data - is a device: pipe a file into it, or name a file"),
         ("R $C run tabular/ridge --data /dev/zero", "--data /dev/zero is a device: pipe a file"),
         ("R $C run tabular/ridge --data - <&-", "--data - is a device: pipe a file into it"),
-        ("printf 'a,z\\n1,2\\n' | R $C run tabular/ridge --data -", "no column of standard-input `y`"),
+        ("printf 'a,z\\n1,2\\n' | R $C run tabular/ridge --data -", "no column `y` in standard-input"),
         ("cat plain.csv | RESIDENCY_CACHE=/proc/x R $C run tabular/ridge --data -", "set RESIDENCY_CACHE to another"),
     ],
 )

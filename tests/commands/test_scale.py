@@ -92,7 +92,7 @@ def test_never_and_always_are_answers(residency, of, over, answer, said) -> None
         (("scale", "tabular/anomaly"), "tabular/anomaly has no implementation for a cluster"),
         (("scale", "tabular/etl", "--size", "huge"), "invalid size `huge`: use smoke, lab, lecture, production or"),
         (("crossover", "tabular/etl", "--of", "gpu", "--over", "cpu"), "gpu cannot run here: no NVIDIA GPU"),
-        (("crossover", "tabular/etl", "--of", "polar", "--over", "cpu"), "no side of tabular/etl `polar`"),
+        (("crossover", "tabular/etl", "--of", "polar", "--over", "cpu"), "no side `polar` in tabular/etl"),
         (("crossover", "tabular/etl", "--of", "lazy_frame", "--over", "cpu"), "share lazy_frame@cpu"),
     ],
 )

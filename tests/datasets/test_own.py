@@ -307,8 +307,8 @@ def refused(dataset: Dataset, path: Path, target: str | None, message: str) -> N
 
 
 def test_unknown_targets(file: Any) -> None:
-    refused(own_regression, file(), "prize", "no column of data.parquet `prize`; did you mean `price`")
-    refused(own_regression, file(), "pric\udce9", "no column of data.parquet `pric�`; did you mean `price`")
+    refused(own_regression, file(), "prize", "no column `prize` in data.parquet; did you mean `price`")
+    refused(own_regression, file(), "pric\udce9", "no column `pric�` in data.parquet; did you mean `price`")
     repeated = file("price,price\n" + "1,2\n" * ROWS)
     refused(own_points, repeated, "price", "data.csv has several columns called `price`: rename the one you mean")
 

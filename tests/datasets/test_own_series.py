@@ -133,7 +133,7 @@ def test_lines_without_a_time_are_left_out(make) -> None:
     ("change", "target", "message"),
     [
         (lambda f: f, None, "name the column to forecast with --target COLUMN; there are: `day`, `store`, `amount`"),
-        (lambda f: f, "amuont", "no column of sales.csv `amuont`; did you mean `amount`?"),
+        (lambda f: f, "amuont", "no column `amuont` in sales.csv; did you mean `amount`?"),
         (lambda f: f, "store", "column `store` holds text, such as `A`; name a column of numbers"),
         (lambda f: f, "day", "column `day` holds dates; name a column of numbers"),
         (lambda f: f.drop(columns="day"), "amount", "holds no column of times"),

@@ -170,7 +170,7 @@ def test_records_are_found_as_python_finds_them(content: str) -> None:
 
 def test_a_first_line_of_data(tmp_path: Path) -> None:
     text = "".join(f"{line},{'yes' if row % 3 else 'no'}\n" for row, line in enumerate(LINES))
-    with pytest.raises(UsageError, match=r"no column of data\.csv `yes`.*no header\? line 1 \(`.*\) looks like"):
+    with pytest.raises(UsageError, match=r"no column `yes` in data\.csv.*no header\? line 1 \(`.*\) looks like"):
         make(own_binary, tmp_path, text, "yes")
     data = make(own_binary, tmp_path, text, "column 5")
     assert data.rows == ROWS
@@ -228,7 +228,7 @@ def test_names_are_no_data(tmp_path: Path, names: str) -> None:
 def test_invisible_characters_are_shown(tmp_path: Path) -> None:
     assert visible("Sold\r\u200b\xa0") == "Sold\\r\\u200b\\xa0"
     assert visible(" Sold out ") == "\\x20Sold out\\x20"
-    with pytest.raises(UsageError, match=re.escape("no column of data.csv `price\\r`; did you mean `price`?")):
+    with pytest.raises(UsageError, match=re.escape("no column `price\\r` in data.csv; did you mean `price`?")):
         make(own_regression, tmp_path, PLAIN, "price\r")
 
 

@@ -261,7 +261,7 @@ def test_what_a_killed_virtual_machine_left_is_removed(tmp_path: Path, monkeypat
         ("text,queue\n" + "the of a,mail\n" * 60, "queue", "column `text` holds no word to count"),
         ("number,queue\n" + "1,mail\n" * 60, "queue", "holds no column of text beside `queue`: add one"),
         ("number,more\n" + "1,2\n" * 60, None, "holds no column of text: add one"),
-        ("text,queue\n" + "words here,mail\n" * 60, "queue2", "no column of mine.csv `queue2`; did you mean `queue`?"),
+        ("text,queue\n" + "words here,mail\n" * 60, "queue2", "no column `queue2` in mine.csv; did you mean `queue`?"),
     ],
 )
 def test_files_that_do_not_suit(tmp_path: Path, text: str, target: str | None, message: str) -> None:
