@@ -11,6 +11,7 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
 
+IDLE = 0x1  # a bit of the clock's event reasons: nothing runs, and the clock sinks
 SLOWED_BY = {  # bits of the clock's event reasons; an idle clock or a user's own setting does not count
     0x4: "power cap",
     0x8: "hardware slowdown",
@@ -23,13 +24,16 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @dataclass(frozen=True)
 class Look:
-    """A GPU at one moment; None if NVML does not tell."""
+    """A visible GPU at one moment, as a worker sees it; None if NVML does not tell."""
 
+    index: int  # among the visible ones
+    named: bool  # NVML names a process of the worker among those that compute on it
     memory: int | None  # bytes that the worker's processes hold
     joules: float | None  # of the whole board, since the driver was loaded
     megahertz: int | None
+    idle: bool  # nothing runs on it, so its clock and the reasons for it say nothing
     slowed_by: frozenset[str]
-    tenants: int | None  # processes that compute on it and are not ours
+    strangers: frozenset[int] | None  # processes that compute on it and are not ours
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,12 @@ class Use:
     memory: int | None  # bytes in use by all processes; None if NVML does not tell
 
 
-def look(processes: Set[int], ours: Set[int]) -> Look | None:
-    """The first visible GPU, for a worker's `processes`; `ours` also includes idle workers. None without a GPU."""
-    handle = next(iter(_visible()), None)
-    if handle is None:
-        return None
+def look(processes: Set[int], ours: Set[int]) -> list[Look]:
+    """Every visible GPU, for a worker's `processes`; `ours` also includes idle workers. Empty without a GPU."""
+    return [_look(index, handle, processes, ours) for index, handle in enumerate(_visible())]
+
+
+def _look(index: int, handle: Any, processes: Set[int], ours: Set[int]) -> Look:
     import pynvml
 
     here = computing(handle)
@@ -52,11 +57,14 @@ def look(processes: Set[int], ours: Set[int]) -> Look | None:
     millijoules = told(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle)
     reasons = told(pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle) or 0
     return Look(
+        index=index,
+        named=bool(held),
         memory=sum(held) if held and None not in held else None,
         joules=None if millijoules is None else millijoules / 1000,
         megahertz=told(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
+        idle=bool(reasons & IDLE),
         slowed_by=frozenset(name for bit, name in SLOWED_BY.items() if reasons & bit),
-        tenants=None if here is None or not held else sum(process.pid not in ours for process in here),
+        strangers=None if here is None or not held else frozenset(process.pid for process in here) - ours,
     )
 
 
