@@ -29,6 +29,7 @@ BOARD_FACTS = {  # of GPUs of the same model, what may differ, and its name in w
     "max_memory_megahertz": "GPU memory's highest clock in MHz",
     "pcie_generation": "PCIe generation",
     "pcie_width": "PCIe width",
+    "nvlinks": "number of NVLinks",
 }
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from residency.harness import environment
 from residency.harness.tiers import Tier
-from residency.reports import tables, words
+from residency.reports import links, tables, words
 
 FEW = 3  # implementations: so few are named even without --all
 
@@ -40,8 +40,10 @@ def _show_machine(out: Console, facts: Mapping[str, Any], free: int) -> None:
     out.print("[bold]Machine[/]")
     out.print(f"  {facts['cpu']}, {facts['cores']} of {facts['cores_in_machine']} cores may be used", highlight=False)
     out.print(f"  {words.size(facts['memory_bytes'])} of memory, {words.size(free)} free")
-    for gpu in facts["gpus"]:
-        out.print(f"  {escape(words.gpu(gpu))}, driver {gpu['driver']}", highlight=False)
+    if facts["gpus"]:
+        out.print(f"  {escape(words.gpus(facts['gpus']))}, driver {facts['gpus'][0]['driver']}", highlight=False)
+    for line in links.described(facts):
+        out.print(f"  {line}", highlight=False)
     if not facts["gpus"]:
         out.print(f"  [yellow]{escape(str(facts['no_gpu_because']))}[/]")
     out.print(f"  {facts['system']}, Python {facts['python']}", highlight=False)

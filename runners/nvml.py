@@ -9,6 +9,7 @@ import functools
 import os
 from collections.abc import Callable, Set
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 IDLE = 0x1  # a bit of the clock's event reasons: nothing runs, and the clock sinks
@@ -20,6 +21,18 @@ SLOWED_BY = {  # bits of the clock's event reasons; an idle clock or a user's ow
     0x80: "power brake",
 }
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+MOST_LINKS = 36  # NVLinks of a GPU
+NODES = 64  # of the host's memory (NUMA), in one word of NVML's mask
+READ, NVLINK = 0, 2  # what NVML can tell of two GPUs: reading each other's memory, and doing so by NVLink
+OK, UNKNOWN = 0, 6  # of the answers; all others say that it is not possible
+PATHS = {  # what data passes on its way over PCIe, by the level of the nearest common ancestor
+    0: "one board",
+    10: "one PCIe switch",
+    20: "several PCIe switches",
+    30: "a PCIe host bridge",
+    40: "a NUMA node",
+    50: "the link between CPU sockets",
+}
 
 
 @dataclass(frozen=True)
@@ -128,7 +141,60 @@ def _facts(handle: Any) -> dict[str, Any]:
         "max_memory_megahertz": told(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
         "pcie_generation": told(pynvml.nvmlDeviceGetMaxPcieLinkGeneration, handle),
         "pcie_width": told(pynvml.nvmlDeviceGetMaxPcieLinkWidth, handle),
+        "numa_node": _numa_node(handle),
+        "nvlinks": _nvlinks(handle),
     }
+
+
+def links() -> list[dict[str, Any]]:
+    """How each two of the visible GPUs are connected; None if NVML does not tell. Empty with fewer than two GPUs.
+
+    `peer` is whether one may read the other's memory, `nvlink` whether by NVLink, `path` what PCIe traffic passes.
+    """
+    return [
+        {
+            "gpus": [first, second],
+            "peer": _can(one, other, READ),
+            "nvlink": _can(one, other, NVLINK),
+            "path": _path(one, other),
+        }
+        for (first, one), (second, other) in combinations(enumerate(_visible()), 2)
+    ]
+
+
+def _can(one: Any, other: Any, what: int) -> bool | None:
+    import pynvml
+
+    status = told(pynvml.nvmlDeviceGetP2PStatus, one, other, what)
+    return None if status in {None, UNKNOWN} else status == OK
+
+
+def _path(one: Any, other: Any) -> str | None:
+    import pynvml
+
+    return PATHS.get(told(pynvml.nvmlDeviceGetTopologyCommonAncestor, one, other))
+
+
+def _numa_node(handle: Any) -> int | None:
+    """The node of the host's memory that is nearest to a GPU; None if NVML does not tell, or names several."""
+    import pynvml
+
+    mask = told(pynvml.nvmlDeviceGetMemoryAffinity, handle, 1, pynvml.NVML_AFFINITY_SCOPE_NODE)
+    nodes = [node for node in range(NODES) if mask[0] >> node & 1] if mask is not None else []
+    return nodes[0] if len(nodes) == 1 else None
+
+
+def _nvlinks(handle: Any) -> int | None:
+    """The number of a GPU's NVLinks that are up; None if NVML does not tell, as for a GPU without any."""
+    import pynvml
+
+    states = []
+    for link in range(MOST_LINKS):
+        state = told(pynvml.nvmlDeviceGetNvLinkState, handle, link)
+        if state is None:
+            break
+        states.append(state)
+    return sum(map(bool, states)) if states else None
 
 
 @functools.cache
