@@ -261,6 +261,9 @@ def _workers(row: Row, measured: Measured) -> str:
     ):
         if share:
             parts.append(f"{share:.1%} {said}{f' ({words.size(moved)})' if moved else ''}")
+    if found.moved_out or found.moved_back:
+        ways = f"{words.size(found.moved_out)} out, {words.size(found.moved_back)} back"
+        parts.append(f"{found.moving:.1%} moving data to the host's memory because a card was full ({ways})")
     parts.append(f"{found.idle:.0%} without a task")
     who = f"workers' {lanes} {kind}s were" if lanes > 1 else f"worker's {kind} was"
     return f"{row.cell.implementation}: its {who} {', '.join(parts)}"

@@ -115,6 +115,12 @@ def free() -> int | None:
     return int(amounts[0].free) if amounts and amounts[0] is not None else None
 
 
+def total() -> int | None:
+    """Bytes of memory of the first visible GPU; None if there is no GPU, or NVML does not tell."""
+    amounts = [memory(handle) for handle in _visible()[:1]]
+    return int(amounts[0].total) if amounts and amounts[0] is not None else None
+
+
 def gpus() -> list[dict[str, Any]]:
     """Facts about each visible GPU; None if NVML does not tell one. Raises `pynvml.NVMLError` without a driver."""
     import pynvml

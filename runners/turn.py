@@ -427,6 +427,8 @@ def load_request(
         threads = settings.threads_of(implementation)
         where = {"scheduler": settings.scheduler, "dashboard": settings.dashboard}
         cluster = {"threads": threads, "memory_limit": each, **where}
+        if implementation.device == "gpu":
+            cluster["protocol"] = settings.between_gpus
         memory_limit = None
     elif memory_limit is None and implementation.device == "cpu":  # a GPU driver reserves far more than it uses
         memory_limit = int(MEMORY_SHARE * machine.memory_limit())
