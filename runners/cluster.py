@@ -164,9 +164,13 @@ class DaskCluster:
         """Close only what was started here."""
         self._stack.close()
 
+    def spent_so_far(self) -> dict[str, dict[str, float]]:
+        """What each worker has spent since it started, in seconds and bytes."""
+        return dict(self.client.run(counters, cudf=self.device == "gpu"))
+
     def begin(self) -> None:
         """An execution begins."""
-        self._spent = self.client.run(_spent)
+        self._spent = self.spent_so_far()
         self._since = self.client.run_on_scheduler(_last_event)
 
     def working(self) -> list[str]:
@@ -180,7 +184,7 @@ class DaskCluster:
     def told(self) -> tuple[dict[str, float], list[str]]:
         """What the workers spent since the execution began, and the events since then."""
         spent: dict[str, float] = {}
-        for worker, totals in self.client.run(_spent).items():
+        for worker, totals in self.spent_so_far().items():
             before = self._spent.get(worker, {})
             for name, total in totals.items():
                 spent[name] = spent.get(name, 0.0) + total - before.get(name, 0.0)
@@ -288,8 +292,8 @@ def _events(dask_scheduler: Any, topic: str, since: float) -> list[dict[str, Any
     ]
 
 
-def _spent(dask_worker: Any) -> dict[str, float]:
-    """Runs on a worker: what it has spent since it started, in seconds and bytes."""
+def counters(dask_worker: Any, cudf: bool) -> dict[str, float]:
+    """Runs on a worker: what it has spent since it started, in seconds and bytes; with `cudf` also by cuDF's count."""
     total: dict[str, float] = {}
     for name, amount in dask_worker.digests_total.items():
         if not isinstance(name, tuple):
@@ -297,15 +301,15 @@ def _spent(dask_worker: Any) -> dict[str, float]:
         activity, label, unit = name[0], name[-2], name[-1]
         if (kind := _kind(activity, label, unit)) is not None:
             total[kind] = total.get(kind, 0.0) + amount
-    return total | _moved_by_cudf()
+    return total | (_moved_by_cudf() if cudf else {})
 
 
 def _moved_by_cudf() -> dict[str, float]:
     """What cuDF has moved between this process's GPU and the host's memory; empty if it does not spill."""
-    cudf = sys.modules.get("cudf")
-    if cudf is None or not cudf.get_option("spill"):
+    options, spilling = (sys.modules.get(f"cudf.{name}") for name in ("options", "core.buffer.spill_manager"))
+    if options is None or spilling is None or not options.get_option("spill"):
         return {}
-    manager = importlib.import_module("cudf.core.buffer.spill_manager").get_global_manager()
+    manager = spilling.get_global_manager()
     moved = dict(manager.statistics.spill_totals) if manager is not None else {}
     (out, out_seconds), (back, back_seconds) = (moved.get(way, (0, 0.0)) for way in (("gpu", "cpu"), ("cpu", "gpu")))
     return {

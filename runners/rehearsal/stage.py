@@ -11,7 +11,7 @@ import pkgutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +21,7 @@ from residency.harness.outcomes import Ending, Outcome
 from residency.harness.run import Run
 from residency.harness.task import Implementation, Task
 from residency.harness.tiers import Tier
-from residency.runners.cluster import BACK_ENDS, DaskCluster
+from residency.runners.cluster import BACK_ENDS, DaskCluster, counters
 from residency.runners.rehearsal import pairs, stand_ins
 from residency.runners.rehearsal.signatures import bind
 from residency.runners.settings import PROTOCOLS
@@ -82,11 +82,14 @@ class RehearsedCluster(DaskCluster):
         from distributed import LocalCluster
 
         for protocol in PROTOCOLS:
-            self.protocol = protocol
-            bind("dask_cuda.LocalCUDACluster", LocalCUDACluster, (), self.options())
+            bind("dask_cuda.LocalCUDACluster", LocalCUDACluster, (), replace(self, protocol=protocol).options())
         plain = DaskCluster("cpu", self.workers, 1).options()  # a cluster in this process, without a GPU
         options = {name: value for name, value in plain.items() if name not in {"host", "processes"}}
         return self._stack.enter_context(LocalCluster(**options, processes=False))
+
+    def spent_so_far(self) -> dict[str, dict[str, float]]:
+        """By Dask's counters alone: cuDF's are of the stand-ins."""
+        return dict(self.client.run(counters, cudf=False))
 
     def open(self) -> None:
         """Start the cluster, with Dask-cuDF's frames."""
