@@ -50,6 +50,7 @@ def test_doctor_is_short_about_eight_gpus(residency, stand_in_gpu) -> None:
         "PCIe through the link between CPU sockets" in shown
     )
     assert "The host's memory (NUMA): node 0 is near GPU 0 to 3; node 1 is near GPU 4 to 7" in shown
+    assert "Workers of a cluster on these GPUs send each other data by" in shown
     assert f"process {os.getpid()} computes on GPUs 1 and 2 and holds 2.0 GiB of its memory" in shown
     assert "GPUs 5 and 6 are in a compute mode" in shown
 
