@@ -20,7 +20,7 @@ from residency.harness.records import RunInfo
 MEMORY_ALIKE = 0.05  # of a board's memory: what drivers keep for themselves; ECC on a board without HBM takes 6 %
 FACTS = ("cores_in_machine", "system", "python")
 NEEDED_SETTINGS = ("threads", "gate")
-OTHER_SETTINGS = ("worker_threads", "memory_limit", "scheduler")
+OTHER_SETTINGS = ("worker_threads", "memory_limit", "scheduler", "protocol")
 BOARD_FACTS = {  # of GPUs of the same model, what may differ, and its name in words
     "driver": "driver",
     "cuda": "CUDA of the driver",
@@ -29,6 +29,7 @@ BOARD_FACTS = {  # of GPUs of the same model, what may differ, and its name in w
     "max_memory_megahertz": "GPU memory's highest clock in MHz",
     "pcie_generation": "PCIe generation",
     "pcie_width": "PCIe width",
+    "nvlinks": "number of NVLinks",
 }
 
 

@@ -84,10 +84,11 @@ class Facts:
     flops: float | None  # the least work, where it is declared
     bytes: float | None
     peak_host_bytes: int | None
-    peak_device_bytes: int | None
-    device_megahertz: int | None  # the GPU's lowest clock
-    slowed_by: list[str]  # what held the GPU's clock down
-    tenants: int | None  # other processes that computed on the GPU, at most
+    peak_device_bytes: int | None  # of all GPUs together
+    device_megahertz: int | None  # the lowest clock of any GPU
+    slowed_by: list[str]  # what held the GPUs' clocks down
+    tenants: int | None  # other processes that computed on the GPUs, at most
+    gpus: list[dict[str, Any]]  # the same of each GPU, by `index`
     events: list[str]  # what happened while it was measured that a reader must know
     remarks: list[str]  # on the data, and on what was tried again
     unknown: dict[str, str]  # why measures are None

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
+from residency.analysis.boards import boards
 from residency.analysis.clocks import break_even, clocks, shares
 from residency.analysis.ratios import Timed, looks_of, rivals, side_by_side, with_verdict
 from residency.analysis.roofline import with_rooflines
@@ -95,6 +96,7 @@ def _facts(cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sampl
         device_megahertz=min((sample.device_megahertz for sample in timed if sample.device_megahertz), default=None),
         slowed_by=sorted({name for sample in timed for name in sample.slowed_by}),
         tenants=max((sample.tenants for sample in timed if sample.tenants is not None), default=None),
+        gpus=boards(found.samples),
         events=_counted([event for sample in found.samples for event in sample.events]),
         remarks=_remarks(cell, found, judged),
         unknown=last.unknown if last else {},

@@ -13,14 +13,19 @@ class Spent:
     tasks: float
     fetching: float  # from each other
     spilling: float  # to disk
+    moving: float  # between the GPUs and the host's memory, because a card was full
     idle: float  # without a task
     fetched: int  # bytes
     spilled: int
+    moved_out: int  # from the GPUs to the host's memory
+    moved_back: int
 
 
 def spent(cluster: Mapping[str, float], seconds: float, lanes: int) -> Spent:
     """The shares, from what the workers spent in an execution of `seconds`, on `lanes` that take tasks."""
     whole = seconds * lanes
-    tasks, fetching, spilling = (cluster.get(f"{name}_seconds", 0.0) / whole for name in ("task", "fetch", "spill"))
-    fetched, spilled = (int(cluster.get(f"{name}_bytes", 0)) for name in ("fetched", "spilled"))
-    return Spent(tasks, fetching, spilling, max(0.0, 1.0 - tasks), fetched, spilled)
+    names = ("task", "fetch", "spill", "device_spill")
+    tasks, fetching, spilling, moving = (cluster.get(f"{name}_seconds", 0.0) / whole for name in names)
+    moved = ("fetched", "spilled", "device_spilled", "device_unspilled")
+    fetched, spilled, out, back = (int(cluster.get(f"{name}_bytes", 0)) for name in moved)
+    return Spent(tasks, fetching, spilling, moving, max(0.0, 1.0 - tasks), fetched, spilled, out, back)

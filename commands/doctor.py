@@ -15,6 +15,7 @@ from residency.reports import screen
 from residency.reports.doctor import show
 from residency.runners import health, machine
 from residency.runners.plan import unavailable
+from residency.runners.settings import best_protocol
 from residency.runners.speed import environment_of_workers
 from residency.suites import SHIPPED
 
@@ -57,6 +58,7 @@ def doctor(
     _add_tiers(states)
     told = {
         "machine": facts,
+        "between_gpus": best_protocol(),
         "environment": surroundings,
         "warnings": [asdict(warning) for warning in slowing],
         "versions": versions,

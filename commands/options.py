@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from residency.harness.errors import UsageError
-from residency.runners.settings import GATE_ROUNDS, ROUNDS
+from residency.harness.errors import UsageError, unknown
+from residency.harness.libraries import is_installed, not_installed
+from residency.runners.settings import GATE_ROUNDS, PROTOCOLS, ROUNDS, UCX, best_protocol
 
 LONGEST = 1_000_000  # seconds: eleven days; the operating system cannot wait for more than 24
 LARGEST = 1_000_000  # GiB
@@ -58,6 +60,14 @@ Dashboard = Annotated[
     str | None,
     typer.Option(
         metavar="HOST:PORT", help="Serve Dask's dashboard at this address while a cluster runs. Default: no dashboard."
+    ),
+]
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        metavar="tcp|ucx",
+        help="How workers with GPUs send each other data: through the host by TCP, or by UCX, which goes directly from "
+        "GPU to GPU where the machine can. Default: ucx if it is installed.",
     ),
 ]
 Replicates = Annotated[
@@ -161,6 +171,27 @@ def workers_of(text: str) -> tuple[int, ...]:
             raise UsageError(f"--workers {part}: expected numbers of workers separated by commas, for example 1,2,4")
         counts.append(int(part))
     return tuple(dict.fromkeys(counts))
+
+
+def protocol_of(
+    asked: str | None, runners: Sequence[str], devices: Sequence[str], scheduler: str | None = None
+) -> str | None:
+    """The protocol between workers with GPUs; None if no cluster of GPUs is started here.
+
+    Raises `UsageError` for one that does not exist or is not installed, or that nothing would use.
+    """
+    used = "cluster" in runners and "gpu" in devices and scheduler is None
+    if asked is None:
+        return best_protocol() if used else None
+    if asked not in PROTOCOLS:
+        raise unknown("protocol", asked, PROTOCOLS)
+    if scheduler is not None:
+        raise UsageError("--protocol: the workers of a running scheduler have theirs already; leave it out")
+    if not used:
+        raise UsageError("--protocol: only for a cluster of GPUs; add --runner cluster --devices gpu")
+    if asked == "ucx" and not is_installed(UCX):
+        raise UsageError(f"--protocol ucx: {not_installed([UCX], 'gpu')}")
+    return asked
 
 
 def split(text: str) -> tuple[str, ...]:

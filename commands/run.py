@@ -67,6 +67,7 @@ def run(
     workers: options.Workers = "",
     scheduler: options.Scheduler = None,
     dashboard: options.Dashboard = None,
+    protocol: options.Protocol = None,
     resume: options.Resume = None,
     json: options.Json = False,
 ) -> None:
@@ -102,6 +103,7 @@ def run(
             scheduler=scheduler,
             worker_threads=worker_threads,
             dashboard=dashboard,
+            protocol=options.protocol_of(protocol, options.split(runner), options.split(devices), scheduler),
             precision=precision,
         )
     raise typer.Exit(_measured(selection, settings, before, resume, results, json, name or ""))
@@ -122,7 +124,7 @@ def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str
         raise UsageError("--target names a column of your own table: name the table too, with --data FILE")
     if "data" in given and (more := given & {"size", "dataset"}):
         raise UsageError(f"--data reads your whole file: leave out {', '.join(sorted(map(options.flag, more)))}")
-    if "cluster" not in runners and (more := given & {"workers", "scheduler", "dashboard"}):
+    if "cluster" not in runners and (more := given & {"workers", "scheduler", "dashboard", "protocol"}):
         raise UsageError(f"{', '.join(sorted(map(options.flag, more)))}: only for a cluster; add --runner cluster")
 
 

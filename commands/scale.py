@@ -41,17 +41,19 @@ def scale(
     rounds: options.PlainRounds = ROUNDS,
     budget: options.PlainBudget = None,
     timeout: options.Timeout = None,
+    protocol: options.Protocol = None,
     memory: options.Memory = None,
     results: options.Results = common.RESULTS,
     json: options.Json = False,
 ) -> None:
     """Measure a task on clusters of several sizes: the efficiency, where the time goes, and the fitted scaling law."""
     found = common.one_task(task)
-    counts = sorted(options.workers_of(workers) or doubling())
+    on = options.split(devices)
+    counts = sorted(options.workers_of(workers) or doubling(on))
     wanted = Selection(
         tasks=(found.path,),
         sizes=(size,),
-        devices=options.split(devices),
+        devices=on,
         implementations=options.split(implementations),
         runners=("cluster",),
         workers=counts,
@@ -59,7 +61,15 @@ def scale(
     )
     planned = groups(common.catalogue(), found, wanted, weak)
     limit, threads = int(memory * 2**30) if memory else None, threads_of_each(counts[-1])
-    settings = Settings(replicates, rounds, budget, timeout=timeout, memory_limit=limit, worker_threads=threads)
+    settings = Settings(
+        replicates,
+        rounds,
+        budget,
+        timeout=timeout,
+        memory_limit=limit,
+        worker_threads=threads,
+        protocol=options.protocol_of(protocol, ("cluster",), on),
+    )
     info = info_of(planned, settings, wanted)
     folder = results / info.id
     kept = f"Saved to {folder}. View it with: residency report {folder}"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from residency.harness import device as devices
 from residency.harness.outcomes import Ending
 
-LARGEST = 64 * 2**20  # bytes of a part, unless the caller asked for a number of parts
+LARGEST = 64 * 2**20  # bytes of a part on CPUs, unless the caller asked for a number of parts
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class Workers(Protocol):
     frame: Any
     workers: int
     threads: int  # of each worker
+    part_bytes: int  # the most for a part of the data
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """How it was started, for the record."""
 
     def open(self) -> None:
         """Start it, or connect to it."""
@@ -61,10 +66,10 @@ class Workers(Protocol):
         """How an execution ended, if the cluster ended it."""
 
 
-def partitions(arrays: Sequence[NDArray[Any]], count: int, split: bool = False) -> list[Rows]:
-    """Rows of arrays mapped from files, in `count` parts of nearly equal length; `split` into more if parts are large.
+def partitions(arrays: Sequence[NDArray[Any]], count: int, largest: int | None = None) -> list[Rows]:
+    """Rows of arrays mapped from files, in `count` parts of nearly equal length.
 
-    Raises `TypeError` if an array is not mapped from a file.
+    If a part would exceed `largest` bytes, there are more. Raises `TypeError` if an array is not mapped from a file.
     """
     files = []
     for array in arrays:
@@ -77,8 +82,8 @@ def partitions(arrays: Sequence[NDArray[Any]], count: int, split: bool = False) 
     rows = len(arrays[0])
     if any(len(array) != rows for array in arrays):
         raise TypeError("run.partitions takes arrays of equal length")
-    if split:
-        count = max(count, -(-sum(array.nbytes for array in arrays) // LARGEST))
+    if largest is not None:
+        count = max(count, -(-sum(array.nbytes for array in arrays) // largest))
     bounds = np.linspace(0, rows, min(count, max(rows, 1)) + 1).astype(int)
     return [Rows(tuple(files), int(start), int(stop)) for start, stop in pairwise(bounds)]
 

@@ -76,9 +76,9 @@ def execute(
     """Run an implementation, several times in a row if one call is too short to time; all times are for one call.
 
     A cold execution begins with the import of its library, as a stage `import`. On a cluster, the start of the cluster
-    follows as a stage `cluster`. The last call's result is judged, after `stopped` is called; with `shares` the
-    execution also holds what its quality is based on. The implementation gets a run of class `kind`, and the truth in
-    the data is hidden from it.
+    follows as a stage `cluster`; on GPUs the cluster comes first. The last call's result is judged, after `stopped` is
+    called; with `shares` the execution also holds what its quality is based on. The implementation gets a run of class
+    `kind`, and the truth in the data is hidden from it.
 
     A lead-in is a call before the clock starts. Without it a single call of 4 ms took 1.4 % longer than each of two
     calls in a row, most likely because another process's turn leaves the processor's caches cold.
@@ -94,9 +94,12 @@ def execute(
         if lead_in:
             _call(implementation, asked, aside, importlib.import_module(implementation.library))
         waited, busy, cpu, start = waited_seconds(), machine_cpu_seconds(), process_time(), perf_counter()
+        if cluster is not None and implementation.device == "gpu":
+            _join(cluster, run, cold)  # libraries may create a CUDA context, and the workers' must come first
         library = _library(implementation, run, cold)
         if cluster is not None:
-            _join(cluster, run, cold)
+            if implementation.device == "cpu":
+                _join(cluster, run, cold)
             started = Started(cluster)  # the client's own threads are not the implementation's work
         for _ in range(calls):
             result = _call(implementation, asked, run, library)
@@ -190,7 +193,7 @@ def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
             if implementation.device == "cpu" or not is_installed(implementation.library):
                 raise
             raise ImportError(f"{implementation.library} is installed and cannot be imported: {error}") from error
-        if devices.pool_memory(implementation.device):
+        if implementation.runner == "local" and devices.pool_memory(implementation.device):  # else in its workers
             run.effective(memory="RMM, from CUDA's pool")
     return library
 
@@ -200,7 +203,8 @@ def _join(cluster: Workers, run: Run, cold: bool) -> None:
     if cold:
         with run.stage("cluster"):
             cluster.open()
-    run.client, run.frame = cluster.client, cluster.frame
+        run.effective(**cluster.parameters)
+    run.client, run.frame, run.part_bytes = cluster.client, cluster.frame, cluster.part_bytes
     run.workers, run.threads = cluster.workers, cluster.threads
 
 

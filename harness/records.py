@@ -69,7 +69,7 @@ class Sample:
     quality: float
     cpu_seconds: float | None
     peak_host_bytes: int | None
-    peak_device_bytes: int | None
+    peak_device_bytes: int | None  # of all GPUs together
     joules: float | None
     threads: int
     data_hash: str
@@ -77,15 +77,16 @@ class Sample:
     calls: int = 1  # executions in the sample; all times are for one call
     other_cpu_seconds: float | None = None  # processor time that other processes used meanwhile
     cpu_joules: float | None = None  # of the whole processor packages; `joules` is the device's
-    device_megahertz: int | None = None  # the lowest clock of the GPU that was seen
-    slowed_by: list[str] = field(default_factory=list)  # what held the GPU's clock down
-    tenants: int | None = None  # other processes that computed on the GPU
+    device_megahertz: int | None = None  # the lowest clock of any GPU that was seen while it worked
+    slowed_by: list[str] = field(default_factory=list)  # what held the GPUs' clocks down
+    tenants: int | None = None  # other processes that computed on the GPUs
     figures: dict[str, float] = field(default_factory=dict)  # numbers that the implementation measured itself
     cluster: dict[str, float] = field(default_factory=dict)  # what a cluster's workers spent, in seconds and bytes
     events: list[str] = field(default_factory=list)  # events meanwhile that a reader must know
     key: str = ""  # of code, data, environment and parameters: samples with different keys are never mixed
     aside_seconds: float | None = None  # off the clock: judging; for a cold sample also making and loading the data
     waited_seconds: float | None = None  # time that all threads of its process together waited for a core
+    gpus: list[dict[str, Any]] = field(default_factory=list)  # each GPU's figures (schema.json)
 
 
 @dataclass(frozen=True)

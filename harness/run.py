@@ -56,6 +56,7 @@ class Run:
     workers: int = 1  # on a cluster, each with `threads` threads
     client: Any = None  # the Dask client, on a cluster
     frame: Any = None  # dask.dataframe with the device's back end, on a cluster
+    part_bytes: int = cluster.LARGEST  # the most for a part of the data; on GPUs a 32nd of the smallest card's memory
     stages: dict[str, float] = field(default_factory=dict)  # seconds, in order of first use
     parameters: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
@@ -114,9 +115,14 @@ class Run:
         """Split the rows of arrays that belong together into parts for the workers. Nothing is read yet.
 
         A part is a place in the files; a worker reads its own parts: `run.on_workers(Rows.read, parts)`. There are
-        `count` parts. By default there are four for each lane of the cluster, or more if a part exceeds 64 MiB.
+        `count` parts. By default there are four for each lane of the cluster, or more if a part exceeds 64 MiB, on GPUs
+        a 32nd of the smallest card's memory.
         """
-        return cluster.partitions(arrays, count or PARTS * self.lanes, count is None)
+        return cluster.partitions(arrays, count or PARTS * self.lanes, self.part_bytes if count is None else None)
+
+    def partition_bytes(self, total: int) -> int:
+        """Bytes for a partition of a frame of `total` bytes, by the same rule: `read_parquet(..., blocksize=...)`."""
+        return max(1, min(self.part_bytes, -(-total // (PARTS * self.lanes))))
 
     def on_workers(
         self,

@@ -13,8 +13,9 @@ from rich.table import Table
 
 from residency.harness import environment
 from residency.harness.tiers import Tier
-from residency.reports import tables, words
+from residency.reports import links, tables, words
 
+HOW = {"ucx": "UCX", "tcp": "TCP, through the host: UCX (distributed-ucxx) is not installed"}
 FEW = 3  # implementations: so few are named even without --all
 
 
@@ -24,7 +25,7 @@ def show(told: Mapping[str, Any], free: int, everything: bool, out: Console) -> 
     Implementations that are alike are counted. With `everything`, all of them are named.
     """
     facts, states = told["machine"], told["implementations"]
-    _show_machine(out, facts, free)
+    _show_machine(out, facts, told["between_gpus"], free)
     _show_environment(out, told["environment"], told["warnings"])
     if facts["gpus"] or told["health"]:
         _show_health(out, told["health"])
@@ -36,12 +37,16 @@ def show(told: Mapping[str, Any], free: int, everything: bool, out: Console) -> 
     _show_tiers(out, states, everything)
 
 
-def _show_machine(out: Console, facts: Mapping[str, Any], free: int) -> None:
+def _show_machine(out: Console, facts: Mapping[str, Any], protocol: str, free: int) -> None:
     out.print("[bold]Machine[/]")
     out.print(f"  {facts['cpu']}, {facts['cores']} of {facts['cores_in_machine']} cores may be used", highlight=False)
     out.print(f"  {words.size(facts['memory_bytes'])} of memory, {words.size(free)} free")
-    for gpu in facts["gpus"]:
-        out.print(f"  {escape(words.gpu(gpu))}, driver {gpu['driver']}", highlight=False)
+    if facts["gpus"]:
+        out.print(f"  {escape(words.gpus(facts['gpus']))}, driver {facts['gpus'][0]['driver']}", highlight=False)
+    for line in links.described(facts):
+        out.print(f"  {line}", highlight=False)
+    if len(facts["gpus"]) > 1:
+        out.print(f"  Workers of a cluster on these GPUs send each other data by {HOW[protocol]}", highlight=False)
     if not facts["gpus"]:
         out.print(f"  [yellow]{escape(str(facts['no_gpu_because']))}[/]")
     out.print(f"  {facts['system']}, Python {facts['python']}", highlight=False)

@@ -53,6 +53,7 @@ def _row(row: Row) -> dict[str, Any]:
         "device_megahertz": facts.device_megahertz,
         "slowed_by": facts.slowed_by,
         "tenants": facts.tenants,
+        "gpus": facts.gpus,
         "unknown": facts.unknown,
         "threads": facts.threads,
         "cores_used": measured["cores_used"],

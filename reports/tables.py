@@ -15,11 +15,12 @@ from residency.analysis.spent import spent
 from residency.harness import environment, statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
-from residency.reports import certainty, sentences, words
+from residency.reports import certainty, links, sentences, words
 from residency.reports.answers import DISTURBED, Answer, answer
 from residency.reports.columns import Line, line
 
 SHOWN_SOURCES = 3
+DIFFERS, CLOCK_DIFFERS = 1.5, 1.1  # ratios from which on the GPUs of an implementation differ much
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def facts(info: RunInfo) -> list[str]:
         f"{machine['cpu']}, {machine['cores']} of {machine['cores_in_machine']} cores, {memory} of memory{_blas(info)}",
     ]
     if gpus:
-        lines.append(", ".join(words.gpu(gpu) for gpu in gpus))
+        lines += [words.gpus(gpus), *links.described(machine)]
     else:
         lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing in this run used a GPU.")
     if variables := info.environment.get("variables"):
@@ -144,6 +145,7 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
     notes += [_figures(row, named) for row in shown if (named := own_figures(row, task))]
     notes += [_clocks(row, row.measured) for row in shown if row.measured]
     notes += [_workers(row, row.measured) for row in shown if row.measured and row.measured.cluster]
+    notes += [differing for row in shown if (differing := _differing_gpus(row))]
     notes += [f"{row.cell.implementation}: {event}" for row in shown for event in row.facts.events]
     notes += _energy(shown)
     notes += _rooflines(shown)
@@ -259,9 +261,26 @@ def _workers(row: Row, measured: Measured) -> str:
     ):
         if share:
             parts.append(f"{share:.1%} {said}{f' ({words.size(moved)})' if moved else ''}")
+    if found.moved_out or found.moved_back:
+        ways = f"{words.size(found.moved_out)} out, {words.size(found.moved_back)} back"
+        parts.append(f"{found.moving:.1%} moving data to the host's memory because a card was full ({ways})")
     parts.append(f"{found.idle:.0%} without a task")
     who = f"workers' {lanes} {kind}s were" if lanes > 1 else f"worker's {kind} was"
     return f"{row.cell.implementation}: its {who} {', '.join(parts)}"
+
+
+def _differing_gpus(row: Row) -> str:
+    """What differs much between the GPUs of a row; empty if nothing does."""
+    parts = []
+    for name, what, show, much in (
+        ("peak_bytes", "memory", words.size, DIFFERS),
+        ("joules", "energy", lambda joules: f"{words.digits(joules)} J", DIFFERS),
+        ("megahertz", "lowest clock", lambda clock: f"{clock} MHz", CLOCK_DIFFERS),
+    ):
+        known = [gpu[name] for gpu in row.facts.gpus if gpu[name] is not None]
+        if known and max(known) > much * min(known):
+            parts.append(f"{what} {show(min(known))} to {show(max(known))}")
+    return f"{row.cell.implementation}: its {len(row.facts.gpus)} GPUs differ: {', '.join(parts)}" if parts else ""
 
 
 def _disturbances(row: Row) -> list[str]:
@@ -271,10 +290,13 @@ def _disturbances(row: Row) -> list[str]:
     if others is not None and others > DISTURBED:
         found.append(f"other processes kept {others:.1f} cores busy")
     if facts.tenants:
-        found.append(f"{facts.tenants} other process{'es' if facts.tenants > 1 else ''} computed on the GPU")
+        noun = "GPUs" if len(facts.gpus) > 1 else "GPU"
+        found.append(f"{facts.tenants} other process{'es' if facts.tenants > 1 else ''} computed on the {noun}")
     if facts.slowed_by:
-        held = f"held down to {facts.device_megahertz} MHz by {', '.join(facts.slowed_by)}"
-        found.append(f"the GPU's clock was {held}")
+        slowed = [gpu["index"] for gpu in facts.gpus if gpu["slowed_by"]]
+        whose = f"the clock of GPU {words.listed(slowed)}" if len(facts.gpus) > 1 else "the GPU's clock"
+        to = f" to {facts.device_megahertz} MHz" if facts.device_megahertz is not None else ""
+        found.append(f"{whose} was held down{to} by {', '.join(facts.slowed_by)}")
     return [f"disturbed: {text} while {row.cell.implementation} was measured" for text in found]
 
 

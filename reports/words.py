@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from residency.analysis.row import Roofline, Speedup
@@ -123,6 +124,24 @@ def gpu(facts: Mapping[str, Any]) -> str:
     """`NVIDIA L4 (22.5 GiB)`. A GPU that shares memory with the host or with others may not report how much it has."""
     amount = facts["memory_bytes"]
     return f"{facts['name']} ({size(amount) if amount is not None else 'memory not told'})"
+
+
+def gpus(facts: Sequence[Mapping[str, Any]]) -> str:
+    """`8 × NVIDIA H100 (80.0 GiB)`; unlike GPUs with commas between them."""
+    counts = Counter(map(gpu, facts))
+    return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """`0, 1, 4`, or with runs of three and more `0 to 3, 6`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [[f"{run[0]} to {run[-1]}"] if len(run) > 2 else list(map(str, run)) for run in runs]
+    return ", ".join(part for run in parts for part in run)
 
 
 def where_time_went(stages: Mapping[str, float]) -> str:

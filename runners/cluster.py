@@ -1,29 +1,38 @@
 """A Dask cluster: started here for one implementation, or running at an address.
 
 On CPUs it is a scheduler and processes on this machine (`LocalCluster`). On GPUs it is Dask-CUDA's, one process for
-each GPU (`LocalCUDACluster`). A cluster started here listens only on loopback. The client lives in a worker process of
-the runner, like every implementation, so turns, time limits, records and the end of all processes work as for any
-other.
+each GPU (`LocalCUDACluster`). They send each other data by UCX if that is installed: directly between GPUs where the
+machine can, not through the host as by TCP. A cluster started here listens only on loopback. The client lives in a
+worker process of the runner, like every implementation, so turns, time limits, records and the end of all processes
+work as for any other.
 
 What the workers spent on an execution is read from Dask's own counters on each of them: seconds in tasks, in fetching
-from other workers, in spilling to disk and back; bytes fetched and spilled. Events (a worker was lost, came, or was
-restarted because it had filled its memory) are read from the scheduler's log.
+from other workers, in spilling to disk and back; bytes fetched and spilled. On GPUs, cuDF counts what it moves to the
+host's memory and back because a card is full. Events (a worker was lost, came, or was restarted because it had filled
+its memory) are read from the scheduler's log.
+
+Not yet seen on a real GPU: the arguments for Dask-CUDA are checked with its own signature.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from residency.harness import driver
+from residency.harness.cluster import LARGEST
 from residency.harness.discovery import Suites, load
 from residency.harness.errors import Unavailable, UsageError
 from residency.harness.libraries import is_installed
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.task import Device
+from residency.runners import nvml
 from residency.runners.pools import loaded
 
 CONNECT_SECONDS = 10.0  # for a scheduler to answer, and for a lost one to come back
@@ -33,6 +42,16 @@ BACK_ENDS: Mapping[Device, Mapping[str, str]] = {  # as Dask's configuration nam
     "cpu": {"dataframe.backend": "pandas", "array.backend": "numpy"},
     "gpu": {"dataframe.backend": "cudf", "array.backend": "cupy"},
 }
+FRAMES = {"cudf", "dask_cudf"}  # libraries whose memory cuDF can spill
+# Of a card's memory, for UCX. It cannot send memory of CUDA's own pool from GPU to GPU (openucx/ucx#7110), and every
+# piece of memory that it sends needs a mapping first, so it needs a pool. The pool grows; what is left is for libraries
+# that ask the driver themselves. Mapping a pool of most of the card took a minute on H100s (rapidsmpf#206).
+POOL = 0.25
+CARD_SHARE = 32  # parts of a card: RAPIDS advises 1/32 to 1/8, and small ones where rows are exchanged
+EARLY = (
+    "this process had a CUDA context before its cluster was started, so that UCX may do without NVLink, and the "
+    "context holds memory on a worker's GPU"
+)
 
 
 @dataclass
@@ -45,12 +64,16 @@ class DaskCluster:
     scheduler: str | None = None  # the address of a running scheduler
     memory_limit: int | None = None  # bytes, for each worker that is started here
     dashboard: str | None = None  # where Dask's page of diagnostics is served, `127.0.0.1:8787`
+    protocol: str = "tcp"  # between workers with GPUs that are started here: tcp or ucx
+    spills: bool = False  # whether cuDF moves data to the host's memory if a worker's card is full
     suites: Sequence[Path] = ()  # a task's files that are not installed, for workers to load
+    part_bytes: int = LARGEST  # the most for a part of the data; on GPUs a share of the smallest card
     client: Any = None
     frame: Any = None
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _spent: dict[str, dict[str, float]] = field(default_factory=dict)  # counters by worker when the execution began
     _since: float = 0.0  # time of the last event before the execution, by the scheduler's clock
+    _early: bool = False  # whether there was a CUDA context before the cluster, and this has not been told yet
 
     @property
     def back_ends(self) -> Mapping[str, str]:
@@ -76,6 +99,7 @@ class DaskCluster:
                 "distributed.worker.memory.pause": False,
             }
         )
+        self._early = self.device == "gpu" and self.scheduler is None and driver.has_context() is True
         where = self.scheduler or self._start()
         try:
             self.client = self._stack.enter_context(Client(where, set_as_default=True))
@@ -92,17 +116,24 @@ class DaskCluster:
             self.client.run_on_scheduler(_load, suite)  # the scheduler reads graphs that hold its functions
             self.client.register_plugin(_suite(suite))
         self.frame = importlib.import_module("dask.dataframe")
+        if self.device == "gpu":
+            self.part_bytes = part_bytes(self.client.run(nvml.total).values())
         self.begin()
 
     def _start(self) -> Any:
         """A cluster of processes on this machine, on loopback."""
-        if self.device == "gpu":
+        if self.device == "cpu":
+            return self._stack.enter_context(importlib.import_module("distributed").LocalCluster(**self.options()))
+        try:
             return self._stack.enter_context(importlib.import_module("dask_cuda").LocalCUDACluster(**self.options()))
-        return self._stack.enter_context(importlib.import_module("distributed").LocalCluster(**self.options()))
+        except Exception as error:
+            if self.protocol != "tcp":
+                error.add_note(f"the cluster was started with {self.protocol}; try --protocol tcp")
+            raise
 
     def options(self) -> dict[str, Any]:
         """The arguments that a cluster on this machine is started with."""
-        options = {
+        options: dict[str, Any] = {
             "n_workers": self.workers,
             "threads_per_worker": self.threads if self.device == "cpu" else 1,
             "memory_limit": self.memory_limit or "auto",
@@ -111,15 +142,35 @@ class DaskCluster:
         }
         if self.device == "cpu":
             return {**options, "processes": True}
-        return {**options, "rmm_async": True} if is_installed("rmm") else options
+        options["protocol"] = self.protocol
+        if is_installed("rmm"):
+            options |= {"rmm_pool_size": POOL} if self.protocol == "ucx" else {"rmm_async": True}
+        return options | ({"enable_cudf_spill": True, "cudf_spill_stats": 1} if self.spills else {})
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """How workers with GPUs were started, for the record; empty on CPUs."""
+        if self.device == "cpu":
+            return {}
+        known = {"protocol": urlsplit(self.client.scheduler.address).scheme, "part_bytes": self.part_bytes}
+        if self.scheduler is not None:
+            return known
+        if is_installed("rmm"):
+            pool = f"RMM, a pool that begins with {POOL:.0%} of the card"
+            known["memory"] = pool if self.protocol == "ucx" else "RMM, from CUDA's pool"
+        return {**known, "cudf_spilling": self.spills}
 
     def close(self) -> None:
         """Close only what was started here."""
         self._stack.close()
 
+    def spent_so_far(self) -> dict[str, dict[str, float]]:
+        """What each worker has spent since it started, in seconds and bytes."""
+        return dict(self.client.run(counters, cudf=self.device == "gpu"))
+
     def begin(self) -> None:
         """An execution begins."""
-        self._spent = self.client.run(_spent)
+        self._spent = self.spent_so_far()
         self._since = self.client.run_on_scheduler(_last_event)
 
     def working(self) -> list[str]:
@@ -133,11 +184,12 @@ class DaskCluster:
     def told(self) -> tuple[dict[str, float], list[str]]:
         """What the workers spent since the execution began, and the events since then."""
         spent: dict[str, float] = {}
-        for worker, totals in self.client.run(_spent).items():
+        for worker, totals in self.spent_so_far().items():
             before = self._spent.get(worker, {})
             for name, total in totals.items():
                 spent[name] = spent.get(name, 0.0) + total - before.get(name, 0.0)
-        return spent, self._happened()
+        early, self._early = [EARLY] if self._early else [], False
+        return spent, [*early, *self._happened()]
 
     def pools(self) -> list[dict[str, Any]]:
         """Which BLAS and OpenMP libraries a worker has loaded; all workers are started in the same way."""
@@ -240,8 +292,8 @@ def _events(dask_scheduler: Any, topic: str, since: float) -> list[dict[str, Any
     ]
 
 
-def _spent(dask_worker: Any) -> dict[str, float]:
-    """Runs on a worker: what it has spent since it started, in seconds and bytes."""
+def counters(dask_worker: Any, cudf: bool) -> dict[str, float]:
+    """Runs on a worker: what it has spent since it started, in seconds and bytes; with `cudf` also by cuDF's count."""
     total: dict[str, float] = {}
     for name, amount in dask_worker.digests_total.items():
         if not isinstance(name, tuple):
@@ -249,7 +301,29 @@ def _spent(dask_worker: Any) -> dict[str, float]:
         activity, label, unit = name[0], name[-2], name[-1]
         if (kind := _kind(activity, label, unit)) is not None:
             total[kind] = total.get(kind, 0.0) + amount
-    return total
+    return total | (_moved_by_cudf() if cudf else {})
+
+
+def _moved_by_cudf() -> dict[str, float]:
+    """What cuDF has moved between this process's GPU and the host's memory; empty if it does not spill."""
+    options, spilling = (sys.modules.get(f"cudf.{name}") for name in ("options", "core.buffer.spill_manager"))
+    if options is None or spilling is None or not options.get_option("spill"):
+        return {}
+    manager = spilling.get_global_manager()
+    moved = dict(manager.statistics.spill_totals) if manager is not None else {}
+    (out, out_seconds), (back, back_seconds) = (moved.get(way, (0, 0.0)) for way in (("gpu", "cpu"), ("cpu", "gpu")))
+    return {
+        "device_spilled_bytes": float(out),
+        "device_unspilled_bytes": float(back),
+        "device_spill_seconds": out_seconds + back_seconds,
+    }
+
+
+def part_bytes(cards: Iterable[int | None]) -> int:
+    """The most bytes for a part of the data, by the memory of the workers' cards; None is a card that does not tell."""
+    known = list(cards)
+    amounts = [memory for memory in known if memory is not None]
+    return min(amounts) // CARD_SHARE if amounts and len(amounts) == len(known) else LARGEST
 
 
 def _kind(activity: str, label: str, unit: str) -> str | None:

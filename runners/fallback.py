@@ -13,8 +13,9 @@ hundred megabytes of the device's memory. So the first execution of every fresh 
     opened    One of the worker's processes has a file of the driver open. If none has, none used the GPU. An open file
               proves nothing, since even counting the GPUs opens one
 
-If an implementation has a context but computes on the CPU, it is found only if its library says so. Work by a server
-that the worker has not started does not count as the worker's own.
+If an implementation has a context but computes on the CPU, it is found only if its library says so. That is so on every
+cluster with GPUs: Dask-CUDA makes a context in each worker before there is any work. Work by a server that the worker
+has not started does not count as the worker's own.
 
 Not yet seen on a real GPU: tested against a stand-in for the driver's libraries.
 """

@@ -40,18 +40,11 @@ class Finding:
 
 def findings(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
     """All findings; `broken` is what `broken_imports` returns. Without a GPU there are none."""
-    import pynvml
-
     gpus, _ = machine.gpus()
     if not gpus:
         return _driver_does_not_answer()
     problems = [*_driver(gpus), *_libraries(tasks, broken)]
-    for number, handle in enumerate(nvml.handles()):
-        problems += _tenants(number, handle)
-        if nvml.told(pynvml.nvmlDeviceGetComputeMode, handle) not in {None, 0}:
-            cause = f"GPU {number} is in a compute mode that takes one process at most, and implementations take turns"
-            problems.append(Finding("gpu", cause, f"nvidia-smi --id {number} --compute-mode 0, as root"))
-    return [*problems, *_memory(tasks)]
+    return [*problems, *_tenants(), *_compute_modes(), *_memory(tasks)]
 
 
 def broken_imports(tasks: Sequence[Task]) -> dict[str, str]:
@@ -173,14 +166,43 @@ def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding
     return problems
 
 
-def _tenants(number: int, handle: Any) -> list[Finding]:
-    """Processes of others that compute on a GPU now; none of ours does."""
+def _tenants() -> list[Finding]:
+    """Processes of others that compute on GPUs now; none of ours does."""
+    held: dict[int, dict[int, int | None]] = {}  # bytes by process and GPU
+    for number, handle in enumerate(nvml.handles()):
+        for process in nvml.computing(handle) or ():
+            held.setdefault(process.pid, {})[number] = process.usedGpuMemory
     problems = []
-    for process in nvml.computing(handle) or ():
-        held = "" if process.usedGpuMemory is None else f" and holds {_gib(process.usedGpuMemory)} of its memory"
-        cause = f"process {process.pid} computes on GPU {number}{held}: times measured beside it say little"
+    for pid, amounts in held.items():
+        known = [amount for amount in amounts.values() if amount is not None]
+        holds = f" and holds {_gib(sum(known))} of its memory" if known else ""
+        where = _named(list(amounts))
+        cause = f"process {pid} computes on {where}{holds}: times measured beside it say little"
         problems.append(Finding("tenant", cause, "wait until it has ended; nvidia-smi shows who is there"))
     return problems
+
+
+def _compute_modes() -> list[Finding]:
+    """GPUs that take one process at most."""
+    import pynvml
+
+    numbers = [
+        number
+        for number, handle in enumerate(nvml.handles())
+        if nvml.told(pynvml.nvmlDeviceGetComputeMode, handle) not in {None, 0}
+    ]
+    if not numbers:
+        return []
+    verb = "is" if len(numbers) == 1 else "are"
+    cause = f"{_named(numbers)} {verb} in a compute mode that takes one process at most, and implementations take turns"
+    named = ",".join(map(str, numbers))
+    return [Finding("gpu", cause, f"nvidia-smi --id {named} --compute-mode 0, as root")]
+
+
+def _named(numbers: Sequence[int]) -> str:
+    """`GPU 0`, or `GPUs 0, 1 and 3`."""
+    *first, last = map(str, numbers)
+    return f"GPUs {', '.join(first)} and {last}" if first else f"GPU {last}"
 
 
 def _memory(tasks: Sequence[Task]) -> list[Finding]:

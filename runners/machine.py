@@ -104,6 +104,7 @@ def facts() -> dict[str, Any]:
         "cores_in_machine": cores_in_machine(),
         "memory_bytes": memory_limit(),
         "gpus": visible,
+        "links": nvml.links() if visible else [],
         "no_gpu_because": why or None,
         "python": platform.python_version(),
     }

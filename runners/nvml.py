@@ -9,8 +9,10 @@ import functools
 import os
 from collections.abc import Callable, Set
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
+IDLE = 0x1  # a bit of the clock's event reasons: nothing runs, and the clock sinks
 SLOWED_BY = {  # bits of the clock's event reasons; an idle clock or a user's own setting does not count
     0x4: "power cap",
     0x8: "hardware slowdown",
@@ -19,17 +21,32 @@ SLOWED_BY = {  # bits of the clock's event reasons; an idle clock or a user's ow
     0x80: "power brake",
 }
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+MOST_LINKS = 36  # NVLinks of a GPU
+NODES = 64  # of the host's memory (NUMA), in one word of NVML's mask
+READ, NVLINK = 0, 2  # what NVML can tell of two GPUs: reading each other's memory, and doing so by NVLink
+OK, UNKNOWN = 0, 6  # of the answers; all others say that it is not possible
+PATHS = {  # what data passes on its way over PCIe, by the level of the nearest common ancestor
+    0: "one board",
+    10: "one PCIe switch",
+    20: "several PCIe switches",
+    30: "a PCIe host bridge",
+    40: "a NUMA node",
+    50: "the link between CPU sockets",
+}
 
 
 @dataclass(frozen=True)
 class Look:
-    """A GPU at one moment; None if NVML does not tell."""
+    """A visible GPU at one moment, as a worker sees it; None if NVML does not tell."""
 
+    index: int  # among the visible ones
+    named: bool  # NVML names a process of the worker among those that compute on it
     memory: int | None  # bytes that the worker's processes hold
     joules: float | None  # of the whole board, since the driver was loaded
     megahertz: int | None
+    idle: bool  # nothing runs on it, so its clock and the reasons for it say nothing
     slowed_by: frozenset[str]
-    tenants: int | None  # processes that compute on it and are not ours
+    strangers: frozenset[int] | None  # processes that compute on it and are not ours
 
 
 @dataclass(frozen=True)
@@ -40,11 +57,12 @@ class Use:
     memory: int | None  # bytes in use by all processes; None if NVML does not tell
 
 
-def look(processes: Set[int], ours: Set[int]) -> Look | None:
-    """The first visible GPU, for a worker's `processes`; `ours` also includes idle workers. None without a GPU."""
-    handle = next(iter(_visible()), None)
-    if handle is None:
-        return None
+def look(processes: Set[int], ours: Set[int]) -> list[Look]:
+    """Every visible GPU, for a worker's `processes`; `ours` also includes idle workers. Empty without a GPU."""
+    return [_look(index, handle, processes, ours) for index, handle in enumerate(_visible())]
+
+
+def _look(index: int, handle: Any, processes: Set[int], ours: Set[int]) -> Look:
     import pynvml
 
     here = computing(handle)
@@ -52,11 +70,14 @@ def look(processes: Set[int], ours: Set[int]) -> Look | None:
     millijoules = told(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle)
     reasons = told(pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle) or 0
     return Look(
+        index=index,
+        named=bool(held),
         memory=sum(held) if held and None not in held else None,
         joules=None if millijoules is None else millijoules / 1000,
         megahertz=told(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
+        idle=bool(reasons & IDLE),
         slowed_by=frozenset(name for bit, name in SLOWED_BY.items() if reasons & bit),
-        tenants=None if here is None or not held else sum(process.pid not in ours for process in here),
+        strangers=None if here is None or not held else frozenset(process.pid for process in here) - ours,
     )
 
 
@@ -94,6 +115,12 @@ def free() -> int | None:
     return int(amounts[0].free) if amounts and amounts[0] is not None else None
 
 
+def total() -> int | None:
+    """Bytes of memory of the first visible GPU; None if there is no GPU, or NVML does not tell."""
+    amounts = [memory(handle) for handle in _visible()[:1]]
+    return int(amounts[0].total) if amounts and amounts[0] is not None else None
+
+
 def gpus() -> list[dict[str, Any]]:
     """Facts about each visible GPU; None if NVML does not tell one. Raises `pynvml.NVMLError` without a driver."""
     import pynvml
@@ -120,7 +147,60 @@ def _facts(handle: Any) -> dict[str, Any]:
         "max_memory_megahertz": told(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
         "pcie_generation": told(pynvml.nvmlDeviceGetMaxPcieLinkGeneration, handle),
         "pcie_width": told(pynvml.nvmlDeviceGetMaxPcieLinkWidth, handle),
+        "numa_node": _numa_node(handle),
+        "nvlinks": _nvlinks(handle),
     }
+
+
+def links() -> list[dict[str, Any]]:
+    """How each two of the visible GPUs are connected; None if NVML does not tell. Empty with fewer than two GPUs.
+
+    `peer` is whether one may read the other's memory, `nvlink` whether by NVLink, `path` what PCIe traffic passes.
+    """
+    return [
+        {
+            "gpus": [first, second],
+            "peer": _can(one, other, READ),
+            "nvlink": _can(one, other, NVLINK),
+            "path": _path(one, other),
+        }
+        for (first, one), (second, other) in combinations(enumerate(_visible()), 2)
+    ]
+
+
+def _can(one: Any, other: Any, what: int) -> bool | None:
+    import pynvml
+
+    status = told(pynvml.nvmlDeviceGetP2PStatus, one, other, what)
+    return None if status in {None, UNKNOWN} else status == OK
+
+
+def _path(one: Any, other: Any) -> str | None:
+    import pynvml
+
+    return PATHS.get(told(pynvml.nvmlDeviceGetTopologyCommonAncestor, one, other))
+
+
+def _numa_node(handle: Any) -> int | None:
+    """The node of the host's memory that is nearest to a GPU; None if NVML does not tell, or names several."""
+    import pynvml
+
+    mask = told(pynvml.nvmlDeviceGetMemoryAffinity, handle, 1, pynvml.NVML_AFFINITY_SCOPE_NODE)
+    nodes = [node for node in range(NODES) if mask[0] >> node & 1] if mask is not None else []
+    return nodes[0] if len(nodes) == 1 else None
+
+
+def _nvlinks(handle: Any) -> int | None:
+    """The number of a GPU's NVLinks that are up; None if NVML does not tell, as for a GPU without any."""
+    import pynvml
+
+    states = []
+    for link in range(MOST_LINKS):
+        state = told(pynvml.nvmlDeviceGetNvLinkState, handle, link)
+        if state is None:
+            break
+        states.append(state)
+    return sum(map(bool, states)) if states else None
 
 
 @functools.cache

@@ -185,9 +185,12 @@ class Worker:
     ) -> None:
         self.close()
 
-    def watch(self, device: str, trace: Trace | None = None) -> Watch:
-        """Observe this worker during a request; with a trace, also whether it uses the GPU."""
-        return Watch(self._process.pid, device, trace=trace)
+    def watch(self, device: str, trace: Trace | None = None, gpus: int = 1) -> Watch:
+        """Observe this worker during a request; with a trace, also whether it uses the GPU.
+
+        `gpus` is the number of GPUs on which it should compute.
+        """
+        return Watch(self._process.pid, device, trace=trace, expected=gpus)
 
     def log(self) -> str:
         """Its output so far; only the beginning if it is long."""

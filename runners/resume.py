@@ -40,9 +40,14 @@ def key_of(group: Group, settings: Settings, versions: Mapping[str, str]) -> str
         settings.worker_threads,
         machine.cpu_model(),
         [(gpu["name"], gpu["driver"]) for gpu in machine.gpus()[0]],
+        settings.between_gpus if _has_gpu_cluster(group) else None,
     ]
     digest.update(json.dumps(parts, sort_keys=True).encode())
     return digest.hexdigest()[:12]
+
+
+def _has_gpu_cluster(group: Group) -> bool:
+    return any(known.runner == "cluster" and known.device == "gpu" for known in group.implementations)
 
 
 def _code() -> bytes:

@@ -228,7 +228,8 @@ class Turn:
             request["shares"] = phase == "timed" and self.basis is None
             request["fresh"] = None if phase == "timed" else self._order()
             trace = fallback.Trace() if phase == "cold" and self._on_a_gpu_here else None
-            watch = self.worker.watch(self.implementation.device, trace)
+            gpus = max(1, self.implementation.workers) if self._on_a_gpu_here else 0
+            watch = self.worker.watch(self.implementation.device, trace, gpus)
             reply = self.worker.ask(request, self.ledger.within(self.timeout(phase)), watch)
         except Ended as ended:
             self._give_up(self._placed(ended.ending))
@@ -277,6 +278,7 @@ class Turn:
             device_megahertz=watch.device_megahertz,
             slowed_by=sorted(watch.slowed_by),
             tenants=watch.tenants,
+            gpus=[_of_one_call(gpu, watched) for gpu in watch.gpus],
             threads=self.threads,
             data_hash=self._hash,
             at=now(),
@@ -387,6 +389,12 @@ class Turn:
         )
 
 
+def _of_one_call(gpu: Mapping[str, Any], executions: int) -> dict[str, Any]:
+    """A GPU's figures during a sample of several executions, for one of them."""
+    joules = gpu["joules"]
+    return {**gpu, "joules": None if joules is None else joules / executions}
+
+
 def make(group: Group, threads: int, within: Callable[[float], float] = float) -> dict[str, Any]:
     """Make a group's data in its own process, unless the cache holds it; returns the facts about it.
 
@@ -419,6 +427,8 @@ def load_request(
         threads = settings.threads_of(implementation)
         where = {"scheduler": settings.scheduler, "dashboard": settings.dashboard}
         cluster = {"threads": threads, "memory_limit": each, **where}
+        if implementation.device == "gpu":
+            cluster["protocol"] = settings.between_gpus
         memory_limit = None
     elif memory_limit is None and implementation.device == "cpu":  # a GPU driver reserves far more than it uses
         memory_limit = int(MEMORY_SHARE * machine.memory_limit())

@@ -1,8 +1,11 @@
-"""What an execution uses besides time: the memory of all its processes, energy, and what its GPU reports.
+"""What an execution uses besides time: the memory of all its processes, energy, and what its GPUs report.
 
-The parent reads a few files under /proc, and NVML for a GPU, ten times a second while it waits, and once when the reply
-has come and the clock has stopped. `tests/trials/watching.py` shows that executions take no longer with it. What cannot
+The parent reads a few files under /proc, and NVML for GPUs, ten times a second while it waits, and once when the reply
+has come and the clock has stopped. Clocks of GPUs count only from the looks in between, and only while the GPU has
+work: an idle GPU has a low clock. `tests/trials/watching.py` shows that executions take no longer with it. What cannot
 be known is None, and `unknown` says why.
+
+Not yet seen on a real GPU: several GPUs are tested with a stand-in for the driver's libraries.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from residency.harness.lingering import descendants
 from residency.runners import nvml
@@ -25,20 +29,67 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass
+class Board:
+    """What is seen of one GPU during a request.
+
+    Clocks are kept apart by whether NVML named the worker on this GPU in the same look. If it ever does, only the looks
+    in which it does count: before, the worker had no context there.
+    """
+
+    index: int  # among the visible GPUs
+    start: float | None  # joules, when the request began
+    end: float | None = None
+    named: bool = False  # whether NVML has named the worker there
+    peak_bytes: int | None = None
+    _lowest: dict[bool, int] = field(default_factory=dict)  # clocks in MHz
+    _slowed_by: dict[bool, set[str]] = field(default_factory=dict)
+
+    def see(self, seen: nvml.Look, working: bool) -> None:
+        """Keep a look; its clock counts only while the execution is `working` and the GPU has work."""
+        self.named = self.named or seen.named
+        self.peak_bytes, self.end = _most(self.peak_bytes, seen.memory), seen.joules
+        if working and not seen.idle:
+            self._slowed_by.setdefault(seen.named, set()).update(seen.slowed_by)
+            if seen.megahertz is not None:
+                self._lowest[seen.named] = min(self._lowest.get(seen.named, seen.megahertz), seen.megahertz)
+
+    @property
+    def joules(self) -> float | None:
+        """Energy since the request began; None if NVML does not tell."""
+        return None if self.start is None or self.end is None else self.end - self.start
+
+    @property
+    def megahertz(self) -> int | None:
+        """The lowest clock while it worked; None if that was not seen."""
+        return self._lowest.get(self.named)
+
+    @property
+    def slowed_by(self) -> set[str]:
+        """What held the clock down while it worked."""
+        return self._slowed_by.get(self.named, set())
+
+
+@dataclass
 class Watch:
-    """A worker's processes from a request to its reply. Memory in bytes, energy in joules, times in seconds."""
+    """A worker's processes from a request to its reply. Memory in bytes, energy in joules, times in seconds.
+
+    The figures of GPUs are of those on which the worker computes. If NVML does not name its processes, as inside a
+    container, they are taken to be the first ones, as many as it has workers (`expected`).
+    """
 
     pid: int
     device: str
     peak_host_bytes: int = 0  # resident, of all processes together; pages they share count for each
-    peak_device_bytes: int | None = None
-    joules: float | None = None  # of the device: the GPU's board, or the processor packages
+    peak_device_bytes: int | None = None  # of all GPUs together
+    joules: float | None = None  # of the device: the GPUs' boards, or the processor packages
     cpu_joules: float | None = None  # of the processor packages
-    device_megahertz: int | None = None  # the lowest clock seen
+    device_megahertz: int | None = None  # the lowest clock of any GPU that was seen while it worked
     slowed_by: set[str] = field(default_factory=set)
-    tenants: int | None = None  # the most processes of others that were seen computing on the GPU
+    tenants: int | None = None  # the most processes of others that were seen computing on the GPUs
+    gpus: list[dict[str, Any]] = field(default_factory=list)  # the figures of each GPU
     children_cpu_seconds: float = 0.0
     trace: Trace | None = None  # of its use of the GPU, if that must be proved
+    expected: int = 1  # GPUs on which it should compute
     unknown: dict[str, str] = field(default_factory=dict)  # for each value that is None, why it is not known
 
     def __post_init__(self) -> None:
@@ -46,22 +97,26 @@ class Watch:
         self._started = monotonic()
         self._cpu = sum(_cpu_of_children(self.pid))
         self._packages = packages()
+        self._boards: dict[int, Board] = {}
+        self._looks = 0  # while the execution was working
         family = _family(self.pid)
-        self._board = self._see_device(family)
+        self._see_device(family, working=False)
         if self.trace is not None:
             self.trace.look(family)
 
-    def look(self) -> nvml.Look | None:
-        """Look at the processes now."""
+    def look(self, working: bool = True) -> None:
+        """Look at the processes now. The clock of the execution runs as long as it is `working`."""
         family = _family(self.pid)
         self.peak_host_bytes = max(self.peak_host_bytes, sum(_resident(process) for process in family))
         if self.trace is not None:
             self.trace.look(family)
-        return self._see_device(family)
+        self._looks += working
+        self._see_device(family, working)
 
     def finish(self) -> None:
         """Look once more, and compute the differences of the counters."""
-        board, now = self.look(), packages()
+        self.look(working=False)
+        now = packages()
         self.children_cpu_seconds = max(0.0, sum(_cpu_of_children(self.pid)) - self._cpu)
         brief = monotonic() - self._started < ENERGY_SECONDS
         if brief:
@@ -78,23 +133,48 @@ class Watch:
             if "cpu_joules" in self.unknown:
                 self.unknown["joules"] = self.unknown["cpu_joules"]
             return
-        start = self._board.joules if self._board else None
-        if board is None or board.joules is None or start is None:
+        self._sum_up(brief)
+
+    def _sum_up(self, brief: bool) -> None:
+        """The figures of the GPUs on which it computes; the energy of a `brief` execution is not known."""
+        named = [board for board in self._boards.values() if board.named]
+        boards = named or list(self._boards.values())[: self.expected]
+        self.gpus = [
+            {
+                "index": board.index,
+                "peak_bytes": board.peak_bytes,
+                "joules": None if brief else board.joules,
+                "megahertz": board.megahertz,
+                "slowed_by": sorted(board.slowed_by),
+            }
+            for board in boards
+        ]
+        self.slowed_by = {reason for board in boards for reason in board.slowed_by}
+        self.device_megahertz = min((board.megahertz for board in boards if board.megahertz), default=None)
+        energies = [board.joules for board in boards]
+        if not energies or None in energies:
             self.unknown["joules"] = "NVML does not tell this GPU's energy"
         elif not brief:
-            self.joules = board.joules - start
+            self.joules = sum(energy for energy in energies if energy is not None)
         if self.peak_device_bytes is None:
             self.unknown["peak_device_bytes"] = "NVML does not tell memory by process here, as inside a container"
+        if self.device_megahertz is None:
+            self.unknown["device_megahertz"] = (
+                "too short: nobody looked at the GPU's clock while it worked"
+                if not self._looks
+                else "the GPU was idle whenever its clock was looked at, or NVML does not tell it"
+            )
 
-    def _see_device(self, family: list[int]) -> nvml.Look | None:
-        seen = nvml.look(set(family), set(_family(os.getpid()))) if self.device == "gpu" else None
-        if seen is not None:
-            self.peak_device_bytes = _most(self.peak_device_bytes, seen.memory)
-            self.tenants = _most(self.tenants, seen.tenants)
-            self.slowed_by |= seen.slowed_by
-            if seen.megahertz is not None:
-                self.device_megahertz = min(self.device_megahertz or seen.megahertz, seen.megahertz)
-        return seen
+    def _see_device(self, family: list[int], working: bool) -> None:
+        looks = nvml.look(set(family), set(_family(os.getpid()))) if self.device == "gpu" else []
+        for seen in looks:
+            self._boards.setdefault(seen.index, Board(seen.index, seen.joules)).see(seen, working)
+        held = [seen.memory for seen in looks if seen.named]
+        if held and None not in held:
+            self.peak_device_bytes = _most(self.peak_device_bytes, sum(memory or 0 for memory in held))
+        told = [seen.strangers for seen in looks if seen.strangers is not None]
+        if told:
+            self.tenants = _most(self.tenants, len(frozenset().union(*told)))
 
 
 def packages() -> list[tuple[float, float]] | str:

@@ -39,7 +39,8 @@ from residency.harness.files import write_whole
 from residency.harness.sources import hash_of_sources
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
-from residency.runners.cluster import DaskCluster
+from residency.runners import nvml
+from residency.runners.cluster import FRAMES, DaskCluster
 from residency.runners.pools import loaded
 
 PR_SET_PDEATHSIG = 1
@@ -81,7 +82,9 @@ class Session:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         if request.get("cluster"):
             device, workers = self.implementation.device, self.implementation.workers
-            self.cluster = DaskCluster(device, workers, **request["cluster"], suites=self.task.own_files)
+            named = {name.partition(".")[0] for name in (self.implementation.library, *self.implementation.needs)}
+            spills = device == "gpu" and bool(named & FRAMES) and nvml.total() is not None  # else refused by Dask-CUDA
+            self.cluster = DaskCluster(device, workers, **request["cluster"], spills=spills, suites=self.task.own_files)
         schema = _schema(self.task.dataset(request["dataset"]))
         self.data = store.load(schema, Path(request["folder"]), mapped=self.implementation.runner == "cluster")
         return {"seconds": perf_counter() - start}

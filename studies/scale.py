@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from residency.harness.discovery import Catalogue
@@ -11,9 +12,13 @@ from residency.runners import machine
 from residency.runners.plan import Group, Selection, plan
 
 
-def doubling() -> list[int]:
-    """Numbers of workers: 1, 2, 4, ... up to the cores of this machine, but at least two."""
-    most = max(2, machine.cores())
+def doubling(devices: Sequence[str]) -> list[int]:
+    """Numbers of workers: 1, 2, 4, ... up to the cores of this machine, but at least two; or up to its GPUs.
+
+    GPUs decide if no other `devices` are asked for.
+    """
+    gpus = len(machine.gpus()[0]) if list(devices) == ["gpu"] else 0
+    most = gpus or max(2, machine.cores())
     return [2**power for power in range(most.bit_length()) if 2**power <= most]
 
 

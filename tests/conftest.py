@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,12 @@ def residency(residency_in: Callable[..., Done], tmp_path: Path) -> Residency:
 
 @pytest.fixture(scope="session")
 def stand_in_gpu(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, str]]:
-    """A function that makes a stand-in for a GPU and its driver's libraries. It returns the environment to use."""
+    """A function that makes stand-ins for GPUs and their driver's libraries. It returns the environment to use.
+
+    `stand_in_gpu(gpus=8, memory=80 * 10**9)` makes eight equal GPUs. Facts of one GPU come in its dict of `each`, or
+    with its number: `**{"3.clock": 300}`; facts of a pair with both: `**{"0.3.peer": 1}`. `tests/fixtures/driver` names
+    the facts.
+    """
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler (cc) to make a stand-in for a GPU's driver with")
@@ -182,10 +187,14 @@ def stand_in_gpu(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict
         subprocess.run([compiler, *options, "-o", built / library, DRIVER / source], check=True)
     path = os.pathsep.join([str(built), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])
 
-    def make(**facts: object) -> dict[str, str]:
+    def make(gpus: int = 1, each: Sequence[Mapping[str, object]] = (), **facts: object) -> dict[str, str]:
         device: Path = tmp_path_factory.mktemp("gpu") / "dev" / "nvidia0"
         device.parent.mkdir()
-        device.write_text("".join(f"{name} {value}\n" for name, value in facts.items()))
-        return {"LD_LIBRARY_PATH": path, "FAKE_GPU": str(device), "CUDA_VISIBLE_DEVICES": "0"}
+        own = {f"{gpu}.{name}": value for gpu, known in enumerate(each) for name, value in known.items()}
+        count = max(gpus, len(each))
+        lines = {"gpus": count, **facts, **own}
+        device.write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
+        visible = ",".join(map(str, range(count)))
+        return {"LD_LIBRARY_PATH": path, "FAKE_GPU": str(device), "CUDA_VISIBLE_DEVICES": visible}
 
     return make

@@ -11,7 +11,7 @@ import pkgutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -21,9 +21,10 @@ from residency.harness.outcomes import Ending, Outcome
 from residency.harness.run import Run
 from residency.harness.task import Implementation, Task
 from residency.harness.tiers import Tier
-from residency.runners.cluster import BACK_ENDS, DaskCluster
+from residency.runners.cluster import BACK_ENDS, DaskCluster, counters
 from residency.runners.rehearsal import pairs, stand_ins
 from residency.runners.rehearsal.signatures import bind
+from residency.runners.settings import PROTOCOLS
 
 SIMULATED = ("numba", "stumpy")  # Numba's simulator runs their CUDA kernels, thread by thread, in Python
 SIMULATED_ROWS = 240  # of generated data: in the simulator every thread of the GPU is a thread of Python
@@ -80,11 +81,15 @@ class RehearsedCluster(DaskCluster):
         from dask_cuda import LocalCUDACluster
         from distributed import LocalCluster
 
-        options = self.options()
-        bind("dask_cuda.LocalCUDACluster", LocalCUDACluster, (), options)
-        for unused in {"host", "rmm_async"} & options.keys():  # a cluster in this process, without a GPU, has none
-            del options[unused]
+        for protocol in PROTOCOLS:
+            bind("dask_cuda.LocalCUDACluster", LocalCUDACluster, (), replace(self, protocol=protocol).options())
+        plain = DaskCluster("cpu", self.workers, 1).options()  # a cluster in this process, without a GPU
+        options = {name: value for name, value in plain.items() if name not in {"host", "processes"}}
         return self._stack.enter_context(LocalCluster(**options, processes=False))
+
+    def spent_so_far(self) -> dict[str, dict[str, float]]:
+        """By Dask's counters alone: cuDF's are of the stand-ins."""
+        return dict(self.client.run(counters, cudf=False))
 
     def open(self) -> None:
         """Start the cluster, with Dask-cuDF's frames."""
@@ -108,7 +113,7 @@ def rehearse(
         devices.emulate()
     elif implementation.package in REPLACED:
         _install_stand_ins(implementation, twin)
-    cluster = RehearsedCluster("gpu", 1, 1) if implementation.runner == "cluster" else None
+    cluster = RehearsedCluster("gpu", 1, 1, spills=True) if implementation.runner == "cluster" else None
     execution = execute(
         task,
         implementation,

@@ -23,7 +23,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -40,12 +39,8 @@ from residency.harness.errors import Unavailable
 from residency.harness.scratch import Scratch, take
 
 RULE = {"word": WORD, "stop_words": len(STOP_WORDS), "top": TOP}  # on record
-# Row groups of a partition: 65,536 lines, 6 MB, more even shares than larger ones; for a GPU a million lines. Left to
-# itself, Dask-cuDF would merge or split by its card's memory.
-PARTITION: Mapping[str, dict[str, Any]] = {
-    "cpu": {"split_row_groups": 2},
-    "gpu": {"split_row_groups": 32, "blocksize": None},
-}
+# Of a partition on CPUs: 65,536 lines, 6 MB, more even shares than larger ones. On GPUs it is by the card's memory.
+PARTITION = {"split_row_groups": 2}
 BACKEND = {"dtype_backend": "pyarrow"}  # else pandas makes a Python list of every line's words, in three times the time
 # For `bytes.translate`: capitals become small letters, all but letters and digits blanks.
 SMALL = bytes(byte if byte < 128 and chr(byte).isalnum() else ord(" ") for byte in range(256)).lower()
@@ -117,7 +112,8 @@ def told(run: Run, table: Any) -> dict[str, Any]:
 @task.on_cluster(cpu="pandas", gpu="cudf", needs=("pyarrow",))
 def partitions(data: Prose, run: Run, frames):
     """Each worker counts the words of its row groups by the same steps; the counts are added up in a tree."""
-    partition = PARTITION[run.device] | run.only(cpu=BACKEND)
+    by_card = {"blocksize": run.partition_bytes(data.lines.stat().st_size)}
+    partition = run.only(cpu=PARTITION | BACKEND, gpu=by_card)
     run.effective(**partition, **RULE)
     with run.stage("query"):
         lines = run.frame.read_parquet(data.lines, **partition)["text"]

@@ -15,7 +15,6 @@ stage, `query`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,11 +35,7 @@ from residency.datasets.tabular.trips import (
 )
 from residency.harness import Run, Task
 
-# Row groups of a partition: a million rows, for a GPU ten million. Dask-cuDF of itself would go by its card's memory.
-PARTITION: Mapping[str, dict[str, Any]] = {
-    "cpu": {"split_row_groups": 4},
-    "gpu": {"split_row_groups": 40, "blocksize": None},
-}
+PARTITION = {"split_row_groups": 4}  # on CPUs a million rows; on GPUs by the card's memory
 QUERY = f"""
     SELECT borough, isodow(pickup) - 1 AS weekday, hour(pickup) AS hour,
            count(*) AS trips, sum(fare)::BIGINT AS fare, avg(distance) AS distance, avg(tip) AS tip
@@ -97,9 +92,10 @@ def good(table: Any) -> Any:
 @task.on_cluster(cpu="pandas", gpu="cudf", needs=("pyarrow",))
 def partitions(data: Trips, run: Run, frames):
     """The same steps on Dask's frames: each worker takes row groups from the file to sums, the sums are added up."""
-    run.effective(**PARTITION[run.device])
+    partition = run.only(cpu=PARTITION, gpu={"blocksize": run.partition_bytes(data.trips.stat().st_size)})
+    run.effective(**partition)
     with run.stage("query"):
-        table = run.frame.read_parquet(data.trips, columns=NEEDED, **PARTITION[run.device])
+        table = run.frame.read_parquet(data.trips, columns=NEEDED, **partition)
         table = table[good(table)]
         table = table.assign(weekday=table["pickup"].dt.weekday, hour=table["pickup"].dt.hour)
         table = table.merge(frames.read_parquet(data.zones), how="inner", left_on="pickup_zone", right_on="zone")

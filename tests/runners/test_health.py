@@ -133,6 +133,7 @@ def test_a_healthy_gpu(residency, stand_in_gpu) -> None:
         "name": "NVIDIA Fake", "memory_bytes": 24 * 2**30, "driver": "580.65.06", "cuda": 13000, "uuid": "GPU-0123",
         "compute_capability": "9.0", "mig": None, "persistence": True, "max_sm_megahertz": 1980,
         "max_memory_megahertz": 2619, "pcie_generation": 5, "pcie_width": 16,
+        "numa_node": None, "nvlinks": None,
     }  # fmt: skip
     shown = residency("doctor", **environment).out
     assert "NVIDIA Fake (24.0 GiB), driver 580.65.06" in shown

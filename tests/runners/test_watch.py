@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from time import monotonic
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -121,7 +124,7 @@ def test_without_counters_the_reason_is_told(packages: Path) -> None:
 def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A stand-in for NVML's module, with a GPU on which a worker, a child of its and a stranger compute."""
     state = SimpleNamespace(
-        millijoules=1_000, reasons=0x1, megahertz=1980, running=[(1, 100), (2, 50), (9, 7)], asked=None, forbidden=()
+        millijoules=1_000, reasons=0x1, megahertz=1980, running=[(1, 100), (2, 50), (9, 7)], asked=[], forbidden=()
     )
 
     class Error(Exception):
@@ -136,7 +139,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return f"gpu {index}"
 
     def running(handle: str) -> list[SimpleNamespace]:
-        state.asked = handle
+        state.asked.append(handle)
         return [SimpleNamespace(pid=pid, usedGpuMemory=held) for pid, held in state.running]
 
     module = SimpleNamespace(
@@ -160,9 +163,10 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def test_a_gpu_tells_memory_by_process_and_other_tenants(gpu: SimpleNamespace) -> None:
-    seen = nvml.look({1, 2}, {0, 1, 2})
-    assert seen == nvml.Look(memory=150, joules=1.0, megahertz=1980, slowed_by=frozenset(), tenants=1)
-    assert gpu.asked == "gpu 3"
+    first, second = nvml.look({1, 2}, {0, 1, 2})
+    assert first == nvml.Look(0, True, 150, 1.0, 1980, True, frozenset(), frozenset({9}))
+    assert second.index == 1
+    assert gpu.asked == ["gpu 3", "gpu 4"]  # those that are visible, in their order
 
 
 def test_a_gpu_that_is_anothers_alone_is_not_counted(gpu: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,16 +186,14 @@ def test_idle_workers_of_ours_are_no_strangers(gpu: SimpleNamespace) -> None:
 
 def test_a_gpu_that_is_slowed_down(gpu: SimpleNamespace) -> None:
     gpu.reasons = 0x1 | 0x4 | 0x40
-    seen = nvml.look({1}, {1})
-    assert seen is not None
+    seen, _ = nvml.look({1}, {1})
     assert seen.slowed_by == {"power cap", "thermal limit (hardware)"}
 
 
 def test_inside_a_container_processes_cannot_be_told_apart(gpu: SimpleNamespace) -> None:
     gpu.running = [(4_000_000, 100)]
-    seen = nvml.look({1}, {1})
-    assert seen is not None
-    assert (seen.memory, seen.tenants) == (None, None)
+    seen, _ = nvml.look({1}, {1})
+    assert (seen.named, seen.memory, seen.strangers) == (False, None, None)
 
 
 def test_questions_that_a_gpu_does_not_answer_are_none(gpu: SimpleNamespace) -> None:
@@ -200,20 +202,116 @@ def test_questions_that_a_gpu_does_not_answer_are_none(gpu: SimpleNamespace) -> 
 
     gpu.module.nvmlDeviceGetTotalEnergyConsumption = refuse
     gpu.module.nvmlDeviceGetComputeRunningProcesses = refuse
-    assert nvml.look({1}, {1}) == nvml.Look(None, None, 1980, frozenset(), None)
+    assert nvml.look({1}, {1})[0] == nvml.Look(0, False, None, None, 1980, True, frozenset(), None)
 
 
-def test_a_watch_takes_peaks_and_differences(gpu: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def one(gpu: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The same with one visible GPU."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     monkeypatch.setattr(watch, "ENERGY_SECONDS", 0.0)
-    gpu.running = [(os.getpid(), 500)]
+    return gpu
+
+
+def test_a_watch_takes_peaks_and_differences(one: SimpleNamespace) -> None:
+    one.running = [(os.getpid(), 500)]
     seen = watch.Watch(os.getpid(), "gpu")
-    gpu.running, gpu.megahertz, gpu.reasons = [(os.getpid(), 900), (9, 1)], 1200, 0x20
+    one.running, one.megahertz, one.reasons = [(os.getpid(), 900), (9, 1)], 1200, 0x20
     seen.look()
-    gpu.running, gpu.megahertz, gpu.millijoules = [(os.getpid(), 600)], 1980, 5_000
+    one.running, one.megahertz, one.millijoules = [(os.getpid(), 600)], 1980, 5_000
     seen.finish()
     assert seen.peak_device_bytes == 900
     assert seen.joules == pytest.approx(4.0)
     assert (seen.device_megahertz, seen.slowed_by, seen.tenants) == (1200, {"thermal limit"}, 1)
+
+
+def test_clocks_count_only_while_it_works(one: SimpleNamespace) -> None:
+    """Before and after the work the GPU is idle: its clock is low, and held there by other reasons."""
+    one.running, one.megahertz, one.reasons = [(os.getpid(), 500)], 210, 0x4
+    seen = watch.Watch(os.getpid(), "gpu")
+    one.megahertz, one.reasons = 1755, 0x0
+    seen.look()
+    one.megahertz, one.reasons = 345, 0x1 | 0x8  # it waits for the processor
+    seen.look()
+    one.megahertz, one.reasons = 300, 0x20
+    seen.finish()
+    assert (seen.device_megahertz, seen.slowed_by) == (1755, set())
+
+
+def test_the_clock_of_a_short_execution_is_not_known(one: SimpleNamespace) -> None:
+    one.running, one.megahertz, one.reasons = [(os.getpid(), 500)], 210, 0x4
+    seen = watch.Watch(os.getpid(), "gpu")
+    seen.finish()
+    assert (seen.device_megahertz, seen.slowed_by) == (None, set())
+    assert seen.unknown["device_megahertz"].startswith("too short")
+    assert seen.peak_device_bytes == 500
+
+
+WORK = """
+import ctypes, json, os
+from residency.runners import watch
+
+watch.ENERGY_SECONDS = 0.0
+
+def tell(text):
+    with open(os.environ["FAKE_GPU"], "a") as file:
+        file.write(text)
+
+def contexts(*ordinals):
+    driver = ctypes.CDLL("libcuda.so.1")
+    assert driver.cuInit(0) == 0
+    for ordinal in ordinals:
+        assert driver.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), ordinal) == 0
+
+seen = watch.Watch(os.getpid(), "gpu", expected=EXPECTED)
+BODY
+seen.finish()
+names = ("peak_device_bytes", "joules", "device_megahertz", "tenants", "gpus", "unknown")
+print(json.dumps({"slowed_by": sorted(seen.slowed_by), **{name: getattr(seen, name) for name in names}}))
+"""
+
+
+@pytest.fixture
+def watched(stand_in_gpu, environment) -> Callable[..., dict[str, Any]]:
+    """What a watch sees of a process that does this on several GPUs of a stand-in for the driver."""
+
+    def watched(body: str, expected: int = 1, **facts: object) -> dict[str, Any]:
+        text = WORK.replace("BODY", body).replace("EXPECTED", str(expected))
+        here = environment | stand_in_gpu(**facts)
+        done = subprocess.run([sys.executable, "-c", text], env=here, capture_output=True, text=True, check=True)
+        return dict(json.loads(done.stdout))
+
+    return watched
+
+
+def test_every_gpu_of_the_worker_is_watched_and_no_other(watched) -> None:
+    """Eight GPUs; it computes on the first three, of which one has nothing to do; the others are another's."""
+    each: list[dict[str, object]] = [{"clock": 1980, "millijoules": 1_000} for _ in range(8)]
+    each[1] |= {"clock": 1500, "reasons": 0x4, "context": 2 * 10**9}
+    each[2] |= {"clock": 345, "reasons": 0x1 | 0x8}
+    each[7] |= {"clock": 210, "reasons": 0x20}
+    seen = watched(
+        "contexts(0, 1, 2); tell(f'process {os.getppid()} 5 1\\nprocess {os.getppid()} 5 7\\n'); seen.look();"
+        "tell('0.millijoules 6000\\n1.millijoules 4000\\n2.millijoules 2000\\n7.millijoules 9000\\n')",
+        gpus=8, memory=80 * 10**9, context=10**9, each=each,
+    )  # fmt: skip
+    assert [gpu["index"] for gpu in seen["gpus"]] == [0, 1, 2]
+    assert [gpu["peak_bytes"] for gpu in seen["gpus"]] == [10**9, 2 * 10**9, 10**9]
+    assert [gpu["megahertz"] for gpu in seen["gpus"]] == [1980, 1500, None]
+    assert [gpu["slowed_by"] for gpu in seen["gpus"]] == [[], ["power cap"], []]
+    assert (seen["peak_device_bytes"], seen["device_megahertz"]) == (4 * 10**9, 1500)
+    assert (seen["slowed_by"], seen["tenants"]) == (["power cap"], 1)
+    assert ([gpu["joules"] for gpu in seen["gpus"]], seen["joules"]) == ([5.0, 3.0, 1.0], 9.0)
+
+
+@pytest.mark.parametrize(("expected", "indices", "lowest"), [(1, [0], 1980), (2, [0, 1], 1500), (0, [], None)])
+def test_where_nobody_is_named_it_is_the_first_gpus(watched, expected: int, indices: list[int], lowest: int) -> None:
+    seen = watched(
+        "contexts(0, 1); seen.look()", expected, gpus=8, names=0, watts=100, reasons=0,
+        each=[{"clock": clock} for clock in (1980, 1500, *[210] * 6)],
+    )  # fmt: skip
+    assert ([gpu["index"] for gpu in seen["gpus"]], seen["device_megahertz"]) == (indices, lowest)
+    assert "inside a container" in seen["unknown"]["peak_device_bytes"]
 
 
 def test_processor_time_of_children_that_are_gone_and_that_still_run() -> None:

@@ -187,7 +187,7 @@ def everywhere(residency_in: Callable[..., Any], tmp_path_factory: pytest.TempPa
     """Awkward lines, and so many empty ones that a partition holds no word, by every implementation there is here."""
     pytest.importorskip("distributed")
     folder = tmp_path_factory.mktemp("everywhere")
-    texts = [*AWKWARD, *[None] * 3, *[""] * (PARTITION["cpu"]["split_row_groups"] * ROW_GROUP)]
+    texts = [*AWKWARD, *[None] * 3, *[""] * (PARTITION["split_row_groups"] * ROW_GROUP)]
     pd.DataFrame({"text": texts, "queue": "one"}).to_parquet(folder / "mine.parquet")
     done = residency_in(
         folder, "run", "nlp/word_count", "--data", folder / "mine.parquet", "--target", "queue",
@@ -204,7 +204,7 @@ def test_your_own_lines_are_counted_alike_on_a_cluster_and_by_spark(everywhere: 
     ran = {one.id for one in CPU} | {"partitions@2xcpu"} | ({"spark@cpu"} if SPARK else set())
     assert {name for name, row in rows.items() if row["outcome"] == "ok"} == ran, rows
     assert {rows[name]["quality"] for name in ran} == {1.0}
-    assert {rows[name]["rows"] for name in ran} == {len(AWKWARD) + 3 + PARTITION["cpu"]["split_row_groups"] * ROW_GROUP}
+    assert {rows[name]["rows"] for name in ran} == {len(AWKWARD) + 3 + PARTITION["split_row_groups"] * ROW_GROUP}
     assert rows["sql@cpu"]["remarks"] == [
         "`text`: the texts, median length 0 characters, the longest column of text",
     ]
