@@ -13,7 +13,7 @@ from residency.harness import environment
 from residency.harness.tiers import Tier
 from residency.reports import screen
 from residency.reports.doctor import show
-from residency.runners import health, machine
+from residency.runners import forecast, health, machine
 from residency.runners.plan import unavailable
 from residency.runners.speed import environment_of_workers
 from residency.suites import SHIPPED
@@ -61,6 +61,7 @@ def doctor(
         "warnings": [asdict(warning) for warning in slowing],
         "versions": versions,
         "health": [asdict(finding) for finding in findings],
+        "memory": forecast.fitting(tasks),
         "implementations": states,
     }
     if json:

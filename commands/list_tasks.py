@@ -11,6 +11,7 @@ from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError
 from residency.harness.task import Task
 from residency.reports import screen, tasks
+from residency.runners import forecast
 from residency.runners.plan import unavailable
 
 EPILOG = "Examples:  [bold]residency list[/]   [bold]residency list tabular/ridge[/]"
@@ -27,7 +28,8 @@ def list_tasks(
         common.print_json([_document(task) for task in found])
     elif name and name not in catalogue.topics and found:
         here = ((implementation.id, unavailable(implementation)) for implementation in found[0].implementations)
-        tasks.show(found[0], {name: why for name, why in here if why is not None}, screen.output())
+        unavailable_here = {name: why for name, why in here if why is not None}
+        tasks.show(found[0], unavailable_here, forecast.of(found[0]), screen.output())
     elif found:
         tasks.show_all(found, screen.output())
     if refused:
@@ -66,4 +68,5 @@ def _document(task: Task) -> dict[str, Any]:
             }
             for implementation in task.implementations
         ],
+        "memory": forecast.of(task),
     }

@@ -204,17 +204,17 @@ class Task:
 
     def pair(self, *, cpu: str, gpu: str, needs: Needs = (), memory: Memories | None = None) -> Callable[[F], F]:
         """Register one function as two implementations: it gets the CPU library, or its GPU twin."""
-        return self._register("pair", {"cpu": cpu, "gpu": gpu}, "local", needs, memory)
+        return self._register("pair", {"cpu": cpu, "gpu": gpu}, "local", needs, memory=memory)
 
     def on_cpu(
         self, library: str, *, needs: Needs = (), beside: bool = False, memory: Memories | None = None
     ) -> Callable[[F], F]:
         """Register a CPU implementation. With `beside` it may do less than the others: it is shown, never compared."""
-        return self._register("on_cpu", {"cpu": library}, "local", needs, memory, beside)
+        return self._register("on_cpu", {"cpu": library}, "local", needs, memory=memory, beside=beside)
 
     def on_gpu(self, library: str, *, needs: Needs = (), memory: Memories | None = None) -> Callable[[F], F]:
         """Register a GPU implementation."""
-        return self._register("on_gpu", {"gpu": library}, "local", needs, memory)
+        return self._register("on_gpu", {"gpu": library}, "local", needs, memory=memory)
 
     def on_cluster(
         self, *, cpu: str | None = None, gpu: str | None = None, needs: Needs = (), memory: Memories | None = None
@@ -225,7 +225,7 @@ class Task:
             libraries["cpu"] = cpu
         if gpu is not None:
             libraries["gpu"] = gpu
-        return self._register("on_cluster", libraries, "cluster", needs, memory)
+        return self._register("on_cluster", libraries, "cluster", needs, memory=memory)
 
     def _register(
         self,
@@ -233,6 +233,7 @@ class Task:
         libraries: Mapping[Device, str],
         runner: Place,
         needs: Needs,
+        *,
         memory: Memories | None,
         beside: bool = False,
     ) -> Callable[[F], F]:
