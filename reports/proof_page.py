@@ -94,7 +94,7 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
         lines += ["", f"Opponents that could not run here, and might be stronger: {', '.join(absent)}."]
     lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(_cells(row)) for row in measured)]
     if proved.alone:
-        lines += ["", "Without an opponent, because its time did not fit or it did not succeed:", ""]
+        lines += ["", "Without an opponent, because its time or memory did not fit, or it did not succeed:", ""]
         lines += [f"- {_without(alone)}" for alone in proved.alone]
     return lines
 

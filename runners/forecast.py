@@ -24,7 +24,7 @@ from residency.harness.dataset import Dataset
 from residency.harness.outcomes import NOT_STARTED, Ending, Outcome
 from residency.harness.task import SIZES, Implementation, Task
 from residency.runners import machine, nvml
-from residency.runners.plan import Group, unavailable
+from residency.runners.plan import FULL, Group, unavailable
 
 GB = 10**9
 CARDS = (24, 48, 80, 141)  # GB
@@ -124,9 +124,10 @@ def not_started(
     if short is None:
         return None
     hints = " or ".join(_hints(group, implementation, decoded))
+    at = group.size if group.size in (*SIZES, FULL) else f"{int(group.size):,} {group.task.unit}"
     return Ending(
         Outcome.UNAVAILABLE,
-        f"{NOT_STARTED}needs about {short[0]} at {group.size}, and {short[1]}{f': {hints}' if hints else ''} "
+        f"{NOT_STARTED}needs about {short[0]} at {at}, and {short[1]}{f': {hints}' if hints else ''} "
         f"({IGNORED}=ignore starts it anyway)",
     )
 

@@ -111,7 +111,8 @@ class Course:
             return group
         self._say(f"{group.title}: not started, because memory would not suffice: {', '.join(one.id for one in large)}")
         alone = replace(group, implementations=tuple(large))
-        if measure([alone], replace(self.settings, replicates=1), self.info, self.folder, self.growing.read()):
+        settings, before = replace(self.settings, replicates=1), self.growing.read()
+        if measure([alone], settings, self.info, self.folder, before, resumed=False):
             raise Interrupted
         left = tuple(one for one in group.implementations if one not in large)
         return replace(group, implementations=left) if any(one.device == "gpu" for one in left) else None
