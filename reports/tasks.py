@@ -67,14 +67,16 @@ def _show_memory(task: Task, forecasts: Sequence[Mapping[str, Any]], out: Consol
         needs = [one["device_bytes"] for one in local if one["fits"]]
         cells = [words.gigabytes(forecast["decoded_bytes"])]
         cells.append(words.gigabytes(max(one["host_bytes"] for one in local or forecast["implementations"])))
-        cells += [_least_and_most(needs)] if cards else []
+        seen = " measured" if any(one["measured"] for one in local) else ""
+        cells += [f"{_least_and_most(needs)}{seen}"] if cards else []
         cells += [_fits(forecast["implementations"], card) for card in cards]
         table.add_row(forecast["size"], words.count(forecast["rows"]), *cells)
     out.print(table)
     if cards:
         out.print("A card of 24 GB is counted as 24 x 10^9 bytes, of which nine tenths may be used.", highlight=False)
         out.print("`cluster: 3` is the number of such cards with which --runner cluster would do.", highlight=False)
-        out.print("Not yet seen on a real GPU: what it needs there is estimated.", highlight=False)
+        if not any(one["measured"] for forecast in forecasts for one in forecast["implementations"]):
+            out.print("Not yet seen on a real GPU: what it needs there is estimated.", highlight=False)
 
 
 def _least_and_most(needs: Sequence[float]) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,9 +195,10 @@ def fitting(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     return found
 
 
-def of(task: Task) -> list[dict[str, Any]]:
+def of(task: Task, measured: Mapping[tuple[str, str, str, int | None], int]) -> list[dict[str, Any]]:
     """The forecast of a task's default data by size: what each implementation needs, and on which cards it fits.
 
+    What was `measured` on a device beats the forecast; its key is task, dataset, implementation and rows.
     Implementations for a cluster are shown with the least number of workers of each card. Empty if nobody knows how
     large the data is.
     """
@@ -205,18 +206,23 @@ def of(task: Task) -> list[dict[str, Any]]:
     for size, rows in task.sizes.items():
         decoded = decoded_bytes(task.datasets[0], rows)
         if decoded is not None:
-            each = [_of(implementation, decoded) for implementation in task.implementations]
+            each = [
+                _of(one, decoded, measured.get((task.path, task.datasets[0].name, one.id, rows)))
+                for one in task.implementations
+            ]
             forecasts.append({"size": size, "rows": rows, "decoded_bytes": round(decoded), "implementations": each})
     return forecasts
 
 
-def _of(implementation: Implementation, decoded: float) -> dict[str, Any]:
+def _of(implementation: Implementation, decoded: float, measured: int | None) -> dict[str, Any]:
     needed, on_gpu = need(implementation, decoded), implementation.device == "gpu"
+    device = needed.device if measured is None else measured
     told: dict[str, Any] = {
         "implementation": implementation.id,
-        "device_bytes": round(needed.device) if on_gpu else None,
+        "device_bytes": round(device) if on_gpu else None,
+        "measured": measured is not None,
         "host_bytes": round(needed.host),
-        "fits": {f"{size} GB": fits_on(implementation, decoded, card(size)) for size in CARDS} if on_gpu else None,
+        "fits": {f"{size} GB": device <= card(size).usable for size in CARDS} if on_gpu else None,
     }
     if implementation.runner == "cluster" and on_gpu:
         told["workers"] = {f"{size} GB": workers_needed(implementation, decoded, card(size)) for size in CARDS}
