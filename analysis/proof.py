@@ -14,17 +14,18 @@ from residency.analysis.growth import expected
 from residency.analysis.roofline import FIGURES, peak
 from residency.analysis.row import Group, Row
 from residency.harness.judgement import NOT_MEASURED
-from residency.harness.outcomes import Outcome
+from residency.harness.outcomes import Outcome, is_not_started
 from residency.harness.records import Records
 
 NOT_REACHED = "not reached"
+NOT_STARTED = "not started"  # by its forecast it needs more memory than there is
 NOT_TRIED = "-"  # of no such size, or not ok at a smaller one
 UNCLEAR = "unclear"  # ok, and it is not known whether it ran on the GPU
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One GPU implementation: its outcome by size, or `UNCLEAR`, `NOT_REACHED` or `NOT_TRIED`."""
+    """One GPU implementation: its outcome by size, or `UNCLEAR`, `NOT_STARTED`, `NOT_REACHED` or `NOT_TRIED`."""
 
     task: str
     implementation: str
@@ -74,7 +75,7 @@ class Proof:
     @property
     def flawless(self) -> bool:
         """Whether something is proved, and everything that can run on the GPU is."""
-        harmless = {Outcome.OK, Outcome.UNAVAILABLE, NOT_REACHED, NOT_TRIED}
+        harmless = {Outcome.OK, Outcome.UNAVAILABLE, NOT_STARTED, NOT_REACHED, NOT_TRIED}
         return bool(self.proved) and all(set(one.sizes.values()) <= harmless for one in self.standings)
 
 
@@ -107,6 +108,8 @@ def _outcomes(
             outcomes[size] = NOT_TRIED
         elif row is None or row.result.reason == NOT_MEASURED:
             outcomes[size] = NOT_REACHED
+        elif is_not_started(row.result.outcome, row.result.reason):
+            outcomes[size], going = NOT_STARTED, False
         else:
             outcomes[size] = UNCLEAR if in_doubt(row) else row.result.outcome
             going = row.result.outcome == Outcome.OK

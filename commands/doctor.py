@@ -13,7 +13,7 @@ from residency.harness import environment
 from residency.harness.tiers import Tier
 from residency.reports import screen
 from residency.reports.doctor import show
-from residency.runners import health, machine
+from residency.runners import forecast, health, machine
 from residency.runners.plan import unavailable
 from residency.runners.settings import best_protocol
 from residency.runners.speed import environment_of_workers
@@ -63,6 +63,7 @@ def doctor(
         "warnings": [asdict(warning) for warning in slowing],
         "versions": versions,
         "health": [asdict(finding) for finding in findings],
+        "memory": forecast.fitting(tasks),
         "implementations": states,
     }
     if json:

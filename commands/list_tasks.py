@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from residency.commands import common
+from residency.analysis.peaks import Key, device_peaks
+from residency.analysis.tiers import runs_in
+from residency.commands import common, prove
+from residency.commands.doctor import REFERENCE
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError
 from residency.harness.task import Task
 from residency.reports import screen, tasks
+from residency.runners import forecast
 from residency.runners.plan import unavailable
 
 EPILOG = "Examples:  [bold]residency list[/]   [bold]residency list tabular/ridge[/]"
@@ -24,14 +29,21 @@ def list_tasks(
     catalogue = common.catalogue()
     found, refused = _loaded(catalogue, catalogue.paths([name] if name else []))
     if json:
-        common.print_json([_document(task) for task in found])
+        measured = _measured()
+        common.print_json([_document(task, measured) for task in found])
     elif name and name not in catalogue.topics and found:
         here = ((implementation.id, unavailable(implementation)) for implementation in found[0].implementations)
-        tasks.show(found[0], {name: why for name, why in here if why is not None}, screen.output())
+        unavailable_here = {name: why for name, why in here if why is not None}
+        tasks.show(found[0], unavailable_here, forecast.of(found[0], _measured()), screen.output())
     elif found:
         tasks.show_all(found, screen.output())
     if refused:
         raise UsageError("\nresidency: ".join(map(str, refused)))
+
+
+def _measured() -> dict[Key, int]:
+    """The peaks of device memory in the runs and proofs of this folder, and on record."""
+    return device_peaks(run for folder in (common.RESULTS, prove.REFERENCE, REFERENCE) for run in runs_in(folder))
 
 
 def _loaded(catalogue: Catalogue, paths: list[str]) -> tuple[list[Task], list[UsageError]]:
@@ -45,7 +57,7 @@ def _loaded(catalogue: Catalogue, paths: list[str]) -> tuple[list[Task], list[Us
     return loaded, refused
 
 
-def _document(task: Task) -> dict[str, Any]:
+def _document(task: Task, measured: Mapping[Key, int]) -> dict[str, Any]:
     return {
         "task": task.path,
         "title": task.title,
@@ -66,4 +78,5 @@ def _document(task: Task) -> dict[str, Any]:
             }
             for implementation in task.implementations
         ],
+        "memory": forecast.of(task, measured),
     }

@@ -5,6 +5,7 @@ modules.
 """
 
 from residency.harness import quality
+from residency.harness.memory import Memory
 from residency.harness.quality import Items, Metric, estimate, metric
 from residency.harness.run import Run
 from residency.harness.task import Implementation, Task
@@ -15,6 +16,7 @@ __all__ = [
     "BestAnswer",
     "Implementation",
     "Items",
+    "Memory",
     "Metric",
     "Run",
     "Task",

@@ -18,7 +18,7 @@ import os
 import tempfile
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -62,6 +62,7 @@ class Dataset:
     source: Source | None = None
     table: bool = False  # own data: one CSV or Parquet file, never a folder
     least_rows: int = LEAST_ROWS  # generated data: the fewest rows it can have
+    decoded: float | Callable[[int], float] | None = None  # bytes of a row in memory, or of so many rows; see `decoded`
 
     @property
     def card(self) -> str:
@@ -77,6 +78,10 @@ class Dataset:
     def file(self) -> Path:
         """The file that defines it. Its text is part of the cache key, like the texts of all files it imports."""
         return Path(inspect.getfile(self.maker))
+
+    def decoded_bytes(self, rows: int) -> float | None:
+        """Bytes of so many rows in memory, as the dataset says; None if it says nothing."""
+        return self.decoded(rows) if callable(self.decoded) else None if self.decoded is None else self.decoded * rows
 
     def make(self, request: Request, folder: Path) -> Any:
         """Make the data: call the maker with the arguments that it names."""
@@ -125,6 +130,15 @@ def generated(maker: Callable[..., Any]) -> Dataset:
 def generated_from(least_rows: int) -> Callable[[Callable[..., Any]], Dataset]:
     """Like `generated`, for data that needs at least this many rows: a smaller size is refused."""
     return lambda maker: Dataset(maker.__name__, "generated", maker, least_rows=least_rows)
+
+
+def decoded(size: float | Callable[[int], float]) -> Callable[[Dataset], Dataset]:
+    """Say how large generated data is before it is made: bytes of a row in memory, or a function of the rows.
+
+    All fields of its schema count, the truth too. A photograph counts as its pixels, a table in a Parquet file as its
+    columns, text as UTF-8 with offsets. A forecast of memory counts in these bytes.
+    """
+    return lambda dataset: replace(dataset, decoded=size)
 
 
 def shipped(*needs: str) -> Callable[[Callable[..., Any]], Dataset]:

@@ -41,6 +41,15 @@ def not_reached(budget: float, by: str) -> Ending:
     return Ending(Outcome.UNAVAILABLE, f"{NOT_REACHED}the budget of {budget:g} s was used up {by}")
 
 
+NOT_STARTED = "not started: "
+"""The first words of the reason if memory would not suffice. The outcome is `unavailable`; `--resume` asks again."""
+
+
+def is_not_started(outcome: str, reason: str) -> bool:
+    """Whether an implementation was not started because a forecast says that it needs more memory than there is."""
+    return outcome == Outcome.UNAVAILABLE and reason.startswith(NOT_STARTED)
+
+
 def is_not_reached(outcome: str, reason: str) -> bool:
     """Whether a run did not reach a cell; that says nothing about whether the cell can run."""
     return outcome == Outcome.UNAVAILABLE and reason.startswith(NOT_REACHED)

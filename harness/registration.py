@@ -14,6 +14,7 @@ from typing import Any
 
 from residency.harness.dataset import Dataset
 from residency.harness.errors import UsageError
+from residency.harness.memory import Memory
 from residency.harness.quality import Metric
 
 CALLED = "function(data, run, library)"
@@ -95,6 +96,13 @@ def check_task(datasets: Any, sizes: Any, quality: Any, tolerance: Any, floor: A
     floors = floor.values() if isinstance(floor, Mapping) else [floor]
     if not all(map(_is_number, floors)):
         raise UsageError(f"floor must be a number, or numbers by dataset, not {floor!r}")
+
+
+def check_memory(memory: Any) -> None:
+    """Raise `UsageError` if this does not say how much memory an implementation holds."""
+    said = memory.values() if isinstance(memory, Mapping) else [] if memory is None else [memory]
+    if not all(isinstance(one, Memory) for one in said):
+        raise UsageError(f'memory must be a Memory, or one by device, as {{"gpu": Memory(copies=2)}}, not {memory!r}')
 
 
 def _is_number(value: Any) -> bool:

@@ -49,12 +49,16 @@ def public_folder(dataset: Dataset) -> Path:
 
 @dataclass(frozen=True)
 class Stored:
-    """Made data on disk. `hash` covers every byte of every field, `bytes` is their size in memory or in files."""
+    """Made data on disk. `hash` covers every byte of every field, `bytes` is their size in memory or in files.
+
+    `decoded` is their size in memory, also of what lies in files.
+    """
 
     folder: Path
     hash: str
     rows: int
     bytes: int
+    decoded: int
 
 
 def folder_for(dataset: Dataset, request: Request) -> Path:
@@ -133,8 +137,8 @@ def make(dataset: Dataset, request: Request) -> Stored:
         files.mkdir()
         data = dataset.make(request, files)
         size = save(data, held.folder)
-        made = Stored(folder, hash_data(data), int(data.rows), size)
-        facts = {"hash": made.hash, "rows": made.rows, "bytes": made.bytes}
+        made = Stored(folder, hash_data(data), int(data.rows), size, decoded_bytes(data, size))
+        facts = {"hash": made.hash, "rows": made.rows, "bytes": made.bytes, "decoded": made.decoded}
         (held.folder / "stored.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         publish(held.folder, folder)
     return made
@@ -159,16 +163,23 @@ def no_table(folder: Path) -> UsageError:
 def find(folder: Path) -> Stored | None:
     """The data in this cache folder, if it is there."""
     try:
-        return Stored(folder, **json.loads((folder / "stored.json").read_text(encoding="utf-8")))
+        facts = json.loads((folder / "stored.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    return Stored(folder, **{"decoded": facts["bytes"], **facts})  # older data does not say it
 
 
-def bytes_of_row(dataset: Dataset) -> float | None:
-    """Bytes of one row, from the largest data of this dataset that was made here; None if none was made."""
+def decoded_bytes_of_row(dataset: Dataset) -> float | None:
+    """Bytes of one row in memory, from the largest data of this dataset that was made here; None if none was made."""
     made = [find(file.parent) for file in (cache_folder() / "data").glob(f"{dataset.name}-*/stored.json")]
     largest = max((stored for stored in made if stored and stored.rows), key=lambda stored: stored.rows, default=None)
-    return largest.bytes / largest.rows if largest else None
+    return largest.decoded / largest.rows if largest else None
+
+
+def decoded_bytes(data: Any, stored: int) -> int:
+    """Bytes of a schema's fields in memory: as its property `decoded` says, else as many as are `stored`."""
+    said = getattr(data, "decoded", None)
+    return stored if said is None else int(said)
 
 
 def save(data: Any, folder: Path) -> int:

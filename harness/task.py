@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 from residency.harness import registration
 from residency.harness.dataset import Dataset
 from residency.harness.errors import UsageError, likely, unknown
+from residency.harness.memory import UNSAID, Memories, Memory, on
 from residency.harness.quality import Metric
 from residency.harness.sources import sources_of
 
@@ -58,6 +59,7 @@ class Implementation:
     beside: bool = False  # it does less than the task, as a ready-made model that need not learn: shown, never compared
     file: Path = Path()  # the file that registered it
     line: int = 0  # in that file
+    memory: Memory = UNSAID  # how much it holds at its peak
 
     @property
     def id(self) -> str:
@@ -96,6 +98,7 @@ class Task:
     `naive` makes results that need no model, `function(data)` by what they do. Their quality is shown, and a report
     says if no implementation beats them.
     `unit` is what `sizes` and `rows` count: rows of a table, images, pages, texts.
+    `memory` is how much an implementation holds at its peak, unless its own decorator says otherwise.
     `work(data)` is the least work any implementation must do: (floating-point operations, bytes moved).
     """
 
@@ -109,6 +112,7 @@ class Task:
     also: Mapping[str, Callable[[Any, Any], float]] = field(default_factory=dict)
     naive: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     unit: str = "rows"
+    memory: Memories = UNSAID
     implementations: list[Implementation] = field(default_factory=list, init=False)
     topic: str = field(default="", init=False)  # its folder's name, set by discovery
     name: str = field(default="", init=False)  # its file's name, set by discovery
@@ -121,6 +125,7 @@ class Task:
     def __post_init__(self) -> None:
         """Check the arguments, and note the file that calls `Task`."""
         registration.check_task(self.datasets, self.sizes, self.quality, self.tolerance, self.floor)
+        registration.check_memory(self.memory)
         self.origin = registration.place_of_loading()[0]
 
     if not TYPE_CHECKING:  # type checkers find misspelt names by themselves
@@ -197,31 +202,43 @@ class Task:
             return None
         return self.floor[dataset] if isinstance(self.floor, Mapping) else self.floor
 
-    def pair(self, *, cpu: str, gpu: str, needs: Needs = ()) -> Callable[[F], F]:
+    def pair(self, *, cpu: str, gpu: str, needs: Needs = (), memory: Memories | None = None) -> Callable[[F], F]:
         """Register one function as two implementations: it gets the CPU library, or its GPU twin."""
-        return self._register("pair", {"cpu": cpu, "gpu": gpu}, "local", needs)
+        return self._register("pair", {"cpu": cpu, "gpu": gpu}, "local", needs, memory=memory)
 
-    def on_cpu(self, library: str, *, needs: Needs = (), beside: bool = False) -> Callable[[F], F]:
+    def on_cpu(
+        self, library: str, *, needs: Needs = (), beside: bool = False, memory: Memories | None = None
+    ) -> Callable[[F], F]:
         """Register a CPU implementation. With `beside` it may do less than the others: it is shown, never compared."""
-        return self._register("on_cpu", {"cpu": library}, "local", needs, beside)
+        return self._register("on_cpu", {"cpu": library}, "local", needs, memory=memory, beside=beside)
 
-    def on_gpu(self, library: str, *, needs: Needs = ()) -> Callable[[F], F]:
+    def on_gpu(self, library: str, *, needs: Needs = (), memory: Memories | None = None) -> Callable[[F], F]:
         """Register a GPU implementation."""
-        return self._register("on_gpu", {"gpu": library}, "local", needs)
+        return self._register("on_gpu", {"gpu": library}, "local", needs, memory=memory)
 
-    def on_cluster(self, *, cpu: str | None = None, gpu: str | None = None, needs: Needs = ()) -> Callable[[F], F]:
+    def on_cluster(
+        self, *, cpu: str | None = None, gpu: str | None = None, needs: Needs = (), memory: Memories | None = None
+    ) -> Callable[[F], F]:
         """Register an implementation on Dask workers, for one device or for both."""
         libraries: dict[Device, str] = {}
         if cpu is not None:
             libraries["cpu"] = cpu
         if gpu is not None:
             libraries["gpu"] = gpu
-        return self._register("on_cluster", libraries, "cluster", needs)
+        return self._register("on_cluster", libraries, "cluster", needs, memory=memory)
 
     def _register(
-        self, decorator: str, libraries: Mapping[Device, str], runner: Place, needs: Needs, beside: bool = False
+        self,
+        decorator: str,
+        libraries: Mapping[Device, str],
+        runner: Place,
+        needs: Needs,
+        *,
+        memory: Memories | None,
+        beside: bool = False,
     ) -> Callable[[F], F]:
         registration.check_libraries(decorator, libraries)
+        registration.check_memory(memory)
 
         def register(function: F) -> F:
             registration.check_function(decorator, function)
@@ -233,7 +250,7 @@ class Task:
                 modules = needs.get(device, ()) if isinstance(needs, Mapping) else needs
                 made = Implementation(
                     function.__name__, device, library, function, runner, other, tuple(modules), beside=beside,
-                    file=file, line=line,
+                    file=file, line=line, memory=on(device, self.memory if memory is None else memory),
                 )  # fmt: skip
                 check_unique([known for known in self.implementations if known.file == file], made)
                 self.implementations.append(made)

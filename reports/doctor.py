@@ -29,6 +29,7 @@ def show(told: Mapping[str, Any], free: int, everything: bool, out: Console) -> 
     _show_environment(out, told["environment"], told["warnings"])
     if facts["gpus"] or told["health"]:
         _show_health(out, told["health"])
+    _show_memory(out, told["memory"], everything)
     out.print("\n[bold]Libraries[/]")
     out.print("  " + ", ".join(f"{name} {version}" for name, version in told["versions"].items()), highlight=False)
     out.print("\n[bold]Implementations[/]")
@@ -59,6 +60,30 @@ def _show_health(out: Console, findings: Sequence[Mapping[str, str]]) -> None:
     for finding in findings:
         out.print(f"  [yellow]{finding['about']}: {escape(finding['cause'])}[/]", highlight=False)
         out.print(f"    {escape(finding['remedy'])}", highlight=False)
+
+
+def _show_memory(out: Console, forecasts: Sequence[Mapping[str, Any]], everything: bool) -> None:
+    """How many tasks fit into each GPU's memory at each size; few that do not are named, with `everything` all."""
+    out.print("\n[bold]Sizes that fit a GPU's memory, by forecast[/] (residency list TASK says more)")
+    sizes = list(dict.fromkeys(forecast["size"] for forecast in forecasts))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("memory", *sizes):
+        table.add_column(column)
+    for memory in dict.fromkeys(forecast["memory"] for forecast in forecasts):
+        mine = {forecast["size"]: forecast for forecast in forecasts if forecast["memory"] == memory}
+        table.add_row(escape(memory), *(_fitting(mine[size], everything) for size in sizes))
+    out.print(table)
+
+
+def _fitting(forecast: Mapping[str, Any], everything: bool) -> str:
+    """`15 of 16 tasks, not tabular/ridge`."""
+    too_large, in_part = forecast["too_large"], forecast["in_part"]
+    text = f"{forecast['tasks'] - len(too_large)} of {forecast['tasks']}"
+    for names, word in ((too_large, "not"), (in_part, "in part")):
+        if names:
+            shown = everything or len(names) <= FEW
+            text += f"; {word} {', '.join(names) if shown else len(names)}"
+    return text
 
 
 def _show_environment(out: Console, surroundings: Mapping[str, Any], warnings: Sequence[Mapping[str, str]]) -> None:

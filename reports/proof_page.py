@@ -9,7 +9,7 @@ from residency.analysis.gain import in_doubt
 from residency.analysis.proof import NOT_TRIED, Alone, Proof
 from residency.analysis.row import Row
 from residency.harness.judgement import NOT_MEASURED
-from residency.harness.outcomes import Outcome
+from residency.harness.outcomes import NOT_STARTED, Outcome, is_not_started
 from residency.harness.records import Records
 from residency.reports import sentences, words
 from residency.reports.markdown import line
@@ -43,7 +43,7 @@ def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
     if doubts := [row for row in found if in_doubt(row)]:
         lines += ["", "## What may not have run on the GPU", ""]
         lines += [f"- {_at(row)}: {row.facts.unknown['fell_back']}" for row in doubts]
-    lines += [*_failures(found), *_unavailable(found)]
+    lines += [*_failures(found), *_not_started(found), *_unavailable(found)]
     return "\n".join([*lines, *_not_reached(records, proved)]) + "\n"
 
 
@@ -88,12 +88,13 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
     ]
     lines += [text for gain in proved.gains for text in ("", sentences.gain(gain))]
     lines += [text for few in few_processes(found) for text in ("", few)]
-    unavailable = [row for row in found if row.cell.device == "cpu" and row.result.outcome == Outcome.UNAVAILABLE]
+    on_cpu = [row for row in found if row.cell.device == "cpu" and not _is_too_large(row)]
+    unavailable = [row for row in on_cpu if row.result.outcome == Outcome.UNAVAILABLE]
     if absent := sorted({row.cell.library for row in unavailable if row.result.reason != NOT_MEASURED}):
         lines += ["", f"Opponents that could not run here, and might be stronger: {', '.join(absent)}."]
     lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(_cells(row)) for row in measured)]
     if proved.alone:
-        lines += ["", "Without an opponent, because its time did not fit or it did not succeed:", ""]
+        lines += ["", "Without an opponent, because its time or memory did not fit, or it did not succeed:", ""]
         lines += [f"- {_without(alone)}" for alone in proved.alone]
     return lines
 
@@ -137,10 +138,24 @@ def _failures(found: Sequence[Row]) -> list[str]:
     return ["", "## What went wrong", "", *lines] if lines else []
 
 
+def _is_too_large(row: Row) -> bool:
+    return is_not_started(row.result.outcome, row.result.reason)
+
+
+def _not_started(found: Sequence[Row]) -> list[str]:
+    """What would not have fitted into memory; that is no failure."""
+    lines = [f"- {_at(row)}: {row.result.reason.removeprefix(NOT_STARTED)}" for row in found if _is_too_large(row)]
+    return ["", "## What was not started, because memory would not suffice", "", *lines] if lines else []
+
+
 def _unavailable(found: Sequence[Row]) -> list[str]:
     """What could not run on the GPU here, grouped by the reason."""
     lines = []
-    on_gpu = [row for row in found if row.cell.device == "gpu" and row.result.reason != NOT_MEASURED]
+    on_gpu = [
+        row
+        for row in found
+        if row.cell.device == "gpu" and row.result.reason != NOT_MEASURED and not _is_too_large(row)
+    ]
     for missing in missing_here(on_gpu):
         why = "; and ".join([missing.reason, *missing.further])
         lines += ["", f"{why}:", "", *(f"- `{name}`" for name in missing.names)]

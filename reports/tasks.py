@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -13,6 +14,8 @@ from residency.harness.mistakes import shown
 from residency.harness.outcomes import Ending
 from residency.harness.task import Task
 from residency.reports import words
+
+DIFFERENT = 1.25  # times the least need: beyond, both are shown
 
 
 def show_all(tasks: Sequence[Task], out: Console) -> None:
@@ -26,8 +29,11 @@ def show_all(tasks: Sequence[Task], out: Console) -> None:
     out.print(table)
 
 
-def show(task: Task, unavailable: Mapping[str, Ending], out: Console) -> None:
-    """Print a task's card, data and implementations. `unavailable` says by id which cannot run here, and why."""
+def show(task: Task, unavailable: Mapping[str, Ending], forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """Print a task's card, data, implementations and the memory that they need.
+
+    `unavailable` says by id which cannot run here, and why. `forecasts` are those of `runners/forecast.py`, by size.
+    """
     out.print(f"[bold]{task.path}[/]\n")
     out.print(escape(task.card), highlight=False)
     out.print(f"\nQuality: {task.quality.name}, {task.quality.better} is better, tolerance {task.tolerance:g}")
@@ -45,3 +51,49 @@ def show(task: Task, unavailable: Mapping[str, Ending], out: Console) -> None:
         place = " on a cluster" if implementation.runner == "cluster" else ""
         whose = f", yours: {escape(shown(implementation.file))}:{implementation.line}" if own else ""
         out.print(f"  {implementation.id} ({implementation.library}{place}{whose}): {state}", highlight=False)
+    if forecasts:
+        _show_memory(task, forecasts, out)
+
+
+def _show_memory(task: Task, forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """What each size needs in memory, and which cards have it."""
+    cards: Mapping[str, bool] = next((one["fits"] for one in forecasts[0]["implementations"] if one["fits"]), {})
+    out.print("Memory, by forecast; `host` and `GPU` are the most that an implementation in one process needs:")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("size", task.unit, "data decoded", "host", *(["GPU"] if cards else []), *cards):
+        table.add_column(column, justify="left" if column in {"size", *cards} else "right")
+    for forecast in forecasts:
+        local = [one for one in forecast["implementations"] if "@N" not in one["implementation"]]
+        needs = [one["device_bytes"] for one in local if one["fits"]]
+        cells = [words.gigabytes(forecast["decoded_bytes"])]
+        cells.append(words.gigabytes(max(one["host_bytes"] for one in local or forecast["implementations"])))
+        seen = " measured" if any(one["measured"] for one in local) else ""
+        cells += [f"{_least_and_most(needs)}{seen}"] if cards else []
+        cells += [_fits(forecast["implementations"], card) for card in cards]
+        table.add_row(forecast["size"], words.count(forecast["rows"]), *cells)
+    out.print(table)
+    if cards:
+        out.print("A card of 24 GB is counted as 24 x 10^9 bytes, of which nine tenths may be used.", highlight=False)
+        out.print("`cluster: 3` is the number of such cards with which --runner cluster would do.", highlight=False)
+        if not any(one["measured"] for forecast in forecasts for one in forecast["implementations"]):
+            out.print("Not yet seen on a real GPU: what it needs there is estimated.", highlight=False)
+
+
+def _least_and_most(needs: Sequence[float]) -> str:
+    """`1.4 to 3.1 GB` if implementations differ, else the most."""
+    if not needs:
+        return "-"
+    least, most = words.gigabytes(min(needs)), words.gigabytes(max(needs))
+    return most if max(needs) <= DIFFERENT * min(needs) else f"{least} to {most}"
+
+
+def _fits(implementations: Sequence[Mapping[str, Any]], card: str) -> str:
+    """`yes`, `no`, or what does not fit; and with how many workers a cluster of such cards would do."""
+    on_gpu = [one for one in implementations if one["fits"]]
+    alone = [one for one in on_gpu if "workers" not in one]
+    without = [one["implementation"] for one in alone if not one["fits"][card]]
+    if not without:
+        return "yes" if alone else "-"
+    counts = [one["workers"][card] for one in on_gpu if one.get("workers", {}).get(card)]
+    cluster = f" (cluster: {min(counts)})" if counts else ""
+    return f"{'no' if len(without) == len(alone) else 'not ' + ', '.join(without)}{cluster}"

@@ -111,6 +111,11 @@ def size(value: int) -> str:
     return f"{digits(amount)} TiB"
 
 
+def gigabytes(value: float) -> str:
+    """`12.4 GB`, in the unit that names a card's memory: 10^9 bytes."""
+    return f"{value / 1e6:,.0f} MB" if value < 1e9 else f"{digits(value / 1e9)} GB"
+
+
 def roofline(found: Roofline | None) -> str:
     """`62 % of memory`; `mistaken: 180 % of memory` if that is faster than the device can be."""
     if found is None:

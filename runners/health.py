@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from residency.harness import store
 from residency.harness.libraries import distribution, is_installed
 from residency.harness.task import Implementation, Task
 from residency.runners import builds, machine, nvml
-from residency.runners.local import COPIES_IN_MEMORY
 from residency.runners.plan import unavailable
 from residency.runners.process import environment
 
@@ -26,14 +24,13 @@ IMPORT_SECONDS = 120.0  # for one library, on a busy or slow machine
 DRIVERS = {11: "450.80", 12: "525.60", 13: "580.65"}  # the oldest for Linux by CUDA's major version (its release notes)
 CAPABILITIES = {12: (5, 0), 13: (7, 5)}  # the lowest for which libraries built for that CUDA have code
 OPENCL = (Path("/etc/OpenCL/vendors"), Path(sys.prefix) / "etc" / "OpenCL" / "vendors")  # where drivers are registered
-CONTEXT = 512 * 2**20  # about how many bytes of the device's memory a context and a library take
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that will spoil a measurement."""
 
-    about: Literal["driver", "gpu", "library", "tenant", "memory"]
+    about: Literal["driver", "gpu", "library", "tenant"]
     cause: str
     remedy: str
 
@@ -44,7 +41,7 @@ def findings(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
     if not gpus:
         return _driver_does_not_answer()
     problems = [*_driver(gpus), *_libraries(tasks, broken)]
-    return [*problems, *_tenants(), *_compute_modes(), *_memory(tasks)]
+    return [*problems, *_tenants(), *_compute_modes()]
 
 
 def broken_imports(tasks: Sequence[Task]) -> dict[str, str]:
@@ -203,30 +200,6 @@ def _named(numbers: Sequence[int]) -> str:
     """`GPU 0`, or `GPUs 0, 1 and 3`."""
     *first, last = map(str, numbers)
     return f"GPUs {', '.join(first)} and {last}" if first else f"GPU {last}"
-
-
-def _memory(tasks: Sequence[Task]) -> list[Finding]:
-    """Sizes whose data probably does not fit into the GPU's free memory, estimated from data made before."""
-    memory = nvml.memory(nvml.handles()[0])
-    if memory is None:
-        return []
-    short: dict[str, list[str]] = {}
-    for task in tasks:
-        here = any(implementation.runner == "local" for implementation in _on_gpu([task]))
-        bytes_of_row = store.bytes_of_row(task.datasets[0]) if here else None
-        for size, rows in task.sizes.items():
-            wanted = COPIES_IN_MEMORY * (bytes_of_row or 0.0) * rows + CONTEXT
-            if bytes_of_row and wanted > memory.free:
-                short.setdefault(size, []).append(f"{task.path} about {_gib(wanted)}")
-    return [
-        Finding(
-            "memory",
-            f"{_gib(memory.free)} of the GPU's {_gib(memory.total)} are free; at size {size}, {COPIES_IN_MEMORY} times "
-            f"the data's bytes are expected to be needed: {', '.join(names)}",
-            "take a smaller --size or a number of rows; --runner cluster shares it out over several GPUs",
-        )
-        for size, names in short.items()
-    ]
 
 
 def _gib(amount: float) -> str:

@@ -29,18 +29,13 @@ from residency.harness.outcomes import Ending, not_reached
 from residency.harness.records import Recorder, Records
 from residency.harness.statistics import QUIET, Conditions
 from residency.harness.task import Implementation
-from residency.runners import machine, nvml
+from residency.runners import forecast, machine
 from residency.runners.budget import Budget, Expected, is_kept, seconds_for
 from residency.runners.plan import Group, absent, unavailable
 from residency.runners.process import Ended, settle
 from residency.runners.resume import Done, done, key_of
 from residency.runners.settings import Settings
 from residency.runners.turn import Ledger, Listener, OutOfTime, Prepared, Turn, make
-
-COPIES_IN_MEMORY = 3  # how many copies of its data an implementation is expected to hold, until it is measured
-LIBRARIES_IN_MEMORY = 400 * 2**20  # bytes of a worker that has imported a large library
-CONTEXT_IN_MEMORY = 700 * 2**20  # bytes of a GPU's memory that a worker's context and libraries take
-
 
 NOTHING_EXPECTED = Expected()
 
@@ -178,7 +173,11 @@ class _Run:
         for implementation in group.implementations:
             if implementation.id in known.ended:
                 continue
-            if (why := unavailable(implementation, settings.scheduler is not None)) is not None:
+            elsewhere, ran = settings.scheduler is not None, implementation.id in known.times
+            why = unavailable(implementation, elsewhere)
+            if why is None and not ran:  # what is measured beats a forecast
+                why = forecast.not_started(group, implementation, elsewhere)
+            if why is not None:
                 self.ledger.end(group.cell(implementation), known.next, why, key=key)
             else:
                 open_ones.append(implementation)
@@ -216,13 +215,21 @@ class _Run:
             prepared.open = []
             return False
         prepared.made = prepared.facts["seconds"]
-        copies, free = COPIES_IN_MEMORY * prepared.facts["bytes"], nvml.free()
-        on_gpu = sum(implementation.device == "gpu" for implementation in prepared.open)
-        crowded = free is not None and on_gpu > 1 and on_gpu * (copies + CONTEXT_IN_MEMORY) > 0.8 * free
-        prepared.alone = (
-            crowded or len(prepared.open) * (copies + LIBRARIES_IN_MEMORY) > 0.8 * machine.memory_available()
-        )
-        return True
+        self._leave_out_too_large(prepared)
+        prepared.alone = forecast.crowded(prepared.open, prepared.facts["decoded"])
+        return bool(prepared.open)
+
+    def _leave_out_too_large(self, prepared: Prepared) -> None:
+        """Record what will not fit, by the size of the data that was made; most of it was left out before."""
+        group, decoded = prepared.group, prepared.facts["decoded"]
+        for implementation in list(prepared.open):
+            if implementation.id in prepared.known.times:
+                continue
+            why = forecast.not_started(group, implementation, self.ledger.settings.scheduler is not None, decoded)
+            if why is not None:
+                self.ledger.end(group.cell(implementation), prepared.known.next, why, key=prepared.key)
+                self.ledger.budget.waiting -= 1
+                prepared.open.remove(implementation)
 
     def _replicate(self, prepared: Prepared, share: float) -> None:
         budget = self.ledger.budget

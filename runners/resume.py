@@ -16,8 +16,8 @@ from pathlib import Path
 
 from residency.harness.busy import Busy
 from residency.harness.judgement import judge_outcomes
-from residency.harness.outcomes import Outcome, is_not_reached
-from residency.harness.records import Cell, Records, Sample
+from residency.harness.outcomes import Outcome, is_not_reached, is_not_started
+from residency.harness.records import Cell, OutcomeRecord, Records, Sample
 from residency.harness.sources import hash_of_sources
 from residency.runners import machine
 from residency.runners.plan import Group
@@ -99,7 +99,7 @@ def done(group: Group, key: str, before: Records | None) -> Done:
             known.ended.add(outcome.cell.implementation)
         elif outcome.outcome == Outcome.OK:
             known.ok.setdefault(outcome.cell.implementation, set()).add(outcome.replicate)
-        elif outcome.outcome != Outcome.FAILED and not is_not_reached(outcome.outcome, outcome.reason):
+        elif outcome.outcome != Outcome.FAILED and not _asked_again(outcome):
             known.ended.add(outcome.cell.implementation)
     for sample in samples:
         if sample.key == key:
@@ -112,6 +112,11 @@ def done(group: Group, key: str, before: Records | None) -> Done:
     elif current:
         known.reason = "code, data, libraries or parameters have changed"
     return known
+
+
+def _asked_again(outcome: OutcomeRecord) -> bool:
+    """Whether it may end in another way now: it was not reached, or not started for lack of memory."""
+    return is_not_reached(outcome.outcome, outcome.reason) or is_not_started(outcome.outcome, outcome.reason)
 
 
 def _same(cell: Cell, group: Group) -> bool:

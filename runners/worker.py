@@ -68,7 +68,8 @@ class Session:
         task = _task(request["task"])
         dataset = task.dataset(request["data"]["dataset"])
         stored = store.make(dataset, _request(request["data"]))
-        facts = {"folder": str(stored.folder), "hash": stored.hash, "rows": stored.rows, "bytes": stored.bytes}
+        sizes = {"rows": stored.rows, "bytes": stored.bytes, "decoded": stored.decoded}
+        facts = {"folder": str(stored.folder), "hash": stored.hash, **sizes}
         about = _about(task, dataset, stored)
         return {**facts, **about, "seconds": perf_counter() - start}
 

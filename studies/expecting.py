@@ -9,9 +9,9 @@ from residency.analysis.cost import WORTH, Seen
 from residency.harness import records
 from residency.harness.errors import RecordError
 from residency.reports import words
-from residency.runners import machine
+from residency.runners import forecast, machine
 from residency.runners.budget import Expected, is_kept, seconds_for
-from residency.runners.plan import Group, unavailable
+from residency.runners.plan import Group
 from residency.runners.settings import Settings
 
 NEWEST = 20  # runs that are looked at
@@ -43,7 +43,7 @@ def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hash
         (group.title, one.id): earlier.turn(group.cell(one, group.request.rows), hashes.get(group.title))
         for group in groups
         for one in group.implementations
-        if unavailable(one, elsewhere) is None
+        if forecast.startable(group, one, elsewhere)
     }
     budget = seconds_for((group.scale for group in groups), settings)
     said = f"{_of_turns(list(turns.values()), settings.replicates)} {_of_budget(turns, settings, budget)}"

@@ -16,10 +16,10 @@ from residency.harness.errors import UsageError
 from residency.harness.task_info import TaskInfo
 from residency.reports import screen
 from residency.reports.live import Planned, Progress
-from residency.runners import machine
+from residency.runners import forecast, machine
 from residency.runners.budget import Expected, is_kept, seconds_for
 from residency.runners.local import NOTHING_EXPECTED, looks, run_local
-from residency.runners.plan import Group, Selection, unavailable
+from residency.runners.plan import Group, Selection
 from residency.runners.process import close_all
 from residency.runners.settings import Settings
 from residency.runners.speed import environment_of_workers, inherited_variables
@@ -60,7 +60,7 @@ def measure(
 def planned(groups: list[Group], settings: Settings, spent: float = 0.0) -> Planned:
     """What is to be measured, how many seconds there are for it, and how many were spent before."""
     elsewhere = settings.scheduler is not None
-    cells = sum(unavailable(one, elsewhere) is None for group in groups for one in group.implementations)
+    cells = sum(forecast.startable(group, one, elsewhere) for group in groups for one in group.implementations)
     seconds = seconds_for((group.scale for group in groups), settings) if settings.limit is None else settings.limit
     return Planned(cells, looks(settings)[-1], seconds, is_kept(settings) or settings.limit is not None, spent)
 

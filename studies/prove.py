@@ -26,7 +26,7 @@ from residency.harness.files import write_whole
 from residency.harness.outcomes import Outcome
 from residency.harness.records import RunInfo
 from residency.reports import proof_page, screen, words
-from residency.runners import machine
+from residency.runners import forecast, machine
 from residency.runners.plan import Group, Selection, plan, unavailable
 from residency.runners.settings import Settings
 from residency.studies.costs import Costs, execution, is_of, same_task
@@ -87,6 +87,7 @@ class Course:
         below: Step | None = None
         for step in STEPS:
             groups = [one for group in self.groups if (one := contenders(group, step, below, known)) is not None]
+            groups = [fitting for group in groups if (fitting := self._without_too_large(group)) is not None]
             groups.sort(key=lambda group: (*rank(group.task.path), self.costs.expected(group, known)))
             self._say(f"{step.size}: {len(groups)} groups, {self._left():.0f} s left")
             for replicate in range(1, step.replicates + 1):
@@ -94,6 +95,27 @@ class Course:
             proved = write_page(self.folder, self.growing.read())
             known, below = proved.rows, step
         return proved
+
+    def _without_too_large(self, group: Group) -> Group | None:
+        """The group without what needs more memory than there is, which is put on record; None if no GPU side is left.
+
+        What was measured in this proof before is measured further.
+        """
+        ran = {sample.cell.implementation for sample in self.growing.read().samples if is_of(sample, group)}
+        large = [
+            one
+            for one in group.implementations
+            if one.id not in ran and unavailable(one) is None and forecast.not_started(group, one) is not None
+        ]
+        if not large:
+            return group
+        self._say(f"{group.title}: not started, because memory would not suffice: {', '.join(one.id for one in large)}")
+        alone = replace(group, implementations=tuple(large))
+        settings, before = replace(self.settings, replicates=1), self.growing.read()
+        if measure([alone], settings, self.info, self.folder, before, resumed=False):
+            raise Interrupted
+        left = tuple(one for one in group.implementations if one not in large)
+        return replace(group, implementations=left) if any(one.device == "gpu" for one in left) else None
 
     def _replicate(self, groups: list[Group], step: Step, replicate: int, known: Sequence[Row]) -> list[Group]:
         """Measure a replicate of each group that fits; return the groups that are worth another."""

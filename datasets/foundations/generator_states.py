@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.harness.dataset import generated
+from residency.harness.dataset import decoded, generated
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
 
@@ -29,6 +29,7 @@ class States:
         return self.steps
 
 
+@decoded(lambda _: 4.0 * STATES)
 @generated
 def generator_states(rows: int, seed: int) -> States:
     """256 multiplicative generators, x → 69069 x modulo 2³², and a number of steps that they are to take.

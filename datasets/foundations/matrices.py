@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.foundations.numbers import draw
-from residency.harness.dataset import generated, mapped
+from residency.harness.dataset import decoded, generated, mapped
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
 
@@ -57,6 +57,7 @@ class Matrices:
         return product
 
 
+@decoded(lambda side: 8.0 * side**2)
 @generated
 def matrices(rows: int, seed: int, folder: Path) -> Matrices:
     """Two square matrices of independent standard normal numbers: a product's numbers have deviation √side."""

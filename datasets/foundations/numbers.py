@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.harness.dataset import generated, mapped
+from residency.harness.dataset import decoded, generated, mapped
 from residency.harness.errors import WrongResult
 
 CHUNK = 2**16  # numbers at a time: in float64 they fit into a cache
@@ -38,6 +38,7 @@ class Numbers:
         return self.values[:half], self.values[half : 2 * half]
 
 
+@decoded(4)
 @generated
 def numbers(rows: int, seed: int, folder: Path) -> Numbers:
     """Independent standard normal numbers in float32: no two neighbours are equal, so a missing number is noticed."""

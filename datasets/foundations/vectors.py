@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.foundations.numbers import draw, share_correct
-from residency.harness.dataset import generated, mapped
+from residency.harness.dataset import decoded, generated, mapped
 from residency.harness.quality import metric
 
 VECTORS = 8
@@ -29,6 +29,7 @@ class Vectors:
         return int(self.values.shape[1])
 
 
+@decoded(4 * VECTORS)
 @generated
 def vectors(rows: int, seed: int, folder: Path) -> Vectors:
     """Eight vectors of independent standard normal numbers in float32: without any one of them the sum is different."""

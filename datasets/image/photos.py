@@ -52,6 +52,11 @@ class Photos:
         """Images."""
         return len(self.sizes)
 
+    @property
+    def decoded(self) -> int:
+        """Bytes of all images in RGB."""
+        return 3 * int(self.sizes.prod(axis=1, dtype=np.int64).sum())
+
     def file(self, image: int) -> NDArray[np.uint8]:
         """The bytes of one image's file."""
         return self.encoded[self.offsets[image] : self.offsets[image + 1]]

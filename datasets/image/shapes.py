@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.image.labelled_images import TEST_SHARE, LabelledImages, labelled
-from residency.harness.dataset import generated
+from residency.harness.dataset import decoded, generated
 
 SIDE = 16  # pixels
 CLASSES = ("disc", "ring", "square", "frame", "diamond", "triangle", "plus", "cross", "rows", "columns")
@@ -15,6 +15,7 @@ NOISE = 30  # grey levels, either way
 CHUNK = 4_096  # images drawn at a time
 
 
+@decoded(SIDE**2 + 4)
 @generated
 def shapes(rows: int, seed: int) -> LabelledImages:
     """Ten noisy shapes of random place, size and brightness; a tenth of the labels are drawn at random.

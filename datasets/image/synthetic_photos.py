@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.image.photos import Photos, jpeg, packed
-from residency.harness.dataset import generated
+from residency.harness.dataset import decoded, generated
 
 SIZES = ((480, 640), (640, 480), (375, 500), (512, 512))  # height and width: usual formats of image collections
 SHAPES = 24
@@ -14,6 +14,7 @@ GRAIN = 8  # grey levels, either way
 PATCH = 16  # pixels: the side of a patch of the background's texture
 
 
+@decoded(3 * sum(height * width for height, width in SIZES) / len(SIZES))
 @generated
 def synthetic_photos(rows: int, seed: int) -> Photos:
     """Pictures that cost as much to decode as photographs: with slow gradients, textures, sharp edges and grain.

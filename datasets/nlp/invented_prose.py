@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from residency.datasets.nlp.invented_texts import spell, zipf
 from residency.datasets.nlp.prose import ROW_GROUP, STOP_WORDS, Prose, ranked, write
-from residency.harness.dataset import generated
+from residency.harness.dataset import decoded, generated
 
 VOCABULARY = 50_000  # words, odd ones and stop words among them
 TICKETS = 2**20  # words in the list to draw from, each as often as its share
@@ -53,6 +53,7 @@ ODD = {  # words of more than ASCII letters, or very short, always written like 
 FIRST_ODD, ODD_STEP = 20, 4  # their ranks: among the commonest words, so that a wrong rule is noticed
 
 
+@decoded(94)
 @generated
 def invented_prose(rows: int, seed: int, folder: Path) -> Prose:
     """Lines of 4 to 28 words of an invented vocabulary, one line in fifty empty, 94 bytes a line.

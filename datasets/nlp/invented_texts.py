@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.nlp.texts import TEST_SHARE, Texts
-from residency.harness.dataset import generated
+from residency.harness.dataset import decoded, generated
 
 TOPICS = 8
 VOCABULARY = 20_000  # words
@@ -22,6 +22,7 @@ LOG_UNIT = 2.0**32
 Bytes = NDArray[np.uint8]
 
 
+@decoded(155)
 @generated
 def invented_texts(rows: int, seed: int) -> Texts:
     """Texts of 8 to 40 words of an invented vocabulary, each about one of eight equally frequent topics.

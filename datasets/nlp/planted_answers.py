@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from residency.datasets.nlp.embeddings import Embeddings, unit
-from residency.harness.dataset import generated
+from residency.harness.dataset import decoded, generated
 
 COLUMNS = 384  # as many as small sentence encoders give
 QUESTIONS = 4_096
@@ -14,6 +14,7 @@ VAGUENESS = 4.0  # noise of a question, in lengths of the document that it was m
 CHUNK = 8_192  # documents
 
 
+@decoded(lambda rows: 4.0 * COLUMNS * (rows + QUESTIONS))
 @generated
 def planted_answers(rows: int, seed: int) -> Embeddings:
     """Documents as unit vectors of 384 numbers, a hundred to a topic, and 4,096 questions, each made from a document.

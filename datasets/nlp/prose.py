@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.datasets.parquet import decoded_bytes
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
 from residency.harness.truth import Truth
@@ -51,6 +52,11 @@ class Prose:
     word: Truth[NDArray[np.str_]]  # (100,)
     count: Truth[NDArray[np.int64]]  # (100,)
     remarks: tuple[str, ...] = ()
+
+    @property
+    def decoded(self) -> int:
+        """Bytes of the column of strings in memory."""
+        return decoded_bytes(self.lines)
 
 
 @metric(name="right rows")

@@ -22,6 +22,7 @@ HEIGHT, INK_HEIGHT, MARGIN = 24, 18, 4  # pixels; the margin is to the left and,
 STEP = 16  # pixels: widths are whole multiples
 WIDEST = {"rendered": 320, "scanned": 1024}  # pixels: a longer line is squeezed
 TEST_SHARE = 32  # one line in this many is to be read, the others are training lines
+NUMBERS_WIDE = 112  # pixels: of the strips of numbers
 PALEST = 90  # the highest grey value of ink
 FEW = 10_000  # lines: with fewer, not all letters can be learned, so the lines are numbers
 TO_LEARN_FROM = 10_000  # rendered lines that are used to learn to read scanned ones
@@ -64,7 +65,12 @@ def draw_lines(rows: int, seed: int) -> Lines:
     )
 
 
-lines = Dataset("lines", "generated", draw_lines, needs=NEEDS)
+def decoded(rows: int) -> float:
+    """Bytes of so many lines: the strips are as wide as the widest line, and numbers are shorter than words."""
+    return rows * (HEIGHT * (NUMBERS_WIDE if rows < FEW else WIDEST["rendered"]) + 40.0)
+
+
+lines = Dataset("lines", "generated", draw_lines, needs=NEEDS, decoded=decoded)
 
 
 def rendered(

@@ -98,7 +98,7 @@ def draw_pages(rows: int, seed: int) -> Pages:
     return collected(grey, truth)
 
 
-pages = Dataset("pages", "generated", draw_pages, needs=NEEDS)
+pages = Dataset("pages", "generated", draw_pages, needs=NEEDS, decoded=2 * HEIGHT * WIDTH)
 
 
 def _typeset(generator: np.random.Generator) -> NDArray[np.uint8]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.tabular.linear import linear
+from residency.datasets.tabular.linear import COLUMNS, linear
 from residency.datasets.tabular.table import Table
-from residency.harness.dataset import generated
+from residency.harness.dataset import decoded, generated
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Answered(Table):
     expected_test: NDArray[np.float64] | None = None
 
 
+@decoded(4 * COLUMNS + 5.6)
 @generated
 def answered(rows: int, seed: int, folder: Path) -> Answered:
     """As `linear`, but an implementation may return `expected_test`, the best possible answer, as its result."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from residency.datasets.tabular.points import SAMPLE, Points, initial_centres
-from residency.harness.dataset import generated_from, mapped
+from residency.harness.dataset import decoded, generated_from, mapped
 
 COLUMNS = 32
 BLOBS = 64
@@ -15,6 +15,7 @@ NARROWEST, WIDEST = 0.6, 1.4  # deviation, against 1 between the blobs' centres
 CHUNK = 8_192  # rows
 
 
+@decoded(4 * COLUMNS + 4)
 @generated_from(BLOBS + 1)  # rows: one more than there are initial centres
 def blobs(rows: int, seed: int, folder: Path) -> Points:
     """Sixty-four round Gaussian blobs in 32 columns, the largest with ten times the rows of the smallest.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from residency.datasets.tabular.outliers import Outliers
-from residency.harness.dataset import generated_from, mapped
+from residency.harness.dataset import decoded, generated_from, mapped
 
 COLUMNS = 16
 FACTORS = 4  # directions in which a cluster's rows differ most
@@ -21,6 +21,7 @@ CHUNK = 8_192  # rows
 LEAST_ROWS = 1_000  # so that some are anomalies
 
 
+@decoded(4 * COLUMNS + 1)
 @generated_from(LEAST_ROWS)
 def clusters_with_outliers(rows: int, seed: int, folder: Path) -> Outliers:
     """Twelve clusters in 16 columns, and 1 % anomalies on the lines between their centres.

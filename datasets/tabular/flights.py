@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.tabular.table import TEST_SHARE, Table
-from residency.harness.dataset import generated, mapped
+from residency.harness.dataset import decoded, generated, mapped
 
 MONTHS, DAYS, WEEKDAYS, CARRIERS, AIRPORTS, MINUTES = 12, 31, 7, 22, 240, 1440
 NAMES = ("month", "day", "weekday", "departure", "carrier", "origin", "destination", "distance")
@@ -21,6 +21,7 @@ LATE = -1.4  # sets the share of late flights
 Numbers = NDArray[np.float64]
 
 
+@decoded(4 * len(NAMES) + 5.6)
 @generated
 def flights(rows: int, seed: int, folder: Path) -> Table:
     """Flights, each of which leaves more than 15 minutes late or does not.

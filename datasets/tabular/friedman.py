@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.tabular.table import TEST_SHARE, Table
-from residency.harness.dataset import generated, mapped
+from residency.harness.dataset import decoded, generated, mapped
 
 COLUMNS = 20
 NOISE = 2.0  # standard deviation
@@ -17,6 +17,7 @@ SCALE = 12.0**0.5  # of a uniform variable, to unit variance
 CHUNK = 65_536  # rows
 
 
+@decoded(4 * COLUMNS + 5.6)
 @generated
 def friedman(rows: int, seed: int, folder: Path) -> Table:
     """Twenty independent uniform columns, and a target that five of them and noise decide.

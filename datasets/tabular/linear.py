@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from residency.datasets.tabular.table import TEST_SHARE, Table
-from residency.harness.dataset import generated, mapped
+from residency.harness.dataset import decoded, generated, mapped
 
 COLUMNS = 128
 NOISE = 1.0  # the signal has the same variance: R² 0.5 is the best possible
 CHUNK = 8_192  # rows
 
 
+@decoded(4 * COLUMNS + 5.6)
 @generated
 def linear(rows: int, seed: int, folder: Path) -> Table:
     """Independent standard normal columns, a target that weighs them all, and noise.

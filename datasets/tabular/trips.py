@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.harness.dataset import generated
+from residency.datasets.parquet import decoded_bytes
+from residency.harness.dataset import decoded, generated
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
 from residency.harness.truth import Truth
@@ -65,7 +66,13 @@ class Trips:
     tip: Truth[NDArray[np.int64]]  # cents
     distance: Truth[NDArray[np.int64]]  # hundredths of a mile
 
+    @property
+    def decoded(self) -> int:
+        """Bytes of the trips in memory; the zones are few."""
+        return decoded_bytes(self.trips)
 
+
+@decoded(62)
 @generated
 def trips(rows: int, seed: int, folder: Path) -> Trips:
     """A year of taxi trips from 263 zones in six boroughs, one in ten of them flawed.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from residency.datasets.timeseries.anomalous import Anomalous
 from residency.datasets.timeseries.series import Values, wave
-from residency.harness.dataset import generated
+from residency.harness.dataset import decoded, generated
 
 CYCLE = 100  # points on average
 JITTER = 5  # points by which a cycle is longer or shorter, at most
@@ -18,6 +18,7 @@ ORDINARY = 20  # cycles at least for each anomalous cycle
 MOST = 10  # anomalies
 
 
+@decoded(8)
 @generated
 def machine_cycles(rows: int, seed: int) -> Anomalous:
     """A sensor on a machine that repeats the same cycle and goes wrong up to ten times.

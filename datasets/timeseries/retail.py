@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from residency.datasets.timeseries.series import Panel, Values, panel, wave
-from residency.harness.dataset import generated
+from residency.harness.dataset import decoded, generated
 
 HORIZON = 28  # days
 WEEK, YEAR = 7, 364  # a year of 52 weeks, so that weekdays and holidays come back together
@@ -18,6 +18,7 @@ WEEKDAYS = np.array([0.8, 0.75, 0.8, 0.95, 1.3, 1.6, 0.8])
 CHUNK = 1_000  # series
 
 
+@decoded(29.4)
 @generated
 def retail(rows: int, seed: int) -> Panel:
     """Sales of an article in a shop on 1,120 days; the last 28 are to be forecast: rows / 1,120 series.

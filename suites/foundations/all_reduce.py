@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from residency.datasets.foundations.vectors import VECTORS, Vectors, sums_correct, vectors
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.cluster import Rows
 from residency.harness.device import synchronise
 from residency.runners.ranks import Ranks
@@ -45,6 +45,7 @@ task = Task(
     floor=1.0,
     work=lambda data: (data.rows * (VECTORS - 1.0), data.rows * 4.0 * (VECTORS + 1.0)),
     unit="numbers",
+    memory=Memory(copies=2),
 )
 
 

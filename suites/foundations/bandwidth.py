@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.foundations.numbers import Numbers, numbers, share_correct
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.quality import metric
 from residency.suites.foundations._laps import lap, observe_bytes
 
@@ -57,6 +57,7 @@ task = Task(
     floor=1.0,
     work=lambda data: (PASSES * 2.0 * (data.rows // 2), PASSES * 20.0 * (data.rows // 2)),
     unit="numbers",
+    memory=Memory(copies=2.5),
 )
 
 
@@ -117,7 +118,7 @@ def compiled_passes(jax: Any) -> tuple[Any, Any]:
     return copy, triad
 
 
-@task.pair(cpu="jax", gpu="jax")
+@task.pair(cpu="jax", gpu="jax", memory=Memory(copies=4))
 def compiled(data: Numbers, run: Run, jax):
     """JAX compiles both, and writes over donated arrays: on a CPU, memory just asked for is slower to write to."""
     run.effective(**HOW)

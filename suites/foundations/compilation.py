@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.foundations.numbers import Numbers, numbers, share_correct
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.errors import Unavailable
 from residency.harness.quality import metric
 from residency.harness.scratch import take
@@ -71,6 +71,7 @@ task = Task(
     floor=1.0,
     work=lambda data: (9.0 * data.rows, 8.0 * data.rows),
     unit="numbers",
+    memory=Memory(copies=5),
 )
 
 
@@ -107,7 +108,7 @@ def tensors(data: Numbers, run: Run, torch):
     return applied(run, lambda x: formula(torch.tanh, x), x)
 
 
-@task.pair(cpu="torch", gpu="torch")
+@task.pair(cpu="torch", gpu="torch", memory=Memory(copies=5, fixed=0.45e9))
 def tensors_compiled(data: Numbers, run: Run, torch):
     """Torch: the same formula through `torch.compile`."""
     run.effective(compiled=True, dtype="float32")

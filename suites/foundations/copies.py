@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from residency.datasets.foundations.numbers import Numbers, numbers
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
 from residency.suites.foundations._laps import lap, observe_bytes
@@ -42,6 +42,7 @@ task = Task(
     tolerance=0.0,
     floor=1.0,
     unit="numbers",
+    memory={"cpu": Memory(copies=5.5), "gpu": Memory(copies=2, host=6)},
 )
 
 

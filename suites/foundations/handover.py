@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.foundations.numbers import Numbers, numbers
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.libraries import how_to_install, is_installed
 from residency.harness.quality import metric
@@ -79,6 +79,7 @@ task = Task(
     tolerance=0.0,
     floor=1.0,
     unit="numbers",
+    memory=Memory(copies=3.5, fixed=0.45e9),
 )
 
 

@@ -18,7 +18,7 @@ import functools
 from typing import Any
 
 from residency.datasets.foundations.generator_states import MULTIPLIER, STATES, States, generator_states, states_correct
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.suites.foundations._laps import Lap, lap
 
 RECORDED = 1_000  # steps of a graph
@@ -31,6 +31,7 @@ task = Task(
     floor=1.0,
     work=lambda data: (float(data.steps * STATES), 8.0 * STATES),  # in one loop the states need not leave registers
     unit="steps",
+    memory=Memory(copies=2),
 )
 
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from residency.datasets.foundations.matrices import Matrices, error, matrices
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.suites.foundations._laps import lap
 
 PRODUCTS = 8  # in each type
@@ -46,6 +46,7 @@ task = Task(
     floor=1.0,  # a ceiling
     reference=lambda _: 0.0,
     work=lambda data: (2 * PRODUCTS * 2.0 * data.rows**3, PRODUCTS * (8 + 4) * 3.0 * data.rows**2),
+    memory={"cpu": Memory(copies=8), "gpu": Memory(copies=5.5)},
 )
 
 

@@ -35,7 +35,7 @@ from residency.datasets.image.labelled_images import LabelledImages, accuracy
 from residency.datasets.image.own_images import own_labelled
 from residency.datasets.image.residual import initial, operations, torch_layout
 from residency.datasets.image.shapes import shapes
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.cluster import Rows
 from residency.runners.ranks import Ranks
 
@@ -69,6 +69,7 @@ task = Task(
     floor={"shapes": 0.4, "digit_images": 0.8, "face_patches": 0.75},
     work=work,
     unit="images",
+    memory={"cpu": Memory(fixed=0.4e9), "gpu": Memory(fixed=1.5e9)},
 )
 
 
@@ -198,7 +199,7 @@ def compiled(data: LabelledImages, run: Run, jax):
         return run.to_host(predicted)
 
 
-@task.on_cluster(cpu="torch", gpu="torch")
+@task.on_cluster(cpu="torch", gpu="torch", memory=Memory(fixed=1e9, whole=True))
 def data_parallel(data: LabelledImages, run: Run, torch):
     """Torch on every worker, each with its share of every batch; at every step their gradients are averaged.
 

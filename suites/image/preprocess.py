@@ -31,7 +31,7 @@ from residency.datasets.image.own_images import own_photos
 from residency.datasets.image.photographs import photographs
 from residency.datasets.image.photos import CUT, SIDE, Photos, colours, decode, decode_all, deviation, taps, weights
 from residency.datasets.image.synthetic_photos import synthetic_photos
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.cluster import LARGEST, Rows
 from residency.harness.run import PARTS
 
@@ -46,6 +46,7 @@ task = Task(
     floor=50.0,  # a resize without the blur has 45
     work=photos.least_work,
     unit="images",
+    memory={"cpu": Memory(copies=1, fixed=0.4e9), "gpu": Memory(copies=0, fixed=1.5e9, host=1.2)},
 )
 
 

@@ -30,7 +30,7 @@ from residency.datasets.nlp.docstrings import docstrings
 from residency.datasets.nlp.invented_texts import invented_texts
 from residency.datasets.nlp.own_texts import own_texts
 from residency.datasets.nlp.texts import Texts, macro_f1
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 
 C = 1.0  # inverse of the penalty's weight
 COLUMNS = 2**18  # that words are hashed to
@@ -54,6 +54,7 @@ task = Task(
     floor={"invented_texts": 0.5, "docstrings": 0.75, "ag_news": 0.8},
     work=work,
     unit="texts",
+    memory={"cpu": Memory(copies=7), "gpu": Memory(copies=20)},
 )
 
 
@@ -108,7 +109,7 @@ def hashing(data: Texts, run: Run, sklearn):
         return model.predict(x_test)
 
 
-@task.on_cpu("polars", needs=["pyarrow", "scipy", "sklearn"])
+@task.on_cpu("polars", needs=["pyarrow", "scipy", "sklearn"], memory=Memory(copies=25))
 def columns(data: Texts, run: Run, pl):
     """Words as a column of a data frame: Polars splits, counts and joins them with the dictionary on all cores."""
     run.effective(polars_threads=pl.thread_pool_size(), word=WORD, min_df=LEAST_TEXTS, dtype="float32", **WEIGHTS)

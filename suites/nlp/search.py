@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from residency.datasets.nlp.docstring_vectors import docstring_encodings, docstring_vectors
 from residency.datasets.nlp.embeddings import NEAREST, Embeddings, recall
 from residency.datasets.nlp.planted_answers import planted_answers
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.cluster import Rows
 from residency.harness.device import place, synchronise, torch_device
 
@@ -59,6 +59,7 @@ task = Task(
     reference=lambda _: 1.0,
     work=work,
     unit="documents",
+    memory=Memory(copies=2, fixed=0.3e9),
 )
 
 

@@ -34,7 +34,7 @@ from residency.datasets.nlp.docstring_prose import docstring_prose
 from residency.datasets.nlp.invented_prose import invented_prose
 from residency.datasets.nlp.own_prose import own_prose
 from residency.datasets.nlp.prose import STOP_WORDS, TOP, WORD, Prose, right_rows, work
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.errors import Unavailable
 from residency.harness.scratch import Scratch, take
 
@@ -62,10 +62,11 @@ task = Task(
     floor=1.0,
     work=work,
     unit="lines",
+    memory=Memory(copies=0.3, fixed=0.15e9),
 )
 
 
-@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",))
+@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",), memory=Memory(copies=7, host=0.5))
 def data_frame(data: Prose, run: Run, frames):
     """One step after the other, each a pass over a whole column of strings; `frames` is pandas or cuDF.
 
@@ -109,7 +110,12 @@ def told(run: Run, table: Any) -> dict[str, Any]:
     return {"word": columns["word"].astype(np.str_), "count": columns["count"].astype(np.int64)}
 
 
-@task.on_cluster(cpu="pandas", gpu="cudf", needs=("pyarrow",))
+@task.on_cluster(
+    cpu="pandas",
+    gpu="cudf",
+    needs=("pyarrow",),
+    memory={"cpu": Memory(copies=0.2, fixed=0.25e9), "gpu": Memory(copies=0.2, fixed=1e9, host=0.2)},
+)
 def partitions(data: Prose, run: Run, frames):
     """Each worker counts the words of its row groups by the same steps; the counts are added up in a tree."""
     by_card = {"blocksize": run.partition_bytes(data.lines.stat().st_size)}
@@ -219,7 +225,7 @@ def row_groups(path: Path) -> int:
     return int(parquet.read_metadata(path).num_row_groups)
 
 
-@task.on_cpu("pyspark")
+@task.on_cpu("pyspark", memory=Memory(copies=0, fixed=1.5e9))
 def spark(data: Prose, run: Run, pyspark):
     """The same steps on Spark without a cluster: one Java virtual machine, which the cold execution starts."""
     run.effective(master=f"local[{run.threads}]", driver_memory=MEMORY, **RULE)

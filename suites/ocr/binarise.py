@@ -28,7 +28,7 @@ from residency.datasets.ocr.ink import f_measure
 from residency.datasets.ocr.own_pages import own_pages
 from residency.datasets.ocr.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, pages, profile_squares
 from residency.datasets.ocr.shaded_text import shaded_text
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.cluster import LARGEST, Rows
 from residency.harness.run import PARTS
 
@@ -52,6 +52,7 @@ task = Task(
     floor={"pages": 0.95, "shaded_text": 0.99},
     work=work,
     unit="pages",
+    memory=Memory(copies=3.5),
 )
 
 

@@ -33,7 +33,7 @@ from residency.datasets.ocr.lines import Lines, lines
 from residency.datasets.ocr.own_lines import own_lines
 from residency.datasets.ocr.phototest import phototest
 from residency.datasets.ocr.transcripts import character_error_rate, collapsed
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.errors import Unavailable
 
 RATE, WARM_UP, COOL_DOWN, CLIP = 5e-3, 20, 0.3, 5.0  # Adam's; steps; share of the steps; norm of the gradient
@@ -51,6 +51,7 @@ task = Task(
     tolerance=0.03,
     floor={"lines": 0.03, "phototest": 0.1},
     unit="lines",
+    memory={"cpu": Memory(fixed=0.7e9), "gpu": Memory(fixed=3e9)},
 )
 
 
@@ -203,7 +204,7 @@ def jax_crnn(data: Lines, run: Run, jax):
     return read_out(data, run, best, order.size, losses)
 
 
-@task.on_cpu("PIL.Image", beside=True)
+@task.on_cpu("PIL.Image", beside=True, memory=Memory(fixed=0.1e9))
 def tesseract(data: Lines, run: Run, pillow):
     """Tesseract, already trained on many fonts: it only reads, one process a core, each with its share of the lines."""
     program = tesseract_program()  # or unavailable

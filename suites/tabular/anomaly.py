@@ -17,7 +17,7 @@ from residency.datasets.tabular.clusters_with_outliers import clusters_with_outl
 from residency.datasets.tabular.kdd_cup99 import kdd_cup99
 from residency.datasets.tabular.outliers import Outliers
 from residency.datasets.tabular.own import own_outliers
-from residency.harness import Run, Task, quality
+from residency.harness import Memory, Run, Task, quality
 
 LEAF = 32  # rows in a leaf of the tree, below which it compares them all
 
@@ -27,6 +27,7 @@ task = Task(
     quality=quality.average_precision,
     tolerance=5e-3,  # all are exact: a pair of rows may change places where float32 cannot tell their distances apart
     floor={"clusters_with_outliers": 0.3, "breast_cancer_outliers": 0.2, "kdd_cup99": 0.01},
+    memory={"cpu": Memory(copies=6, fixed=0.05e9), "gpu": Memory(copies=6, fixed=2e9)},
 )
 
 

@@ -22,7 +22,7 @@ from residency.datasets.tabular.iris import iris
 from residency.datasets.tabular.own import own_points
 from residency.datasets.tabular.points import ROUNDS, Points, exact, unexplained, work
 from residency.datasets.tabular.wine import wine
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.harness.cluster import Rows
 from residency.harness.device import place
 
@@ -39,6 +39,7 @@ task = Task(
     floor={"blobs": 0.6, "digits": 0.7, "wine": 0.6, "iris": 0.3, "covertype_points": 0.7},  # ceilings; one centre: 1
     reference=exact,
     work=work,
+    memory={"cpu": Memory(copies=4), "gpu": Memory(copies=1.5, fixed=1.5e9)},
 )
 
 

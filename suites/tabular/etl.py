@@ -33,7 +33,7 @@ from residency.datasets.tabular.trips import (
     trips,
     work,
 )
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 
 PARTITION = {"split_row_groups": 4}  # on CPUs a million rows; on GPUs by the card's memory
 QUERY = f"""
@@ -54,10 +54,13 @@ task = Task(
     tolerance=0.0,
     floor=1.0,
     work=work,
+    memory=Memory(copies=0.1, fixed=0.2e9),
 )
 
 
-@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",))
+@task.pair(
+    cpu="pandas", gpu="cudf", needs=("pyarrow",), memory={"cpu": Memory(copies=4), "gpu": Memory(copies=2.5, host=0.7)}
+)
 def data_frame(data: Trips, run: Run, frames):
     """One step after the other, each a pass over whole columns; `frames` is pandas or cuDF."""
     engine = run.only(cpu={"engine": "pyarrow", "dtype_backend": "pyarrow"}, gpu={"engine": "cudf"})
@@ -89,7 +92,12 @@ def good(table: Any) -> Any:
     return known & possible & lasted.between(np.timedelta64(LEAST_SECONDS, "s"), np.timedelta64(MOST_SECONDS, "s"))
 
 
-@task.on_cluster(cpu="pandas", gpu="cudf", needs=("pyarrow",))
+@task.on_cluster(
+    cpu="pandas",
+    gpu="cudf",
+    needs=("pyarrow",),
+    memory={"cpu": Memory(copies=0.05, fixed=0.4e9), "gpu": Memory(copies=0.05, fixed=2.5e9, host=0.2)},
+)
 def partitions(data: Trips, run: Run, frames):
     """The same steps on Dask's frames: each worker takes row groups from the file to sums, the sums are added up."""
     partition = run.only(cpu=PARTITION, gpu={"blocksize": run.partition_bytes(data.trips.stat().st_size)})

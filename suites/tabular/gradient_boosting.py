@@ -26,7 +26,7 @@ from residency.datasets.tabular.covertype import covertype
 from residency.datasets.tabular.flights import flights
 from residency.datasets.tabular.own import own_binary
 from residency.datasets.tabular.table import Table
-from residency.harness import Run, Task, quality
+from residency.harness import Memory, Run, Task, quality
 
 ROUNDS, DEPTH, RATE = 100, 10, 0.1
 BINS = 255  # the most that all three libraries take
@@ -49,6 +49,7 @@ task = Task(
     tolerance=0.03,  # libraries group categories differently: up to 0.015 between them, most on few rows
     floor={"flights": 0.55, "breast_cancer": 0.95, "covertype": 0.9},
     work=work,
+    memory={"cpu": Memory(copies=6, fixed=0.05e9), "gpu": Memory(copies=4)},
 )
 
 

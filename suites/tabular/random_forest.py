@@ -25,7 +25,7 @@ from residency.datasets.tabular.diamonds import diamonds
 from residency.datasets.tabular.friedman import friedman
 from residency.datasets.tabular.own import own_forest
 from residency.datasets.tabular.table import Table
-from residency.harness import Run, Task, quality
+from residency.harness import Memory, Run, Task, quality
 from residency.harness.cluster import Rows
 from residency.harness.device import place
 
@@ -64,6 +64,7 @@ task = Task(
         "diamonds": 0.9,
     },
     work=work,
+    memory={"cpu": Memory(copies=10, fixed=0.1e9), "gpu": Memory(copies=6, fixed=1.5e9)},
 )
 
 
@@ -93,7 +94,7 @@ def histograms(data: Table, run: Run, ensemble):
         return run.to_host(predicted)
 
 
-@task.on_cluster(cpu="sklearnex.ensemble", gpu="cuml.ensemble")
+@task.on_cluster(cpu="sklearnex.ensemble", gpu="cuml.ensemble", memory=Memory(copies=10, fixed=1.5e9, whole=True))
 def shares_of_trees(data: Table, run: Run, ensemble):
     """Every worker reads the whole table and grows its share of the trees; the result is the mean prediction.
 
@@ -157,7 +158,7 @@ def exact_splits(data: Table, run: Run, ensemble):
         return model.predict(data.x_test)
 
 
-@task.pair(cpu="xgboost", gpu="xgboost")
+@task.pair(cpu="xgboost", gpu="xgboost", memory=Memory(copies=10, fixed=1.5e9))
 def one_round(data: Table, run: Run, xgboost):
     """A single round of boosting with a hundred trees at full rate is a forest; rows are drawn without repeats."""
     parameters = {

@@ -16,7 +16,7 @@ from residency.datasets.tabular.linear import linear
 from residency.datasets.tabular.own import own_regression
 from residency.datasets.tabular.rand_health_insurance import rand_health_insurance
 from residency.datasets.tabular.table import Table
-from residency.harness import Run, Task, quality
+from residency.harness import Memory, Run, Task, quality
 
 ALPHA = 1.0
 CHUNK = 100_000  # rows in float64 at a time
@@ -47,6 +47,7 @@ task = Task(
     floor={"linear": 0.3, "diabetes": 0.2, "rand_health_insurance": 0.05, "california_housing": 0.5},
     reference=exact,
     work=work,
+    memory=Memory(copies=1.5),
 )
 
 
@@ -65,7 +66,7 @@ def normal_equations(data: Table, run: Run, xp):
         return run.to_host(predicted)
 
 
-@task.pair(cpu="sklearn.linear_model", gpu="cuml.linear_model")
+@task.pair(cpu="sklearn.linear_model", gpu="cuml.linear_model", memory=Memory(copies=3))
 def estimator(data: Table, run: Run, linear_model):
     """The library's own estimator: the same normal equations by Cholesky, or cuML's `eig`.
 

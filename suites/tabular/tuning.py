@@ -32,7 +32,7 @@ from residency.datasets.tabular.covertype import covertype
 from residency.datasets.tabular.flights import flights
 from residency.datasets.tabular.own import own_binary
 from residency.datasets.tabular.table import Table
-from residency.harness import Run, Task, quality
+from residency.harness import Memory, Run, Task, quality
 from residency.harness.cluster import Rows
 from residency.harness.device import place
 
@@ -54,6 +54,7 @@ task = Task(
     quality=quality.auc,
     tolerance=0.05,  # between a lucky search and an unlucky one
     floor={"flights": 0.55, "breast_cancer": 0.95, "covertype": 0.9},
+    memory=Memory(copies=120, fixed=0.1e9),
 )
 
 Judged = list[tuple[float, Any]]
@@ -213,19 +214,19 @@ def halving(data: Table, run: Run, xgboost):
     return here(data, run, HALVING)
 
 
-@task.pair(cpu="xgboost", gpu="xgboost")
+@task.pair(cpu="xgboost", gpu="xgboost", memory=Memory(copies=15))
 def random_search(data: Table, run: Run, xgboost):
     """The first nine of those configurations, with all rounds each."""
     return here(data, run, RANDOM)
 
 
-@task.on_cluster(cpu="xgboost", gpu="xgboost")
+@task.on_cluster(cpu="xgboost", gpu="xgboost", memory=Memory(copies=120, whole=True))
 def spread_halving(data: Table, run: Run, xgboost):
     """`halving`, spread over the workers; its last step has work for three of them."""
     return spread(data, run, HALVING)
 
 
-@task.on_cluster(cpu="xgboost", gpu="xgboost")
+@task.on_cluster(cpu="xgboost", gpu="xgboost", memory=Memory(copies=15, whole=True))
 def spread_random_search(data: Table, run: Run, xgboost):
     """`random_search`, spread over the workers; there is work for nine of them."""
     return spread(data, run, RANDOM)

@@ -28,7 +28,7 @@ from residency.datasets.timeseries.mauna_loa import mauna_loa
 from residency.datasets.timeseries.own_series import own_series
 from residency.datasets.timeseries.retail import retail
 from residency.datasets.timeseries.series import Panel, last_value, mase, seasonal_naive, smape
-from residency.harness import Run, Task, device
+from residency.harness import Memory, Run, Task, device
 from residency.harness.cluster import Rows
 
 WINDOWS = (1, 2)  # seasons of a rolling mean that ends one horizon ago
@@ -55,6 +55,7 @@ task = Task(
     floor={"retail": 0.9, "mauna_loa": 0.9, "m4_hourly": 1.0},
     work=work,
     unit="values",
+    memory=Memory(copies=12),
 )
 
 

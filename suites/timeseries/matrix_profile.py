@@ -25,7 +25,7 @@ from residency.datasets.timeseries.anomalous import Anomalous, anomalies_found
 from residency.datasets.timeseries.el_nino import el_nino
 from residency.datasets.timeseries.machine_cycles import machine_cycles
 from residency.datasets.timeseries.nab import machine_temperature, nyc_taxi
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 
 HELD = {"cpu": 2**24, "gpu": 2**28}  # similarities at a time: 64 MB, and 1 GB, for a GPU needs large products
 
@@ -44,6 +44,7 @@ task = Task(
     floor={"machine_cycles": 1.0, "el_nino": 1.0, "nyc_taxi": 0.8, "machine_temperature": 0.0},
     work=work,
     unit="points",
+    memory={"cpu": Memory(copies=200, fixed=0.14e9), "gpu": Memory(copies=200, fixed=2.2e9)},
 )
 
 

@@ -72,9 +72,11 @@ def test_another_tenant(ill) -> None:
 
 
 def test_sizes_that_do_not_fit(ill) -> None:
-    causes = [found["cause"] for found in about(ill, "memory")]
-    assert any("at size production" in cause and "devices/places about 1" in cause for cause in causes)
-    assert not any("at size smoke" in cause for cause in causes)
+    forecasts = {one["size"]: one for one in ill.json["memory"]}
+    assert {one["memory"] for one in ill.json["memory"]} == {"GPU 0, NVIDIA Fake"}
+    assert "devices/places" in forecasts["production"]["too_large"]  # by its data that was made before, at smoke
+    assert "devices/places" not in forecasts["smoke"]["too_large"]
+    assert "devices/places" not in forecasts["smoke"]["in_part"]
 
 
 def test_a_library_that_cannot_be_imported_is_failed(ill) -> None:
