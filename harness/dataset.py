@@ -20,7 +20,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_type_hints
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -77,6 +77,14 @@ class Dataset:
     def file(self) -> Path:
         """The file that defines it. Its text is part of the cache key, like the texts of all files it imports."""
         return Path(inspect.getfile(self.maker))
+
+    @property
+    def in_files(self) -> bool:
+        """Whether an implementation gets files to read: its schema has a field of type `Path`."""
+        try:
+            return Path in get_type_hints(get_type_hints(self.maker).get("return", object)).values()
+        except (NameError, TypeError, AttributeError):  # whoever makes the data says what is wrong with its types
+            return False
 
     def make(self, request: Request, folder: Path) -> Any:
         """Make the data: call the maker with the arguments that it names."""

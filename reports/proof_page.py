@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from residency.analysis.gain import in_doubt
+from residency.analysis.doubt import FELL_BACK, in_doubt, is_on_gpu
 from residency.analysis.proof import NOT_TRIED, Alone, Proof
 from residency.analysis.row import Row
 from residency.harness.judgement import NOT_MEASURED
@@ -42,7 +42,7 @@ def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
     lines += ["", "## Speedup", "", *_speedups(found, proved)]
     if doubts := [row for row in found if in_doubt(row)]:
         lines += ["", "## What may not have run on the GPU", ""]
-        lines += [f"- {_at(row)}: {row.facts.unknown['fell_back']}" for row in doubts]
+        lines += [f"- {_at(row)}: {row.facts.unknown[FELL_BACK]}" for row in doubts]
     lines += [*_failures(found), *_unavailable(found)]
     return "\n".join([*lines, *_not_reached(records, proved)]) + "\n"
 
@@ -79,7 +79,7 @@ def _proved(records: Records, proved: Proof) -> list[str]:
 
 
 def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
-    measured = [row for row in found if row.cell.device == "gpu" and row.measured and not in_doubt(row)]
+    measured = [row for row in found if is_on_gpu(row)]
     if not measured:
         return ["Nothing ran on the GPU, so there is nothing to compare."]
     lines = [

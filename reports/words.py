@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from residency.analysis.row import Roofline, Speedup
+from residency.analysis.row import Resident, Roofline, Speedup
 from residency.harness.statistics import Interval
 
 STAGES_SHOWN = 3
@@ -69,6 +69,13 @@ def speedup(ratio: Speedup, implementation: str) -> str:
     return f"{ratio.verdict}: {times(ratio)}"
 
 
+def resident(ratio: Resident) -> str:
+    """`16.0 × as fast [15.1, 16.9]`; `at least 16.0 × as fast [..]` if it is a lower bound."""
+    if not ratio.at_least:
+        return times(ratio)
+    return f"{'at most' if ratio.value < 1 else 'at least'} {times(ratio)}"
+
+
 def times(ratio: Interval) -> str:
     """A ratio of speeds that cannot be misread: `12.0 × as fast [..]`, or below 1 `4.65 × as long [..]`."""
     if ratio.value < 1:
@@ -108,6 +115,16 @@ def size(value: int) -> str:
             return f"{digits(amount) if unit != 'B' else int(amount)} {unit}"
         amount /= 1024
     return f"{digits(amount)} TiB"
+
+
+def percent(share: float) -> str:
+    """`62 %`."""
+    return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def listed(parts: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
 def roofline(found: Roofline | None) -> str:
