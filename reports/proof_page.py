@@ -24,6 +24,7 @@ HEADER = (
     "median time [95 %]",
     "speedup [95 %]",
     "over",
+    "resident [95 %]",
     "device memory",
     "energy",
     "roofline",
@@ -84,9 +85,12 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
         return ["Nothing ran on the GPU, so there is nothing to compare."]
     lines = [
         "Each is compared with the strongest correct CPU implementation in this run. At the smallest size all "
-        "installed ones ran; at larger sizes only the one that was fastest before. The means leave out foundations.",
+        "installed ones ran; at larger sizes only the one that was fastest before. The means leave out foundations. "
+        "Resident compares the compute clocks alone: the data is already there on both sides.",
     ]
     lines += [text for gain in proved.gains for text in ("", sentences.gain(gain))]
+    if unknown := _not_resident(measured):
+        lines += ["", f"With the data resident, not known: {unknown}."]
     lines += [text for few in few_processes(found) for text in ("", few)]
     unavailable = [row for row in found if row.cell.device == "cpu" and row.result.outcome == Outcome.UNAVAILABLE]
     if absent := sorted({row.cell.library for row in unavailable if row.result.reason != NOT_MEASURED}):
@@ -110,10 +114,28 @@ def _cells(row: Row) -> tuple[str, ...]:
         words.interval(measured.seconds) if measured else "-",
         words.speedup(over, cell.implementation) if over else "-",
         over.baseline if over else "-",
+        _resident(row),
         words.size(memory) if memory is not None else "-",
         f"{words.digits(joules)} J" if joules is not None else "-",
         words.roofline(row.compared.roofline),
     )
+
+
+def _not_resident(measured: Sequence[Row]) -> str:
+    """Why ratios with the data resident are not known, each reason once with how many rows it concerns."""
+    reasons = [
+        row.facts.unknown["resident"] for row in measured if row.compared.speedup and "resident" in row.facts.unknown
+    ]
+    return "; ".join(f"{reason} ({count})" if count > 1 else reason for reason, count in Counter(reasons).items())
+
+
+def _resident(row: Row) -> str:
+    """The ratio with the data resident; over whom, if that is another opponent than end to end."""
+    over, whole = row.compared.resident, row.compared.speedup
+    if over is None:
+        return "not known" if whole else "-"
+    other = f" over {over.baseline}" if whole is None or over.baseline != whole.baseline else ""
+    return f"{over.verdict}: {words.resident(over)}{other}"
 
 
 def _without(alone: Alone) -> str:

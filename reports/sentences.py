@@ -10,8 +10,6 @@ from residency.analysis.rest import Rest
 from residency.harness.task_info import TaskInfo
 from residency.reports import words
 
-REST_OF_CPU = ", where the GPU side gains most"
-
 
 def gain(found: Gain, *, sized: bool = True) -> str:
     """What a run says about GPUs as a whole. With `sized`, the sentence names the size."""
@@ -56,12 +54,14 @@ def rest(found: Rest | None) -> str:
         )
         if share >= words.STAGE_SHARE
     ]
-    which = "GPU" if found.device == "gpu" else "CPU"
-    who = found.implementation or f"the {which} side"
-    mean = "" if found.implementation else " on average"
+    if not parts:
+        return ""
+    who = found.implementation or f"the {found.device.upper()} side"
+    mean = "" if found.implementation else ", on average"
+    faster = "" if found.device == "gpu" else ", which the GPU side does faster,"
     return (
-        f" They differ because {who} computes for only {words.percent(found.computing)} of its time{mean}; "
-        f"the rest is {words.listed(parts)}{REST_OF_CPU if found.device == 'cpu' else ''}."
+        f" The two differ because {who} computes for only {words.percent(found.computing)} of its time{mean}; "
+        f"the rest{faster} is {words.listed(parts)}."
     )
 
 
