@@ -8,13 +8,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from residency.analysis.crossover import Crossover
+from residency.analysis.crossover import Crossover, Point
+
+RESIDENT = "resident [95 %]"
 
 
 def sentence(task: str, unit: str, found: Crossover) -> str:
     """The answer in words."""
     if not found.points:
-        return f"{task}: no size could be measured on both sides."
+        doubt = f"; not known whether on the GPU: {', '.join(found.untold)}" if found.untold else ""
+        return f"{task}: no size could be measured on both sides{doubt}."
     first, last = found.points[0], found.points[-1]
     who, whom = last.challenger, last.champion
     if found.answer == "always":
@@ -31,6 +34,13 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
     return f"{task}: {who} overtakes {whom} at about {_about(found.at.value)} {unit} {bounds}."
 
 
+def resident(unit: str, found: Crossover) -> str:
+    """The answer with the data resident, in words."""
+    if found.resident is None:
+        return "With the data resident (the compute clock alone): not known."
+    return sentence("With the data resident (the compute clock alone)", unit, found.resident)
+
+
 def _about(rows: float) -> str:
     """Two digits, such as `74,000`: more digits are not known."""
     step = 10 ** max(0, math.floor(math.log10(max(rows, 1))) - 1)
@@ -40,10 +50,17 @@ def _about(rows: float) -> str:
 def show(task: str, unit: str, found: Crossover, out: Console) -> None:
     """Print the answer, and the ratio at every measured size."""
     out.print(f"\n[bold]{sentence(task, unit, found)}[/]", highlight=False)
+    if found.points:
+        out.print(resident(unit, found), highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in (unit, "fastest of one side", "fastest of the other", "times as fast [95 %]", "verdict"):
+    for column in (unit, "fastest of one side", "fastest of the other", "times as fast [95 %]", "verdict", RESIDENT):
         table.add_column(column, justify="right" if column == unit else "left")
+    there = {point.rows: _ratio(point) for point in (found.resident.points if found.resident else [])}
     for point in found.points:
-        ratio = f"{point.ratio.value:.3g} [{point.ratio.low:.3g}, {point.ratio.high:.3g}]"
-        table.add_row(f"{point.rows:,}", point.challenger, point.champion, ratio, point.ratio.verdict)
+        texts = (point.challenger, point.champion, _ratio(point), point.ratio.verdict)
+        table.add_row(f"{point.rows:,}", *texts, there.get(point.rows, "not known"))
     out.print(table)
+
+
+def _ratio(point: Point) -> str:
+    return f"{point.ratio.value:.3g} [{point.ratio.low:.3g}, {point.ratio.high:.3g}]"

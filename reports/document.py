@@ -18,6 +18,7 @@ from residency.analysis.scaling import Law, Scaling
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
+from residency.reports.crossover import resident as resident_sentence
 from residency.reports.crossover import sentence
 from residency.reports.scaling import headline
 
@@ -165,10 +166,18 @@ def _resident_mean(found: ResidentMean) -> dict[str, Any]:
 
 
 def crossover(task: str, unit: str, found: Crossover) -> dict[str, Any]:
-    """The size from which one side is faster than the other."""
+    """The size from which one side is faster than the other, end to end and with the data resident."""
+    there = found.resident
+    return {
+        **_crossover(sentence(task, unit, found), found),
+        "resident": _crossover(resident_sentence(unit, found), there) if there else None,
+    }
+
+
+def _crossover(said: str, found: Crossover) -> dict[str, Any]:
     at = found.at
     return {
-        "said": sentence(task, unit, found),
+        "said": said,
         "answer": found.answer,
         **(_interval(at, "rows") if at else dict.fromkeys(("rows", "low", "high"))),
         "points": [
