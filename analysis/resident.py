@@ -127,10 +127,8 @@ def _no_opponent(rows: Sequence[Row], baseline: Row | None) -> str:
     stronger = min((row for row in hidden if row.median < whole), key=lambda row: row.median, default=None)
     if stronger is None:
         return ""
-    return (
-        f"the strongest opponent is not known: {stronger.cell.implementation} takes less time in all than "
-        f"{baseline.cell.implementation}, and how much of it is computing cannot be told"
-    )
+    faster, slower = stronger.cell.implementation, baseline.cell.implementation
+    return f"nobody can tell how long {faster} computes, and it is faster in all than {slower}"
 
 
 def _ratio(timed: Timed, base: Row, row: Row, shared: tuple[int, int], margin: float) -> Resident | None:

@@ -44,8 +44,8 @@ def answer(group: Sequence[Row], info: RunInfo) -> Answer:
     baseline = next((row for row in measured if row.cell.device == "cpu"), None)
     gpu = next((row for row in measured if row.cell.device == "gpu"), None)
     if gpu is not None and baseline is not None:
-        brief, said = _between_devices(gpu, baseline, measured)
-        went = [where_it_went(row) for row in (baseline, gpu)]
+        brief, said, explained = _between_devices(gpu, baseline, measured)
+        went = [where_it_went(row) for row in (baseline, gpu) if row.cell.implementation != explained]
     else:
         brief, said = _among(measured)
         went = [where_it_went(measured[0])]
@@ -107,12 +107,15 @@ def _were(rows: Sequence[Row]) -> str:
     return "were" if len(rows) > 1 else "was"
 
 
-def _between_devices(gpu: Row, baseline: Row, measured: Sequence[Row]) -> tuple[str, list[str]]:
-    """The fastest GPU implementation compared with the fastest on the CPU: end to end, and with resident data."""
+def _between_devices(gpu: Row, baseline: Row, measured: Sequence[Row]) -> tuple[str, list[str], str]:
+    """The fastest GPU implementation compared with the fastest on the CPU: end to end, and with resident data.
+
+    Last comes the implementation of which it already says where its time went, if any.
+    """
     ratio = gpu.compared.speedup
     if ratio is None:
         text = f"no process measured both {name_of(gpu)} and {name_of(baseline)}, so they are not compared"
-        return text, [f"{text[0].upper()}{text[1:]}."]
+        return text, [f"{text[0].upper()}{text[1:]}."], ""
     who = WON.get(ratio.verdict, UNDECIDED)
     by = words.times(ratio)
     takes = "takes" if ratio.value < 1 else "is"
@@ -120,12 +123,13 @@ def _between_devices(gpu: Row, baseline: Row, measured: Sequence[Row]) -> tuple[
     brief = f"{who}: {gpu.cell.implementation} {by} as {baseline.cell.implementation}"
     resident = gpu.compared.resident
     if resident is None:
-        why = gpu.facts.unknown.get("resident", "")
-        return brief, [f"{text}; with the data resident: not known{f' ({why})' if why else ''}."]
+        why = gpu.facts.unknown["resident"]
+        return f"{brief}, resident not known", [f"{text}; with the data resident, that is not known: {why}."], ""
     opponent = next((row for row in measured if row.cell.implementation == resident.baseline), baseline)
     far = rest(ratio.value, resident.value, [gpu], [less_computing(baseline, opponent)])
     text += f"; with the data resident (the compute clock alone) {_resident(resident, baseline, opponent)}"
-    return f"{brief}, resident {words.resident(resident)}", [f"{text}.{sentences.rest(far)}"]
+    explained = far.implementation if far is not None else None
+    return f"{brief}, resident {words.resident(resident)}", [f"{text}.{sentences.rest(far)}"], explained or ""
 
 
 def _resident(ratio: Resident, baseline: Row, opponent: Row) -> str:

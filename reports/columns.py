@@ -129,15 +129,16 @@ def _once(ratio: Speedup) -> str:
     return words.once(ratio.value)
 
 
-def _resident(entry: Line, times: Callable[[Resident], str] = words.resident, after: str = " ") -> str:
-    """The verdict and the ratio with the data resident, with `after` between them."""
+def _resident(entry: Line, times: Callable[[Resident], str] = words.resident) -> str:
+    """The ratio with the data resident, which says itself who is faster; if that is not sure, it says so."""
     if entry.seconds is None or entry.in_doubt:
         return NONE
     if entry.resident is None:
         return "not known"
     if entry.resident.baseline == entry.implementation:
         return "baseline"
-    return f"{entry.resident.verdict}:{after}{times(entry.resident)}"
+    unsure = "inconclusive: " if entry.resident.verdict == "inconclusive" and not entry.resident.at_least else ""
+    return f"{unsure}{times(entry.resident)}"
 
 
 def _resident_once(ratio: Resident) -> str:
@@ -185,10 +186,7 @@ COLUMNS = (
     Column(
         RESIDENT,
         _resident,
-        (
-            Form("resident", lambda entry: _resident(entry, _resident_once), WITHOUT_RESIDENT),
-            Form("resident", lambda entry: _resident(entry, _resident_once, "\n"), WITHOUT_RESIDENT),
-        ),
+        (Form("resident", lambda entry: _resident(entry, _resident_once), WITHOUT_RESIDENT),),
         right=True,
     ),
     Column("quality", _quality, right=True),

@@ -21,7 +21,7 @@ from residency.reports.answers import DISTURBED, Answer, answer
 from residency.reports.columns import Line, line
 
 SHOWN_SOURCES = 3
-COPIES = "it copies its data while it computes, so this is a bound"
+COPIES = "it copies its data while it computes, so its ratio is a bound"
 
 
 @dataclass(frozen=True)
@@ -240,18 +240,19 @@ def _clocks(row: Row, measured: Measured) -> str:
 
 
 def _resident(shown: Sequence[Row]) -> list[str]:
-    """Of which implementations the ratio with the data resident is not known, or only a bound; one line at most."""
-    rows = [row for row in shown if row.measured and not in_doubt(row)]
-    if not any(row.cell.device == "gpu" for row in rows):
-        return []
+    """Of which GPU sides the ratio with the data resident is only a bound, or not known; one line at most.
+
+    Of the fastest, which comes first, the answer tells why it is not known.
+    """
     reasons: dict[str, list[str]] = {}
-    for row in rows:
+    rows = [row for row in shown if is_on_gpu(row)]
+    for row in [row for number, row in enumerate(rows) if number or row.compared.resident is not None]:
         if (why := row.facts.unknown.get("resident")) is not None:
             reasons.setdefault(why, []).append(row.cell.implementation)
         elif row.compared.resident is not None and row.compared.resident.at_least:
             reasons.setdefault(COPIES, []).append(row.cell.implementation)
     parts = [f"{', '.join(names)}: {why}" for why, names in reasons.items()]
-    return [f"with the data resident, not known exactly: {'; '.join(parts)}"] if parts else []
+    return [f"with the data resident: {'; '.join(parts)}"] if parts else []
 
 
 def _pays(even: BreakEven) -> str:

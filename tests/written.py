@@ -80,6 +80,7 @@ def written(tmp_path: Path) -> Write:
         planned: tuple[Made, ...] = (),
         sizes: tuple[str, ...] = ("smoke", "lab", "lecture"),
         in_files: bool = False,
+        folder: str = "run",
         gpus: tuple[dict[str, Any], ...] = (GPU,),
     ) -> Path:
         why = None if gpus else "no NVIDIA GPU on this machine"
@@ -100,7 +101,7 @@ def written(tmp_path: Path) -> Write:
             },
             cells=[one.cell for one in planned],
         )  # fmt: skip
-        with records.Recorder(tmp_path / "run", info) as recorder:
+        with records.Recorder(tmp_path / folder, info) as recorder:
             for one in made:
                 for replicate in range(one.replicates if one.outcome == "ok" else 1):
                     if one.seconds is not None:
@@ -108,7 +109,7 @@ def written(tmp_path: Path) -> Write:
                         for _ in range(one.rounds):
                             recorder.add(one.sample(replicate, "timed"))
                     recorder.add(one.ended(replicate))
-        return tmp_path / "run"
+        return tmp_path / folder
 
     return write
 
