@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from residency.analysis.compare import Kind, compare
 from residency.analysis.crossover import both
 from residency.analysis.findings import findings
 from residency.analysis.proof import proof
 from residency.analysis.rows import rows, timed_samples
 from residency.harness import records
-from residency.reports import console, crossover, document, markdown, proof_page, pytest_benchmark
+from residency.reports import console, crossover, document, gate, markdown, proof_page, pytest_benchmark
+from residency.reports.compare import show as show_comparison
 from residency.reports.tables import report
 
 DOUBT = "it is not known whether it ran on a GPU: its cluster was not started here"
@@ -171,3 +173,18 @@ def test_a_crossover_says_both(written, made) -> None:
     untold = records.read(written(made("t/a", "one@cpu"), made("t/a", "one@gpu", doubt=DOUBT), folder="untold"))
     nobody = both(untold, rows(untold), ["one@gpu"], ["one@cpu"])
     assert crossover.sentence("t/a", "rows", nobody).endswith("; not known whether on the GPU: one@gpu.")
+
+
+def test_a_comparison_names_what_may_not_have_run_on_the_gpu(written, made) -> None:
+    before = records.read(written(made("t/a", "one@gpu", rounds=4)))
+    after = records.read(written(made("t/a", "one@gpu", seconds=0.5, rounds=4, doubt=DOUBT), folder="after"))
+    found = compare(before, after, 0.05)
+    (cell,) = found.cells
+    assert (cell.kind, cell.doubts) == (Kind.FASTER, (False, True))
+    assert (
+        gate.says(cell) == "faster: now / before 0.500 [0.500, 0.500], not known whether on the GPU in the current run"
+    )
+    assert gate.document(found, before, after, 0.05)["cells"][0]["in_doubt"] == {"baseline": False, "current": True}
+    text = io.StringIO()
+    show_comparison(found, Console(file=text, width=200))
+    assert "faster: not known whether on the GPU in the current run" in text.getvalue()
