@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import median
 
 from residency.analysis.clocks import break_even, clocks, shares
-from residency.analysis.doubt import FELL_BACK
+from residency.analysis.doubt import FELL_BACK, is_untold
 from residency.analysis.ratios import Timed, looks_of, rivals, speedup
 from residency.analysis.resident import computing, with_resident
 from residency.analysis.roofline import with_rooflines
@@ -16,7 +16,7 @@ from residency.analysis.row import BreakEven, Compared, Facts, Group, Key, Measu
 from residency.harness import judgement, statistics
 from residency.harness.busy import busy, waiting_of
 from residency.harness.judgement import Evidence, Judgement
-from residency.harness.outcomes import Outcome
+from residency.harness.outcomes import OK, Outcome
 from residency.harness.records import Cell, Records, RunInfo, Sample, without_collection
 from residency.harness.statistics import Conditions
 from residency.harness.task_info import TaskInfo
@@ -114,7 +114,8 @@ def _facts(cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sampl
 def _unknown(found: Evidence) -> dict[str, str]:
     """Why measures are None, by the last outcome; where any of its processes ran is not known, it says so."""
     known = found.last.unknown if found.last else {}
-    doubt = next((ended.unknown[FELL_BACK] for ended in found.outcomes if FELL_BACK in ended.unknown), None)
+    ended = [outcome.unknown for outcome in found.outcomes if outcome.ending == OK]
+    doubt = next((unknown[FELL_BACK] for unknown in ended if is_untold(unknown)), None)
     return {**known, FELL_BACK: doubt} if doubt else known
 
 

@@ -56,7 +56,8 @@ def reached(folders: Iterable[Path], tell: Callable[[str], None]) -> dict[Key, R
             tell(str(error))
             continue
         judgements = judge_outcomes(run.outcomes, run.info)
-        doubted = {outcome.cell for outcome in run.outcomes if is_untold(outcome.unknown)}
+        ended = [outcome for outcome in run.outcomes if outcome.ending == OK]
+        doubted = {outcome.cell for outcome in ended if is_untold(outcome.unknown)}
         for outcome in run.outcomes:
             final = judgements[replace(outcome.cell, rows=None)].ending
             tier = _tier(outcome, run.info.machine) if final == OK and outcome.cell not in doubted else Tier.NOTHING

@@ -86,7 +86,8 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
     lines = [
         "Each is compared with the strongest correct CPU implementation in this run. At the smallest size all "
         "installed ones ran; at larger sizes only the one that was fastest before. The means leave out foundations. "
-        "Resident compares the compute clocks alone, among the same opponents: the data is already there on both sides.",
+        "Resident compares the compute clocks alone, among the same opponents: the data is already there on both "
+        "sides.",
     ]
     lines += [text for gain in proved.gains for text in ("", sentences.gain(gain))]
     if unknown := _not_resident(measured):
