@@ -181,7 +181,7 @@ def where_it_went(row: Row) -> str:
     ]
     parts += [f"{copying:.0%} {OF_TIME}moving data in and out"] if copying >= words.STAGE_SHARE else []
     first, *others = parts
-    listed = words.listed([first, *(part.replace(OF_TIME, "") for part in others)])
+    listed = words.joined([first, *(part.replace(OF_TIME, "") for part in others)])
     return f"{row.cell.implementation} spends {listed}.".replace("%", "\N{NO-BREAK SPACE}%")
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from residency.analysis.crossover import Crossover, Point
+from residency.reports.console import UNBOUNDED
 
 RESIDENT = "resident [95 %]"
 
@@ -52,14 +53,22 @@ def show(task: str, unit: str, found: Crossover, out: Console) -> None:
     out.print(f"\n[bold]{sentence(task, unit, found)}[/]", highlight=False)
     if found.points:
         out.print(resident(unit, found), highlight=False)
+    whole = _table(unit, found, resident_too=True)
+    fits = out.measure(whole, options=out.options.update_width(UNBOUNDED)).maximum <= out.width
+    out.print(whole if fits else _table(unit, found, resident_too=False))
+
+
+def _table(unit: str, found: Crossover, *, resident_too: bool) -> Table:
+    """The ratio at every size, and with the data resident where that fits."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in (unit, "fastest of one side", "fastest of the other", "times as fast [95 %]", "verdict", RESIDENT):
-        table.add_column(column, justify="right" if column == unit else "left")
+    columns = (unit, "fastest of one side", "fastest of the other", "times as fast [95 %]", "verdict")
+    for column in (*columns, RESIDENT) if resident_too else columns:
+        table.add_column(column, justify="right" if column == unit else "left", overflow="fold")
     there = {point.rows: _ratio(point) for point in (found.resident.points if found.resident else [])}
     for point in found.points:
-        texts = (point.challenger, point.champion, _ratio(point), point.ratio.verdict)
-        table.add_row(f"{point.rows:,}", *texts, there.get(point.rows, "not known"))
-    out.print(table)
+        texts = (f"{point.rows:,}", point.challenger, point.champion, _ratio(point), point.ratio.verdict)
+        table.add_row(*texts, *([there.get(point.rows, "not known")] if resident_too else []))
+    return table
 
 
 def _ratio(point: Point) -> str:

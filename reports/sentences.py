@@ -61,7 +61,7 @@ def rest(found: Rest | None) -> str:
     faster = "" if found.device == "gpu" else ", which the GPU side does faster,"
     return (
         f" The two differ because {who} computes for only {words.percent(found.computing)} of its time{mean}; "
-        f"the rest{faster} is {words.listed(parts)}."
+        f"the rest{faster} is {words.joined(parts)}."
     )
 
 
