@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from residency.analysis.doubt import in_doubt
 from residency.analysis.row import Row
 from residency.harness.busy import Busy, busy
 from residency.harness.records import Records
@@ -59,8 +60,9 @@ def busy_machine(records: Records, rows: Sequence[Row]) -> BusyMachine | None:
 
 
 def undecided(group: Sequence[Row]) -> Undecided:
-    """The rows that are inconclusive, with about how many processes would decide each."""
-    ratios = {row.cell.implementation: row.compared.speedup for row in group if row.compared.speedup is not None}
+    """The rows that are inconclusive, with about how many processes would decide each; no number settles a doubt."""
+    told = [row for row in group if not in_doubt(row)]
+    ratios = {row.cell.implementation: row.compared.speedup for row in told if row.compared.speedup is not None}
     needed = {name: ratio.processes_needed for name, ratio in ratios.items() if ratio.verdict == "inconclusive"}
     known = sorted((count, name) for name, count in needed.items() if count is not None)
     return Undecided({name: count for count, name in known}, [name for name, count in needed.items() if count is None])

@@ -28,6 +28,11 @@ class Clocks:
     first_call: float | None
 
 
+def kind_of(name: str) -> str:
+    """The kind of a stage by its name, or `other` for what no stage covers."""
+    return "other" if name == "other" else stage_kind(name)
+
+
 def shares(samples: Sequence[Sample], middle: float) -> dict[str, float]:
     """The stages' mean shares of the time, scaled so that they add up to the median time."""
     total = sum(sample.seconds for sample in samples)
@@ -39,7 +44,7 @@ def clocks(stages: Mapping[str, float], cold: float | None, cold_stages: Mapping
     """The clocks from the stages of a warm and of a cold execution, in seconds."""
     kinds = {"io": 0.0, "transfer": 0.0, "compute": 0.0, "other": 0.0}
     for name, time in stages.items():
-        kinds["other" if name == "other" else stage_kind(name)] += time
+        kinds[kind_of(name)] += time
     total = sum(kinds.values())
     imports = cold_stages.get("import") if cold is not None else None
     first = max(0.0, cold - (imports or 0.0) - total) if cold is not None else None
@@ -56,8 +61,3 @@ def break_even(cold: float, warm: float, baseline_cold: float, baseline_warm: fl
     if gained > 0:
         return 1 + max(0, math.ceil(debt / gained))
     return 1 if debt <= 0 and gained == 0 else None
-
-
-def resident_ratio(baseline: Clocks, other: Clocks) -> float | None:
-    """How many times as fast the other is with the data resident, by the compute clocks alone; None if a clock is 0."""
-    return baseline.compute / other.compute if baseline.compute > 0 and other.compute > 0 else None

@@ -16,6 +16,7 @@ from enum import IntEnum, StrEnum
 from statistics import median
 from typing import Any
 
+from residency.analysis.doubt import in_doubt
 from residency.analysis.likeness import Likeness, likeness
 from residency.analysis.ratios import between_runs
 from residency.analysis.row import Group, Key, Row
@@ -82,6 +83,7 @@ class Cell:
     outcome: str = ""  # the current run's, where it was ok and is not any more
     hashes: tuple[str, str] | None = None  # of the data, where it is not the same
     suspicion: Suspicion | None = None
+    doubts: tuple[bool, bool] = (False, False)  # whether nobody can tell that the baseline, and this, ran on the GPU
 
     @property
     def key(self) -> Key:
@@ -203,7 +205,12 @@ def _cell(
 ) -> Cell:
     """A cell before the others are considered; `gone` are those whose GPU is gone."""
     plain = Cell(
-        *key, Kind.NEW, margin, was=before.result.outcome if before else "", now=after.result.outcome if after else ""
+        *key,
+        Kind.NEW,
+        margin,
+        was=before.result.outcome if before else "",
+        now=after.result.outcome if after else "",
+        doubts=(before is not None and in_doubt(before), after is not None and in_doubt(after)),
     )
     if before is None or before.measured is None:
         return plain

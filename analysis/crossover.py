@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
-from residency.analysis.ratios import ratio
+from residency.analysis.doubt import in_doubt
+from residency.analysis.ratios import Timed, ratio
+from residency.analysis.resident import resident_views
 from residency.analysis.row import Ratio, Row
-from residency.analysis.rows import timed_samples
+from residency.analysis.rows import computing_samples, timed_samples
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
 
@@ -41,14 +43,42 @@ class Crossover:
     answer: Answer
     at: Interval | None  # the size, in rows, where it crosses
     points: list[Point]  # by size
+    resident: Crossover | None = None  # with the data resident, from the same sizes; None if it is known at none
+    untold: list[str] = field(default_factory=list)  # of which nobody can tell whether they ran on the GPU
+
+
+def both(records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> Crossover:
+    """The answer end to end, and with the data resident as far as the same sizes tell it."""
+    known = crossover(points(records, rows, challenger, champion))
+    there = resident_points(records, rows, challenger, champion)
+    untold = [row.cell.implementation for row in _sides(rows, challenger, champion) if in_doubt(row)]
+    return replace(known, resident=crossover(there) if there else None, untold=list(dict.fromkeys(untold)))
 
 
 def points(records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Point]:
     """The ratio at every size that holds a correct time of both sides, by size.
 
-    The fastest of each side is chosen, so all pairs that might have been compared share the error.
+    The fastest of each side is chosen, so all pairs that might have been compared share the error. What may have run
+    on the CPU instead of the GPU is left out.
     """
-    timed = timed_samples(records)
+    return _points(timed_samples(records), [row for row in rows if not in_doubt(row)], challenger, champion)
+
+
+def resident_points(
+    records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]
+) -> list[Point]:
+    """The same with the data resident, at the sizes at which no implementation hides how long it computes."""
+    told = [row for row in _sides(rows, challenger, champion) if row.measured is not None and not in_doubt(row)]
+    hidden = {row.cell.rows for row in told if row.measured is not None and row.measured.resident is None}
+    views = resident_views([row for row in told if row.cell.rows not in hidden])
+    return _points(computing_samples(records), views, challenger, champion)
+
+
+def _sides(rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Row]:
+    return [row for row in rows if row.cell.implementation in {*challenger, *champion}]
+
+
+def _points(timed: Timed, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Point]:
     sizes: dict[int, list[Row]] = {}
     for row in rows:
         if row.measured is not None and row.cell.rows is not None:

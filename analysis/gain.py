@@ -1,58 +1,113 @@
-"""What a run says about GPUs as a whole: the geometric mean of the gains over all tasks, losses included."""
+"""What a run says about GPUs as a whole: the geometric means of the gains over all tasks, losses included.
+
+There are two: end to end, and with the data resident. A mean over other tasks would not be comparable, so the resident
+mean comes with the end-to-end mean over the same tasks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from residency.analysis.doubt import is_on_gpu
+from residency.analysis.rest import Rest, less_computing, rest
 from residency.analysis.roofline import TOPIC
-from residency.analysis.row import Row
+from residency.analysis.row import Group, Row, Speedup
 from residency.harness import statistics
-from residency.harness.outcomes import Outcome
 from residency.harness.statistics import Interval
 
 
 @dataclass(frozen=True)
-class Gain:
-    """The fastest on the GPU over the strongest correct CPU implementation, over the tasks at one size."""
+class Mean:
+    """A geometric mean over tasks, and its extremes."""
 
-    size: str
     tasks: int
-    mean: Interval  # geometric
+    mean: Interval
     least: float
     most: float
     slower: int  # tasks in which the GPU lost
 
 
-def in_doubt(row: Row) -> bool:
-    """Whether its result is ok, but nobody can tell whether it ran on the GPU."""
-    return row.result.outcome == Outcome.OK and "fell_back" in row.facts.unknown
+@dataclass(frozen=True)
+class ResidentMean(Mean):
+    """With the data resident, over the tasks of which that is known."""
+
+    end_to_end: Interval  # the mean end to end over the same tasks
+    at_least: int  # tasks whose ratio is only a lower bound
+    rest: Rest | None  # where both means are far apart
+
+
+@dataclass(frozen=True)
+class Gain(Mean):
+    """The fastest on the GPU over the strongest correct CPU implementation, over the tasks at one size."""
+
+    size: str
+    resident: ResidentMean | None  # None if it is known of fewer than two tasks
 
 
 def gains(found: Sequence[Row]) -> list[Gain]:
     """A gain for every size at which at least two tasks can be compared; the best on each dataset counts.
 
-    A task on several datasets counts once, with their geometric mean.
+    The best may be another implementation end to end than with the data resident, as the CPU's may. A task on several
+    datasets counts once, with their geometric mean.
 
     Foundations do not count, because the speed of a copy or a product is not a gain for a real task. An implementation
     that may have run on the CPU does not count either.
     """
-    best: dict[tuple[str, str, str], float] = {}
-    for row in found:
-        over = row.compared.speedup
-        if over is not None and row.cell.device == "gpu" and not in_doubt(row) and not row.cell.task.startswith(TOPIC):
-            best[row.group] = max(over.value, best.get(row.group, 0.0))
+    on_gpu = [row for row in found if is_on_gpu(row) and not row.cell.task.startswith(TOPIC)]
+    best = _best((row, row.compared.speedup) for row in on_gpu)
+    resident = _best((row, row.compared.resident) for row in on_gpu)
+    opponents = {(row.group, row.cell.implementation): row for row in found if row.cell.device == "cpu"}
     made = []
     for size in dict.fromkeys(group[2] for group in best):
-        by_task: dict[str, list[float]] = {}
-        for (task, _, at), ratio in best.items():
-            if at == size:
-                by_task.setdefault(task, []).append(ratio)
-        ratios = [prod(of_task) ** (1 / len(of_task)) for of_task in by_task.values()]
-        if len(ratios) > 1:
-            mean = statistics.geometric_mean(ratios)
-            lost = sum(ratio < 1 for ratio in ratios)
-            interval = Interval(mean.value, mean.low, mean.high)
-            made.append(Gain(size, len(ratios), interval, min(ratios), max(ratios), lost))
+        here = {group: chosen for group, chosen in best.items() if group[2] == size}
+        if (mean := _mean(here)) is not None:
+            both = {group: (chosen, resident[group]) for group, chosen in here.items() if group in resident}
+            made.append(Gain(**vars(mean), size=size, resident=_resident(both, opponents)))
     return made
+
+
+Chosen = tuple[Row, Speedup]
+"""The row that is the best of its group, and its ratio."""
+
+
+def _best(rows: Iterable[tuple[Row, Speedup | None]]) -> dict[Group, Chosen]:
+    """The row with the highest ratio of each group."""
+    best: dict[Group, Chosen] = {}
+    for row, ratio in rows:
+        if ratio is not None and (row.group not in best or ratio.value > best[row.group][1].value):
+            best[row.group] = row, ratio
+    return best
+
+
+def _mean(chosen: Mapping[Group, Chosen]) -> Mean | None:
+    """The mean over the tasks of these groups; None if there are fewer than two."""
+    by_task: dict[str, list[float]] = {}
+    for (task, *_), (_, ratio) in chosen.items():
+        by_task.setdefault(task, []).append(ratio.value)
+    ratios = [prod(of_task) ** (1 / len(of_task)) for of_task in by_task.values()]
+    if len(ratios) < 2:
+        return None
+    mean = statistics.geometric_mean(ratios)
+    interval = Interval(mean.value, mean.low, mean.high)
+    return Mean(len(ratios), interval, min(ratios), max(ratios), sum(ratio < 1 for ratio in ratios))
+
+
+def _resident(
+    both: Mapping[Group, tuple[Chosen, Chosen]], opponents: Mapping[tuple[Group, str], Row]
+) -> ResidentMean | None:
+    """The mean with the data resident, of groups whose best end to end and resident are both known."""
+    whole = _mean({group: chosen for group, (chosen, _) in both.items()})
+    mean = _mean({group: chosen for group, (_, chosen) in both.items()})
+    if whole is None or mean is None:
+        return None
+    bounds = {
+        row.cell.task for _, (row, _) in both.values() if row.compared.resident and row.compared.resident.at_least
+    }
+    on_gpu = [row for (row, _), _ in both.values()]
+    on_cpu = [
+        less_computing(*(opponents[group, ratio.baseline] for _, ratio in chosen)) for group, chosen in both.items()
+    ]
+    far = rest(whole.mean.value, mean.mean.value, on_gpu, on_cpu)
+    return ResidentMean(**vars(mean), end_to_end=whole.mean, at_least=len(bounds), rest=far)

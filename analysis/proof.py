@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from residency.analysis.gain import Gain, gains, in_doubt
+from residency.analysis.doubt import in_doubt, is_on_gpu
+from residency.analysis.gain import Gain, gains
 from residency.analysis.growth import expected
 from residency.analysis.roofline import FIGURES, peak
 from residency.analysis.row import Group, Row
@@ -120,8 +121,7 @@ def _alone(found: Sequence[Row]) -> list[Alone]:
     """Where the GPU had no opponent, and the opponent's time expected from smaller sizes."""
     alone: dict[Group, Alone] = {}
     for row in found:
-        compared = row.cell.device == "cpu" or row.measured is None or row.compared.speedup is not None
-        if compared or row.group in alone:
+        if not is_on_gpu(row) or row.compared.speedup is not None or row.group in alone:
             continue
         smaller = [other for other in found if other.cell.task == row.cell.task and _is_opponent(other)]
         last = max(smaller, key=lambda other: (other.cell.rows or 0, -other.median), default=None)

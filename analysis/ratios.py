@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from residency.analysis.row import Key, Ratio, Row
+from residency.analysis.row import Key, Ratio, Row, Speedup
 from residency.harness import statistics
 from residency.harness.records import OutcomeRecord, RunInfo
 from residency.harness.statistics import MARGIN, QUIET, Change, Conditions, Estimate
@@ -46,6 +46,20 @@ def ratio(timed: Timed, base: Row | None, row: Row, shares: int = 1, margin: flo
 def with_verdict(found: Estimate, margin: float = MARGIN) -> Ratio:
     """An estimated ratio with its verdict."""
     return Ratio(found.value, found.low, found.high, statistics.verdict(found, margin))
+
+
+def speedup(timed: Timed, base: Row, row: Row, shared: tuple[int, int], margin: float = MARGIN) -> Speedup | None:
+    """A row's speedup; looks and choices, in this order, share the error. None if no process measured both."""
+    name, (looks, choices) = base.cell.implementation, shared
+    if base.key == row.key:
+        return Speedup(1.0, 1.0, 1.0, "equivalent", name)
+    found = side_by_side(timed, base, row, looks * choices)
+    if found is None:
+        return None
+    known, needed = with_verdict(found, margin), None
+    if known.verdict == "inconclusive":
+        needed = statistics.processes_needed(found, (looks + 1) * choices, margin)
+    return Speedup(known.value, known.low, known.high, known.verdict, name, needed)
 
 
 def between_runs(timed: tuple[Timed, Timed], before: Row, after: Row) -> Change:

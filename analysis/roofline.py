@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from residency.analysis.doubt import in_doubt
 from residency.analysis.row import Limit, Roofline, Row
 
 TOPIC = "foundations/"  # whose tasks measure devices: their gains are no gains of work
+DOUBT = "it is not known whether it ran on the GPU"
 BELIEVED = 1.05  # a share beyond it is a mistake, not a measurement's spread
 # The task, its figures, and their unit in bytes or operations. Most CPUs read a line before they write to it (write
 # allocate), and move half as much again as a copy counts; a triad that writes over what it has read moves no more.
@@ -41,6 +43,7 @@ def peak(found: Sequence[Row], device: str, limit: Limit) -> float | None:
         for name in figures
         if (row.cell.task, row.cell.device, row.cell.runner) == (task, device, "local")
         and row.measured is not None
+        and not in_doubt(row)
         and name in row.measured.figures
     ]
     largest = max((rows for rows, _ in measured), default=0)
@@ -50,7 +53,7 @@ def peak(found: Sequence[Row], device: str, limit: Limit) -> float | None:
 def _with_roofline(row: Row, peaks: Mapping[Limit, float | None]) -> Row:
     if row.measured is None:  # the outcome says why
         return row
-    found = _roofline(row, row.measured.clocks.compute, peaks)
+    found = DOUBT if in_doubt(row) else _roofline(row, row.measured.clocks.compute, peaks)
     if isinstance(found, str):
         return replace(row, facts=replace(row.facts, unknown={**row.facts.unknown, "roofline": found}))
     return replace(row, compared=replace(row.compared, roofline=found))

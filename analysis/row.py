@@ -41,6 +41,13 @@ class Speedup(Ratio):
 
 
 @dataclass(frozen=True)
+class Resident(Speedup):
+    """How many times as fast as the baseline with the data resident, by the compute clocks alone."""
+
+    at_least: bool = False  # its compute clock also holds the copy of its data, so it computes even faster
+
+
+@dataclass(frozen=True)
 class BreakEven:
     """Calls after which it has caught up with the baseline, cold start included; None is never."""
 
@@ -111,6 +118,7 @@ class Measured:
     cluster: dict[str, float]  # what a cluster's workers spent together, in seconds and bytes, medians over the samples
     other_cores: float | None  # cores that other processes kept busy meanwhile
     waiting: float  # part of its time that the work waited for a core: its own or its group's
+    resident: Seconds | None = None  # its compute clock; None where that holds more than computing, or too little
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,7 @@ class Compared:
     twin: Speedup | None = None
     break_even: BreakEven | None = None
     roofline: Roofline | None = None  # by the limits of its device as measured in the same run
+    resident: Resident | None = None  # over the strongest correct CPU implementation by the compute clock
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,15 @@ from statistics import median
 
 from residency.analysis.boards import boards
 from residency.analysis.clocks import break_even, clocks, shares
-from residency.analysis.ratios import Timed, looks_of, rivals, side_by_side, with_verdict
+from residency.analysis.doubt import FELL_BACK, is_untold
+from residency.analysis.ratios import Timed, looks_of, rivals, speedup
+from residency.analysis.resident import computing, with_resident
 from residency.analysis.roofline import with_rooflines
 from residency.analysis.row import BreakEven, Compared, Facts, Group, Key, Measured, Result, Row, Seconds, Speedup
 from residency.harness import judgement, statistics
 from residency.harness.busy import busy, waiting_of
 from residency.harness.judgement import Evidence, Judgement
-from residency.harness.outcomes import Outcome
+from residency.harness.outcomes import OK, Outcome
 from residency.harness.records import Cell, Records, RunInfo, Sample, without_collection
 from residency.harness.statistics import Conditions
 from residency.harness.task_info import TaskInfo
@@ -24,6 +26,11 @@ from residency.harness.task_info import TaskInfo
 def timed_samples(records: Records) -> dict[Key, dict[int, list[float]]]:
     """Seconds of the timed samples, by cell and replicate, in the order of the rounds."""
     return {_key(cell): found.timed() for cell, found in judgement.evidence(records).items()}
+
+
+def computing_samples(records: Records) -> dict[Key, dict[int, list[float]]]:
+    """Seconds of the compute clock of the same samples."""
+    return {_key(cell): computing(found) for cell, found in judgement.evidence(records).items()}
 
 
 @without_collection()
@@ -38,6 +45,7 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
         row = _row(cell, found, judgements[cell], records.info, waiting[cell])
         by_group.setdefault(row.group, []).append(row)
     timed = {_key(cell): found.timed() for cell, found in evidence.items()}
+    clocked = {_key(cell): computing(found) for cell, found in evidence.items()}
     outcomes = {_key(cell): found.outcomes for cell, found in evidence.items()}
     finished: list[Row] = []
     for group in by_group.values():
@@ -45,7 +53,9 @@ def rows(records: Records, margin: float = statistics.MARGIN) -> list[Row]:
         looks = looks_of(records.info, [outcome for row in group for outcome in outcomes[row.key]])
         names = [row.cell.implementation for row in group]
         twins = {name: records.info.twin_of(group[0].cell.task, name) for name in names}
-        finished += _compared(group, timed, margin, looks, twins=twins, beside=task.beside if task else ())
+        beside, in_files = (task.beside, task.in_files) if task else ((), False)
+        compared = _compared(group, timed, margin, looks, twins=twins, beside=beside)
+        finished += with_resident(compared, clocked, looks=looks, margin=margin, beside=beside, in_files=in_files)
     return with_rooflines(finished)
 
 
@@ -99,8 +109,16 @@ def _facts(cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sampl
         gpus=boards(found.samples),
         events=_counted([event for sample in found.samples for event in sample.events]),
         remarks=_remarks(cell, found, judged),
-        unknown=last.unknown if last else {},
+        unknown=_unknown(found),
     )
+
+
+def _unknown(found: Evidence) -> dict[str, str]:
+    """Why measures are None, by the last outcome; where any of its processes ran is not known, it says so."""
+    known = found.last.unknown if found.last else {}
+    ended = [outcome.unknown for outcome in found.outcomes if outcome.ending == OK]
+    doubt = next((unknown[FELL_BACK] for unknown in ended if is_untold(unknown)), None)
+    return {**known, FELL_BACK: doubt} if doubt else known
 
 
 def _measured(cell: Cell, found: Evidence, timed: Sequence[Sample], info: RunInfo, waiting: float) -> Measured:
@@ -185,37 +203,21 @@ def _compared(
     on_cpu = [row for row in comparable.values() if row.cell.device == "cpu"]
     baseline = min(on_cpu, key=lambda row: row.median, default=None)
 
-    def speedup(row: Row, base: Row | None, choices: int = 1) -> Speedup | None:
-        if row.cell.implementation not in comparable:
+    def over(base: Row | None, row: Row, choices: int = 1) -> Speedup | None:
+        if base is None or row.cell.implementation not in comparable:
             return None
-        return _speedup(timed, base, row, (looks, choices), margin)
+        return speedup(timed, base, row, (looks, choices), margin)
 
     def twin(row: Row) -> Speedup | None:
         if row.cell.device != "gpu":
             return None
-        return speedup(row, comparable.get(twins[row.cell.implementation] or ""))
+        return over(comparable.get(twins[row.cell.implementation] or ""), row)
 
     def compared(row: Row) -> Compared:
-        over = speedup(row, baseline, rivals(row, on_cpu))
-        return Compared(over, twin(row), _break_even(row, baseline, over))
+        found = over(baseline, row, rivals(row, on_cpu))
+        return Compared(found, twin(row), _break_even(row, baseline, found))
 
     return [replace(row, compared=compared(row)) for row in group]
-
-
-def _speedup(timed: Timed, base: Row | None, row: Row, shared: tuple[int, int], margin: float) -> Speedup | None:
-    """A row's speedup; checks and choices, in this order, share the error."""
-    if base is None:
-        return None
-    name, (looks, choices) = base.cell.implementation, shared
-    if base.key == row.key:
-        return Speedup(1.0, 1.0, 1.0, "equivalent", name)
-    found = side_by_side(timed, base, row, looks * choices)
-    if found is None:
-        return None
-    ratio, needed = with_verdict(found, margin), None
-    if ratio.verdict == "inconclusive":
-        needed = statistics.processes_needed(found, (looks + 1) * choices, margin)
-    return Speedup(ratio.value, ratio.low, ratio.high, ratio.verdict, name, needed)
 
 
 def _break_even(row: Row, baseline: Row | None, over: Speedup | None) -> BreakEven | None:

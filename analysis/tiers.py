@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from residency.analysis.doubt import is_untold
 from residency.harness import records
 from residency.harness.errors import RecordError
 from residency.harness.judgement import judge_outcomes
@@ -55,9 +56,11 @@ def reached(folders: Iterable[Path], tell: Callable[[str], None]) -> dict[Key, R
             tell(str(error))
             continue
         judgements = judge_outcomes(run.outcomes, run.info)
+        ended = [outcome for outcome in run.outcomes if outcome.ending == OK]
+        doubted = {outcome.cell for outcome in ended if is_untold(outcome.unknown)}
         for outcome in run.outcomes:
             final = judgements[replace(outcome.cell, rows=None)].ending
-            tier = _tier(outcome, run.info.machine) if final == OK else Tier.NOTHING
+            tier = _tier(outcome, run.info.machine) if final == OK and outcome.cell not in doubted else Tier.NOTHING
             task, name = outcome.cell.task, outcome.cell.implementation
             if (on_gpu := name if outcome.cell.device == "gpu" else run.info.twin_of(task, name)) is None:
                 continue
@@ -79,8 +82,7 @@ def _tier(outcome: OutcomeRecord, machine: Mapping[str, Any]) -> Tier:
     if outcome.cell.runner == REHEARSAL:
         return Tier(outcome.tier or 0)
     if outcome.cell.device == "gpu":
-        seen = machine.get("gpus") and "fell_back" not in outcome.unknown  # else nobody can tell where it ran
-        return Tier.GPU if seen else Tier.NOTHING
+        return Tier.GPU if machine.get("gpus") else Tier.NOTHING
     return Tier.SAME_LINES
 
 

@@ -20,7 +20,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_type_hints
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -82,6 +82,14 @@ class Dataset:
     def decoded_bytes(self, rows: int) -> float | None:
         """Bytes of so many rows in memory, as the dataset says; None if it says nothing."""
         return self.decoded(rows) if callable(self.decoded) else None if self.decoded is None else self.decoded * rows
+
+    @property
+    def in_files(self) -> bool:
+        """Whether an implementation gets files to read: its schema has a field of type `Path`."""
+        try:
+            return Path in get_type_hints(get_type_hints(self.maker).get("return", object)).values()
+        except (NameError, TypeError, AttributeError):  # whoever makes the data says what is wrong with its types
+            return False
 
     def make(self, request: Request, folder: Path) -> Any:
         """Make the data: call the maker with the arguments that it names."""

@@ -27,6 +27,7 @@ class TaskInfo:
     naive: dict[str, str] = field(default_factory=dict)  # results without a model, and the names of their figures
     question: str = ""  # the question that its file asks
     twins: dict[str, str | None] = field(default_factory=dict)  # by implementation; not recorded in older runs
+    in_files: bool = False  # whether implementations read their data from files; not recorded in older runs
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -46,6 +47,7 @@ class TaskInfo:
             {name: metric.of(name) for name in task.naive},
             task.question,
             {implementation.id: implementation.twin for implementation in task.implementations},
+            any(dataset.in_files for dataset in task.datasets),
         )
 
     def twin_of(self, implementation: str) -> str | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from residency.analysis.clocks import resident_ratio
-from residency.analysis.row import Row
+from residency.analysis.clocks import kind_of
+from residency.analysis.doubt import in_doubt
+from residency.analysis.rest import less_computing, rest
+from residency.analysis.row import Resident, Row
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import RunInfo
-from residency.harness.run import stage_kind
-from residency.reports import words
+from residency.reports import sentences, words
 
 OF_TIME = "of its time "  # written only once in a sentence
 OTHERS_NAMED = 4  # slower implementations that an answer names
@@ -19,6 +20,7 @@ DISTURBED = 0.1  # busy cores of other processes, above which a report mentions 
 STAGES_NAMED = 2
 WON = {"faster": "The GPU wins", "slower": "The CPU wins", "equivalent": "GPU and CPU are equally fast"}
 UNDECIDED = "Not decided between GPU and CPU"
+NOT_TOLD = "it is not known whether anything ran on the GPU"
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,30 @@ def answer(group: Sequence[Row], info: RunInfo) -> Answer:
     task = info.tasks.get(group[0].cell.task)
     beside = task.beside if task else []
     comparable = [row for row in group if row.measured and row.cell.implementation not in beside]
-    measured = sorted(comparable, key=lambda row: row.median)
+    untold = [row for row in comparable if in_doubt(row)]
+    measured = sorted((row for row in comparable if row not in untold), key=lambda row: row.median)
     if len(measured) < 2:
-        return _uncompared(measured, group, info)
+        found = _uncompared(measured, group, info, untold)
+        return Answer(found.brief, [*found.sentences, *_not_credited(untold)])
     baseline = next((row for row in measured if row.cell.device == "cpu"), None)
     gpu = next((row for row in measured if row.cell.device == "gpu"), None)
     if gpu is not None and baseline is not None:
-        brief, sentences = _between_devices(gpu, baseline)
-        went = [where_it_went(row) for row in (baseline, gpu)]
+        brief, said, explained = _between_devices(gpu, baseline, measured)
+        went = [where_it_went(row) for row in (baseline, gpu) if row.cell.implementation != explained]
     else:
-        brief, sentences = _among(measured)
+        brief, said = _among(measured)
         went = [where_it_went(measured[0])]
     brief += f" ({doubts})" if (doubts := _doubts(measured, info)) else ""
-    return Answer(brief.replace(") (", "; "), [*sentences, *filter(None, went), *_belief(measured, group, info)])
+    said += [*_not_credited(untold), *filter(None, went), *_belief(measured, group, info)]
+    return Answer(brief.replace(") (", "; "), said)
+
+
+def _not_credited(untold: Sequence[Row]) -> list[str]:
+    """What may have run on the CPU, with its time; it is compared with nothing."""
+    if not untold:
+        return []
+    named = "; ".join(f"{name_of(row)}, {_time(row)}" for row in untold)
+    return [f"Not known whether on the GPU, so not compared: {named}."]
 
 
 def name_of(row: Row) -> str:
@@ -58,9 +71,11 @@ def _time(row: Row) -> str:
     return words.interval(row.measured.seconds) if row.measured else "-"
 
 
-def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> Answer:
-    """The answer if fewer than two implementations have a time: why there is nothing to compare."""
+def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo, untold: Sequence[Row]) -> Answer:
+    """The answer if fewer than two implementations have a time that counts: why there is nothing to compare."""
     others = _without_time([row for row in group if row not in measured])
+    if not measured and untold:
+        return Answer(f"no answer: {NOT_TOLD}", [f"No answer: {NOT_TOLD}."])
     if not measured:
         late = all(_is_late(row) or _could_not_run(row) for row in group) and any(map(_is_late, group))
         return Answer(
@@ -68,7 +83,7 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) ->
             [f"No answer: nothing was measured{'; ' if others else ''}{others}."],
         )
     (only,) = measured
-    why = others or "no other implementation is in this run"
+    why = others or (NOT_TOLD if untold else "no other implementation is in this run")
     sentences = [f"Nothing to compare: only {name_of(only)} was measured, {_time(only)}; {why}."]
     went = filter(None, [where_it_went(only)])
     return Answer(f"nothing to compare: only {name_of(only)}, {_time(only)}", [*sentences, *went])
@@ -92,23 +107,36 @@ def _were(rows: Sequence[Row]) -> str:
     return "were" if len(rows) > 1 else "was"
 
 
-def _between_devices(gpu: Row, baseline: Row) -> tuple[str, list[str]]:
-    """The fastest GPU implementation compared with the fastest on the CPU: end to end, and with resident data."""
+def _between_devices(gpu: Row, baseline: Row, measured: Sequence[Row]) -> tuple[str, list[str], str]:
+    """The fastest GPU implementation compared with the fastest on the CPU: end to end, and with resident data.
+
+    Last comes the implementation of which it already says where its time went, if any.
+    """
     ratio = gpu.compared.speedup
     if ratio is None:
         text = f"no process measured both {name_of(gpu)} and {name_of(baseline)}, so they are not compared"
-        return text, [f"{text[0].upper()}{text[1:]}."]
+        return text, [f"{text[0].upper()}{text[1:]}."], ""
     who = WON.get(ratio.verdict, UNDECIDED)
     by = words.times(ratio)
     takes = "takes" if ratio.value < 1 else "is"
     text = f"{who}: {name_of(gpu)} {takes} {by} as {name_of(baseline)} on the CPU, {_time(baseline)}, end to end"
-    resident = ""
-    if gpu.measured and baseline.measured:
-        times = resident_ratio(baseline.measured.clocks, gpu.measured.clocks)
-        if times is not None:
-            resident = f"; with the data resident (the compute clock alone) {words.once(times)}"
-    doubt = " Whether it ran on the GPU is not known." if "fell_back" in gpu.facts.unknown else ""
-    return f"{who}: {gpu.cell.implementation} {by} as {baseline.cell.implementation}", [f"{text}{resident}.{doubt}"]
+    brief = f"{who}: {gpu.cell.implementation} {by} as {baseline.cell.implementation}"
+    resident = gpu.compared.resident
+    if resident is None:
+        why = gpu.facts.unknown["resident"]
+        return f"{brief}, resident not known", [f"{text}; with the data resident, that is not known: {why}."], ""
+    opponent = next((row for row in measured if row.cell.implementation == resident.baseline), baseline)
+    far = rest(ratio.value, resident.value, [gpu], [less_computing(baseline, opponent)])
+    text += f"; with the data resident (the compute clock alone) {_resident(resident, baseline, opponent)}"
+    explained = far.implementation if far is not None else None
+    return f"{brief}, resident {words.resident(resident)}", [f"{text}.{sentences.rest(far)}"], explained or ""
+
+
+def _resident(ratio: Resident, baseline: Row, opponent: Row) -> str:
+    """The ratio, and over whom if that is another opponent than end to end."""
+    other = f" as {name_of(opponent)}" if opponent.key != baseline.key else ""
+    inconclusive = " (inconclusive)" if ratio.verdict == "inconclusive" and not ratio.at_least else ""
+    return f"{words.resident(ratio)}{other}{inconclusive}"
 
 
 def _among(measured: Sequence[Row]) -> tuple[str, list[str]]:
@@ -143,8 +171,8 @@ def where_it_went(row: Row) -> str:
     total = sum(stages.values())
     if not total:
         return ""
-    copying = sum(time for name, time in stages.items() if stage_kind(name) == "transfer") / total
-    inside = {name: time / total for name, time in stages.items() if stage_kind(name) != "transfer"}
+    copying = sum(time for name, time in stages.items() if kind_of(name) == "transfer") / total
+    inside = {name: time / total for name, time in stages.items() if kind_of(name) != "transfer"}
     largest = sorted(inside.items(), key=lambda stage: -stage[1])[:STAGES_NAMED]
     parts = [
         f"{share:.0%} {OF_TIME}{'outside its stages' if name == 'other' else f'in `{name}`'}"
@@ -153,12 +181,8 @@ def where_it_went(row: Row) -> str:
     ]
     parts += [f"{copying:.0%} {OF_TIME}moving data in and out"] if copying >= words.STAGE_SHARE else []
     first, *others = parts
-    listed = _listed([first, *(part.replace(OF_TIME, "") for part in others)])
+    listed = words.joined([first, *(part.replace(OF_TIME, "") for part in others)])
     return f"{row.cell.implementation} spends {listed}.".replace("%", "\N{NO-BREAK SPACE}%")
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
 
 
 def _processes(measured: Sequence[Row]) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from residency.analysis.row import Row, Speedup
+from residency.analysis.doubt import in_doubt
+from residency.analysis.row import Resident, Row, Speedup
 from residency.harness.outcomes import Outcome
 from residency.harness.statistics import Interval
 from residency.reports import words
 
 NONE = "-"
+RESIDENT = "resident [95 %]"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Line:
     cores_used: float | None
     seconds: Interval | None
     against: Speedup | None  # how many times as fast as the baseline
+    resident: Resident | None  # the same with the data resident
+    in_doubt: bool  # whether nobody can tell that it ran on the GPU, so that no ratio is credited
     quality: Quality | None
     stages: Mapping[str, float]  # seconds
     cold_seconds: float | None
@@ -88,6 +92,8 @@ def line(row: Row, told: float) -> Line:
         cores_used=measured.cores_used if measured else None,
         seconds=measured.seconds if measured else None,
         against=row.compared.speedup,
+        resident=row.compared.resident,
+        in_doubt=in_doubt(row),
         quality=Quality(result.quality or 0.0, result.error, told) if correct else None,
         stages=measured.stages if measured else {},
         cold_seconds=measured.cold_seconds if measured else None,
@@ -112,6 +118,8 @@ def _against(entry: Line, times: Callable[[Speedup], str] = words.times, after: 
     """The verdict and the ratio, with `after` between them."""
     if entry.seconds is None:
         return NONE
+    if entry.in_doubt:
+        return f"not known whether{after}on the GPU"
     if entry.against is None:
         return "not compared"
     return "baseline" if entry.is_baseline else f"{entry.against.verdict}:{after}{times(entry.against)}"
@@ -119,6 +127,22 @@ def _against(entry: Line, times: Callable[[Speedup], str] = words.times, after: 
 
 def _once(ratio: Speedup) -> str:
     return words.once(ratio.value)
+
+
+def _resident(entry: Line, times: Callable[[Resident], str] = words.resident) -> str:
+    """The ratio with the data resident, which says itself who is faster; if that is not sure, it says so."""
+    if entry.seconds is None or entry.in_doubt:
+        return NONE
+    if entry.resident is None:
+        return "not known"
+    if entry.resident.baseline == entry.implementation:
+        return "baseline"
+    unsure = "inconclusive: " if entry.resident.verdict == "inconclusive" and not entry.resident.at_least else ""
+    return f"{unsure}{times(entry.resident)}"
+
+
+def _resident_once(ratio: Resident) -> str:
+    return words.resident(ratio).partition(" [")[0]
 
 
 def _quality(entry: Line) -> str:
@@ -144,6 +168,7 @@ def _memory(entry: Line) -> str:
 
 
 WITHOUT = "the interval against the baseline"
+WITHOUT_RESIDENT = "the interval of the resident ratio"
 COLUMNS = (
     Column("implementation", lambda entry: entry.implementation),
     Column("library", lambda entry: entry.library),
@@ -158,6 +183,12 @@ COLUMNS = (
         ),
         right=True,
     ),
+    Column(
+        RESIDENT,
+        _resident,
+        (Form("resident", lambda entry: _resident(entry, _resident_once), WITHOUT_RESIDENT),),
+        right=True,
+    ),
     Column("quality", _quality, right=True),
     Column(
         "where the time went",
@@ -167,4 +198,9 @@ COLUMNS = (
     Column("cold", _cold, right=True),
     Column("memory", _memory, right=True),
 )
-HEADER = tuple(column.name for column in COLUMNS)
+
+
+def shown(lines: Sequence[Line]) -> list[Column]:
+    """The columns of a table; ratios with the data resident only where something was timed on a GPU."""
+    timed = any(entry.device == "gpu" and entry.seconds is not None for entry in lines)
+    return [column for column in COLUMNS if timed or column.name != RESIDENT]

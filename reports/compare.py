@@ -78,6 +78,12 @@ def cell_reason(cell: Cell) -> str:
     return cell.why if cell.kind is Kind.WRONG or not cell.outcome else f"{cell.outcome}: {cell.why}"
 
 
+def doubt(cell: Cell) -> str:
+    """In which run nobody can tell whether it ran on the GPU; empty if there is no doubt, or no ratio."""
+    runs = [name for name, told in zip(("the baseline", "the current run"), cell.doubts, strict=True) if told]
+    return f"not known whether on the GPU in {' and in '.join(runs)}" if runs and cell.ratio is not None else ""
+
+
 def became(cell: Cell) -> str:
     """A cell's verdict in a word or two. If a right result became wrong or failed, it is the new outcome."""
     return cell.outcome if cell.kind is Kind.WRONG else str(cell.kind)
@@ -161,7 +167,7 @@ def _texts(cell: Cell) -> dict[str, str]:
     before, now = (
         words.seconds(time) if time is not None else "-" for time in (cell.baseline_seconds, cell.current_seconds)
     )
-    why = cell_reason(cell)
+    why = cell_reason(cell) or doubt(cell)
     said = why or f"(margin {100 * cell.margin:.3g} %)"
     data = f"{cell.dataset}, {cell.size}"
     return {

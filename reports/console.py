@@ -15,7 +15,7 @@ from rich.text import Text
 
 from residency.analysis.findings import Findings
 from residency.harness.outcomes import Outcome
-from residency.reports.columns import COLUMNS, Column, Form, Line
+from residency.reports.columns import RESIDENT, Column, Form, Line, shown
 from residency.reports.tables import Table, report
 
 IMPORTANCE = (  # the columns that a narrow terminal keeps, the most important first
@@ -23,6 +23,7 @@ IMPORTANCE = (  # the columns that a narrow terminal keeps, the most important f
     "median time [95 %]",
     "against the baseline [95 %]",
     "quality",
+    RESIDENT,
     "library",
     "cores",
     "memory",
@@ -119,12 +120,13 @@ def _names(names: list[str], width: int) -> str:
 
 def fitted(table: Table, console: Console) -> Drawn:
     """One group's table: all columns if they fit, else the most important that fit, each in its widest form."""
-    whole = {column.name: column.forms[0] for column in COLUMNS}
+    columns = shown(table.lines)
+    whole = {column.name: column.forms[0] for column in columns}
     if _needed(made := _grid(table, whole), console) <= console.width:
         return Drawn(made, [])
     kept: dict[str, Form] = {}
     dropped = []
-    for column in sorted(COLUMNS, key=lambda column: IMPORTANCE.index(column.name)):
+    for column in sorted(columns, key=lambda column: IMPORTANCE.index(column.name)):
         for form in column.forms:
             made = _grid(table, {**kept, column.name: form}, close=True)
             if not kept or _needed(made, console) <= console.width:
@@ -149,11 +151,11 @@ def _needed(made: Grid, console: Console) -> int:
 def _grid(table: Table, forms: dict[str, Form], close: bool = False) -> Grid:
     """A table of these columns, in the order of the header. `close` saves space between them."""
     made = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=close)
-    shown = [column for column in COLUMNS if column.name in forms]
-    for column in shown:
+    columns = [column for column in shown(table.lines) if column.name in forms]
+    for column in columns:
         made.add_column(forms[column.name].header, justify="right" if column.right else "left", overflow="fold")
     for line in table.lines:
-        made.add_row(*(escape(forms[column.name].text(line)) for column in shown), style=_style(line))
+        made.add_row(*(escape(forms[column.name].text(line)) for column in columns), style=_style(line))
     return made
 
 
@@ -162,4 +164,6 @@ def _style(line: Line) -> str:
         return "red"
     if line.is_baseline:
         return "bold"
+    if line.in_doubt:
+        return "yellow"
     return "green" if line.against is not None and line.against.verdict == "faster" else ""

@@ -8,13 +8,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from residency.analysis.crossover import Crossover
+from residency.analysis.crossover import Crossover, Point
+from residency.reports.console import UNBOUNDED
+
+RESIDENT = "resident [95 %]"
 
 
 def sentence(task: str, unit: str, found: Crossover) -> str:
     """The answer in words."""
     if not found.points:
-        return f"{task}: no size could be measured on both sides."
+        doubt = f"; not known whether on the GPU: {', '.join(found.untold)}" if found.untold else ""
+        return f"{task}: no size could be measured on both sides{doubt}."
     first, last = found.points[0], found.points[-1]
     who, whom = last.challenger, last.champion
     if found.answer == "always":
@@ -31,6 +35,13 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
     return f"{task}: {who} overtakes {whom} at about {_about(found.at.value)} {unit} {bounds}."
 
 
+def resident(unit: str, found: Crossover) -> str:
+    """The answer with the data resident, in words."""
+    if found.resident is None:
+        return "With the data resident (the compute clock alone): not known."
+    return sentence("With the data resident (the compute clock alone)", unit, found.resident)
+
+
 def _about(rows: float) -> str:
     """Two digits, such as `74,000`: more digits are not known."""
     step = 10 ** max(0, math.floor(math.log10(max(rows, 1))) - 1)
@@ -40,10 +51,25 @@ def _about(rows: float) -> str:
 def show(task: str, unit: str, found: Crossover, out: Console) -> None:
     """Print the answer, and the ratio at every measured size."""
     out.print(f"\n[bold]{sentence(task, unit, found)}[/]", highlight=False)
+    if found.points:
+        out.print(resident(unit, found), highlight=False)
+    whole = _table(unit, found, resident_too=True)
+    fits = out.measure(whole, options=out.options.update_width(UNBOUNDED)).maximum <= out.width
+    out.print(whole if fits else _table(unit, found, resident_too=False))
+
+
+def _table(unit: str, found: Crossover, *, resident_too: bool) -> Table:
+    """The ratio at every size, and with the data resident where that fits."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in (unit, "fastest of one side", "fastest of the other", "times as fast [95 %]", "verdict"):
-        table.add_column(column, justify="right" if column == unit else "left")
+    columns = (unit, "fastest of one side", "fastest of the other", "times as fast [95 %]", "verdict")
+    for column in (*columns, RESIDENT) if resident_too else columns:
+        table.add_column(column, justify="right" if column == unit else "left", overflow="fold")
+    there = {point.rows: _ratio(point) for point in (found.resident.points if found.resident else [])}
     for point in found.points:
-        ratio = f"{point.ratio.value:.3g} [{point.ratio.low:.3g}, {point.ratio.high:.3g}]"
-        table.add_row(f"{point.rows:,}", point.challenger, point.champion, ratio, point.ratio.verdict)
-    out.print(table)
+        texts = (f"{point.rows:,}", point.challenger, point.champion, _ratio(point), point.ratio.verdict)
+        table.add_row(*texts, *([there.get(point.rows, "not known")] if resident_too else []))
+    return table
+
+
+def _ratio(point: Point) -> str:
+    return f"{point.ratio.value:.3g} [{point.ratio.low:.3g}, {point.ratio.high:.3g}]"

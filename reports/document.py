@@ -10,13 +10,15 @@ from dataclasses import asdict
 from typing import Any
 
 from residency.analysis.crossover import Crossover
-from residency.analysis.gain import Gain
+from residency.analysis.doubt import in_doubt
+from residency.analysis.gain import Gain, ResidentMean, gains
 from residency.analysis.proof import Proof
-from residency.analysis.row import Compared, Measured, Ratio, Row, Seconds, Speedup
+from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
 from residency.analysis.scaling import Law, Scaling
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
+from residency.reports.crossover import resident as resident_sentence
 from residency.reports.crossover import sentence
 from residency.reports.scaling import headline
 
@@ -30,6 +32,7 @@ def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
         "run": {**asdict(records.info), "folder": str(records.folder)},
         "rows": [_row(row) for row in rows],
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
+        "gains": [_gain(gain) for gain in gains(rows)],
     }
 
 
@@ -69,6 +72,9 @@ def _row(row: Row) -> dict[str, Any]:
         "events": facts.events,
         **_chosen(measured, "other_cores", "waiting"),
         "roofline": compared["roofline"],
+        "resident": compared["resident"],
+        "resident_seconds": measured["resident"],
+        "in_doubt": in_doubt(row),
     }
 
 
@@ -81,15 +87,18 @@ def _measured(found: Measured | None) -> dict[str, Any]:
     if found is None:
         empty: dict[str, Any] = {name: {} for name in ("stages", "cold_stages", "figures", "cluster")}
         names = ("seconds", "cold_seconds", "joules", "cpu_joules", "cores_used", "clocks", "per_second")
-        return empty | dict.fromkeys((*names, "other_cores", "waiting"))
-    return {**vars(found), "seconds": _seconds(found.seconds), "clocks": asdict(found.clocks)}
+        return empty | dict.fromkeys((*names, "other_cores", "waiting", "resident"))
+    resident = _seconds(found.resident) if found.resident else None
+    clocks = asdict(found.clocks)
+    return {**vars(found), "seconds": _seconds(found.seconds), "clocks": clocks, "resident": resident}
 
 
 def _compared(found: Compared) -> dict[str, Any]:
     even = found.break_even
     return {
-        "speedup": _speedup(found.speedup),
-        "twin": _speedup(found.twin),
+        "speedup": speedup(found.speedup),
+        "twin": speedup(found.twin),
+        "resident": resident(found.resident),
         "break_even_calls": even.calls if even else None,
         "break_even_between": (even.least, even.most) if even else None,
         "roofline": asdict(found.roofline) if found.roofline else None,
@@ -100,11 +109,17 @@ def _seconds(found: Seconds) -> dict[str, Any]:
     return {**_interval(found, "median"), "samples": found.samples, "replicates": found.replicates}
 
 
-def _speedup(found: Speedup | None) -> dict[str, Any] | None:
+def speedup(found: Speedup | None) -> dict[str, Any] | None:
+    """How many times as fast as the baseline."""
     if found is None:
         return None
     said = {"baseline": found.baseline, "verdict": found.verdict, "processes_needed": found.processes_needed}
     return {**_interval(found, "ratio"), **said}
+
+
+def resident(found: Resident | None) -> dict[str, Any] | None:
+    """The same with the data resident; `at_least` says that it is a lower bound."""
+    return {**(speedup(found) or {}), "at_least": found.at_least} if found else None
 
 
 def _ratio(found: Ratio | None) -> dict[str, Any] | None:
@@ -134,14 +149,36 @@ def _gain(found: Gain) -> dict[str, Any]:
         "least": found.least,
         "most": found.most,
         "slower": found.slower,
+        "resident": _resident_mean(found.resident) if found.resident else None,
+    }
+
+
+def _resident_mean(found: ResidentMean) -> dict[str, Any]:
+    return {
+        "tasks": found.tasks,
+        **_interval(found.mean, "mean"),
+        "least": found.least,
+        "most": found.most,
+        "slower": found.slower,
+        "at_least": found.at_least,
+        "end_to_end": _interval(found.end_to_end, "mean"),
+        "rest": asdict(found.rest) if found.rest else None,
     }
 
 
 def crossover(task: str, unit: str, found: Crossover) -> dict[str, Any]:
-    """The size from which one side is faster than the other."""
+    """The size from which one side is faster than the other, end to end and with the data resident."""
+    there = found.resident
+    return {
+        **_crossover(sentence(task, unit, found), found),
+        "resident": _crossover(resident_sentence(unit, found), there) if there else None,
+    }
+
+
+def _crossover(said: str, found: Crossover) -> dict[str, Any]:
     at = found.at
     return {
-        "said": sentence(task, unit, found),
+        "said": said,
         "answer": found.answer,
         **(_interval(at, "rows") if at else dict.fromkeys(("rows", "low", "high"))),
         "points": [

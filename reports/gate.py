@@ -15,7 +15,7 @@ from residency.analysis.compare import Cell, Comparison, Kind, Status
 from residency.analysis.shift import Shift
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
-from residency.reports.compare import BAD, UNSURE, became, cell_reason, differences, ratio, reason
+from residency.reports.compare import BAD, UNSURE, became, cell_reason, differences, doubt, ratio, reason
 from residency.reports.likeness import difference
 from residency.reports.words import visible
 
@@ -31,8 +31,10 @@ def about(cell: Cell) -> str:
 
 def says(cell: Cell) -> str:
     """The verdict on a cell, and why."""
-    why = cell_reason(cell)
-    return f"{became(cell)}: {why}" if why else f"{became(cell)}: now / before {ratio(cell)}"
+    why, doubted = cell_reason(cell), doubt(cell)
+    if why:
+        return f"{became(cell)}: {why}"
+    return f"{became(cell)}: now / before {ratio(cell)}{f', {doubted}' if doubted else ''}"
 
 
 def document(found: Comparison, baseline: Records, current: Records, margin: float) -> dict[str, Any]:
@@ -69,6 +71,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "chance": cell.chance,
         "reason": cell_reason(cell),
         "outcome": cell.outcome,
+        "in_doubt": {"baseline": cell.doubts[0], "current": cell.doubts[1]},
     }
 
 

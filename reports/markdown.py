@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from residency.analysis.findings import Findings
-from residency.reports.columns import COLUMNS, HEADER
+from residency.reports.columns import shown
 from residency.reports.tables import report
 
 
@@ -19,8 +19,9 @@ def render(found: Findings) -> str:
         lines += ["", f"*{table.question}*"] if table.question else []
         lines += ["", " ".join(table.answer.sentences), "", table.caption]
         if table.lines:
-            lines += ["", line(HEADER), line(["---"] * len(HEADER))]
-            lines += [line([column.text(numbers) for column in COLUMNS]) for numbers in table.lines]
+            columns = shown(table.lines)
+            lines += ["", line([column.name for column in columns]), line(["---"] * len(columns))]
+            lines += [line([column.text(numbers) for column in columns]) for numbers in table.lines]
         if table.failures or table.notes:
             lines += ["", *(f"- {note}" for note in [*table.failures, *table.notes])]
     lines += ["", "## In all", "", *said.summary]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from residency.analysis.gain import in_doubt
+from residency.analysis.doubt import FELL_BACK, in_doubt, is_on_gpu
 from residency.analysis.proof import NOT_TRIED, Alone, Proof
 from residency.analysis.row import Row
 from residency.harness.judgement import NOT_MEASURED
@@ -24,6 +24,7 @@ HEADER = (
     "median time [95 %]",
     "speedup [95 %]",
     "over",
+    "resident [95 %]",
     "device memory",
     "energy",
     "roofline",
@@ -42,7 +43,7 @@ def render(records: Records, found: Sequence[Row], proved: Proof) -> str:
     lines += ["", "## Speedup", "", *_speedups(found, proved)]
     if doubts := [row for row in found if in_doubt(row)]:
         lines += ["", "## What may not have run on the GPU", ""]
-        lines += [f"- {_at(row)}: {row.facts.unknown['fell_back']}" for row in doubts]
+        lines += [f"- {_at(row)}: {row.facts.unknown[FELL_BACK]}" for row in doubts]
     lines += [*_failures(found), *_not_started(found), *_unavailable(found)]
     return "\n".join([*lines, *_not_reached(records, proved)]) + "\n"
 
@@ -79,14 +80,18 @@ def _proved(records: Records, proved: Proof) -> list[str]:
 
 
 def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
-    measured = [row for row in found if row.cell.device == "gpu" and row.measured and not in_doubt(row)]
+    measured = [row for row in found if is_on_gpu(row)]
     if not measured:
         return ["Nothing ran on the GPU, so there is nothing to compare."]
     lines = [
         "Each is compared with the strongest correct CPU implementation in this run. At the smallest size all "
-        "installed ones ran; at larger sizes only the one that was fastest before. The means leave out foundations.",
+        "installed ones ran; at larger sizes only the one that was fastest before. The means leave out foundations. "
+        "Resident compares the compute clocks alone, among the same opponents: the data is already there on both "
+        "sides.",
     ]
     lines += [text for gain in proved.gains for text in ("", sentences.gain(gain))]
+    if unknown := _not_resident(measured):
+        lines += ["", f"With the data resident, not known: {unknown}."]
     lines += [text for few in few_processes(found) for text in ("", few)]
     on_cpu = [row for row in found if row.cell.device == "cpu" and not _is_too_large(row)]
     unavailable = [row for row in on_cpu if row.result.outcome == Outcome.UNAVAILABLE]
@@ -111,10 +116,28 @@ def _cells(row: Row) -> tuple[str, ...]:
         words.interval(measured.seconds) if measured else "-",
         words.speedup(over, cell.implementation) if over else "-",
         over.baseline if over else "-",
+        _resident(row),
         words.size(memory) if memory is not None else "-",
         f"{words.digits(joules)} J" if joules is not None else "-",
         words.roofline(row.compared.roofline),
     )
+
+
+def _not_resident(measured: Sequence[Row]) -> str:
+    """Why ratios with the data resident are not known, each reason once with how many rows it concerns."""
+    reasons = [
+        row.facts.unknown["resident"] for row in measured if row.compared.speedup and "resident" in row.facts.unknown
+    ]
+    return "; ".join(f"{reason} ({count})" if count > 1 else reason for reason, count in Counter(reasons).items())
+
+
+def _resident(row: Row) -> str:
+    """The ratio with the data resident; over whom, if that is another opponent than end to end."""
+    over, whole = row.compared.resident, row.compared.speedup
+    if over is None:
+        return "not known" if whole else "-"
+    other = f" over {over.baseline}" if whole is None or over.baseline != whole.baseline else ""
+    return f"{over.verdict}: {words.resident(over)}{other}"
 
 
 def _without(alone: Alone) -> str:

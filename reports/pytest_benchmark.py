@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from residency.analysis.described import Described, described
+from residency.analysis.doubt import in_doubt
 from residency.analysis.ratios import Timed
 from residency.analysis.row import Measured, Row
 from residency.harness.records import Records
+from residency.reports import document as document_of
 
 FORMAT_VERSION = "5.0.0"  # of pytest-benchmark's files, whose format this is
 
@@ -53,6 +55,10 @@ def _benchmark(row: Row, measured: Measured, seconds: list[float]) -> dict[str, 
             "data_hash": row.facts.data_hash,
             "stages": measured.stages,
             "cold_seconds": measured.cold_seconds,
+            "speedup": document_of.speedup(row.compared.speedup),
+            "resident": document_of.resident(row.compared.resident),
+            "in_doubt": in_doubt(row),
+            "unknown": row.facts.unknown,
         },
         "options": {"warmup": False, "timer": "worker"},
         "stats": _statistics(described(seconds)),

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from residency.analysis.doubt import in_doubt
 from residency.analysis.row import Measured
 from residency.analysis.scaling import Law, Scaling
 from residency.analysis.spent import spent
@@ -15,7 +16,12 @@ from residency.reports import words
 
 
 def headline(found: Scaling) -> str:
-    """The first line: are more workers faster?"""
+    """The first line: are more workers faster? And whether they are known to have run on the GPU."""
+    doubt = any(in_doubt(strong.row) for strong in found.strong)
+    return f"{_headline(found)}{' It is not known whether they ran on a GPU.' if doubt else ''}"
+
+
+def _headline(found: Scaling) -> str:
     measured = [strong for strong in found.strong if strong.over_one is not None and strong.workers > 1]
     name = f"{found.task}, {found.implementation}"
     if not measured:

@@ -4,18 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from residency.analysis.gain import Gain
+from residency.analysis.gain import Gain, Mean
 from residency.analysis.naive import Unbeaten
+from residency.analysis.rest import Rest
 from residency.harness.task_info import TaskInfo
 from residency.reports import words
 
 
 def gain(found: Gain, *, sized: bool = True) -> str:
     """What a run says about GPUs as a whole. With `sized`, the sentence names the size."""
-    return (
+    whole = (
         f"GPU over the strongest correct CPU implementation{f' at {found.size}' if sized else ''}, best of each of "
-        f"{found.tasks} tasks: geometric mean {words.times(found.mean)}, from "
-        f"{words.once(found.least)} to {words.once(found.most)}; slower in {found.slower}."
+        f"{found.tasks} tasks: geometric mean {words.times(found.mean)} end to end, {_extremes(found)}."
+    )
+    return f"{whole} {_resident(found)}"
+
+
+def _extremes(found: Mean) -> str:
+    return f"from {words.once(found.least)} to {words.once(found.most)}; slower in {found.slower}"
+
+
+def _resident(found: Gain) -> str:
+    """The mean with the data resident, and over which tasks; why it is far from the other."""
+    resident = found.resident
+    if resident is None:
+        return "With the data resident: not known of two tasks or more."
+    said = f"With the data resident (the compute clock alone): {words.times(resident.mean)}, {_extremes(resident)}"
+    if resident.tasks < found.tasks:
+        said += (
+            f", over the {resident.tasks} tasks of which it is known; these are "
+            f"{words.times(resident.end_to_end)} end to end"
+        )
+    if resident.at_least:
+        said += f"; a lower bound in {resident.at_least}, where the copy cannot be told from computing"
+    return f"{said}.{rest(resident.rest)}"
+
+
+def rest(found: Rest | None) -> str:
+    """What takes the rest where the two speedups are far apart, as a sentence to append; empty if they are not."""
+    if found is None:
+        return ""
+    parts = [
+        f"{words.percent(share)} {what}"
+        for share, what in (
+            (found.put, "copying to the device" if found.device == "gpu" else "`put`"),
+            (found.get, "copying back" if found.device == "gpu" else "`get`"),
+            (found.io, "reading"),
+            (found.other, "outside its stages" if found.implementation else "outside the stages"),
+        )
+        if share >= words.STAGE_SHARE
+    ]
+    if not parts:
+        return ""
+    who = found.implementation or f"the {found.device.upper()} side"
+    mean = "" if found.implementation else ", on average"
+    faster = "" if found.device == "gpu" else ", which the GPU side does faster,"
+    return (
+        f" The two differ because {who} computes for only {words.percent(found.computing)} of its time{mean}; "
+        f"the rest{faster} is {words.joined(parts)}."
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from residency.analysis.cost import Shortfall
+from residency.analysis.doubt import FELL_BACK, in_doubt, is_on_gpu
 from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.naive import own_figures
 from residency.analysis.row import BreakEven, Measured, Roofline, Row
@@ -21,6 +22,7 @@ from residency.reports.columns import Line, line
 
 SHOWN_SOURCES = 3
 DIFFERS, CLOCK_DIFFERS = 1.5, 1.1  # ratios from which on the GPUs of an implementation differ much
+COPIES = "it copies its data while it computes, so its ratio is a bound"
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,16 @@ def report(found: Findings) -> Report:
         tables=[_table(group, found) for group in found.groups],
         summary=_summary(found),
         missing=missing_here(found.rows),
-        facts=[*facts(info), *_pools(found.records), *_sources(found.records)],
+        facts=[
+            *facts(info, nobody=not any(map(in_doubt, found.rows))),
+            *_pools(found.records),
+            *_sources(found.records),
+        ],
     )
 
 
-def facts(info: RunInfo) -> list[str]:
-    """When, with which code, and on what machine."""
+def facts(info: RunInfo, *, nobody: bool = True) -> list[str]:
+    """When, with which code, and on what machine. `nobody` may have used a GPU if the machine has none."""
     machine = info.machine
     gpus = machine.get("gpus") or []
     memory = words.size(machine["memory_bytes"])
@@ -82,7 +88,8 @@ def facts(info: RunInfo) -> list[str]:
     if gpus:
         lines += [words.gpus(gpus), *links.described(machine)]
     else:
-        lines.append(f"No GPU: {machine['no_gpu_because']}. Nothing in this run used a GPU.")
+        used = " Nothing in this run used a GPU." if nobody else ""
+        lines.append(f"No GPU: {machine['no_gpu_because']}.{used}")
     if variables := info.environment.get("variables"):
         values = ", ".join(f"{name}={environment.shown(value)}" for name, value in variables.items())
         lines.append(f"Environment: {values}")
@@ -144,17 +151,14 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
     notes += sentences.without_a_model(task, found.naive)
     notes += [_figures(row, named) for row in shown if (named := own_figures(row, task))]
     notes += [_clocks(row, row.measured) for row in shown if row.measured]
+    notes += _resident(shown)
     notes += [_workers(row, row.measured) for row in shown if row.measured and row.measured.cluster]
     notes += [differing for row in shown if (differing := _differing_gpus(row))]
     notes += [f"{row.cell.implementation}: {event}" for row in shown for event in row.facts.events]
     notes += _energy(shown)
     notes += _rooflines(shown)
     notes += [note for row in shown for note in _disturbances(row)]
-    notes += [
-        f"{row.cell.implementation}: {row.facts.unknown['fell_back']}"
-        for row in shown
-        if "fell_back" in row.facts.unknown
-    ]
+    notes += [f"{row.cell.implementation}: {row.facts.unknown[FELL_BACK]}" for row in shown if in_doubt(row)]
     if absent := [row.cell.implementation for row in group if _could_not_run(row)]:
         notes.append(f"not run: {', '.join(absent)} (reasons below)")
     return Table(
@@ -201,7 +205,7 @@ def _at_odds(shown: Sequence[Row]) -> list[str]:
 def _is_at_odds(row: Row, medians: Mapping[str, float]) -> bool:
     """Whether the ratio and the medians disagree in the digits that a report shows."""
     speedup = row.compared.speedup
-    if speedup is None or speedup.baseline not in medians:
+    if speedup is None or speedup.baseline not in medians or in_doubt(row):
         return False
     ratio, own, base = speedup.value, row.median, medians[speedup.baseline]
     seen = words.digits(max(ratio, 1 / ratio)) != words.digits(1.0) and words.seconds(own) != words.seconds(base)
@@ -230,11 +234,27 @@ def _clocks(row: Row, measured: Measured) -> str:
     if clocks.cold is not None:
         imports = f" (imports {words.seconds(clocks.imports)})" if clocks.imports else ""
         parts.append(f"cold {words.seconds(clocks.cold)}{imports}")
-    baseline = over is None or over.baseline == row.cell.implementation
+    baseline = over is None or over.baseline == row.cell.implementation or in_doubt(row)
     even = row.compared.break_even or BreakEven(None, None, None)
     if baseline or (row.cell.device == "cpu" and even.calls is None):  # clearly slower: its cold start does not matter
         return f"{row.cell.implementation}: {', '.join(parts)}"
     return f"{row.cell.implementation}: {', '.join(parts)}; {_pays(even)}"
+
+
+def _resident(shown: Sequence[Row]) -> list[str]:
+    """Of which GPU sides the ratio with the data resident is only a bound, or not known; one line at most.
+
+    Of the fastest, which comes first, the answer tells why it is not known.
+    """
+    reasons: dict[str, list[str]] = {}
+    rows = [row for row in shown if is_on_gpu(row)]
+    for row in [row for number, row in enumerate(rows) if number or row.compared.resident is not None]:
+        if (why := row.facts.unknown.get("resident")) is not None:
+            reasons.setdefault(why, []).append(row.cell.implementation)
+        elif row.compared.resident is not None and row.compared.resident.at_least:
+            reasons.setdefault(COPIES, []).append(row.cell.implementation)
+    parts = [f"{', '.join(names)}: {why}" for why, names in reasons.items()]
+    return [f"with the data resident: {'; '.join(parts)}"] if parts else []
 
 
 def _pays(even: BreakEven) -> str:
@@ -327,6 +347,8 @@ def _summary(found: Findings) -> list[str]:
     lines = [sentences.gain(gain, sized=len(found.gains) > 1) for gain in found.gains]
     if all(row.measured is None for row in rows):
         lines = [f"Nothing was measured: {_where_reasons_are(rows)}."]
+    elif not lines and any(map(in_doubt, rows)) and not any(map(is_on_gpu, rows)):
+        lines.append("It is not known whether anything ran on a GPU, so this run says nothing about GPUs.")
     elif not lines and not found.records.info.machine.get("gpus"):
         lines.append("No GPU implementation ran, so this run says nothing about GPUs. It compares CPU libraries.")
     budget = [_budget(found.shortfall, found.records)] if found.shortfall else []

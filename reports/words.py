@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from residency.analysis.row import Roofline, Speedup
+from residency.analysis.row import Resident, Roofline, Speedup
 from residency.harness.statistics import Interval
 
 STAGES_SHOWN = 3
@@ -70,6 +70,13 @@ def speedup(ratio: Speedup, implementation: str) -> str:
     return f"{ratio.verdict}: {times(ratio)}"
 
 
+def resident(ratio: Resident) -> str:
+    """`16.0 × as fast [15.1, 16.9]`; `at least 16.0 × as fast [..]` if it is a lower bound."""
+    if not ratio.at_least:
+        return times(ratio)
+    return f"{'at most' if ratio.value < 1 else 'at least'} {times(ratio)}"
+
+
 def times(ratio: Interval) -> str:
     """A ratio of speeds that cannot be misread: `12.0 × as fast [..]`, or below 1 `4.65 × as long [..]`."""
     if ratio.value < 1:
@@ -114,6 +121,16 @@ def size(value: int) -> str:
 def gigabytes(value: float) -> str:
     """`12.4 GB`, in the unit that names a card's memory: 10^9 bytes."""
     return f"{value / 1e6:,.0f} MB" if value < 1e9 else f"{digits(value / 1e9)} GB"
+
+
+def percent(share: float) -> str:
+    """`62 %`."""
+    return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def joined(parts: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
 def roofline(found: Roofline | None) -> str:

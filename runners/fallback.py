@@ -8,7 +8,8 @@ hundred megabytes of the device's memory. So the first execution of every fresh 
               differently
     context   The worker has a CUDA context (`harness/driver.py`). That proves it, too. A missing context proves nothing
               about OpenCL, nor about processes that the worker has started
-    rise      The memory in use rises on the GPUs that the worker may see. If it does not rise, no context was created.
+    rise      The memory in use rises on the GPUs that the worker may see. If it does not rise, no context was created,
+              unless another tenant gave memory back meanwhile: if it falls, nothing is known.
               A rise may come from another tenant, but the worker gets the benefit of the doubt
     opened    One of the worker's processes has a file of the driver open. If none has, none used the GPU. An open file
               proves nothing, since even counting the GPUs opens one
@@ -44,6 +45,10 @@ UNCLEAR = (
     "it is not known whether it ran on the GPU: NVML does not tell the memory in use here and does not name the "
     "worker; the worker has opened the driver's files and has no CUDA context"
 )
+HIDDEN = (
+    "it is not known whether it ran on the GPU: memory in use there fell meanwhile, which may hide the worker's own, "
+    "NVML does not name the worker, and it has no CUDA context"
+)
 
 
 @dataclass
@@ -71,12 +76,19 @@ class Trace:
         known = [amount for amount in self._used if amount is not None]
         return max(used - min(known[: number + 1]) for number, used in enumerate(known))
 
+    @property
+    def gave_back(self) -> bool:
+        """Whether somebody gave memory back meanwhile, which may hide a rise."""
+        known = [amount for amount in self._used if amount is not None]
+        return any(max(known[: number + 1]) - used >= LEAST for number, used in enumerate(known))
+
     def ran_there(self, context: bool | None) -> bool | None:
         """Whether it ran on the GPU; None if that is not known."""
         rise = self.rise
         if self.listed or context or (rise is not None and rise >= LEAST):
             return True
-        return False if rise is not None or self.opened is False else None
+        flat = rise is not None and not self.gave_back
+        return False if flat or self.opened is False else None
 
 
 def judge(
@@ -92,7 +104,7 @@ def judge(
         return OK, ELSEWHERE
     there = trace.ran_there(context)
     if there is None:
-        return OK, UNCLEAR
+        return OK, HIDDEN if trace.gave_back else UNCLEAR
     if there:
         return OK, None
     quotes = [words for _, words in said[:1]]
@@ -102,7 +114,7 @@ def judge(
 def _evidence(trace: Trace, context: bool | None) -> list[str]:
     """The proof that the GPU was not used, in words."""
     seen = []
-    if trace.rise is not None:
+    if trace.rise is not None and not trace.gave_back:
         seen.append("no process of this worker came to hold memory on the GPU")
     if trace.opened is False:
         seen.append("none opened the driver's files")

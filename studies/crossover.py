@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from residency.analysis.crossover import Crossover, Point, crossover, next_size, points
+from residency.analysis.crossover import Crossover, Point, both, next_size, points
 from residency.analysis.row import Row
 from residency.analysis.rows import rows
 from residency.harness import records
@@ -60,7 +60,7 @@ class Search:
             self._measure(_rows(self._task, end))
         while len(self._known) < MOST_SIZES and (size := next_size(self._known, precision)) is not None:
             self._measure(size)
-        return crossover(self._known)
+        return both(self.measured, self.rows, *self._sides)
 
     def _measure(self, size: int) -> None:
         (group,) = plan(self._catalogue, replace(self._selection, sizes=(str(size),)))

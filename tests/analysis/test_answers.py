@@ -59,7 +59,8 @@ def test_a_crossover_that_may_lie_below_all_sizes_is_said_to() -> None:
 )
 def test_a_cluster_is_held_against_one_process_as_far_as_is_known(verdict: Any, said: str) -> None:
     over_one, over_single = Ratio(1.5, 1.4, 1.6, F), Ratio(0.5, 0.05, 5.0, verdict)
-    strong = SimpleNamespace(workers=2, over_one=over_one, over_single=over_single, efficiency=0.75)
+    row = SimpleNamespace(result=SimpleNamespace(outcome="ok"), facts=SimpleNamespace(unknown={}))
+    strong = SimpleNamespace(workers=2, row=row, over_one=over_one, over_single=over_single, efficiency=0.75)
     single = SimpleNamespace(cell=SimpleNamespace(implementation="alone@cpu"))
     found: Any = SimpleNamespace(task="t/a", implementation="shared", strong=[strong], single=single)
     assert headline(found).endswith(said)
@@ -72,13 +73,15 @@ def test_a_task_on_two_datasets_is_one_task() -> None:
             group=(task, dataset, "lab"),
             result=SimpleNamespace(outcome="ok"),
             facts=SimpleNamespace(unknown={}),
-            compared=SimpleNamespace(speedup=SimpleNamespace(value=ratio)),
+            measured=SimpleNamespace(),
+            compared=SimpleNamespace(speedup=SimpleNamespace(value=ratio), resident=None),
         )
 
     assert gains([row("t/a", "one", 4.0), row("t/a", "two", 9.0)]) == []
     (found,) = gains([row("t/a", "one", 4.0), row("t/a", "two", 9.0), row("t/b", "one", 24.0)])
     assert found.tasks == 2
     assert found.mean.value == pytest.approx(12.0)
+    assert found.resident is None
 
 
 def times(generator: np.random.Generator, middle: float, spread: float) -> dict[int, list[float]]:

@@ -69,6 +69,27 @@ def test_above_smoke_the_strongest_of_the_cpu_stands_beside_in_three_processes(p
     assert lab["low"] <= lab["ratio"] <= lab["high"]
 
 
+def test_both_means_are_proved(proved) -> None:
+    """One task copies before it computes; the other has no stage that copies, so its ratio is a bound."""
+    run, done = proved
+    rows = {(row["task"], row["size"], row["implementation"]): row for row in done.json["rows"]}
+    quick = rows["proving/quick", "lab", "naps@gpu"]["resident"]
+    assert quick["ratio"] == pytest.approx(16.0)
+    assert quick["low"] <= quick["ratio"] <= quick["high"]
+    assert (quick["baseline"], quick["verdict"], quick["at_least"]) == ("strong@cpu", "faster", False)
+    growing = rows["proving/growing", "lab", "naps@gpu"]["resident"]
+    assert (growing["ratio"], growing["at_least"]) == (pytest.approx(15.0), True)
+    lab = next(gain for gain in done.json["proof"]["gains"] if gain["size"] == "lab")
+    assert lab["mean"] == pytest.approx((4.0 * 15.0) ** 0.5)
+    assert lab["resident"]["mean"] == pytest.approx((16.0 * 15.0) ** 0.5)
+    assert (lab["resident"]["tasks"], lab["resident"]["at_least"]) == (2, 1)
+    assert lab["resident"]["low"] <= lab["resident"]["mean"] <= lab["resident"]["high"]
+    assert lab["resident"]["rest"] is None  # 15.5 is less than twice 7.7
+    page = (run / "README.md").read_text()
+    assert "With the data resident (the compute clock alone): 15.5 × as fast [" in page
+    assert "faster: at least 15.0 × as fast [" in page
+
+
 def test_a_cpu_side_that_does_not_fit_is_left_out_and_said(proved) -> None:
     done = proved[1]
     assert "proving/growing, answered at lecture: without counts@cpu: about " in done.err
@@ -110,6 +131,16 @@ def test_a_report_shows_it_as_any_run(proved, residency) -> None:
     text = residency("report", proved[0]).out
     assert "proving/growing  answered, lecture, 300,000 rows" in text
     assert "GPU over the strongest correct CPU implementation at smoke, best of each of 2 tasks" in text
+    assert "The two differ because naps@gpu computes for only 25 % of its time" in text.replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+    markdown = residency("report", proved[0], "--format", "markdown").out
+    assert "| 16.0 × as fast [" in markdown
+    assert "with the data resident (the compute clock alone) 16.0 × as fast [" in markdown
+    exported = json.loads(residency("report", proved[0], "--format", "pytest-benchmark").out)["benchmarks"]
+    (extra,) = (one["extra_info"] for one in exported if one["name"] == "proving/quick-answered-lab-naps@gpu")
+    assert extra["resident"]["ratio"] == pytest.approx(16.0)
+    assert json.loads(residency("report", proved[0], "--format", "json").out)["gains"]
 
 
 def test_a_folder_that_is_there_is_not_written_over(proved, residency_in, gpu) -> None:

@@ -166,3 +166,10 @@ def test_a_task_tells_the_twins_of_its_pairs() -> None:
     assert twins["partial_sums@Nxcpu"] == "partial_sums@Nxgpu"
     assert twins["onedal@cpu"] is None
     assert set(twins) == {one.id for one in task.implementations}
+
+
+@pytest.mark.parametrize(
+    ("task", "in_files"), [("tabular/etl", True), ("nlp/word_count", True), ("tabular/ridge", False)]
+)
+def test_a_task_tells_whether_its_data_are_files(task: str, in_files: bool) -> None:
+    assert TaskInfo.of(Catalogue([SHIPPED]).task(task)).in_files is in_files

@@ -32,15 +32,26 @@ def test_a_win_on_the_gpu_is_told_end_to_end_and_resident(answer, made) -> None:
     said = answer(made(T, "one@cpu", seconds=8.0), made(T, "one@gpu", seconds=0.5, transfer=1.5))
     assert "The GPU wins: one@gpu (numpy) is 4.00 × as fast [" in said
     assert "as one@cpu (numpy) on the CPU, 8.00 [" in said
-    assert "with the data resident (the compute clock alone) 16.0 × as fast." in said
-    assert "one@gpu spends 25 % of its time in `fit` and 75 % moving data in and out." in said
+    assert "with the data resident (the compute clock alone) 16.0 × as fast [16.0, 16.0]." in said
+    assert (
+        "The two differ because one@gpu computes for only 25 % of its time; the rest is 75 % copying to the device."
+        in said
+    )
+    assert "one@gpu spends" not in said  # the sentence before has said it
     assert "Each was measured in 5 processes." in said
+
+
+def test_where_the_time_went_is_told_of_both_sides(answer, made) -> None:
+    said = answer(made(T, "one@cpu", seconds=8.0), made(T, "one@gpu", seconds=1.5, transfer=0.5))
+    assert "one@cpu spends 100 % of its time in `fit`." in said
+    assert "one@gpu spends 75 % of its time in `fit` and 25 % moving data in and out." in said
+    assert "The two differ" not in said
 
 
 def test_a_loss_on_the_gpu_is_told_like_a_win(answer, made) -> None:
     said = answer(made(T, "one@cpu", seconds=1.0), made(T, "one@gpu", seconds=0.5, transfer=4.15))
     assert "The CPU wins: one@gpu (numpy) takes 4.65 × as long [" in said
-    assert "with the data resident (the compute clock alone) 2.00 × as fast." in said
+    assert "with the data resident (the compute clock alone) 2.00 × as fast [2.00, 2.00]." in said
 
 
 def test_cpu_libraries_among_themselves(answer, made) -> None:

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 from residency.harness import records
+from residency.runners.fallback import Trace
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 NO_NAMES = {"names": 0}  # as in a container: NVML names nobody
@@ -159,6 +160,21 @@ def test_where_nothing_can_be_known_it_is_said_and_nobody_is_accused(run, reside
     report = residency_in(folder, "report").out
     assert "in_a_child@gpu: it is not known whether it ran on the GPU" in report
     assert "NVIDIA Stand-in (memory not told)" in report
+
+
+@pytest.mark.parametrize(
+    ("used", "there"),
+    [
+        ((1_000, 1_000, 1_000), False),
+        ((1_000, 1_300, 1_000), True),
+        ((1_000, 700, 1_000), True),
+        ((1_000, 700, 700), None),  # somebody gave memory back, which may hide its own
+        ((1_000, None, 1_000), None),
+    ],
+)
+def test_memory_that_others_give_back_accuses_nobody(used: tuple[int | None, ...], there: bool | None) -> None:
+    trace = Trace(opened=True, _used=[None if amount is None else amount * 2**20 for amount in used])
+    assert trace.ran_there(context=None) is there
 
 
 def test_memory_that_may_be_its_own_accuses_nobody(run) -> None:
