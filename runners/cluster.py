@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from residency.harness import device as devices
 from residency.harness.discovery import Suites, load
 from residency.harness.errors import Unavailable, UsageError
 from residency.harness.libraries import is_installed
@@ -88,6 +89,8 @@ class DaskCluster:
         except TimeoutError:
             here = len(self._nodes())
             raise Unavailable(f"{here} of {self.workers} workers were there after {ARRIVE_SECONDS:g} s") from None
+        if self.device == "gpu" and self.scheduler is None:  # others may use a running cluster
+            self.client.register_plugin(_one_pool())
         for suite in self.suites:
             self.client.run_on_scheduler(_load, suite)  # the scheduler reads graphs that hold its functions
             self.client.register_plugin(_suite(suite))
@@ -111,7 +114,7 @@ class DaskCluster:
         }
         if self.device == "cpu":
             return {**options, "processes": True}
-        return {**options, "rmm_async": True} if is_installed("rmm") else options
+        return options
 
     def close(self) -> None:
         """Close only what was started here."""
@@ -138,6 +141,13 @@ class DaskCluster:
             for name, total in totals.items():
                 spent[name] = spent.get(name, 0.0) + total - before.get(name, 0.0)
         return spent, self._happened()
+
+    def memory(self) -> str:
+        """What a worker's libraries take a GPU's memory from; all workers of a cluster started here are alike."""
+        if self.device == "cpu" or self.scheduler is not None:
+            return ""
+        told = self.client.run(_memory, workers=list(self._nodes())[:1])
+        return str(next(iter(told.values()), ""))
 
     def pools(self) -> list[dict[str, Any]]:
         """Which BLAS and OpenMP libraries a worker has loaded; all workers are started in the same way."""
@@ -204,6 +214,32 @@ def _suite(file: Path) -> Any:
             _load(file)
 
     return LoadSuite()
+
+
+def _one_pool() -> Any:
+    """A plugin by which every worker's libraries share CUDA's pool. Dask-CUDA's `rmm_async` would make another pool."""
+    from distributed import WorkerPlugin
+
+    class ShareMemory(WorkerPlugin):  # type: ignore[misc]
+        name = "residency memory"
+
+        def setup(self, worker: Any) -> None:
+            _share_memory()
+
+    return ShareMemory()
+
+
+def _share_memory() -> None:
+    """Runs on a worker before its first task. What is imported later, such as cuDF, finds RMM and CuPy as they are."""
+    for library in filter(is_installed, ("rmm", "cupy")):
+        importlib.import_module(library)
+    devices.share_memory("gpu")
+
+
+def _memory() -> str:
+    """Runs on a worker."""
+    devices.share_memory("gpu")
+    return devices.told("gpu").get("memory", "")
 
 
 def _load(file: Path) -> None:

@@ -82,8 +82,7 @@ class RehearsedCluster(DaskCluster):
 
         options = self.options()
         bind("dask_cuda.LocalCUDACluster", LocalCUDACluster, (), options)
-        for unused in {"host", "rmm_async"} & options.keys():  # a cluster in this process, without a GPU, has none
-            del options[unused]
+        del options["host"]  # a cluster in this process has none
         return self._stack.enter_context(LocalCluster(**options, processes=False))
 
     def open(self) -> None:
