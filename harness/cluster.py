@@ -62,6 +62,9 @@ class Workers(Protocol):
     def told(self) -> tuple[dict[str, float], list[str]]:
         """What its workers have spent since then, and the events that a reader must know about."""
 
+    def memory(self) -> str:
+        """What its workers' libraries take a GPU's memory from, for the record; empty if there is nothing to tell."""
+
     def explain(self, error: BaseException) -> Ending | None:
         """How an execution ended, if the cluster ended it."""
 

@@ -11,11 +11,12 @@ import functools
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from residency.harness import driver
+from residency.harness import driver, memory_pool, transfer
 from residency.harness.errors import WrongResult
 
 _emulated = False  # whether the processor stands in for the GPU, in a process that rehearses
@@ -29,6 +30,11 @@ def emulate() -> None:
 
 def _on_processor(device: str) -> bool:
     return device == "cpu" or _emulated
+
+
+def _is_real_gpu(device: str) -> bool:
+    """Whether libraries may touch a GPU: not where the processor stands in for it, nor where RAPIDS must not."""
+    return not _on_processor(device) and "RAPIDS_NO_INITIALIZE" not in os.environ
 
 
 def synchronise(device: str) -> None:
@@ -53,6 +59,7 @@ def synchronise(device: str) -> None:
         cupy.cuda.runtime.deviceSynchronize()
     elif (numba_cuda := sys.modules.get("numba.cuda")) is not None:
         numba_cuda.synchronize()
+    share_memory(device)  # an implementation may have imported another library meanwhile
 
 
 def _has_started(jax: Any) -> bool:
@@ -70,21 +77,17 @@ def _one_step(jax: Any) -> tuple[Any, list[Any]]:
     return jax.jit(lambda value: value + 1), [jax.device_put(0.0, device) for device in jax.local_devices()]
 
 
-def pool_memory(device: str) -> bool:
-    """Let cuDF and cuML take memory from CUDA's pool, if their allocator (RMM) is loaded; return whether it is.
+def share_memory(device: str) -> None:
+    """Let the GPU libraries that are loaded take memory from CUDA's pool (`memory_pool`), on a real GPU."""
+    if _is_real_gpu(device):
+        memory_pool.share()
 
-    By default RMM asks the driver for the memory of every array and returns it at once. That takes longer than many
-    kernels and may wait for the device. Torch, JAX and CuPy have their own pools. In a process that must not touch a
-    GPU (`RAPIDS_NO_INITIALIZE`), this does nothing.
-    """
-    rmm = sys.modules.get("rmm")
-    if rmm is None or _on_processor(device) or "RAPIDS_NO_INITIALIZE" in os.environ:
-        return False
-    try:
-        rmm.mr.set_current_device_resource(rmm.mr.CudaAsyncMemoryResource())
-    except RuntimeError:  # a device or a driver without pools, as some virtual ones are
-        return False
-    return True
+
+def told(device: str) -> dict[str, str]:
+    """For the record: where GPU libraries take memory from, and how large arrays travelled. Nothing on a CPU."""
+    if not _is_real_gpu(device):
+        return {}
+    return {name: text for name, text in {"memory": memory_pool.told(), "transfer": transfer.told()}.items() if text}
 
 
 def array_library(device: str) -> Any:
@@ -92,12 +95,17 @@ def array_library(device: str) -> Any:
     return np if _on_processor(device) else importlib.import_module("cupy")
 
 
-def place(array: Any, device: str, into: Any = None) -> Any:
+def place(array: Any, device: str, into: Any = None, threads: int = 0) -> Any:
     """The array on the device, as an array of NumPy or CuPy, or of the framework whose module is given (Torch, JAX).
 
-    If it is already there, nothing is copied; Torch may then share memory with the host's array.
+    If it is already there, nothing is copied; Torch may then share memory with the host's array. With `threads`, a
+    large array goes to a GPU through pinned buffers, which so many threads fill.
     """
     name = into.__name__.partition(".")[0] if into is not None else ""
+    if threads and _is_real_gpu(device) and transfer.is_large(array):
+        moved = transfer.put(array, name or array_library(device).__name__, threads)
+        if moved is not None:
+            return moved
     if name == "torch":
         torch = importlib.import_module("torch")
         return torch.from_numpy(np.ascontiguousarray(array)).to(torch_device(device))
@@ -119,8 +127,10 @@ def refuse_lazy(value: Any) -> None:
         raise WrongResult(f"{kind} is lazy: compute it inside a stage")
 
 
-def to_host_into(value: Any, out: Any) -> Any:
+def to_host_into(value: Any, out: Any, threads: int = 0) -> Any:
     """Copy any framework's array into `out`, a NumPy array of its shape and type, in one step; returns `out`."""
+    if threads and (library := _library_on_gpu(value)) and transfer.get(value, library, threads, out) is not None:
+        return out
     if hasattr(value, "detach"):
         importlib.import_module("torch").from_numpy(out).copy_(value.detach())
     elif type(value).__module__.startswith("cupy"):
@@ -130,8 +140,23 @@ def to_host_into(value: Any, out: Any) -> Any:
     return out
 
 
-def to_host(value: Any) -> Any:
+def _library_on_gpu(value: Any) -> str | None:
+    """The library of an array that is on a real GPU: CuPy, Torch or JAX."""
+    library = type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
+    if library not in transfer.LIBRARIES or not hasattr(value, "dtype") or not _is_real_gpu("gpu"):
+        return None
+    if library == "torch" and not value.is_cuda:
+        return None
+    if library == "jax" and any(device.platform != "gpu" for device in value.devices()):
+        return None
+    return library
+
+
+def to_host(value: Any, threads: int = 0, room: Callable[..., Any] | None = None) -> Any:
     """A NumPy array of any framework's array; a dict of columns of any framework's data frame.
+
+    With `threads`, a large array comes from a GPU through pinned buffers, which so many threads empty; `room` is asked
+    for memory of its shape and type.
 
     Raises `WrongResult` for a result that is not yet computed (Dask, Polars' lazy frames) or is not data.
     """
@@ -140,10 +165,15 @@ def to_host(value: Any) -> Any:
     if isinstance(value, (float, int, np.generic)):
         return np.asarray(value)
     if isinstance(value, dict):
-        return {name: to_host(entry) for name, entry in value.items()}
+        return {name: to_host(entry, threads) for name, entry in value.items()}
     refuse_lazy(value)
     if hasattr(value, "columns") and hasattr(value, "__getitem__"):
-        return {str(name): to_host(value[name]) for name in value.columns}
+        return {str(name): to_host(value[name], threads) for name in value.columns}
+    if threads and (library := _library_on_gpu(value)):
+        out = transfer.room_for(value, room)
+        moved = transfer.get(value, library, threads, out)
+        if moved is not None or out is not None:
+            return moved if moved is not None else to_host_into(value, out)
     if hasattr(value, "detach"):  # a Torch tensor
         return value.detach().cpu().numpy()
     if type(value).__module__.startswith("cupy"):

@@ -23,6 +23,7 @@ from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.libraries import is_installed, not_installed
 from residency.harness.lingering import Started, native_work
 from residency.harness.outcomes import OK, Ending, Outcome
+from residency.harness.outputs import Outputs
 from residency.harness.quality import Judged
 from residency.harness.run import Run, check_result
 from residency.harness.task import Implementation, Task
@@ -50,7 +51,7 @@ class Execution:
     figures: dict[str, float] = field(default_factory=dict)  # numbers that the implementation measured itself
     cluster: dict[str, float] = field(default_factory=dict)  # what its workers spent, in seconds and bytes
     events: list[str] = field(default_factory=list)  # events meanwhile that a reader must know
-    aside: float = 0.0  # seconds off the clock: waiting for threads to rest, judging the result
+    aside: float = 0.0  # seconds off the clock: touching memory, waiting for threads to rest, judging the result
     waited_seconds: float | None = None  # time that all threads of this process together waited for a core
 
 
@@ -80,28 +81,33 @@ def execute(
     called; with `shares` the execution also holds what its quality is based on. The implementation gets a run of class
     `kind`, and the truth in the data is hidden from it.
 
+    The memory that the last execution's results were written to is made anew and touched before the clock starts.
+
     A lead-in is a call before the clock starts. Without it a single call of 4 ms took 1.4 % longer than each of two
     calls in a row, most likely because another process's turn leaves the processor's caches cold.
     """
     asked = without_truth(data)
-    run, aside = (kind(device=implementation.device, threads=threads, seed=seed) for _ in range(2))
+    outputs = Outputs(implementation.place, threads)
+    settings: dict[str, Any] = {"device": implementation.device, "threads": threads, "seed": seed, "outputs": outputs}
+    run, aside = kind(**settings), kind(**settings)
     gc.collect()
     reset_peak_memory()
     started = Started(cluster)
     if cluster is not None and not cold:
         cluster.begin()
     try:
+        outputs.make()
         if lead_in:
             _call(implementation, asked, aside, importlib.import_module(implementation.library))
+        soiling = perf_counter()
+        outputs.soil()
+        soiling = perf_counter() - soiling
+        devices.share_memory(implementation.device)
         waited, busy, cpu, start = waited_seconds(), machine_cpu_seconds(), process_time(), perf_counter()
-        if cluster is not None and implementation.device == "gpu":
-            _join(cluster, run, cold)  # libraries may create a CUDA context, and the workers' must come first
-        library = _library(implementation, run, cold)
+        library = _begin(implementation, run, cold, cluster)
         if cluster is not None:
-            if implementation.device == "cpu":
-                _join(cluster, run, cold)
             started = Started(cluster)  # the client's own threads are not the implementation's work
-        for _ in range(calls):
+        for _ in outputs.calls(calls):
             result = _call(implementation, asked, run, library)
         end, cpu_end, after, queued = perf_counter(), process_time(), machine_cpu_seconds(), waited_seconds()
         if working := started.working():  # its work is part of the execution: the clock goes on
@@ -111,6 +117,10 @@ def execute(
         ending = (cluster and cluster.explain(error)) or ending_of(error, implementation.place)
         return Execution(ending, parameters=run.parameters, peak_host_bytes=peak_memory())
     stopped()
+    outputs.remember()
+    run.effective(**devices.told(implementation.device))
+    if cluster is not None and (memory := cluster.memory()):
+        run.effective(memory=f"workers: {memory}")
     seconds, cpu, peak = (end - start) / calls, (cpu_end - cpu) / calls, peak_memory()
     others, wait = _passed(busy, after, calls, cpu), _passed(waited, queued, calls)
     spent, events = cluster.told() if cluster is not None else ({}, [])
@@ -121,7 +131,7 @@ def execute(
     quality, ending = _judged(task, data, result, run, working, place=implementation.place, **limits)
     judged = task.quality.judged(data, result) if shares and ending == OK else None
     told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
-    beside = perf_counter() - beside
+    beside = perf_counter() - beside + soiling
     return Execution(
         ending, seconds, stages, quality, judged, cpu, others, peak, *told, aside=beside, waited_seconds=wait
     )
@@ -179,6 +189,22 @@ def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
     return quality
 
 
+def _begin(implementation: Implementation, run: Run, cold: bool, cluster: Workers | None) -> Any:
+    """The implementation's library, when the run has its cluster; on GPUs the cluster comes first.
+
+    Libraries may create a CUDA context, and the workers' contexts must come before it.
+    """
+    if cluster is not None and implementation.device == "gpu":
+        _join(cluster, run, cold)
+    library = _library(implementation, run, cold)
+    if cluster is not None and implementation.device == "cpu":
+        _join(cluster, run, cold)
+    if cold and implementation.device == "gpu":
+        with run.stage("import"):
+            devices.share_memory(implementation.device)
+    return library
+
+
 def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
     """The implementation's library, which a cold execution imports on the clock.
 
@@ -193,8 +219,6 @@ def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
             if implementation.device == "cpu" or not is_installed(implementation.library):
                 raise
             raise ImportError(f"{implementation.library} is installed and cannot be imported: {error}") from error
-        if implementation.runner == "local" and devices.pool_memory(implementation.device):  # else in its workers
-            run.effective(memory="RMM, from CUDA's pool")
     return library
 
 

@@ -11,11 +11,12 @@ from time import perf_counter
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from residency.harness import cluster
 from residency.harness import device as devices
 from residency.harness.errors import WrongResult
+from residency.harness.outputs import Outputs
 from residency.harness.task import Device
 
 StageKind = Literal["start", "io", "transfer", "compute"]
@@ -60,6 +61,7 @@ class Run:
     stages: dict[str, float] = field(default_factory=dict)  # seconds, in order of first use
     parameters: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
+    outputs: Outputs = field(default_factory=Outputs)
     _open: str | None = None
 
     @property
@@ -99,17 +101,33 @@ class Run:
     def to_device(self, *arrays: Any, into: Any = None) -> Any:
         """The arrays on the device. On the CPU they are the same arrays (no copy), on the GPU they are CuPy copies.
 
-        With `into=torch` or `into=jax` (the module) they become that framework's arrays on the device.
+        With `into=torch` or `into=jax` (the module) they become that framework's arrays on the device. A large array
+        travels to a GPU through pinned buffers (`harness/transfer.py`).
         """
-        moved = [devices.place(array, self.device, into) for array in arrays]
+        moved = [devices.place(array, self.device, into, self._movers) for array in arrays]
         return moved[0] if len(moved) == 1 else moved
 
-    def to_host(self, value: Any, out: NDArray[Any] | None = None) -> Any:
+    def to_host(self, value: Any, out: NDArray[Any] | Callable[..., NDArray[Any]] | None = None) -> Any:
         """Data of any framework as NumPy arrays: one array, or a dict of a frame's columns.
 
-        With `out`, one array of that shape and type is copied straight into it.
+        With `out`, one array of that shape and type is copied straight into it. With `out=run.output`, an array that is
+        still on a GPU is copied to such memory; one that is already on the host is returned as it is.
         """
-        return devices.to_host(value) if out is None else devices.to_host_into(value, out)
+        if out is None or callable(out):
+            return devices.to_host(value, self._movers, out)
+        return devices.to_host_into(value, out, self._movers)
+
+    def output(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Host memory for a large result, to be written in full: its pages are in place, except in the first execution.
+
+        It is not zero: the harness writes a pattern to it before the clock starts.
+        """
+        return self.outputs.take(shape, dtype)
+
+    @property
+    def _movers(self) -> int:
+        """The threads that fill and empty pinned buffers on the way to a GPU; none on a CPU."""
+        return self.threads if self.device == "gpu" else 0
 
     def partitions(self, *arrays: NDArray[Any], count: int | None = None) -> list[cluster.Rows]:
         """Split the rows of arrays that belong together into parts for the workers. Nothing is read yet.

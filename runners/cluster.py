@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from residency.harness import device as devices
 from residency.harness import driver
 from residency.harness.cluster import LARGEST
 from residency.harness.discovery import Suites, load
@@ -112,6 +113,8 @@ class DaskCluster:
         except TimeoutError:
             here = len(self._nodes())
             raise Unavailable(f"{here} of {self.workers} workers were there after {ARRIVE_SECONDS:g} s") from None
+        if self.device == "gpu" and self.scheduler is None:  # others may use a running cluster
+            self.client.register_plugin(_one_pool())
         for suite in self.suites:
             self.client.run_on_scheduler(_load, suite)  # the scheduler reads graphs that hold its functions
             self.client.register_plugin(_suite(suite))
@@ -143,8 +146,8 @@ class DaskCluster:
         if self.device == "cpu":
             return {**options, "processes": True}
         options["protocol"] = self.protocol
-        if is_installed("rmm"):
-            options |= {"rmm_pool_size": POOL} if self.protocol == "ucx" else {"rmm_async": True}
+        if self.protocol == "ucx" and is_installed("rmm"):
+            options["rmm_pool_size"] = POOL
         return options | ({"enable_cudf_spill": True, "cudf_spill_stats": 1} if self.spills else {})
 
     @property
@@ -155,9 +158,6 @@ class DaskCluster:
         known = {"protocol": urlsplit(self.client.scheduler.address).scheme, "part_bytes": self.part_bytes}
         if self.scheduler is not None:
             return known
-        if is_installed("rmm"):
-            pool = f"RMM, a pool that begins with {POOL:.0%} of the card"
-            known["memory"] = pool if self.protocol == "ucx" else "RMM, from CUDA's pool"
         return {**known, "cudf_spilling": self.spills}
 
     def close(self) -> None:
@@ -190,6 +190,13 @@ class DaskCluster:
                 spent[name] = spent.get(name, 0.0) + total - before.get(name, 0.0)
         early, self._early = [EARLY] if self._early else [], False
         return spent, [*early, *self._happened()]
+
+    def memory(self) -> str:
+        """What a worker's libraries take a GPU's memory from; all workers of a cluster started here are alike."""
+        if self.device == "cpu" or self.scheduler is not None:
+            return ""
+        told = self.client.run(_memory, workers=list(self._nodes())[:1])
+        return str(next(iter(told.values()), ""))
 
     def pools(self) -> list[dict[str, Any]]:
         """Which BLAS and OpenMP libraries a worker has loaded; all workers are started in the same way."""
@@ -256,6 +263,35 @@ def _suite(file: Path) -> Any:
             _load(file)
 
     return LoadSuite()
+
+
+def _one_pool() -> Any:
+    """A plugin by which every worker's libraries share a pool: CUDA's, or with UCX that of RMM.
+
+    Dask-CUDA's `rmm_async` would make another pool.
+    """
+    from distributed import WorkerPlugin
+
+    class ShareMemory(WorkerPlugin):  # type: ignore[misc]
+        name = "residency memory"
+
+        def setup(self, worker: Any) -> None:
+            _share_memory()
+
+    return ShareMemory()
+
+
+def _share_memory() -> None:
+    """Runs on a worker before its first task. What is imported later, such as cuDF, finds RMM and CuPy as they are."""
+    for library in filter(is_installed, ("rmm", "cupy")):
+        importlib.import_module(library)
+    devices.share_memory("gpu")
+
+
+def _memory() -> str:
+    """Runs on a worker."""
+    devices.share_memory("gpu")
+    return devices.told("gpu").get("memory", "")
 
 
 def _load(file: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import psutil
 
-from residency.harness import interrupts, store
+from residency.harness import interrupts, memory_pool, store
 from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
 from residency.harness.lingering import descendants
@@ -29,6 +29,7 @@ from residency.runners.fallback import Trace
 from residency.runners.watch import STEP, Watch
 
 WORKER = "residency.runners.worker"
+TORCH_SETTINGS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # if the user has set one, it stays
 SETTLE_TIMEOUT = 1.0  # seconds
 SETTLE_STEP = 0.001
 START_TIMEOUT = 120.0  # seconds for Python and NumPy to start, on a busy or slow machine
@@ -77,6 +78,7 @@ def environment(
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
         fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
         fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost warns if it falls back to the CPU
+        fixed |= {} if any(name in os.environ for name in TORCH_SETTINGS) else memory_pool.TORCH
     return {**os.environ, **limits(threads), **fixed, **_someone(), **(extra or {})}
 
 

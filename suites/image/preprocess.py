@@ -5,9 +5,9 @@ Expect    A photograph of 640 x 480 pixels is 73 kB of JPEG, 0.9 MB decoded and 
           goes bit by bit and stays on the host: about a millisecond on one core. The rest is some ten multiply-adds for
           each of 0.9 million numbers: nearly a millisecond on a core for OpenCV; on a GPU some microseconds of
           arithmetic and of memory traffic, but three to ten launches an image, at about ten microseconds each, and
-          1.5 MB over PCIe there and back, about 0.1 ms from memory that is not pinned. So by Amdahl's law the GPU can
-          hardly do more than halve the time, however fast it is: what it saves is the second millisecond, and only
-          faster decoding could save the first. The stages show it.
+          1.5 MB over PCIe there and back, about 0.06 ms through pinned buffers. So by Amdahl's law the GPU can hardly
+          do more than halve the time, however fast it is: what it saves is the second millisecond, and only faster
+          decoding could save the first. The stages show it.
 
 `datasets/image/photos.py` defines each step exactly; after decoding, all implementations compute in float32. Every
 implementation decodes by OpenCV, on all cores. Decoding on the GPU (nvJPEG) is left out: neither CuPy nor Torch itself
@@ -57,7 +57,7 @@ def image_by_image(data: Photos, run: Run, cv2):
     run.effective(dtype="float32", interpolation="INTER_LINEAR", threads=run.threads, opencv_threads=1)
     blurs = {side: taps(side).astype(np.float32) for side in np.unique(data.sizes).tolist()}
     colour = np.column_stack(colours()).astype(np.float32)
-    ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
+    ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
 
     def prepare(image: int, pixels: NDArray[np.uint8]) -> None:
         height, width = pixels.shape[:2]
@@ -79,7 +79,7 @@ def filters(data: Photos, run: Run, ndimage):
     """One filter after the other, image by image: on a GPU each is a launch; with SciPy each thread takes an image."""
     run.effective(dtype="float32", order=1, mode="nearest", truncate=CUT, grid_mode=True, chunk=CHUNK)
     matrix, offset = (array.astype(np.float32) for array in colours())
-    ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
+    ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
 
     def blur(image):
         deviations = [deviation(side) for side in image.shape[:2]]
@@ -110,7 +110,7 @@ def filters(data: Photos, run: Run, ndimage):
 def matrix_products(data: Photos, run: Run, torch):
     """Blur and resize as one matrix for each axis, mostly zeros: sparse on a CPU, dense for a GPU's fast products."""
     run.effective(dtype="float32", matmul_precision=torch.get_float32_matmul_precision(), chunk=CHUNK)
-    ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
+    ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
     with run.stage("put"):
         sides = np.unique(data.sizes).tolist()
         resample = {side: run.to_device(weights(side).astype(np.float32), into=torch) for side in sides}
@@ -155,7 +155,7 @@ def shared_out(data: Photos, run: Run, alone: Callable[..., Any], library: Any) 
     73 kB of JPEG, and all of it goes to one process, the client, in the stage `get`. A real pipeline would do its next
     step where the pictures are, and would not pay for that.
     """
-    ready = np.empty((data.rows, 3, SIDE, SIDE), np.float32)
+    ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
     arrays: tuple[Any, ...] = (data.encoded, data.offsets, data.sizes)
     files = tuple(Path(array.filename) for array in arrays)
     parts = run.partitions(data.sizes, count=max(PARTS * run.lanes, -(-ready.nbytes // LARGEST)))

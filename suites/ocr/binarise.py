@@ -74,7 +74,9 @@ def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, 
         with run.stage("rotate"):
             upright = list(pool.map(rotate, ink, angles))
             run.observe(mean_turn_degrees=float(np.abs(angles).mean()))
-            return run.xp.concatenate([page.reshape(-1) for page in upright])
+            pixels = sum(page.size for page in upright)
+            out = run.output((pixels,), np.bool_) if run.device == "cpu" else None  # on a GPU, `get` asks for it
+            return run.xp.concatenate([page.reshape(-1) for page in upright], out=out)
 
 
 @task.on_cpu("cv2")
@@ -145,7 +147,7 @@ def ndimage(data: Pages, run: Run, nd):
         scans = data.split(run.to_device(data.grey))
     ink = step_by_step(run, scans, denoise=denoise, threshold=threshold, despeckle=despeckle, rotate=rotate)
     with run.stage("get"):
-        return run.to_host(ink)
+        return run.to_host(ink, out=run.output)
 
 
 @task.on_cluster(cpu="cv2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from residency.harness import records
+from residency.harness import memory_pool, records
+from residency.runners.cluster import DaskCluster
 
 pytest.importorskip("distributed")
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
@@ -138,3 +140,41 @@ def test_nothing_is_left_behind(
         except psutil.Error:
             continue
     assert not left
+
+
+class OneProcess(DaskCluster):
+    """A cluster for GPUs whose one worker is a thread of this process."""
+
+    def _start(self) -> Any:
+        from distributed import LocalCluster
+
+        assert not {name for name in self.options() if name.startswith("rmm")}  # Dask-CUDA would make another pool
+        options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
+        return self._stack.enter_context(LocalCluster(**options))
+
+
+def test_gpu_workers_libraries_share_cudas_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With stand-ins for RMM and CuPy. On a cluster that others may use, nothing is changed."""
+    for name in ("rmm", "cupy"):
+        (tmp_path / f"{name}.py").write_text("class ndarray: pass\n")  # Dask looks for CuPy's
+        monkeypatch.setitem(sys.modules, name, None)  # taken out at the end, whatever is imported meanwhile
+        del sys.modules[name]
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("RAPIDS_NO_INITIALIZE", raising=False)
+    monkeypatch.setattr(memory_pool, "_met", ())
+    monkeypatch.setattr(memory_pool, "_sources", {})
+    monkeypatch.setattr(memory_pool, "_keep_all", lambda: True)
+    monkeypatch.setattr(memory_pool, "is_supported", lambda: True)
+    monkeypatch.setattr(memory_pool, "_share_rmm", lambda rmm: memory_pool.POOL)
+    monkeypatch.setattr(memory_pool, "_share_cupy", lambda cupy: memory_pool.BY_RMM)
+    cluster = OneProcess("gpu", 1, 1)
+    try:
+        cluster.open()
+        assert "RMM: CUDA's pool; CuPy: CUDA's pool through RMM" in cluster.memory()
+        shared = DaskCluster("gpu", 1, 1, scheduler=cluster.client.scheduler.address)
+        memory_pool._sources.clear()
+        shared.open()
+        assert (shared.memory(), memory_pool._sources) == ("", {})
+        shared.close()
+    finally:
+        cluster.close()

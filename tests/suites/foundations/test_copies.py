@@ -74,7 +74,8 @@ class OnDevice:
         return out
 
 
-GPU_FIGURES = {f"to_{place}_{memory}_gb_per_s" for place in ("device", "host") for memory in ("pageable", "pinned")}
+WAYS = ("pageable", "pinned", "staged")
+GPU_FIGURES = {f"to_{place}_{way}_gb_per_s" for place in ("device", "host") for way in WAYS}
 
 
 def test_the_lines_for_cupy_bring_all_back(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,9 +88,10 @@ def test_the_lines_for_cupy_bring_all_back(data: Numbers, monkeypatch: pytest.Mo
 
     monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(zeros_pinned=zeros_pinned))
     run = Run("cpu")
-    ordinary, back = copies.arrays_over_the_bus(data, run, SimpleNamespace(zeros=OnDevice))
-    assert came_back(data, (ordinary, back)) == 1.0
+    ordinary, back, again = copies.arrays_over_the_bus(data, run, SimpleNamespace(zeros=OnDevice))
+    assert came_back(data, (ordinary, back, again)) == 1.0
     assert back is pinned[1]
+    assert again is not data.values  # `staged` goes both ways into memory of its own
     assert not any(ordinary is one for one in pinned)
     assert (pinned[0] == data.values).all()
     assert set(run.figures) == GPU_FIGURES

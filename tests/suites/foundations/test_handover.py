@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from residency.harness import Run
 from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.execute import execute
 from residency.suites.foundations import handover
+from residency.suites.foundations._laps import lap
 from residency.suites.foundations.handover import ADDRESS, ALIGNED, CHAINS, COMPARED, TAKE, aligned, kept, task
 
 HOPS = ["numpy_to_torch", "torch_to_jax", "jax_to_numpy", "numpy_to_pandas", "pandas_to_numpy"]
@@ -89,6 +92,29 @@ def test_a_copy_is_seen_as_one(data: Numbers, monkeypatch: pytest.MonkeyPatch, n
     assert done.ending.outcome == "wrong"
     assert done.quality == pytest.approx(1.0 - 1.0 / len(HOPS))
     assert [hop for hop in HOPS if not done.figures[hop]] == [hop for hop in HOPS if hop.endswith(f"_to_{name}")]
+
+
+def test_the_copy_beside_the_hand_overs_takes_no_new_memory(data: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be the time of the system's page faults, many times that of a copy."""
+    taken = {}
+
+    @contextmanager
+    def watched(run: Run, stage: str) -> Iterator[Any]:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        with lap(run, stage) as made:
+            yield made
+        taken[stage] = tracemalloc.get_traced_memory()[1] - before
+
+    monkeypatch.setattr(handover, "is_installed", lambda name: name in {"numpy", "pandas"})
+    monkeypatch.setattr(handover, "lap", watched)
+    tracemalloc.start()
+    try:
+        table = handover.by_address(data, Run("cpu"), np)
+    finally:
+        tracemalloc.stop()
+    assert kept(data, table) == 1.0
+    assert taken["copy"] < data.values.nbytes / 2
 
 
 def test_what_shares_memory_sees_what_is_written(data: Numbers) -> None:
