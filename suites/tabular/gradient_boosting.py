@@ -6,8 +6,8 @@ Expect    Every level of every tree adds each row's gradient and curvature to on
           histograms of a node in its cache, a GPU in shared memory with atomic additions from thousands of threads.
           100 trees x 10 levels are thousands of dependent launches and waits, at about ten microseconds each, however
           few the rows: at smoke size the CPU wins, at ten million rows the GPU should by about ten. The copy is 320 MB,
-          hundredths of a second, once. LightGBM's GPU side counts on the GPU and grows the tree on the CPU, node by
-          node: many more and smaller transfers, and a smaller gain.
+          hundredths of a second, once. LightGBM's OpenCL counts on the GPU and grows the tree on the CPU, node by
+          node: many more and smaller transfers, and a smaller gain. Its CUDA, which pip's build lacks, does both there.
 
 The table, the trees and the 10 million rows to learn from at lecture size follow GBM-perf (Pafka), which reports for
 XGBoost V100 5 s, A100 3.7 s, H100 3.6 s, and 40 s for 32 CPU cores. Its clock leaves out the making of the matrix, the
