@@ -1,8 +1,15 @@
 # `make` without a target lists all targets.
-PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRA  := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+
+# With a GPU: the newest Python for which the extra `gpu` can be installed. PYTHON=... chooses another.
+SUITS_GPU := import ensurepip, sys, venv; sys.exit(not (3, 12) <= sys.version_info < (3, 15))
+ifeq ($(EXTRA)-$(origin PYTHON),gpu-undefined)
+PYTHON := $(shell for python in python3.14 python3.13 python3.12 python3; do \
+	if $$python -c '$(SUITS_GPU)' >/dev/null 2>&1; then echo $$python; exit; fi; done; echo python3)
+endif
+PYTHON ?= python3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-all lint bench gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
@@ -12,8 +19,32 @@ help:  ## list the targets
 
 setup: $(VENV)/.ready-$(EXTRA)  ## install into .venv what demo and test need (GPU libraries too, if nvidia-smi finds a GPU)
 
+ifeq ($(EXTRA),gpu)
+define NO_PYTHON
+Install one with your system's packages, such as python3.12 and python3.12-venv, and start again. Or fetch one:
+  python3 -m venv .venv-uv && .venv-uv/bin/pip install uv && .venv-uv/bin/uv python install 3.13 && \
+  make PYTHON="$$(.venv-uv/bin/uv python find 3.13)" setup
+endef
+define NOT_FOR_GPU
+A GPU is here, and $(VENV) was made for the CPU or with an unsuitable Python. Make it anew:
+  rm -rf $(VENV) && make setup
+endef
+export NO_PYTHON NOT_FOR_GPU
+define CHECK
+@test -e $(BIN)/python || $(PYTHON) -c '$(SUITS_GPU)' 2>/dev/null || { \
+	printf 'A GPU is here. Its libraries need Python 3.12, 3.13 or 3.14, with venv and ensurepip; %s is %s.\n' \
+		'$(PYTHON)' "$$($(PYTHON) --version 2>&1 || true)"; printf '%s\n' "$$NO_PYTHON"; exit 1; } >&2
+@! test -e $(BIN)/python || { ! test -e $(VENV)/.ready-cpu && $(BIN)/python -c '$(SUITS_GPU)'; } || { \
+	printf '%s\n' "$$NOT_FOR_GPU"; exit 1; } >&2
+endef
+else
+define CHECK
+$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Residency needs Python 3.11 or later: make PYTHON=python3.12 setup")'
+endef
+endif
+
 $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Residency needs Python 3.11 or later: make PYTHON=python3.12 setup")'
+	$(CHECK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA),dev]'
 	touch $@
@@ -63,7 +94,7 @@ REHEARSAL := $(VENV)-gpu
 
 $(REHEARSAL)/.ready: pyproject.toml constraints.txt
 	test -x $(REHEARSAL)/bin/python || $(PYTHON) -m venv $(REHEARSAL)
-	$(REHEARSAL)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[gpu,dev]'
+	$(REHEARSAL)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[rehearsal,dev]'
 	touch $@
 
 gpu-setup: $(REHEARSAL)/.ready

@@ -42,6 +42,7 @@ EXTRAS = {
     "spark": {"pyspark"},
 }
 APART = {"encoder", "spark"}  # extras that neither `cpu` nor `gpu` includes
+BUILT_FOR_EACH = {"jax", "torch", "xgboost"}  # modules of which the CPU and the GPU need different builds
 
 
 def is_installed(module: str) -> bool:
@@ -68,13 +69,25 @@ def version(module: str) -> str | None:
 
 
 def remedy(*modules: str, device: str = "cpu") -> str:
-    """The command that installs all of these modules; for a module with a build for each device, this device's."""
+    """The command that installs all of these modules; for a module with a build for each device, this device's.
+
+    The device `rehearsal` stands for a machine without a GPU that imports the GPU's libraries.
+    """
     tops = {module.partition(".")[0] for module in modules}
-    extras = {next((name for name, known in EXTRAS.items() if top in known), device) for top in tops}
+    extras = {_extra(top, device) for top in tops}
     for whole in ("gpu", "cpu"):
         if whole in extras:
             extras = {whole, *(extras & APART)}
+    if device == "rehearsal":
+        extras = {device, *(extras & APART)}
     return how_to_install(f"[{','.join(sorted(extras))}]")
+
+
+def _extra(top: str, device: str) -> str:
+    """The extra that brings a top-level module for a device."""
+    if device == "gpu" and top in BUILT_FOR_EACH:
+        return device
+    return next((name for name, known in EXTRAS.items() if top in known), device)
 
 
 def how_to_install(extras: str) -> str:

@@ -1,20 +1,30 @@
-"""Find out for which CUDA version the installed libraries were built, from metadata and files. Nothing is imported."""
+"""Find out for which GPUs and CUDA versions the installed libraries were built, from metadata and files.
+
+Nothing is imported.
+"""
 
 from __future__ import annotations
 
 import functools
 import importlib.util
+import mmap
+import os
 import pkgutil
 import re
 import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 MADE_FOR = re.compile(r"-cu(?:da)?(\d\d)(?:x|-plugin)?$")  # as in cudf-cu13, cupy-cuda13x, jax-cuda13-plugin
 PARTS = ("lib", "nvidia-", "torch-")  # parts of a library; several versions of one part may be installed
 RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d\d)?$")  # CUDA's own package, which has CUDA's version
 CONDA = Path(sys.prefix) / "conda-meta"
+NO_CUDA = b"CUDA Tree Learner was not enabled in this build"  # what LightGBM 3.2 to 4.7 say when asked for it
+NO_OPENCL = b"GPU Tree Learner was not enabled in this build"
+OPENCL = Path("/etc/OpenCL/vendors")  # where drivers are registered
+BOTH_NCCL = {"nvidia-nccl-cu12", "nvidia-nccl-cu13"}  # they bring the same files: what was installed last is there
 
 
 def made_for() -> dict[str, int]:
@@ -32,9 +42,63 @@ def made_for() -> dict[str, int]:
 
 @functools.cache
 def without_cuda(module: str) -> str | None:
-    """Why an installed library cannot use an NVIDIA GPU on any machine, with the remedy; None if nothing says so."""
+    """Why an installed library cannot use an NVIDIA GPU as installed, with the remedy; None if nothing says so."""
     ask = ASK.get(module.partition(".")[0])
     return ask() if ask else None
+
+
+def has_both_nccl() -> bool:
+    """Whether NCCL for CUDA 12 and for CUDA 13 are installed, one over the other's files."""
+    return _installed().keys() >= BOTH_NCCL
+
+
+@functools.cache
+def lightgbm_device() -> Literal["cuda", "gpu"] | None:
+    """LightGBM's best `device_type` for a GPU: `cuda`, or `gpu`, which is OpenCL; None if its build has neither.
+
+    LightGBM does not tell what it was built with. A build without a device has the words by which it refuses it. If its
+    library is not found, it is taken for pip's, which has OpenCL.
+    """
+    library = next(filter(Path.is_file, _lightgbm_places()), None)
+    if library is None:
+        return "gpu"
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
+        return "cuda" if code.find(NO_CUDA) < 0 else "gpu" if code.find(NO_OPENCL) < 0 else None
+
+
+def _lightgbm_places() -> list[Path]:
+    """Where LightGBM looks for its library; in conda also beside all other libraries."""
+    spec = importlib.util.find_spec("lightgbm")
+    packages = [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
+    folders = [folder for package in packages for folder in (package.parent, package / "bin", package / "lib")]
+    return [folder / "lib_lightgbm.so" for folder in (*folders, Path(sys.prefix) / "lib")]
+
+
+def _lightgbm() -> str | None:
+    """OpenCL finds NVIDIA's driver by a file that names its library. Containers often lack it."""
+    device = lightgbm_device()
+    if device is None:
+        return (
+            "lightgbm is built without CUDA and OpenCL: pip install --force-reinstall lightgbm has OpenCL, "
+            "conda install --channel conda-forge lightgbm has CUDA"
+        )
+    if device == "cuda" or _opencl_knows_nvidia():
+        return None
+    return (
+        "lightgbm computes on a GPU through OpenCL, for which NVIDIA's driver is not registered here: "
+        f"mkdir -p {OPENCL} && echo libnvidia-opencl.so.1 > {OPENCL}/nvidia.icd, as root"
+    )
+
+
+def _opencl_knows_nvidia() -> bool:
+    """Whether OpenCL's loader, which is part of LightGBM, will look for NVIDIA's driver."""
+    if "nvidia" in os.environ.get("OCL_ICD_FILENAMES", ""):
+        return True
+    folder = Path(os.environ.get("OCL_ICD_VENDORS", OPENCL))
+    try:
+        return any("nvidia" in file.read_text(encoding="utf-8", errors="replace") for file in folder.glob("*.icd"))
+    except OSError:
+        return False
 
 
 def _torch() -> str | None:
@@ -63,7 +127,7 @@ def _xgboost() -> str | None:
     return "xgboost-cpu is built without CUDA: pip uninstall xgboost-cpu, then pip install xgboost"
 
 
-ASK: dict[str, Callable[[], str | None]] = {"torch": _torch, "jax": _jax, "xgboost": _xgboost}
+ASK: dict[str, Callable[[], str | None]] = {"torch": _torch, "jax": _jax, "lightgbm": _lightgbm, "xgboost": _xgboost}
 
 
 def _torch_cuda() -> str | None:

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from residency.harness.libraries import distribution, is_installed
@@ -23,7 +22,7 @@ IMPORT = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_modu
 IMPORT_SECONDS = 120.0  # for one library, on a busy or slow machine
 DRIVERS = {11: "450.80", 12: "525.60", 13: "580.65"}  # the oldest for Linux by CUDA's major version (its release notes)
 CAPABILITIES = {12: (5, 0), 13: (7, 5)}  # the lowest for which libraries built for that CUDA have code
-OPENCL = (Path("/etc/OpenCL/vendors"), Path(sys.prefix) / "etc" / "OpenCL" / "vendors")  # where drivers are registered
+PYTHON = (3, 12)  # the oldest for which the GPU libraries' versions agree (pyproject.toml)
 
 
 @dataclass(frozen=True)
@@ -147,20 +146,29 @@ def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding
         if implementation.device == "gpu"
         for name in (implementation.library, *implementation.needs)
     )
-    problems = []
+    problems = [*_nccl()]
     for name in wanted:
         if is_installed(name) and (why := builds.without_cuda(name)) is not None:
             cause, _, remedy = why.partition(": ")
             problems.append(Finding("library", cause, remedy))
-    registered = any(any(folder.glob("nvidia*")) for folder in OPENCL)
-    if "lightgbm" in wanted and is_installed("lightgbm") and not registered:
-        cause = "LightGBM computes on a GPU through OpenCL, for which NVIDIA's driver is not registered here"
-        remedy = f"mkdir -p {OPENCL[0]} && echo libnvidia-opencl.so.1 > {OPENCL[0]}/nvidia.icd, as root"
-        problems.append(Finding("library", cause, remedy))
     for name, error in broken.items():
         remedy = f"see all of it: python -c 'import {name}'; then pip install --force-reinstall {distribution(name)}"
         problems.append(Finding("library", f"{name} is installed and cannot be imported: {error}", remedy))
     return problems
+
+
+def _nccl() -> list[Finding]:
+    """Two builds of NCCL, one over the other's files. On Python 3.11 the GPU libraries cannot be installed without."""
+    anew = "make a new environment; in the checkout: rm -rf .venv && make setup"
+    if sys.version_info < PYTHON:
+        least = ".".join(map(str, PYTHON))
+        here = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        cause = f"on {here}, XGBoost brings NCCL for CUDA 12 and all else NCCL for CUDA 13, into the same files"
+        return [Finding("library", cause, f"install Python {least} or later and {anew}")]
+    if builds.has_both_nccl():
+        cause = "NCCL for CUDA 12 and NCCL for CUDA 13 are both installed, into the same files"
+        return [Finding("library", cause, anew)]
+    return []
 
 
 def _tenants() -> list[Finding]:

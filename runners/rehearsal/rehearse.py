@@ -134,7 +134,7 @@ def _missing(group: Group, implementation: Implementation) -> str | None:
     if implementation.runner == "cluster":
         modules += ["distributed", "dask_cuda"]
     missing = [name for name in modules if not is_installed(name)]
-    return not_installed(missing, "gpu") if missing else None
+    return not_installed(missing, "rehearsal") if missing else None
 
 
 def _twin(group: Group, implementation: Implementation) -> str | None:
