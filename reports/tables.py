@@ -259,6 +259,8 @@ def _workers(row: Row, measured: Measured) -> str:
     ):
         if share:
             parts.append(f"{share:.1%} {said}{f' ({words.size(moved)})' if moved else ''}")
+    if found.shuffled:
+        parts.append(f"{words.size(found.shuffled)} exchanged by key")
     parts.append(f"{found.idle:.0%} without a task")
     who = f"workers' {lanes} {kind}s were" if lanes > 1 else f"worker's {kind} was"
     return f"{row.cell.implementation}: its {who} {', '.join(parts)}"

@@ -132,7 +132,7 @@ def partitions(data: Sales, run: Run, frames):
         customers = customers.merge(frames.read_parquet(data.countries, **small), on="country_code")
         orders = months(orders.merge(customers, on="customer_id", shuffle_method=exchange))
         # Both tables by the key, into as many partitions: each order is in one of them, with all its lines.
-        count = max(lines.npartitions, orders.npartitions)
+        count = max(lines.npartitions, orders.npartitions, run.workers)
         lines, orders = (
             table.shuffle("order_id", npartitions=count, shuffle_method=exchange, ignore_index=True)
             for table in (lines, orders)
