@@ -194,6 +194,7 @@ def test_a_worker_killed_during_the_exchange_changes_nothing(
 ) -> None:
     """Three workers, of which one dies as soon as it has sent a part of its rows."""
     monkeypatch.setitem(etl_join.EXCHANGE, "cpu", exchange)
+    three.client.wait_for_workers(3, timeout=120)
     assert run(TOGETHER, data, three).quality == 1.0
     three.client.register_plugin(dies_after("shuffle-transfer" if exchange == "p2p" else "split", tmp_path / "dead"))
     done = run(TOGETHER, data, three)
@@ -201,7 +202,6 @@ def test_a_worker_killed_during_the_exchange_changes_nothing(
     assert (done.ending.outcome, done.quality) == (Outcome.OK, 1.0), done.ending.reason
     assert any("was lost" in event for event in done.events)
     three.client.unregister_worker_plugin("dies")
-    three.client.wait_for_workers(3, timeout=60)
 
 
 def dies_after(task_name: str, mark: Path) -> Any:
