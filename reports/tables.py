@@ -284,6 +284,8 @@ def _workers(row: Row, measured: Measured) -> str:
     if found.moved_out or found.moved_back:
         ways = f"{words.size(found.moved_out)} out, {words.size(found.moved_back)} back"
         parts.append(f"{found.moving:.1%} moving data to the host's memory because a card was full ({ways})")
+    if found.shuffled:
+        parts.append(f"{words.size(found.shuffled)} exchanged by key")
     parts.append(f"{found.idle:.0%} without a task")
     who = f"workers' {lanes} {kind}s were" if lanes > 1 else f"worker's {kind} was"
     return f"{row.cell.implementation}: its {who} {', '.join(parts)}"

@@ -7,9 +7,11 @@ worker process of the runner, like every implementation, so turns, time limits, 
 work as for any other.
 
 What the workers spent on an execution is read from Dask's own counters on each of them: seconds in tasks, in fetching
-from other workers, in spilling to disk and back; bytes fetched and spilled. On GPUs, cuDF counts what it moves to the
-host's memory and back because a card is full. Events (a worker was lost, came, or was restarted because it had filled
-its memory) are read from the scheduler's log.
+from other workers, in spilling to disk and back; bytes fetched, exchanged by key and spilled. Rows are exchanged by key
+in one of two ways. Tasks that fetch each other's results count as fetched. Dask's P2P has counters of its own, which do
+not tell a worker's own share from that of the others: on two workers, about half of the bytes stay where they are. On
+GPUs, cuDF counts what it moves to the host's memory and back because a card is full. Events (a worker was lost, came,
+or was restarted because it had filled its memory) are read from the scheduler's log.
 
 Not yet seen on a real GPU: the arguments for Dask-CUDA are checked with its own signature.
 """
@@ -39,6 +41,7 @@ from residency.runners.pools import loaded
 CONNECT_SECONDS = 10.0  # for a scheduler to answer, and for a lost one to come back
 ARRIVE_SECONDS = 60.0  # for all workers to arrive
 NO_WORKERS_SECONDS = 30.0  # that tasks wait if no worker is left
+SENT_BY_KEY = ("background-comms", "process", "bytes")  # as Dask's P2P counts it
 BACK_ENDS: Mapping[Device, Mapping[str, str]] = {  # as Dask's configuration names them
     "cpu": {"dataframe.backend": "pandas", "array.backend": "numpy"},
     "gpu": {"dataframe.backend": "cudf", "array.backend": "cupy"},
@@ -329,13 +332,20 @@ def _events(dask_scheduler: Any, topic: str, since: float) -> list[dict[str, Any
 
 
 def counters(dask_worker: Any, cudf: bool) -> dict[str, float]:
-    """Runs on a worker: what it has spent since it started, in seconds and bytes; with `cudf` also by cuDF's count."""
-    total: dict[str, float] = {}
+    """Runs on a worker: what it has spent since it started, in seconds and bytes; with `cudf` also by cuDF's count.
+
+    What other workers fetched from it is counted here, in the size of the results; the client's share is in it.
+    """
+    total: dict[str, float] = {"fetched_bytes": dask_worker.transfer_outgoing_bytes_total}
     for name, amount in dask_worker.digests_total.items():
         if not isinstance(name, tuple):
             continue
         activity, label, unit = name[0], name[-2], name[-1]
-        if (kind := _kind(activity, label, unit)) is not None:
+        if activity == "p2p":  # it writes what it receives to a disk, but that is not spilling
+            kind = "shuffled_bytes" if name[2:] == SENT_BY_KEY else None
+        else:
+            kind = _kind(activity, label, unit)
+        if kind is not None:
             total[kind] = total.get(kind, 0.0) + amount
     return total | (_moved_by_cudf() if cudf else {})
 
@@ -368,6 +378,4 @@ def _kind(activity: str, label: str, unit: str) -> str | None:
         if unit == "seconds":
             return "spill_seconds"
         return "spilled_bytes" if (label, unit) == ("disk-write", "bytes") else None
-    if unit == "seconds":
-        return {"execute": "task_seconds", "gather-dep": "fetch_seconds"}.get(activity)
-    return "fetched_bytes" if (activity, unit) == ("gather-dep", "bytes") and label == "network" else None
+    return {"execute": "task_seconds", "gather-dep": "fetch_seconds"}.get(activity) if unit == "seconds" else None

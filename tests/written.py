@@ -34,6 +34,7 @@ class Made:
     flops: float | None = None
     bytes: float | None = None
     figures: dict[str, float] = field(default_factory=dict)
+    cluster: dict[str, float] = field(default_factory=dict)
     replicates: int = 5
     runner: str = "local"
     library: str = "numpy"
@@ -57,7 +58,7 @@ class Made:
             cell=self.cell, replicate=replicate, round=0, phase=phase, seconds=seconds,
             stages=stages, quality=0.9, cpu_seconds=seconds,
             peak_host_bytes=1, peak_device_bytes=2**30, joules=None, threads=2, data_hash="hash", at=records.now(),
-            figures=self.figures,
+            figures=self.figures, cluster=self.cluster,
         )  # fmt: skip
 
     def ended(self, replicate: int) -> records.OutcomeRecord:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.parquet import decoded_bytes
+from residency.datasets.tabular.cells import checked, equal_cells, stored_bytes
 from residency.harness.dataset import decoded, generated
-from residency.harness.errors import WrongResult
 from residency.harness.quality import metric
 from residency.harness.truth import Truth
 
@@ -122,25 +122,14 @@ def correct_cells(data: Trips, result: Any) -> float:
     exact["fare"] = data.fare[kept]
     means = {"distance": data.distance[kept] / (100.0 * count), "tip": data.tip[kept] / count}
     names = [*exact, *means]
-    if not isinstance(result, dict) or set(result) != set(names):
-        raise WrongResult(f"the result must be a dict of the columns {', '.join(names)}")
-    for name in names:
-        if result[name].shape != count.shape:
-            raise WrongResult(f"column {name} has shape {result[name].shape}, expected {count.shape}")
-    right = sum(np.sum(result[name] == truth) for name, truth in exact.items())
+    right = equal_cells(checked(result, names, len(count)), exact)
     right += sum(np.sum(abs(result[name] - mean) <= (count + 4) * 2.0**-53 * mean) for name, mean in means.items())
     return float(right / (len(names) * len(count)))
 
 
 def work(data: Trips) -> tuple[float, float]:
     """Four additions for each trip that counts; every compressed byte of the needed columns is read once."""
-    from pyarrow.parquet import read_metadata
-
-    meta = read_metadata(data.trips)
-    groups = [meta.row_group(group) for group in range(meta.num_row_groups)]
-    chunks = [group.column(column) for group in groups for column in range(group.num_columns)]
-    read = sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in NEEDED)
-    return 4.0 * float(data.count.sum()), float(read)
+    return 4.0 * float(data.count.sum()), float(stored_bytes(data.trips, NEEDED))
 
 
 def write_trips(path: Path, chunks: Iterable[Columns]) -> None:

@@ -20,9 +20,6 @@ have one stage, `query`.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -35,8 +32,7 @@ from residency.datasets.nlp.invented_prose import invented_prose
 from residency.datasets.nlp.own_prose import own_prose
 from residency.datasets.nlp.prose import STOP_WORDS, TOP, WORD, Prose, right_rows, work
 from residency.harness import Memory, Run, Task
-from residency.harness.errors import Unavailable
-from residency.harness.scratch import Scratch, take
+from residency.suites._spark import MEMORY, spark_session
 
 RULE = {"word": WORD, "stop_words": len(STOP_WORDS), "top": TOP}  # on record
 # Of a partition on CPUs: 65,536 lines, 6 MB, more even shares than larger ones. On GPUs it is by the card's memory.
@@ -49,9 +45,6 @@ QUERY = f"""
     SELECT word, count(*) AS count FROM words GROUP BY word
     HAVING word NOT IN {STOP_WORDS} ORDER BY count DESC, word LIMIT {TOP}
 """
-MEMORY = "4g"  # Spark's virtual machine's heap: batches and a table of counts
-REMEDY = "Spark 4 needs Java 17 or later: apt-get install openjdk-17-jre-headless, or name one in JAVA_HOME"
-_held: list[Scratch] = []  # Spark's folders, to the end of this process
 
 
 task = Task(
@@ -243,49 +236,3 @@ def spark_counts(engine: Any, path: Path) -> dict[str, Any]:
     counts = words.groupBy(f.lower("word").alias("word")).count()
     rows = counts.where(~f.col("word").isin(*STOP_WORDS)).orderBy(f.desc("count"), "word").limit(TOP).collect()
     return {"word": np.array([row["word"] for row in rows], np.str_), "count": np.array([row["count"] for row in rows])}
-
-
-def spark_session(run: Run) -> Any:
-    """The process's session; the first execution starts it, as a stage of its own."""
-    from pyspark.sql import SparkSession
-
-    if (started := SparkSession.getActiveSession()) is not None:
-        return started
-    with run.stage("start"):
-        return start_spark(SparkSession.builder, run.threads)
-
-
-def start_spark(builder: Any, threads: int) -> Any:
-    """A session in a virtual machine of its own; raises `Unavailable` where none starts."""
-    from pyspark.errors import PySparkRuntimeError
-
-    home = os.environ.get("JAVA_HOME")
-    java = shutil.which(Path(home) / "bin" / "java" if home else "java")
-    if java is None:
-        raise Unavailable(f"no Java {f'in JAVA_HOME ({home})' if home else 'found'}; {REMEDY}")
-    folder = spark_folder()
-    settings = {
-        "spark.master": f"local[{threads}]",
-        "spark.sql.shuffle.partitions": str(threads),
-        "spark.driver.memory": MEMORY,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f'-Djava.io.tmpdir="{folder}" -XX:-UsePerfData',
-        "spark.local.dir": str(folder),
-        "spark.sql.warehouse.dir": str(folder),
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }
-    try:
-        return builder.config(map=settings).getOrCreate()
-    except PySparkRuntimeError as error:
-        if error.getErrorClass() != "JAVA_GATEWAY_EXITED":
-            raise
-        raise Unavailable(f"Spark did not start on {java}; {REMEDY}") from error
-
-
-def spark_folder() -> Path:
-    """A folder for what the virtual machine leaves behind when it is killed; those of dead processes are removed."""
-    held = take(Path(tempfile.gettempdir()), "residency-spark-")
-    _held.append(held)
-    return held.folder

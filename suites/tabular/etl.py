@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from residency.datasets.tabular.cells import fixed_width
 from residency.datasets.tabular.taxis import taxis
 from residency.datasets.tabular.trips import (
     CARD,
@@ -148,8 +149,3 @@ def sql(data: Trips, run: Run, duckdb):
         table = connection.execute(QUERY, [str(data.trips), str(data.zones)]).fetchnumpy()
     with run.stage("get"):
         return fixed_width(run.to_host(table))
-
-
-def fixed_width(columns: dict[str, Any]) -> dict[str, Any]:
-    """Columns of Python strings, as all these libraries export text, as NumPy's own fixed-width text."""
-    return {name: column.astype(np.str_) if column.dtype == object else column for name, column in columns.items()}

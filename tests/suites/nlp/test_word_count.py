@@ -30,7 +30,8 @@ from residency.harness.errors import UsageError, WrongResult
 from residency.harness.execute import Execution, execute
 from residency.harness.libraries import remedy
 from residency.harness.outcomes import Outcome
-from residency.suites.nlp.word_count import PARTITION, spark_folder, task
+from residency.suites._spark import spark_folder
+from residency.suites.nlp.word_count import PARTITION, task
 
 CPU = [one for one in task.implementations if one.device == "cpu" and one.runner == "local" and one.name != "spark"]
 JAVA = bool(shutil.which("java") or os.environ.get("JAVA_HOME"))
@@ -246,7 +247,7 @@ def test_without_spark_the_remedy_is_its_extra() -> None:
 
 def test_what_a_killed_virtual_machine_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    code = "import os\nfrom residency.suites.nlp.word_count import spark_folder\n"
+    code = "import os\nfrom residency.suites._spark import spark_folder\n"
     code += "(spark_folder() / 'blockmgr').mkdir()\nos._exit(9)"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
     assert [one for one in tmp_path.iterdir() if (one / "blockmgr").is_dir()]

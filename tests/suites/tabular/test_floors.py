@@ -48,7 +48,8 @@ def test_a_shuffled_target_teaches_nothing(task: str, dataset: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("task", "dataset"), [one for one in MADE if one[0] in {"tabular/clustering", "tabular/anomaly", "tabular/etl"}]
+    ("task", "dataset"),
+    [one for one in MADE if one[0] in {"tabular/clustering", "tabular/anomaly", "tabular/etl", "tabular/etl_join"}],
 )
 def test_a_shuffled_answer_does_not_pass(task: str, dataset: str, tmp_path: Path) -> None:
     found = CATALOGUE.task(task)
@@ -78,6 +79,8 @@ def shuffled(result: Any) -> Any:
         ("clustering", 20_000, "c4e3a3af61f8877c"),
         ("etl", 1_000, "a82beb6e3addc1e0"),
         ("etl", 20_000, "ee731be4e28869f8"),
+        ("etl_join", 1_000, "48fd99f2d3ba9d14"),
+        ("etl_join", 20_000, "608d3fa393750b65"),
         ("gradient_boosting", 1_000, "6c3ee51478145c32"),
         ("gradient_boosting", 20_000, "f009f9e24fe144d6"),
         ("random_forest", 1_000, "c68d5a66b317b8fb"),
