@@ -37,7 +37,9 @@ class Outputs:
         self._arrays = [np.empty(shape, kind) for shape, kind in _asked.get(self._name, ())]
 
     def soil(self) -> None:
-        """Overwrite all of it: booleans become true, other numbers NaN or their last value."""
+        """Overwrite all of it: booleans become true, floats NaN, and all bits of integers are set."""
+        if not self._arrays:
+            return
         with ThreadPoolExecutor(self._threads) as pool:
             for array in self._arrays:
                 written = array if array.dtype == bool else array.reshape(-1).view(np.uint8)

@@ -230,14 +230,18 @@ def _of(implementation: Implementation, decoded: float, measured: int | None) ->
 
 
 def _short(implementation: Implementation, decoded: float) -> tuple[str, str] | None:
-    """What is needed and what there is, in words, if there is too little of a memory."""
+    """What is needed and what there is, in words, if there is too little of a memory.
+
+    A cluster's workers spill to disk what does not fit into the host's memory, unless each holds the whole data.
+    """
     needed, room = need(implementation, decoded), host()
+    spills = implementation.runner == "cluster" and not implementation.memory.whole
     for number, gpu in enumerate(gpus()[: max(1, implementation.workers)] if needed.device else []):
         if gpu is not None and needed.device > gpu.usable:
             where = "of GPU memory" if implementation.workers < 2 else "of memory on each GPU"
             which = "the GPU" if number == 0 and implementation.workers < 2 else f"GPU {number}"
             return f"{_gb(needed.device)} {where}", f"{which} has {_gb(gpu.usable)} usable of {_gb(gpu.total)}"
-    if needed.host > room.usable:
+    if needed.host > room.usable and not spills:
         there = f"this machine has {_gb(room.usable)} usable of {_gb(room.total)}"
         return f"{_gb(needed.host)} of the host's memory", there
     return None
@@ -253,10 +257,13 @@ def _hints(group: Group, implementation: Implementation, decoded: float) -> list
         if share is not None and _short(implementation, share) is None:
             hints.append(f"take --size {size}")
             break
-    known = [one for one in gpus() if one is not None]
-    if implementation.device == "gpu" and known:
+    device = implementation.device
+    known = [one for one in gpus() if one is not None] if device == "gpu" else []
+    shared = [one for one in group.task.implementations if (one.runner, one.device) == ("cluster", device)]
+    if device == "cpu" and any(not one.memory.whole for one in shared):
+        hints.append("--runner cluster, whose workers share it and spill to disk")
+    if known:
         least = min(known, key=lambda one: one.usable)
-        shared = [one for one in group.task.implementations if (one.runner, one.device) == ("cluster", "gpu")]
         counts = [count for one in shared if (count := workers_needed(one, decoded, least)) is not None]
         if counts:
             more = f" on {min(counts)} such GPUs" if min(counts) > len(known) else ""

@@ -46,7 +46,7 @@ task = Task(
     floor=50.0,  # a resize without the blur has 45
     work=photos.least_work,
     unit="images",
-    memory={"cpu": Memory(copies=1, fixed=0.4e9), "gpu": Memory(copies=0, fixed=1.5e9, host=1.2)},
+    memory={"cpu": Memory(copies=1, fixed=0.4e9), "gpu": Memory(copies=0, fixed=1.5e9, host=1.2)},  # a chunk
 )
 
 

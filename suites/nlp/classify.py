@@ -54,7 +54,7 @@ task = Task(
     floor={"invented_texts": 0.5, "docstrings": 0.75, "ag_news": 0.8},
     work=work,
     unit="texts",
-    memory={"cpu": Memory(copies=7), "gpu": Memory(copies=20)},
+    memory={"cpu": Memory(copies=7), "gpu": Memory(copies=20)},  # on a GPU a row for every word
 )
 
 

@@ -55,7 +55,7 @@ task = Task(
     floor=1.0,
     work=work,
     unit="lines",
-    memory=Memory(copies=0.3, fixed=0.15e9),
+    memory=Memory(copies=0.3, fixed=0.15e9),  # engines that stream hold a batch and the counts
 )
 
 

@@ -55,7 +55,7 @@ task = Task(
     tolerance=0.0,
     floor=1.0,
     work=work,
-    memory=Memory(copies=0.1, fixed=0.2e9),
+    memory=Memory(copies=0.1, fixed=0.2e9),  # engines that stream hold a batch
 )
 
 

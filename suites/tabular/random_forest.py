@@ -64,7 +64,7 @@ task = Task(
         "diamonds": 0.9,
     },
     work=work,
-    memory={"cpu": Memory(copies=10, fixed=0.1e9), "gpu": Memory(copies=6, fixed=1.5e9)},
+    memory={"cpu": Memory(copies=10, fixed=0.1e9), "gpu": Memory(copies=6, fixed=1.5e9)},  # `fixed`: the trees
 )
 
 

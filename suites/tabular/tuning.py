@@ -54,7 +54,7 @@ task = Task(
     quality=quality.auc,
     tolerance=0.05,  # between a lucky search and an unlucky one
     floor={"flights": 0.55, "breast_cancer": 0.95, "covertype": 0.9},
-    memory=Memory(copies=120, fixed=0.1e9),
+    memory=Memory(copies=120, fixed=0.1e9),  # 81 boosters, each of which keeps a prediction for every row
 )
 
 Judged = list[tuple[float, Any]]

@@ -55,7 +55,7 @@ task = Task(
     floor={"retail": 0.9, "mauna_loa": 0.9, "m4_hourly": 1.0},
     work=work,
     unit="values",
-    memory=Memory(copies=12),
+    memory=Memory(copies=12),  # some thirty columns of features, made from seven
 )
 
 

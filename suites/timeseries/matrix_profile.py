@@ -44,6 +44,7 @@ task = Task(
     floor={"machine_cycles": 1.0, "el_nino": 1.0, "nyc_taxi": 0.8, "machine_temperature": 0.0},
     work=work,
     unit="points",
+    # A window of 100 points for each point, in float64 and again in float32; and the similarities that are held.
     memory={"cpu": Memory(copies=200, fixed=0.14e9), "gpu": Memory(copies=200, fixed=2.2e9)},
 )
 
