@@ -66,3 +66,19 @@ def test_from_a_checkout(came_from, checkout: Path, monkeypatch: pytest.MonkeyPa
 def test_from_elsewhere(came_from, tmp_path: Path, told: dict[str, Any] | None, hint: str) -> None:
     came_from(told, tmp_path)
     assert libraries.remedy("cupy") == hint
+
+
+@pytest.mark.parametrize(
+    ("modules", "device", "extra"),
+    [
+        (["jax"], "cpu", "image"),
+        (["jax"], "gpu", "gpu"),  # with its plugin for CUDA
+        (["xgboost", "torch"], "gpu", "gpu"),
+        (["flax"], "gpu", "image"),
+        (["cupy", "jax"], "rehearsal", "rehearsal"),
+        (["cupy", "pyspark"], "rehearsal", "rehearsal,spark"),
+    ],
+)
+def test_the_extra_is_the_devices(came_from, tmp_path: Path, modules: list[str], device: str, extra: str) -> None:
+    came_from(None, tmp_path)
+    assert libraries.remedy(*modules, device=device) == f"pip install 'residency-bench[{extra}]'"
