@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from residency.datasets.parquet import decoded_bytes
 from residency.datasets.tabular.cells import checked, equal_cells, stored_bytes
-from residency.harness.dataset import generated_from
+from residency.harness.dataset import decoded, generated_from
 from residency.harness.quality import metric
 from residency.harness.truth import Truth
 
@@ -77,7 +78,13 @@ class Sales:
     late_orders: Truth[NDArray[np.int64]]  # the same: orders with at least one such line
     revenue: Truth[NDArray[np.int64]]  # hundredths of a cent
 
+    @property
+    def decoded(self) -> int:
+        """Bytes of all four tables in memory."""
+        return sum(map(decoded_bytes, (self.lines, self.orders, self.customers, self.countries)))
 
+
+@decoded(42)
 @generated_from(1_000)
 def sales(rows: int, seed: int, folder: Path) -> Sales:
     """Seven years of orders, with four lines each on average, in the shape of a decision-support benchmark.

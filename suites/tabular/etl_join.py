@@ -37,17 +37,13 @@ from residency.datasets.tabular.sales import (
     sales,
     work,
 )
-from residency.harness import Run, Task
+from residency.harness import Memory, Run, Task
 from residency.suites._spark import MEMORY, spark_session
 
 TABLES = ("lines", "orders", "customers", "countries")
 ORDER_BY = ["revenue", *KEYS]
 ASCENDING = [False, True, True, True]
-# Row groups of a partition: a million rows, for a GPU ten million. Dask-cuDF of itself would go by its card's memory.
-PARTITION: Mapping[str, dict[str, Any]] = {
-    "cpu": {"split_row_groups": 4, "dtype_backend": "pyarrow"},
-    "gpu": {"split_row_groups": 40, "blocksize": None},
-}
+PARTITION = {"split_row_groups": 4, "dtype_backend": "pyarrow"}  # on CPUs a million rows; on GPUs by the card's memory
 # Dask's `p2p` sends rows as soon as they are there, through the host's memory and disk; `tasks` keeps them on the GPU.
 EXCHANGE: Mapping[str, str] = {"cpu": "p2p", "gpu": "tasks"}
 QUERY = f"""
@@ -68,10 +64,11 @@ task = Task(
     floor=1.0,
     work=work,
     unit="lines",
+    memory=Memory(copies=0.5),
 )
 
 
-@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",))
+@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",), memory=Memory(copies=2.5, host=0.7))
 def data_frame(data: Sales, run: Run, frames):
     """One step after the other, each a pass over whole columns; `frames` is pandas or cuDF."""
     engine = run.only(cpu={"engine": "pyarrow", "dtype_backend": "pyarrow"}, gpu={"engine": "cudf"})
@@ -118,10 +115,16 @@ def totals(table: Any) -> Any:
     )
 
 
-@task.on_cluster(cpu="pandas", gpu="cudf", needs=("pyarrow",))
+@task.on_cluster(
+    cpu="pandas",
+    gpu="cudf",
+    needs=("pyarrow",),
+    memory={"cpu": Memory(copies=1, fixed=0.15e9), "gpu": Memory(copies=1.5, fixed=2.5e9, host=0.2)},
+)
 def partitions(data: Sales, run: Run, frames):
     """The same steps on Dask's frames: workers exchange rows by their order's key, then each joins what it has got."""
-    partition, exchange = PARTITION[run.device], EXCHANGE[run.device]
+    exchange = EXCHANGE[run.device]
+    partition = run.only(cpu=PARTITION, gpu={"blocksize": run.partition_bytes(data.lines.stat().st_size)})
     run.effective(**partition, shuffle_method=exchange)
     small = run.only(cpu={"dtype_backend": "pyarrow"})
     with run.stage("query"):
@@ -189,7 +192,7 @@ def sql(data: Sales, run: Run, duckdb):
         return fixed_width(run.to_host(table))
 
 
-@task.on_cpu("pyspark")
+@task.on_cpu("pyspark", memory=Memory(copies=0, fixed=1.5e9))
 def spark(data: Sales, run: Run, pyspark):
     """The same query on Spark without a cluster: one Java virtual machine, which the cold execution starts."""
     run.effective(master=f"local[{run.threads}]", driver_memory=MEMORY)
