@@ -199,7 +199,7 @@ def test_xgboost_built_with_rmm_asks_rmm(after: After) -> None:
 
 def test_what_somebody_has_chosen_for_rmm_stays_and_is_told(after: After) -> None:
     said = after("managed", "cupy", "clock")
-    assert said["memory"] == "RMM, CuPy: ManagedMemoryResource"
+    assert said["memory"] == "RMM, CuPy: RMM's ManagedMemoryResource"
     assert said["rmm"] == said["cupy"] == "the driver, each time"
 
 
