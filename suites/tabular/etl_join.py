@@ -2,10 +2,9 @@
 
 Question  What is a GPU, or a cluster, worth if rows of two large tables must find each other?
 Expect    A join makes a hash table of one side and looks every row of the other up in it, at an address that nobody can
-          foresee: 30 bytes a line to read in order, and one access for each line that may miss every cache. A GPU has
-          thirty times the bandwidth of two cores for both, and many accesses under way at once. DuckDB and Polars are
-          the opponents: both filter first, join the small tables into the large one, and give each core a part of the
-          hash table.
+          foresee: 33 bytes a line to read in order, and for each late line one access that may miss every cache. A GPU
+          has more bandwidth for both, and keeps many accesses under way at once. Polars and DuckDB are the opponents to
+          beat: both filter before they join, and fuse the steps on all cores.
           On a cluster the lines of an order lie in different parts of the file, so that every worker sends most of
           its rows to the others before it can join any. The report says how many bytes. On one machine this only costs;
           it pays where a table does not fit into the memory of one worker.
@@ -14,7 +13,9 @@ Four tables in the shape of a decision-support benchmark: lines and orders, both
 counts is told in `datasets/tabular/sales.py`. Sums are integers, so the result is exact, and every line counts in it.
 Orders are counted once, however many of their lines were late: lines that met at one place are counted there.
 `load` reads files that were written before: from the page cache, not from a disk. Engines that read while they compute
-have one stage, `query`. Not yet seen on a real GPU: both sides on cuDF, and whether its workers send rows directly.
+have one stage, `query`.
+
+Not yet seen on a real GPU: both implementations on cuDF, and how fast its workers exchange rows.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ TABLES = ("lines", "orders", "customers", "countries")
 ORDER_BY = ["revenue", *KEYS]
 ASCENDING = [False, True, True, True]
 PARTITION = {"split_row_groups": 4, "dtype_backend": "pyarrow"}  # on CPUs a million rows; on GPUs by the card's memory
-# Dask's `p2p` sends rows as soon as they are there, through the host's memory and disk; `tasks` keeps them on the GPU.
+# P2P, Dask's default, sends rows as they come, through the host's memory and disk; `tasks` keeps them on the GPU.
 EXCHANGE: Mapping[str, str] = {"cpu": "p2p", "gpu": "tasks"}
 QUERY = f"""
     SELECT country, year(ordered) AS year, month(ordered) AS month, count(*) AS lines,
