@@ -36,6 +36,7 @@ from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
 from residency.harness.execute import ceiling_of, ending_of, execute
 from residency.harness.files import write_whole
+from residency.harness.lingering import Idle
 from residency.harness.sources import hash_of_sources
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
@@ -56,6 +57,7 @@ class Session:
     data: Any
     settings: Mapping[str, Any]
     cluster: DaskCluster | None = None
+    idle: Idle | None = None  # the spell since the latest execution
 
     def __init__(self, stopped: Callable[[], None]) -> None:
         """`stopped` tells the parent that an execution's clock has stopped."""
@@ -105,6 +107,7 @@ class Session:
         data = self.data
         if (seed := request.get("fresh")) is not None and self.cluster is None:
             data = fresh(data, seed) or data
+        idle, self.idle = self.idle, None
         execution = execute(
             self.task,
             self.implementation,
@@ -120,8 +123,10 @@ class Session:
             calls=request["calls"],
             lead_in=request.get("lead_in", False),
             cluster=self.cluster,
+            idle=idle,
             stopped=self.stopped,
         )
+        self.idle = Idle()
         return {**asdict(execution), "context": driver.has_context()}
 
 
