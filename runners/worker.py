@@ -41,6 +41,7 @@ from residency.harness.sources import hash_of_sources
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
 from residency.runners.cluster import DaskCluster
+from residency.runners.fallback import outspoken
 from residency.runners.pools import loaded
 
 PR_SET_PDEATHSIG = 1
@@ -108,24 +109,25 @@ class Session:
         if (seed := request.get("fresh")) is not None and self.cluster is None:
             data = fresh(data, seed) or data
         idle, self.idle = self.idle, None
-        execution = execute(
-            self.task,
-            self.implementation,
-            data,
-            dataset=self.settings["dataset"],
-            reference=self.settings["reference"],
-            ceiling=self.settings.get("ceiling"),
-            shares=request.get("shares", False),
-            rows=self.settings.get("rows"),
-            threads=self.settings["threads"],
-            seed=self.settings["seed"],
-            cold=request["cold"],
-            calls=request["calls"],
-            lead_in=request.get("lead_in", False),
-            cluster=self.cluster,
-            idle=idle,
-            stopped=self.stopped,
-        )
+        with outspoken(self.implementation, request["cold"]):
+            execution = execute(
+                self.task,
+                self.implementation,
+                data,
+                dataset=self.settings["dataset"],
+                reference=self.settings["reference"],
+                ceiling=self.settings.get("ceiling"),
+                shares=request.get("shares", False),
+                rows=self.settings.get("rows"),
+                threads=self.settings["threads"],
+                seed=self.settings["seed"],
+                cold=request["cold"],
+                calls=request["calls"],
+                lead_in=request.get("lead_in", False),
+                cluster=self.cluster,
+                idle=idle,
+                stopped=self.stopped,
+            )
         self.idle = Idle()
         return {**asdict(execution), "context": driver.has_context()}
 
