@@ -27,6 +27,7 @@ class TaskInfo:
     naive: dict[str, str] = field(default_factory=dict)  # results without a model, and the names of their figures
     question: str = ""  # the question that its file asks
     twins: dict[str, str | None] = field(default_factory=dict)  # by implementation; not recorded in older runs
+    limiter: str = ""  # what limits its time, if it is neither bytes nor operations
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -46,6 +47,7 @@ class TaskInfo:
             {name: metric.of(name) for name in task.naive},
             task.question,
             {implementation.id: implementation.twin for implementation in task.implementations},
+            task.limiter,
         )
 
     def twin_of(self, implementation: str) -> str | None:

@@ -143,6 +143,7 @@ def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]
             "reference": task.reference(data) if task.reference else None,
             "flops": flops,
             "moved": moved,
+            "best": task.best_work(data) if task.best_work else (flops, moved),
             "ceiling": ceiling_of(task, data),
             "remarks": list(getattr(data, "remarks", ())),
         }

@@ -45,6 +45,7 @@ task = Task(
     tolerance=6.0,  # dB: twice the error; enough for a pixel rounded to 8 bits between two steps
     floor=50.0,  # a resize without the blur has 45
     work=photos.least_work,
+    limiter="decoding JPEG bit by bit",
     unit="images",
 )
 

@@ -66,6 +66,7 @@ task = Task(
     tolerance=0.0,
     floor=1.0,
     work=work,
+    limiter="cutting and hashing words byte by byte",
     unit="lines",
 )
 

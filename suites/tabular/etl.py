@@ -59,6 +59,7 @@ task = Task(
     tolerance=0.0,
     floor=1.0,
     work=work,
+    limiter="decoding compressed Parquet",
 )
 
 
