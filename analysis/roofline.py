@@ -1,8 +1,9 @@
 """How close is it to the device's limits? The least time it could take, by peaks measured in the same run.
 
-A task may declare the least work of any implementation, as floating-point operations and bytes moved. A device needs at
-least the time for these operations at its peak, or for these bytes at its peak, whichever is longer. That time as a
-share of the compute clock says how much is left to gain.
+A task may declare the work of its whole algorithm as the best implementation does it, as floating-point operations and
+bytes moved. A device needs at least the time for these operations at its peak, or for these bytes at its peak,
+whichever is longer. That time as a share of the compute clock says how much is left to gain. If a task's time is not
+bounded by bytes or operations, it names its limiter, and a low share means that limiter and not a weak implementation.
 
 The peaks are those of the run itself: the best that an implementation of the foundations reached on the same device,
 at the largest size. Nothing is taken from a data sheet. A share above one is not a success: something is wrong.
@@ -75,4 +76,4 @@ def _roofline(row: Row, seconds: float, peaks: Mapping[Limit, float | None]) -> 
     times: dict[Limit, float] = {"memory": moved / memory, "arithmetic": flops / arithmetic}
     limit: Limit = "memory" if times["memory"] >= times["arithmetic"] else "arithmetic"
     share = times[limit] / seconds
-    return Roofline(share, limit, times[limit], memory, arithmetic, share > BELIEVED)
+    return Roofline(share, limit, times[limit], memory, arithmetic, share > BELIEVED, row.facts.limiter)

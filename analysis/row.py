@@ -66,6 +66,7 @@ class Roofline:
     bytes_per_second: float  # the peaks that were measured
     flops_per_second: float
     mistaken: bool  # faster than the device can be: the declared work or the clock is wrong
+    limiter: str = ""  # what limits the task's time instead, if it declares that
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,9 @@ class Facts:
     data_hash: str
     threads: int | None
     parameters: dict[str, Any]
-    flops: float | None  # the least work, where it is declared
+    flops: float | None  # the work as the best implementation does it, where it is declared
     bytes: float | None
+    limiter: str  # what limits the task's time, if it is neither of them
     peak_host_bytes: int | None
     peak_device_bytes: int | None  # of all GPUs together
     device_megahertz: int | None  # the lowest clock of any GPU

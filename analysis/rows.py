@@ -101,6 +101,7 @@ def _facts(cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sampl
         parameters=last.parameters if last else {},
         flops=last.flops if last else None,
         bytes=last.bytes if last else None,
+        limiter=task.limiter if task else "",
         peak_host_bytes=max((sample.peak_host_bytes or 0 for sample in found.samples), default=0) or None,
         peak_device_bytes=max((sample.peak_device_bytes or 0 for sample in found.samples), default=0) or None,
         device_megahertz=min((sample.device_megahertz for sample in timed if sample.device_megahertz), default=None),

@@ -21,7 +21,7 @@ from residency.harness import device as devices
 from residency.harness.cluster import Workers
 from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.libraries import is_installed, not_installed
-from residency.harness.lingering import Started, native_work
+from residency.harness.lingering import Idle, Started, fingerprint, native_work
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.outputs import Outputs
 from residency.harness.quality import Judged
@@ -32,6 +32,7 @@ from residency.harness.truth import best_answer, without_truth
 BELIEVED = 0.5  # share of the gap between the best possible answer and a perfect score
 FORKED = "it called os.fork, and the child returned from the function too: end a child with os._exit"
 _CHILD_CAME_OUT = mmap.mmap(-1, 1)  # one byte that this process and its children share
+CHANGED = "the result changed after it was returned, while a thread of this process was running"
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
 
 
@@ -71,6 +72,7 @@ def execute(
     calls: int = 1,
     lead_in: bool = False,
     cluster: Workers | None = None,
+    idle: Idle | None = None,
     kind: type[Run] = Run,
     stopped: Callable[[], None] = lambda: None,
 ) -> Execution:
@@ -83,6 +85,9 @@ def execute(
 
     The memory that the last execution's results were written to is made anew and touched before the clock starts.
 
+    `idle` is the spell before, in which nothing was asked of this process: threads that ran all through it do not count
+    as this execution's work.
+
     A lead-in is a call before the clock starts. Without it a single call of 4 ms took 1.4 % longer than each of two
     calls in a row, most likely because another process's turn leaves the processor's caches cold.
     """
@@ -92,6 +97,7 @@ def execute(
     run, aside = kind(**settings), kind(**settings)
     gc.collect()
     reset_peak_memory()
+    always = idle.always_running() if idle is not None else frozenset()
     started = Started(cluster)
     if cluster is not None and not cold:
         cluster.begin()
@@ -99,20 +105,17 @@ def execute(
         outputs.make()
         if lead_in:
             _call(implementation, asked, aside, importlib.import_module(implementation.library))
-        soiling = perf_counter()
-        outputs.soil()
-        soiling = perf_counter() - soiling
-        devices.share_memory(implementation.device)
+        touching = _touch(outputs, implementation)
         waited, busy, cpu, start = waited_seconds(), machine_cpu_seconds(), process_time(), perf_counter()
         library = _begin(implementation, run, cold, cluster)
         if cluster is not None:
             started = Started(cluster)  # the client's own threads are not the implementation's work
         for _ in outputs.calls(calls):
             result = _call(implementation, asked, run, library)
-        end, cpu_end, after, queued = perf_counter(), process_time(), machine_cpu_seconds(), waited_seconds()
-        if working := started.working():  # its work is part of the execution: the clock goes on
-            working = started.wait()
-            end, cpu_end, after, queued = perf_counter(), process_time(), machine_cpu_seconds(), waited_seconds()
+        end, cpu_end, after, queued = _clocks()
+        later, working = started.wait(_clocks)
+        if later is not None:  # work that was left is part of the execution: the clock went on
+            end, cpu_end, after, queued = later
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         ending = (cluster and cluster.explain(error)) or ending_of(error, implementation.place)
         return Execution(ending, parameters=run.parameters, peak_host_bytes=peak_memory())
@@ -124,17 +127,40 @@ def execute(
     seconds, cpu, peak = (end - start) / calls, (cpu_end - cpu) / calls, peak_memory()
     others, wait = _passed(busy, after, calls, cpu), _passed(waited, queued, calls)
     spent, events = cluster.told() if cluster is not None else ({}, [])
-    beside, working = perf_counter(), working or native_work()
+    beside, first = perf_counter(), fingerprint(result) if always else None
+    polls = cold and (cluster is not None or implementation.device == "gpu")  # libraries for these poll
+    working = working or native_work(always, may_poll=polls)
     stages = {name: time / calls for name, time in run.stages.items()}
     stages["other"] = max(0.0, seconds - sum(stages.values()))
     limits = {"dataset": dataset, "reference": reference, "ceiling": ceiling, "rows": rows}
     quality, ending = _judged(task, data, result, run, working, place=implementation.place, **limits)
     judged = task.quality.judged(data, result) if shares and ending == OK else None
+    if ending == OK and (late := started.late()):
+        ending = Ending(Outcome.WRONG, f"{_unfinished(late)} ({implementation.place})")
+    elif ending == OK and first is not None and fingerprint(result) != first:
+        ending = Ending(Outcome.WRONG, f"{CHANGED} ({implementation.place})")
     told = (run.parameters, run.figures, {name: amount / calls for name, amount in spent.items()}, events)
-    beside = perf_counter() - beside + soiling
+    beside = perf_counter() - beside + touching
     return Execution(
         ending, seconds, stages, quality, judged, cpu, others, peak, *told, aside=beside, waited_seconds=wait
     )
+
+
+def _touch(outputs: Outputs, implementation: Implementation) -> float:
+    """Overwrite the memory for results, and let new libraries share the GPU's; returns the seconds it took."""
+    start = perf_counter()
+    outputs.soil()
+    devices.share_memory(implementation.device)
+    return perf_counter() - start
+
+
+def _clocks() -> tuple[float, float, float | None, float | None]:
+    """The time, and what this process and this machine have used and waited until now."""
+    return perf_counter(), process_time(), machine_cpu_seconds(), waited_seconds()
+
+
+def _unfinished(working: list[str]) -> str:
+    return f"returned before its work was done: {', '.join(working)} is still running"
 
 
 def _passed(before: float | None, after: float | None, calls: int, own: float = 0.0) -> float | None:
@@ -153,7 +179,7 @@ def _judged(
         if _CHILD_CAME_OUT[0]:
             return None, Ending(Outcome.FAILED, f"{FORKED} ({place})")
         if working:
-            raise WrongResult(f"returned before its work was done: {', '.join(working)} is still running")
+            raise WrongResult(_unfinished(working))
         quality = _quality(task, data, result, run)
         return quality, judge(task, quality, **limits)
     except WrongResult as error:

@@ -104,7 +104,7 @@ class OutcomeRecord:
     parameters: dict[str, Any]
     remarks: list[str]  # what a reader must know about the preparation of the data
     cores: float | None  # mean number of busy cores over the timed samples
-    flops: float | None  # least work of the task, if the task declares it
+    flops: float | None  # work of the task as the best implementation does it, if the task declares it
     bytes: float | None
     at: str
     unknown: dict[str, str] = field(default_factory=dict)  # why measures of the samples are None

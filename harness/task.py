@@ -99,7 +99,10 @@ class Task:
     says if no implementation beats them.
     `unit` is what `sizes` and `rows` count: rows of a table, images, pages, texts.
     `memory` is how much an implementation holds at its peak, unless its own decorator says otherwise.
-    `work(data)` is the least work any implementation must do: (floating-point operations, bytes moved).
+    `work(data)` is the least work any implementation must do: (floating-point operations, bytes moved). Who takes less
+    time than any device needs for it is wrong. `best_work(data)` is the work of the whole algorithm as the best known
+    implementation does it, if that is more: a report says how near an implementation comes to the time that the device
+    needs for it. `limiter` says in a few words what limits the time instead, if it is neither bytes nor operations.
     """
 
     datasets: Sequence[Dataset]
@@ -109,6 +112,8 @@ class Task:
     floor: float | Mapping[str, float]  # by dataset if one number would be too loose
     reference: Callable[[Any], float] | None = None
     work: Callable[[Any], tuple[float, float]] | None = None
+    best_work: Callable[[Any], tuple[float, float]] | None = None
+    limiter: str = ""
     also: Mapping[str, Callable[[Any, Any], float]] = field(default_factory=dict)
     naive: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     unit: str = "rows"

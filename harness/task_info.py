@@ -28,6 +28,7 @@ class TaskInfo:
     question: str = ""  # the question that its file asks
     twins: dict[str, str | None] = field(default_factory=dict)  # by implementation; not recorded in older runs
     in_files: bool = False  # whether implementations read their data from files; not recorded in older runs
+    limiter: str = ""  # what limits its time, if it is neither bytes nor operations
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -48,6 +49,7 @@ class TaskInfo:
             task.question,
             {implementation.id: implementation.twin for implementation in task.implementations},
             any(dataset.in_files for dataset in task.datasets),
+            task.limiter,
         )
 
     def twin_of(self, implementation: str) -> str | None:

@@ -331,8 +331,10 @@ def _energy(shown: Sequence[Row]) -> list[str]:
 def _rooflines(shown: Sequence[Row]) -> list[str]:
     """How near each implementation is to the device's limit, and which of these shares are impossible."""
     known = {row.cell.implementation: row.compared.roofline for row in shown if row.compared.roofline is not None}
-    parts = [f"{name} {words.roofline(found)}" for name, found in known.items() if not found.mistaken]
+    parts = [f"{name} {words.share(found)}" for name, found in known.items() if not found.mistaken]
     notes = [f"share of the device's limit, by peaks measured in this run: {', '.join(parts)}"] if parts else []
+    if parts and (limiter := next((found.limiter for found in known.values() if found.limiter), "")):
+        notes += [f"what limits this task is neither bytes nor operations, but {limiter}: a low share is no fault"]
     return notes + [_mistaken(name, found) for name, found in known.items() if found.mistaken]
 
 

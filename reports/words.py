@@ -134,12 +134,18 @@ def joined(parts: Sequence[str]) -> str:
 
 
 def roofline(found: Roofline | None) -> str:
-    """`62 % of memory`; `mistaken: 180 % of memory` if that is faster than the device can be."""
+    """`62 % of memory`, and what limits it instead; `mistaken: 180 % of memory` if no device can be that fast."""
     if found is None:
         return "-"
+    if found.mistaken:
+        return f"mistaken: {share(found)}"
+    return f"{share(found)}, limited by {found.limiter}" if found.limiter else share(found)
+
+
+def share(found: Roofline) -> str:
+    """`62 % of memory`."""
     percent = f"{100 * found.share:.0f}" if found.share >= LEAST_SHARE else "under 1"
-    share = f"{percent}\N{NO-BREAK SPACE}% of {found.limit}"
-    return f"mistaken: {share}" if found.mistaken else share
+    return f"{percent}\N{NO-BREAK SPACE}% of {found.limit}"
 
 
 def gpu(facts: Mapping[str, Any]) -> str:

@@ -14,17 +14,21 @@ hundred megabytes of the device's memory. So the first execution of every fresh 
     opened    One of the worker's processes has a file of the driver open. If none has, none used the GPU. An open file
               proves nothing, since even counting the GPUs opens one
 
-If an implementation has a context but computes on the CPU, it is found only if its library says so. That is so on every
-cluster with GPUs: Dask-CUDA makes a context in each worker before there is any work. Work by a server that the worker
-has not started does not count as the worker's own.
+If an implementation has a context but computes on the CPU, it is found only if its library says so: in a warning, a log
+or a print, for each of which a worker's environment makes room. What a cluster's workers say is not heard, and
+Dask-CUDA makes a context in each of them before there is any work. Work by a server that the worker has not started
+does not count as the worker's own.
 
 Not yet seen on a real GPU: tested against a stand-in for the driver's libraries.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +41,28 @@ FILES = re.compile(r"/dev/(nvidia|nvmap|nvhost|dxg)")  # the driver's files: on 
 SAYS = {  # messages by which a library says that it computes on the CPU
     "xgboost": re.compile("setting device to cpu|changed from gpu to cpu", re.IGNORECASE),
     "jax": re.compile("falling back to cpu|cuda backend failed to initialize", re.IGNORECASE),
+    "polars": re.compile("query execution with gpu not possible|gpu engine does not support", re.IGNORECASE),
+    "cuml.accel": re.compile(r"\[cuml\.accel\] .* falling back to cpu", re.IGNORECASE),
+    "cudf.pandas": re.compile("falling back to only using pandas", re.IGNORECASE),
+    "lightgbm": re.compile("falling back to cpu", re.IGNORECASE),
 }
+FOR = {
+    "cuml.accel": {"cuml", "sklearn", "umap", "hdbscan"},
+    "cudf.pandas": {"cudf", "pandas"},
+}  # whose work it speaks of
+# Python filters warnings by how they begin. XGBoost's begin with the time in brackets. To name a category would import
+# its package when Python starts.
+WARNINGS = ",".join(
+    [
+        "ignore",
+        "default:[:UserWarning",  # XGBoost
+        "default:Query execution with GPU not possible",  # Polars, which has a category of its own, PerformanceWarning
+        "default:GPU engine does not support",
+        "default:Exception encountered importing",  # cudf.pandas
+    ]
+)
+VERBOSE = "POLARS_VERBOSE"
+LOUDER = {"CUML_ACCEL_LOG_LEVEL": "info"}  # cuml.accel prints a line for each call, also that it ran on the GPU
 QUOTED = 300  # letters
 FELL_BACK = "asked for the GPU, ran on the CPU"
 ELSEWHERE = "it is not known whether it ran on a GPU: its cluster was not started here"
@@ -49,6 +74,24 @@ HIDDEN = (
     "it is not known whether it ran on the GPU: memory in use there fell meanwhile, which may hide the worker's own, "
     "NVML does not name the worker, and it has no CUDA context"
 )
+
+
+@contextmanager
+def outspoken(implementation: Implementation, cold: bool) -> Iterator[None]:
+    """Let Polars say in a cold execution why a query did not run on the GPU: cuDF's engine warns only if it is verbose.
+
+    Polars then writes a line for each step, too, so the executions that are compared are silent.
+    """
+    if not cold or implementation.device != "gpu" or "polars" not in _packages(implementation) or VERBOSE in os.environ:
+        yield
+        return
+    os.environ[VERBOSE] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[VERBOSE]
+        if (polars := sys.modules.get("polars")) is not None:
+            polars.Config.set_verbose(None)  # it remembers what the variable was
 
 
 @dataclass
@@ -96,8 +139,8 @@ def judge(
 ) -> tuple[Ending, str | None]:
     """Whether a successful first execution ran on the GPU, or why that is not known."""
     said = list(_said(log))
-    own = {implementation.package, *(name.partition(".")[0] for name in implementation.needs)}
-    conclusive = next((words for speaker, words in said if speaker in own), None)
+    own = _packages(implementation)
+    conclusive = next((words for speaker, words in said if FOR.get(speaker, {speaker}) & own), None)
     if conclusive is not None:
         return Ending(Outcome.FELL_BACK, f"{FELL_BACK}: {conclusive}"), None
     if trace is None:
@@ -109,6 +152,10 @@ def judge(
         return OK, None
     quotes = [words for _, words in said[:1]]
     return Ending(Outcome.FELL_BACK, f"{FELL_BACK}: {', '.join([*_evidence(trace, context), *quotes])}"), None
+
+
+def _packages(implementation: Implementation) -> set[str]:
+    return {implementation.package, *(name.partition(".")[0] for name in implementation.needs)}
 
 
 def _evidence(trace: Trace, context: bool | None) -> list[str]:

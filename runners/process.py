@@ -24,7 +24,7 @@ from residency.harness.errors import UsageError
 from residency.harness.execute import OUT_OF_MEMORY
 from residency.harness.lingering import descendants
 from residency.harness.outcomes import Ending, Outcome
-from residency.runners import machine
+from residency.runners import fallback, machine
 from residency.runners.fallback import Trace
 from residency.runners.watch import STEP, Watch
 
@@ -77,8 +77,9 @@ def environment(
     else:
         fixed |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several workers share the device
         fixed |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # as NVML counts
-        fixed |= {"PYTHONWARNINGS": "ignore,default:[:UserWarning"}  # XGBoost warns if it falls back to the CPU
         fixed |= {} if any(name in os.environ for name in TORCH_SETTINGS) else memory_pool.TORCH
+        fixed |= {"PYTHONWARNINGS": fallback.WARNINGS}
+        fixed |= {name: value for name, value in fallback.LOUDER.items() if name not in os.environ}
     return {**os.environ, **limits(threads), **fixed, **_someone(), **(extra or {})}
 
 

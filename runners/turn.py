@@ -369,6 +369,7 @@ class Turn:
 
     def _record(self, ending: Ending) -> None:
         facts = self.prepared.facts
+        flops, moved = facts.get("best") or (facts["flops"], facts["moved"])
         self.ledger.end(
             self.cell,
             self.replicate,
@@ -380,8 +381,8 @@ class Turn:
             parameters=self.parameters,
             remarks=facts["remarks"],
             cores=sum(self.cores) / len(self.cores) if self.cores else None,
-            flops=facts["flops"],
-            bytes=facts["moved"],
+            flops=flops,
+            bytes=moved,
             unknown=self.unknown,
             threads=self.threads,
             key=self.prepared.key,

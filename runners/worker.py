@@ -36,11 +36,13 @@ from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
 from residency.harness.execute import ceiling_of, ending_of, execute
 from residency.harness.files import write_whole
+from residency.harness.lingering import Idle
 from residency.harness.sources import hash_of_sources
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
 from residency.runners import nvml
 from residency.runners.cluster import FRAMES, DaskCluster
+from residency.runners.fallback import outspoken
 from residency.runners.pools import loaded
 
 PR_SET_PDEATHSIG = 1
@@ -57,6 +59,7 @@ class Session:
     data: Any
     settings: Mapping[str, Any]
     cluster: DaskCluster | None = None
+    idle: Idle | None = None  # the spell since the latest execution
 
     def __init__(self, stopped: Callable[[], None]) -> None:
         """`stopped` tells the parent that an execution's clock has stopped."""
@@ -109,23 +112,27 @@ class Session:
         data = self.data
         if (seed := request.get("fresh")) is not None and self.cluster is None:
             data = fresh(data, seed) or data
-        execution = execute(
-            self.task,
-            self.implementation,
-            data,
-            dataset=self.settings["dataset"],
-            reference=self.settings["reference"],
-            ceiling=self.settings.get("ceiling"),
-            shares=request.get("shares", False),
-            rows=self.settings.get("rows"),
-            threads=self.settings["threads"],
-            seed=self.settings["seed"],
-            cold=request["cold"],
-            calls=request["calls"],
-            lead_in=request.get("lead_in", False),
-            cluster=self.cluster,
-            stopped=self.stopped,
-        )
+        idle, self.idle = self.idle, None
+        with outspoken(self.implementation, request["cold"]):
+            execution = execute(
+                self.task,
+                self.implementation,
+                data,
+                dataset=self.settings["dataset"],
+                reference=self.settings["reference"],
+                ceiling=self.settings.get("ceiling"),
+                shares=request.get("shares", False),
+                rows=self.settings.get("rows"),
+                threads=self.settings["threads"],
+                seed=self.settings["seed"],
+                cold=request["cold"],
+                calls=request["calls"],
+                lead_in=request.get("lead_in", False),
+                cluster=self.cluster,
+                idle=idle,
+                stopped=self.stopped,
+            )
+        self.idle = Idle()
         return {**asdict(execution), "context": driver.has_context()}
 
 
@@ -140,6 +147,7 @@ def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]
             "reference": task.reference(data) if task.reference else None,
             "flops": flops,
             "moved": moved,
+            "best": task.best_work(data) if task.best_work else (flops, moved),
             "ceiling": ceiling_of(task, data),
             "remarks": list(getattr(data, "remarks", ())),
         }

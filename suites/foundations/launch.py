@@ -30,6 +30,7 @@ task = Task(
     tolerance=0.0,
     floor=1.0,
     work=lambda data: (float(data.steps * STATES), 8.0 * STATES),  # in one loop the states need not leave registers
+    limiter="calls, one after the other",
     unit="steps",
     memory=Memory(copies=2),
 )

@@ -68,6 +68,7 @@ task = Task(
     tolerance=0.06,  # two of the 40 faces; Torch and JAX differ by up to 0.02 on the other sets
     floor={"shapes": 0.4, "digit_images": 0.8, "face_patches": 0.75},
     work=work,
+    limiter="calls for small operations, one after the other",
     unit="images",
     memory={"cpu": Memory(fixed=0.4e9), "gpu": Memory(fixed=1.5e9)},
 )

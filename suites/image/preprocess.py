@@ -45,6 +45,7 @@ task = Task(
     tolerance=6.0,  # dB: twice the error; enough for a pixel rounded to 8 bits between two steps
     floor=50.0,  # a resize without the blur has 45
     work=photos.least_work,
+    limiter="decoding JPEG bit by bit",
     unit="images",
     memory={"cpu": Memory(copies=1, fixed=0.4e9), "gpu": Memory(copies=0, fixed=1.5e9, host=1.2)},  # a chunk
 )

@@ -44,9 +44,9 @@ Answer = Callable[[NDArray[np.float32]], Any]
 
 def work(data: Embeddings) -> tuple[float, float]:
     """A multiply and an add for each question, document and column; the corpus read once a request."""
-    batches = -(-len(data.questions) // BATCH)
-    asked = len(data.questions) + SINGLE
-    return 2.0 * asked * data.documents.size, float((batches + SINGLE) * data.documents.nbytes)
+    batches, single = -(-len(data.questions) // BATCH), min(SINGLE, len(data.questions))
+    asked = len(data.questions) + single
+    return 2.0 * asked * data.documents.size, float((batches + single) * data.documents.nbytes)
 
 
 task = Task(

@@ -54,6 +54,7 @@ task = Task(
     tolerance=0.0,
     floor=1.0,
     work=work,
+    limiter="cutting and hashing words byte by byte",
     unit="lines",
     memory=Memory(copies=0.3, fixed=0.15e9),  # engines that stream hold a batch and the counts
 )

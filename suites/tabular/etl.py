@@ -56,6 +56,7 @@ task = Task(
     floor=1.0,
     work=work,
     memory=Memory(copies=0.1, fixed=0.2e9),  # engines that stream hold a batch
+    limiter="decoding compressed Parquet",
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 BANDWIDTH, PRODUCT = "foundations/bandwidth", "foundations/matrix_product"
@@ -107,6 +109,22 @@ def test_reports_show_shares_and_flag_what_no_device_can_do(written, residency, 
         assert "far@gpu under 1 % of memory" in text
         assert "magic@gpu: mistaken: 180 % of arithmetic, which no device can do" in text
         assert "magic@gpu 180" not in text
+
+
+def test_a_task_says_what_limits_it_if_it_is_neither_bytes_nor_operations(written, residency, peaks, made) -> None:
+    run = written(*peaks, made("t/a", "one@gpu", seconds=0.5, flops=1e12, bytes=10e9))
+    info = json.loads((run / "run.json").read_text())
+    assert "what limits this task" not in residency("report", run, "--format", "markdown").out
+    info["tasks"]["t/a"]["limiter"] = "scattered additions"
+    (run / "run.json").write_text(json.dumps(info))
+    text = residency("report", run, "--format", "markdown").out.replace("\N{NO-BREAK SPACE}", " ")
+    assert "one@gpu 20 % of arithmetic" in text
+    assert "what limits this task is neither bytes nor operations, but scattered additions" in text
+    rows = {row["implementation"]: row for row in residency("report", run, "--format", "json").json["rows"]}
+    assert rows["one@gpu"]["roofline"]["limiter"] == "scattered additions"
+    del info["tasks"]["t/a"]["limiter"]  # as in older runs
+    (run / "run.json").write_text(json.dumps(info))
+    assert "one@gpu" in residency("report", run).out
 
 
 def test_without_foundations_reports_say_nothing_of_limits(written, residency, made) -> None:

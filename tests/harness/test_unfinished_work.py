@@ -5,6 +5,8 @@ Real libraries in real workers, each of which executes what the fixture `unfinis
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,14 +49,14 @@ def data(folder: Path) -> Reply:
         return worker.ask({"do": "make", "task": TASK, "data": request}, 60)
 
 
-def executing(data: Reply) -> Iterator[Execute]:
+def executing(data: Reply, device: str = "cpu") -> Iterator[Execute]:
     """A worker that executes one implementation after another."""
-    with Worker("cpu", 1) as worker:
+    with Worker(device, 1) as worker:
 
         def execute(implementation: str, cold: bool = False) -> Reply:
             worker.ask(
                 {
-                    "do": "load", "task": TASK, "implementation": f"{implementation}@cpu", "dataset": "answered",
+                    "do": "load", "task": TASK, "implementation": f"{implementation}@{device}", "dataset": "answered",
                     "folder": data["folder"], "reference": None, "threads": 1, "seed": 0, "memory_limit": None,
                 },
                 60,
@@ -165,8 +167,53 @@ def test_a_pool_that_works_on_is_caught(execute: Execute) -> None:
     assert "returned before its work was done: ThreadPoolExecutor" in ending["reason"]
 
 
-@pytest.mark.parametrize("implementation", ["process_left", "thread_waiting_for_a_process"])
+@pytest.mark.parametrize(
+    "implementation",
+    [
+        "process_left",
+        "thread_waiting_for_a_process",
+        "thread_that_sleeps_first",
+        "thread_in_python_alone",
+        "thread_at_work_while_judged",
+    ],
+)
 def test_a_process_that_works_on_is_caught(execute: Execute, implementation: str) -> None:
     ending = execute(implementation)["ending"]
     assert ending["outcome"] == "wrong"
     assert "returned before its work was done" in ending["reason"]
+
+
+def test_a_pool_that_rests_costs_no_time(execute: Execute) -> None:
+    reply = execute("pool_that_rests")
+    assert reply["ending"]["outcome"] == "ok"
+    assert reply["stages"]["other"] < LEFT_SECONDS  # what it is watched for, off the clock
+
+
+@pytest.fixture
+def poller(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A native library with a progress thread."""
+    if (compiler := shutil.which("cc")) is None:
+        pytest.skip("there is no C compiler (cc) to make a progress thread with")
+    library = folder / "libpoller.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-pthread", "-o", library, FILE.parent / "poller.c"], check=True)
+    monkeypatch.setenv("TEST_POLLER", str(library))
+
+
+def test_a_thread_that_always_runs_is_not_the_work_of_an_execution(poller: None, data: Reply) -> None:
+    for execute in executing(data):
+        begun = execute("progress_thread")["ending"]  # in this execution, so it may be work
+        assert begun["outcome"] == "wrong"
+        assert "returned before its work was done: thread" in begun["reason"]
+        assert execute("progress_thread")["ending"]["outcome"] == "ok"
+        written = execute("progress_thread_that_writes")["ending"]
+        assert written["outcome"] == "wrong"
+        assert "the result changed after it was returned" in written["reason"]
+        more = execute("more_than_the_progress_thread")["ending"]
+        assert more["outcome"] == "wrong"
+        assert "returned before its work was done" in more["reason"]
+
+
+def test_a_progress_thread_of_a_library_for_gpus_may_start_in_the_cold_execution(poller: None, data: Reply) -> None:
+    for execute in executing(data, "gpu"):
+        assert execute("progress_thread", cold=True)["ending"]["outcome"] == "ok"
+        assert execute("progress_thread")["ending"]["outcome"] == "ok"

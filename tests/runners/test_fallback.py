@@ -33,6 +33,16 @@ class cuda:
             assert driver.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0) == 0
 """
 
+CUDF_POLARS = """
+import os, warnings
+from polars.exceptions import PerformanceWarning
+
+def execute_with_cudf(possible):  # warns as the real one does
+    if not possible and bool(int(os.environ.get("POLARS_VERBOSE", 0))):
+        reasons = "Query execution with GPU not possible: unsupported operations.\\nThe errors were:\\n- map_elements"
+        warnings.warn(reasons, PerformanceWarning, stacklevel=2)
+"""
+
 Rows = dict[str, dict[str, Any]]
 
 
@@ -45,6 +55,7 @@ def run(residency_in, stand_in_gpu, tmp_path_factory: pytest.TempPathFactory) ->
         (folder / "jax_plugins" / "xla_cuda13").mkdir(parents=True)  # so that JAX is taken for one that knows CUDA
         (folder / "jax_plugins" / "xla_cuda13" / "__init__.py").touch()
         (folder / "cupy.py").write_text(CUPY)
+        (folder / "cudf_polars.py").write_text(CUDF_POLARS)
         done = residency_in(
             folder, "run", "devices", "--implementations", ",".join(names), "--replicates", "1",
             "--rounds", str(rounds), "--budget", "300", "--threads", "1", "--json",
@@ -188,6 +199,16 @@ def test_a_library_that_says_so_is_believed_where_the_implementation_computes_wi
     row = by_name(run("warned")[1])["warned@gpu"]
     assert row["outcome"] == "fell_back"
     assert row["reason"] == "asked for the GPU, ran on the CPU: jax said `No CUDA here. Falling back to cpu.`"
+
+
+def test_the_words_of_polars_and_of_the_accelerator_are_heard(run) -> None:
+    pytest.importorskip("polars")
+    rows = by_name(run("queried", "queried_there", "accelerated")[1])
+    assert rows["queried@gpu"]["outcome"] == "fell_back"
+    assert "polars said `Query execution with GPU not possible: unsupported op" in rows["queried@gpu"]["reason"]
+    assert rows["queried_there@gpu"]["outcome"] == "ok", rows["queried_there@gpu"]["reason"]
+    assert rows["accelerated@gpu"]["outcome"] == "fell_back"
+    assert "cuml.accel said `[cuml.accel] `Ridge.fit` falling back to CPU: " in rows["accelerated@gpu"]["reason"]
 
 
 def test_the_words_of_xgboost_are_quoted(run) -> None:

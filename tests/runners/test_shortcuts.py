@@ -60,4 +60,5 @@ def test_work_faster_than_any_device_is_not_believed() -> None:
     assert ending.outcome is Outcome.WRONG
     assert "took 0.001 s for work that takes" in ending.reason
     assert suspicion.too_fast(implementation, facts, 1e6) is None
+    assert suspicion.too_fast(implementation, {"flops": 1.0, "moved": 1.0, "best": [1e30, 1e30]}, 0.1) is None
     assert suspicion.too_fast(implementation, {"flops": None, "moved": None}, 0.0) is None
