@@ -14,8 +14,10 @@ from rich.console import Console
 from residency.analysis.cost import START, Seen, budget_for_all, turns
 from residency.analysis.findings import findings
 from residency.analysis.rows import rows
+from residency.datasets.tabular.linear import linear
 from residency.harness import records
 from residency.harness.outcomes import not_reached
+from residency.harness.task import Implementation
 from residency.reports.live import Planned, Progress
 from residency.reports.tables import report
 from residency.runners.settings import Settings
@@ -80,13 +82,11 @@ def test_what_was_not_reached_is_named_beside_its_table_and_measured_if_it_was_l
 
 def group(task: str, size: str, count: int, *names: str) -> Any:
     """As far as expecting looks at one."""
-    implementations = [
-        SimpleNamespace(id=name, device="cpu", runner="local", library="numpy", needs=(), workers=0) for name in names
-    ]
+    implementations = [Implementation(name.partition("@")[0], "cpu", "numpy", print) for name in names]
     cells = {name: records.Cell(task, "linear", size, None, name, "numpy", "cpu", "local", 1) for name in names}
     return SimpleNamespace(
         task=SimpleNamespace(path=task), request=SimpleNamespace(rows=count), size=size, scale=size,
-        title=f"{task} at {size}", implementations=implementations,
+        title=f"{task} at {size}", implementations=implementations, dataset=linear,
         cell=lambda one, rows=None: replace(cells[one.id], rows=rows),
     )  # fmt: skip
 
