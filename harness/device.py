@@ -83,6 +83,12 @@ def share_memory(device: str) -> None:
         memory_pool.share()
 
 
+def spare_torch(device: str) -> None:
+    """Before Torch is loaded: let it use its own pool of memory if the real GPU has none (`memory_pool`)."""
+    if _is_real_gpu(device):
+        memory_pool.spare_torch()
+
+
 def told(device: str) -> dict[str, str]:
     """For the record: where GPU libraries take memory from, and how large arrays travelled. Nothing on a CPU."""
     if not _is_real_gpu(device):

@@ -218,8 +218,12 @@ def _quality(task: Task, data: Any, result: Any, run: Run) -> float:
 def _begin(implementation: Implementation, run: Run, cold: bool, cluster: Workers | None) -> Any:
     """The implementation's library, when the run has its cluster; on GPUs the cluster comes first.
 
-    Libraries may create a CUDA context, and the workers' contexts must come before it.
+    Libraries may create a CUDA context, and the workers' contexts must come before it. The workers inherit what the
+    environment says of Torch's memory.
     """
+    if cold and implementation.device == "gpu" and "torch" in {implementation.package, *implementation.needs}:
+        with run.stage("import"):
+            devices.spare_torch(implementation.device)
     if cluster is not None and implementation.device == "gpu":
         _join(cluster, run, cold)
     library = _library(implementation, run, cold)

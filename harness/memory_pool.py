@@ -10,7 +10,8 @@ for each GPU, its default pool (`cudaMallocAsync`):
               imports end alike; and if cuDF moves data to the host when memory runs out, that also helps CuPy
     XGBoost   `use_cuda_async_pool` (since 3.2) or, if it is built with RMM, `use_rmm`. Both hold for the calling
               thread; XGBoost's Dask interface passes them on to the workers
-    Torch     reads its environment when it is loaded, so whoever starts a process sets it (`runners/process.py`)
+    Torch     reads its environment when it is loaded, so whoever starts a process sets it (`runners/process.py`). On a
+              GPU without a pool, as some shares of one are (vGPU), Torch would then fail: `spare_torch`
     others    JAX keeps what it has freed, LightGBM, FAISS and Numba ask the driver. The record names them
 
 The driver gives back what is freed at the next synchronisation, unless the pool has a release threshold. It is set to
@@ -24,7 +25,9 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from residency.harness import driver
@@ -62,14 +65,33 @@ def share() -> None:
 
 def _share_all() -> None:
     here = [name for name in ("rmm", "cupy", "xgboost") if name in sys.modules]
-    if not here or not is_supported():
+    if not here:
+        return
+    if not is_supported():
+        spare_torch()
         return
     if "rmm" in here and "rmm" not in _sources:
-        _sources["rmm"] = _share_rmm(sys.modules["rmm"])
+        _sources["rmm"] = _unless_refused(_share_rmm, sys.modules["rmm"])
     if "cupy" in here:
-        _sources["cupy"] = _share_cupy(sys.modules["cupy"])
+        _sources["cupy"] = _unless_refused(_share_cupy, sys.modules["cupy"])
     if "xgboost" in here:
-        _sources["xgboost"] = _share_xgboost(sys.modules["xgboost"])
+        _sources["xgboost"] = _unless_refused(_share_xgboost, sys.modules["xgboost"])
+
+
+def _unless_refused(share: Callable[[Any], str], library: Any) -> str:
+    """What a library takes memory from; one that refuses, as XGBoost does without CUDA, keeps its own way."""
+    try:
+        return share(library)
+    except (RuntimeError, ValueError):
+        return OWN
+
+
+def spare_torch() -> None:
+    """Let Torch use its own pool if the GPU has none; ask before Torch is loaded. This initialises the driver."""
+    ours = [name for name, value in TORCH.items() if os.environ.get(name) == value]
+    if ours and not is_supported():
+        for name in ours:
+            del os.environ[name]
 
 
 def told() -> str:

@@ -65,7 +65,18 @@ import os
 config = {"use_rmm": False, "use_cuda_async_pool": False}
 def build_info(): return {"USE_RMM": os.environ.get("WITH_RMM") == "1"}
 def get_config(): return config
-def set_config(**chosen): config.update(chosen)
+def set_config(**chosen):
+    if os.environ.get("WITHOUT_CUDA") == "1":
+        raise ValueError("XGBoost version not compiled with GPU support.")  # `XGBoostError` is one
+    config.update(chosen)
+""",
+    "torch.py": """
+import os
+from types import SimpleNamespace
+backend = os.environ.get("PYTORCH_ALLOC_CONF", "backend:native").partition(":")[2]
+cuda = SimpleNamespace(
+    is_initialized=lambda: True, get_allocator_backend=lambda: backend, synchronize=lambda: None
+)
 """,
 }
 DRIVER = """
@@ -93,7 +104,8 @@ int cuMemPoolSetAttribute(void *pool, int attribute, void *value) {
 """
 PROCESS = """
 import ctypes, importlib, json, os, sys
-from residency.harness import device
+from types import SimpleNamespace
+from residency.harness import device, execute
 from residency.harness.run import Run
 
 def after(steps):
@@ -107,6 +119,9 @@ def after(steps):
                 pass
         elif step == "context":
             driver.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0)
+        elif step.startswith("cold "):  # as the first execution of an implementation begins
+            place = dict(device="gpu", library=step[5:], package=step[5:], needs=())
+            execute._begin(SimpleNamespace(**place), run, True, None)
         elif step == "managed":
             import rmm
             rmm.mr.set_current_device_resource(rmm.mr.ManagedMemoryResource())
@@ -195,6 +210,20 @@ def test_xgboost_built_with_rmm_asks_rmm(after: After) -> None:
     said = after("xgboost", "clock", WITH_RMM="1")
     assert said["xgboost"]["use_rmm"] is False
     assert said["memory"] == "XGBoost: its own way"
+
+
+def test_xgboost_without_cuda_keeps_its_own_way_and_fails_no_run(after: After) -> None:
+    said = after("cupy", "cold xgboost", "context", "stage", WITHOUT_CUDA="1")
+    assert said["memory"] == "CuPy: CUDA's pool; XGBoost: its own way"
+
+
+def test_torch_is_spared_a_pool_that_the_gpu_does_not_have(after: After) -> None:
+    """Its back end for CUDA's pool fails there. Torch may be imported by itself, or after another library."""
+    for steps in (["cold torch"], ["cold cupy", "torch"]):
+        assert after(*steps, **memory_pool.TORCH)["memory"].endswith("CUDA's pool")
+        assert after(*steps, NO_POOLS="1", **memory_pool.TORCH)["memory"].endswith("its own way")
+    said = after("cold torch", NO_POOLS="1", PYTORCH_ALLOC_CONF="backend:else")  # what the user has chosen stays
+    assert said["memory"] == "Torch: CUDA's pool"
 
 
 def test_what_somebody_has_chosen_for_rmm_stays_and_is_told(after: After) -> None:
