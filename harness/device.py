@@ -147,14 +147,14 @@ def to_host_into(value: Any, out: Any, threads: int = 0) -> Any:
 
 
 def _library_on_gpu(value: Any) -> str | None:
-    """The library of an array that is on a real GPU: CuPy, Torch or JAX."""
+    """The library of an array that is on one real GPU: CuPy, Torch or JAX."""
     library = type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
     if library not in transfer.LIBRARIES or not hasattr(value, "dtype") or not _is_real_gpu("gpu"):
         return None
     if library == "torch" and not value.is_cuda:
         return None
-    if library == "jax" and any(device.platform != "gpu" for device in value.devices()):
-        return None
+    if library == "jax" and [device.platform for device in value.devices()] != ["gpu"]:
+        return None  # no other library takes over what is spread over several
     return library
 
 

@@ -37,6 +37,7 @@ PINNED = 32 * 2**20
 PIECES = 8
 LEAST = 4 * 2**20
 THREADS = 8
+KINDS = "biufc"  # NumPy's own numbers. Libraries do not hand over all others, such as JAX's bfloat16, to each other
 
 Piece = tuple[NDArray[Any], int]  # a part of an array, and where it begins in the whole array's bytes
 
@@ -230,7 +231,7 @@ def is_large(array: Any) -> bool:
     return (
         type(array) in (np.ndarray, np.memmap)
         and array.nbytes >= 2 * LEAST
-        and array.dtype.kind in "biufc"
+        and array.dtype.kind in KINDS
         and array.dtype.isnative
     )
 
@@ -263,7 +264,7 @@ def get(value: Any, library: str, threads: int, out: NDArray[Any] | None = None)
     A given `out` may lie in memory in any way. If its shape or its type is another one, the library must do it.
     """
     kind = _numpy_type(value)
-    if kind is None or math.prod(value.shape) * kind.itemsize < 2 * LEAST:
+    if kind is None or kind.kind not in KINDS or math.prod(value.shape) * kind.itemsize < 2 * LEAST:
         return None
     if library == "jax":
         carrier = _carrier()

@@ -335,3 +335,17 @@ def test_jax_takes_over_torchs_tensors_and_copies_itself_without_another_library
     assert back is not None
     assert bits(back) == bits(array)
     assert transfer.put(some((9999,), "float64"), "jax", 2) is None  # JAX would make it float32
+
+
+def test_jax_copies_itself_what_no_other_library_takes_over(
+    cupy: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Types that NumPy lacks, and arrays that are spread over several GPUs: DLPack refuses both."""
+    numbers = pytest.importorskip("jax").numpy.arange(9999.0, dtype="bfloat16")
+    monkeypatch.setattr(cupy, "from_dlpack", lambda array: pytest.fail("asked for it"), raising=False)
+    assert transfer.get(numbers, "jax", 2) is None
+    gpu, found = SimpleNamespace(platform="gpu"), []
+    for gpus in ([gpu], [gpu, gpu]):
+        about = {"__module__": "jaxlib._jax", "dtype": np.dtype("f4"), "devices": lambda _, gpus=gpus: gpus}
+        found.append(device._library_on_gpu(type("ArrayImpl", (), about)()))
+    assert found == ["jax", None]
