@@ -15,7 +15,8 @@ for each GPU, its default pool (`cudaMallocAsync`):
     others    JAX keeps what it has freed, LightGBM, FAISS and Numba ask the driver. The record names them
 
 The driver gives back what is freed at the next synchronisation, unless the pool has a release threshold. It is set to
-keep everything. Nothing here makes a CUDA context, except RMM's view.
+keep everything, once there is a CUDA context. Nothing here makes one, except RMM's view: a library that computes on the
+CPU must not look as if it had used the GPU.
 
 Not yet seen on a real GPU: written from the libraries' sources (CuPy 14.2, RMM 26.10, XGBoost 3.2, Torch 2.13), and
 tested with stand-ins for them.
@@ -59,7 +60,7 @@ def share() -> None:
     if met != _met:
         _met = met
         _share_all()
-    if _sources and not _kept:
+    if _sources and not _kept and driver.has_context() is not False:  # before that, there is nothing to keep
         _kept = _keep_all()
 
 

@@ -94,7 +94,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
     *value = attribute == 115 && !getenv("NO_POOLS");
     return 0;
 }
-int cuDeviceGetDefaultMemPool(void **pool, int device) { *pool = &active; return active ? 0 : 201; }
+int cuDeviceGetDefaultMemPool(void **pool, int device) { *pool = &active; active = 1; return 0; }
 int cuMemPoolSetAttribute(void *pool, int attribute, void *value) {
     if (pool != &active || attribute != 4) return 1;
     threshold = *(unsigned long long *)value;
@@ -106,6 +106,7 @@ PROCESS = """
 import ctypes, importlib, json, os, sys
 from types import SimpleNamespace
 from residency.harness import device, execute
+from residency.harness.driver import has_context
 from residency.harness.run import Run
 
 def after(steps):
@@ -132,7 +133,7 @@ def after(steps):
         (ctypes.c_int, "told"), (ctypes.c_ulonglong, "threshold"))]
     return {
         "cupy": cupy and cupy.source(), "rmm": rmm and str(rmm.mr.current), "xgboost": xgboost and xgboost.config,
-        "driver": told, **device.told("gpu"),
+        "driver": told, "context": has_context(), **device.told("gpu"),
     }
 
 for line in sys.stdin:
@@ -188,13 +189,14 @@ def test_every_order_of_imports_ends_in_one_pool(after: After, order: tuple[str,
     """Also if the last import comes in the middle of an execution: the stage's end sees it."""
     memory = "RMM: CUDA's pool; CuPy: CUDA's pool through RMM"
     said = after(*order[:2], "clock", "context", order[2], "stage", "stage")
-    assert said == {"cupy": DEFAULT, "rmm": DEFAULT, "xgboost": None, "driver": KEPT, "memory": memory}
+    assert said == {"cupy": DEFAULT, "rmm": DEFAULT, "xgboost": None, "driver": KEPT, "context": True, "memory": memory}
 
 
 def test_each_library_alone_asks_the_pool(after: After) -> None:
     said = after("cupy", "clock")
     assert (said["cupy"], said["memory"]) == (DEFAULT, "CuPy: CUDA's pool")
-    assert said["driver"] == UNTOLD  # this driver knows no pool before there is a context: it is asked again
+    assert said["driver"] == UNTOLD
+    assert said["context"] is False  # this driver makes a context to tell of its pool: it is asked when there is one
     said = after("rmm", "clock")
     assert (said["rmm"], said["memory"]) == (DEFAULT, "RMM: CUDA's pool")
     said = after("xgboost", "clock", "context", "clock")
