@@ -141,8 +141,11 @@ def _share_cupy(cupy: Any) -> str:
 
 
 def _share_xgboost(xgboost: Any) -> str:
-    """By its global configuration."""
-    if xgboost.build_info().get("USE_RMM"):
+    """By its global configuration, which a build without CUDA refuses."""
+    build = xgboost.build_info()
+    if not build.get("USE_CUDA"):
+        return OWN
+    if build.get("USE_RMM"):
         if (source := _sources.get("rmm", OWN)) == OWN:
             return OWN
         xgboost.set_config(use_rmm=True)

@@ -82,6 +82,7 @@ def modules() -> set[str]:
     return named
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("python", ["3.12", "3.13", "3.14"])
 def test_all_that_gpu_sides_import_is_installed_and_nothing_twice(python: str) -> None:
     done = resolve(python, "gpu", "dev")
@@ -95,6 +96,7 @@ def test_all_that_gpu_sides_import_is_installed_and_nothing_twice(python: str) -
     assert f"torch=={version}\n" in (HERE / "constraints.txt").read_text()
 
 
+@pytest.mark.slow
 def test_python_3_11_is_refused_because_it_would_have_two_nccl() -> None:
     refused = resolve("3.11", "gpu")
     assert refused.returncode != 0

@@ -10,7 +10,9 @@ import io
 import re
 import ssl
 import sys
+import time
 import tomllib
+import urllib.error
 import urllib.request
 import zipfile
 from collections import defaultdict
@@ -26,6 +28,7 @@ from packaging.utils import parse_wheel_filename
 TAIL = 2**18  # bytes: holds the list of files of most wheels
 CONNECTIONS = 16
 SECONDS = 60.0  # for one request
+PAUSES = (0.5, 2.0, 5.0)  # seconds before a request is tried again
 INSTALLED = re.compile(r"[^/]+\.data/(purelib|platlib)/")  # these are installed beside the rest
 CUDA = re.compile(r"^cuda\b[^=\n]*=\s*['\"](\d+)", re.MULTILINE)  # in torch/version.py
 
@@ -64,6 +67,16 @@ class Remote(io.RawIOBase):
         self._start = self._size - len(self._kept)
 
     def _ask(self, wanted: str) -> tuple[bytes, str]:
+        for pause in PAUSES:
+            try:
+                return self._answer(wanted)
+            except urllib.error.HTTPError:
+                raise
+            except OSError:  # a name that is not resolved, or a connection that is lost, among many at once
+                time.sleep(pause)
+        return self._answer(wanted)
+
+    def _answer(self, wanted: str) -> tuple[bytes, str]:
         request = urllib.request.Request(self._url, headers={"Range": f"bytes={wanted}"})
         with urllib.request.urlopen(request, timeout=SECONDS, context=_trust()) as answer:
             if answer.status != 206:

@@ -110,7 +110,7 @@ def test_arguments_of_dask_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "is_installed", lambda _: True)
     by_tcp = DaskCluster("gpu", 2, 4, spills=True).options()
     assert by_tcp["protocol"] == "tcp"
-    assert by_tcp["rmm_async"]
+    assert not {"rmm_async", "rmm_pool_size"} & by_tcp.keys()  # the workers share the driver's own pool
     assert (by_tcp["enable_cudf_spill"], by_tcp["cudf_spill_stats"]) == (True, 1)
     by_ucx = DaskCluster("gpu", 2, 4, protocol="ucx").options()
     assert by_ucx["protocol"] == "ucx"

@@ -76,7 +76,7 @@ def test_what_is_not_installed_is_unavailable_and_strictly_a_failure(residency) 
     done = residency(*arguments)
     assert done.status == 0
     assert "unavailable" in done.out
-    assert "[gpu]'" in done.out
+    assert "[rehearsal]'" in done.out
     assert residency(*arguments, "--strict").status == 1
 
 
