@@ -80,7 +80,7 @@ def _share_all() -> None:
 
 
 def _unless_refused(share: Callable[[Any], str], library: Any) -> str:
-    """What a library takes memory from; one that refuses, as XGBoost does without CUDA, keeps its own way."""
+    """What a library takes memory from; one that refuses, as XGBoost does if its CUDA is too new, keeps its own."""
     try:
         return share(library)
     except (RuntimeError, ValueError):

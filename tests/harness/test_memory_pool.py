@@ -63,11 +63,11 @@ cupy.cuda.set_allocator(rmm_cupy_allocator)
     "xgboost.py": """
 import os
 config = {"use_rmm": False, "use_cuda_async_pool": False}
-def build_info(): return {"USE_CUDA": True, "USE_RMM": os.environ.get("WITH_RMM") == "1"}
+def build_info(): return {"USE_CUDA": os.environ.get("WITHOUT_CUDA") != "1", "USE_RMM": os.environ.get("WITH_RMM") == "1"}
 def get_config(): return config
 def set_config(**chosen):
-    if os.environ.get("WITHOUT_CUDA") == "1":
-        raise ValueError("XGBoost version not compiled with GPU support.")  # `XGBoostError` is one
+    if os.environ.get("OLD_DRIVER") == "1":
+        raise ValueError("cudaErrorInsufficientDriver")  # `XGBoostError` is one
     config.update(chosen)
 """,
     "torch.py": """
@@ -214,8 +214,9 @@ def test_xgboost_built_with_rmm_asks_rmm(after: After) -> None:
     assert said["memory"] == "XGBoost: its own way"
 
 
-def test_xgboost_without_cuda_keeps_its_own_way_and_fails_no_run(after: After) -> None:
-    said = after("cupy", "cold xgboost", "context", "stage", WITHOUT_CUDA="1")
+@pytest.mark.parametrize("why", ["WITHOUT_CUDA", "OLD_DRIVER"])
+def test_xgboost_that_refuses_keeps_its_own_way_and_fails_no_run(after: After, why: str) -> None:
+    said = after("cupy", "cold xgboost", "context", "stage", **{why: "1"})
     assert said["memory"] == "CuPy: CUDA's pool; XGBoost: its own way"
 
 
