@@ -63,7 +63,8 @@ cupy.cuda.set_allocator(rmm_cupy_allocator)
     "xgboost.py": """
 import os
 config = {"use_rmm": False, "use_cuda_async_pool": False}
-def build_info(): return {"USE_CUDA": os.environ.get("WITHOUT_CUDA") != "1", "USE_RMM": os.environ.get("WITH_RMM") == "1"}
+def build_info():
+    return {"USE_CUDA": os.environ.get("WITHOUT_CUDA") != "1", "USE_RMM": os.environ.get("WITH_RMM") == "1"}
 def get_config(): return config
 def set_config(**chosen):
     if os.environ.get("OLD_DRIVER") == "1":
