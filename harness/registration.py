@@ -103,6 +103,11 @@ def check_memory(memory: Any) -> None:
     said = memory.values() if isinstance(memory, Mapping) else [] if memory is None else [memory]
     if not all(isinstance(one, Memory) for one in said):
         raise UsageError(f'memory must be a Memory, or one by device, as {{"gpu": Memory(copies=2)}}, not {memory!r}')
+    for one in said:
+        for name in ("copies", "fixed", "host"):
+            value = getattr(one, name)
+            if not _is_number(value) or not 0 <= value < math.inf:
+                raise UsageError(f"memory's {name} must be a number of 0 or more, not {value!r}")
 
 
 def _is_number(value: Any) -> bool:

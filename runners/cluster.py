@@ -149,8 +149,9 @@ class DaskCluster:
         if self.device == "cpu":
             return {**options, "processes": True}
         options["protocol"] = self.protocol
-        if self.protocol == "ucx" and is_installed("rmm"):
-            options["rmm_pool_size"] = POOL
+        if self.protocol == "ucx" and is_installed("rmm") and (card := nvml.smallest(self.workers)) is not None:
+            # In bytes: of a share, Dask-CUDA makes one of the machine's first GPU, and of a whole one that is divided.
+            options["rmm_pool_size"] = int(POOL * card) // 256 * 256
         return options | ({"enable_cudf_spill": True, "cudf_spill_stats": 1} if self.spills else {})
 
     @property

@@ -117,8 +117,13 @@ def free() -> int | None:
 
 def total() -> int | None:
     """Bytes of memory of the first visible GPU; None if there is no GPU, or NVML does not tell."""
-    amounts = [memory(handle) for handle in _visible()[:1]]
-    return int(amounts[0].total) if amounts and amounts[0] is not None else None
+    return smallest(1)
+
+
+def smallest(count: int) -> int | None:
+    """Bytes of the smallest memory of the first `count` visible GPUs; None without a GPU, or if one does not tell."""
+    amounts = [memory(handle) for handle in _visible()[:count]]
+    return min(int(amount.total) for amount in amounts) if amounts and None not in amounts else None
 
 
 def gpus() -> list[dict[str, Any]]:
@@ -135,13 +140,13 @@ def _facts(handle: Any) -> dict[str, Any]:
     import pynvml
 
     amount, capability = memory(handle), told(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
-    mig, persistence = told(pynvml.nvmlDeviceGetMigMode, handle), told(pynvml.nvmlDeviceGetPersistenceMode, handle)
+    persistence = told(pynvml.nvmlDeviceGetPersistenceMode, handle)
     return {
         "name": pynvml.nvmlDeviceGetName(handle),
         "memory_bytes": None if amount is None else int(amount.total),
         "uuid": told(pynvml.nvmlDeviceGetUUID, handle),
         "compute_capability": None if capability is None else f"{capability[0]}.{capability[1]}",
-        "mig": None if mig is None else bool(mig[0]),
+        "mig": _mig(handle),
         "persistence": None if persistence is None else bool(persistence),
         "max_sm_megahertz": told(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_SM),
         "max_memory_megahertz": told(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
@@ -150,6 +155,16 @@ def _facts(handle: Any) -> dict[str, Any]:
         "numa_node": _numa_node(handle),
         "nvlinks": _nvlinks(handle),
     }
+
+
+def _mig(handle: Any) -> bool | None:
+    """Whether this is a part of a GPU, or a GPU that is to be divided; None if NVML does not tell."""
+    import pynvml
+
+    if told(pynvml.nvmlDeviceIsMigDeviceHandle, handle):
+        return True
+    mode = told(pynvml.nvmlDeviceGetMigMode, handle)
+    return None if mode is None else bool(mode[0])
 
 
 def links() -> list[dict[str, Any]]:
@@ -208,21 +223,30 @@ def handles() -> tuple[Any, ...]:
     """The GPUs that CUDA programs see here, in their order: all, or those that `CUDA_VISIBLE_DEVICES` names.
 
     The variable names them by number on the bus or by UUID, which may be shortened if it is unique. As in CUDA, the
-    first GPU that does not exist ends the list. Raises `pynvml.NVMLError` if there is no driver, or it does not answer.
+    first GPU that does not exist ends the list, and of a GPU that is divided (MIG) and not named by a part, its first
+    part is seen. Raises `pynvml.NVMLError` if there is no driver, or it does not answer.
     """
     import pynvml
 
     pynvml.nvmlInit()
     here = [handle for index in range(pynvml.nvmlDeviceGetCount()) if (handle := _handle(index)) is not None]
     if VISIBLE not in os.environ:
-        return tuple(here)
+        return tuple(map(_part, here))
     visible = []
     for name in map(str.strip, os.environ[VISIBLE].split(",")):
         named = _named(name, here)
         if named is None:
             break
-        visible.append(named)
+        visible.append(_part(named))
     return tuple(visible)
+
+
+def _part(handle: Any) -> Any:
+    """The first part of a GPU that is divided (MIG); the GPU itself if it is not, or if it has no parts."""
+    import pynvml
+
+    mode = told(pynvml.nvmlDeviceGetMigMode, handle)
+    return (told(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, 0) if mode and mode[0] else None) or handle
 
 
 def _handle(index: int) -> Any:

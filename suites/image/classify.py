@@ -200,7 +200,11 @@ def compiled(data: LabelledImages, run: Run, jax):
         return run.to_host(predicted)
 
 
-@task.on_cluster(cpu="torch", gpu="torch", memory=Memory(fixed=1e9, whole=True))
+@task.on_cluster(
+    cpu="torch",
+    gpu="torch",
+    memory={"cpu": Memory(fixed=0.3e9, whole=True), "gpu": Memory(fixed=1e9, whole=True)},
+)
 def data_parallel(data: LabelledImages, run: Run, torch):
     """Torch on every worker, each with its share of every batch; at every step their gradients are averaged.
 

@@ -113,7 +113,11 @@ def histograms(data: Table, run: Run, ensemble):
         return run.to_host(predicted)
 
 
-@task.on_cluster(cpu="sklearnex.ensemble", gpu="cuml.ensemble", memory=Memory(copies=10, fixed=1.5e9, whole=True))
+@task.on_cluster(
+    cpu="sklearnex.ensemble",
+    gpu="cuml.ensemble",
+    memory={"cpu": Memory(copies=10, fixed=0.1e9, whole=True), "gpu": Memory(copies=10, fixed=1.5e9, whole=True)},
+)
 def shares_of_trees(data: Table, run: Run, ensemble):
     """Every worker reads the whole table and grows its share of the trees; the result is the mean prediction.
 
@@ -177,7 +181,11 @@ def exact_splits(data: Table, run: Run, ensemble):
         return model.predict(data.x_test)
 
 
-@task.pair(cpu="xgboost", gpu="xgboost", memory=Memory(copies=10, fixed=1.5e9))
+@task.pair(
+    cpu="xgboost",
+    gpu="xgboost",
+    memory={"cpu": Memory(copies=10, fixed=0.5e9), "gpu": Memory(copies=10, fixed=1.5e9)},
+)
 def one_round(data: Table, run: Run, xgboost):
     """A single round of boosting with a hundred trees at full rate is a forest; rows are drawn without repeats."""
     parameters = {

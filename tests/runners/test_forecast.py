@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError
 from residency.harness.libraries import is_installed
 from residency.harness.memory import Memory
+from residency.harness.registration import check_memory
 from residency.harness.task import Implementation
-from residency.runners import forecast
+from residency.runners import forecast, machine
 from residency.suites import SHIPPED
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
@@ -86,6 +88,25 @@ def test_workers_share_the_data_unless_each_holds_all() -> None:
     assert forecast.workers_needed(on(Memory(copies=2, whole=True), 0), data, card) is None
     four, one = (forecast.need(on(Memory(host=1), workers), data).host for workers in (4, 1))
     assert four - one == pytest.approx(3 * forecast.ON_GPU)
+
+
+def test_smoke_runs_in_a_container_of_two_gib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "memory_limit", lambda: 2 * 2**30)
+    room, needed = forecast.host(), {}
+    for task in TASKS:
+        decoded = forecast.decoded_bytes(task.datasets[0], task.sizes["smoke"])
+        assert decoded is not None
+        for one in task.implementations:
+            if one.device == "cpu" or one.runner == "local":
+                workers = 2 if one.runner == "cluster" else one.workers
+                needed[f"{task.path}:{one.id}"] = forecast.need(replace(one, workers=workers), decoded).host
+    assert {name: need for name, need in needed.items() if need > room.usable} == {}
+
+
+@pytest.mark.parametrize("memory", [Memory(-1), Memory(float("nan")), Memory(fixed=float("inf")), Memory(host="2")])
+def test_memory_that_no_machine_can_hold_is_refused(memory: Memory) -> None:
+    with pytest.raises(UsageError, match=r"memory's \w+ must be a number of 0 or more, not"):
+        check_memory({"gpu": memory})
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from residency.analysis.spent import spent
 from residency.harness import records
 from residency.harness.cluster import LARGEST
 from residency.harness.run import Run
-from residency.runners import cluster
+from residency.runners import cluster, nvml
 from residency.runners.cluster import EARLY, DaskCluster, part_bytes
 
 pytest.importorskip("distributed")
@@ -112,9 +112,12 @@ def test_arguments_of_dask_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     assert by_tcp["protocol"] == "tcp"
     assert not {"rmm_async", "rmm_pool_size"} & by_tcp.keys()  # the workers share the driver's own pool
     assert (by_tcp["enable_cudf_spill"], by_tcp["cudf_spill_stats"]) == (True, 1)
+    monkeypatch.setattr(nvml, "smallest", {2: 24 * 10**9}.get)
     by_ucx = DaskCluster("gpu", 2, 4, protocol="ucx").options()
     assert by_ucx["protocol"] == "ucx"
-    assert "rmm_pool_size" in by_ucx
+    assert by_ucx["rmm_pool_size"] == 6 * 10**9 // 256 * 256  # RMM wants whole blocks
+    monkeypatch.setattr(nvml, "smallest", lambda _: None)  # a GPU that shares the host's memory
+    assert "rmm_pool_size" not in DaskCluster("gpu", 2, 4, protocol="ucx").options()
     assert not {"rmm_async", "enable_cudf_spill"} & by_ucx.keys()
     assert (
         not {"protocol", "rmm_async", "rmm_pool_size", "enable_cudf_spill"} & DaskCluster("cpu", 2, 4).options().keys()

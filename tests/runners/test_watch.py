@@ -124,8 +124,9 @@ def test_without_counters_the_reason_is_told(packages: Path) -> None:
 def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A stand-in for NVML's module, with a GPU on which a worker, a child of its and a stranger compute."""
     state = SimpleNamespace(
-        millijoules=1_000, reasons=0x1, megahertz=1980, running=[(1, 100), (2, 50), (9, 7)], asked=[], forbidden=()
-    )
+        millijoules=1_000, reasons=0x1, megahertz=1980, running=[(1, 100), (2, 50), (9, 7)], asked=[], forbidden=(),
+        divided=(),
+    )  # fmt: skip
 
     class Error(Exception):
         pass
@@ -153,6 +154,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         nvmlDeviceGetTotalEnergyConsumption=lambda _: state.millijoules,
         nvmlDeviceGetCurrentClocksEventReasons=lambda _: state.reasons,
         nvmlDeviceGetClockInfo=lambda *_: state.megahertz,
+        nvmlDeviceGetMigMode=lambda handle: [handle in state.divided, 0],
+        nvmlDeviceGetMigDeviceHandleByIndex=lambda handle, number: f"part {number} of {handle}",
     )
     state.module, state.error = module, Error
     monkeypatch.setitem(sys.modules, "pynvml", module)
@@ -173,6 +176,14 @@ def test_a_gpu_that_is_anothers_alone_is_not_counted(gpu: SimpleNamespace, monke
     gpu.forbidden = (0, 3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")  # of those that may be used
     assert nvml.handles() == ("gpu 4",)
+
+
+@pytest.mark.parametrize("visible", ["3,4", None])
+def test_of_a_divided_gpu_its_first_part_is_seen(gpu: SimpleNamespace, monkeypatch, visible: str | None) -> None:
+    gpu.divided = ("gpu 3",)
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert nvml.handles()[-2:] == ("part 0 of gpu 3", "gpu 4")
 
 
 def test_idle_workers_of_ours_are_no_strangers(gpu: SimpleNamespace) -> None:
