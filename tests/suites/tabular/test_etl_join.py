@@ -60,7 +60,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sales]:
 @pytest.fixture
 def finely(monkeypatch: pytest.MonkeyPatch) -> None:
     """A partition is one row group."""
-    monkeypatch.setitem(etl_join.PARTITION, "cpu", {**etl_join.PARTITION["cpu"], "split_row_groups": 1})
+    monkeypatch.setitem(etl_join.PARTITION, "split_row_groups", 1)
 
 
 def test_the_truth_is_what_a_join_finds(data: Sales) -> None:
