@@ -13,13 +13,13 @@ Not every compute clock tells how long computing takes, and a clock that holds m
     reads       Its data lies in files and it has no stage that reads, as a lazy query engine: it reads while it
                 computes. The same holds for a cluster whose workers get their data inside a stage that computes.
     outside     More of its time lies outside its stages than in those that compute.
-    too short   The clock costs about as much time as it shows, or nothing of it computes.
+    too short   None of its stages computes, or they take so little time that the clock itself decides what it shows.
 
 Such a row has no resident time. If it is a CPU implementation that needs less time in all than the baseline does, the
 strongest opponent is not known, and the whole group has no resident ratio.
 
 If a GPU implementation has no `put` and reads nothing, it copies its data while it computes. Its ratio is a lower
-bound: with the data resident it is at least so fast, and it cannot be called slower.
+bound: with the data resident it is at least as fast as that, so it is never called slower.
 
 Not yet seen on a real GPU: tested on records written by hand, and on a stand-in for the driver's libraries.
 """

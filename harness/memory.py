@@ -20,8 +20,8 @@ class Memory:
 
     `copies` are multiples of the data's decoded bytes, the data itself included. `fixed` are bytes that do not grow
     with the data, as those of a block, in each process. `host` are the copies that a GPU implementation holds in the
-    host's memory: by default the data, and the buffer through which it is copied to the device, which may be twice as
-    large. On a cluster, workers share the copies, unless each of them holds the `whole` data.
+    host's memory: by default the data, and the buffer through which a library copies it by itself, which may be twice
+    as large. On a cluster, workers share the copies, unless each of them holds the `whole` data.
     """
 
     copies: float = 3.0

@@ -1,9 +1,9 @@
 """One pool of a GPU's memory for all libraries of a process: the CUDA driver's own.
 
-Left alone, each library has its own way. RMM, the allocator of cuDF and cuML, asks the driver for the memory of every
-array and returns it at once, and so does XGBoost; that takes longer than many kernels and may wait for the device. CuPy
-and Torch keep what is freed in pools of their own, where no other library can use it. The driver has a pool of its own
-for each GPU, its default pool (`cudaMallocAsync`):
+Without this module, each library has its own way. RMM, the allocator of cuDF and cuML, asks the driver for the memory
+of every array and returns it at once, and so does XGBoost; that takes longer than many kernels and may wait for the
+device. CuPy and Torch keep what is freed in pools of their own, where no other library can use it. The driver has a
+pool of its own for each GPU, its default pool (`cudaMallocAsync`):
 
     RMM       gets a view of that pool. RMM's own asynchronous resource would make another one
     CuPy      asks RMM if it is loaded, else the driver. Importing cuDF or cuML makes CuPy ask RMM, so both orders of

@@ -3,13 +3,13 @@
 A GPU can read only pinned memory by itself. From ordinary memory, the driver copies piece by piece on one core. CuPy's
 `asarray` first copies the whole array into pinned memory of the next power of two in size, also on one core, and keeps
 that memory (cupy#6360). Here, host memory does not grow with the array: threads fill one buffer while the GPU reads the
-other. Back it goes the other way round: threads empty one buffer while the GPU writes the other.
+other. On the way back, threads empty one buffer while the GPU writes the other.
 
     PINNED    bytes of a buffer. A GPU takes 0.7 to 1.3 ms for 32 MiB over PCIe, at 25 to 50 GB/s, and the calls for a
               piece some 0.05 ms. Pinning both takes about 30 ms, once for a process
     PIECES    An array is moved in at least so many pieces, because the first filling overlaps with nothing
     LEAST     bytes of a piece, so that the calls stay cheap; arrays of less than two pieces take the library's own way
-    THREADS   at most. A core fills some 10 GB/s, and PCIe 5.0 takes 50
+    THREADS   at most so many. A core fills some 10 GB/s, and PCIe 5.0 takes 50
 
 The copies run on the library's current stream, so what is computed there afterwards waits for them, and the memory that
 the library gives out is in order. An event follows each copy; before a buffer is used again, the host waits for its

@@ -74,7 +74,8 @@ def _show_memory(task: Task, forecasts: Sequence[Mapping[str, Any]], out: Consol
     out.print(table)
     if cards:
         out.print("A card of 24 GB is counted as 24 x 10^9 bytes, of which nine tenths may be used.", highlight=False)
-        out.print("`cluster: 3` is the number of such cards with which --runner cluster would do.", highlight=False)
+        if any("workers" in one for forecast in forecasts for one in forecast["implementations"]):
+            out.print("`cluster: 3` is the number of such cards with which --runner cluster would do.", highlight=False)
         if not any(one["measured"] for forecast in forecasts for one in forecast["implementations"]):
             out.print("Not yet seen on a real GPU: what it needs there is estimated.", highlight=False)
 

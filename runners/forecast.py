@@ -7,8 +7,8 @@ implementation says how many copies it holds (`Memory`). The CPU's figures are c
 measured peaks. Not yet seen on a real GPU: a GPU's figures follow from the same lines, and from what the libraries'
 sources say that they allocate.
 
-A card of 24 GB is counted as 24 x 10^9 bytes, which is about the least that any card of that name tells (23.8 to 25.8
-x 10^9). Of any memory nine tenths may be used, of a GPU here also no more than is free.
+A card of 24 GB is counted as 24 x 10^9 bytes, about the least that cards of that name report (23.8 to 25.8 x 10^9).
+Nine tenths of a memory may be used, and of a GPU in this machine no more than is free.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Lines of orders, the orders, their customers and countries, in Parquet: generated, any number of rows.
 
-The schema is that of a query that joins: four files, and the table that the query must find, as exact integers.
-Everything known of a line, an order or a customer is a function of its number, computed from the seed (`Draws`). So
-lines can be written in any order, no table is held in memory, and the result is counted while the files are written,
-without a join. Money is in cents and discounts are whole percents: sums are exact in any order.
+The schema holds four files, and the table that the query must find, as exact integers. Everything known of a line, an
+order or a customer is a function of its number and of the seed (`Draws`). So lines can be written in any order, no
+table is held in memory, and the result is counted while the files are written, without a join. Money is in cents and
+discounts are whole percents: sums are exact in any order.
 """
 
 from __future__ import annotations
@@ -92,16 +92,16 @@ def sales(rows: int, seed: int, folder: Path) -> Sales:
     Four tables, as companies keep them: lines of orders (order_id, quantity, price in cents, discount in percent,
     promised, shipped), a quarter as many orders (order_id, customer_id, channel, ordered), a fortieth as many customers
     (customer_id, segment, country_code), and 64 countries (country_code, country). Dates are timestamps at midnight.
-    Keys of orders are int64 and use a quarter of their range; those of customers are int32. The files are compressed by
-    Snappy, in row groups of 250,000 rows, about 17 bytes a line.
+    Keys of orders are int64, and one of four numbers is a key; those of customers are int32. The files are compressed
+    by Snappy, in row groups of 250,000 rows, about 17 bytes a line.
 
     The shape is known from public benchmarks such as TPC-H; the tables, the text and the query are this project's own,
     and no time measured on them is a TPC result. One thing differs on purpose: lines and orders are shuffled, so that
     the lines of an order lie in different parts of the file, and the order in yet another place. A join has to move
     rows. Keys are skewed a little: an order has one to seven lines, and a few customers order much more than others.
-    One line in 64 names an order that is not on file, and one order in 64 no customer on file; many customers have no
-    order. The totals are counted while the rows are written, from the numbers of the rows: no join is made to find
-    them. An implementation is right or wrong: the expected quality is 1.
+    One line in 64 names an order that is not on file, and one order in 64 no customer on file. One customer in eleven
+    has no order. The totals are counted while the rows are written, from the numbers of the rows, without a join. An
+    implementation is right or wrong: the expected quality is 1.
     """
     draws = Draws(seed)
     orders = int(order_of(np.array([rows - 1]))[0]) + 1
@@ -184,7 +184,7 @@ class Draws:
         return drawn.astype(np.int64)
 
     def mostly_small(self, use: str, numbers: Numbers, below: int) -> Numbers:
-        """Like the product of two even draws: a third of the numbers fall into the first tenth of the range."""
+        """Like the product of two uniform draws: a third of the numbers fall into the first tenth of the range."""
         first, second = (self(f"{use} {part}", numbers, 2**16) for part in (1, 2))
         product: Numbers = first * second + self(f"{use} 3", numbers, 2**16)
         return product * below >> 32

@@ -5,13 +5,13 @@ Expect    A join makes a hash table of one side and looks every row of the other
           foresee: 33 bytes a line to read in order, and for each late line one access that may miss every cache. A GPU
           has more bandwidth for both, and keeps many accesses under way at once. Polars and DuckDB are the opponents to
           beat: both filter before they join, and fuse the steps on all cores.
-          On a cluster the lines of an order lie in different parts of the file, so that every worker sends most of
-          its rows to the others before it can join any. The report says how many bytes. On one machine this only costs;
-          it pays where a table does not fit into the memory of one worker.
+          On a cluster the lines of an order lie in different parts of the file, so workers must exchange rows before
+          they can join them: with n workers, each sends all but an nth of its rows. The report says how many bytes. On
+          one machine this only costs time; it pays if a table does not fit into the memory of one worker.
 
-Four tables in the shape of a decision-support benchmark: lines and orders, both large, customers, and countries. What
-counts is told in `datasets/tabular/sales.py`. Sums are integers, so the result is exact, and every line counts in it.
-Orders are counted once, however many of their lines were late: lines that met at one place are counted there.
+Four tables in the shape of a decision-support benchmark: lines and orders, both large, customers, and countries.
+`datasets/tabular/sales.py` says which rows count. Sums are integers, so the result is exact: a single wrong line shows.
+An order is counted once, however many of its lines were late. Therefore all lines of an order go to one worker.
 `load` reads files that were written before: from the page cache, not from a disk. Engines that read while they compute
 have one stage, `query`.
 
@@ -123,7 +123,7 @@ def totals(table: Any) -> Any:
     memory={"cpu": Memory(copies=1, fixed=0.15e9), "gpu": Memory(copies=1.5, fixed=2.5e9, host=0.2)},
 )
 def partitions(data: Sales, run: Run, frames):
-    """The same steps on Dask's frames: workers exchange rows by their order's key, then each joins what it has got."""
+    """The same steps on Dask's frames: workers exchange rows by their order's key, then each joins its own rows."""
     exchange = EXCHANGE[run.device]
     partition = run.only(cpu=PARTITION, gpu={"blocksize": run.partition_bytes(data.lines.stat().st_size)})
     run.effective(**partition, shuffle_method=exchange)
@@ -148,7 +148,7 @@ def partitions(data: Sales, run: Run, frames):
 
 
 def joined_totals(lines: Any, orders: Any) -> Any:
-    """Runs on a worker: the groups of the orders that it has got; no other worker has lines of these orders."""
+    """Runs on a worker: the totals of the orders in its partition; no other partition has lines of these orders."""
     return totals(lines.merge(orders, on="order_id"))
 
 

@@ -70,5 +70,11 @@ def test_the_whole_task_keeps_the_contract_and_runs(said: list[str]) -> None:
     assert re.search(r"estimator@cpu +sklearn .* 0\.91", said[3])
 
 
+def test_declared_work_memory_and_parts_are_shown(said: list[str]) -> None:
+    assert re.search(r"share of the device's limit[^:]*: array_operations@cpu \d+ % of", " ".join(said[4].split()))
+    assert re.search(r"smoke +20,000 +3 MB", said[5])
+    assert re.search(r"parts@2xcpu +pandas", said[6])
+
+
 def test_every_file_of_the_page_is_named() -> None:
     assert [(language, more) for language, more, _ in blocks() if language == "python" and not more] == []
