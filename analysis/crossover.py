@@ -16,7 +16,7 @@ from typing import Literal
 
 from residency.analysis.doubt import in_doubt
 from residency.analysis.ratios import Timed, ratio
-from residency.analysis.resident import resident_views
+from residency.analysis.resident import is_lower_bound, resident_views
 from residency.analysis.row import Ratio, Row
 from residency.analysis.rows import computing_samples, timed_samples
 from residency.harness.records import Records
@@ -34,6 +34,7 @@ class Point:
     challenger: str
     champion: str
     ratio: Ratio
+    at_least: bool = False  # whether the ratio is only a lower bound; then its verdict is not `slower`
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,24 @@ def points(records: Records, rows: Sequence[Row], challenger: Sequence[str], cha
 def resident_points(
     records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]
 ) -> list[Point]:
-    """The same with the data resident, at the sizes at which no implementation hides how long it computes."""
+    """The same with the data resident, at the sizes at which no implementation hides how long it computes.
+
+    If the champion copies while it computes, the ratio bounds nothing from below, so that size is left out.
+    """
     told = [row for row in _sides(rows, challenger, champion) if row.measured is not None and not in_doubt(row)]
     hidden = {row.cell.rows for row in told if row.measured is not None and row.measured.resident is None}
     views = resident_views([row for row in told if row.cell.rows not in hidden])
-    return _points(computing_samples(records), views, challenger, champion)
+    bounds = {(row.cell.rows, row.cell.implementation) for row in views if is_lower_bound(row)}
+    found = _points(computing_samples(records), views, challenger, champion)
+    told_of = [point for point in found if (point.rows, point.champion) not in bounds]
+    return [_bound(point) if (point.rows, point.challenger) in bounds else point for point in told_of]
+
+
+def _bound(point: Point) -> Point:
+    """The point if its ratio is only a lower bound: without the copy, the challenger may be faster."""
+    if point.ratio.verdict == "faster":
+        return replace(point, at_least=True)
+    return replace(point, ratio=replace(point.ratio, verdict="inconclusive"), at_least=True)
 
 
 def _sides(rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Row]:
@@ -134,7 +148,8 @@ def crossover(known: Sequence[Point]) -> Crossover:
     if verdicts[0] == "faster":
         answer = "always" if set(verdicts) == {"faster"} else "inconclusive"
         return Crossover(answer, None, list(known))
-    at = Interval(_passes(known, "value"), _passes(known, "high"), _passes(known, "low", last=True))
+    low = float(known[0].rows) if any(point.at_least for point in known) else _passes(known, "high")
+    at = Interval(_passes(known, "value"), low, _passes(known, "low", last=True))
     return Crossover("crosses", at, list(known))
 
 

@@ -13,7 +13,7 @@ from math import prod
 from residency.analysis.doubt import is_on_gpu
 from residency.analysis.rest import Rest, less_computing, rest
 from residency.analysis.roofline import TOPIC
-from residency.analysis.row import Group, Row, Speedup
+from residency.analysis.row import Group, Resident, Row, Speedup
 from residency.harness import statistics
 from residency.harness.statistics import Interval
 
@@ -26,7 +26,7 @@ class Mean:
     mean: Interval
     least: float
     most: float
-    slower: int  # tasks in which the GPU lost
+    slower: int  # tasks in which the GPU lost; a lower bound does not tell that
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,19 @@ def _mean(chosen: Mapping[Group, Chosen]) -> Mean | None:
     by_task: dict[str, list[float]] = {}
     for (task, *_), (_, ratio) in chosen.items():
         by_task.setdefault(task, []).append(ratio.value)
-    ratios = [prod(of_task) ** (1 / len(of_task)) for of_task in by_task.values()]
+    ratios = {task: prod(of_task) ** (1 / len(of_task)) for task, of_task in by_task.items()}
     if len(ratios) < 2:
         return None
-    mean = statistics.geometric_mean(ratios)
+    bounds = _bounds(chosen.values())
+    slower = sum(ratio < 1 and task not in bounds for task, ratio in ratios.items())
+    mean = statistics.geometric_mean(list(ratios.values()))
     interval = Interval(mean.value, mean.low, mean.high)
-    return Mean(len(ratios), interval, min(ratios), max(ratios), sum(ratio < 1 for ratio in ratios))
+    return Mean(len(ratios), interval, min(ratios.values()), max(ratios.values()), slower)
+
+
+def _bounds(chosen: Iterable[Chosen]) -> set[str]:
+    """The tasks whose ratio is only a lower bound."""
+    return {row.cell.task for row, ratio in chosen if isinstance(ratio, Resident) and ratio.at_least}
 
 
 def _resident(
@@ -102,9 +109,7 @@ def _resident(
     mean = _mean({group: chosen for group, (_, chosen) in both.items()})
     if whole is None or mean is None:
         return None
-    bounds = {
-        row.cell.task for _, (row, _) in both.values() if row.compared.resident and row.compared.resident.at_least
-    }
+    bounds = _bounds(there for _, there in both.values())
     on_gpu = [row for (row, _), _ in both.values()]
     on_cpu = [
         less_computing(*(opponents[group, ratio.baseline] for _, ratio in chosen)) for group, chosen in both.items()

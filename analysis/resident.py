@@ -138,12 +138,17 @@ def _ratio(timed: Timed, base: Row, row: Row, shared: tuple[int, int], margin: f
     found = speedup(timed, base, row, shared, margin)
     if found is None:
         return None
-    least = row.cell.device == "gpu" and "put" not in (row.measured.stages if row.measured else {})
-    at_least = least and "io" not in _kinds(row)
+    at_least = is_lower_bound(row)
     ratio = Resident(**vars(found), at_least=at_least)
     if at_least and ratio.verdict in {"slower", "equivalent"}:  # without the copy it may be faster
         return replace(ratio, verdict="inconclusive", processes_needed=None)
     return replace(ratio, processes_needed=None) if at_least else ratio
+
+
+def is_lower_bound(row: Row) -> bool:
+    """Whether it copies its data while it computes, so that its compute clock holds more than computing."""
+    copies = row.cell.device == "gpu" and "put" not in (row.measured.stages if row.measured else {})
+    return copies and "io" not in _kinds(row)
 
 
 def _with_reason(row: Row, why: str | None) -> Row:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from residency.harness.outcomes import NOT_REACHED, OK, Ending, Outcome, is_not_reached
+from residency.harness.outcomes import NOT_REACHED, OK, Ending, Outcome, is_not_reached, is_not_started
 from residency.harness.quality import Judged
 from residency.harness.records import Cell, OutcomeRecord, Records, RunInfo, Sample
 from residency.harness.student import quantile
@@ -75,7 +75,9 @@ class Evidence:
         return Judged(**kept) if kept else None
 
     def where(self, outcome: OutcomeRecord) -> Ending:
-        """The outcome; if there are several replicates, its reason names the replicate."""
+        """The outcome; if there are several replicates, its reason names the replicate, unless it was not started."""
+        if is_not_started(outcome.outcome, outcome.reason):
+            return outcome.ending
         replicates = {sample.replicate for sample in self.samples} | {ended.replicate for ended in self.outcomes}
         where = f"in replicate {outcome.replicate + 1}: " if len(replicates) > 1 else ""
         return Ending(outcome.ending.outcome, where + outcome.reason)

@@ -11,6 +11,7 @@ import fcntl
 import functools
 import gc
 import json
+import math
 import os
 import shlex
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,7 @@ class Cell:
     workers: int = 1
 
 
+NUMBERS = (int, float)
 CELL_FIELDS = tuple(entry.name for entry in fields(Cell))
 _cell_values = itemgetter(*CELL_FIELDS)
 
@@ -361,7 +363,24 @@ def _record(raw: Any) -> Sample | OutcomeRecord:
     except (KeyError, TypeError):  # a field is missing, or is a list or an object
         cell = _build(Cell, raw)
     raw["cell"] = cell
-    return _build(Sample, raw) if raw["kind"] == "sample" else _build(OutcomeRecord, raw)
+    if raw["kind"] == "outcome":
+        return _build(OutcomeRecord, raw)
+    sample = _build(Sample, raw)
+    for name, time in sample.stages.items():
+        if type(time) not in NUMBERS or not 0 <= time < math.inf:
+            raise ValueError(f"stage `{name}` is {time!r}")
+    for gpu in sample.gpus:
+        _check_gpu(gpu)
+    return sample
+
+
+def _check_gpu(raw: Any) -> None:
+    """Raise `ValueError` if this does not say what one GPU did."""
+    if not isinstance(raw, dict) or type(raw.get("index")) is not int or not isinstance(raw.get("slowed_by"), list):
+        raise ValueError(f"one of `gpus` is {raw!r}")
+    for name in ("peak_bytes", "joules", "megahertz"):
+        if name not in raw or not (raw[name] is None or (type(raw[name]) in NUMBERS and 0 <= raw[name] < math.inf)):
+            raise ValueError(f"`{name}` of one of `gpus` is {raw.get(name, 'missing')!r}")
 
 
 @functools.lru_cache(maxsize=4096, typed=True)

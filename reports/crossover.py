@@ -32,7 +32,8 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
         return f"{task}: this run cannot tell whether {who} overtakes {whom} up to {last.rows:,} {unit}."
     below = " or less" if found.at.low == first.rows else ""
     bounds = f"[{_about(found.at.low)}{below}, {_about(found.at.high)}]"
-    return f"{task}: {who} overtakes {whom} at about {_about(found.at.value)} {unit} {bounds}."
+    bound = ", or at fewer: its ratio is a lower bound" if any(point.at_least for point in found.points) else ""
+    return f"{task}: {who} overtakes {whom} at about {_about(found.at.value)} {unit} {bounds}{bound}."
 
 
 def resident(unit: str, found: Crossover) -> str:
@@ -72,4 +73,5 @@ def _table(unit: str, found: Crossover, *, resident_too: bool) -> Table:
 
 
 def _ratio(point: Point) -> str:
-    return f"{point.ratio.value:.3g} [{point.ratio.low:.3g}, {point.ratio.high:.3g}]"
+    bound, ratio = "at least " if point.at_least else "", point.ratio
+    return f"{bound}{ratio.value:.3g} [{ratio.low:.3g}, {ratio.high:.3g}]"

@@ -52,16 +52,18 @@ def show(task: Task, unavailable: Mapping[str, Ending], forecasts: Sequence[Mapp
         whose = f", yours: {escape(shown(implementation.file))}:{implementation.line}" if own else ""
         out.print(f"  {implementation.id} ({implementation.library}{place}{whose}): {state}", highlight=False)
     if forecasts:
-        _show_memory(task, forecasts, out)
+        _show_memory(forecasts, out)
 
 
-def _show_memory(task: Task, forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:
+def _show_memory(forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:
     """What each size needs in memory, and which cards have it."""
     cards: Mapping[str, bool] = next((one["fits"] for one in forecasts[0]["implementations"] if one["fits"]), {})
+    clusters = any(one.get("workers") for forecast in forecasts for one in forecast["implementations"])
     out.print("Memory, by forecast; `host` and `GPU` are the most that an implementation in one process needs:")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in ("size", task.unit, "data decoded", "host", *(["GPU"] if cards else []), *cards):
-        table.add_column(column, justify="left" if column in {"size", *cards} else "right")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for column in ("size", "data decoded", "host", *(["GPU"] if cards else []), *cards):
+        left = column in {"size", *cards}
+        table.add_column(column, justify="left" if left else "right", no_wrap=column == "size", overflow="fold")
     for forecast in forecasts:
         local = [one for one in forecast["implementations"] if "@N" not in one["implementation"]]
         needs = [one["device_bytes"] for one in local if one["fits"]]
@@ -70,31 +72,34 @@ def _show_memory(task: Task, forecasts: Sequence[Mapping[str, Any]], out: Consol
         seen = " measured" if any(one["measured"] for one in local) else ""
         cells += [f"{_least_and_most(needs)}{seen}"] if cards else []
         cells += [_fits(forecast["implementations"], card) for card in cards]
-        table.add_row(forecast["size"], words.count(forecast["rows"]), *cells)
+        table.add_row(forecast["size"], *cells)
     out.print(table)
     if cards:
         out.print("A card of 24 GB is counted as 24 x 10^9 bytes, of which nine tenths may be used.", highlight=False)
-        if any("workers" in one for forecast in forecasts for one in forecast["implementations"]):
-            out.print("`cluster: 3` is the number of such cards with which --runner cluster would do.", highlight=False)
+        if clusters:
+            out.print("`no (3)`: with --runner cluster, 3 such cards would do.", highlight=False)
         if not any(one["measured"] for forecast in forecasts for one in forecast["implementations"]):
             out.print("Not yet seen on a real GPU: what it needs there is estimated.", highlight=False)
 
 
 def _least_and_most(needs: Sequence[float]) -> str:
-    """`1.4 to 3.1 GB` if implementations differ, else the most."""
+    """`1.40 to 3.10 GB` if implementations differ, else the most."""
     if not needs:
         return "-"
     least, most = words.gigabytes(min(needs)), words.gigabytes(max(needs))
-    return most if max(needs) <= DIFFERENT * min(needs) else f"{least} to {most}"
+    if max(needs) <= DIFFERENT * min(needs):
+        return most
+    unit = most.rpartition(" ")[2]
+    return f"{least.removesuffix(f' {unit}')} to {most}"
 
 
 def _fits(implementations: Sequence[Mapping[str, Any]], card: str) -> str:
     """`yes`, `no`, or what does not fit; and with how many workers a cluster of such cards would do."""
     on_gpu = [one for one in implementations if one["fits"]]
     alone = [one for one in on_gpu if "workers" not in one]
-    without = [one["implementation"] for one in alone if not one["fits"][card]]
+    without = [one["implementation"].partition("@")[0] for one in alone if not one["fits"][card]]
     if not without:
         return "yes" if alone else "-"
     counts = [one["workers"][card] for one in on_gpu if one.get("workers", {}).get(card)]
-    cluster = f" (cluster: {min(counts)})" if counts else ""
+    cluster = f" ({min(counts)})" if counts else ""
     return f"{'no' if len(without) == len(alone) else 'not ' + ', '.join(without)}{cluster}"

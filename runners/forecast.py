@@ -21,6 +21,7 @@ from typing import Any
 
 from residency.harness import store
 from residency.harness.dataset import Dataset
+from residency.harness.errors import UsageError
 from residency.harness.outcomes import NOT_STARTED, Ending, Outcome
 from residency.harness.task import SIZES, Implementation, Task
 from residency.runners import machine, nvml
@@ -118,7 +119,7 @@ def not_started(
     """
     if decoded is None and group.request.rows is not None:
         decoded = decoded_bytes(group.dataset, group.request.rows)
-    if decoded is None or elsewhere or os.environ.get(IGNORED) == "ignore":
+    if is_ignored() or decoded is None or elsewhere:
         return None
     short = _short(implementation, decoded)
     if short is None:
@@ -130,6 +131,14 @@ def not_started(
         f"{NOT_STARTED}needs about {short[0]} at {at}, and {short[1]}{f': {hints}' if hints else ''} "
         f"({IGNORED}=ignore starts it anyway)",
     )
+
+
+def is_ignored() -> bool:
+    """Whether the user wants everything started. Raises `UsageError` for a value that means nothing."""
+    value = os.environ.get(IGNORED, "")
+    if value not in {"", "ignore"}:
+        raise UsageError(f"{IGNORED}={value}: the only value is `ignore`, which starts what is expected not to fit")
+    return value == "ignore"
 
 
 def startable(group: Group, implementation: Implementation, elsewhere: bool = False) -> bool:

@@ -70,8 +70,9 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection, name:
 
     If a run has a name, its folder ends with the name, for people; only the name in `run.json` counts. Paths are
     absolute, so that the run can be continued from another folder; `command` has them as they were typed. A warning on
-    stderr names what is known to slow a library here.
+    stderr names what is known to slow a library here. Raises `UsageError` for a wrong `RESIDENCY_FORECAST`.
     """
+    forecast.is_ignored()
     moment = datetime.now(UTC)
     host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()) or "host"
     chosen = {**asdict(selection), "path": str(selection.path.absolute()) if selection.path else None}

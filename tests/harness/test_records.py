@@ -82,6 +82,9 @@ def test_a_cut_off_last_line_counts_for_nothing(run: Path) -> None:
     assert not found.outcomes
 
 
+GPU = {"index": 0, "peak_bytes": None, "joules": None, "megahertz": 1_000, "slowed_by": []}
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -94,6 +97,11 @@ def test_a_cut_off_last_line_counts_for_nothing(run: Path) -> None:
             "`task` is missing",
         ),
         (json.dumps({**records.to_json(SAMPLE), "phase": "lukewarm"}), "field `phase`"),
+        (json.dumps({**records.to_json(SAMPLE), "stages": {"fit": "1"}}), "stage `fit` is '1'"),
+        (json.dumps({**records.to_json(SAMPLE), "stages": {"fit": -1.0}}), "stage `fit` is -1.0"),
+        (json.dumps({**records.to_json(SAMPLE), "stages": {"fit": float("nan")}}), "stage `fit` is nan"),
+        (json.dumps({**records.to_json(SAMPLE), "gpus": [1]}), "one of `gpus` is 1"),
+        (json.dumps({**records.to_json(SAMPLE), "gpus": [{**GPU, "joules": -1}]}), "`joules` of one of `gpus` is -1"),
         ("\udcff", "damaged line"),
     ],
 )

@@ -188,3 +188,34 @@ def test_a_comparison_names_what_may_not_have_run_on_the_gpu(written, made) -> N
     text = io.StringIO()
     show_comparison(found, Console(file=text, width=200))
     assert "faster: not known whether on the GPU in the current run" in text.getvalue()
+
+
+def test_a_lower_bound_is_never_called_slower(written, made) -> None:
+    """Neither in the mean, nor in the size from which on the GPU wins with the data resident."""
+    small, large = {"fit": 2.0, "other": 0.0}, {"fit": 0.5, "other": 0.0}
+    kept = records.read(
+        written(
+            made("t/a", "one@cpu"),
+            made("t/a", "one@gpu", stages=small),
+            made("t/a", "one@cpu", "lecture"),
+            made("t/a", "one@gpu", "lecture", stages=large),
+            made("t/b", "one@cpu"),
+            made("t/b", "one@gpu", transfer=1.0),
+        )
+    )
+    found = rows(kept)
+    line = report(findings(kept)).summary[0]
+    assert "slower in 2." in line
+    assert "; slower in 0; a lower bound in 1" in line
+    known = both(kept, [row for row in found if row.cell.task == "t/a"], ["one@gpu"], ["one@cpu"])
+    assert crossover.sentence("t/a", "rows", known) == (
+        "t/a: one@gpu overtakes one@cpu at about 32,000 rows [32,000, 32,000]."
+    )
+    assert crossover.resident("rows", known) == (
+        "With the data resident (the compute clock alone): one@gpu overtakes one@cpu at about 32,000 rows "
+        "[10,000 or less, 32,000], or at fewer: its ratio is a lower bound."
+    )
+    lab = both(kept, [row for row in found if row.cell.size == "lab"], ["one@gpu"], ["one@cpu"])
+    assert "this run cannot tell whether" in crossover.resident("rows", lab)
+    other = both(kept, [row for row in found if row.cell.task == "t/a"], ["one@cpu"], ["one@gpu"])
+    assert other.resident is None

@@ -153,7 +153,10 @@ def test_list_shows_the_cards(residency: Callable[..., Any]) -> None:
     assert forecasts["lab", "streams@cpu"]["device_bytes"] is None
     assert forecasts["production", "shared@Nxgpu"]["workers"] == {"24 GB": 10, "48 GB": 5, "80 GB": 3, "141 GB": 2}
     shown = residency("list", "sized/tables", **SUITES).out
-    assert "10.7 GB to 30.7 GB   not generous@gpu (cluster: 1)   yes" in shown
+    assert "10.7 to 30.7 GB  not generous (1)  yes" in shown
+    shown = residency("list", "tabular/ridge", COLUMNS="80").out
+    assert "no (15)  no (8)  no (5)  no (3)" in " ".join(shown.split()).replace(" no", "  no")
+    assert "…" not in shown.partition("Memory, by forecast")[2]
     shown = residency("list", "tabular/etl", **SUITES).out
     assert "1.24 GB" in shown  # a trip is 62 bytes in memory, and a third of that on disk
 
@@ -176,6 +179,12 @@ def test_what_does_not_fit_is_not_started(residency, stand_in_gpu, dask_cuda, tm
     known = {one["implementation"]: one for one in told["memory"][2]["implementations"]}
     assert (known["frugal@gpu"]["device_bytes"], known["frugal@gpu"]["measured"]) == (300 * 2**20, True)
     assert known["generous@gpu"]["measured"] is False
+    again = residency("run", "--resume", run, "--json", **machine)
+    assert refusals(again) == why
+    wrong = residency("run", "--resume", run, **machine, RESIDENCY_FORECAST="no")
+    assert (wrong.status, wrong.err) == (
+        2, "residency: RESIDENCY_FORECAST=no: the only value is `ignore`, which starts what is expected not to fit\n"
+    )  # fmt: skip
     again = residency("run", "--resume", run, "--json", **machine, RESIDENCY_FORECAST="ignore")
     assert {row["implementation"]: row["outcome"] for row in again.json["rows"]} == dict.fromkeys(outcomes, "ok")
     assert refusals(residency("run", "--resume", run, "--replicates", "2", "--json", **machine)) == {}
