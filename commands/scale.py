@@ -12,7 +12,7 @@ from residency.commands import common, options
 from residency.harness import interrupts, records
 from residency.harness.dataset import DEFAULT_SEED
 from residency.reports import document, screen
-from residency.reports.scaling import show
+from residency.reports.scaling import show, show_reasons
 from residency.runners.plan import Selection
 from residency.runners.settings import ROUNDS, Settings
 from residency.studies.measuring import info_of, measure
@@ -84,6 +84,8 @@ def scale(
         else:
             for one in scaled:
                 show(one, screen.output())
+            if not scaled:
+                show_reasons(found.path, measured_rows, screen.output())
     if interrupted:
         raise typer.Exit(interrupts.status())
     raise typer.Exit(0 if any(strong.row.measured for one in scaled for strong in one.strong) else 1)

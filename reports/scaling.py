@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from residency.analysis.doubt import in_doubt
-from residency.analysis.row import Measured
+from residency.analysis.row import Measured, Row
 from residency.analysis.scaling import Law, Scaling
 from residency.analysis.spent import spent
 from residency.harness.statistics import Interval
@@ -63,6 +65,13 @@ def show(found: Scaling, out: Console) -> None:
         _show_weak(found, out)
     if found.law is not None:
         out.print(_law(found.law), highlight=False)
+
+
+def show_reasons(task: str, rows: Sequence[Row], out: Console) -> None:
+    """Print why nothing ran on a cluster, each reason once."""
+    reasons = dict.fromkeys(row.result.reason for row in rows if row.cell.runner == "cluster" and row.result.reason)
+    text = f"{task}: nothing to compare: {'; '.join(reasons) or 'nothing ran on a cluster'}."
+    out.print(f"\n[bold]{escape(text)}[/]", highlight=False)
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -210,6 +210,14 @@ def test_a_cluster_has_the_memory_of_its_gpus(  # noqa: PLR0917
     assert hint in reason
 
 
+def test_scale_says_why_nothing_ran_on_a_cluster(residency, stand_in_gpu, dask_cuda) -> None:
+    machine = {**stand_in_gpu(memory=10**9), **SUITES, **dask_cuda}
+    words = ("--workers", "1", "--devices", "gpu", "--no-weak", "--replicates", "1", "--rounds", "1")
+    done = residency("scale", "sized/tables", *words, **machine)
+    assert done.status == 1
+    assert "sized/tables: nothing to compare: not started: needs about 11 GB of GPU memory at lab" in done.out
+
+
 def test_a_proof_starts_what_fits(residency, stand_in_gpu, tmp_path: Path) -> None:
     machine = {**stand_in_gpu(memory=24 * 10**9), **SUITES}
     done = residency("prove", "sized/tables", "--budget", "100", "--json", **machine)
