@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,9 +70,15 @@ def _show_memory(out: Console, forecasts: Sequence[Mapping[str, Any]], everythin
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("memory", *sizes):
         table.add_column(column)
+    alike: dict[tuple[str, ...], list[int]] = {}  # numbers of GPUs of the same name, for which the same sizes fit
     for memory in dict.fromkeys(forecast["memory"] for forecast in forecasts):
         mine = {forecast["size"]: forecast for forecast in forecasts if forecast["memory"] == memory}
-        table.add_row(escape(memory), *(_fitting(mine[size], everything) for size in sizes))
+        numbered = re.fullmatch(r"GPU (\d+), (.*)", memory)
+        name = numbered[2] if numbered else memory
+        cells = tuple(_fitting(mine[size], everything) for size in sizes)
+        alike.setdefault((name, *cells), []).extend([int(numbered[1])] if numbered else [])
+    for (name, *fitting), numbers in alike.items():
+        table.add_row(escape(f"GPU {words.listed(numbers)}, {name}" if numbers else name), *fitting)
     out.print(table)
 
 

@@ -68,7 +68,9 @@ def _fact(name: str, value: Any) -> str:
 
 
 def _switch(value: Any) -> str:
-    return "off" if value is None or value is False else "on" if value is True else str(value)
+    if value is None:
+        return "none"
+    return str(value) if not isinstance(value, bool) else "on" if value else "off"
 
 
 def _in_detail(gpus: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from residency.analysis.naive import own_figures
 from residency.analysis.row import BreakEven, Measured, Roofline, Row
 from residency.analysis.spent import spent
 from residency.harness import environment, statistics
-from residency.harness.outcomes import Outcome, is_not_reached
+from residency.harness.outcomes import NOT_STARTED, Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
 from residency.reports import certainty, links, sentences, words
 from residency.reports.answers import DISTURBED, Answer, answer
@@ -401,7 +401,9 @@ def _range(values: set[int]) -> str:
 def missing_here(found: Sequence[Row]) -> list[Missing]:
     """What could not run in a run, and why."""
     absent = [row for row in found if _could_not_run(row)]
-    return by_reason((f"{row.cell.task}:{row.cell.implementation}", row.result.reason) for row in absent)
+    return by_reason(
+        (f"{row.cell.task}:{row.cell.implementation}", row.result.reason.removeprefix(NOT_STARTED)) for row in absent
+    )
 
 
 def by_reason(reasons: Iterable[tuple[str, str]]) -> list[Missing]:

@@ -53,6 +53,7 @@ def test_doctor_is_short_about_eight_gpus(residency, stand_in_gpu) -> None:
     assert "Workers of a cluster on these GPUs send each other data by" in shown
     assert f"process {os.getpid()} computes on GPUs 1 and 2 and holds 2.0 GiB of its memory" in shown
     assert "GPUs 5 and 6 are in a compute mode" in shown
+    assert "GPU 0 to 7, NVIDIA Fake" in shown
 
 
 def pair(first: int, second: int, **known: Any) -> dict[str, Any]:
