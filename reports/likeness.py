@@ -68,9 +68,7 @@ def _fact(name: str, value: Any) -> str:
 
 
 def _switch(value: Any) -> str:
-    if value is None:
-        return "none"
-    return str(value) if not isinstance(value, bool) else "on" if value else "off"
+    return "off" if value is None or value is False else "on" if value is True else str(value)
 
 
 def _in_detail(gpus: Sequence[Mapping[str, Any]]) -> str:

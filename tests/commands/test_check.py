@@ -31,6 +31,7 @@ def write(folder: Path, text: str = FILE) -> dict[str, str]:
     return {"RESIDENCY_SUITES": "my"}
 
 
+@pytest.mark.slow
 def test_it_tells_what_holds_and_what_does_not(residency, tmp_path: Path) -> None:
     suites = write(tmp_path)
     done = residency("check", "ridge", "--implementation", "good,bad", "--json", **suites)

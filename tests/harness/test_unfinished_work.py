@@ -213,6 +213,7 @@ def test_a_thread_that_always_runs_is_not_the_work_of_an_execution(poller: None,
         assert "returned before its work was done" in more["reason"]
 
 
+@pytest.mark.slow
 def test_a_progress_thread_of_a_library_for_gpus_may_start_in_the_cold_execution(poller: None, data: Reply) -> None:
     for execute in executing(data, "gpu"):
         assert execute("progress_thread", cold=True)["ending"]["outcome"] == "ok"

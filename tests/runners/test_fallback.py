@@ -201,6 +201,7 @@ def test_a_library_that_says_so_is_believed_where_the_implementation_computes_wi
     assert row["reason"] == "asked for the GPU, ran on the CPU: jax said `No CUDA here. Falling back to cpu.`"
 
 
+@pytest.mark.slow
 def test_the_words_of_polars_and_of_the_accelerator_are_heard(run) -> None:
     pytest.importorskip("polars")
     rows = by_name(run("queried", "queried_there", "accelerated")[1])

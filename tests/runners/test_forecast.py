@@ -218,6 +218,7 @@ def test_scale_says_why_nothing_ran_on_a_cluster(residency, stand_in_gpu, dask_c
     assert "sized/tables: nothing to compare: not started: needs about 11 GB of GPU memory at lab" in done.out
 
 
+@pytest.mark.slow
 def test_a_proof_starts_what_fits(residency, stand_in_gpu, tmp_path: Path) -> None:
     machine = {**stand_in_gpu(memory=24 * 10**9), **SUITES}
     done = residency("prove", "sized/tables", "--budget", "100", "--json", **machine)

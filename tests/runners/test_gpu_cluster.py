@@ -72,6 +72,7 @@ def measured(residency: Any, stand_in_gpu: Any, folder: Path, modules: dict[str,
     return row, made, json.loads((folder / "started.json").read_text())
 
 
+@pytest.mark.slow
 def test_each_gpu_of_the_workers_counts_and_the_cluster_comes_first(residency, stand_in_gpu, tmp_path: Path) -> None:
     row, made, started = measured(residency, stand_in_gpu, tmp_path, {})
     assert started == {"protocol": "tcp", "context": False}

@@ -187,7 +187,8 @@ def three() -> Iterator[DaskCluster]:
         yield made
 
 
-@pytest.mark.parametrize("exchange", ["p2p", pytest.param("tasks", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("exchange", ["p2p", "tasks"])
 @pytest.mark.usefixtures("finely")
 def test_a_worker_killed_during_the_exchange_changes_nothing(
     data: Sales, three: DaskCluster, exchange: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
