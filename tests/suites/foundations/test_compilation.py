@@ -145,6 +145,7 @@ def test_a_compiler_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, t
         assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_has_left_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import torch
 

@@ -29,7 +29,7 @@ PARTS = 4 * WORKERS * THREADS
 SLOW = pytest.mark.slow
 TWINS = [  # on a cluster, in one process
     ("clustering", "partial_sums", "array_operations"),
-    ("clustering", "partitioned_estimator", "estimator"),
+    pytest.param(("clustering", "partitioned_estimator", "estimator"), marks=SLOW),
     ("gradient_boosting", "level_by_level_together", "level_by_level"),
     ("gradient_boosting", "leaf_by_leaf_together", "leaf_by_leaf"),
     ("random_forest", "shares_of_trees", "histograms"),
