@@ -101,7 +101,7 @@ def test_python_3_11_is_refused_because_it_would_have_two_nccl() -> None:
     refused = resolve("3.11", "gpu")
     assert refused.returncode != 0
     assert "xgboost>=3.4" in refused.stderr
-    assert "does not satisfy Python>=3.12" in refused.stderr
+    assert ">=3.12" in refused.stderr
     rehearsed = resolve("3.11", "rehearsal")
     assert rehearsed.returncode == 0, rehearsed.stderr
     head, *packages = rehearsed.stdout.split("[[packages]]")
