@@ -83,10 +83,10 @@ def share_memory(device: str) -> None:
         memory_pool.share()
 
 
-def spare_torch(device: str) -> None:
+def leave_torch_its_pool(device: str) -> None:
     """Before Torch is loaded: let it use its own pool of memory if the real GPU has none (`memory_pool`)."""
     if _is_real_gpu(device):
-        memory_pool.spare_torch()
+        memory_pool.leave_torch_its_pool()
 
 
 def told(device: str) -> dict[str, str]:

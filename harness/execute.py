@@ -149,7 +149,7 @@ def execute(
 def _touch(outputs: Outputs, implementation: Implementation) -> float:
     """Overwrite the memory for results, and let new libraries share the GPU's; returns the seconds it took."""
     start = perf_counter()
-    outputs.soil()
+    outputs.overwrite()
     devices.share_memory(implementation.device)
     return perf_counter() - start
 
@@ -223,7 +223,7 @@ def _begin(implementation: Implementation, run: Run, cold: bool, cluster: Worker
     """
     if cold and implementation.device == "gpu" and "torch" in {implementation.package, *implementation.needs}:
         with run.stage("import"):
-            devices.spare_torch(implementation.device)
+            devices.leave_torch_its_pool(implementation.device)
     if cluster is not None and implementation.device == "gpu":
         _join(cluster, run, cold)
     library = _library(implementation, run, cold)

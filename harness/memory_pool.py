@@ -11,7 +11,7 @@ pool of its own for each GPU, its default pool (`cudaMallocAsync`):
     XGBoost   `use_cuda_async_pool` (since 3.2) or, if it is built with RMM, `use_rmm`. Both hold for the calling
               thread; XGBoost's Dask interface passes them on to the workers
     Torch     reads its environment when it is loaded, so whoever starts a process sets it (`runners/process.py`). On a
-              GPU without a pool, as some shares of one are (vGPU), Torch would then fail: `spare_torch`
+              GPU without a pool, as some shares of one are (vGPU), Torch would then fail: `leave_torch_its_pool`
     others    JAX keeps what it has freed, LightGBM, FAISS and Numba ask the driver. The record names them
 
 The driver gives back what is freed at the next synchronisation, unless the pool has a release threshold. It is set to
@@ -69,7 +69,7 @@ def _share_all() -> None:
     if not here:
         return
     if not is_supported():
-        spare_torch()
+        leave_torch_its_pool()
         return
     if "rmm" in here and "rmm" not in _sources:
         _sources["rmm"] = _unless_refused(_share_rmm, sys.modules["rmm"])
@@ -87,7 +87,7 @@ def _unless_refused(share: Callable[[Any], str], library: Any) -> str:
         return OWN
 
 
-def spare_torch() -> None:
+def leave_torch_its_pool() -> None:
     """Let Torch use its own pool if the GPU has none; ask before Torch is loaded. This initialises the driver."""
     ours = [name for name, value in TORCH.items() if os.environ.get(name) == value]
     if ours and not is_supported():

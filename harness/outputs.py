@@ -36,7 +36,7 @@ class Outputs:
         """Make what the implementation's latest execution asked for."""
         self._arrays = [np.empty(shape, kind) for shape, kind in _asked.get(self._name, ())]
 
-    def soil(self) -> None:
+    def overwrite(self) -> None:
         """Overwrite all of it: booleans become true, floats NaN, and all bits of integers are set."""
         if not self._arrays:
             return

@@ -91,7 +91,7 @@ def gpus() -> list[Room | None]:
     if not machine.gpus()[0]:
         return []
     told = [nvml.memory(handle) for handle in nvml.handles()]
-    return [None if one is None else Room(min(one.free, SHARE * one.total), one.total) for one in told]
+    return [None if memory is None else Room(min(memory.free, SHARE * memory.total), memory.total) for memory in told]
 
 
 def card(size: float) -> Room:
@@ -188,9 +188,9 @@ def fitting(tasks: Sequence[Task]) -> list[dict[str, Any]]:
             state: dict[str, list[bool]] = {}
             for task in tasks:
                 decoded = decoded_bytes(task.datasets[0], task.sizes[size]) if size in task.sizes else None
-                ones = [one for one in task.implementations if (one.device, one.runner) == ("gpu", "local")]
-                if decoded is not None and ones:
-                    state[task.path] = [fits_on(one, decoded, room) for one in ones]
+                on_gpu = [known for known in task.implementations if (known.device, known.runner) == ("gpu", "local")]
+                if decoded is not None and on_gpu:
+                    state[task.path] = [fits_on(implementation, decoded, room) for implementation in on_gpu]
             found.append(
                 {
                     "memory": name,
@@ -216,8 +216,8 @@ def of(task: Task, measured: Mapping[tuple[str, str, str, int | None], int]) -> 
         decoded = decoded_bytes(task.datasets[0], rows)
         if decoded is not None:
             each = [
-                _of(one, decoded, measured.get((task.path, task.datasets[0].name, one.id, rows)))
-                for one in task.implementations
+                _of(known, decoded, measured.get((task.path, task.datasets[0].name, known.id, rows)))
+                for known in task.implementations
             ]
             forecasts.append({"size": size, "rows": rows, "decoded_bytes": round(decoded), "implementations": each})
     return forecasts
@@ -267,15 +267,15 @@ def _hints(group: Group, implementation: Implementation, decoded: float) -> list
             hints.append(f"take --size {size}")
             break
     device = implementation.device
-    known = [one for one in gpus() if one is not None] if device == "gpu" else []
-    shared = [one for one in group.task.implementations if (one.runner, one.device) == ("cluster", device)]
-    if device == "cpu" and any(not one.memory.whole for one in shared):
+    cards = [room for room in gpus() if room is not None] if device == "gpu" else []
+    shared = [known for known in group.task.implementations if (known.runner, known.device) == ("cluster", device)]
+    if device == "cpu" and any(not known.memory.whole for known in shared):
         hints.append("--runner cluster, whose workers share it and spill to disk")
-    if known:
-        least = min(known, key=lambda one: one.usable)
-        counts = [count for one in shared if (count := workers_needed(one, decoded, least)) is not None]
+    if cards:
+        least = min(cards, key=lambda room: room.usable)
+        counts = [count for known in shared if (count := workers_needed(known, decoded, least)) is not None]
         if counts:
-            more = f" on {min(counts)} such GPUs" if min(counts) > len(known) else ""
+            more = f" on {min(counts)} such GPUs" if min(counts) > len(cards) else ""
             hints.append(f"--runner cluster --workers {min(counts)}{more}")
     return hints
 
