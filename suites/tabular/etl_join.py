@@ -69,7 +69,7 @@ task = Task(
 )
 
 
-@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",), memory=Memory(copies=2.5, host=0.7))
+@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",), memory=Memory(copies=3, host=0.7))
 def data_frame(data: Sales, run: Run, frames):
     """One step after the other, each a pass over whole columns; `frames` is pandas or cuDF."""
     engine = run.only(cpu={"engine": "pyarrow", "dtype_backend": "pyarrow"}, gpu={"engine": "cudf"})
