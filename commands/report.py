@@ -26,6 +26,7 @@ class Format(StrEnum):
     """The formats of a report."""
 
     CONSOLE = "console"
+    HTML = "html"
     JSON = "json"
     MARKDOWN = "markdown"
     PYTEST_BENCHMARK = "pytest-benchmark"
@@ -43,7 +44,14 @@ def _indented(value: dict[str, Any]) -> str:
     return json.dumps(value, indent=2) + "\n"
 
 
+def _html(found: Findings) -> str:
+    from residency.reports.page import render, run
+
+    return render.page(run.page(found))
+
+
 _TEXTS: dict[Format, Callable[[Findings], str]] = {
+    Format.HTML: _html,
     Format.JSON: _json,
     Format.MARKDOWN: markdown.render,
     Format.PYTEST_BENCHMARK: _pytest_benchmark,

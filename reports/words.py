@@ -28,10 +28,16 @@ def visible(text: str) -> str:
 
 def seconds(value: float) -> str:
     """Three digits and the unit: `2.53 ms`."""
-    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s"), (7200.0, 1 / 60, "min")):
+    factor, unit = unit_of(value)
+    return f"{digits(value * factor)}{unit}"
+
+
+def unit_of(value: float) -> tuple[float, str]:
+    """The unit that suits a time in seconds, with a space before it, and how many of it a second has."""
+    for limit, factor, unit in ((1e-3, 1e6, " µs"), (1.0, 1e3, " ms"), (120.0, 1.0, " s"), (7200.0, 1 / 60, " min")):
         if value < limit:
-            return f"{digits(value * factor)} {unit}"
-    return f"{digits(value / 3600)} h"
+            return factor, unit
+    return 1 / 3600, " h"
 
 
 def digits(value: float) -> str:

@@ -1,0 +1,174 @@
+"""How many times as fast as the strongest correct CPU implementation: the fastest first, what failed last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from residency.analysis.doubt import in_doubt
+from residency.analysis.row import Row, Speedup
+from residency.harness.outcomes import Outcome
+from residency.reports import words
+from residency.reports.page import doubts
+from residency.reports.page.numbers import UNKNOWN, Numbers
+from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
+
+MARGIN = 1.15  # factor beyond the outermost value
+LEAST_DOMAIN = 2.0  # the axis shows at least from 1/2 to 2
+MANY = 2_000.0  # from the lowest to the highest value: beyond it only powers of ten are marked
+LEGEND = "▶ faster, ◀ slower, ● equally fast, hollow ◇ not decided, ✕ no time that counts."
+NOT_COMPARED = "not compared"
+
+
+def chart(rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: str = "") -> Chart | None:
+    """The speedups of these rows with their intervals; None if there is nothing but baselines.
+
+    `named` says what a label consists of: `task` for many tasks, `implementation` for those of one task.
+    """
+    shown = sorted((row for row in rows if not _is_baseline(row)), key=_order)
+    if not shown:
+        return None
+    low, high = domain([row.compared.speedup for row in shown if row.compared.speedup and not in_doubt(row)])
+    sizes = len({row.cell.size for row in shown}) > 1
+    return Chart(
+        spec="speedups",
+        title=title or "How much faster?",
+        description=_description(shown),
+        rows=[_entry(row, numbers, named, sizes) for row in shown],
+        table=table(rows, numbers),
+        settings={
+            "low": low,
+            "high": high,
+            "ticks": ticks(low, high),
+            "axis": "times as fast as the strongest correct CPU implementation (95 % interval)",
+        },
+        note=LEGEND,
+    )
+
+
+def domain(ratios: Sequence[Speedup]) -> tuple[float, float]:
+    """The ends of the axis: all values and all known intervals, and always from 1/2 to 2."""
+    values = [1 / LEAST_DOMAIN, LEAST_DOMAIN, *(ratio.value for ratio in ratios)]
+    for ratio in ratios:
+        if not words.is_unknown(ratio.low, ratio.high):
+            values += [ratio.low, ratio.high]
+    finite = [value for value in values if 0 < value < math.inf]
+    return min(finite) / MARGIN, max(finite) * MARGIN
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, ... and the same below 1 as 1/2, 1/5, ...; fewer where the axis is long."""
+    steps = (1, 2, 5) if high / low < MANY else (1,)
+    upward = [step * 10.0**power for power in range(10) for step in steps]
+    ends = [tick for tick in upward if tick <= high]
+    return sorted({*ends, *(1 / tick for tick in upward if 1 / tick >= low)})
+
+
+def _is_baseline(row: Row) -> bool:
+    return row.compared.speedup is not None and row.compared.speedup.baseline == row.cell.implementation
+
+
+def _order(row: Row) -> tuple[float, str, str]:
+    """The highest ratio first, then what has a time but no ratio, then what could not run."""
+    ratio = row.compared.speedup
+    if ratio is not None and not in_doubt(row):
+        return -ratio.value, row.cell.task, row.cell.implementation
+    last = 2.0 if row.result.outcome == Outcome.UNAVAILABLE else 1.0
+    return last, row.cell.task, row.cell.implementation
+
+
+def _description(rows: Sequence[Row]) -> str:
+    verdicts = [row.compared.speedup.verdict for row in rows if row.compared.speedup and not in_doubt(row)]
+    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)]
+    failed = [f"{sum(row.result.outcome == outcome for row in rows)} {outcome}" for outcome in _failures(rows)]
+    return f"One bar for each implementation on a logarithmic axis with 1 marked: {words.joined(counts + failed)}."
+
+
+def _failures(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.result.outcome for row in rows if row.measured is None))
+
+
+def _entry(row: Row, numbers: Numbers, named: str, sizes: bool) -> Mapping[str, Any]:
+    """A row as data of the chart."""
+    cell, ratio = row.cell, row.compared.speedup if not in_doubt(row) else None
+    label = f"{cell.implementation} ({cell.library})"
+    if named == "task":
+        label = f"{cell.task} · {label}"
+    if sizes:
+        label += f", {cell.size}"
+    base = {
+        "label": label,
+        "topic": cell.task.partition("/")[0],
+        "device": cell.device,
+        "size": cell.size,
+        "outcome": row.result.outcome if row.measured is None else NOT_COMPARED,
+        "reason": _reason(row),
+    }
+    if ratio is None:
+        return {**base, "tip": f"{label}\n{base['outcome']}: {base['reason']}"}
+    found = numbers.of(row)
+    doubt = doubts.beside(row)
+    said = f"{_brief(ratio)}{' inconclusive' if ratio.verdict == 'inconclusive' else ''}"
+    return {
+        **base,
+        "ratio": found.value("speedup/ratio"),
+        "low": found.value("speedup/low"),
+        "high": found.value("speedup/high"),
+        "verdict": ratio.verdict,
+        "text": said,
+        "doubt": doubt,
+        "tip": "\n".join(
+            filter(None, (label, f"{ratio.verdict}: {words.times(ratio)}", f"baseline: {ratio.baseline}", doubt))
+        ),
+    }
+
+
+def _brief(ratio: Speedup) -> str:
+    """`14.0 × [12.1, 16.2]`, in the direction of the axis."""
+    return f"{words.digits(ratio.value)} × {words.bounds(ratio.low, ratio.high)}"
+
+
+def _reason(row: Row) -> str:
+    if row.measured is None:
+        return row.result.reason
+    if in_doubt(row):
+        return "it is not known whether it ran on the GPU"
+    return "no process measured both it and the baseline"
+
+
+def table(rows: Sequence[Row], numbers: Numbers) -> Table:
+    """Every implementation with its time, its ratio and its quality."""
+    return Table(
+        caption="times, ratios and quality, with 95 % intervals",
+        header=(
+            "task",
+            "implementation",
+            "size",
+            "median time",
+            "times as fast",
+            "verdict",
+            "quality",
+            "memory",
+            "how sure",
+        ),
+        rows=[TableRow(_cells(row, numbers), tags_of(row.cell.task, row.cell.device, row.cell.size)) for row in rows],
+        right=frozenset({3, 4, 6, 7}),
+    )
+
+
+def _cells(row: Row, numbers: Numbers) -> list[Text]:
+    found, cell = numbers.of(row), row.cell
+    ratio = row.compared.speedup
+    if row.measured is None:
+        said: list[Text] = [row.result.outcome, UNKNOWN, row.result.reason, UNKNOWN, UNKNOWN]
+    else:
+        verdict = "baseline" if _is_baseline(row) else ratio.verdict if ratio and not in_doubt(row) else NOT_COMPARED
+        said = [
+            found.time(),
+            UNKNOWN if _is_baseline(row) or in_doubt(row) else found.ratio(),
+            verdict,
+            found.shown("quality", lambda value: words.quality(value, 0.0)),
+            found.shown("peak_host_bytes", lambda value: words.size(int(value))),
+        ]
+    return [cell.task, f"{cell.implementation} ({cell.library})", cell.size, *said, doubts.beside(row) or "-"]

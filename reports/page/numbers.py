@@ -1,0 +1,90 @@
+"""Numbers of a page, taken from the JSON report by their places in it, so that both always say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from residency.analysis.findings import Findings
+from residency.analysis.row import Row
+from residency.reports import words
+from residency.reports.document import document
+from residency.reports.page.parts import Number, Text
+
+UNKNOWN = "-"
+
+
+class Numbers:
+    """The JSON report of a run, and its rows by place. `prefix` is the place of the report in a larger one."""
+
+    def __init__(self, found: Findings, prefix: str = "") -> None:
+        self.document: Mapping[str, Any] = document(found.records, found.rows)
+        self._places = {row.key: f"rows/{index}" for index, row in enumerate(found.rows)}
+        self._prefix = prefix
+
+    def of(self, row: Row) -> RowNumbers:
+        """The numbers of a row."""
+        return RowNumbers(self, self._places[row.key])
+
+    def value(self, place: str) -> Any:
+        """The value at a place; None if there is none on the way."""
+        value: Any = self.document
+        for key in place.split("/"):
+            if value is None:
+                return None
+            value = value[int(key)] if isinstance(value, list | tuple) else value.get(key)
+        return value
+
+    def shown(self, place: str, write: Callable[[float], str]) -> Text:
+        """The number at a place as a reader sees it, or `-` if it is not known."""
+        value = self.value(place)
+        return UNKNOWN if value is None else Number(write(value), value, f"{self._prefix}{place}")
+
+
+class RowNumbers:
+    """The numbers of one row."""
+
+    def __init__(self, numbers: Numbers, place: str) -> None:
+        self._numbers, self._place = numbers, place
+
+    def value(self, name: str) -> Any:
+        """The value under a name such as `seconds/median`; None if it is not known."""
+        return self._numbers.value(f"{self._place}/{name}")
+
+    def shown(self, name: str, write: Callable[[float], str]) -> Text:
+        """The number under a name as a reader sees it."""
+        return self._numbers.shown(f"{self._place}/{name}", write)
+
+    def time(self, name: str = "seconds") -> Text:
+        """A median time with its interval: `2.53 ms [2.41, 2.66]`."""
+        return self.interval(name, "median", words.unit_of)
+
+    def ratio(self, name: str = "speedup") -> Text:
+        """How many times as fast, with its interval: `0.215 × [0.196, 0.239]`."""
+        return self.interval(name, "ratio", lambda _: (1.0, " ×"))
+
+    def interval(self, name: str, middle: str, unit: Callable[[float], tuple[float, str]]) -> Text:
+        """A value with the bounds of its interval, all three in the unit that suits the value."""
+        value, low, high = (self.value(f"{name}/{bound}") for bound in (middle, "low", "high"))
+        if value is None:
+            return UNKNOWN
+        factor, sign = unit(value)
+
+        def write(number: float) -> str:
+            return words.digits(number * factor)
+
+        if words.is_unknown(low, high):
+            return [self._required(f"{name}/{middle}", write), f"{sign} {words.NOT_KNOWN}"]
+        return [
+            self._required(f"{name}/{middle}", write),
+            f"{sign} [",
+            self._required(f"{name}/low", write),
+            ", ",
+            self._required(f"{name}/high", write),
+            "]",
+        ]
+
+    def _required(self, name: str, write: Callable[[float], str]) -> Number:
+        shown = self.shown(name, write)
+        assert isinstance(shown, Number)
+        return shown
