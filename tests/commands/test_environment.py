@@ -42,6 +42,7 @@ def runs(residency_in, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     return folder / forced.json["run"]["folder"], forced, folder / free.json["run"]["folder"]
 
 
+@pytest.mark.slow
 def test_a_forced_kernel_is_warned_of_and_recorded(runs, here) -> None:
     folder, done, _ = runs
     said = "OPENBLAS_CORETYPE is `Prescott`: OpenBLAS uses its code for "  # Prescott or Katmai, which share it
@@ -61,6 +62,7 @@ def test_a_forced_kernel_is_warned_of_and_recorded(runs, here) -> None:
         assert "Workers had loaded " in rest
 
 
+@pytest.mark.slow
 def test_workers_tell_what_they_had_loaded(runs) -> None:
     folder, _, _ = runs
     schema = json.loads((Path(records.__file__).parent / "schema.json").read_text())
@@ -77,6 +79,7 @@ def test_workers_tell_what_they_had_loaded(runs) -> None:
     assert len(kernels) == 1
 
 
+@pytest.mark.slow
 def test_runs_of_unlike_environments_are_not_compared(runs, here) -> None:
     forced, _, free = runs
     done = here("compare", free, forced)
@@ -87,6 +90,7 @@ def test_runs_of_unlike_environments_are_not_compared(runs, here) -> None:
     assert json.loads(here("compare", free, forced, "--json").out)["unlike"][0].startswith("OPENBLAS_CORETYPE unset")
 
 
+@pytest.mark.slow
 def test_a_run_is_gone_on_with_in_its_own_environment(runs, here, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(runs[0], copy)

@@ -18,7 +18,8 @@ ARGUMENTS = ["run", "outcomes", "--implementations", "waits_later", "--replicate
 ARGUMENTS += ["--budget", "600"]  # however slow the machine is
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_goes_on(environment, residency, tmp_path: Path, how: signal.Signals) -> None:
     suites = {"RESIDENCY_SUITES": str(FIXTURES)}
     nowhere = subprocess.DEVNULL

@@ -161,6 +161,7 @@ def test_list_shows_the_cards(residency: Callable[..., Any]) -> None:
     assert "1.24 GB" in shown  # a trip is 62 bytes in memory, and a third of that on disk
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_not_started(residency, stand_in_gpu, dask_cuda, tmp_path: Path) -> None:
     machine = {**stand_in_gpu(memory=24 * 10**9), **SUITES, **dask_cuda}
     done = residency("run", "sized/tables", "--size", "lecture", "--name", "first", *QUICK, **machine)

@@ -96,6 +96,7 @@ def rows_of(residency, run: Path) -> dict[str, dict[str, Any]]:
     return {row["implementation"].partition("@")[0]: row for row in done.json["rows"]}
 
 
+@pytest.mark.slow
 def test_the_command_is_killed_again_and_again(environment, tmp_path: Path, thorough: bool) -> None:
     generator = random.Random(20261120)
     kills, replicates, rounds = (30, 14, 2) if thorough else (6, 5, 2)
