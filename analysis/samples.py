@@ -27,6 +27,11 @@ class Process:
         """The median of its timed samples."""
         return median(self.timed) if self.timed else None
 
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """The shortest and the longest of its timed samples."""
+        return (min(self.timed), max(self.timed)) if self.timed else (None, None)
+
 
 def processes(records: Records) -> Mapping[Key, Sequence[Process]]:
     """The processes of every cell."""

@@ -23,7 +23,15 @@ class Code:
     text: str
 
 
-Part = str | Number | Code
+@dataclass(frozen=True)
+class Link:
+    """A link to a section of the page."""
+
+    text: str
+    section: str  # its name
+
+
+Part = str | Number | Code | Link
 Text = Part | Sequence[Part]
 """A sentence or a cell of a table: text, a number or code, or a sequence of them."""
 
