@@ -31,7 +31,19 @@ class Link:
     section: str  # its name
 
 
-Part = str | Number | Code | Link
+@dataclass(frozen=True)
+class Strong:
+    """The part of a sentence that a reader must see first."""
+
+    part: str | Number
+
+    @property
+    def text(self) -> str:
+        """The text alone."""
+        return self.part if isinstance(self.part, str) else self.part.text
+
+
+Part = str | Number | Code | Link | Strong
 Text = Part | Sequence[Part]
 """A sentence or a cell of a table: text, a number or code, or a sequence of them."""
 

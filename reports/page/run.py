@@ -169,8 +169,8 @@ def _topics(found: Findings, numbers: Numbers, said: Report, prefix: str) -> lis
         section = Section(section_of(group, prefix), title, blocks, tags_of(cell.task, "", cell.size))
         topics_of.setdefault(topic, []).append(section)
     return [
-        Section(f"{prefix}topic-{topic}", topic, [_contents(tasks), *tasks], tags_of(f"{topic}/"))
-        for topic, tasks in topics_of.items()
+        Section(f"{prefix}topic-{topic}", topic, [_contents(topics_of[topic]), *topics_of[topic]], tags_of(f"{topic}/"))
+        for topic in topics.ordered(topics_of)
     ]
 
 
@@ -188,7 +188,8 @@ def _contents(tasks: Sequence[Section]) -> Block:
 
 def _task(group: GroupFindings, found: Findings, numbers: Numbers) -> list[Block]:
     """The question, the answer and the ratios of all implementations."""
-    blocks: list[Block] = [Paragraph(" ".join(answer(group.rows, found.records.info).sentences), "answer")]
+    first, *others = answer(group.rows, found.records.info).sentences
+    blocks: list[Block] = [Paragraph(first, "answer"), *([Paragraph(" ".join(others))] if others else [])]
     if group.task and group.task.question:
         blocks.insert(0, Paragraph(f"Question: {group.task.question}", "question"))
     if chart := speedups.chart(group.rows, numbers, named="implementation", title="Times as fast"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from residency.analysis.findings import Findings
 from residency.analysis.roofline import TOPIC
@@ -11,7 +11,7 @@ from residency.analysis.topics import TopicAtSize, comparable, topics
 from residency.reports import words
 from residency.reports.page import doubts
 from residency.reports.page.numbers import Numbers
-from residency.reports.page.parts import Block, Details, Items, Number, Paragraph, Part, Text
+from residency.reports.page.parts import Block, Details, Items, Number, Paragraph, Part, Strong, Text
 
 NAMED = 3  # libraries that a sentence names
 NO_GPU = "Nothing ran on a GPU, so this says nothing about GPUs."
@@ -23,7 +23,7 @@ def answers(found: Findings, numbers: Numbers) -> list[Block]:
     known = list(enumerate(topics(found.records, found.rows)))
     blocks: list[Block] = []
     others: list[Text] = []
-    for name in dict.fromkeys(topic.topic for _, topic in known):
+    for name in ordered(topic.topic for _, topic in known):
         of_topic = [(index, topic) for index, topic in known if topic.topic == name]
         first = max(of_topic, key=lambda entry: (entry[1].tasks, entry[1].rows or 0))
         for index, topic in of_topic:
@@ -33,6 +33,11 @@ def answers(found: Findings, numbers: Numbers) -> list[Block]:
             else:
                 others.append(sentence.at_size())
     return [*blocks, Details("The same at other sizes", [Items(others)])] if others else blocks
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Topics, each once: those with real tasks first, then the one that measures the devices."""
+    return sorted(dict.fromkeys(names), key=lambda name: f"{name}/" == TOPIC)
 
 
 class _Sentence:
@@ -53,8 +58,8 @@ class _Sentence:
         """`tabular, at lab: the GPU is 14.0 × as fast once the data is there, 5.01 × with the copy`."""
         size = f", {self._topic.size}" if self._topic.size == "full" else f", at {self._topic.size}"
         doubt = doubts.of_rows(self._rows)
-        beside = f" [{doubt}]" if doubt else ""
-        return [f"{self._topic.topic}{size}: ", *self._said(), f"{beside}."]
+        beside = f" ({doubt})" if doubt else ""
+        return [Strong(self._topic.topic), f"{size}: ", *self._said(), f"{beside}."]
 
     def _said(self) -> list[Part]:
         if self._topic.gpu is not None:
@@ -145,22 +150,22 @@ class _Sentence:
                 said += [f" {task}: from which size on the GPU wins is not decided."]
         return said
 
-    def _number(self, name: str) -> Part:
+    def _number(self, name: str) -> str | Number:
         return self._shown(name, lambda value: f"{value:.0f}")
 
-    def _count(self, name: str) -> Part:
+    def _count(self, name: str) -> str | Number:
         return self._shown(name, many)
 
     def _ratio(self, name: str) -> Sequence[Part]:
         """`14.0 × [12.1, 16.2]`."""
         low, high = (self._numbers.value(f"{self._place}/{name}/{bound}") for bound in ("low", "high"))
-        middle = self._shown(f"{name}/mean", words.digits)
+        middle = Strong(self._shown(f"{name}/mean", words.digits))
         if words.is_unknown(low, high):
             return [middle, f" × {words.NOT_KNOWN}"]
         bounds = (self._shown(f"{name}/{bound}", words.digits) for bound in ("low", "high"))
         return [middle, " × [", next(bounds), ", ", next(bounds), "]"]
 
-    def _shown(self, name: str, write: words.Write) -> Part:
+    def _shown(self, name: str, write: words.Write) -> str | Number:
         shown = self._numbers.shown(f"{self._place}/{name}", write)
         assert isinstance(shown, str | Number)
         return shown

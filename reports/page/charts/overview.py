@@ -4,6 +4,7 @@ A run of 60 tasks has hundreds of implementations, and a chart of all of them an
 
     the best       of each task on each dataset, the fastest GPU side, whether it wins or loses; where no GPU side has a
                    ratio, the CPU side that comes next to the strongest. All others are in the task's own section.
+    no devices     tasks that measure the devices themselves (`foundations`) win nothing; they have their own section.
     what failed    whatever ended without a time that counts (`wrong`, `failed`, `unavailable`, ...), in one row for all
                    implementations of a topic that ended in the same way for the same reason.
 
@@ -19,6 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from residency.analysis.findings import Findings
+from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Group, Row
 from residency.reports.page.charts import speedups
 from residency.reports.page.numbers import Numbers
@@ -32,7 +34,8 @@ Ended = tuple[str, str, str]
 def blocks(found: Findings, numbers: Numbers, prefix: str) -> list[Block]:
     """A chart for each size, in a section of its own if there are several."""
     by_size: dict[str, list[Row]] = {}
-    for row in found.rows:
+    works = [row for row in found.rows if not row.cell.task.startswith(TOPIC)]
+    for row in works or found.rows:
         by_size.setdefault(row.cell.size, []).append(row)
     sizes = sorted(by_size, key=lambda size: _order(by_size[size]), reverse=True)
     beside = {(name, one) for name, task in found.records.info.tasks.items() for one in task.beside}

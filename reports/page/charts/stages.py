@@ -18,6 +18,7 @@ from residency.reports import words
 from residency.reports.page import doubts
 from residency.reports.page.numbers import UNKNOWN, Numbers
 from residency.reports.page.parts import Block, Chart, Details, Section, Table, TableRow, Text, tags_of
+from residency.reports.page.topics import ordered
 
 MANY = 12  # tasks of a topic; more are shown on demand
 PLACES = {
@@ -51,7 +52,7 @@ def _by_topic(found: Findings, numbers: Numbers) -> list[tuple[str, int, Chart]]
     for group in found.groups:
         if pair := _pair(group):
             topics.setdefault(pair[0].cell.task.partition("/")[0], []).append(pair)
-    return [(topic, len(pairs), _chart(topic, pairs, numbers)) for topic, pairs in topics.items()]
+    return [(topic, len(topics[topic]), _chart(topic, topics[topic], numbers)) for topic in ordered(topics)]
 
 
 def _pair(group: GroupFindings) -> list[Row]:
