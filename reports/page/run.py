@@ -8,7 +8,7 @@ from datetime import datetime
 from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.samples import processes
 from residency.harness.outcomes import Outcome
-from residency.harness.records import RunInfo
+from residency.harness.records import Cell, RunInfo
 from residency.reports import links, words
 from residency.reports.answers import answer
 from residency.reports.page import doubts, measured, topics
@@ -62,18 +62,24 @@ def of_runs(runs: Sequence[Findings]) -> Page:
         lead += _lead(found, numbers, title=len(runs) > 1)
         of_run = _sections(found, numbers, report(found), prefix)
         sections += [Section(f"{prefix}run", name_of(found.records.info), of_run)] if len(runs) > 1 else of_run
-    rows = [row for found in runs for row in found.rows]
     return Page(
         title=f"Residency: {words.joined([name_of(found.records.info) for found in runs])}",
         lead=lead,
         guide=GUIDE,
         sections=sections,
-        filters={
-            "topic": list(dict.fromkeys(row.cell.task.partition("/")[0] for row in rows)),
-            "device": list(dict.fromkeys(row.cell.device for row in rows)),
-            "size": list(dict.fromkeys(row.cell.size for row in rows)),
-        },
+        filters=_filters([row.cell for found in runs for row in found.rows]),
     )
+
+
+def _filters(cells: Sequence[Cell]) -> dict[str, list[str]]:
+    """By what a reader can filter, where there is a choice."""
+    known = {
+        "topic": [cell.task.partition("/")[0] for cell in cells],
+        "device": [cell.device for cell in cells],
+        "size": [cell.size for cell in cells],
+    }
+    choices = {name: list(dict.fromkeys(values)) for name, values in known.items()}
+    return {name: values for name, values in choices.items() if len(values) > 1}
 
 
 def name_of(info: RunInfo) -> str:

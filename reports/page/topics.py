@@ -104,14 +104,13 @@ class _Sentence:
             return ["only one implementation of each task has a time, so there is nothing to compare"]
         if cpu.compared == 1:
             return self._one_task()
-        said: list[Part] = ["CPU against CPU, "]
+        said: list[Part] = ["CPU against CPU, ", "the fastest is " if cpu.fastest else ""]
         for index, (library, _) in enumerate(cpu.fastest[:NAMED]):
-            said += [f"{', ' if index else ''}{library} is the fastest in "]
-            said += [self._number(f"cpu/fastest/{index}/tasks")]
+            said += [f"{', ' if index else ''}{library} in ", self._number(f"cpu/fastest/{index}/tasks")]
         if more := cpu.fastest[NAMED:]:
             said += [f", {words.joined([library for library, _ in more])} in {sum(count for _, count in more)}"]
         if cpu.undecided:
-            said += [", " if cpu.fastest else "", self._number("cpu/undecided"), " not decided"]
+            said += ["; " if cpu.fastest else "", self._number("cpu/undecided"), " not decided"]
         return [*said, " (of ", self._number("cpu/compared"), " tasks)"]
 
     def _one_task(self) -> list[Part]:

@@ -28,7 +28,7 @@ COLD = "cold_seconds"
 NOTE = (
     "load: reads its data. put, get: copy it to the device and back. compute: the work. other: what no stage covers. "
     "cold: the first execution in a fresh process, with imports and compilation. Each task has its own scale, "
-    "and so have its cold bars."
+    "and so have its cold bars. Parts below 1 % are in the table."
 )
 
 
@@ -104,7 +104,7 @@ def _entry(row: Row, measured: Measured, most: tuple[float, float], unit: tuple[
     for word, seconds in known.items():
         segments.append({"word": word, "from": begun / longest, "to": (begun + seconds) / longest})
         begun += seconds
-    shares = ", ".join(f"{word} {_percent(seconds / total)}" for word, seconds in known.items())
+    shares = {word: seconds / total for word, seconds in known.items() if seconds >= words.LEAST_SHARE * total}
     label, time = f"{cell.implementation} ({cell.library})", f"{words.digits(measured.seconds.value * factor)}{name}"
     doubt = doubts.beside(row)
     cold = _cold(measured)
@@ -115,7 +115,7 @@ def _entry(row: Row, measured: Measured, most: tuple[float, float], unit: tuple[
         "size": cell.size,
         "label": label,
         "time": time,
-        "said": shares,
+        "said": ", ".join(f"{word} {words.percent(share)}" for word, share in shares.items()),
         "doubt": doubt,
         "parts": segments,
         "cold": (measured.cold_seconds or 0.0) / coldest if coldest else 0.0,
@@ -133,10 +133,6 @@ def _entry(row: Row, measured: Measured, most: tuple[float, float], unit: tuple[
             )
         ),
     }
-
-
-def _percent(share: float) -> str:
-    return "under 1\N{NO-BREAK SPACE}%" if share < words.LEAST_SHARE else words.percent(share)
 
 
 def _cold(measured: Measured) -> str:
