@@ -13,8 +13,8 @@ from residency.reports.page import doubts
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import Block, Details, Items, Number, Paragraph, Part, Strong, Text
 
-NAMED = 3  # libraries that a sentence names
-NO_GPU = "Nothing ran on a GPU, so this says nothing about GPUs."
+NAMED = 6  # libraries that a sentence names
+NO_GPU = "Nothing was timed on a GPU, so this says nothing about GPUs"
 SCALES = ((1e9, 1e9, " billion"), (1e6, 1e6, " million"), (1e4, 1e3, " thousand"))  # from where on, of what, its name
 
 
@@ -57,41 +57,62 @@ class _Sentence:
     def at_size(self) -> list[Part]:
         """`tabular, at lab: the GPU is 14.0 × as fast once the data is there, 5.01 × with the copy`."""
         size = f", {self._topic.size}" if self._topic.size == "full" else f", at {self._topic.size}"
-        doubt = doubts.of_rows(self._rows)
-        beside = f" ({doubt})" if doubt else ""
-        return [Strong(self._topic.topic), f"{size}: ", *self._said(), f"{beside}."]
+        return [Strong(self._topic.topic), f"{size}: ", *self._said(), "."]
 
     def _said(self) -> list[Part]:
+        doubt = doubts.of_rows(self._rows)
+        beside = f" ({doubt})" if doubt else ""
         if self._topic.gpu is not None:
-            return self._between_devices()
+            return [*self._between_devices(), beside]
         if not self._rows:
-            ended = list(dict.fromkeys(row.result.outcome for row in self._all))
-            return [f"nothing has a time that counts ({words.joined(ended)})"]
+            ended = list(dict.fromkeys(row.result.outcome.replace("_", " ") for row in self._all))
+            return [f"nothing was timed; results: {words.joined(ended)}"]
         if f"{self._topic.topic}/" == TOPIC and any(row.cell.device == "gpu" for row in self._rows):
-            return ["these tasks measure the limits of CPU and GPU; they are no work that a GPU could win"]
-        return [*self._on_cpu(), f". {NO_GPU.removesuffix('.')}"]
+            return [f"these tasks measure the limits of CPU and GPU; they are no work that a GPU could win{beside}"]
+        return [*self._on_cpu(), f"{beside}. {NO_GPU}"]
 
     def _between_devices(self) -> list[Part]:
+        """A GPU that wins is told by its best side first; one that does not, by the whole time."""
         gain = self._topic.gpu
         assert gain is not None
-        there = gain.resident
-        who: list[Part] = ["not decided between GPU and CPU: the GPU is "]
-        if gain.mean.low > 1:
-            who = ["the GPU is "]
-        elif gain.mean.high < 1:
-            who = ["the GPU is slower: it is "]
-        if there is None:
-            said = [*who, *self._ratio("gpu"), " as fast with the copy (once the data is there: not known)"]
+        whole, there, of = self._ratio("gpu"), self._resident(), self._known_of()
+        standing = self._standing()
+        if standing != "faster":
+            told = {"slower": "is slower", "equivalent": "is as fast as the CPU"}.get(
+                standing, "may be faster or slower"
+            )
+            said = [f"with the copy the GPU {told}, ", *whole, " as fast; once the data is there ", *there, *of]
+        elif gain.resident is None:
+            said = ["the GPU is ", *whole, " as fast with the copy; once the data is there ", *there]
         else:
-            bound = "at least " if there.at_least else ""
-            said = [*who, bound, *self._ratio("gpu/resident"), " as fast once the data is there"]
-            if gain.tasks > there.tasks:
-                said += [f" (known of {there.tasks} of the tasks)"]
-            said += [", ", *self._ratio("gpu"), " with the copy"]
+            said = ["the GPU is ", *there, " as fast once the data is there", *of, ", ", *whole, " with the copy"]
         if gain.tasks == 1:
             return [*said, f" (one task: {self._tasks()[0]})"]
         said += [" (geometric means of ", self._number("gpu/tasks"), " tasks); it is slower in "]
         return [*said, self._number("gpu/slower") if gain.slower else "none"]
+
+    def _resident(self) -> list[Part]:
+        """The ratio with the data resident."""
+        gain = self._topic.gpu
+        if gain is None or gain.resident is None:
+            return ["is not known"]
+        return [*(["at least "] if gain.resident.at_least else []), *self._ratio("gpu/resident")]
+
+    def _known_of(self) -> list[Part]:
+        """Of how many tasks that is known, if not of all."""
+        gain = self._topic.gpu
+        if gain is None or gain.resident is None or gain.resident.tasks == gain.tasks:
+            return []
+        return [" (known of ", self._number("gpu/resident/tasks"), ")"]
+
+    def _standing(self) -> str:
+        """Whether the GPU is faster: a task's own verdict; over several, whether the mean's interval is beyond 1."""
+        gain = self._topic.gpu
+        assert gain is not None
+        ratios = [row.compared.speedup for row in self._rows if row.cell.device == "gpu" and row.compared.speedup]
+        if gain.tasks == 1 and len({row.group for row in self._rows if row.cell.device == "gpu"}) == 1:
+            return max(ratios, key=lambda ratio: ratio.value).verdict
+        return "faster" if gain.mean.low > 1 else "slower" if gain.mean.high < 1 else "inconclusive"
 
     def _tasks(self) -> list[str]:
         on_gpu = [row for row in self._rows if row.cell.device == "gpu" and row.compared.speedup is not None]
@@ -104,26 +125,29 @@ class _Sentence:
             return ["only one implementation of each task has a time, so there is nothing to compare"]
         if cpu.compared == 1:
             return self._one_task()
-        said: list[Part] = ["CPU against CPU, ", "the fastest is " if cpu.fastest else ""]
+        said: list[Part] = [f"CPU against CPU, the fastest is {'' if cpu.fastest else 'not decided in '}"]
         for index, (library, _) in enumerate(cpu.fastest[:NAMED]):
             said += [f"{', ' if index else ''}{library} in ", self._number(f"cpu/fastest/{index}/tasks")]
         if more := cpu.fastest[NAMED:]:
             said += [f", {words.joined([library for library, _ in more])} in {sum(count for _, count in more)}"]
         if cpu.undecided:
-            said += ["; " if cpu.fastest else "", self._number("cpu/undecided"), " not decided"]
-        return [*said, " (of ", self._number("cpu/compared"), " tasks)"]
+            undecided = self._number("cpu/undecided")
+            said += ["; ", undecided, " not decided"] if cpu.fastest else [undecided]
+        noun = "tasks" if len({row.cell.task for row in self._rows}) == len(self._groups) else "comparisons"
+        return [*said, " (of ", self._number("cpu/compared"), f" {noun})"]
 
     def _one_task(self) -> list[Part]:
         """The two fastest of the only task that can be compared."""
         group = next(group for group in self._groups if len(self._of(group)) > 1)
         first, second, *_ = self._of(group)
         ratio = second.compared.speedup
-        verdict = ratio.verdict if ratio else "not compared"
+        if ratio is None:
+            return [f"no process measured both {_name(first)} and {_name(second)}, so they are not compared"]
         said: list[Part] = [f"CPU against CPU, {_name(first)} takes ", *_parts(self._numbers.of(first).time())]
-        if verdict == "slower":
+        if ratio.verdict == "slower":
             said[0] = f"CPU against CPU, {_name(first)} is the fastest, "
         said += [f"; {_name(second)} is ", *_parts(self._numbers.of(second).ratio()), " as fast"]
-        return [*said, f" ({verdict}; one task: {first.cell.task})"]
+        return [*said, f" ({ratio.verdict}; one task: {first.cell.task})"]
 
     def _of(self, group: Sequence[Row]) -> list[Row]:
         return [row for row in group if row in self._rows and row.cell.device == "cpu"]

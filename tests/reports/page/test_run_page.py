@@ -168,7 +168,7 @@ def test_a_page_without_a_gpu_says_nothing_about_gpus(page_of) -> None:
     (answer,) = page.answers[:1]
     won = document["topics"][0]["cpu"]["fastest"][0]
     assert f"CPU against CPU, the fastest is {won['library']} in {won['tasks']}" in answer
-    assert "Nothing ran on a GPU, so this says nothing about GPUs (2 to 3 processes, busy machine)." in answer
+    assert "(2 to 3 processes, busy machine). Nothing was timed on a GPU, so this says nothing about GPUs." in answer
     assert "No GPU, so CPU against CPU" in page.warnings[0]
     command = next(code for code in page.code if code.startswith("residency run tabular/ridge "))
     assert command == (
@@ -207,12 +207,12 @@ def test_pages_of_runs_with_little_in_them(page_of, written, made) -> None:
         folder="nothing",
     )
     page, _ = page_of(nothing)
-    assert page.answers[0] == "t, at lab: nothing has a time that counts (timeout and unavailable)."
+    assert page.answers[0] == "t, at lab: nothing was timed; results: timeout and unavailable."
     assert "Where does the time go?" not in page.headings
     assert "took longer than 60 s" in page.text
     page, _ = page_of(written(made("t/a", "one@cpu", replicates=1), folder="one", gpus=()))
     assert "only one implementation of each task has a time" in page.answers[0]
-    assert page.answers[0].endswith("(1 process).")
+    assert "(1 process). Nothing was timed on a GPU" in page.answers[0]
     assert "Where does the time go?" in page.headings
 
 
