@@ -62,7 +62,7 @@ def points(records: Records, rows: Sequence[Row], challenger: Sequence[str], cha
     The fastest of each side is chosen, so all pairs that might have been compared share the error. What may have run
     on the CPU instead of the GPU is left out.
     """
-    return _points(timed_samples(records), [row for row in rows if not in_doubt(row)], challenger, champion)
+    return points_of(timed_samples(records), [row for row in rows if not in_doubt(row)], challenger, champion)
 
 
 def resident_points(
@@ -76,7 +76,7 @@ def resident_points(
     hidden = {row.cell.rows for row in told if row.measured is not None and row.measured.resident is None}
     views = resident_views([row for row in told if row.cell.rows not in hidden])
     bounds = {(row.cell.rows, row.cell.implementation) for row in views if is_lower_bound(row)}
-    found = _points(computing_samples(records), views, challenger, champion)
+    found = points_of(computing_samples(records), views, challenger, champion)
     told_of = [point for point in found if (point.rows, point.champion) not in bounds]
     return [_bound(point) if (point.rows, point.challenger) in bounds else point for point in told_of]
 
@@ -92,7 +92,8 @@ def _sides(rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[st
     return [row for row in rows if row.cell.implementation in {*challenger, *champion}]
 
 
-def _points(timed: Timed, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Point]:
+def points_of(timed: Timed, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Point]:
+    """The same from times that are read already, of these rows."""
     sizes: dict[int, list[Row]] = {}
     for row in rows:
         if row.measured is not None and row.cell.rows is not None:

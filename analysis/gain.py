@@ -46,7 +46,7 @@ class Gain(Mean):
     resident: ResidentMean | None  # None if it is known of fewer than two tasks
 
 
-def gains(found: Sequence[Row]) -> list[Gain]:
+def gains(found: Sequence[Row], least: int = 2) -> list[Gain]:
     """A gain for every size at which at least two tasks can be compared; the best on each dataset counts.
 
     The best may be another implementation end to end than with the data resident, as the CPU's may. A task on several
@@ -62,10 +62,15 @@ def gains(found: Sequence[Row]) -> list[Gain]:
     made = []
     for size in dict.fromkeys(group[2] for group in best):
         here = {group: chosen for group, chosen in best.items() if group[2] == size}
-        if (mean := _mean(here)) is not None:
+        if (mean := _mean(here, least)) is not None:
             both = {group: (chosen, resident[group]) for group, chosen in here.items() if group in resident}
-            made.append(Gain(**vars(mean), size=size, resident=_resident(both, opponents)))
+            made.append(Gain(**vars(mean), size=size, resident=_resident(both, opponents, least)))
     return made
+
+
+def gains_of_topic(found: Sequence[Row], topic: str) -> list[Gain]:
+    """The same for the tasks of one topic at each size, where a single task is enough: its own ratio is the answer."""
+    return gains([row for row in found if row.cell.task.startswith(f"{topic}/")], least=1)
 
 
 Chosen = tuple[Row, Speedup]
@@ -81,19 +86,28 @@ def _best(rows: Iterable[tuple[Row, Speedup | None]]) -> dict[Group, Chosen]:
     return best
 
 
-def _mean(chosen: Mapping[Group, Chosen]) -> Mean | None:
-    """The mean over the tasks of these groups; None if there are fewer than two."""
+def _mean(chosen: Mapping[Group, Chosen], least: int) -> Mean | None:
+    """The mean over the tasks of these groups; None if there are fewer than `least`."""
     by_task: dict[str, list[float]] = {}
     for (task, *_), (_, ratio) in chosen.items():
         by_task.setdefault(task, []).append(ratio.value)
     ratios = {task: prod(of_task) ** (1 / len(of_task)) for task, of_task in by_task.items()}
-    if len(ratios) < 2:
+    if len(ratios) < least or not ratios:
         return None
     bounds = _bounds(chosen.values())
     slower = sum(ratio < 1 and task not in bounds for task, ratio in ratios.items())
-    mean = statistics.geometric_mean(list(ratios.values()))
-    interval = Interval(mean.value, mean.low, mean.high)
+    interval = _interval(ratios, chosen)
     return Mean(len(ratios), interval, min(ratios.values()), max(ratios.values()), slower)
+
+
+def _interval(ratios: Mapping[str, float], chosen: Mapping[Group, Chosen]) -> Interval:
+    """The geometric mean over tasks; of a single task over its datasets; of a single ratio that ratio itself."""
+    values = list(ratios.values()) if len(ratios) > 1 else [ratio.value for _, ratio in chosen.values()]
+    if len(values) > 1:
+        mean = statistics.geometric_mean(values)
+        return Interval(mean.value, mean.low, mean.high)
+    ((_, only),) = chosen.values()
+    return Interval(only.value, only.low, only.high)
 
 
 def _bounds(chosen: Iterable[Chosen]) -> set[str]:
@@ -102,11 +116,11 @@ def _bounds(chosen: Iterable[Chosen]) -> set[str]:
 
 
 def _resident(
-    both: Mapping[Group, tuple[Chosen, Chosen]], opponents: Mapping[tuple[Group, str], Row]
+    both: Mapping[Group, tuple[Chosen, Chosen]], opponents: Mapping[tuple[Group, str], Row], least: int
 ) -> ResidentMean | None:
     """The mean with the data resident, of groups whose best end to end and resident are both known."""
-    whole = _mean({group: chosen for group, (chosen, _) in both.items()})
-    mean = _mean({group: chosen for group, (_, chosen) in both.items()})
+    whole = _mean({group: chosen for group, (chosen, _) in both.items()}, least)
+    mean = _mean({group: chosen for group, (_, chosen) in both.items()}, least)
     if whole is None or mean is None:
         return None
     bounds = _bounds(there for _, there in both.values())

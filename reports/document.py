@@ -15,6 +15,7 @@ from residency.analysis.gain import Gain, ResidentMean, gains
 from residency.analysis.proof import Proof
 from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
 from residency.analysis.scaling import Law, Scaling
+from residency.analysis.topics import TopicAtSize, topics
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
@@ -33,7 +34,39 @@ def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
         "rows": [_row(row) for row in rows],
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
         "gains": [_gain(gain) for gain in gains(rows)],
+        "topics": [_topic(topic) for topic in topics(records, rows)],
     }
+
+
+def _topic(found: TopicAtSize) -> dict[str, Any]:
+    """What a run says of a topic at a size."""
+    return {
+        "topic": found.topic,
+        "size": found.size,
+        "rows": found.rows,
+        "tasks": found.tasks,
+        "gpu": _gain(found.gpu) if found.gpu else None,
+        "cpu": {
+            "compared": found.cpu.compared,
+            "fastest": [{"library": library, "tasks": tasks} for library, tasks in found.cpu.fastest],
+            "undecided": found.cpu.undecided,
+        },
+        "from_size": [
+            {
+                "task": of_task.task,
+                "dataset": of_task.dataset,
+                "unit": of_task.unit,
+                "answer": of_task.found.answer,
+                **_at(of_task.found.at),
+            }
+            for of_task in found.from_size
+        ],
+    }
+
+
+def _at(found: Interval | None) -> dict[str, float | None]:
+    """The size where it crosses, with its bounds."""
+    return {**_interval(found, "rows")} if found else dict.fromkeys(("rows", "low", "high"))
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -180,7 +213,7 @@ def _crossover(said: str, found: Crossover) -> dict[str, Any]:
     return {
         "said": said,
         "answer": found.answer,
-        **(_interval(at, "rows") if at else dict.fromkeys(("rows", "low", "high"))),
+        **_at(at),
         "points": [
             {
                 "rows": point.rows,

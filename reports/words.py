@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from residency.analysis.row import Resident, Roofline, Speedup
 from residency.harness.statistics import Interval
 
+Write = Callable[[float], str]
+"""How a number is written."""
 STAGES_SHOWN = 3
 MOST_PLACES = 6  # digits after the point
 STAGE_SHARE = 0.02  # of the time; a smaller stage is not shown

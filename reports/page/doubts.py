@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from residency.analysis.findings import Findings
 from residency.analysis.row import Row
 from residency.harness.statistics import BUSY, ENOUGH_REPLICATES
 from residency.reports.answers import DISTURBED
@@ -9,17 +12,42 @@ from residency.reports.answers import DISTURBED
 
 def beside(row: Row) -> str:
     """`1 process, busy machine`; empty if nothing speaks against the row's time."""
-    measured = row.measured
-    if measured is None:
-        return ""
+    return of_rows([row])
+
+
+def of_rows(rows: Sequence[Row]) -> str:
+    """The same of a number that was made from several rows: `1 to 5 processes, busy machine`."""
+    measured = [row.measured for row in rows if row.measured is not None]
     found = []
-    count = measured.seconds.replicates
-    if count < ENOUGH_REPLICATES:
-        found.append("1 process" if count == 1 else f"{count} processes")
-    if measured.waiting > BUSY or (measured.other_cores or 0) > DISTURBED:
+    counts = [of_row.seconds.replicates for of_row in measured]
+    if counts and min(counts) < ENOUGH_REPLICATES:
+        found.append(processes(counts))
+    if any(of_row.waiting > BUSY or (of_row.other_cores or 0) > DISTURBED for of_row in measured):
         found.append("busy machine")
-    if row.facts.tenants:
+    timed = [row for row in rows if row.measured is not None]
+    if any(row.facts.tenants for row in timed):
         found.append("GPU shared")
-    if row.facts.slowed_by:
+    if any(row.facts.slowed_by for row in timed):
         found.append("GPU clock held down")
     return ", ".join(found)
+
+
+def processes(counts: Sequence[int]) -> str:
+    """`1 process`, `2 processes` or `1 to 5 processes`."""
+    least, most = min(counts), max(counts)
+    if least == most:
+        return "1 process" if most == 1 else f"{most} processes"
+    return f"{least} to {most} processes"
+
+
+def of_run(found: Findings) -> list[str]:
+    """What is unusual about a whole run, each in a few words; empty if nothing is."""
+    said = []
+    counts = [row.measured.seconds.replicates for row in found.rows if row.measured is not None]
+    if counts and min(counts) < ENOUGH_REPLICATES:
+        said.append(f"few processes ({processes(counts)} for each implementation; {ENOUGH_REPLICATES} are enough)")
+    if not found.records.info.machine.get("gpus"):
+        said.append("no GPU, so CPU against CPU")
+    if not found.here:
+        said.append("recorded on another machine than the one that made this page")
+    return said

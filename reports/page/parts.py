@@ -23,7 +23,27 @@ class Code:
     text: str
 
 
-Part = str | Number | Code
+@dataclass(frozen=True)
+class Link:
+    """A link to a section of the page."""
+
+    text: str
+    section: str  # its name
+
+
+@dataclass(frozen=True)
+class Strong:
+    """The part of a sentence that a reader must see first."""
+
+    part: str | Number
+
+    @property
+    def text(self) -> str:
+        """The text alone."""
+        return self.part if isinstance(self.part, str) else self.part.text
+
+
+Part = str | Number | Code | Link | Strong
 Text = Part | Sequence[Part]
 """A sentence or a cell of a table: text, a number or code, or a sequence of them."""
 

@@ -19,7 +19,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from residency.reports import words
-from residency.reports.page.parts import Chart, Code, Number, Page, Part, Text, charts_in
+from residency.reports.page.parts import Chart, Code, Link, Number, Page, Part, Strong, Text, charts_in
 
 ASSETS = files(__package__) / "assets"
 VEGA = ("vendor/vega-6.4.0.min.js", "vendor/vega-interpreter-2.3.2.js")
@@ -137,7 +137,7 @@ def _finite(value: Any) -> Any:
 
 def parts(text: Text) -> Sequence[Part]:
     """The parts of a text; those that are strings without what cannot be printed."""
-    several = [text] if isinstance(text, str | Number | Code) else text
+    several = [text] if isinstance(text, str | Number | Code | Link | Strong) else text
     return [words.visible(part) if isinstance(part, str) else part for part in several]
 
 
@@ -160,6 +160,8 @@ def _environment() -> Environment:
     environment.tests |= {
         "number": lambda part: isinstance(part, Number),
         "code": lambda part: isinstance(part, Code),
+        "link": lambda part: isinstance(part, Link),
+        "strong": lambda part: isinstance(part, Strong),
     }
     environment.globals |= {"kind": kind, "id_of": id}
     return environment

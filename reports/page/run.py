@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from residency.analysis.findings import Findings, GroupFindings
-from residency.analysis.row import Row
+from residency.analysis.samples import processes
 from residency.harness.outcomes import Outcome
-from residency.reports import words
+from residency.harness.records import Cell, RunInfo
+from residency.reports import links, words
 from residency.reports.answers import answer
-from residency.reports.page.charts import growth, quality, resources, roofline, samples, scaling, speedups, stages
+from residency.reports.page import doubts, measured, topics
+from residency.reports.page.charts import (
+    growth,
+    overview,
+    quality,
+    resources,
+    roofline,
+    samples,
+    scaling,
+    speedups,
+    stages,
+)
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import (
     Block,
     Details,
     Items,
+    Link,
     Page,
     Paragraph,
     Section,
+    Text,
     Warned,
     tags_of,
 )
 from residency.reports.tables import Report, report
 
 GUIDE = (
-    "A speedup is how many times as fast an implementation is as the strongest correct one on the CPU in the same run.",
-    "The numbers in brackets are a 95 % interval. If it contains 1, the run cannot tell who is faster.",
-    "Only results whose quality passed have a time. What failed or could not run is listed with its reason.",
+    "A bar to the right of 1 is faster than the best CPU result, to the left it is slower: 5 × is a fifth of the time.",
+    "The line on a bar and the numbers in brackets show where the true value probably lies (95 %). If they include 1, "
+    "the run cannot tell who is faster.",
+    "Only right results have a time. What was wrong, failed or could not run is shown with its reason (✕).",
 )
 
 
@@ -38,37 +54,97 @@ def page(found: Findings) -> Page:
 def of_runs(runs: Sequence[Findings]) -> Page:
     """The page of several runs, one after the other: times of unlike machines never share an axis."""
     sections: list[Section] = []
+    lead: list[Block] = []
     for index, found in enumerate(runs):
         prefix = f"runs/{index}/" if len(runs) > 1 else ""
-        sections += _sections(found, Numbers(found, prefix), report(found), prefix.replace("/", "-"))
-    rows = [row for found in runs for row in found.rows]
+        numbers = Numbers(found, prefix)
+        prefix = prefix.replace("/", "-")
+        lead += _lead(found, numbers, title=len(runs) > 1)
+        of_run = _sections(found, numbers, report(found), prefix)
+        sections += [Section(f"{prefix}run", name_of(found.records.info), of_run)] if len(runs) > 1 else of_run
     return Page(
-        title=f"Residency: {words.joined([found.records.info.name or found.records.info.id for found in runs])}",
-        lead=[block for found in runs for block in _lead(found)],
+        title=f"Residency: {words.joined([name_of(found.records.info) for found in runs])}",
+        lead=lead,
         guide=GUIDE,
         sections=sections,
-        filters={
-            "topic": list(dict.fromkeys(row.cell.task.partition("/")[0] for row in rows)),
-            "device": list(dict.fromkeys(row.cell.device for row in rows)),
-            "size": list(dict.fromkeys(row.cell.size for row in rows)),
-        },
+        filters=_filters([row.cell for found in runs for row in found.rows]),
     )
 
 
-def _lead(found: Findings) -> list[Block]:
-    """What ran on which machine, and what is unusual about it."""
-    said = report(found)
-    blocks: list[Block] = [Items(said.facts)]
-    if said.warning:
-        blocks.append(Warned(said.warning))
-    return [*blocks, *(Paragraph(line, "answer") for line in said.summary)]
+def _filters(cells: Sequence[Cell]) -> dict[str, list[str]]:
+    """By what a reader can filter, where there is a choice."""
+    known = {
+        "topic": [cell.task.partition("/")[0] for cell in cells],
+        "device": [cell.device for cell in cells],
+        "size": [cell.size for cell in cells],
+    }
+    choices = {name: list(dict.fromkeys(values)) for name, values in known.items()}
+    return {name: values for name, values in choices.items() if len(values) > 1}
+
+
+def name_of(info: RunInfo) -> str:
+    """The run's name, or `2026-11-29, AMD EPYC on vm`."""
+    return info.name or f"{_moment(info.started)[:10]}, {info.machine['cpu']} on {info.machine['host']}"
+
+
+def _moment(started: str) -> str:
+    """`2026-11-29 07:11 UTC`, or the text itself if it is no time."""
+    try:
+        read = datetime.fromisoformat(started)
+    except ValueError:
+        return started
+    return f"{read:%Y-%m-%d %H:%M} UTC"
+
+
+def _lead(found: Findings, numbers: Numbers, *, title: bool = False) -> list[Block]:
+    """What ran on which machine and what is unusual about it, then the answer of each topic."""
+    unusual = doubts.of_run(found)
+    warning = report(found).warning
+    blocks: list[Block] = [Paragraph(f"{name_of(found.records.info)}:")] if title else []
+    blocks.append(Items([_where(found.records.info), _what(found)]))
+    if unusual or warning:
+        listed = [f"{text[0].upper()}{text[1:]}." for text in unusual]
+        blocks.append(Warned(" ".join([*listed, *([warning] if warning else [])])))
+    return [*blocks, *topics.answers(found, numbers)]
+
+
+def _where(info: RunInfo) -> str:
+    """`2026-11-29 07:11 UTC on vm: AMD EPYC, 2 of 2 cores, 23.5 GiB. No GPU: ...`."""
+    machine = info.machine
+    gpus = machine.get("gpus") or []
+    memory = words.size(machine["memory_bytes"])
+    cores = f"{machine['cores']} of {machine['cores_in_machine']} cores"
+    host = f"{_moment(info.started)} on {machine['host']}: {machine['cpu']}, {cores}, {memory} of memory"
+    if not gpus:
+        return f"{host}. No GPU: {machine['no_gpu_because']}."
+    between = "; ".join(links.described(machine))
+    return f"{host}. GPU: {words.gpus(gpus)}{f'; {between}' if between else ''}."
+
+
+def _what(found: Findings) -> str:
+    """`12 tasks in 5 topics: 60 results are right, 12 wrong, 12 could not run`."""
+    outcomes = [row.result.outcome for row in found.rows]
+    tasks = {row.cell.task for row in found.rows}
+    topics_of = {task.partition("/")[0] for task in tasks}
+    said = {Outcome.OK: "right", Outcome.UNAVAILABLE: "could not run"}
+    counts = [
+        f"{outcomes.count(outcome)} {said.get(Outcome(outcome), outcome.replace('_', ' '))}"
+        for outcome in sorted(set(outcomes), key=lambda name: list(Outcome).index(Outcome(name)))
+    ]
+    return f"{_count(tasks, 'task')} in {_count(topics_of, 'topic')}; of {len(outcomes)} results {', '.join(counts)}."
+
+
+def _count(things: set[str], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def _sections(found: Findings, numbers: Numbers, said: Report, prefix: str) -> list[Section]:
-    blocks: list[Block] = [chart] if (chart := speedups.chart(_worth_showing(found.rows), numbers)) else []
-    sections = [Section(f"{prefix}speedups", "How much faster?", blocks)]
+    sections = [
+        Section(f"{prefix}speedups", "How much faster?", [*overview.blocks(found, numbers, prefix), measured.note()])
+    ]
+    if divided := stages.blocks(found, numbers, prefix):
+        sections.append(Section(f"{prefix}stages", "Where does the time go?", [*divided, measured.note()]))
     for name, title, charts in (
-        ("stages", "Where does the time go?", stages.charts),
         ("growth", "From which size on?", growth.charts),
         ("scaling", "Do more workers help?", scaling.charts),
         ("roofline", "How near to the hardware's limits?", roofline.charts),
@@ -76,40 +152,52 @@ def _sections(found: Findings, numbers: Numbers, said: Report, prefix: str) -> l
         ("resources", "How much memory and energy?", resources.charts),
     ):
         if drawn := charts(found, numbers):
-            sections.append(Section(f"{prefix}{name}", title, drawn))
-    return [*sections, *_topics(found, numbers, prefix), *_samples(found, numbers, prefix)]
-
-
-def _samples(found: Findings, numbers: Numbers, prefix: str) -> list[Section]:
-    drawn = samples.charts(found, numbers)
-    shown = [Details(chart.title, [chart]) for chart in drawn]
-    return [Section(f"{prefix}samples", "Every sample", shown)] if shown else []
-
-
-def _worth_showing(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row.result.outcome != Outcome.UNAVAILABLE] or list(rows)
-
-
-def _topics(found: Findings, numbers: Numbers, prefix: str) -> list[Section]:
-    topics: dict[str, list[GroupFindings]] = {}
-    for group in found.groups:
-        topics.setdefault(group.rows[0].cell.task.partition("/")[0], []).append(group)
+            sections.append(Section(f"{prefix}{name}", title, [*drawn, measured.note()]))
     return [
-        Section(
-            f"{prefix}{topic}", topic, [_task(group, found, numbers, prefix) for group in groups], tags_of(f"{topic}/")
-        )
-        for topic, groups in topics.items()
+        *sections,
+        *_topics(found, numbers, said, prefix),
+        *measured.missing(said, prefix),
+        measured.of_run(found, said, prefix),
     ]
 
 
-def _task(group: GroupFindings, found: Findings, numbers: Numbers, prefix: str) -> Section:
+def _topics(found: Findings, numbers: Numbers, said: Report, prefix: str) -> list[Section]:
+    """A section for each topic with one for each task, dataset and size."""
+    every = processes(found.records)
+    topics_of: dict[str, list[Section]] = {}
+    for group, table in zip(found.groups, said.tables, strict=True):
+        topic = group.rows[0].cell.task.partition("/")[0]
+        blocks = [*_task(group, found, numbers), measured.of_task(group, table, found, numbers)]
+        if drawn := samples.chart(group.rows, every, found.records.folder):
+            blocks.append(Details("Every sample", [drawn]))
+        cell = group.rows[0].cell
+        title = f"{cell.task}, {cell.dataset} at {cell.size}"
+        section = Section(section_of(group, prefix), title, blocks, tags_of(cell.task, "", cell.size))
+        topics_of.setdefault(topic, []).append(section)
+    return [
+        Section(f"{prefix}topic-{topic}", topic, [_contents(topics_of[topic]), *topics_of[topic]], tags_of(f"{topic}/"))
+        for topic in topics.ordered(topics_of)
+    ]
+
+
+def section_of(group: GroupFindings, prefix: str) -> str:
+    """The name of the section of a task, dataset and size."""
     cell = group.rows[0].cell
-    said = answer(group.rows, found.records.info)
-    chart = speedups.chart(group.rows, numbers, named="implementation", title="Times as fast")
-    blocks: list[Block] = [Paragraph(" ".join(said.sentences), "answer")]
+    return f"{prefix}{cell.task}-{cell.dataset}-{cell.size}".replace("/", "-")
+
+
+def _contents(tasks: Sequence[Section]) -> Block:
+    """Links to the tasks of a topic."""
+    linked: list[Text] = [[Link(str(task.title), task.name)] for task in tasks]
+    return Details(f"The tasks ({len(tasks)})", [Items(linked)])
+
+
+def _task(group: GroupFindings, found: Findings, numbers: Numbers) -> list[Block]:
+    """The question, the answer and the ratios of all implementations."""
+    first, *others = answer(group.rows, found.records.info).sentences
+    blocks: list[Block] = [Paragraph(first, "answer"), *([Paragraph(" ".join(others))] if others else [])]
     if group.task and group.task.question:
         blocks.insert(0, Paragraph(f"Question: {group.task.question}", "question"))
-    if chart:
+    if chart := speedups.chart(group.rows, numbers, named="implementation", title="Times as fast"):
         blocks.append(chart)
-    name = f"{prefix}{cell.task}-{cell.dataset}-{cell.size}".replace("/", "-")
-    return Section(name, f"{cell.task}, {cell.dataset} at {cell.size}", blocks, tags_of(cell.task, "", cell.size))
+    return blocks

@@ -26,7 +26,7 @@ def chart(rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: 
 
     `named` says what a label consists of: `task` for many tasks, `implementation` for those of one task.
     """
-    shown = sorted((row for row in rows if not _is_baseline(row)), key=_order)
+    shown = sorted((row for row in rows if not is_baseline(row)), key=_order)
     if not shown:
         return None
     low, high = domain([row.compared.speedup for row in shown if row.compared.speedup and not in_doubt(row)])
@@ -65,8 +65,14 @@ def ticks(low: float, high: float) -> list[float]:
     return sorted({*ends, *(1 / tick for tick in upward if 1 / tick >= low)})
 
 
-def _is_baseline(row: Row) -> bool:
+def is_baseline(row: Row) -> bool:
+    """Whether the others of its group are compared with it."""
     return row.compared.speedup is not None and row.compared.speedup.baseline == row.cell.implementation
+
+
+def is_compared(row: Row) -> bool:
+    """Whether it has a ratio to another one, which the chart shows as a bar."""
+    return row.compared.speedup is not None and not is_baseline(row) and not in_doubt(row)
 
 
 def _order(row: Row) -> tuple[float, str, str]:
@@ -134,7 +140,7 @@ def _reason(row: Row) -> str:
         return row.result.reason
     if in_doubt(row):
         return "it is not known whether it ran on the GPU"
-    return "no process measured both it and the baseline"
+    return "no right result of a CPU was measured beside it"
 
 
 def table(rows: Sequence[Row], numbers: Numbers) -> Table:
@@ -163,10 +169,10 @@ def _cells(row: Row, numbers: Numbers) -> list[Text]:
     if row.measured is None:
         said: list[Text] = [row.result.outcome, UNKNOWN, row.result.reason, UNKNOWN, UNKNOWN]
     else:
-        verdict = "baseline" if _is_baseline(row) else ratio.verdict if ratio and not in_doubt(row) else NOT_COMPARED
+        verdict = "baseline" if is_baseline(row) else ratio.verdict if ratio and not in_doubt(row) else NOT_COMPARED
         said = [
             found.time(),
-            UNKNOWN if _is_baseline(row) or in_doubt(row) else found.ratio(),
+            UNKNOWN if is_baseline(row) or in_doubt(row) else found.ratio(),
             verdict,
             found.shown("quality", lambda value: words.quality(value, 0.0)),
             found.shown("peak_host_bytes", lambda value: words.size(int(value))),

@@ -1,0 +1,120 @@
+"""What a run says of each topic: the gain on the GPU, which CPU library won, and from which size on the GPU wins.
+
+The numbers of the sentences at the top of a page, so that they are in the JSON report as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from residency.analysis.crossover import Crossover, crossover, points_of
+from residency.analysis.doubt import in_doubt
+from residency.analysis.gain import Gain, gains_of_topic
+from residency.analysis.ratios import Timed
+from residency.analysis.row import Group, Row
+from residency.analysis.rows import timed_samples
+from residency.harness.records import Records
+
+
+@dataclass(frozen=True)
+class OnCpu:
+    """CPU implementations against each other, each task on each dataset once."""
+
+    compared: int  # where at least two have a time
+    fastest: list[tuple[str, int]]  # libraries, and in how many of these each is clearly the fastest; the most first
+    undecided: int  # where the run cannot tell who is the fastest
+
+
+@dataclass(frozen=True)
+class FromSize:
+    """From which size on the GPU wins in one task, by the sizes in the run."""
+
+    task: str
+    dataset: str
+    unit: str
+    found: Crossover
+
+
+@dataclass(frozen=True)
+class TopicAtSize:
+    """What a run says of one topic at one size."""
+
+    topic: str
+    size: str
+    rows: int | None  # the most of any of its tasks at this size
+    tasks: int  # with a time
+    gpu: Gain | None  # None if no task has a time on both devices, and for tasks that measure devices
+    cpu: OnCpu
+    from_size: list[FromSize]
+
+
+def topics(records: Records, found: Sequence[Row]) -> list[TopicAtSize]:
+    """Every topic at every size in the run's order; where nothing has a time, `tasks` is 0."""
+    by_topic: dict[str, list[Row]] = {}
+    for row in found:
+        by_topic.setdefault(row.cell.task.partition("/")[0], []).append(row)
+    crossings = _from_sizes(records, found)
+    made = []
+    for topic, rows in by_topic.items():
+        gains = {gain.size: gain for gain in gains_of_topic(rows, topic)}
+        for size in dict.fromkeys(row.cell.size for row in rows):
+            here = [row for row in rows if row.cell.size == size]
+            made.append(
+                TopicAtSize(
+                    topic=topic,
+                    size=size,
+                    rows=max((row.cell.rows for row in here if row.cell.rows is not None), default=None),
+                    tasks=len({row.cell.task for row in here if row.measured}),
+                    gpu=gains.get(size),
+                    cpu=_on_cpu(here, records),
+                    from_size=[one for one in crossings if one.task.startswith(f"{topic}/")],
+                )
+            )
+    return made
+
+
+def _on_cpu(rows: Sequence[Row], records: Records) -> OnCpu:
+    groups: dict[Group, list[Row]] = {}
+    for row in comparable(rows, records):
+        if row.cell.device == "cpu":
+            groups.setdefault(row.group, []).append(row)
+    won, compared = Counter[str](), 0
+    for group in groups.values():
+        if len(group) > 1:
+            compared += 1
+            first, second, *_ = sorted(group, key=lambda row: row.median)
+            if second.compared.speedup is not None and second.compared.speedup.verdict == "slower":
+                won[first.cell.library] += 1
+    return OnCpu(compared, won.most_common(), compared - won.total())
+
+
+def comparable(rows: Sequence[Row], records: Records) -> list[Row]:
+    """The rows whose time may be compared: right, doing the whole task, and known where they ran."""
+    tasks = records.info.tasks
+    return [
+        row
+        for row in rows
+        if row.measured is not None
+        and not in_doubt(row)
+        and not (row.cell.task in tasks and row.cell.implementation in tasks[row.cell.task].beside)
+    ]
+
+
+def _from_sizes(records: Records, found: Sequence[Row]) -> list[FromSize]:
+    """The answer of every task that has times of both devices at several sizes."""
+    by_data: dict[tuple[str, str], list[Row]] = {}
+    for row in comparable(found, records):
+        by_data.setdefault((row.cell.task, row.cell.dataset), []).append(row)
+    several = {key: rows for key, rows in by_data.items() if len({row.cell.rows for row in rows}) > 1}
+    timed: Timed = timed_samples(records) if several else {}
+    made = []
+    for (task, dataset), rows in several.items():
+        gpu, cpu = (
+            sorted({row.cell.implementation for row in rows if row.cell.device == device}) for device in ("gpu", "cpu")
+        )
+        points = points_of(timed, rows, gpu, cpu)
+        if len(points) > 1:
+            made.append(FromSize(task, dataset, rows[0].facts.unit, crossover(points)))
+    return made

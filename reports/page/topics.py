@@ -1,0 +1,210 @@
+"""The answer of each topic in one sentence, with numbers that the JSON report has under `topics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from residency.analysis.findings import Findings
+from residency.analysis.roofline import TOPIC
+from residency.analysis.row import Row
+from residency.analysis.topics import TopicAtSize, comparable, topics
+from residency.reports import words
+from residency.reports.page import doubts
+from residency.reports.page.numbers import Numbers
+from residency.reports.page.parts import Block, Details, Items, Number, Paragraph, Part, Strong, Text
+
+NAMED = 6  # libraries that a sentence names
+NO_GPU = "Nothing was timed on a GPU, so this says nothing about GPUs"
+SCALES = ((1e9, 1e9, " billion"), (1e6, 1e6, " million"), (1e4, 1e3, " thousand"))  # from where on, of what, its name
+
+
+def answers(found: Findings, numbers: Numbers) -> list[Block]:
+    """A sentence for each topic, at the size at which most of its tasks were measured; other sizes on demand."""
+    known = list(enumerate(topics(found.records, found.rows)))
+    blocks: list[Block] = []
+    others: list[Text] = []
+    for name in ordered(topic.topic for _, topic in known):
+        of_topic = [(index, topic) for index, topic in known if topic.topic == name]
+        first = max(of_topic, key=lambda entry: (entry[1].tasks, entry[1].rows or 0))
+        for index, topic in of_topic:
+            sentence = _Sentence(f"topics/{index}", topic, found, numbers)
+            if (index, topic) == first:
+                blocks.append(Paragraph(sentence.whole(), "answer"))
+            else:
+                others.append(sentence.at_size())
+    return [*blocks, Details("The same at other sizes", [Items(others)])] if others else blocks
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Topics, each once: those with real tasks first, then the one that measures the devices."""
+    return sorted(dict.fromkeys(names), key=lambda name: f"{name}/" == TOPIC)
+
+
+class _Sentence:
+    """The sentence of one topic at one size."""
+
+    def __init__(self, place: str, topic: TopicAtSize, found: Findings, numbers: Numbers) -> None:
+        self._place, self._topic, self._numbers = place, topic, numbers
+        rows = [row for row in found.rows if row.cell.task.startswith(f"{topic.topic}/")]
+        self._all = [row for row in rows if row.cell.size == topic.size]
+        self._rows = comparable(self._all, found.records)
+        self._groups = [group.ranked for group in found.groups if group.rows[0] in self._all]
+
+    def whole(self) -> list[Part]:
+        """The answer with the size from which on the GPU wins."""
+        return [*self.at_size(), *self._from_size()]
+
+    def at_size(self) -> list[Part]:
+        """`tabular, at lab: the GPU is 14.0 × as fast once the data is there, 5.01 × with the copy`."""
+        size = f", {self._topic.size}" if self._topic.size == "full" else f", at {self._topic.size}"
+        return [Strong(self._topic.topic), f"{size}: ", *self._said(), "."]
+
+    def _said(self) -> list[Part]:
+        doubt = doubts.of_rows(self._rows)
+        beside = f" ({doubt})" if doubt else ""
+        if self._topic.gpu is not None:
+            return [*self._between_devices(), beside]
+        if not self._rows:
+            ended = list(dict.fromkeys(row.result.outcome.replace("_", " ") for row in self._all))
+            return [f"nothing was timed; results: {words.joined(ended)}"]
+        if f"{self._topic.topic}/" == TOPIC and any(row.cell.device == "gpu" for row in self._rows):
+            return [f"these tasks measure the limits of CPU and GPU; they are no work that a GPU could win{beside}"]
+        return [*self._on_cpu(), f"{beside}. {NO_GPU}"]
+
+    def _between_devices(self) -> list[Part]:
+        """A GPU that wins is told by its best side first; one that does not, by the whole time."""
+        gain = self._topic.gpu
+        assert gain is not None
+        whole, there, of = self._ratio("gpu"), self._resident(), self._known_of()
+        standing = self._standing()
+        if standing != "faster":
+            told = {"slower": "is slower", "equivalent": "is as fast as the CPU"}.get(
+                standing, "may be faster or slower"
+            )
+            said = [f"with the copy the GPU {told}, ", *whole, " as fast; once the data is there ", *there, *of]
+        elif gain.resident is None:
+            said = ["the GPU is ", *whole, " as fast with the copy; once the data is there ", *there]
+        else:
+            said = ["the GPU is ", *there, " as fast once the data is there", *of, ", ", *whole, " with the copy"]
+        if gain.tasks == 1:
+            return [*said, f" (one task: {self._tasks()[0]})"]
+        said += [" (geometric means of ", self._number("gpu/tasks"), " tasks); it is slower in "]
+        return [*said, self._number("gpu/slower") if gain.slower else "none"]
+
+    def _resident(self) -> list[Part]:
+        """The ratio with the data resident."""
+        gain = self._topic.gpu
+        if gain is None or gain.resident is None:
+            return ["is not known"]
+        return [*(["at least "] if gain.resident.at_least else []), *self._ratio("gpu/resident")]
+
+    def _known_of(self) -> list[Part]:
+        """Of how many tasks that is known, if not of all."""
+        gain = self._topic.gpu
+        if gain is None or gain.resident is None or gain.resident.tasks == gain.tasks:
+            return []
+        return [" (known of ", self._number("gpu/resident/tasks"), ")"]
+
+    def _standing(self) -> str:
+        """Whether the GPU is faster: a task's own verdict; over several, whether the mean's interval is beyond 1."""
+        gain = self._topic.gpu
+        assert gain is not None
+        ratios = [row.compared.speedup for row in self._rows if row.cell.device == "gpu" and row.compared.speedup]
+        if gain.tasks == 1 and len({row.group for row in self._rows if row.cell.device == "gpu"}) == 1:
+            return max(ratios, key=lambda ratio: ratio.value).verdict
+        return "faster" if gain.mean.low > 1 else "slower" if gain.mean.high < 1 else "inconclusive"
+
+    def _tasks(self) -> list[str]:
+        on_gpu = [row for row in self._rows if row.cell.device == "gpu" and row.compared.speedup is not None]
+        return list(dict.fromkeys(row.cell.task for row in on_gpu))
+
+    def _on_cpu(self) -> list[Part]:
+        """Which CPU library won; with a single task, by how much."""
+        cpu = self._topic.cpu
+        if not cpu.compared:
+            return ["only one implementation of each task has a time, so there is nothing to compare"]
+        if cpu.compared == 1:
+            return self._one_task()
+        said: list[Part] = [f"CPU against CPU, the fastest is {'' if cpu.fastest else 'not decided in '}"]
+        for index, (library, _) in enumerate(cpu.fastest[:NAMED]):
+            said += [f"{', ' if index else ''}{library} in ", self._number(f"cpu/fastest/{index}/tasks")]
+        if more := cpu.fastest[NAMED:]:
+            said += [f", {words.joined([library for library, _ in more])} in {sum(count for _, count in more)}"]
+        if cpu.undecided:
+            undecided = self._number("cpu/undecided")
+            said += ["; ", undecided, " not decided"] if cpu.fastest else [undecided]
+        noun = "tasks" if len({row.cell.task for row in self._rows}) == len(self._groups) else "comparisons"
+        return [*said, " (of ", self._number("cpu/compared"), f" {noun})"]
+
+    def _one_task(self) -> list[Part]:
+        """The two fastest of the only task that can be compared."""
+        group = next(group for group in self._groups if len(self._of(group)) > 1)
+        first, second, *_ = self._of(group)
+        ratio = second.compared.speedup
+        if ratio is None:
+            return [f"no process measured both {_name(first)} and {_name(second)}, so they are not compared"]
+        said: list[Part] = [f"CPU against CPU, {_name(first)} takes ", *_parts(self._numbers.of(first).time())]
+        if ratio.verdict == "slower":
+            said[0] = f"CPU against CPU, {_name(first)} is the fastest, "
+        said += [f"; {_name(second)} is ", *_parts(self._numbers.of(second).ratio()), " as fast"]
+        return [*said, f" ({ratio.verdict}; one task: {first.cell.task})"]
+
+    def _of(self, group: Sequence[Row]) -> list[Row]:
+        return [row for row in group if row in self._rows and row.cell.device == "cpu"]
+
+    def _from_size(self) -> list[Part]:
+        """From which size on the GPU wins, task by task."""
+        said: list[Part] = []
+        for index, known in enumerate(self._topic.from_size):
+            place = f"from_size/{index}"
+            first, last = known.found.points[0].rows, known.found.points[-1].rows
+            task = known.task
+            if known.found.at is not None:
+                low, high = (self._count(f"{place}/{bound}") for bound in ("low", "high"))
+                middle = self._count(f"{place}/rows")
+                said += [f" {task}: the GPU wins from about ", middle, f" {known.unit} on [", low, ", ", high, "]."]
+            elif known.found.answer == "always":
+                said += [f" {task}: the GPU wins from the smallest size on, {words.count(first)} {known.unit}."]
+            elif known.found.answer == "never":
+                said += [f" {task}: the GPU does not win up to {words.count(last)} {known.unit}."]
+            elif known.found.answer == "not monotone":
+                said += [f" {task}: the GPU wins at some sizes and loses at larger ones."]
+            else:
+                said += [f" {task}: from which size on the GPU wins is not decided."]
+        return said
+
+    def _number(self, name: str) -> str | Number:
+        return self._shown(name, lambda value: f"{value:.0f}")
+
+    def _count(self, name: str) -> str | Number:
+        return self._shown(name, many)
+
+    def _ratio(self, name: str) -> Sequence[Part]:
+        """`14.0 × [12.1, 16.2]`."""
+        low, high = (self._numbers.value(f"{self._place}/{name}/{bound}") for bound in ("low", "high"))
+        middle = Strong(self._shown(f"{name}/mean", words.digits))
+        if words.is_unknown(low, high):
+            return [middle, f" × {words.NOT_KNOWN}"]
+        bounds = (self._shown(f"{name}/{bound}", words.digits) for bound in ("low", "high"))
+        return [middle, " × [", next(bounds), ", ", next(bounds), "]"]
+
+    def _shown(self, name: str, write: words.Write) -> str | Number:
+        shown = self._numbers.shown(f"{self._place}/{name}", write)
+        assert isinstance(shown, str | Number)
+        return shown
+
+
+def many(value: float) -> str:
+    """A number of rows, with three digits: `4,908`, `74.3 thousand`, `2.31 million`."""
+    for least, unit, word in SCALES:
+        if value >= least:
+            return f"{words.digits(value / unit)}{word}"
+    return words.digits(value)
+
+
+def _name(row: Row) -> str:
+    return f"{row.cell.implementation} ({row.cell.library})"
+
+
+def _parts(text: Text) -> Sequence[Part]:
+    return [text] if isinstance(text, str | Number) or not isinstance(text, Sequence) else text

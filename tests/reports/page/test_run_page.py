@@ -1,0 +1,253 @@
+"""The page of a run, as `residency report --format html` writes it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from residency.analysis.findings import findings
+from residency.harness import records
+from residency.reports.tables import report
+from tests.class_run import HOSTILE, write
+
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
+FACTORS = {
+    "µs": 1e6, "ms": 1e3, "s": 1.0, "min": 1 / 60, "h": 1 / 3600, "thousand": 1e-3, "million": 1e-6, "billion": 1e-9,
+    "B": 1.0, "KiB": 2.0**-10, "MiB": 2.0**-20, "GiB": 2.0**-30, "TiB": 2.0**-40, "×": 1.0, "%": 100.0, "J": 1.0,
+}  # fmt: skip
+TIMES = [FACTORS[unit] for unit in ("µs", "ms", "s", "min", "h")]  # the unit of a time may stand outside the number
+
+
+@dataclass
+class Page(HTMLParser):
+    """A page as a test reads it."""
+
+    tags: list[str] = field(default_factory=list)
+    numbers: list[tuple[str, str, str]] = field(default_factory=list)  # place, value, text
+    links: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)  # paragraphs that answer
+    warnings: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    headings: list[str] = field(default_factory=list)
+    data: str = ""  # the charts in JSON
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._into: list[list[str]] = []
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self._open.append(f"{tag} {given.get('class', '')} {given.get('id', '')}")
+        if "id" in given:
+            self.names.append(given["id"])
+        if tag == "a":
+            self.links.append(given["href"])
+        if tag == "data":
+            self.numbers.append((given["data-from"], given["value"], ""))
+        for wanted, kept in (
+            (tag == "p" and given.get("class") == "answer", self.answers),
+            (tag == "p" and given.get("class") == "warning", self.warnings),
+            (tag == "code", self.code),
+            (tag == "h2", self.headings),
+        ):
+            if wanted:
+                kept.append("")
+                self._into.append(kept)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"p", "code", "h2"} and self._into:
+            ended = {"p": (self.answers, self.warnings), "code": (self.code,), "h2": (self.headings,)}[tag]
+            if any(self._into[-1] is kept for kept in ended):
+                self._into.pop()
+        while self._open and self._open.pop().split(" ")[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        here = self._open[-1] if self._open else ""
+        if here.startswith("script"):
+            self.data += data if here.endswith(" data") else ""
+            return
+        if here.startswith("data"):
+            place, value, text = self.numbers[-1]
+            self.numbers[-1] = place, value, text + data
+        for kept in self._into:
+            kept[-1] += data
+        self.text += data
+
+
+def read(html: str) -> Page:
+    page = Page()
+    page.feed(html)
+    return page
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[Path, tuple[Page, dict[str, Any]]]:
+    """The pages that a test has read already."""
+    return {}
+
+
+@pytest.fixture
+def page_of(residency, kept):
+    """The page of a run and the JSON report of the same run."""
+
+    def of(folder: Path) -> tuple[Page, dict[str, Any]]:
+        if folder not in kept:
+            html, said = (residency("report", folder, "--format", form) for form in ("html", "json"))
+            assert html.status == said.status == 0, html.err + said.err
+            kept[folder] = read(html.out), json.loads(said.out)
+        return kept[folder]
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def class_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up run of a class whose machine has a GPU."""
+    return write(tmp_path_factory.mktemp("class") / "run", replicates=3, rounds=3)
+
+
+def at(document: Any, place: str) -> Any:
+    """What a JSON pointer names."""
+    for key in place.split("/"):
+        document = document[int(key)] if isinstance(document, list) else document[key]
+    return document
+
+
+def shows(text: str, value: float) -> bool:
+    """Whether a text shows a value to its last digit."""
+    found = re.fullmatch(r"(\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)\s*(\S*)", text)
+    assert found, text
+    digits, unit = found[1].replace(",", ""), found[2]
+    mantissa, _, power = digits.partition("e")
+    step = 10.0 ** (int(power or 0) - len(mantissa.partition(".")[2]))
+    factors = [FACTORS[unit]] if unit else [1.0, *TIMES]
+    return any(abs(float(digits) - value * factor) <= step * 0.5000001 for factor in factors)
+
+
+def test_every_number_is_that_of_the_json_report(page_of, class_run: Path) -> None:
+    runs = [class_run, *(REFERENCE / f"2-cores-{name}" for name in ("amd-epyc-tabular-lab", "intel-xeon-etl-scale"))]
+    for folder in runs:
+        page, document = page_of(folder)
+        assert len(page.numbers) > 100
+        for place, value, text in page.numbers:
+            assert float(value) == at(document, place), place
+            assert shows(text, float(value)), (place, value, text)
+
+
+def test_a_page_answers_first(page_of, class_run: Path) -> None:
+    page, _ = page_of(class_run)
+    tabular, *others = page.answers[:6]
+    assert re.match(r"tabular, at lab: the GPU is \d+\.\d × \[.+\] as fast once the data is there", tabular)
+    assert "with the copy (geometric means of 5 tasks); it is slower in none" in tabular
+    assert "tabular/ridge: the GPU wins from about" in tabular
+    assert "(one task: ocr/binarise)" in next(answer for answer in others if answer.startswith("ocr"))
+    assert others[-1].startswith("foundations, at lab: these tasks measure the limits")
+    assert "Few processes" in page.warnings[0]
+    assert "another machine" in page.warnings[0]
+    assert page.headings[0] == "How to read this page"
+    assert page.headings[1:3] == ["How much faster?", "Where does the time go?"]
+    assert page.headings[-2:] == ["What could not run here", "How was this measured?"]
+    assert {link.removeprefix("#") for link in page.links} <= set(page.names)
+    assert len(page.names) == len(set(page.names))
+
+
+def test_a_page_without_a_gpu_says_nothing_about_gpus(page_of) -> None:
+    page, document = page_of(REFERENCE / "2-cores-amd-epyc-tabular-lab")
+    (answer,) = page.answers[:1]
+    won = document["topics"][0]["cpu"]["fastest"][0]
+    assert f"CPU against CPU, the fastest is {won['library']} in {won['tasks']}" in answer
+    assert "(2 to 3 processes, busy machine). Nothing was timed on a GPU, so this says nothing about GPUs." in answer
+    assert "No GPU, so CPU against CPU" in page.warnings[0]
+    command = next(code for code in page.code if code.startswith("residency run tabular/ridge "))
+    assert command == (
+        "residency run tabular/ridge --size lab --dataset linear --implementations "
+        "normal_equations@cpu,estimator@cpu --replicates 5 --rounds 8 --threads 2 --seed 20260"
+    )
+
+
+def test_a_page_says_all_that_the_terminal_says(page_of, class_run: Path) -> None:
+    page, _ = page_of(class_run)
+    said = report(findings(records.read(class_run)))
+    sentences = [*said.facts, *said.summary, *(reason for entry in said.missing for reason in (entry.reason,))]
+    for table in said.tables:
+        sentences += [table.question, table.caption, *table.answer.sentences, *table.failures, *table.notes]
+    assert [sentence for sentence in sentences if sentence not in page.text] == []
+
+
+def test_hostile_names_stay_text_and_bytes_stay_the_same(residency, class_run: Path, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.html", "two.html")]
+    for file in files:
+        assert residency("report", class_run, "--format", "html", "-o", file).status == 0
+    first, second = (file.read_bytes() for file in files)
+    assert first == second
+    page = read(first.decode())
+    assert HOSTILE in page.text
+    assert page.tags.count("b") == 0
+    assert page.tags.count("script") == 4  # the data, Vega, its interpreter and ours
+    assert "<" not in page.data
+    assert HOSTILE in json.dumps(json.loads(page.data))
+
+
+def test_pages_of_runs_with_little_in_them(page_of, written, made) -> None:
+    nothing = written(
+        made("t/a", "one@cpu", seconds=None, outcome="timeout", reason="took longer than 60 s"),
+        made("t/a", "absent@gpu", seconds=None, outcome="unavailable", reason="no GPU here"),
+        folder="nothing",
+    )
+    page, _ = page_of(nothing)
+    assert page.answers[0] == "t, at lab: nothing was timed; results: timeout and unavailable."
+    assert "Where does the time go?" not in page.headings
+    assert "took longer than 60 s" in page.text
+    page, _ = page_of(written(made("t/a", "one@cpu", replicates=1), folder="one", gpus=()))
+    assert "only one implementation of each task has a time" in page.answers[0]
+    assert "(1 process). Nothing was timed on a GPU" in page.answers[0]
+    assert "Where does the time go?" in page.headings
+
+
+def test_the_command_for_own_data_and_a_cluster(page_of, written, made) -> None:
+    run = written(
+        made("t/a", "one@cpu"), made("t/a", "shared@cpu", runner="cluster", seconds=2.0), made("t/a", "one@gpu")
+    )
+    info = json.loads((run / "run.json").read_text())
+    info["settings"] |= {"path": "/data/my loans.csv", "target": "default", "suites": ["/own suites"], "gate": True}
+    (run / "run.json").write_text(json.dumps(info))
+    page, document = page_of(run)
+    assert (
+        "RESIDENCY_SUITES='/own suites' residency run t/a --data '/data/my loans.csv' --target default "
+        "--implementations one@cpu,shared@cpu,one@gpu --runner local,cluster --workers 1 --gate"
+    ) in page.code
+    assert document["topics"][0]["gpu"]["tasks"] == 1
+    assert math.isclose(document["topics"][0]["gpu"]["mean"], document["rows"][2]["speedup"]["ratio"])
+
+
+def test_samples_tell_what_disturbed_them(page_of, class_run: Path) -> None:
+    page, _ = page_of(class_run)
+    drawn = json.loads(page.data)["charts"].values()
+    etl = next(chart for chart in drawn if chart["spec"] == "samples" and "tabular/etl" in chart["title"])
+    kinds = {part["kind"] for row in etl["rows"] for part in row["parts"]}
+    assert kinds == {"cold", "disturbed"}
+    assert len(etl["rows"]) == 4 * 3  # implementations and processes
+    assert "other processes on the CPU" in page.text
+
+
+@pytest.mark.slow
+def test_a_run_of_a_hundred_thousand_samples_stays_small(residency, tmp_path: Path) -> None:
+    folder, page = write(tmp_path / "run", tasks=60, replicates=5, rounds=80), tmp_path / "page.html"
+    assert residency("report", folder, "--format", "html", "-o", page).status == 0
+    assert page.stat().st_size < 8e6
+    data = page.read_text().partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
+    speedups = json.loads(data)["charts"]["chart-0"]["rows"]
+    assert len([row for row in speedups if "ratio" in row]) == 60
+    assert len(speedups) < 100
