@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from residency.analysis.crossover import Crossover
+from residency.analysis.crossover import Crossover, TaskCrossover, crossovers
 from residency.analysis.doubt import in_doubt
 from residency.analysis.gain import Gain, ResidentMean, gains
 from residency.analysis.proof import Proof
 from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
-from residency.analysis.scaling import Law, Scaling
+from residency.analysis.scaling import Law, Scaling, scalings
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
@@ -33,6 +33,8 @@ def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
         "rows": [_row(row) for row in rows],
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
         "gains": [_gain(gain) for gain in gains(rows)],
+        "scaling": [scaling(scaled) for scaled in scalings(records, rows)],
+        "crossovers": [_task_crossover(answer) for answer in crossovers(records, rows)],
     }
 
 
@@ -175,6 +177,13 @@ def crossover(task: str, unit: str, found: Crossover) -> dict[str, Any]:
     }
 
 
+def _task_crossover(found: TaskCrossover) -> dict[str, Any]:
+    """The same of a task of a run, with the sides that were compared."""
+    sides = {"challenger": list(found.challenger), "champion": list(found.champion)}
+    named = {"task": found.task, "dataset": found.dataset, "unit": found.unit, "sides": sides}
+    return {**named, **crossover(found.task, found.unit, found.found)}
+
+
 def _crossover(said: str, found: Crossover) -> dict[str, Any]:
     at = found.at
     return {
@@ -187,6 +196,7 @@ def _crossover(said: str, found: Crossover) -> dict[str, Any]:
                 "challenger": point.challenger,
                 "champion": point.champion,
                 **(_ratio(point.ratio) or {}),
+                "at_least": point.at_least,
             }
             for point in found.points
         ],
@@ -206,6 +216,8 @@ def scaling(found: Scaling) -> dict[str, Any]:
                 "over_one": _ratio(strong.over_one),
                 "over_single_process": _ratio(strong.over_single),
                 "efficiency": strong.efficiency,
+                "efficiency_low": strong.efficiency_interval.low if strong.efficiency_interval else None,
+                "efficiency_high": strong.efficiency_interval.high if strong.efficiency_interval else None,
                 "spent": strong.row.measured.cluster if strong.row.measured else {},
             }
             for strong in found.strong
@@ -222,7 +234,8 @@ def _law(found: Law) -> dict[str, Any]:
     return {
         "contention": _parameter(found.contention),
         "coherence": _parameter(found.coherence) if found.coherence else None,
-        "predicted": {count: _parameter(speed) for count, speed in found.predicted.items()},
+        "predicted": {str(count): _parameter(speed) for count, speed in found.predicted.items()},
+        "curve": [{"workers": point.workers, **_interval(point.speed, "value")} for point in found.curve],
     }
 
 

@@ -68,10 +68,14 @@ def show(found: Scaling, out: Console) -> None:
 
 
 def show_reasons(task: str, rows: Sequence[Row], out: Console) -> None:
-    """Print why nothing ran on a cluster, each reason once."""
-    reasons = dict.fromkeys(row.result.reason for row in rows if row.cell.runner == "cluster" and row.result.reason)
-    text = f"{task}: nothing to compare: {'; '.join(reasons) or 'nothing ran on a cluster'}."
-    out.print(f"\n[bold]{escape(text)}[/]", highlight=False)
+    """Print why nothing ran on a cluster."""
+    out.print(f"\n[bold]{escape(reasons(task, rows))}[/]", highlight=False)
+
+
+def reasons(task: str, rows: Sequence[Row]) -> str:
+    """Why nothing ran on a cluster, each reason once."""
+    given = dict.fromkeys(row.result.reason for row in rows if row.cell.runner == "cluster" and row.result.reason)
+    return f"{task}: nothing to compare: {'; '.join(given) or 'nothing ran on a cluster'}."
 
 
 def _table(title: str, *columns: str) -> Table:
