@@ -23,7 +23,7 @@ from residency.harness.records import Records
 from residency.harness.statistics import Interval
 
 Answer = Literal["crosses", "always", "never", "inconclusive", "not monotone"]
-SIDES = "crossover"  # the setting of a run that names both sides: `{"challenger": [ids], "champion": [ids]}`
+SIDES = "crossover"  # the setting of a run that names both sides and the sizes between which it searched
 Bound = Literal["value", "low", "high"]
 
 
@@ -69,8 +69,13 @@ def crossovers(records: Records, rows: Sequence[Row]) -> list[TaskCrossover]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.cell.task, row.cell.dataset), []).append(row)
-    asked = [(*key, group, *sides_of(records, group)) for key, group in groups.items()]
-    known = [one for one in asked if _several_sizes(one[2], one[3]) and _several_sizes(one[2], one[4])]
+    recorded = SIDES in records.info.settings
+    sides = {key: sides_of(records, group) for key, group in groups.items()}
+    known = [
+        (*key, group, *sides[key])
+        for key, group in groups.items()
+        if recorded or all(_several_sizes(group, side) for side in sides[key])
+    ]
     if not known:
         return []
     timed, computing = timed_samples(records), computing_samples(records)
@@ -81,7 +86,7 @@ def crossovers(records: Records, rows: Sequence[Row]) -> list[TaskCrossover]:
         )
         for task, dataset, group, challenger, champion in known
     ]
-    return [answer for answer in answers if len(answer.found.points) > 1 or answer.found.untold]
+    return [answer for answer in answers if recorded or len(answer.found.points) > 1 or answer.found.untold]
 
 
 def sides_of(records: Records, group: Sequence[Row]) -> tuple[list[str], list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shlex
 import socket
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from residency.analysis.findings import findings
 from residency.harness import own_suites, records
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import RecordError, UsageError, unknown
@@ -94,6 +96,33 @@ def write_page(path: Path, html: str) -> None:
             place.write_text(html, encoding="utf-8")
         else:
             write_whole(place, html)
+
+
+def write_page_of(measured: records.Records, path: Path | None) -> None:
+    """Write the page of a run that was measured; None is no page.
+
+    Raises `UsageError` if it cannot be written. The message says how to write it later.
+    """
+    if path is None:
+        return
+    from residency.reports.page import render, run
+
+    html = render.page(run.page(findings(measured, here=is_here(measured.info))))
+    try:
+        write_page(path, html)
+    except UsageError as error:
+        again = f"residency report {shlex.quote(str(measured.folder))} --format html -o page.html"
+        raise UsageError(f"{error}. What was measured is saved. Write its page with: {again}") from error
+    screen.progress().print(f"Page: {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def kept_words(folder: Path, page: Path | None) -> str:
+    """A study's last line: where its run is saved, and how to view it or to write its page again."""
+    view = f"residency report {shlex.quote(str(folder))}"
+    kept = f"Saved to {folder}. View it with: {view}"
+    return (
+        kept if page is None else f"{kept}\nWrite its page again with: {view} --format html -o {shlex.quote(str(page))}"
+    )
 
 
 @contextmanager

@@ -44,9 +44,11 @@ def scale(
     protocol: options.Protocol = None,
     memory: options.Memory = None,
     results: options.Results = common.RESULTS,
+    page: options.Page = None,
     json: options.Json = False,
 ) -> None:
     """Measure a task on clusters of several sizes: the efficiency, where the time goes, and the fitted scaling law."""
+    common.check_page(page)
     found = common.one_task(task)
     on = options.split(devices)
     counts = sorted(options.workers_of(workers) or doubling(on))
@@ -72,8 +74,7 @@ def scale(
     )
     info = info_of(planned, settings, wanted)
     folder = results / info.id
-    kept = f"Saved to {folder}. View it with: residency report {folder}"
-    with parting(folder, kept, "interrupted: what was measured is saved"):
+    with parting(folder, common.kept_words(folder, page), "interrupted: what was measured is saved"):
         interrupted = measure(planned, settings, info, folder, None)
         measured = records.read(folder)
         measured_rows = rows(measured)
@@ -86,6 +87,7 @@ def scale(
                 show(one, screen.output())
             if not scaled:
                 show_reasons(found.path, measured_rows, screen.output())
+        common.write_page_of(measured, page)
     if interrupted:
         raise typer.Exit(interrupts.status())
     raise typer.Exit(0 if any(strong.row.measured for one in scaled for strong in one.strong) else 1)

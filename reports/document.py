@@ -15,6 +15,7 @@ from residency.analysis.gain import Gain, ResidentMean, gains
 from residency.analysis.proof import Proof
 from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
 from residency.analysis.scaling import Law, Scaling, scalings
+from residency.analysis.spent import spent
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
@@ -219,6 +220,7 @@ def scaling(found: Scaling) -> dict[str, Any]:
                 "efficiency_low": strong.efficiency_interval.low if strong.efficiency_interval else None,
                 "efficiency_high": strong.efficiency_interval.high if strong.efficiency_interval else None,
                 "spent": strong.row.measured.cluster if strong.row.measured else {},
+                "shares": _shares(strong.row),
             }
             for strong in found.strong
         ],
@@ -228,6 +230,15 @@ def scaling(found: Scaling) -> dict[str, Any]:
         ],
         "law": _law(found.law) if found.law else None,
     }
+
+
+def _shares(row: Row) -> dict[str, float] | None:
+    """Shares of the workers' time; None where it was not measured."""
+    if row.measured is None or not row.measured.cluster:
+        return None
+    found = spent(row.measured.cluster, row.measured.seconds.value, row.facts.threads or 1)
+    shares = {"tasks": found.tasks, "fetching": found.fetching, "spilling": found.spilling}
+    return {**shares, "without_a_task": found.idle}
 
 
 def _law(found: Law) -> dict[str, Any]:

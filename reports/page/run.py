@@ -9,6 +9,7 @@ from residency.analysis.row import Row
 from residency.harness.outcomes import Outcome
 from residency.reports import words
 from residency.reports.answers import answer
+from residency.reports.page import study
 from residency.reports.page.charts import growth, quality, resources, roofline, samples, scaling, speedups, stages
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import (
@@ -56,9 +57,9 @@ def of_runs(runs: Sequence[Findings]) -> Page:
 
 
 def _lead(found: Findings) -> list[Block]:
-    """What ran on which machine, and what is unusual about it."""
+    """What ran on which machine, and what is unusual about it; first the answer to the question that was asked."""
     said = report(found)
-    blocks: list[Block] = [Items(said.facts)]
+    blocks: list[Block] = [*(Paragraph(line, "answer") for line in study.answers(found)), Items(said.facts)]
     if said.warning:
         blocks.append(Warned(said.warning))
     return [*blocks, *(Paragraph(line, "answer") for line in said.summary)]
@@ -77,6 +78,7 @@ def _sections(found: Findings, numbers: Numbers, said: Report, prefix: str) -> l
     ):
         if drawn := charts(found, numbers):
             sections.append(Section(f"{prefix}{name}", title, drawn))
+    sections.sort(key=lambda section: section.name != f"{prefix}{study.section(found)}")  # what was asked comes first
     return [*sections, *_topics(found, numbers, prefix), *_samples(found, numbers, prefix)]
 
 

@@ -13,7 +13,7 @@ from residency.analysis.row import Row
 from residency.reports import crossover as said
 from residency.reports import words
 from residency.reports.page import doubts
-from residency.reports.page.charts import axes
+from residency.reports.page.charts import axes, cells
 from residency.reports.page.numbers import UNKNOWN, Numbers
 from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 
@@ -228,10 +228,7 @@ def _description(series: Mapping[str, Sequence[Row]], unit: str, answer: tuple[i
 
 
 def _sentences(answer: TaskCrossover) -> str:
-    parts = [said.sentence(answer.task, answer.unit, answer.found)]
-    if answer.found.points:
-        parts.append(said.resident(answer.unit, answer.found))
-    return " ".join(parts)
+    return " ".join(said.sentences(answer.task, answer.unit, answer.found))
 
 
 def _note(
@@ -308,13 +305,11 @@ def _crossing(answer: tuple[int, TaskCrossover], numbers: Numbers) -> list[Table
     """The sizes at which the sides cross, end to end and with the data resident."""
     index, found = answer
     rows = []
-    for kind, place, of in (("end to end", "", found.found), ("resident", "resident/", found.found.resident)):
+    for kind, place, of in (("end to end", "", found.found), ("resident", "/resident", found.found.resident)):
         if of is not None and of.at is not None:
-            at = f"crossovers/{index}/{place}"
-            bounds = [numbers.shown(f"{at}{name}", lambda value: words.count(round(value))) for name in ("low", "high")]
-            size = numbers.shown(f"{at}rows", lambda value: words.count(round(value)))
-            cell = _flat([size, " [", bounds[0], ", ", bounds[1], "]"])
-            rows.append(TableRow([f"crossover, {kind}", cell, *[UNKNOWN] * 4, "estimated between measured sizes"]))
+            at = f"crossovers/{index}{place}"
+            size = cells.interval(numbers, at, lambda value: words.count(round(value)), middle="rows", unit="")
+            rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 4, "estimated between measured sizes"]))
     return rows
 
 
@@ -340,18 +335,9 @@ def _of_points(points: Sequence[Point], place: str, numbers: Numbers) -> Ratios:
 
 
 def _ratio(point: Point, place: str, numbers: Numbers) -> Text:
-    value, low, high = (numbers.shown(f"{place}/{name}", words.digits) for name in ("value", "low", "high"))
-    bound = "at least " if point.at_least else ""
-    if words.is_unknown(point.ratio.low, point.ratio.high):
-        return _flat([bound, value, f" × {words.NOT_KNOWN}"])
-    return _flat([bound, value, " × [", low, ", ", high, f"] {point.ratio.verdict}"])
-
-
-def _flat(parts: Sequence[Text]) -> Text:
-    """One text of several."""
-    return [
-        part for text in parts for part in ([text] if isinstance(text, str) or not isinstance(text, Sequence) else text)
-    ]
+    """`at least 4.65 × [4.18, 5.10] faster`."""
+    shown = cells.interval(numbers, place, words.digits)
+    return [*(["at least "] if point.at_least else []), *shown, f" {point.ratio.verdict}"]
 
 
 def _cells(row: Row, ratios: tuple[Ratios, Ratios], numbers: Numbers) -> list[Text]:
