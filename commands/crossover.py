@@ -18,7 +18,7 @@ from residency.studies.parting import parting
 EPILOG = """
 Examples:  [bold]residency crossover tabular/ridge[/]   (the fastest on the GPU against the fastest on the CPU)
 [bold]residency crossover tabular/etl --of cluster --over local --workers 2[/]
-[bold]residency crossover tabular/etl --of lazy_frame@cpu --over data_frame@cpu --up-to 1000000[/]
+[bold]residency crossover tabular/etl --of lazy_frame@cpu --over data_frame@cpu --up-to 1000000 --page etl.html[/]
 
 Exit status: 0 an answer was found (`never` is an answer); 1 no answer; 2 the arguments are wrong.
 """

@@ -21,6 +21,7 @@ from residency.studies.scale import doubling, groups, threads_of_each
 
 EPILOG = """
 Examples:  [bold]residency scale tabular/etl[/]   [bold]residency scale tabular/ridge --workers 1,2,4 --size lecture[/]
+[bold]residency scale tabular/etl --page etl.html[/]
 
 Strong scaling: all workers together process the rows of the size. Weak scaling: each worker always has the same number
 of rows. Exit status: 0 measured; 1 something that can run here did not end well; 2 the arguments are wrong; 130

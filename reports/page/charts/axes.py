@@ -9,7 +9,7 @@ from typing import Any
 from residency.reports import words
 
 MARGIN = 0.05  # of the axis, beyond the outermost values
-FEW = 1.2  # decades: below it 1, 2 and 5 of each are marked
+FEW = 2.0  # decades: below it 1, 2 and 5 of each are marked
 TIMES = (
     *(step * 10.0**power for power in range(-9, 0) for step in (1, 2, 5)),
     *(1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0),
@@ -31,7 +31,7 @@ def domain(values: Sequence[float]) -> tuple[float, float]:
 def time_axis(name: str, values: Sequence[float]) -> dict[str, Any]:
     """The settings of an axis of seconds: its ends, its ticks and their labels, such as `1 ms`."""
     low, high = domain(values)
-    marked = TIMES if math.log10(high / low) < 2 * FEW else DECADES
+    marked = TIMES if math.log10(high / low) < FEW else DECADES
     return _axis(name, low, high, [(tick, time(tick)) for tick in marked])
 
 
