@@ -284,10 +284,10 @@ def _table(
     unit = group[0].facts.unit
     shown = [row for row in group if row.cell.implementation in series]
     ratios = _ratios(answer, numbers)
-    sides = f"the fastest of {_sides(answer[1])}" if answer else "the other side"
+    over = f"; times as fast as the fastest of {_sides(answer[1])} at that size" if answer else ""
     return Table(
-        caption=f"times by {unit}, with 95 % intervals",
-        header=("implementation", unit, "size", "median time", f"times as fast as {sides}", "resident", "remarks"),
+        caption=f"times by {unit}, with 95 % intervals{over}",
+        header=("implementation", unit, "size", "median time", "times as fast", "resident", "remarks"),
         rows=[
             *(_crossing(answer, numbers) if answer else []),
             *(TableRow(_cells(row, ratios, numbers), tags_of(row.cell.task, row.cell.device)) for row in shown),
@@ -309,7 +309,7 @@ def _crossing(answer: tuple[int, TaskCrossover], numbers: Numbers) -> list[Table
         if of is not None and of.at is not None:
             at = f"crossovers/{index}{place}"
             size = cells.interval(numbers, at, lambda value: words.count(round(value)), middle="rows", unit="")
-            rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 4, "estimated between measured sizes"]))
+            rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 4, "estimated"]))
     return rows
 
 

@@ -231,11 +231,11 @@ def _less_sure(doubtful: Sequence[tuple[str, str]]) -> list[str]:
 
 def _table(scaled: Scaling, place: str, numbers: Numbers) -> Table:
     """Every number of workers with its time, its ratios and what the workers did; the fastest process; predictions."""
-    single = scaled.single.cell.implementation if scaled.single else "one process"
     rows = [_row(strong, f"{place}/strong/{index}", numbers) for index, strong in enumerate(scaled.strong)]
     if scaled.single is not None:
         time, cell = numbers.of(scaled.single).time(), scaled.single.cell
-        shown = [f"{ONE_PROCESS}: {single}", time, *[UNKNOWN] * 7, doubts.beside(scaled.single) or UNKNOWN]
+        remarks = ", ".join(filter(None, (cell.implementation, doubts.beside(scaled.single))))
+        shown = ["one process", time, *[UNKNOWN] * 7, remarks]
         rows.append(TableRow(shown, tags_of(cell.task, cell.device)))
     for count in scaled.law.predicted if scaled.law else ():
         speed = cells.interval(numbers, f"{place}/law/predicted/{count}", words.digits)
@@ -245,9 +245,7 @@ def _table(scaled: Scaling, place: str, numbers: Numbers) -> Table:
         header=(
             "workers",
             "time",
-            "times as fast as one worker",
-            "efficiency",
-            f"times as fast as {single}",
+            *("× one worker", "efficiency", "× one process"),
             *("in tasks", "fetching", "spilling", "without a task", "remarks"),
         ),
         rows=rows,
@@ -365,7 +363,7 @@ def _efficiency_row(kind: str, row: Row, place: str, numbers: Numbers) -> TableR
     names = ("efficiency", "efficiency_low", "efficiency_high")
     names = names if kind == "strong" else ("efficiency/value", "efficiency/low", "efficiency/high")
     share, low, high = (numbers.shown(f"{place}/{name}", words.percent) for name in names)
-    if share != UNKNOWN:
+    if share != UNKNOWN and numbers.value(f"{place}/{names[1]}") != numbers.value(f"{place}/{names[2]}"):
         share = cells.flat([share, " [", low, ", ", high, "]"])
     workers = numbers.shown(f"{place}/workers", lambda count: str(int(count)))
     size = found.shown("rows", lambda value: words.count(int(value)))
