@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from residency.analysis.crossover import Crossover, Point, TaskCrossover, crossovers
@@ -19,6 +22,7 @@ from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 
 HEIGHT = 20.0  # of the axis, in letters; more where there are many labels
 GAP = 1.35  # between labels
+LETTERS = 36  # in a line of a label on a phone
 LEGEND = (
     "● CPU, ▲ GPU, ■ cluster of CPUs, ◆ cluster of GPUs; thick: the fastest of each side; hollow: less sure. Bars are "
     "95 % intervals of the median time. Both axes are logarithmic."
@@ -54,6 +58,7 @@ def _chart(group: Sequence[Row], answer: tuple[int, TaskCrossover] | None, numbe
     height = max(HEIGHT, GAP * (len(series) + 1))
     bands = _bands(answer[1]) if answer else []
     strongest = _strongest(series, answer)
+    ends = _ends(series, strongest, upward, height)
     return Chart(
         spec="growth",
         title=f"{cell.task}, {cell.dataset}: time against {unit}",
@@ -70,9 +75,10 @@ def _chart(group: Sequence[Row], answer: tuple[int, TaskCrossover] | None, numbe
             "tall": height,
             "letters": max(len(_label(rows[-1])) for rows in series.values()),
             "bands": len(bands),
+            "listed": sum(len(end["lines"]) for end in ends),
             "axis": f"{unit}",
         },
-        more={"ends": _ends(series, strongest, upward, height), "bands": bands},
+        more={"ends": ends, "bands": bands},
         note=_note(series, group, unit, answer),
     )
 
@@ -105,7 +111,7 @@ def _name(row: Row) -> str:
 
 def _label(row: Row) -> str:
     label = f"{row.cell.implementation} ({row.cell.library})"
-    return f"{label}, not known whether on the GPU" if in_doubt(row) else label
+    return f"{label}, not known where" if in_doubt(row) else label
 
 
 def _place(row: Row) -> str:
@@ -168,6 +174,8 @@ def _ends(
     last = sorted((rows[-1] for rows in series.values()), key=lambda row: -row.median)
     places = [height * (1 - axes.share(row.median, upward["y_low"], upward["y_high"])) for row in last]
     moved = axes.spread(places, GAP, height)
+    lines = [textwrap.wrap(_label(row), LETTERS) for row in last]
+    before = accumulate((len(of_label) for of_label in lines), initial=0)
     return [
         {
             "topic": row.cell.task.partition("/")[0],
@@ -176,10 +184,12 @@ def _ends(
             "rows": row.cell.rows,
             "seconds": row.median,
             "label": _label(row),
+            "lines": of_label,
+            "line": line,
             "strong": row.cell.implementation in strongest,
             "em": place,
         }
-        for row, place in zip(last, moved, strict=True)
+        for row, place, of_label, line in zip(last, moved, lines, before, strict=False)
     ]
 
 
@@ -252,7 +262,11 @@ def _less_sure(series: Mapping[str, Sequence[Row]], unit: str) -> list[str]:
     for row in rows:
         if doubt := doubts.beside(row):
             found.setdefault(doubt, []).append(row)
-    return [f"{_which(doubtful, rows, unit)}: {doubt}." for doubt, doubtful in found.items()]
+    untold = dict.fromkeys(row.cell.implementation for row in rows if in_doubt(row))
+    return [
+        *(f"It is not known whether {name} ran on a GPU." for name in untold),
+        *(f"{_which(doubtful, rows, unit)}: {doubt}." for doubt, doubtful in found.items()),
+    ]
 
 
 def _which(doubtful: Sequence[Row], rows: Sequence[Row], unit: str) -> str:
@@ -261,8 +275,15 @@ def _which(doubtful: Sequence[Row], rows: Sequence[Row], unit: str) -> str:
     sizes = sorted({row.cell.rows or 0 for row in doubtful})
     if all(row in doubtful for row in rows if row.cell.rows in sizes):
         return f"At {words.joined([words.count(size) for size in sizes])} {unit}"
-    names = dict.fromkeys(f"{row.cell.implementation} at {words.count(row.cell.rows or 0)}" for row in doubtful)
-    return words.joined(list(names))
+    by_name: dict[str, list[Row]] = {}
+    for row in doubtful:
+        by_name.setdefault(row.cell.implementation, []).append(row)
+    every = Counter(row.cell.implementation for row in rows)
+    return words.joined([name if len(own) == every[name] else _at(name, own) for name, own in by_name.items()])
+
+
+def _at(name: str, rows: Sequence[Row]) -> str:
+    return f"{name} at {words.joined([words.count(row.cell.rows or 0) for row in rows])}"
 
 
 def _without_time(series: Mapping[str, Sequence[Row]], group: Sequence[Row]) -> list[str]:
@@ -284,7 +305,7 @@ def _table(
     unit = group[0].facts.unit
     shown = [row for row in group if row.cell.implementation in series]
     ratios = _ratios(answer, numbers)
-    over = f"; times as fast as the fastest of {_sides(answer[1])} at that size" if answer else ""
+    over = "; times as fast as the fastest of the other side" if answer else ""
     return Table(
         caption=f"times by {unit}, with 95 % intervals{over}",
         header=("implementation", unit, "size", "median time", "times as fast", "resident", "remarks"),
@@ -294,11 +315,6 @@ def _table(
         ],
         right=frozenset({1, 3, 4, 5}),
     )
-
-
-def _sides(answer: TaskCrossover) -> str:
-    names = answer.champion
-    return names[0] if len(names) == 1 else "the CPU" if all(name.endswith("@cpu") for name in names) else "the others"
 
 
 def _crossing(answer: tuple[int, TaskCrossover], numbers: Numbers) -> list[TableRow]:
