@@ -23,6 +23,7 @@ from residency.harness.records import Records
 from residency.harness.statistics import Interval
 
 Answer = Literal["crosses", "always", "never", "inconclusive", "not monotone"]
+SIDES = "crossover"  # the setting of a run that names both sides and the sizes between which it searched
 Bound = Literal["value", "low", "high"]
 
 
@@ -48,10 +49,75 @@ class Crossover:
     untold: list[str] = field(default_factory=list)  # of which nobody can tell whether they ran on the GPU
 
 
+@dataclass(frozen=True)
+class TaskCrossover:
+    """What a run tells about one task on one dataset, and which sides were compared."""
+
+    task: str
+    dataset: str
+    unit: str  # what its numbers of rows count
+    challenger: Sequence[str]
+    champion: Sequence[str]
+    found: Crossover
+
+
+def crossovers(records: Records, rows: Sequence[Row]) -> list[TaskCrossover]:
+    """The answers for every task and dataset of a run that was measured at several sizes.
+
+    The sides are those that `residency crossover` recorded, else all implementations on a GPU against all on the CPU.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.cell.task, row.cell.dataset), []).append(row)
+    recorded = SIDES in records.info.settings
+    sides = {key: sides_of(records, group) for key, group in groups.items()}
+    known = [
+        (*key, group, *sides[key])
+        for key, group in groups.items()
+        if recorded or all(_several_sizes(group, side) for side in sides[key])
+    ]
+    if not known:
+        return []
+    timed, computing = timed_samples(records), computing_samples(records)
+    answers = [
+        TaskCrossover(
+            *(task, dataset, group[0].facts.unit, challenger, champion),
+            _both(timed, computing, group, challenger, champion),
+        )
+        for task, dataset, group, challenger, champion in known
+    ]
+    return [answer for answer in answers if recorded or len(answer.found.points) > 1 or answer.found.untold]
+
+
+def sides_of(records: Records, group: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """The challenger and the champion of a task: those on record, else the GPU and the CPU without clusters."""
+    recorded = records.info.settings.get(SIDES)
+    if recorded is not None:
+        return list(recorded["challenger"]), list(recorded["champion"])
+    task = records.info.tasks.get(group[0].cell.task)
+    beside = task.beside if task else ()
+    local = [row.cell for row in group if row.cell.runner == "local" and row.cell.implementation not in beside]
+    gpu, cpu = (
+        dict.fromkeys(cell.implementation for cell in local if cell.device == device) for device in ("gpu", "cpu")
+    )
+    return list(gpu), list(cpu)
+
+
+def _several_sizes(group: Sequence[Row], side: Sequence[str]) -> bool:
+    """Whether a side has times at two sizes or more."""
+    return len({row.cell.rows for row in _side(group, side) if row.measured is not None}) > 1
+
+
 def both(records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> Crossover:
     """The answer end to end, and with the data resident as far as the same sizes tell it."""
-    known = crossover(points(records, rows, challenger, champion))
-    there = resident_points(records, rows, challenger, champion)
+    return _both(timed_samples(records), computing_samples(records), rows, challenger, champion)
+
+
+def _both(
+    timed: Timed, computing: Timed, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]
+) -> Crossover:
+    known = crossover(points_of(timed, _told(rows), challenger, champion))
+    there = _resident_points(computing, rows, challenger, champion)
     untold = [row.cell.implementation for row in _sides(rows, challenger, champion) if in_doubt(row)]
     return replace(known, resident=crossover(there) if there else None, untold=list(dict.fromkeys(untold)))
 
@@ -62,7 +128,11 @@ def points(records: Records, rows: Sequence[Row], challenger: Sequence[str], cha
     The fastest of each side is chosen, so all pairs that might have been compared share the error. What may have run
     on the CPU instead of the GPU is left out.
     """
-    return points_of(timed_samples(records), [row for row in rows if not in_doubt(row)], challenger, champion)
+    return points_of(timed_samples(records), _told(rows), challenger, champion)
+
+
+def _told(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if not in_doubt(row)]
 
 
 def resident_points(
@@ -72,11 +142,17 @@ def resident_points(
 
     If the champion copies while it computes, the ratio bounds nothing from below, so that size is left out.
     """
-    told = [row for row in _sides(rows, challenger, champion) if row.measured is not None and not in_doubt(row)]
+    return _resident_points(computing_samples(records), rows, challenger, champion)
+
+
+def _resident_points(
+    computing: Timed, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]
+) -> list[Point]:
+    told = [row for row in _told(_sides(rows, challenger, champion)) if row.measured is not None]
     hidden = {row.cell.rows for row in told if row.measured is not None and row.measured.resident is None}
     views = resident_views([row for row in told if row.cell.rows not in hidden])
     bounds = {(row.cell.rows, row.cell.implementation) for row in views if is_lower_bound(row)}
-    found = points_of(computing_samples(records), views, challenger, champion)
+    found = points_of(computing, views, challenger, champion)
     told_of = [point for point in found if (point.rows, point.champion) not in bounds]
     return [_bound(point) if (point.rows, point.challenger) in bounds else point for point in told_of]
 

@@ -9,6 +9,7 @@ one worker was measured, because that says nothing about coherence, the paramete
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ from residency.harness.statistics import Interval
 DRAWS = 2_000
 BEYOND = 2  # times the most workers measured: as far as the law is asked
 ERROR = 0.05
+SHARE_ERROR = 0.1  # of a share's rows: some datasets cannot have every number of rows
+CURVE_STEP = 2**0.125  # from one number of workers on the fitted law's curve to the next
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,15 @@ class Strong:
     @property
     def efficiency(self) -> float | None:
         """The share of its workers that it uses: the ratio to one worker, divided by their number."""
-        return self.over_one.value / self.workers if self.over_one else None
+        return self.efficiency_interval.value if self.efficiency_interval else None
+
+    @property
+    def efficiency_interval(self) -> Interval | None:
+        """The same with its interval."""
+        speed = self.over_one
+        if speed is None:
+            return None
+        return Interval(speed.value / self.workers, speed.low / self.workers, speed.high / self.workers)
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,21 @@ class Weak:
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """The fitted law at a number of workers, which need not be whole: how many times as fast as one."""
+
+    workers: float
+    speed: Interval
+
+
+@dataclass(frozen=True)
 class Law:
     """The fitted law's parameters with 95 % intervals, and its predictions for more workers."""
 
     contention: Interval
     coherence: Interval | None  # None where two counts of workers were measured: they tell one parameter
     predicted: Mapping[int, Interval]  # times as fast as one worker; none where the coherence is not known
+    curve: Sequence[CurvePoint] = ()  # as far as it is asked: where the coherence is not known, as far as measured
 
 
 @dataclass(frozen=True)
@@ -71,9 +91,26 @@ class Scaling:
     law: Law | None
 
 
+def scalings(records: Records, found: Sequence[Row]) -> list[Scaling]:
+    """The scaling of every task and dataset of a run that was to run on several numbers of workers."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in found:
+        groups.setdefault((row.cell.task, row.cell.dataset), []).append(row)
+    several = [group for group in groups.values() if len(_counts(group)) > 1]
+    timed = timed_samples(records) if several else {}
+    return [scaled for group in several for scaled in _of_task(timed, group)]
+
+
+def _counts(group: Sequence[Row]) -> set[int]:
+    return {row.cell.workers for row in group if row.cell.runner == "cluster"}
+
+
 def scaling(records: Records, found: Sequence[Row]) -> list[Scaling]:
-    """The scaling of every implementation that ran on clusters of several sizes, from a run's rows."""
-    timed = timed_samples(records)
+    """The scaling of every implementation that ran on clusters, from the rows of one task on one dataset."""
+    return _of_task(timed_samples(records), found)
+
+
+def _of_task(timed: Timed, found: Sequence[Row]) -> list[Scaling]:
     largest = max((row.cell.rows or 0 for row in found), default=0)
     whole = [row for row in found if row.cell.rows == largest]
     strong = [row for row in whole if row.cell.runner == "cluster"]
@@ -94,7 +131,7 @@ def _scaling(name: str, device: str, found: Sequence[Row], timed: Timed, choice:
     strong = [
         Strong(row.cell.workers, row, ratio(timed, one, row), ratio(timed, single, row, choices)) for row in whole
     ]
-    grown = sorted((row for row in mine if row.cell.rows != largest), key=_workers)
+    grown = sorted((row for row in mine if _is_share(row, largest, whole[-1].cell.workers)), key=_workers)
     first = next((row for row in grown if row.cell.workers == 1 and row.measured), None)
     grown += whole[-1:] if grown else []
     weak = [Weak(row.cell.workers, row, ratio(timed, first, row)) for row in grown]
@@ -104,6 +141,18 @@ def _scaling(name: str, device: str, found: Sequence[Row], timed: Timed, choice:
 def _name(row: Row) -> str:
     """An implementation without its place."""
     return row.cell.implementation.partition("@")[0]
+
+
+def _is_share(row: Row, largest: int, most: int) -> bool:
+    """Whether it has fewer rows than the most workers have, by as much as it has fewer workers.
+
+    A run may also hold every number of workers at several sizes. What was not measured may have no number of rows.
+    """
+    count = row.cell.rows
+    if count is None:
+        return True
+    expected = largest * row.cell.workers / most
+    return count != largest and abs(count - expected) <= max(1.0, SHARE_ERROR * expected)
 
 
 def _workers(row: Row) -> int:
@@ -134,7 +183,11 @@ def _law(timed: Timed, one: Row | None, whole: Sequence[Row]) -> Law | None:
     ahead = [count for count in _ahead(most) if count not in set(counts)] if len(known) > 1 else []
     predicted = {count: _between(_speed(fitted, count), _speed(fits.T, count)) for count in ahead}
     coherence = _between(fitted[1], fits[:, 1]) if len(known) > 1 else None
-    return Law(_between(fitted[0], fits[:, 0]), coherence, predicted)
+    curve = [
+        CurvePoint(count, _between(_speed(fitted, count), _speed(fits.T, count)))
+        for count in _along(most * (BEYOND if len(known) > 1 else 1))
+    ]
+    return Law(_between(fitted[0], fits[:, 0]), coherence, predicted, curve)
 
 
 def _fit(counts: NDArray[np.float64], speeds: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -150,13 +203,19 @@ def _fit(counts: NDArray[np.float64], speeds: NDArray[np.float64], spread: NDArr
     return np.asarray(found)
 
 
-def _speed(parameters: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+def _speed(parameters: NDArray[np.float64], count: float) -> NDArray[np.float64]:
     contention, coherence = parameters
     return np.asarray(count / (1 + contention * (count - 1) + coherence * count * (count - 1)))
 
 
 def _ahead(most: int) -> list[int]:
     return sorted({most + max(1, most // 2), BEYOND * most})
+
+
+def _along(most: int) -> list[float]:
+    """Numbers of workers from one to the most, in equal ratios."""
+    steps = math.ceil(math.log(most) / math.log(CURVE_STEP))
+    return [float(count) for count in np.geomspace(1, most, steps + 1)]
 
 
 def _between(value: float | NDArray[np.float64], drawn: NDArray[np.float64]) -> Interval:

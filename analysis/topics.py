@@ -9,12 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from residency.analysis.crossover import Crossover, crossover, points_of
+from residency.analysis.crossover import Crossover, crossovers
 from residency.analysis.doubt import in_doubt
 from residency.analysis.gain import Gain, gains_of_topic
-from residency.analysis.ratios import Timed
 from residency.analysis.row import Group, Row
-from residency.analysis.rows import timed_samples
 from residency.harness.records import Records
 
 
@@ -104,17 +102,13 @@ def comparable(rows: Sequence[Row], records: Records) -> list[Row]:
 
 def _from_sizes(records: Records, found: Sequence[Row]) -> list[FromSize]:
     """The answer of every task that has times of both devices at several sizes."""
-    by_data: dict[tuple[str, str], list[Row]] = {}
-    for row in comparable(found, records):
-        by_data.setdefault((row.cell.task, row.cell.dataset), []).append(row)
-    several = {key: rows for key, rows in by_data.items() if len({row.cell.rows for row in rows}) > 1}
-    timed: Timed = timed_samples(records) if several else {}
-    made = []
-    for (task, dataset), rows in several.items():
-        gpu, cpu = (
-            sorted({row.cell.implementation for row in rows if row.cell.device == device}) for device in ("gpu", "cpu")
-        )
-        points = points_of(timed, rows, gpu, cpu)
-        if len(points) > 1:
-            made.append(FromSize(task, dataset, rows[0].facts.unit, crossover(points)))
-    return made
+    return [
+        FromSize(answer.task, answer.dataset, answer.unit, answer.found)
+        for answer in crossovers(records, found)
+        if _are_devices(answer.challenger, answer.champion)
+    ]
+
+
+def _are_devices(challenger: Sequence[str], champion: Sequence[str]) -> bool:
+    """Whether the question was when the GPU overtakes the CPU, and no other."""
+    return all("@gpu" in name for name in challenger) and not any("@gpu" in name for name in champion)

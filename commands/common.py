@@ -1,20 +1,25 @@
-"""What several commands use: the catalogue of tasks, JSON output, and finding a run."""
+"""What several commands use: the catalogue of tasks, JSON output, writing a page, and finding a run."""
 
 from __future__ import annotations
 
 import functools
 import json
 import os
+import shlex
 import socket
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from residency.analysis.findings import findings
 from residency.harness import own_suites, records
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import RecordError, UsageError, unknown
+from residency.harness.files import write_whole
 from residency.harness.task import Task
 from residency.reports import screen
 from residency.runners import machine
@@ -65,6 +70,73 @@ def is_here(info: records.RunInfo) -> bool:
 def print_json(value: Any) -> None:
     """Print one JSON value on stdout."""
     print(json.dumps(value, indent=2, default=str))
+
+
+def check_page(path: Path | None) -> None:
+    """Raise `UsageError` if a page cannot be written to this path, before hours of measuring; None is no page."""
+    if path is None:
+        return
+    with _writing(path) as place:
+        if place.is_dir():
+            raise UsageError(f"cannot write {path}: it is a folder; name a file, for example {path / 'page.html'}")
+        if not place.parent.is_dir():
+            raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
+        if not _is_special(place):
+            tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.").close()
+
+
+def write_page(path: Path, html: str) -> None:
+    """Write a page in one step: a failure leaves no half page, and the older page as it was.
+
+    Raises `UsageError` if it cannot be written.
+    """
+    check_page(path)
+    with _writing(path) as place:
+        if _is_special(place):
+            place.write_text(html, encoding="utf-8")
+        else:
+            write_whole(place, html)
+
+
+def write_page_of(measured: records.Records, path: Path | None) -> None:
+    """Write the page of a run that was measured; None is no page.
+
+    Raises `UsageError` if it cannot be written. The message says how to write it later.
+    """
+    if path is None:
+        return
+    from residency.reports.page import render, run
+
+    html = render.page(run.page(findings(measured, here=is_here(measured.info))))
+    try:
+        write_page(path, html)
+    except UsageError as error:
+        again = f"residency report {shlex.quote(str(measured.folder))} --format html -o page.html"
+        raise UsageError(f"{error}. What was measured is saved. Write its page with: {again}") from error
+    screen.progress().print(f"Page: {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def kept_words(folder: Path, page: Path | None) -> str:
+    """A study's last line: where its run is saved, and how to view it or to write its page again."""
+    view = f"residency report {shlex.quote(str(folder))}"
+    kept = f"Saved to {folder}. View it with: {view}"
+    return (
+        kept if page is None else f"{kept}\nWrite its page again with: {view} --format html -o {shlex.quote(str(page))}"
+    )
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """The file that a path leads to, links followed; raises `UsageError` if the system refuses it."""
+    try:
+        yield path if _is_special(path) else Path(os.path.realpath(path))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _is_special(place: Path) -> bool:
+    """Whether it is a device or a pipe, such as /dev/stdout, which cannot be replaced by a file."""
+    return place.exists() and not place.is_file() and not place.is_dir()
 
 
 def find_run(named: Path | None, results: Path) -> records.Records:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from residency.commands import common, options
-from residency.harness import interrupts
+from residency.harness import interrupts, records
 from residency.reports import document, screen
 from residency.reports.crossover import show
 from residency.runners.settings import ROUNDS, Settings
@@ -18,7 +18,7 @@ from residency.studies.parting import parting
 EPILOG = """
 Examples:  [bold]residency crossover tabular/ridge[/]   (the fastest on the GPU against the fastest on the CPU)
 [bold]residency crossover tabular/etl --of cluster --over local --workers 2[/]
-[bold]residency crossover tabular/etl --of lazy_frame@cpu --over data_frame@cpu --up-to 1000000[/]
+[bold]residency crossover tabular/etl --of lazy_frame@cpu --over data_frame@cpu --up-to 1000000 --page etl.html[/]
 
 Exit status: 0 an answer was found (`never` is an answer); 1 no answer; 2 the arguments are wrong.
 """
@@ -47,9 +47,11 @@ def find_crossover(
     ] = None,
     timeout: options.Timeout = None,
     results: options.Results = common.RESULTS,
+    page: options.Page = None,
     json: options.Json = False,
 ) -> None:
     """Find the size from which one side is faster than another, with its interval. `never, up to N` is an answer."""
+    common.check_page(page)
     found = common.one_task(task)
     settings = Settings(replicates, rounds, budget, timeout=timeout)
     search = Search(
@@ -61,15 +63,16 @@ def find_crossover(
         settings=settings,
         results=results,
     )
-    kept = f"Saved to {search.folder}. View it with: residency report {search.folder}"
-    with parting(search.folder, kept, "interrupted: what was measured is saved"):
+    with parting(search.folder, common.kept_words(search.folder, page), "interrupted: what was measured is saved"):
         try:
             answer = search.run(precision)
         except Interrupted:
+            common.write_page_of(records.read(search.folder), page)
             raise typer.Exit(interrupts.status()) from None
         if json:
             said = document.document(search.measured, search.rows)
             common.print_json({**said, "crossover": document.crossover(found.path, found.unit, answer)})
         else:
             show(found.path, found.unit, answer, screen.output())
+        common.write_page_of(search.measured, page)
     raise typer.Exit(0 if answer.answer in {"crosses", "always", "never"} else 1)

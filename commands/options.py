@@ -149,6 +149,9 @@ RunName = Annotated[
         "--name", callback=_run_name, help="A name for the run. `report`, `compare` and `--resume` find the run by it."
     ),
 ]
+Page = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Write a page for a browser to this file.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 

@@ -21,6 +21,7 @@ from residency.studies.scale import doubling, groups, threads_of_each
 
 EPILOG = """
 Examples:  [bold]residency scale tabular/etl[/]   [bold]residency scale tabular/ridge --workers 1,2,4 --size lecture[/]
+[bold]residency scale tabular/etl --page etl.html[/]
 
 Strong scaling: all workers together process the rows of the size. Weak scaling: each worker always has the same number
 of rows. Exit status: 0 measured; 1 something that can run here did not end well; 2 the arguments are wrong; 130
@@ -44,9 +45,11 @@ def scale(
     protocol: options.Protocol = None,
     memory: options.Memory = None,
     results: options.Results = common.RESULTS,
+    page: options.Page = None,
     json: options.Json = False,
 ) -> None:
     """Measure a task on clusters of several sizes: the efficiency, where the time goes, and the fitted scaling law."""
+    common.check_page(page)
     found = common.one_task(task)
     on = options.split(devices)
     counts = sorted(options.workers_of(workers) or doubling(on))
@@ -72,8 +75,7 @@ def scale(
     )
     info = info_of(planned, settings, wanted)
     folder = results / info.id
-    kept = f"Saved to {folder}. View it with: residency report {folder}"
-    with parting(folder, kept, "interrupted: what was measured is saved"):
+    with parting(folder, common.kept_words(folder, page), "interrupted: what was measured is saved"):
         interrupted = measure(planned, settings, info, folder, None)
         measured = records.read(folder)
         measured_rows = rows(measured)
@@ -86,6 +88,7 @@ def scale(
                 show(one, screen.output())
             if not scaled:
                 show_reasons(found.path, measured_rows, screen.output())
+        common.write_page_of(measured, page)
     if interrupted:
         raise typer.Exit(interrupts.status())
     raise typer.Exit(0 if any(strong.row.measured for one in scaled for strong in one.strong) else 1)

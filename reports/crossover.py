@@ -36,6 +36,11 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
     return f"{task}: {who} overtakes {whom} at about {_about(found.at.value)} {unit} {bounds}{bound}."
 
 
+def sentences(task: str, unit: str, found: Crossover) -> list[str]:
+    """The answer end to end, and with the data resident."""
+    return [sentence(task, unit, found), *([resident(unit, found)] if found.points else [])]
+
+
 def resident(unit: str, found: Crossover) -> str:
     """The answer with the data resident, in words."""
     if found.resident is None:
@@ -51,9 +56,10 @@ def _about(rows: float) -> str:
 
 def show(task: str, unit: str, found: Crossover, out: Console) -> None:
     """Print the answer, and the ratio at every measured size."""
-    out.print(f"\n[bold]{sentence(task, unit, found)}[/]", highlight=False)
-    if found.points:
-        out.print(resident(unit, found), highlight=False)
+    first, *more = sentences(task, unit, found)
+    out.print(f"\n[bold]{first}[/]", highlight=False)
+    for line in more:
+        out.print(line, highlight=False)
     whole = _table(unit, found, resident_too=True)
     fits = out.measure(whole, options=out.options.update_width(UNBOUNDED)).maximum <= out.width
     out.print(whole if fits else _table(unit, found, resident_too=False))

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from residency.analysis.crossover import Crossover
+from residency.analysis.crossover import Crossover, TaskCrossover, crossovers
 from residency.analysis.doubt import in_doubt
 from residency.analysis.gain import Gain, ResidentMean, gains
 from residency.analysis.proof import Proof
 from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
-from residency.analysis.scaling import Law, Scaling
+from residency.analysis.scaling import Law, Scaling, scalings
+from residency.analysis.spent import spent
 from residency.analysis.topics import TopicAtSize, topics
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
@@ -35,6 +36,8 @@ def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
         "gains": [_gain(gain) for gain in gains(rows)],
         "topics": [_topic(topic) for topic in topics(records, rows)],
+        "scaling": [scaling(scaled) for scaled in scalings(records, rows)],
+        "crossovers": [_task_crossover(answer) for answer in crossovers(records, rows)],
     }
 
 
@@ -208,6 +211,13 @@ def crossover(task: str, unit: str, found: Crossover) -> dict[str, Any]:
     }
 
 
+def _task_crossover(found: TaskCrossover) -> dict[str, Any]:
+    """The same of a task of a run, with the sides that were compared."""
+    sides = {"challenger": list(found.challenger), "champion": list(found.champion)}
+    named = {"task": found.task, "dataset": found.dataset, "unit": found.unit, "sides": sides}
+    return {**named, **crossover(found.task, found.unit, found.found)}
+
+
 def _crossover(said: str, found: Crossover) -> dict[str, Any]:
     at = found.at
     return {
@@ -220,6 +230,7 @@ def _crossover(said: str, found: Crossover) -> dict[str, Any]:
                 "challenger": point.challenger,
                 "champion": point.champion,
                 **(_ratio(point.ratio) or {}),
+                "at_least": point.at_least,
             }
             for point in found.points
         ],
@@ -239,7 +250,10 @@ def scaling(found: Scaling) -> dict[str, Any]:
                 "over_one": _ratio(strong.over_one),
                 "over_single_process": _ratio(strong.over_single),
                 "efficiency": strong.efficiency,
+                "efficiency_low": strong.efficiency_interval.low if strong.efficiency_interval else None,
+                "efficiency_high": strong.efficiency_interval.high if strong.efficiency_interval else None,
                 "spent": strong.row.measured.cluster if strong.row.measured else {},
+                "shares": _shares(strong.row),
             }
             for strong in found.strong
         ],
@@ -251,11 +265,21 @@ def scaling(found: Scaling) -> dict[str, Any]:
     }
 
 
+def _shares(row: Row) -> dict[str, float] | None:
+    """Shares of the workers' time; None where it was not measured."""
+    if row.measured is None or not row.measured.cluster:
+        return None
+    found = spent(row.measured.cluster, row.measured.seconds.value, row.facts.threads or 1)
+    shares = {"tasks": found.tasks, "fetching": found.fetching, "spilling": found.spilling}
+    return {**shares, "without_a_task": found.idle}
+
+
 def _law(found: Law) -> dict[str, Any]:
     return {
         "contention": _parameter(found.contention),
         "coherence": _parameter(found.coherence) if found.coherence else None,
-        "predicted": {count: _parameter(speed) for count, speed in found.predicted.items()},
+        "predicted": {str(count): _parameter(speed) for count, speed in found.predicted.items()},
+        "curve": [{"workers": point.workers, **_interval(point.speed, "value")} for point in found.curve],
     }
 
 

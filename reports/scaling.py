@@ -23,6 +23,11 @@ def headline(found: Scaling) -> str:
     return f"{_headline(found)}{' It is not known whether they ran on a GPU.' if doubt else ''}"
 
 
+def answers(task: str, scaled: Sequence[Scaling], rows: Sequence[Row]) -> list[str]:
+    """What `residency scale` says first: how each implementation scales, else why nothing ran on a cluster."""
+    return [headline(found) for found in scaled] or [reasons(task, rows)]
+
+
 def _headline(found: Scaling) -> str:
     measured = [strong for strong in found.strong if strong.over_one is not None and strong.workers > 1]
     name = f"{found.task}, {found.implementation}"
@@ -64,14 +69,18 @@ def show(found: Scaling, out: Console) -> None:
     if found.weak:
         _show_weak(found, out)
     if found.law is not None:
-        out.print(_law(found.law), highlight=False)
+        out.print(law(found.law), highlight=False)
 
 
 def show_reasons(task: str, rows: Sequence[Row], out: Console) -> None:
-    """Print why nothing ran on a cluster, each reason once."""
-    reasons = dict.fromkeys(row.result.reason for row in rows if row.cell.runner == "cluster" and row.result.reason)
-    text = f"{task}: nothing to compare: {'; '.join(reasons) or 'nothing ran on a cluster'}."
-    out.print(f"\n[bold]{escape(text)}[/]", highlight=False)
+    """Print why nothing ran on a cluster."""
+    out.print(f"\n[bold]{escape(reasons(task, rows))}[/]", highlight=False)
+
+
+def reasons(task: str, rows: Sequence[Row]) -> str:
+    """Why nothing ran on a cluster, each reason once."""
+    given = dict.fromkeys(row.result.reason for row in rows if row.cell.runner == "cluster" and row.result.reason)
+    return f"{task}: nothing to compare: {'; '.join(given) or 'nothing ran on a cluster'}."
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -121,13 +130,14 @@ def _show_weak(found: Scaling, out: Console) -> None:
     out.print(table)
 
 
-def _law(law: Law) -> str:
-    text = f"Universal Scalability Law: contention {_share(law.contention)}"
-    if law.coherence is not None:
-        text += f", coherence {_share(law.coherence)}"
+def law(fitted: Law) -> str:
+    """The fitted law's parameters and predictions, in words."""
+    text = f"Universal Scalability Law: contention {_share(fitted.contention)}"
+    if fitted.coherence is not None:
+        text += f", coherence {_share(fitted.coherence)}"
     else:
         text += " (two numbers of workers are too few to estimate the coherence)"
-    ahead = ", ".join(f"{count} workers {_ratio(speed)}" for count, speed in law.predicted.items())
+    ahead = ", ".join(f"{count} workers {_ratio(speed)}" for count, speed in fitted.predicted.items())
     ahead = (
         f"If this trend continues: {ahead}. There is no prediction for more workers"
         if ahead

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from residency.analysis.crossover import Crossover, Point, both, next_size, points
+from residency.analysis.crossover import SIDES, Crossover, Point, both, next_size, points
 from residency.analysis.row import Row
 from residency.analysis.rows import rows
 from residency.harness import records
@@ -48,6 +48,11 @@ class Search:
         self._sides = sorted(challenger), sorted(champion)
         self._implementations = tuple(one for one in whole.implementations if one.id in challenger | champion)
         self._info = info_of([], settings, self._selection)
+        self._info.settings[SIDES] = {
+            "challenger": self._sides[0],
+            "champion": self._sides[1],
+            "ends": [str(_rows(task, end)) for end in ends],
+        }
         self._info.tasks[task.path] = TaskInfo.of(task)
         self.folder = results / self._info.id
         self.measured = records.Records(self.folder, self._info)

@@ -11,7 +11,7 @@ from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, RunInfo
 from residency.reports import links, words
 from residency.reports.answers import answer
-from residency.reports.page import doubts, measured, topics
+from residency.reports.page import doubts, measured, study, topics
 from residency.reports.page.charts import (
     growth,
     overview,
@@ -101,6 +101,7 @@ def _lead(found: Findings, numbers: Numbers, *, title: bool = False) -> list[Blo
     unusual = doubts.of_run(found)
     warning = report(found).warning
     blocks: list[Block] = [Paragraph(f"{name_of(found.records.info)}:")] if title else []
+    blocks += [Paragraph(line, "answer") for line in study.answers(found)]
     blocks.append(Items([_where(found.records.info), _what(found)]))
     if unusual or warning:
         listed = [f"{text[0].upper()}{text[1:]}." for text in unusual]
@@ -153,6 +154,7 @@ def _sections(found: Findings, numbers: Numbers, said: Report, prefix: str) -> l
     ):
         if drawn := charts(found, numbers):
             sections.append(Section(f"{prefix}{name}", title, [*drawn, measured.note()]))
+    sections.sort(key=lambda section: section.name != f"{prefix}{study.section(found)}")  # what was asked comes first
     return [
         *sections,
         *_topics(found, numbers, said, prefix),

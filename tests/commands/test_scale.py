@@ -12,11 +12,16 @@ FEW = ("--replicates", "2", "--rounds", "2", "--budget", "300")
 
 
 @pytest.fixture(scope="module")
-def scaled(residency_in, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scale")
+
+
+@pytest.fixture(scope="module")
+def scaled(residency_in, folder: Path) -> Any:
     pytest.importorskip("distributed")
     return residency_in(
-        tmp_path_factory.mktemp("scale"), "scale", "known/scaled", "--workers", "1,2", "--size", "smoke", "--json",
-        *FEW, RESIDENCY_SUITES=str(FIXTURES),  # for two processes: one tells no factor of two
+        folder, "scale", "known/scaled", "--workers", "1,2", "--size", "smoke", "--json",
+        "--page", "page.html", *FEW, RESIDENCY_SUITES=str(FIXTURES),  # for two processes: one tells no factor of two
     )  # fmt: skip
 
 
@@ -32,6 +37,13 @@ def test_a_known_contention_is_found(scaled) -> None:
     assert law["low"] <= 1 / 9 <= law["high"]
     assert found["law"]["coherence"] is None  # two counts of workers tell one parameter
     assert found["law"]["predicted"] == {}  # and nothing of more workers can be said without the other
+
+
+@pytest.mark.slow
+def test_the_page_says_the_same_first(scaled, folder: Path) -> None:
+    page = (folder / "page.html").read_text()
+    places = [page.index(one["headline"]) for one in scaled.json["scaling"]]
+    assert places[0] < places[1] < page.index('id="scaling"') < page.index('id="speedups"')
 
 
 @pytest.mark.slow
@@ -65,23 +77,39 @@ def test_a_known_crossover_is_found(residency) -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "over", "answer", "said"),
+    ("sides", "answer", "said"),
     [
-        ("fixed", "growing", "never", "never overtakes growing@cpu, up to 10,000 rows"),
+        (("fixed", "growing"), "never", "never overtakes growing@cpu, up to 10,000 rows"),
         pytest.param(
-            *("growing", "fixed", "always", "faster than fixed@cpu from the smallest size measured on, 5,000"),
+            *(("growing", "fixed"), "always", "faster than fixed@cpu from the smallest size measured on, 5,000"),
             marks=pytest.mark.slow,
         ),
     ],
 )
-def test_never_and_always_are_answers(residency, of, over, answer, said) -> None:
+def test_never_and_always_are_answers(residency, tmp_path: Path, sides, answer, said) -> None:
+    of, over = sides
     done = residency(
         "crossover", "known/scaled", "--of", of, "--over", over, "--from", "5000", "--up-to", "10000", "--json", *FEW,
-        RESIDENCY_SUITES=str(FIXTURES),
+        "--page", tmp_path / "page.html", RESIDENCY_SUITES=str(FIXTURES),
     )  # fmt: skip
     assert done.status == 0, done.err
     assert done.json["crossover"]["answer"] == answer
     assert said in done.json["crossover"]["said"]
+    assert said in (tmp_path / "page.html").read_text()
+    assert done.json["crossovers"][0]["sides"] == {"challenger": [f"{of}@cpu"], "champion": [f"{over}@cpu"]}
+
+
+@pytest.mark.slow
+def test_a_page_that_cannot_be_written_loses_nothing(residency) -> None:
+    done = residency(
+        "crossover", "known/scaled", "--of", "fixed", "--over", "growing", "--from", "5000", "--up-to", "10000", *FEW,
+        "--page", "/dev/full", RESIDENCY_SUITES=str(FIXTURES),
+    )  # fmt: skip
+    assert done.status == 2
+    assert "never overtakes" in done.out
+    last = done.err.splitlines()[-1]
+    assert "cannot write /dev/full: No space left on device. What was measured is saved." in last
+    assert residency(*last.partition("Write its page with: residency ")[2].split()).status == 0
 
 
 @pytest.mark.parametrize(
