@@ -28,6 +28,7 @@ GUIDE = (
     "A series is one implementation of a task on a dataset at a size on one kind of machine. Unlike machines never "
     "share a line.",
     "The numbers in brackets are 95 % intervals. The time axes are logarithmic: the same height is the same factor.",
+    trend.LEGEND,
     "A change is marked only where chance and noise are unlikely to have made it. What is not marked may have changed "
     "by less than these runs can tell.",
 )

@@ -17,7 +17,7 @@ ROOM = 1.12  # of the axis beyond its values
 LINES = 3  # of texts above a picture, for its last events
 NARROW = 4.0  # span of an axis up to which its ticks are evenly spaced
 LEGEND = (
-    "Each picture is one implementation, with its 95 % intervals. ▲ slower and ▼ faster than the time before, "
+    "Each small picture is one implementation. ▲ slower and ▼ faster than the time before, "
     "beyond the margin and the noise of the series. ✕ no time that counts, for example a wrong result. "
     "Dashed: the data changed. All pictures of a task span the same factor from bottom to top."
 )
@@ -54,7 +54,6 @@ def _chart(found: History, numbers: Places, places: Sequence[int], title: str) -
             right=frozenset({3, 4}),
         ),
         settings={"lines": max(panel["lines"] for panel in panels), "last": len(orders)},
-        note=LEGEND,
     )
 
 
@@ -103,15 +102,17 @@ def _panel(found: History, series: Series, span: float, orders: Mapping[int, int
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Two to four round values: evenly spaced on a short axis, 1, 2, 5, 10, ... on a long one."""
+    """Some round values, two at least: evenly spaced on a short axis, 1, 2, 5, 10, ... on a long one."""
     if high / low > NARROW:
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         steps = (1, 2, 5) if high / low < NARROW**3 else (1,)
         return [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
-    raw = (high - low) / 3
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(step * power for step in (1, 2, 5, 10) if step * power >= raw)
-    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    power = 10.0 ** math.floor(math.log10(high - low))
+    for step in (power, power / 2, power / 5, power / 10):
+        found = [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        if len(found) > 1:
+            break
+    return found
 
 
 def _points(found: History, series: Series, orders: Mapping[int, int]) -> list[dict[str, Any]]:
