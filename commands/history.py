@@ -73,9 +73,7 @@ def _runs(folders: list[Path]) -> list[common.FoundRun]:
     found: dict[Path, common.FoundRun] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise UsageError(
-                f"no runs in {folder}: there is no such folder; measure with `residency run`, or name another"
-            )
+            raise UsageError(f"no run in {folder}: there is no such folder; measure one with `residency run`")
         if (folder / records.RUN_FILE).is_file():
             raise UsageError(f"{folder} is one run; name a folder of runs, for example {folder.parent}")
         for run in common.runs_in(folder):

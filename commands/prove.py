@@ -55,8 +55,8 @@ def prove(
     json: options.Json = False,
 ) -> None:
     """Compare every GPU implementation with the CPU at smoke, lab and lecture size, and save what was proved."""
-    _check_gpu()
     common.check_page(page)
+    _check_gpu()
     if resume is None:
         course = begun(common.catalogue(), tasks or (), budget, results)
     else:

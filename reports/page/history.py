@@ -21,6 +21,7 @@ from residency.reports.page.parts import (
     TableRow,
     Text,
     Warned,
+    prose,
     tags_of,
 )
 
@@ -118,7 +119,7 @@ def _how(found: History, command: str) -> Section:
         "how",
         "How is a change decided?",
         [
-            Paragraph(f"{said.HOW} {said.shared_error(found)}"),
+            Paragraph(prose(f"{said.HOW} {said.shared_error(found)}")),
             Paragraph(
                 "The interval of a change can be narrower than what is marked: it holds for one comparison, and a mark "
                 "has to hold among all of them."

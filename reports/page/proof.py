@@ -77,8 +77,8 @@ def _lead(records: Records, proved: Proof, sizes: Sequence[str]) -> list[Block]:
     counts = Counter(standing.proved_at for standing in proved.standings)
     ranks = words.joined([f"{counts[size]} up to {size}" for size in reversed(sizes) if counts[size]])
     said = (
-        f"{len(proved.proved)} of {len(proved.standings)} GPU implementations ran on {_boards(records)} and passed their "
-        f"quality check{f': {ranks}' if ranks else ''}."
+        f"{len(proved.proved)} of {len(proved.standings)} GPU implementations ran on {_boards(records)} and passed "
+        f"their quality check{f': {ranks}' if ranks else ''}."
     )
     unseen = counts[None]
     blocks: list[Block] = [Paragraph(said, "answer")]

@@ -11,7 +11,7 @@ from residency.harness import statistics
 from residency.reports import words
 from residency.reports.page.charts import selftest as charts
 from residency.reports.page.numbers import Places
-from residency.reports.page.parts import Block, Code, Items, Page, Paragraph, Section
+from residency.reports.page.parts import Block, Code, Items, Page, Paragraph, Section, Text, prose
 
 GUIDE = (
     "A is one implementation. It was compared with itself, where nothing differs, and with the same work "
@@ -40,14 +40,17 @@ def page(found: Sequence[Control], document: Mapping[str, Any], command: Sequenc
 def _lead(found: Sequence[Control], numbers: Places, document: Mapping[str, Any]) -> list[Block]:
     best = min(range(len(found)), key=lambda place: found[place].smallest)
     worst = max(range(len(found)), key=lambda place: found[place].smallest)
-    said: list[Any] = ["The smallest slow-down that this machine detects is ", _smallest(numbers, best)]
+    said: list[Any] = [
+        "The smallest slow-down that this machine detects is ",
+        _smallest(numbers, best),
+        f" ({_about(found[best])}), with {found[best].replicates} processes of each side.",
+    ]
     if best != worst:
-        said += [f" ({_about(found[best])}) to ", _smallest(numbers, worst), f" ({_about(found[worst])})"]
-    said.append(f", with {found[best].replicates} processes of each side.")
+        said += [" In the noisiest kind of work it is ", _smallest(numbers, worst), f" ({_about(found[worst])})."]
     machine = document["machine"]
-    facts = [
+    facts: list[Text] = [
         f"{' '.join(str(machine.get('cpu')).split())}, {machine.get('cores')} cores",
-        f"Measured {document['at']}, {'in gate mode' if document['gate'] else 'as by `residency run`'}",
+        prose(f"Measured {document['at']}, {'in gate mode' if document['gate'] else 'as by `residency run`'}"),
     ]
     return [Paragraph(said, "answer"), Items(facts)]
 
@@ -57,7 +60,7 @@ def _smallest(numbers: Places, place: int) -> Any:
 
 
 def _about(control: Control) -> str:
-    return f"{control.work}, {charts.load(control)}"
+    return ", ".join(filter(None, (control.work, charts.load(control))))
 
 
 def _each(found: Sequence[Control], numbers: Places) -> list[list[Any]]:
@@ -82,14 +85,19 @@ def _how(found: Sequence[Control], document: Mapping[str, Any], command: Sequenc
     first = found[0]
     return [
         Paragraph(
-            f"{first.processes} fresh processes of each side took turns. {DRAWS} trials of {first.replicates} "
-            f"processes were drawn from them. An effect counts as detected if {words.percent(OFTEN)} of the trials give the "
-            f"verdict `slower`, at 99 % against a margin of {words.percent(statistics.MARGIN)}. The effect that was really "
-            f"there is {words.percent(EFFECT)}. The picture shows the intervals of all processes together."
+            prose(
+                f"{first.processes} fresh processes of each side took turns. {DRAWS} trials of {first.replicates} "
+                f"processes were drawn from them. An effect counts as detected if {words.percent(OFTEN)} of the trials "
+                f"give the verdict `slower`, at 99 % against a margin of {words.percent(statistics.MARGIN)}. "
+                f"The effect that was really there is {words.percent(EFFECT)}. The picture shows the intervals "
+                "of all processes."
+            )
         ),
         Paragraph(
-            "`residency compare` uses this: with a margin below the smallest effect it says that it cannot tell, "
-            "and ends with status 3."
+            prose(
+                "`residency compare` uses this: with a margin below the smallest effect it says that it cannot tell, "
+                "and ends with status 3."
+            )
         ),
         Paragraph(["Made by: ", Code(shlex.join(command))]),
     ]

@@ -17,8 +17,8 @@ SIDES = {"again": "A against itself", "more": f"A with {words.percent(EFFECT)} m
 
 
 def load(control: Control) -> str:
-    """What else ran on the machine."""
-    return f"beside {control.beside} processes that come and go" if control.beside else "no other load of ours"
+    """What ran beside it; empty if nothing of ours did."""
+    return f"beside {control.beside} other processes" if control.beside else ""
 
 
 def chart(found: Sequence[Control], numbers: Places) -> Chart:
@@ -55,7 +55,7 @@ def _is_unknown(ratio: Ratio) -> bool:
 
 def _entry(control: Control, side: str, numbers: Places, place: int) -> Mapping[str, Any]:
     ratio: Ratio = getattr(control, side)
-    label = f"{SIDES[side]}, {load(control)}"
+    label = ", ".join(filter(None, (SIDES[side], load(control))))
     text = f"{ratio.verdict} {words.digits(ratio.value)} × {words.bounds(ratio.low, ratio.high)}"
     return {
         "head": control.work,
@@ -95,7 +95,7 @@ def _cells(control: Control, numbers: Places, place: int) -> list[Any]:
     known = numbers.at(f"controls/{place}")
     return [
         control.work,
-        load(control),
+        load(control) or "none of ours",
         known.interval("again", "value", lambda _: (1.0, " ×")),
         known.interval("more", "value", lambda _: (1.0, " ×")),
         known.shown("spread", lambda value: f"{100 * value:.2f} %"),

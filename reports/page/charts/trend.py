@@ -15,6 +15,7 @@ from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 LEAST_SPAN = 1.3  # from the lowest to the highest value of an axis
 ROOM = 1.12  # of the axis beyond its values
 LINES = 3  # of texts above a picture, for its last events
+MOST_TICKS = 4
 NARROW = 4.0  # span of an axis up to which its ticks are evenly spaced
 LEGEND = (
     "Each small picture is one implementation. ▲ slower and ▼ faster than the time before, "
@@ -102,7 +103,7 @@ def _panel(found: History, series: Series, span: float, orders: Mapping[int, int
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Some round values, two at least: evenly spaced on a short axis, 1, 2, 5, 10, ... on a long one."""
+    """Two to four round values: evenly spaced on a short axis, 1, 2, 5, 10, ... on a long one."""
     if high / low > NARROW:
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         steps = (1, 2, 5) if high / low < NARROW**3 else (1,)
@@ -112,7 +113,7 @@ def ticks(low: float, high: float) -> list[float]:
         found = [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
         if len(found) > 1:
             break
-    return found
+    return found[:: math.ceil(len(found) / MOST_TICKS)]
 
 
 def _points(found: History, series: Series, orders: Mapping[int, int]) -> list[dict[str, Any]]:
