@@ -62,7 +62,7 @@ class Machine:
     """A kind of machine, with the settings and the environment of its runs."""
 
     first: RunInfo  # the first of its runs
-    differs: list[Difference]  # from an earlier machine with the same parts: its settings or its environment
+    differs: list[Difference]  # its environment from that of an earlier machine with the same parts and settings
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,11 @@ class Series:
             if point.seconds is not None:
                 found.append(point)
         return found
+
+    @property
+    def is_single(self) -> bool:
+        """Whether only one run measured it."""
+        return len(self.points) == 1
 
     @property
     def marks(self) -> list[Point]:
@@ -248,8 +253,8 @@ class _Machines:
         compared = [[_likeness(member, info) for member in members] for members in self._members]
         place = next((n for n, found in enumerate(compared) if not any(one.forbids for one in found)), len(self.all))
         if place == len(self.all):
-            same = next((found[0] for found in compared if not found[0].machines), None)
-            self.all.append(Machine(info, same.forbids if same else []))
+            alike = (found[0] for found in compared if not found[0].machines and not found[0].settings)
+            self.all.append(Machine(info, next((first.environment for first in alike), [])))
             self._members.append([])
         self._members[place].append(info)
         self._known[facts] = place

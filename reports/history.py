@@ -65,7 +65,10 @@ def visible(found: History) -> str:
     much = (
         f"over {words.percent(MOST_SHOWN)}" if found.visible > MOST_SHOWN else f"{words.percent(found.visible)} or more"
     )
-    return f"A change of {much} would have been marked in half of them; smaller ones may be there unseen."
+    which = "the last run's" if any(point.step for _, point in found.in_last_run()) else "all"
+    return (
+        f"A change of {much} would have been marked in half of {which} comparisons; smaller ones may be there unseen."
+    )
 
 
 def shared_error(found: History) -> str:
@@ -104,7 +107,7 @@ def machine_name(machine: Machine) -> str:
     parts = [
         " ".join(str(facts["cpu"]).split()),
         f"{facts['cores']} cores",
-        f"{threads} threads" if threads else "",
+        f"{threads} thread{'s' * (threads != 1)}" if threads else "",
         words.gpus(gpus) if gpus else "no GPU",
         "--gate" if facts["gate"] else "",
         *map(difference, machine.differs),
@@ -155,9 +158,14 @@ def show(found: History, folders: Sequence[Path], out: Console) -> None:
         out.print()
         for number, machine in enumerate(found.machines, start=1):
             out.print(f"machine {number}: {machine_name(machine)}", highlight=False, markup=False, soft_wrap=True)
-    if found.series:
+    once = sum(series.is_single for series in found.series)
+    if once < len(found.series):
         out.print()
         out.print(_table(found, several))
+    if once:
+        them = "series were" if once > 1 else "series was"
+        said = f"\n{once} {them} measured in one run only, and not shown here: see --json or --page."
+        out.print(said, highlight=False, markup=False, soft_wrap=True)
     out.print(f"\n{HOW} {shared_error(found)}", style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -172,6 +180,8 @@ def _table(found: History, several: bool) -> Table:
         left = name in LEFT
         table.add_column(name, justify="left" if left else "right", no_wrap=not left, overflow="fold")
     for series in ranked(found):
+        if series.is_single:
+            continue
         style = "red" if is_bad(series.points[-1]) or (series.marks and mark_of(series.marks[-1]) == "slower") else ""
         table.add_row(*(escape(words.visible(text)) for text in _cells(series, found, several)), style=style)
     return table

@@ -13,6 +13,7 @@ from residency.reports.page.numbers import UNKNOWN, Places
 from residency.reports.page.parts import (
     Block,
     Code,
+    Details,
     Items,
     Page,
     Paragraph,
@@ -68,9 +69,11 @@ def _sections(found: History, numbers: Places) -> list[Section]:
     topics: dict[str, list[Block]] = {}
     for task, chart in trend.charts(found, numbers):
         topics.setdefault(task.partition("/")[0], []).append(chart)
+    once = trend.singles(found, numbers)
     return [
         Section("changes", "What changed?", [_changes(found, numbers)]),
         *(Section(f"trend-{topic}", topic, blocks, tags_of(f"{topic}/")) for topic, blocks in topics.items()),
+        *([Section("once", "Measured in one run only", [Details(once.caption, [once])])] if once else []),
     ]
 
 

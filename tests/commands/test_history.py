@@ -106,6 +106,9 @@ def test_unlike_machines_are_separate_series(here, made_run, made, h100) -> None
         gpu = [made("estimator@cpu", 0.5), made("estimator@gpu", 0.1)]
         made_run(f"runs/gpu-{number:02}", *gpu, machine=h100(), **moment(number + 10))
         made_run(f"runs/gate-{number:02}", made("estimator@cpu", 0.8), settings={"gate": True}, **moment(number + 20))
+    for number, kernel in ((1, "Prescott"), (2, "Prescott"), (3, "Haswell")):
+        variables = {"variables": {"OPENBLAS_CORETYPE": kernel}}
+        made_run(f"blas/{number}", made("estimator@cpu", number), environment=variables, **moment(number))
     found = json.loads(here("history", "runs", "--json").out)
     assert marks(found) == {}
     assert len(found["machines"]) == 3
@@ -115,6 +118,9 @@ def test_unlike_machines_are_separate_series(here, made_run, made, h100) -> None
     assert [(s["implementation"], s["machine"], len(s["points"])) for s in found["series"]] == [
         ("estimator@cpu", 0, 4), ("estimator@cpu", 1, 4), ("estimator@gpu", 1, 4), ("estimator@cpu", 2, 4),
     ]  # fmt: skip
+    found = json.loads(here("history", "blas", "--json").out)
+    assert [len(series["points"]) for series in found["series"]] == [2, 1]
+    assert "OPENBLAS_CORETYPE Prescott against Haswell" in found["machines"][1]["name"]
 
 
 def test_wrong_results_and_other_data_are_said(here, runs, tmp_path: Path) -> None:

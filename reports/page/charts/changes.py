@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 ROOM = 1.03  # of the axis beyond its values
 LEAST = 1.1  # the axis shows at least from 1/1.1 to 1.1
 FINE = {1.35: 0.05, 2.0: 0.1, 3.5: 0.25, 7.0: 0.5}  # distance of the ticks, up to this factor from end to end
+NARROW = 40  # letters of a line on a phone
+MOST_LINES = 3
 LEGEND = (
     "▶ slower, ◀ faster, ● equivalent, hollow ◇ inconclusive, ✕ wrong or failed, □ not compared. "
     "The band is the allowed margin."
@@ -105,7 +108,7 @@ def _entry(cell: Cell, numbers: Places, place: int) -> Mapping[str, Any]:
     }
     if cell.ratio is None:
         text = f"{became}: {why}" if why else became
-        return {**base, "text": text, "tip": f"{_label(cell)}\n{text}"}
+        return {**base, "text": text, "lines": _lines(text), "tip": f"{_label(cell)}\n{text}"}
     beside = "; ".join(filter(None, (why, said.doubt(cell))))
     text = f"{became} {words.digits(cell.ratio.value)} × {words.bounds(cell.ratio.low, cell.ratio.high)}"
     return {
@@ -118,6 +121,11 @@ def _entry(cell: Cell, numbers: Places, place: int) -> Mapping[str, Any]:
         "beside": beside,
         "tip": "\n".join(filter(None, (_label(cell), text, f"margin {100 * cell.margin:.3g} %", beside))),
     }
+
+
+def _lines(text: str) -> list[str]:
+    """The text in lines for a narrow screen; what does not fit stands in the table."""
+    return textwrap.wrap(words.visible(text), NARROW, max_lines=MOST_LINES, placeholder=" ...")
 
 
 def _table(found: Comparison, numbers: Places, ranked: Sequence[int]) -> Table:

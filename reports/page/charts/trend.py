@@ -25,10 +25,11 @@ LEGEND = (
 
 
 def charts(found: History, numbers: Places) -> list[tuple[str, Chart]]:
-    """The charts of each task on each machine, with the task's name."""
+    """The charts of each task on each machine, with the task's name; none of what was measured only once."""
     groups: dict[tuple[str, int], list[int]] = {}
     for place, series in enumerate(found.series):
-        groups.setdefault((series.key[0], series.machine), []).append(place)
+        if not series.is_single:
+            groups.setdefault((series.key[0], series.machine), []).append(place)
     several = len(found.machines) > 1
     return [
         (task, _chart(found, numbers, places, f"{task} on machine {machine + 1}" if several else task))
@@ -36,10 +37,24 @@ def charts(found: History, numbers: Places) -> list[tuple[str, Chart]]:
     ]
 
 
+def singles(found: History, numbers: Places) -> Table | None:
+    """What was measured only once; None if there is nothing like it."""
+    places = [place for place, series in enumerate(found.series) if series.is_single]
+    if not places:
+        return None
+    rows = [
+        TableRow([found.series[place].key[0], *row.cells[:-2]], row.tags)
+        for place in places
+        for row in _rows(found, numbers, place)
+    ]
+    header = ("task", "implementation", "data", "run", "median time")
+    return Table("what was measured in one run only, with 95 % intervals", header, rows, frozenset({4}))
+
+
 def _chart(found: History, numbers: Places, places: Sequence[int], title: str) -> Chart:
     several = [found.series[place] for place in places]
     span = max(_span(series) for series in several) * ROOM
-    orders = _orders(found, several[0].machine)
+    orders = _orders(several)
     panels = [_panel(found, series, span, orders) for series in several]
     rows = [row for place in places for row in _rows(found, numbers, place)]
     changed = sum(bool(series.marks) for series in several)
@@ -58,9 +73,9 @@ def _chart(found: History, numbers: Places, places: Sequence[int], title: str) -
     )
 
 
-def _orders(found: History, machine: int) -> dict[int, int]:
-    """The runs of a machine, numbered from 1."""
-    runs = [place for place, run in enumerate(found.runs) if run.machine == machine]
+def _orders(several: Sequence[Series]) -> dict[int, int]:
+    """The runs that measured one of these series, numbered from 1."""
+    runs = sorted({point.run for series in several for point in series.points})
     return {run: order for order, run in enumerate(runs, start=1)}
 
 
@@ -110,10 +125,11 @@ def ticks(low: float, high: float) -> list[float]:
         return [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
     power = 10.0 ** math.floor(math.log10(high - low))
     for step in (power, power / 2, power / 5, power / 10):
-        found = [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
-        if len(found) > 1:
+        numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+        if len(numbers) > 1:
             break
-    return found[:: math.ceil(len(found) / MOST_TICKS)]
+    every = math.ceil(len(numbers) / MOST_TICKS)
+    return [number * step for number in numbers if number % every == 0]
 
 
 def _points(found: History, series: Series, orders: Mapping[int, int]) -> list[dict[str, Any]]:
