@@ -53,7 +53,7 @@ def _last(found: History) -> str:
     parts = [f"{marks[mark]} became {mark}" for mark in ("slower", "faster") if marks[mark]]
     if not marks["slower"]:
         parts.insert(0, "nothing became slower" if marks.total() else "nothing could be compared")
-    parts += [f"{count} {'is' if count == 1 else 'are'} {outcome}" for outcome, count in sorted(outcomes.items())]
+    parts += [f"{count} {outcome}" for outcome, count in sorted(outcomes.items())]
     parts += [f"{alone} {'has' if alone == 1 else 'have'} no earlier time on the same data"] if alone else []
     return ", ".join(parts)
 

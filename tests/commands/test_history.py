@@ -136,7 +136,7 @@ def test_wrong_results_and_other_data_are_said(here, runs, tmp_path: Path) -> No
 
     runs(wrong, other_data)
     found = json.loads(here("history", "runs", "--task", "image", "--task", "tabular/ridge", "--json").out)
-    assert "Last run (2027-01-12, commit 12fffff): nothing became slower, 1 is wrong." in found["answer"]
+    assert "Last run (2027-01-12, commit 12fffff): nothing became slower, 1 wrong." in found["answer"]
     assert {series["task"] for series in found["series"]} == {"image/classify", "tabular/ridge"}
     assert marks(found) == {}  # three times as long, on other data
     ridge = next(series for series in found["series"] if series["task"] == "tabular/ridge")
