@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from residency.analysis.ratios import Times, of_times
+from residency.analysis.row import Ratio
 from residency.analysis.rows import timed_samples
 from residency.harness import statistics
 from residency.harness.records import Records
@@ -40,6 +41,8 @@ class Control:
     needed: int  # replicates for seeing 5 % four times in five, up to 500
     replicates: int
     processes: int
+    again: Ratio  # A's time against itself, by all processes: 1 if there were no noise
+    more: Ratio  # the time of A + 5 % against A's, by all processes
 
 
 def controls(records: Records, replicates: int = statistics.ENOUGH_REPLICATES, beside: int = 0) -> list[Control]:
@@ -82,7 +85,15 @@ def _control(about: tuple[str, int, int], measured: Sequence[Times], count: int)
         needed=count if caught >= OFTEN else processes_needed(_logs(copies[0], more, shared), count + 1),
         replicates=count,
         processes=len(shared),
+        again=_times_as_long(copies[1], copies[0], shared),
+        more=_times_as_long(more, copies[0], shared),
     )
+
+
+def _times_as_long(side: Times, base: Times, replicates: Sequence[int]) -> Ratio:
+    """A side's time divided by the base's, and whether the side is slower or faster."""
+    found = of_times(base, side, replicates)
+    return Ratio(1 / found.value, 1 / found.high, 1 / found.low, statistics.verdict(found))
 
 
 def _with_the_fastest(copies: list[Times], trial: Sequence[int]) -> list[Estimate]:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Set
 from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from residency.analysis.compare import compare, within_sight
+from residency.analysis.compare import Comparison, compare, within_sight
 from residency.commands import common
 from residency.harness import interrupts, records
 from residency.harness.errors import UsageError
@@ -25,7 +25,7 @@ MOST = 1_000.0  # the widest margin: with an endless one nothing would ever be s
 EPILOG = """
 Examples:  [bold]residency run tabular --name baseline[/], later [bold]residency compare baseline results/runs[/]
 [bold]residency compare A B --margin 0.1 --task-margin tabular/etl=0.2 --confirm[/]
-[bold]residency compare A B --junit compare.xml --github[/]
+[bold]residency compare A B --junit compare.xml --github --page compare.html[/]
 
 BASELINE and CURRENT are each a run's folder, the name that `run --name` gave it, or a folder of runs. Of a folder of
 runs, the run that started last is used. Processors, cores, GPUs, --threads, --gate and the environment variables that
@@ -56,12 +56,16 @@ def compare_runs(
     ] = False,
     junit: Annotated[Path | None, typer.Option(metavar="PATH", help="Write JUnit XML.")] = None,
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations (with --json on stderr).")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="PATH", help="Write a page for a browser to this file.")
+    ] = None,
     results: Annotated[
         Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
     ] = common.RESULTS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two runs of the same kind of machine: what has become slower, faster or wrong?"""
+    common.check_page(page)
     runs = _runs(baseline, current, results)
     margins = _margins(task_margin or [], {outcome.cell.task for run in runs for outcome in run.outcomes})
     found = compare(*runs, margin, margins)
@@ -71,8 +75,13 @@ def compare_runs(
         except Interrupted:
             raise typer.Exit(interrupts.status()) from None
     found = within_sight(found, smallest_on_record(runs[1].info), margin)
+    document = gate.document(found, *runs, margin)
+    if page is not None:
+        command = ["residency", "compare", str(baseline), str(current), "--margin", f"{margin:g}"]
+        command += [word for text in task_margin or [] for word in ("--task-margin", text)]
+        common.write_page(page, _page(found, document, [*command, *(["--confirm"] if confirm else [])]))
     if json:
-        common.print_json(gate.document(found, *runs, margin))
+        common.print_json(document)
     else:
         comparison.show(found, screen.output())
     if github:
@@ -81,6 +90,13 @@ def compare_runs(
     if junit is not None:
         _write(gate.junit(found), junit)
     raise typer.Exit(int(found.status))
+
+
+def _page(found: Comparison, document: dict[str, Any], command: list[str]) -> str:
+    from residency.reports.page import comparison as shown
+    from residency.reports.page import render
+
+    return render.page(shown.page(found, document, command))
 
 
 def _runs(baseline: Path, current: Path, results: Path) -> tuple[records.Records, records.Records]:

@@ -17,6 +17,7 @@ from residency.commands import (
     crossover,
     data,
     doctor,
+    history,
     list_tasks,
     prove,
     rehearse,
@@ -53,6 +54,7 @@ app.command("rehearse", epilog=rehearse.EPILOG)(rehearse.rehearse)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("selftest", epilog=selftest.EPILOG)(selftest.selftest)
 app.command("compare", epilog=compare.EPILOG)(compare.compare_runs)
+app.command("history", epilog=history.EPILOG)(history.show_history)
 
 
 def _version(wanted: bool) -> None:

@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from residency.analysis.compare import Status
+from residency.analysis.findings import findings
 from residency.commands import common, options
 from residency.harness import interrupts, records
 from residency.reports import document, screen
 from residency.runners import machine
 from residency.studies.measuring import Interrupted
 from residency.studies.parting import parting
-from residency.studies.prove import PAGE, Course, begun, gone_on_with, proof_in, write_page
+from residency.studies.prove import PAGE, Course, Proved, begun, gone_on_with, proof_in, write_page
 
 EPILOG = """
-Examples:  [bold]residency prove[/]   [bold]residency prove tabular foundations --budget 1200[/]
+Examples:  [bold]residency prove[/]   [bold]residency prove tabular foundations --budget 1200 --page proof.html[/]
 [bold]residency prove --resume results/reference/1-h200-16-cores-xeon[/]
 
 Exit status: 0 everything that can run on the GPU is ok; 1 something on the GPU went wrong, or nothing could run; 2 the
@@ -47,19 +48,24 @@ def prove(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Continue a proof: measure what is missing.", exists=False)
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", metavar="PATH", help="Write a page for a browser to this file."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Compare every GPU implementation with the CPU at smoke, lab and lecture size, and save what was proved."""
+    common.check_page(page)
     _check_gpu()
     if resume is None:
         course = begun(common.catalogue(), tasks or (), budget, results)
     else:
         before = proof_in(resume)
         course = gone_on_with(common.catalogue(before.info.settings.get("suites", ())), before, budget, resume)
-    raise typer.Exit(_proved(course, json))
+    raise typer.Exit(_proved(course, json, page))
 
 
-def _proved(course: Course, json: bool) -> int:
+def _proved(course: Course, json: bool, page: Path | None) -> int:
     """Measure, and show the page. Returns the command's exit status."""
     folder, interrupted = course.folder, False
     kept = f"Saved to {folder}. View it with: residency report {folder}"
@@ -69,12 +75,21 @@ def _proved(course: Course, json: bool) -> int:
             proved = course.run()
         except (Interrupted, KeyboardInterrupt):
             interrupted, proved = True, write_page(folder, records.read(folder))
+        if page is not None:
+            common.write_page(page, _page(proved))
         if json:
             said = document.document(proved.records, proved.rows)
             common.print_json({**said, "proof": document.proof(proved.proof)})
         else:
             print((folder / PAGE).read_text(encoding="utf-8"), end="")
     return interrupts.status() if interrupted else 0 if proved.proof.flawless else 1
+
+
+def _page(proved: Proved) -> str:
+    from residency.reports.page import proof as shown
+    from residency.reports.page import render
+
+    return render.page(shown.page(findings(proved.records), proved.proof))
 
 
 def _check_gpu() -> None:

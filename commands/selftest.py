@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from residency.analysis.selftest import TOGETHER, WORKS
+from residency.analysis.selftest import TOGETHER, WORKS, Control
 from residency.commands import common, options
 from residency.harness import interrupts
 from residency.harness.errors import UsageError
@@ -18,7 +18,7 @@ from residency.studies.selftest import document, keep, measured
 
 EPILOG = """
 Examples:  [bold]residency selftest[/]   [bold]residency selftest --gate --processes 20[/]
-[bold]residency selftest --beside-load[/]
+[bold]residency selftest --beside-load --page selftest.html[/]
 """
 
 
@@ -33,6 +33,9 @@ def selftest(
         typer.Option("--beside-load", help="Repeat everything while other processes come and go, one for each core."),
     ] = False,
     work: Annotated[str, typer.Option(help="python, native or together (all cores). Default: all.")] = "",
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="PATH", help="Write a page for a browser to this file.")
+    ] = None,
     results: Annotated[
         Path, typer.Option(metavar="DIR", help="The folder in which the runs' folders are created.")
     ] = common.RESULTS,
@@ -42,13 +45,26 @@ def selftest(
     works = options.split(work) or (*WORKS, *TOGETHER)
     if unknown := set(works) - {*WORKS, *TOGETHER}:
         raise UsageError(f"--work {', '.join(sorted(unknown))}: expected {', '.join((*WORKS, *TOGETHER))}")
+    common.check_page(page)
     try:
         found = measured(works, processes, gate, beside_load, results)
     except Interrupted:
         raise typer.Exit(interrupts.status()) from None
     text = document(found, gate)
+    if page is not None:
+        asked = [*(["--gate"] if gate else []), *(["--beside-load"] if beside_load else [])]
+        asked += ["--work", work] if work else []
+        command = ["residency", "selftest", "--processes", str(processes), *asked]
+        common.write_page(page, _page(found, text, command))
     if json:
         common.print_json(text)
     else:
         show(found, gate, screen.output())
     keep(text)
+
+
+def _page(found: list[Control], document: dict[str, Any], command: list[str]) -> str:
+    from residency.reports.page import render
+    from residency.reports.page import selftest as shown
+
+    return render.page(shown.page(found, document, command))

@@ -145,7 +145,7 @@ def show(found: Comparison, out: Console) -> None:
     for line in said:
         out.print(f"  {escape(words.visible(line))}", style="dim", highlight=False)
     if found.shift is not None:
-        out.print(f"\n{_shared(found.shift)}", style="yellow", highlight=False)
+        out.print(f"\n{shared(found.shift)}", style="yellow", highlight=False)
     out.print(f"\n{escape(words.visible(reason(found)))}", style="bold", highlight=False, soft_wrap=True)
 
 
@@ -182,7 +182,8 @@ def _texts(cell: Cell) -> dict[str, str]:
     }
 
 
-def _shared(shift: Shift) -> str:
+def shared(shift: Shift) -> str:
+    """That all tasks changed alike, and what that means."""
     low, middle, high = (words.digits(value) for value in (shift.ratio.low, shift.ratio.value, shift.ratio.high))
     hidden = "It hides everything that became slower by less than that. " if shift.ratio.value < 1 else ""
     return (

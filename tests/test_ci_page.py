@@ -71,7 +71,7 @@ def test_every_command_has_the_options_that_are_named() -> None:
     for words in commands():
         names.add(words[0])
         group.commands[words[0]].make_context(words[0], words[1:])  # raises for what does not exist
-    assert names == {"run", "compare", "doctor", "selftest", "report"}
+    assert names == {"run", "compare", "history", "doctor", "selftest", "report"}
 
 
 def test_the_table_says_every_status() -> None:

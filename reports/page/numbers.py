@@ -14,17 +14,15 @@ from residency.reports.page.parts import Number, Text
 UNKNOWN = "-"
 
 
-class Numbers:
-    """The JSON report of a run, and its rows by place. `prefix` is the place of the report in a larger one."""
+class Places:
+    """A JSON document whose values are known by their places. `prefix` is its place in a larger one."""
 
-    def __init__(self, found: Findings, prefix: str = "") -> None:
-        self.document: Mapping[str, Any] = document(found.records, found.rows)
-        self._places = {row.key: f"rows/{index}" for index, row in enumerate(found.rows)}
-        self._prefix = prefix
+    def __init__(self, document: Mapping[str, Any], prefix: str = "") -> None:
+        self.document, self._prefix = document, prefix
 
-    def of(self, row: Row) -> RowNumbers:
-        """The numbers of a row."""
-        return RowNumbers(self, self._places[row.key])
+    def at(self, place: str) -> RowNumbers:
+        """The numbers below a place."""
+        return RowNumbers(self, place)
 
     def value(self, place: str) -> Any:
         """The value at a place; None if there is none on the way."""
@@ -41,10 +39,22 @@ class Numbers:
         return UNKNOWN if value is None else Number(write(value), value, f"{self._prefix}{place}")
 
 
-class RowNumbers:
-    """The numbers of one row."""
+class Numbers(Places):
+    """The JSON report of a run, and its rows by place."""
 
-    def __init__(self, numbers: Numbers, place: str) -> None:
+    def __init__(self, found: Findings, prefix: str = "") -> None:
+        super().__init__(document(found.records, found.rows), prefix)
+        self._places = {row.key: f"rows/{index}" for index, row in enumerate(found.rows)}
+
+    def of(self, row: Row) -> RowNumbers:
+        """The numbers of a row."""
+        return self.at(self._places[row.key])
+
+
+class RowNumbers:
+    """The numbers of one row, or below any other place."""
+
+    def __init__(self, numbers: Places, place: str) -> None:
         self._numbers, self._place = numbers, place
 
     def value(self, name: str) -> Any:

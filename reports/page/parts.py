@@ -147,6 +147,11 @@ class Page:
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # topic, device, size: what there is
 
 
+def prose(text: str) -> Text:
+    """A sentence in which words between backticks are code."""
+    return [Code(part) if number % 2 else part for number, part in enumerate(text.split("`"))]
+
+
 def tags_of(task: str = "", device: str = "", size: str = "") -> Tags:
     """The tags of a row: the topic is the folder of its task."""
     return Tags(task.partition("/")[0], device, size)

@@ -31,3 +31,5 @@ def test_the_control_of_several_copies_chooses_its_baseline(written, made, monke
     assert (control.copies, control.processes) == (4, 6)
     assert control.false_alarms == 0.0
     assert control.held >= 0.9
+    assert control.again.low < 1.0 < control.again.high
+    assert control.more.verdict in {"equivalent", "inconclusive"}  # as made up, it is no slower

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -33,7 +34,17 @@ def proved(residency_in, gpu, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """A proof of two tasks that has all the time it needs but for one side: its folder, and the ended command."""
     folder: Path = tmp_path_factory.mktemp("proved")
     done = residency_in(
-        folder, "prove", "proving/quick", "proving/growing", "--budget", "150", "--json", **SUITES, **gpu
+        folder,
+        "prove",
+        "proving/quick",
+        "proving/growing",
+        "--budget",
+        "150",
+        "--json",
+        "--page",
+        "proof.html",
+        **SUITES,
+        **gpu,
     )
     assert done.status == 1, done.err
     (run,) = (folder / "results" / "reference").iterdir()
@@ -44,6 +55,23 @@ def proved(residency_in, gpu, tmp_path_factory: pytest.TempPathFactory) -> tuple
 def standings(proved) -> dict[str, list[str]]:
     found = proved[1].json["proof"]["standings"]
     return {f"{one['task']}:{one['implementation']}": list(one["sizes"].values()) for one in found}
+
+
+def test_the_page_says_what_was_proved_with_the_numbers_of_the_json(proved) -> None:
+    run, done = proved
+    page = (run.parent.parent.parent / "proof.html").read_text()
+    assert (
+        '<p class="answer">2 of 4 GPU implementations ran on NVIDIA Stand-in 9000 (24.0 GiB) and passed their quality '
+        "check: 2 up to lecture.</p>"
+    ) in page
+    assert page.count("<td>not seen on a real GPU</td>") == 2
+    shown = re.findall(r'<data value="([^"]+)" data-from="([^"]+)">', page)
+    assert {place.split("/")[0] for _, place in shown} == {"rows", "proof"}
+    for value, place in shown:
+        known = done.json
+        for key in place.split("/"):
+            known = known[int(key)] if isinstance(known, list) else known[key]
+        assert float(value) == known
 
 
 def test_what_is_proved_and_what_is_not(standings) -> None:

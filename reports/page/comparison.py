@@ -1,0 +1,131 @@
+"""The page of a comparison of two runs: has anything become slower or wrong, and how is that decided?"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from residency.analysis.compare import FALSE_DISCOVERIES, Comparison, Status
+from residency.harness.records import RunInfo
+from residency.reports import compare as said
+from residency.reports import words
+from residency.reports.page.charts import changes
+from residency.reports.page.numbers import Places
+from residency.reports.page.parts import (
+    Block,
+    Code,
+    Items,
+    Number,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    TableRow,
+    Text,
+    Warned,
+)
+from residency.reports.tables import facts
+
+MEANS = {
+    Status.SAME: "every cell is as fast as before, within the margin",
+    Status.REGRESSION: "something became slower by more than the margin",
+    Status.CANNOT_COMPARE: "the runs cannot be compared",
+    Status.INCONCLUSIVE: "inconclusive, or not everything was measured",
+    Status.WRONG: "something that was right is now wrong or fails",
+    Status.NO_DEVICE: "the baseline used a device that this machine lacks",
+}
+FACTS = ("measured", "processor", "GPU and environment")
+GUIDE = (
+    "A cell is one implementation of a task on one dataset at one size. Its ratio is its time in the current run "
+    "divided by "
+    "its time in the baseline: above 1 is slower.",
+    "The numbers in brackets are a 95 % interval. The grey band is the margin: how much slower is still allowed.",
+    "A cell without a ratio was not compared. Its line says why.",
+)
+
+
+def page(found: Comparison, document: Mapping[str, Any], command: Sequence[str]) -> Page:
+    """The page of a comparison; `document` is its JSON, and `command` makes both."""
+    numbers = Places(document)
+    cells = found.cells
+    return Page(
+        title=f"Residency: {_name(found.baseline)} against {_name(found.current)}",
+        lead=_lead(found),
+        guide=GUIDE,
+        sections=[
+            *([Section("changes", "What changed?", [changes.chart(found, numbers)])] if cells else []),
+            Section("differences", "What differs between the runs?", _differences(found)),
+            Section("how", "How is this decided?", _how(found, command)),
+        ],
+        filters={
+            "topic": list(dict.fromkeys(cell.task.partition("/")[0] for cell in cells)),
+            "size": list(dict.fromkeys(cell.size for cell in cells)),
+        },
+    )
+
+
+def _name(info: RunInfo) -> str:
+    return info.name or info.id
+
+
+def _lead(found: Comparison) -> list[Block]:
+    """The verdict with the exit status and its meaning, and what all tasks share."""
+    reason = said.reason(found)
+    status: Text = [
+        f"{reason[0].upper()}{reason[1:]}. Exit status ",
+        Number(str(int(found.status)), int(found.status), "status"),
+        f": {MEANS[found.status]}.",
+    ]
+    blocks: list[Block] = [Paragraph(status, "answer")]
+    return [*blocks, Warned(said.shared(found.shift))] if found.shift is not None else blocks
+
+
+def _differences(found: Comparison) -> list[Block]:
+    listed = said.differences(found)
+    blocks: list[Block] = [
+        Items(listed) if listed else Paragraph("Nothing that the runs record differs: same machine, same software.")
+    ]
+    if found.likeness.forbids:
+        blocks.insert(0, Warned("These runs are too unlike for a comparison of times, so no ratio is shown."))
+    return [*blocks, _runs(found)]
+
+
+def _runs(found: Comparison) -> Table:
+    """Both runs side by side."""
+    sides = found.baseline, found.current
+    lines: list[tuple[str, Sequence[Text]]] = [
+        ("run", [info.id for info in sides]),
+        ("name", [info.name or "-" for info in sides]),
+        ("measured by", [Code(shlex.join(info.command)) for info in sides]),
+        *((name, values) for name, *values in zip(FACTS, *map(_facts, sides), strict=True)),
+    ]
+    return Table(
+        caption="both runs",
+        header=("what", "baseline", "current"),
+        rows=[TableRow([name, *values]) for name, values in lines],
+    )
+
+
+def _facts(info: RunInfo) -> list[str]:
+    """When, with which code and on which machine a run was measured, in the order of `FACTS`."""
+    measured, processor, *others = facts(info)
+    return [measured, processor, "; ".join(others)]
+
+
+def _how(found: Comparison, command: Sequence[str]) -> list[Block]:
+    blocks: list[Block] = [
+        Paragraph(
+            "The unit is the process. In each process the median over its rounds is taken; Welch's t-test compares the "
+            "processes of both runs against the margin."
+        ),
+        Paragraph(
+            "A cell is slower only if the test says so after the false discovery rate over all cells is held at "
+            f"{words.percent(FALSE_DISCOVERIES)} (Benjamini and Hochberg). It is equivalent or faster if its "
+            "99 % interval lies within or below the margin. Everything else is inconclusive: "
+            "more processes would probably decide."
+        ),
+    ]
+    if found.confirmed:
+        blocks.append(Paragraph("What seemed slower was measured again, and only the new samples decided."))
+    return [*blocks, Paragraph(["Made by: ", Code(shlex.join(command))])]

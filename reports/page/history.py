@@ -1,0 +1,132 @@
+"""The page of a history: which series changed, and the trend of every task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from residency.analysis.history import History, Point, Series
+from residency.reports import history as said
+from residency.reports import words
+from residency.reports.page.charts import trend
+from residency.reports.page.numbers import UNKNOWN, Places
+from residency.reports.page.parts import (
+    Block,
+    Code,
+    Details,
+    Items,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    TableRow,
+    Text,
+    Warned,
+    prose,
+    tags_of,
+)
+
+GUIDE = (
+    "A series is one implementation of a task on a dataset at a size on one kind of machine. Unlike machines never "
+    "share a line.",
+    "The numbers in brackets are 95 % intervals. The time axes are logarithmic: the same height is the same factor.",
+    trend.LEGEND,
+    "A change is marked only where chance and noise are unlikely to have made it. What is not marked may have changed "
+    "by less than these runs can tell.",
+)
+
+
+def page(found: History, document: Mapping[str, Any], command: str) -> Page:
+    """The page of a history; `document` is its JSON, and `command` prints both."""
+    numbers = Places(document)
+    series = found.series
+    return Page(
+        title="Residency: history",
+        lead=_lead(found, document),
+        guide=GUIDE,
+        sections=[*_sections(found, numbers), _how(found, command)],
+        filters={
+            "topic": list(dict.fromkeys(each.key[0].partition("/")[0] for each in series)),
+            "device": list(dict.fromkeys(each.device for each in series)),
+            "size": list(dict.fromkeys(each.key[2] for each in series)),
+        },
+    )
+
+
+def _lead(found: History, document: Mapping[str, Any]) -> list[Block]:
+    blocks: list[Block] = [Paragraph(str(document["answer"]), "answer")]
+    if found.runs:
+        first, last = found.runs[0], found.runs[-1]
+        facts = [f"{len(found.runs)} runs, from {said.run_name(first)} to {said.run_name(last)}."]
+        facts += [f"Machine {number}: {said.machine_name(each)}" for number, each in enumerate(found.machines, start=1)]
+        blocks.append(Items([*facts, *filter(None, (said.visible(found),))]))
+    return [*blocks, *(Warned(line) for line in said.shared_runs(found))]
+
+
+def _sections(found: History, numbers: Places) -> list[Section]:
+    if not found.series:
+        return []
+    topics: dict[str, list[Block]] = {}
+    for task, chart in trend.charts(found, numbers):
+        topics.setdefault(task.partition("/")[0], []).append(chart)
+    once = trend.singles(found, numbers)
+    return [
+        Section("changes", "What changed?", [_changes(found, numbers)]),
+        *(Section(f"trend-{topic}", topic, blocks, tags_of(f"{topic}/")) for topic, blocks in topics.items()),
+        *([Section("once", "Measured in one run only", [Details(once.caption, [once])])] if once else []),
+    ]
+
+
+def _changes(found: History, numbers: Places) -> Block:
+    """A line for each change, wrong result and change of data, the newest first; a sentence if there is none."""
+    lines = [
+        (point.run, series, place, number)
+        for place, series in enumerate(found.series)
+        for number, point in enumerate(series.points)
+        if _is_event(point)
+    ]
+    if not lines:
+        return Paragraph("Nothing was marked, nothing went wrong, and no data changed.")
+    lines.sort(key=lambda line: (-line[0], line[2]))
+    return Table(
+        caption="changes, results that do not count, and changes of the data; the newest first",
+        header=("series", "what", "times the time before", "run", "machine", "why"),
+        rows=[_line(found, numbers, series, place, number) for _, series, place, number in lines],
+        right=frozenset({2}),
+    )
+
+
+def _is_event(point: Point) -> bool:
+    return bool(said.mark_of(point)) or said.is_bad(point) or point.data_changed
+
+
+def _line(found: History, numbers: Places, series: Series, place: int, number: int) -> TableRow:
+    point = series.points[number]
+    task, dataset, size, implementation = series.key
+    known = numbers.at(f"series/{place}/points/{number}")
+    marked = said.mark_of(point)
+    what = marked or ("data changed" if point.data_changed else point.outcome)
+    cells: list[Text] = [
+        f"{task}, {dataset} at {size}, {implementation}",
+        what,
+        known.ratio("step") if marked else UNKNOWN,
+        said.run_name(found.runs[point.run]),
+        str(series.machine + 1),
+        point.reason or UNKNOWN,
+    ]
+    return TableRow(cells, tags_of(task, series.device, size))
+
+
+def _how(found: History, command: str) -> Section:
+    return Section(
+        "how",
+        "How is a change decided?",
+        [
+            Paragraph(prose(f"{said.HOW} {said.shared_error(found)}")),
+            Paragraph(
+                "The interval of a change can be narrower than what is marked: it holds for one comparison, and a mark "
+                "has to hold among all of them."
+            ),
+            Paragraph([f"{words.count(len(found.series))} series. Made by: ", Code(command)]),
+        ],
+    )

@@ -1,0 +1,87 @@
+"""The page of a comparison: the verdict first, the numbers of the JSON, and no ratio where nothing can be compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def data_of(page: str) -> Any:
+    """The data of a page's charts."""
+    (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    return json.loads(text)
+
+
+def first_line(page: str) -> str:
+    (line, *_) = re.findall(r'<p class="answer">(.*?)</p>', page)
+    return re.sub("<[^>]+>", "", line)
+
+
+@pytest.fixture
+def both(made_run, made) -> tuple[Path, Path]:
+    """Two runs with every kind of cell."""
+    before = made_run(
+        "a", made("slow@cpu"), made("same@cpu", 2.0), made("fast@cpu"), made("gone@cpu"), made("data@cpu"),
+        made("wrong@cpu"), made(f"{HOSTILE}@cpu", task=f"{HOSTILE}/x"), versions={"numpy": "2.4.5"},
+    )  # fmt: skip
+    after = made_run(
+        "b", made("slow@cpu", 1.3), made("same@cpu", 2.01), made("fast@cpu", 0.5), made("new@cpu"),
+        made("data@cpu", data_hash="f" * 16), made("wrong@cpu", outcome="wrong", reason="quality 0.1"),
+        made(f"{HOSTILE}@cpu", outcome="failed", reason=f"RuntimeError: {HOSTILE} & <b>", task=f"{HOSTILE}/x"),
+    )  # fmt: skip
+    return before, after
+
+
+def test_the_page_says_what_the_command_says(here, both, tmp_path: Path) -> None:
+    done = here("compare", *both, "--json", "--page", "a.html")
+    found, page = json.loads(done.out), (tmp_path / "a.html").read_text()
+    assert (done.status, found["status"]) == (4, 4)
+    assert first_line(page) == (
+        "Something that was right is now wrong, or no longer runs (1 slower, 1 faster, 1 equivalent, 2 wrong or failed"
+        ", 2 missing, 1 without a baseline). Exit status 4: something that was right is now wrong or fails."
+    )
+    rows = data_of(page)["charts"]["chart-0"]["rows"]
+    assert [row["kind"] for row in rows] == [
+        "wrong", "wrong", "slower", "missing", "missing", "equivalent", "faster", "new",
+    ]  # fmt: skip
+    cells = {cell["implementation"]: cell for cell in found["cells"]}
+    for row in rows:
+        cell = cells[row["label"].partition(",")[0]]
+        assert (row.get("ratio"), row.get("low"), row.get("high")) == (cell["ratio"], cell["low"], cell["high"])
+        assert row["text"].startswith(cell["outcome"] if cell["kind"] == "wrong" else cell["kind"])
+    shown = re.findall(r'<data value="([^"]+)" data-from="cells/(\d+)/(\w+)">', page)
+    assert {name for *_, name in shown} == {"baseline_seconds", "current_seconds", "ratio", "low", "high", "margin"}
+    assert all(float(value) == found["cells"][int(place)][name] for value, place, name in shown)
+    assert "<li>numpy 2.4.5 against 2.4.6</li>" in page
+    assert "<script>alert" not in page
+    here("compare", *both, "--page", "b.html")
+    assert (tmp_path / "b.html").read_bytes() == (tmp_path / "a.html").read_bytes()
+
+
+def test_no_regression(here, both, tmp_path: Path) -> None:
+    assert here("compare", both[0], both[0], "--page", "a.html").status == 0
+    page = (tmp_path / "a.html").read_text()
+    assert first_line(page).startswith("No regression (7 equivalent). Exit status 0: every cell is as fast as before")
+    assert "Nothing that the runs record differs" in page
+
+
+def test_what_cannot_be_compared_says_why_and_draws_no_ratio(here, made_run, made, both, tmp_path: Path) -> None:
+    other = made_run("c", made("slow@cpu"), machine={"cpu": f"Other {HOSTILE}"})
+    assert here("compare", both[0], other, "--page", "a.html").status == 2
+    page = (tmp_path / "a.html").read_text()
+    assert first_line(page).startswith("Unlike machines: cpu AMD EPYC 9554 against Other &lt;script&gt;")
+    assert "Exit status 2: the runs cannot be compared." in first_line(page)
+    assert data_of(page)["charts"] == {}
+    assert "too unlike for a comparison of times, so no ratio is shown" in page
+
+
+def test_a_page_that_cannot_be_written_is_refused_first(here, both) -> None:
+    done = here("compare", *both, "--page", "no/where.html")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "residency: cannot write no/where.html: there is no folder no\n"

@@ -1,0 +1,203 @@
+"""`residency history` over runs written by hand: what changed and since when, and what never shares a line."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+HOSTILE = "<script>alert(1)</script>"
+NOISE = 0.01  # standard deviation of the log time from run to run; that of processes is a tenth of it
+RUNS = 12
+
+
+def moment(number: int) -> dict[str, str]:
+    return {
+        "id": f"run-{number:02}",
+        "started": f"2027-01-{number:02}T00:00:00.000Z",
+        "commit": f"{number:02}ffffffffff",
+    }
+
+
+@pytest.fixture
+def runs(made_run, made) -> Callable[..., None]:
+    """Write twelve runs of four tasks with noise, one of them 20 % slower from the eighth run on."""
+
+    def write(*more, machine: dict | None = None, folder: str = "runs", slow: float = 1.2) -> None:
+        chance = random.Random(3)
+        for number in range(1, RUNS + 1):
+            several = []
+            for place, task in enumerate(("tabular/ridge", "tabular/etl", "image/classify", f"{HOSTILE}/{HOSTILE}")):
+                for name in ("estimator@cpu", f"array{HOSTILE}@cpu"):
+                    slower = slow if number >= 8 and (task, name) == ("tabular/etl", "estimator@cpu") else 1.0
+                    several.append(made(name, (place + 1) * slower * chance.lognormvariate(0, NOISE), task=task))
+            several = [new for one in several for new in [next((f(number, one) for f in more if f(number, one)), one)]]
+            made_run(f"{folder}/{number:02}", *several, machine=machine, **moment(number))
+
+    return write
+
+
+def marks(found: dict) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """The marks of each changed series, by the run's id."""
+    return {
+        (series["task"], series["implementation"]): [
+            (found["runs"][point["run"]]["id"], point["step"]["mark"])
+            for point in series["points"]
+            if point["step"] and point["step"]["mark"]
+        ]
+        for series in found["series"]
+        if series["changed"]
+    }
+
+
+def numbers(page: str) -> list[tuple[str, float]]:
+    """The places and the values of all numbers of a page."""
+    return [(place, float(value)) for value, place in re.findall(r'<data value="([^"]+)" data-from="([^"]+)">', page)]
+
+
+def at(document: dict, place: str) -> float:
+    value: object = document
+    for key in place.split("/"):
+        value = value[int(key)] if isinstance(value, list) else value[key]  # type: ignore[index]
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def test_a_slow_down_is_found_where_it_began_and_nothing_else(here, runs, tmp_path: Path) -> None:
+    runs()
+    done = here("history", "runs", "--json", "--page", "a.html")
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert marks(found) == {("tabular/etl", "estimator@cpu"): [("run-08", "slower")]}
+    (step,) = [p["step"] for s in found["series"] for p in s["points"] if p["step"] and p["step"]["mark"]]
+    assert step["low"] < 1.2 < step["high"]
+    assert (found["comparisons"], found["error"]) == (8 * (RUNS - 1), 0.01)
+    assert found["answer"] == ("1 of 8 series changed. Last run (2027-01-12, commit 12fffff): nothing became slower.")
+    shown = here("history", "runs").out
+    assert shown.startswith(found["answer"])
+    assert "slower, 1.2" in shown
+    assert "2027-01-08 08fffff" in shown
+    assert "88 comparisons share an error of 1" in shown
+
+    page = (tmp_path / "a.html").read_text()
+    places = numbers(page)
+    assert places
+    assert all(value == at(found, place) for place, value in places)
+    assert f'<th scope="row">{HOSTILE}' not in page
+    assert "<script>alert" not in page
+    here("history", "runs", "--json", "--page", "b.html")
+    assert (tmp_path / "b.html").read_bytes() == (tmp_path / "a.html").read_bytes()
+
+
+def test_noise_alone_marks_nothing(here, runs) -> None:
+    runs(slow=1.0)
+    assert "None of 8 series changed." in here("history", "runs").out
+
+
+def test_unlike_machines_are_separate_series(here, made_run, made, h100) -> None:
+    """The machine with a GPU is twice as fast, which is no change of anything."""
+    for number in range(1, 5):
+        made_run(f"runs/{number:02}", made("estimator@cpu"), **moment(number))
+        gpu = [made("estimator@cpu", 0.5), made("estimator@gpu", 0.1)]
+        made_run(f"runs/gpu-{number:02}", *gpu, machine=h100(), **moment(number + 10))
+        made_run(f"runs/gate-{number:02}", made("estimator@cpu", 0.8), settings={"gate": True}, **moment(number + 20))
+    for number, kernel in ((1, "Prescott"), (2, "Prescott"), (3, "Haswell")):
+        variables = {"variables": {"OPENBLAS_CORETYPE": kernel}}
+        made_run(f"blas/{number}", made("estimator@cpu", number), environment=variables, **moment(number))
+    found = json.loads(here("history", "runs", "--json").out)
+    assert marks(found) == {}
+    assert len(found["machines"]) == 3
+    assert "no GPU" in found["machines"][0]["name"]
+    assert "H100" in found["machines"][1]["name"]
+    assert "--gate" in found["machines"][2]["name"]
+    assert [(s["implementation"], s["machine"], len(s["points"])) for s in found["series"]] == [
+        ("estimator@cpu", 0, 4), ("estimator@cpu", 1, 4), ("estimator@gpu", 1, 4), ("estimator@cpu", 2, 4),
+    ]  # fmt: skip
+    found = json.loads(here("history", "blas", "--json").out)
+    assert [len(series["points"]) for series in found["series"]] == [2, 1]
+    assert "OPENBLAS_CORETYPE Prescott against Haswell" in found["machines"][1]["name"]
+
+
+def test_wrong_results_and_other_data_are_said(here, runs, tmp_path: Path) -> None:
+    def wrong(number: int, one):
+        if number == RUNS and one.task == "image/classify" and one.implementation == "estimator@cpu":
+            return replace(one, outcome="wrong", reason=f"quality 0.6 {HOSTILE}")
+        return None
+
+    def other_data(number: int, one):
+        if number >= 5 and one.task == "tabular/ridge":
+            return replace(one, data_hash="f" * 16, seconds=3 * one.seconds)
+        return None
+
+    runs(wrong, other_data)
+    found = json.loads(here("history", "runs", "--task", "image", "--task", "tabular/ridge", "--json").out)
+    assert "Last run (2027-01-12, commit 12fffff): nothing became slower, 1 wrong." in found["answer"]
+    assert {series["task"] for series in found["series"]} == {"image/classify", "tabular/ridge"}
+    assert marks(found) == {}  # three times as long, on other data
+    ridge = next(series for series in found["series"] if series["task"] == "tabular/ridge")
+    assert [point["run"] for point in ridge["points"] if point["data_changed"]] == [4]
+    assert ridge["points"][4]["step"] is None
+    assert 0.9 < ridge["last_over_first"]["ratio"] < 1.1
+    classify = next(series for series in found["series"] if series["task"] == "image/classify")
+    assert classify["points"][-1]["outcome"] == "wrong"
+    assert classify["points"][-1]["seconds"] is None
+    here("history", "runs", "--page", "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "data changed" in page
+    assert "quality 0.6 &lt;script&gt;" in page
+
+
+def test_a_result_that_fits_eighty_columns(here, runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs()
+    monkeypatch.setattr("residency.reports.screen.output", _narrow)
+    for line in here("history", "runs", "--task", "tabular").out.splitlines():
+        if "comparisons" not in line and "A change" not in line and "Last run" not in line:
+            assert len(line) <= 80, line
+
+
+def _narrow():
+    from rich.console import Console
+
+    return Console(width=80)
+
+
+def test_what_cannot_be_read_is_left_out_and_what_is_no_folder_of_runs_refused(here, made_run, made, tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = here("history", "empty", "--page", "empty.html")
+    assert (done.status, done.out) == (0, "no run in empty; measure one with `residency run`\n")
+    assert "no run in empty" in (tmp_path / "empty.html").read_text()
+    assert here("history", "empty", "--json").status == 0
+
+    for number in (1, 2):
+        made_run(f"runs/{number}", made("estimator@cpu"), **moment(number))
+    (tmp_path / "runs" / "2" / "records.jsonl").write_text("{}\n")
+    (tmp_path / "runs" / "3").mkdir()
+    (tmp_path / "runs" / "3" / "run.json").write_text("{")
+    done = here("history", "runs", "runs", "--json")  # twice the same folder is the same runs once
+    assert len(json.loads(done.out)["runs"]) == 1
+    assert done.err.count("left out: ") >= 2
+    for arguments, why in (
+        (["runs/1"], "runs/1 is one run; name a folder of runs, for example runs"),
+        (["nowhere"], "no run in nowhere: there is no such folder"),
+        (["runs", "--task", "tabular/rigde"], "did you mean `tabular/ridge`?"),
+        (["runs", "--page", "."], "cannot write .: it is a folder"),
+        (["runs", "--page", "no/where.html"], "cannot write no/where.html: there is no folder no"),
+    ):
+        done = here("history", *arguments)
+        assert done.status == 2
+        assert why in done.err
+
+
+def test_all_tasks_together_are_said_to_be_the_machine(here, made_run, made) -> None:
+    for number in (1, 2, 3):
+        slow = 1.5 if number == 3 else 1.0
+        tasks = [f"tabular/task_{place}" for place in range(7)]
+        made_run(f"runs/{number}", *(made("a@cpu", slow, task=task) for task in tasks), **moment(number))
+    shown = here("history", "runs").out
+    assert "7 of 7 series changed. Last run (2027-01-03, commit 03fffff): 7 became slower." in shown
+    assert "All 7 tasks together, against the run before: 1.50 [1.50, 1.50]." in shown
