@@ -205,21 +205,3 @@ def _not_found(named: Path, results: Path, names: set[str]) -> UsageError:
     if not names:
         return UsageError(f"{text}, and no run in {results} has a name; give a run one with `residency run --name`")
     return UsageError(f"{text}, and there is {unknown(f'run in {results} named', str(named), names)}")
-
-
-def check_page(path: Path | None) -> None:
-    """Raise `UsageError` if a page cannot be written to this path, before hours of measuring; None is no page."""
-    if path is None:
-        return
-    if path.is_dir():
-        raise UsageError(f"cannot write {path}: it is a folder; name a file, for example {path / 'page.html'}")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
-
-
-def write_page(path: Path, html: str) -> None:
-    """Write a page; raises `UsageError` if that is not possible."""
-    try:
-        path.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error

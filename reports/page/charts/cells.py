@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from residency.reports import words
 from residency.reports.page.numbers import UNKNOWN, Numbers
-from residency.reports.page.parts import Code, Number, Part, Text
+from residency.reports.page.parts import Code, Link, Number, Part, Strong, Text
 
 
 def interval(
@@ -29,7 +29,7 @@ def flat(texts: Sequence[Text]) -> list[Part]:
     """One text of several."""
     parts: list[Part] = []
     for text in texts:
-        if isinstance(text, str | Number | Code):
+        if isinstance(text, str | Number | Code | Link | Strong):
             parts.append(text)
         else:
             parts += text
