@@ -39,7 +39,7 @@ from residency.reports.page.parts import (
     Warned,
     charts_in,
 )
-from residency.reports.tables import report
+from residency.reports.tables import facts, report
 
 ROWS_A_SLIDE = 10  # of the chart of all tasks
 LONG_START = 10.0  # times a warm execution: a longer first call is worth telling
@@ -151,15 +151,15 @@ def _candidates(name: str) -> Iterator[str]:
 
 def _opening(found: Findings, groups: Sequence[GroupFindings]) -> Slide:
     """What is compared, on which machine, and how to read a chart."""
-    said, info = report(found), found.records.info
+    info = found.records.info
     topics = list(dict.fromkeys(_topic(group) for group in groups))
     gpu = any(row.cell.device == "gpu" and row.measured for group in groups for row in group.rows)
     count = f"{len(groups)} question{'s' if len(groups) > 1 else ''} on {words.joined(topics)}."
-    left: list[Block] = [Paragraph(count), Items(said.facts[1:] or said.facts)]
-    if said.warning:
-        left.append(Warned(said.warning))
-    if not gpu:
-        left.append(Warned("Nothing in this run was measured on a GPU. The questions compare CPU libraries."))
+    count += "" if gpu else " Nothing was measured on a GPU, so they compare CPU libraries."
+    when, *machine = facts(info, nobody=not any(map(in_doubt, found.rows)))
+    left: list[Block] = [Paragraph(count), Items(machine)]
+    if warning := report(found).warning:
+        left.append(Warned(warning))
     return Slide(
         name="opening",
         kind="opening",
@@ -175,7 +175,7 @@ def _opening(found: Findings, groups: Sequence[GroupFindings]) -> Slide:
                     "For each question, read it out, let the class vote, and only then press the right arrow key.",
                     "The example has made-up numbers. The bar ends at the measured value; the black line is the 95 % "
                     "interval. If the line crosses 1, the run cannot tell who is faster.",
-                    f"Measured {said.facts[0]}." if said.facts else "",
+                    f"Measured {when}.",
                 ]
             ),
             _reproduced(info),
@@ -452,7 +452,15 @@ def _measured(rivals: Contest, numbers: Numbers) -> list[Text]:
     lines: list[Text] = [_line(f"{name_of(row)}: ", numbers.of(row).time()) for row in shown]
     if between and rivals.gpu is not None:
         lines.append(_resident(rivals.gpu, numbers))
-    return [*lines, *filter(None, map(where_it_went, shown))]
+    return [*lines, *map(_coded, filter(None, map(where_it_went, shown)))]
+
+
+def _coded(sentence: str) -> Text:
+    """The sentence with what stands between backquotes as code."""
+    pieces = sentence.split("`")
+    if len(pieces) % 2 == 0:  # one of them belongs to a name
+        return sentence
+    return [Code(piece) if index % 2 else piece for index, piece in enumerate(pieces) if piece]
 
 
 def _resident(row: Row, numbers: Numbers) -> Text:
@@ -467,7 +475,8 @@ def _resident(row: Row, numbers: Numbers) -> Text:
 
 def _notes(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Numbers) -> list[Block]:
     """What to say, the numbers, what surprises, and how to measure it again."""
-    said = ["Read the question out and let the class vote. Then reveal.", *answer(group.rows, info).sentences]
+    said: list[Text] = ["Read the question out and let the class vote. Then reveal."]
+    said += map(_coded, answer(group.rows, info).sentences)
     if group.task and not group.task.expect:
         said.append("This run does not record what the task's file expects. A new run does.")
     blocks: list[Block] = [Paragraph("Say", "head"), Items(said), Paragraph("Numbers", "head")]

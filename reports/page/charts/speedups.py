@@ -17,6 +17,7 @@ from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 MARGIN = 1.15  # factor beyond the outermost value
 LEAST_DOMAIN = 2.0  # the axis shows at least from 1/2 to 2
 MANY = 2_000.0  # from the lowest to the highest value: beyond it only powers of ten are marked
+LEAST_ROOM, CHARACTER = 20.0, 0.56  # em: beside a label, and the mean width of a character
 LEGEND = "▶ faster, ◀ slower, ● equally fast, hollow ◇ not decided, ✕ no time that counts."
 NOT_COMPARED = "not compared"
 
@@ -31,16 +32,18 @@ def chart(rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: 
         return None
     low, high = domain([row.compared.speedup for row in shown if row.compared.speedup and not in_doubt(row)])
     sizes = len({row.cell.size for row in shown}) > 1
+    entries = [_entry(row, numbers, named, sizes) for row in shown]
     return Chart(
         spec="speedups",
         title=title or "How much faster?",
         description=_description(shown),
-        rows=[_entry(row, numbers, named, sizes) for row in shown],
+        rows=entries,
         table=table(rows, numbers),
         settings={
             "low": low,
             "high": high,
             "ticks": ticks(low, high),
+            "room": _room(entries),
             "axis": "times as fast as the strongest correct CPU implementation (95 % interval)",
         },
         note=LEGEND,
@@ -63,6 +66,12 @@ def ticks(low: float, high: float) -> list[float]:
     upward = [step * 10.0**power for power in range(10) for step in steps]
     ends = [tick for tick in upward if tick <= high]
     return sorted({*ends, *(1 / tick for tick in upward if 1 / tick >= low)})
+
+
+def _room(entries: Sequence[Mapping[str, Any]]) -> float:
+    """The space that the longest value with its doubt needs beside a label, in em."""
+    longest = max(len(f"{entry.get('text', '')} ({entry.get('doubt', '')})") for entry in entries)
+    return max(LEAST_ROOM, longest * CHARACTER + 1)
 
 
 def _is_baseline(row: Row) -> bool:
