@@ -19,6 +19,7 @@ from residency.reports.document import document
 
 EPILOG = (
     "Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]"
+    "   [bold]residency report --slides -o deck.html[/]"
 )
 
 

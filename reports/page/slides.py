@@ -323,10 +323,9 @@ def _contenders(rivals: Contest, info: RunInfo) -> list[Block]:
         ]
     if len(rivals.measured) < 2:
         return [Paragraph("There is nothing to vote on: fewer than two implementations have a time that counts.")]
-    why = _without_gpu(rivals, info)
-    on = _cores(rivals.measured[0], info)
+    where = f" on {_cores(rivals.measured[0], info)} ({_without_gpu(rivals, info)})" if rivals.gpu is None else ""
     return [
-        Paragraph(f"{len(rivals.measured)} implementations on {on} ({why})."),
+        Paragraph(f"{len(rivals.measured)} implementations{where}."),
         Paragraph("Predict: which is fastest?", "predict"),
     ]
 
@@ -403,7 +402,7 @@ def _answer(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Numbe
         brief = answer(group.rows, info).brief
         return f"{brief[0].upper()}{brief[1:]}."
     first, second, *_ = rivals.measured
-    verdict = second.compared.speedup.verdict if second.compared.speedup else "inconclusive"
+    verdict = _verdict(second)
     time, by = numbers.of(first).time(), numbers.of(second).ratio()
     beside = _line("; ", f"{name_of(second)} is ", by, " as fast") if second.compared.speedup else []
     if verdict == "slower":
@@ -429,8 +428,8 @@ def _right(rivals: Contest, choices: Sequence[str]) -> Text:
         possible = [int(choice) for choice in told.possible]
     else:
         first, *others = rivals.measured
-        tied = [row for row in others if row.compared.speedup and row.compared.speedup.verdict == "equivalent"]
-        near = [row for row in others if row.compared.speedup and row.compared.speedup.verdict == "inconclusive"]
+        tied = [row for row in others if _verdict(row) == "equivalent"]
+        near = [row for row in others if _verdict(row) not in {"equivalent", "slower"}]
         right = [] if near else [choices.index(name_of(row)) for row in (first, *tied)]
         possible = [choices.index(name_of(row)) for row in (first, *tied, *near)]
     if not right:
@@ -438,6 +437,11 @@ def _right(rivals: Contest, choices: Sequence[str]) -> Text:
     more = sorted(set(possible) - set(right))
     also = f" The interval also allows {_lettered(more, choices)}." if more else ""
     return f"Right: {_lettered(right, choices)}.{also}"
+
+
+def _verdict(row: Row) -> str:
+    """What its ratio to the strongest says; empty if it has none."""
+    return row.compared.speedup.verdict if row.compared.speedup else ""
 
 
 def _lettered(indices: Sequence[int], choices: Sequence[str]) -> str:
