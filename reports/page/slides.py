@@ -72,7 +72,7 @@ class Slide:
     kind: str  # what is announced: `question`, `topic`, ...
     brief: str  # in the list of slides
     above: str  # in small letters above the title
-    title: str
+    title: Text
     shown: Sequence[Block]
     notes: Sequence[Block]  # for the speaker
     choices: Sequence[str] = ()
@@ -294,7 +294,7 @@ def _question(group: GroupFindings, info: RunInfo, numbers: Numbers) -> Slide:
         kind="question",
         brief=_brief(group),
         above=f"{cell.task}: {cell.dataset} at {cell.size}{size}",
-        title=asked or "Which implementation is fastest?",
+        title=_coded(asked) if asked else "Which implementation is fastest?",
         shown=_contenders(rivals, info),
         choices=choices,
         reveal=Reveal(
@@ -378,7 +378,7 @@ def _beside(name: str, group: GroupFindings, rivals: Contest, numbers: Numbers) 
     """What was measured, and what was expected."""
     beside: list[Block] = [Section(f"{name}-measured", "Measured", [Items(_measured(rivals, numbers))])]
     if group.task and group.task.expect:
-        beside.append(Section(f"{name}-expected", "Expected", [Paragraph(group.task.expect)]))
+        beside.append(Section(f"{name}-expected", "Expected", [Paragraph(_coded(group.task.expect))]))
     return beside
 
 
@@ -433,7 +433,8 @@ def _right(rivals: Contest, choices: Sequence[str]) -> Text:
         right = [] if near else [choices.index(name_of(row)) for row in (first, *tied)]
         possible = [choices.index(name_of(row)) for row in (first, *tied, *near)]
     if not right:
-        return f"This run cannot tell. Possible: {_lettered(possible, choices)}."
+        left = _lettered(possible, choices) if len(possible) < len(choices) else "all of these"
+        return f"This run cannot tell. Possible: {left}."
     more = sorted(set(possible) - set(right))
     also = f" The interval also allows {_lettered(more, choices)}." if more else ""
     return f"Right: {_lettered(right, choices)}.{also}"
