@@ -19,6 +19,7 @@ from residency.reports.document import document
 
 EPILOG = (
     "Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]"
+    "   [bold]residency report --slides -o deck.html[/]"
 )
 
 
@@ -50,6 +51,12 @@ def _html(found: Findings) -> str:
     return render.page(run.page(found))
 
 
+def _slides(found: Findings) -> str:
+    from residency.reports.page import slides
+
+    return slides.html(found)
+
+
 _TEXTS: dict[Format, Callable[[Findings], str]] = {
     Format.HTML: _html,
     Format.JSON: _json,
@@ -63,7 +70,13 @@ def report(
         Path | None,
         typer.Argument(help="A run's folder, its name, or a folder of runs. [default: the newest]", show_default=False),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="The format of the report.")] = Format.CONSOLE,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="The format of the report. [default: console]", show_default=False),
+    ] = None,
+    slides: Annotated[
+        bool, typer.Option("--slides", help="Write slides for a class: predict first, then reveal. Implies html.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write the report to a file.")
     ] = None,
@@ -72,6 +85,9 @@ def report(
     ] = common.RESULTS,
 ) -> None:
     """Show what a run measured."""
+    if slides and form not in {None, Format.HTML}:
+        raise UsageError(f"slides are written as html: leave out --format {form}, or use --format html")
+    form = Format.HTML if slides else form or Format.CONSOLE
     measured = common.find_run(run, results)
     if form is Format.CONSOLE and output is not None:
         raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
@@ -79,7 +95,7 @@ def report(
     if form is Format.CONSOLE:
         console.show(found, screen.output())
         return
-    text = _TEXTS[form](found)
+    text = _slides(found) if slides else _TEXTS[form](found)
     if output is None:
         print(text, end="")
         return

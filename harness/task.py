@@ -175,9 +175,18 @@ class Task:
 
     @property
     def question(self) -> str:
-        """Its file's question, in one line: the text after the word `Question`, up to `Expect` or an empty line."""
-        asked = re.search(r"^Question\s+(.*?)(?=\n\s*\n|^Expect\b|\Z)", self.card, re.MULTILINE | re.DOTALL)
-        return " ".join(asked[1].split()) if asked else ""
+        """Its file's question, in one line."""
+        return self._said_after("Question")
+
+    @property
+    def expect(self) -> str:
+        """What its file expects as the answer, in one line."""
+        return self._said_after("Expect")
+
+    def _said_after(self, word: str) -> str:
+        """The text of its file after this word, up to the other of the two words or an empty line."""
+        said = re.search(rf"^{word}\s+(.*?)(?=\n\s*\n|^Question\b|^Expect\b|\Z)", self.card, re.MULTILINE | re.DOTALL)
+        return " ".join(said[1].split()) if said else ""
 
     def dataset(self, name: str) -> Dataset:
         """The dataset of that name; otherwise raises `UsageError` with the alternatives."""

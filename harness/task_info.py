@@ -29,6 +29,7 @@ class TaskInfo:
     twins: dict[str, str | None] = field(default_factory=dict)  # by implementation; not recorded in older runs
     in_files: bool = False  # whether implementations read their data from files; not recorded in older runs
     limiter: str = ""  # what limits its time, if it is neither bytes nor operations
+    expect: str = ""  # what its file expects as the answer; not recorded in older runs
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -50,6 +51,7 @@ class TaskInfo:
             {implementation.id: implementation.twin for implementation in task.implementations},
             any(dataset.in_files for dataset in task.datasets),
             task.limiter,
+            task.expect,
         )
 
     def twin_of(self, implementation: str) -> str | None:

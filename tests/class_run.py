@@ -143,7 +143,11 @@ def write(folder: Path, tasks: int = len(SHOWN), replicates: int = 5, rounds: in
 
 def _info(name: str) -> TaskInfo:
     question = f"What is a GPU worth for {name.partition('/')[2].replace('_', ' ')}?"
-    return TaskInfo(f"{name}.", "R²", "higher", False, 0.2, dict(ROWS), question=question)
+    expect = (
+        "The arithmetic decides: the more of it there is for each byte, the more the GPU gains. With few rows, "
+        f"launches and copies take all the time, and the GPU must lose. {HOSTILE}"
+    )
+    return TaskInfo(f"{name}.", "R²", "higher", False, 0.2, dict(ROWS), question=question, expect=expect)
 
 
 def main() -> None:

@@ -149,9 +149,12 @@ def test_nan_is_never_written(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "records.jsonl").read_bytes() == b""
 
 
-def test_the_other_side_of_a_pair_is_on_record(tmp_path: Path) -> None:
+def test_the_other_side_of_a_pair_and_what_is_expected_are_on_record(tmp_path: Path) -> None:
     twins = {"a@cpu": "a@gpu", "a@gpu": "a@cpu", "b@Nxgpu": "b@Nxcpu", "alone@gpu": None}
-    task = replace(INFO.tasks["tabular/ridge"], twins=twins)
+    shipped = TaskInfo.of(Catalogue([SHIPPED]).task("tabular/ridge"))
+    assert shipped.question.startswith("From how many rows on")
+    assert shipped.expect.startswith("The product does 2 x rows x columns²")
+    task = replace(INFO.tasks["tabular/ridge"], twins=twins, expect=shipped.expect)
     with records.Recorder(tmp_path / "run", replace(INFO, tasks={"tabular/ridge": task})) as recorder:
         recorder.add(SAMPLE)
     schema = json.loads((Path(records.__file__).parent / "schema.json").read_text())
@@ -159,6 +162,11 @@ def test_the_other_side_of_a_pair_is_on_record(tmp_path: Path) -> None:
     info = records.read_info(tmp_path / "run")
     found = [info.twin_of("tabular/ridge", name) for name in ("a@cpu", "a@gpu", "b@4xgpu", "alone@gpu")]
     assert found == ["a@gpu", "a@cpu", "b@4xcpu", None]
+    assert info.tasks["tabular/ridge"].expect == shipped.expect
+    raw = json.loads((tmp_path / "run" / "run.json").read_text())
+    del raw["tasks"]["tabular/ridge"]["expect"]  # as in older runs
+    (tmp_path / "run" / "run.json").write_text(json.dumps(raw))
+    assert not records.read_info(tmp_path / "run").tasks["tabular/ridge"].expect
 
 
 def test_a_run_that_does_not_tell_has_twins_by_name() -> None:

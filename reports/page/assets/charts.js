@@ -20,7 +20,12 @@ const charts = (() => {
     text: { font: FONT, fill: "var(--ink)" },
   };
 
-  const em = () => parseFloat(getComputedStyle(document.body).fontSize) * 0.88;
+  /* The size of a chart's text: that of the page, times what the style sheet sets as `--chart-em`. */
+  function em() {
+    const style = getComputedStyle(document.body);
+    return parseFloat(style.fontSize) * (parseFloat(style.getPropertyValue("--chart-em")) || 0.88);
+  }
+
   const widthOf = (figure) => Math.max(240, Math.floor(figure.querySelector(".drawing").clientWidth));
 
   function specOf(chart) {
@@ -81,6 +86,12 @@ const charts = (() => {
     for (const figure of waiting()) drawOne(figure);
   }
 
+  /* The height of a drawn chart. Vega changes its picture a moment later, so nothing else tells it at once. */
+  function heightOf(figure) {
+    const view = views.get(figure);
+    return view.height() + view.padding().top + view.padding().bottom;
+  }
+
   function redraw() {
     for (const figure of document.querySelectorAll("figure.chart[data-drawn]")) delete figure.dataset.drawn;
     draw();
@@ -102,5 +113,5 @@ const charts = (() => {
   window.addEventListener("beforeprint", drawAll);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
   document.addEventListener("toggle", draw, true);
-  return { draw, drawAll, filter, redraw };
+  return { draw, drawAll, filter, heightOf, redraw };
 })();

@@ -31,11 +31,12 @@ def chart(rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: 
         return None
     low, high = domain([row.compared.speedup for row in shown if row.compared.speedup and not in_doubt(row)])
     sizes = len({row.cell.size for row in shown}) > 1
+    entries = [_entry(row, numbers, named, sizes) for row in shown]
     return Chart(
         spec="speedups",
         title=title or "How much faster?",
         description=_description(shown),
-        rows=[_entry(row, numbers, named, sizes) for row in shown],
+        rows=entries,
         table=table(rows, numbers),
         settings={
             "low": low,

@@ -1,0 +1,164 @@
+"""A deck as `residency report --slides` writes it: what each slide says, read as HTML."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.class_run import HOSTILE, write
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+VOID = {"meta", "input", "br", "link"}
+
+
+@dataclass
+class Element:
+    name: str
+    given: dict[str, str | None]
+    inside: list[Element | str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(part if isinstance(part, str) else f"{part.text}" for part in self.inside).split())
+
+    @property
+    def all(self) -> list[Element]:
+        """Itself and all elements inside it."""
+        return [self, *(below for part in self.inside if isinstance(part, Element) for below in part.all)]
+
+    def named(self, name: str) -> list[Element]:
+        """The elements of that name or, with a dot in front, of that class."""
+        if name.startswith("."):
+            return [part for part in self.all if name[1:] in (part.given.get("class") or "").split()]
+        return [part for part in self.all if part.name == name]
+
+
+class Reader(HTMLParser):
+    """Reads a file as a tree of elements."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.top = Element("", {})
+        self._open = [self.top]
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        made = Element(tag, dict(attrs))
+        self._open[-1].inside.append(made)
+        if tag not in VOID:
+            self._open.append(made)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop().name == tag
+
+    def handle_data(self, data: str) -> None:
+        self._open[-1].inside.append(data)
+
+
+def read(text: str) -> dict[str, Element]:
+    """The slides by their names."""
+    return {slide.given["id"] or "": slide for slide in Reader(text).top.named(".slide")}
+
+
+def at(document: Any, place: str) -> Any:
+    for key in place.split("/"):
+        document = document[int(key)] if isinstance(document, list) else document[key]
+    return document
+
+
+def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Path) -> None:
+    write(tmp_path / "run", tasks=2)
+    done = residency("report", "run", "--slides", "-o", "deck.html")
+    assert done.status == 0, done.err
+    assert done.out.strip() == "deck.html"
+    text = (tmp_path / "deck.html").read_text(encoding="utf-8")
+    assert residency("report", "run", "--slides", "--format", "html").out == text  # the same bytes
+    slides = read(text)
+    assert list(slides) == [
+        "opening", "foundations-bandwidth-made-lab", "foundations-matrix-product-made-lab", "topic-foundations",
+        "tabular-ridge-made-smoke", "tabular-ridge-made-lab", "tabular-ridge-made-lecture", "tabular-etl-made-lab",
+        "topic-tabular", "all-tasks", "missing",
+    ]  # fmt: skip
+    assert "NVIDIA Stand-in 9000" in slides["opening"].text
+    assert "made-up numbers" in slides["opening"].text
+
+    etl = slides["tabular-etl-made-lab"]
+    (reveal,) = etl.named(".reveal")
+    (shown,) = etl.named(".shown")
+    assert reveal.name == "details"
+    assert "open" not in reveal.given
+    assert etl.named("h2")[0].text == "What is a GPU worth for etl?"
+    assert "100,000 rows" in etl.named(".above")[0].text
+    assert "CPU: estimator@cpu (sklearn)" in shown.text
+    assert "GPU: estimator@gpu (cuml)" in shown.text
+    assert "×  [" not in shown.text
+    assert [choice.text[0] for choice in shown.named("li")[2:]] == list("ABCDE")
+
+    document = residency("report", "run", "--format", "json").json
+    (row,) = [
+        row for row in document["rows"] if row["task"] == "tabular/etl" and row["implementation"] == "estimator@gpu"
+    ]
+    big = reveal.named(".big")[0]
+    assert big.text.startswith("The GPU wins: estimator@gpu (cuml) is ")
+    assert big.text.endswith("(busy machine).")  # the doubt stands beside the number
+    ratio = row["speedup"]
+    assert [float(number.given["value"] or "") for number in big.named("data")] == [
+        ratio["ratio"], ratio["low"], ratio["high"],
+    ]  # fmt: skip
+    for number in [number for slide in slides.values() for number in slide.named("data")]:
+        assert float(number.given["value"] or "") == at(document, number.given["data-from"] or "")
+    assert "spends 50 % of its time in load" in reveal.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Expected The arithmetic decides" in reveal.text
+    assert reveal.named("table")
+
+    notes = etl.named(".notes")[0].text
+    assert "residency run tabular/etl --dataset made --size lab --replicates 5 --rounds 8" in notes
+    assert "approximate@gpu (faiss) returned a wrong result" in notes
+    assert "This run cannot tell. Possible: " in slides["tabular-ridge-made-smoke"].text
+    assert "(1 process)" in slides["tabular-ridge-made-smoke"].named(".big")[0].text
+    assert "jax is not installed" in slides["missing"].text
+
+
+def test_hostile_names_stay_text(residency, tmp_path: Path) -> None:
+    write(tmp_path / "run", tasks=1, rounds=2, replicates=2)
+    top = Reader(residency("report", "run", "--slides").out).top
+    assert len(top.named("script")) == 4  # the data, Vega, its interpreter, and ours
+    assert not any("alert(1)" in script.text and "type" not in script.given for script in top.named("script"))
+    assert HOSTILE in next(slide for slide in top.named(".slide") if slide.given["id"] == "missing").text
+    assert not top.named("b") or all(len(bold.text) == 1 for bold in top.named("b"))
+
+
+def test_without_a_gpu_the_class_votes_for_a_library(residency, tmp_path: Path) -> None:
+    """A run of an earlier version, which does not record what is expected."""
+    shutil.copytree(REFERENCE / "2-cores-amd-epyc-tabular-lab", tmp_path / "run")
+    slides = read(residency("report", "run", "--slides").out)
+    assert "Nothing was measured on a GPU" in slides["opening"].text
+    etl = slides["tabular-etl-trips-lab"]
+    choices = [choice.text for choice in etl.named(".choices")[0].named("li")]
+    assert choices == ["A data_frame@cpu (pandas)", "B lazy_frame@cpu (polars)", "C sql@cpu (duckdb)"]
+    assert "no GPU in this run" in etl.named(".big")[0].text
+    assert "Expected" not in etl.named(".reveal")[0].text
+    assert "does not record what the task's file expects" in etl.named(".notes")[0].text
+    assert "missing" not in slides
+
+
+def test_what_cannot_be_a_deck_is_refused_in_one_line(refused) -> None:
+    said = refused("report", REFERENCE / "2-cores-amd-epyc-tabular-lab", "--slides", "--format", "json")
+    assert said == "residency: slides are written as html: leave out --format json, or use --format html"
+    said = refused("report", REFERENCE / "2-cores-amd-epyc-rehearsal", "--slides")
+    assert said.startswith(
+        "residency: no slides: nothing in this run has a time; the reasons are in: residency report "
+    )
+
+
+@pytest.mark.parametrize("run", ["2-cores-intel-xeon-foundations-lab", "2-cores-intel-xeon-etl-scale"])
+def test_every_reference_run_makes_a_deck(residency, run: str) -> None:
+    done = residency("report", REFERENCE / run, "--slides")
+    assert done.status == 0, done.err
+    assert len(done.out) < 1_500_000
+    assert all(slide.named(".title")[0].text for slide in read(done.out).values())
