@@ -15,6 +15,7 @@ from residency.analysis.gain import Gain, ResidentMean, gains
 from residency.analysis.proof import Proof
 from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
 from residency.analysis.scaling import Law, Scaling
+from residency.analysis.tolerated import tolerated
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
@@ -33,6 +34,7 @@ def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
         "rows": [_row(row) for row in rows],
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
         "gains": [_gain(gain) for gain in gains(rows)],
+        "tolerated": [asdict(band) for band in tolerated(rows, records.info.tasks)],
     }
 
 
