@@ -5,10 +5,11 @@ Keys are stable. No key is renamed or removed without a new schema number, even 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from residency.analysis.boards import share_of_cards
 from residency.analysis.crossover import Crossover
 from residency.analysis.doubt import in_doubt
 from residency.analysis.gain import Gain, ResidentMean, gains
@@ -31,14 +32,14 @@ def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "run": {**asdict(records.info), "folder": str(records.folder)},
-        "rows": [_row(row) for row in rows],
+        "rows": [_row(row, records.info.machine) for row in rows],
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
         "gains": [_gain(gain) for gain in gains(rows)],
         "tolerated": [asdict(band) for band in tolerated(rows, records.info.tasks)],
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
     """A row as one flat object."""
     result, facts = row.result, row.facts
     measured, compared = _measured(row.measured), _compared(row.compared)
@@ -77,6 +78,7 @@ def _row(row: Row) -> dict[str, Any]:
         "resident": compared["resident"],
         "resident_seconds": measured["resident"],
         "in_doubt": in_doubt(row),
+        "peak_device_share": share_of_cards(facts, machine),
     }
 
 

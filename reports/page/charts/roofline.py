@@ -13,7 +13,7 @@ from residency.analysis.row import Limit, Roofline, Row
 from residency.reports import words
 from residency.reports.page import doubts
 from residency.reports.page.numbers import UNKNOWN, Numbers
-from residency.reports.page.parts import Block, Chart, Code, Paragraph, Part, Table, TableRow, Text, tags_of
+from residency.reports.page.parts import Block, Chart, Code, Number, Paragraph, Part, Table, TableRow, Text, tags_of
 
 LEGEND = {
     "cpu": "Each numbered ● is an implementation; the list below the picture names it.",
@@ -65,7 +65,7 @@ def _chart(rows: Sequence[Row], peaks: Mapping[Limit, Peak], numbers: Numbers) -
     memory, arithmetic = peaks["memory"].rate, peaks["arithmetic"].rate
     across = _decades([arithmetic / memory, *(_of(row).intensity or 1.0 for row in points)])
     upward = _decades([arithmetic, *(_of(row).achieved_flops_per_second for row in points)])
-    labels = {limit: f"{limit}: {_rate(numbers, peak, limit).text} {UNITS[limit]}" for limit, peak in peaks.items()}
+    labels = {limit: f"{limit}: {_rate(numbers, peak).text} {UNITS[limit]}" for limit, peak in peaks.items()}
     return Chart(
         spec="roofline",
         title=f"How near to the limits of the {device.upper()}?",
@@ -97,9 +97,9 @@ def _decades(values: Sequence[float]) -> list[float]:
     return [10.0**power for power in range(low, high + 1)]
 
 
-def _rate(numbers: Numbers, peak: Peak, limit: str) -> Any:
-    """A peak as a number of the page, in the unit in which it was measured."""
-    return numbers.of(peak.row).shown(f"figures/{peak.figure}", words.digits)
+def _rate(numbers: Numbers, peak: Peak) -> Number:
+    """A peak in the unit in which it was measured."""
+    return numbers.of(peak.row).number(f"figures/{peak.figure}", words.digits)
 
 
 def _description(points: Sequence[Row], device: str) -> str:
@@ -151,7 +151,7 @@ def _note(rows: Sequence[Row], points: Sequence[Row], peaks: Mapping[Limit, Peak
     for limit, peak in peaks.items():
         cell = peak.row.cell
         source = f"{peak.figure} of {cell.implementation} in {cell.task} at {cell.size}"
-        parts += [f"{limit} ", _rate(numbers, peak, limit), f" {UNITS[limit]} ({source}), "]
+        parts += [f"{limit} ", _rate(numbers, peak), f" {UNITS[limit]} ({source}), "]
     parts.append("both measured in this run, not taken from a data sheet. Times are those of the compute clock.")
     if any(_of(row).limiter for row in points):
         parts.append(" Something else limits a task that says so, and there a low share is no fault.")
