@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from residency.analysis.beside import Beside
 from residency.analysis.boards import share_of_cards
 from residency.analysis.crossover import Crossover
 from residency.analysis.doubt import in_doubt
@@ -36,6 +37,31 @@ def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
         "gains": [_gain(gain) for gain in gains(rows)],
         "tolerated": [asdict(band) for band in tolerated(rows, records.info.tasks)],
+    }
+
+
+def several(documents: Sequence[dict[str, Any]], pairs: Sequence[Beside]) -> dict[str, Any]:
+    """Several runs, by the document of each; `pairs` are the first beside each of the others."""
+    return {
+        "schema": SCHEMA,
+        "runs": list(documents),
+        "beside": [beside(found) for found in pairs],
+    }
+
+
+def beside(found: Beside) -> dict[str, Any]:
+    """Two machines side by side: this one's time over the other's, of the same implementation on the same data."""
+    return {
+        "pairs": [
+            {
+                **dict(zip(("task", "dataset", "size"), pair.group, strict=True)),
+                "unlike": pair.unlike,
+                "here": {device: row.cell.implementation for device, row in pair.here.items()},
+                "there": {device: row.cell.implementation for device, row in pair.there.items()},
+                "ratios": {device: _interval(ratio, "ratio") for device, ratio in pair.ratios.items()},
+            }
+            for pair in found.pairs
+        ]
     }
 
 

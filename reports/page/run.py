@@ -9,6 +9,8 @@ from residency.analysis.row import Row
 from residency.harness.outcomes import Outcome
 from residency.reports import words
 from residency.reports.answers import answer
+from residency.reports.beside import named
+from residency.reports.page.beside import each_other
 from residency.reports.page.charts import growth, quality, resources, roofline, samples, scaling, speedups, stages
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import (
@@ -37,14 +39,21 @@ def page(found: Findings) -> Page:
 
 def of_runs(runs: Sequence[Findings]) -> Page:
     """The page of several runs, one after the other: times of unlike machines never share an axis."""
-    sections: list[Section] = []
-    for index, found in enumerate(runs):
-        prefix = f"runs/{index}/" if len(runs) > 1 else ""
-        sections += _sections(found, Numbers(found, prefix), report(found), prefix.replace("/", "-"))
+    numbers = [Numbers(found, f"runs/{index}/" if len(runs) > 1 else "") for index, found in enumerate(runs)]
+    if len(runs) == 1:
+        lead, sections = _lead(runs[0]), _sections(runs[0], numbers[0], report(runs[0]), "")
+    else:
+        labels = [named(found).label for found in runs]
+        lead = [Paragraph(f"{len(runs)} runs, each in a section of its own:"), Items(labels)]
+        sections = [
+            Section(f"run-{index}", label, [*_lead(found), *_sections(found, of, report(found), f"run-{index}-")])
+            for index, (found, of, label) in enumerate(zip(runs, numbers, labels, strict=True))
+        ]
+        sections.append(each_other(runs, numbers))
     rows = [row for found in runs for row in found.rows]
     return Page(
         title=f"Residency: {words.joined([found.records.info.name or found.records.info.id for found in runs])}",
-        lead=[block for found in runs for block in _lead(found)],
+        lead=lead,
         guide=GUIDE,
         sections=sections,
         filters={
