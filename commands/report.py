@@ -128,8 +128,8 @@ def report(
         raise UsageError(f"--beside needs --format html, console or json, not {form}")
     if recorded is not None and len(run or []) > 1:
         raise UsageError("--beside lays a run beside one run; name one run, or name all runs without --beside")
-    named: list[Path | None] = [*(run or [None])]
-    folders = _folders([*named, *([recorded] if recorded is not None else [])], results)
+    named: list[Path | None] = [*run] if run else [None]
+    folders = _folders([*named, recorded] if recorded is not None else named, results)
     shown = [_findings(folder) for folder in folders]
     if form is Format.CONSOLE:
         _show(shown, recorded is not None)

@@ -33,8 +33,9 @@ from residency.reports.page.parts import (
 
 TITLE = "Beside a recorded machine"
 ROOM = 1.25  # factor beyond the outermost time
+FEW = 200.0  # from the shortest to the longest time: up to this, 1, 2 and 5 are marked, beyond it only powers of ten
 LEAST_FACTOR = 10.0  # from the shortest to the longest time of an axis
-LINE = 22  # characters of a label's line above a narrow axis
+NARROW, WIDE = 18, 38  # characters of a label's line above its axis
 OWN_AXES = (
     "Each column has a logarithmic axis of its own, so the places of its signs say nothing about the other's: "
     "● is the CPU, ■ the GPU."
@@ -91,8 +92,8 @@ def _blocks(both: Both) -> list[Block]:
     blocks += [Paragraph(text, "note") for groups, label in only if (text := said.only_in(groups, label))]
     differences = said.differing(here, there)
     if differences:
-        summary = f"What differs between the two ({len(differences)}): the value of {here.label} comes first"
-        blocks.append(Details(summary, [Items(differences)]))
+        summary = f"What differs between the machines and versions ({len(differences)})"
+        blocks.append(Details(summary, [Paragraph(f"The value of {here.label} comes first."), Items(differences)]))
     return blocks
 
 
@@ -100,16 +101,16 @@ def _chart(both: Both) -> Chart:
     here, there = both.here, both.there
     return Chart(
         spec="beside",
-        title=f"{here.label}; {there.label}",
-        description=f"Two columns with an axis each: the fastest right implementation of {len(both.found.pairs)} tasks "
-        f"on the CPU and on the GPU, as a time with its interval.",
+        title="The fastest of each device on two machines",
+        description=f"Left {here.label}, right {there.label}: two columns with an axis each. They show the fastest right "
+        f"implementation of {len(both.found.pairs)} tasks on the CPU and on the GPU, as a time with its interval.",
         rows=[_entry(row) for row in _lines(both)],
         table=_table(both),
         settings={
-            "here": textwrap.wrap(here.label, LINE),
-            "there": textwrap.wrap(there.label, LINE),
-            "hereWide": here.label,
-            "thereWide": there.label,
+            "here": textwrap.wrap(here.label, NARROW),
+            "there": textwrap.wrap(there.label, NARROW),
+            "hereWide": textwrap.wrap(here.label, WIDE),
+            "thereWide": textwrap.wrap(there.label, WIDE),
             "hereEnds": (ends := _ends(both, 0)),
             "thereEnds": (other := _ends(both, 1)),
             "hereTicks": _ticks(*ends),
@@ -187,7 +188,9 @@ def _ends(both: Both, side: int) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    return [10.0**power for power in range(-9, 8) if low <= 10.0**power <= high]
+    steps = (1, 2, 5) if high / low < FEW else (1,)
+    marks = [step * 10.0**power for power in range(-9, 8) for step in steps]
+    return [mark for mark in marks if low <= mark <= high]
 
 
 def _table(both: Both) -> Table:
