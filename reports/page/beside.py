@@ -102,8 +102,8 @@ def _chart(both: Both) -> Chart:
     return Chart(
         spec="beside",
         title="The fastest of each device on two machines",
-        description=f"Left {here.label}, right {there.label}: two columns with an axis each. They show the fastest right "
-        f"implementation of {len(both.found.pairs)} tasks on the CPU and on the GPU, as a time with its interval.",
+        description=f"Left {here.label}, right {there.label}: two columns with an axis each. They show the fastest "
+        f"right implementation of {len(both.found.pairs)} tasks on the CPU and the GPU, as a time with its interval.",
         rows=[_entry(row) for row in _lines(both)],
         table=_table(both),
         settings={
