@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ MISTAKEN = (
     "cache, or the arithmetic was of lower precision."
 )
 UNITS = {"memory": "GB/s", "arithmetic": "TFLOP/s"}
+NARROW = 42  # characters of a line on a telephone
 ROOM = 2.0  # factor between the outermost value and the end of an axis
 
 
@@ -132,6 +134,7 @@ def _entry(row: Row, place: int, numbers: Numbers, sizes: bool) -> Mapping[str, 
         "shape": "mistaken" if roofline.mistaken else cell.device,
         "share": share,
         "more": "; ".join(filter(None, (limiter, doubt))),
+        "wrapped": [*textwrap.wrap(limiter, NARROW), *textwrap.wrap(doubt, NARROW)],
         "tip": "\n".join(filter(None, (f"{place}  {task} · {name}", reached, share, limiter, doubt))),
     }
 
