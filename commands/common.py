@@ -67,11 +67,6 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))
 
 
-def find_run(named: Path | None, results: Path) -> records.Records:
-    """Read the run that the user named; raises `UsageError` if there is none."""
-    return records.read(folder_of(named, results))
-
-
 def folder_of(named: Path | None, results: Path) -> Path:
     """The folder of the run that the user named.
 
