@@ -1,11 +1,12 @@
-"""What each GPU did for an implementation that computed on several."""
+"""What each GPU did for an implementation that computed on several, and how much of their memory it took."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from residency.analysis.row import Facts
 from residency.harness.records import Sample
 
 
@@ -31,3 +32,15 @@ def _board(index: int, looks: Sequence[tuple[bool, dict[str, Any]]]) -> dict[str
         "megahertz": min((gpu["megahertz"] for gpu in timed if gpu["megahertz"] is not None), default=None),
         "slowed_by": sorted({reason for gpu in timed for reason in gpu["slowed_by"]}),
     }
+
+
+def share_of_cards(facts: Facts, machine: Mapping[str, Any]) -> float | None:
+    """The peak of device memory as a share of the memory of the GPUs that were used.
+
+    None if either is not known, or if the machine's GPUs differ.
+    """
+    sizes = {gpu.get("memory_bytes") for gpu in machine.get("gpus") or []}
+    (size,) = sizes if len(sizes) == 1 else (None,)
+    if facts.peak_device_bytes is None or not size:
+        return None
+    return float(facts.peak_device_bytes / (size * max(1, len(facts.gpus))))

@@ -12,7 +12,7 @@ at the largest size. Nothing is taken from a data sheet. A share above one is no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from residency.analysis.doubt import in_doubt
 from residency.analysis.row import Limit, Roofline, Row
@@ -35,11 +35,26 @@ def with_rooflines(found: Sequence[Row]) -> list[Row]:
     return [_with_roofline(row, peaks[row.cell.device]) for row in found]
 
 
+@dataclass(frozen=True)
+class Peak:
+    """The best that a device reached, and which figure of which row says so."""
+
+    rate: float  # bytes or operations a second
+    row: Row
+    figure: str
+
+
 def peak(found: Sequence[Row], device: str, limit: Limit) -> float | None:
     """The best of a device, in bytes or operations a second: at the largest size that was measured."""
+    measured = measured_peak(found, device, limit)
+    return measured.rate if measured else None
+
+
+def measured_peak(found: Sequence[Row], device: str, limit: Limit) -> Peak | None:
+    """The same, with where it was measured."""
     task, figures, unit = FIGURES[limit]
     measured = [
-        (row.cell.rows or 0, unit * row.measured.figures[name])
+        Peak(unit * row.measured.figures[name], row, name)
         for row in found
         for name in figures
         if (row.cell.task, row.cell.device, row.cell.runner) == (task, device, "local")
@@ -47,8 +62,23 @@ def peak(found: Sequence[Row], device: str, limit: Limit) -> float | None:
         and not in_doubt(row)
         and name in row.measured.figures
     ]
-    largest = max((rows for rows, _ in measured), default=0)
-    return max((rate for rows, rate in measured if rows == largest), default=None)
+    largest = max((known.row.cell.rows or 0 for known in measured), default=0)
+    at_largest = (known for known in measured if (known.row.cell.rows or 0) == largest)
+    return max(at_largest, key=lambda known: known.rate, default=None)
+
+
+def without_peaks(found: Sequence[Row]) -> dict[str, list[str]]:
+    """The devices whose peaks the run lacks though it measured declared work on them, and the tasks that tell them."""
+    declared = {
+        row.cell.device
+        for row in found
+        if row.measured and row.cell.runner == "local" and not in_doubt(row) and (row.facts.flops or row.facts.bytes)
+    }
+    missing = {
+        device: [task for limit, (task, _, _) in FIGURES.items() if not peak(found, device, limit)]
+        for device in sorted(declared)
+    }
+    return {device: tasks for device, tasks in missing.items() if tasks}
 
 
 def _with_roofline(row: Row, peaks: Mapping[Limit, float | None]) -> Row:
@@ -76,4 +106,14 @@ def _roofline(row: Row, seconds: float, peaks: Mapping[Limit, float | None]) -> 
     times: dict[Limit, float] = {"memory": moved / memory, "arithmetic": flops / arithmetic}
     limit: Limit = "memory" if times["memory"] >= times["arithmetic"] else "arithmetic"
     share = times[limit] / seconds
-    return Roofline(share, limit, times[limit], memory, arithmetic, share > BELIEVED, row.facts.limiter)
+    return Roofline(
+        share=share,
+        limit=limit,
+        least_seconds=times[limit],
+        bytes_per_second=memory,
+        flops_per_second=arithmetic,
+        mistaken=share > BELIEVED,
+        limiter=row.facts.limiter,
+        achieved_flops_per_second=flops / seconds,
+        intensity=flops / moved if moved else None,
+    )

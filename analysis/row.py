@@ -67,6 +67,8 @@ class Roofline:
     flops_per_second: float
     mistaken: bool  # faster than the device can be: the declared work or the clock is wrong
     limiter: str = ""  # what limits the task's time instead, if it declares that
+    achieved_flops_per_second: float = 0.0  # the declared operations on the compute clock
+    intensity: float | None = None  # operations per byte moved; None if no bytes are declared
 
 
 @dataclass(frozen=True)

@@ -139,11 +139,6 @@ def _is_special(place: Path) -> bool:
     return place.exists() and not place.is_file() and not place.is_dir()
 
 
-def find_run(named: Path | None, results: Path) -> records.Records:
-    """Read the run that the user named; raises `UsageError` if there is none."""
-    return records.read(folder_of(named, results))
-
-
 def folder_of(named: Path | None, results: Path) -> Path:
     """The folder of the run that the user named.
 

@@ -1,26 +1,29 @@
-"""`residency report`: the results of a run, in a terminal, as Markdown or as JSON."""
+"""`residency report`: the results of runs, in a terminal, as a page, as Markdown or as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from residency.analysis.beside import Beside, beside
 from residency.analysis.findings import Findings, findings
 from residency.analysis.rows import timed_samples
 from residency.commands import common
+from residency.harness import records
 from residency.harness.errors import UsageError
-from residency.reports import console, markdown, pytest_benchmark, screen
-from residency.reports.document import document
+from residency.reports import beside as machines
+from residency.reports import console, document, markdown, pytest_benchmark, screen
 
-EPILOG = (
-    "Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]"
-    "   [bold]residency report --slides -o deck.html[/]"
-)
+EPILOG = """
+Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]
+[bold]residency report RUN --format html -o page.html --beside RECORDED[/]
+[bold]residency report RUN ANOTHER --format html -o page.html[/]   [bold]residency report --slides -o deck.html[/]
+"""
 
 
 class Format(StrEnum):
@@ -33,42 +36,81 @@ class Format(StrEnum):
     PYTEST_BENCHMARK = "pytest-benchmark"
 
 
-def _json(found: Findings) -> str:
-    return _indented(document(found.records, found.rows))
+def _json(runs: Sequence[Findings]) -> str:
+    documents = [document.document(found.records, found.rows) for found in runs]
+    return _indented(documents[0] if len(runs) == 1 else document.several(documents, _pairs(runs)))
 
 
-def _pytest_benchmark(found: Findings) -> str:
+def _pairs(runs: Sequence[Findings]) -> list[Beside]:
+    return [beside(runs[0], other) for other in runs[1:]]
+
+
+def _pytest_benchmark(runs: Sequence[Findings]) -> str:
+    if len(runs) > 1:
+        raise UsageError(f"--format pytest-benchmark holds one run, and {len(runs)} were named")
+    (found,) = runs
     return _indented(pytest_benchmark.document(found.records, found.rows, timed_samples(found.records)))
+
+
+def _markdown(runs: Sequence[Findings]) -> str:
+    return "\n".join(map(markdown.render, runs))
 
 
 def _indented(value: dict[str, Any]) -> str:
     return json.dumps(value, indent=2) + "\n"
 
 
-def _html(found: Findings) -> str:
+def _html(runs: Sequence[Findings]) -> str:
     from residency.reports.page import render, run
 
-    return render.page(run.page(found))
+    return render.page(run.of_runs(runs))
 
 
-def _slides(found: Findings) -> str:
+def _slides(runs: Sequence[Findings]) -> str:
     from residency.reports.page import slides
 
-    return slides.html(found)
+    if len(runs) > 1:
+        raise UsageError(f"slides show one run, and {len(runs)} were named")
+    return slides.html(runs[0])
 
 
-_TEXTS: dict[Format, Callable[[Findings], str]] = {
+_TEXTS: dict[Format, Callable[[Sequence[Findings]], str]] = {
     Format.HTML: _html,
     Format.JSON: _json,
-    Format.MARKDOWN: markdown.render,
+    Format.MARKDOWN: _markdown,
     Format.PYTEST_BENCHMARK: _pytest_benchmark,
 }
 
 
+def _html_beside(found: Findings, recorded: Findings) -> str:
+    from residency.reports.page import beside, render, run
+
+    return render.page(beside.with_recorded(run.page(found), found, recorded))
+
+
+def _json_beside(found: Findings, recorded: Findings) -> str:
+    return _indented(
+        {
+            **document.document(found.records, found.rows),
+            "beside": {
+                **document.document(recorded.records, recorded.rows),
+                **document.beside(beside(found, recorded)),
+            },
+        }
+    )
+
+
+_BESIDE: dict[Format, Callable[[Findings, Findings], str]] = {Format.HTML: _html_beside, Format.JSON: _json_beside}
+
+
 def report(
     run: Annotated[
-        Path | None,
-        typer.Argument(help="A run's folder, its name, or a folder of runs. [default: the newest]", show_default=False),
+        list[Path] | None,
+        typer.Argument(
+            help="A run's folder, its name, or a folder of runs, of which the newest is shown. Several are shown one "
+            "after the other. [default: the newest]",
+            show_default=False,
+        ),
     ] = None,
     form: Annotated[
         Format | None,
@@ -80,27 +122,71 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write the report to a file.")
     ] = None,
+    recorded: Annotated[
+        Path | None,
+        typer.Option(
+            "--beside",
+            metavar="RUN",
+            help="Lay a run that was recorded on another machine beside this one, each with an axis of its own. With "
+            "--format html, console or json.",
+        ),
+    ] = None,
     results: Annotated[
         Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
     ] = common.RESULTS,
 ) -> None:
-    """Show what a run measured."""
+    """Show what runs measured."""
     if slides and form not in {None, Format.HTML}:
         raise UsageError(f"slides are written as html: leave out --format {form}, or use --format html")
+    if slides and recorded is not None:
+        raise UsageError("slides show one run: leave out --beside")
     form = Format.HTML if slides else form or Format.CONSOLE
-    measured = common.find_run(run, results)
     if form is Format.CONSOLE and output is not None:
         raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
-    found = findings(measured, here=common.is_here(measured.info))
+    if recorded is not None and form not in {Format.CONSOLE, *_BESIDE}:
+        raise UsageError(f"--beside needs --format html, console or json, not {form}")
+    if recorded is not None and len(run or []) > 1:
+        raise UsageError("--beside lays a run beside one run; name one run, or name all runs without --beside")
+    named: list[Path | None] = [*run] if run else [None]
+    folders = _folders([*named, recorded] if recorded is not None else named, results)
+    shown = [_findings(folder) for folder in folders]
     if form is Format.CONSOLE:
-        console.show(found, screen.output())
+        _show(shown, recorded is not None)
         return
-    text = _slides(found) if slides else _TEXTS[form](found)
+    write = _slides if slides else _TEXTS[form]
+    _write(_BESIDE[form](*shown) if recorded is not None else write(shown), output)
+
+
+def _folders(named: Sequence[Path | None], results: Path) -> list[Path]:
+    """The folders of all runs; raises `UsageError` if two names lead to the same run."""
+    folders: list[Path] = []
+    seen: dict[Path, Path | str] = {}
+    for name in named:
+        folder, called = common.folder_of(name, results), name or "the newest run"
+        if (first := seen.get(folder.resolve())) is not None:
+            said = f"{first} is named twice" if first == called else f"{first} and {called} are the same run, {folder}"
+            raise UsageError(f"{said}; name each run once")
+        seen[folder.resolve()] = called
+        folders.append(folder)
+    return folders
+
+
+def _findings(folder: Path) -> Findings:
+    measured = records.read(folder)
+    return findings(measured, here=common.is_here(measured.info))
+
+
+def _show(shown: Sequence[Findings], has_recorded: bool) -> None:
+    out = screen.output()
+    for found in shown[:1] if has_recorded else shown:
+        console.show(found, out)
+    if has_recorded:
+        machines.show(*machines.sides(*shown), beside(*shown), out)
+
+
+def _write(text: str, output: Path | None) -> None:
     if output is None:
         print(text, end="")
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}") from error
+    common.write_page(output, text)
     print(output)

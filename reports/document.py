@@ -5,10 +5,12 @@ Keys are stable. No key is renamed or removed without a new schema number, even 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from residency.analysis.beside import Beside
+from residency.analysis.boards import share_of_cards
 from residency.analysis.crossover import Crossover, TaskCrossover, crossovers
 from residency.analysis.doubt import in_doubt
 from residency.analysis.gain import Gain, ResidentMean, gains
@@ -16,6 +18,7 @@ from residency.analysis.proof import Proof
 from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
 from residency.analysis.scaling import Law, Scaling, scalings
 from residency.analysis.spent import spent
+from residency.analysis.tolerated import tolerated
 from residency.analysis.topics import TopicAtSize, topics
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
@@ -32,12 +35,13 @@ def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "run": {**asdict(records.info), "folder": str(records.folder)},
-        "rows": [_row(row) for row in rows],
+        "rows": [_row(row, records.info.machine) for row in rows],
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
         "gains": [_gain(gain) for gain in gains(rows)],
         "topics": [_topic(topic) for topic in topics(records, rows)],
         "scaling": [scaling(scaled) for scaled in scalings(records, rows)],
         "crossovers": [_task_crossover(answer) for answer in crossovers(records, rows)],
+        "tolerated": [asdict(band) for band in tolerated(rows, records.info.tasks)],
     }
 
 
@@ -72,7 +76,32 @@ def _at(found: Interval | None) -> dict[str, float | None]:
     return {**_interval(found, "rows")} if found else dict.fromkeys(("rows", "low", "high"))
 
 
-def _row(row: Row) -> dict[str, Any]:
+def several(documents: Sequence[dict[str, Any]], pairs: Sequence[Beside]) -> dict[str, Any]:
+    """Several runs, by the document of each; `pairs` are the first beside each of the others."""
+    return {
+        "schema": SCHEMA,
+        "runs": list(documents),
+        "beside": [beside(found) for found in pairs],
+    }
+
+
+def beside(found: Beside) -> dict[str, Any]:
+    """Two machines side by side: this one's time over the other's, of the same implementation on the same data."""
+    return {
+        "pairs": [
+            {
+                **dict(zip(("task", "dataset", "size"), pair.group, strict=True)),
+                "unlike": pair.unlike,
+                "here": {device: row.cell.implementation for device, row in pair.here.items()},
+                "there": {device: row.cell.implementation for device, row in pair.there.items()},
+                "ratios": {device: _interval(ratio, "ratio") for device, ratio in pair.ratios.items()},
+            }
+            for pair in found.pairs
+        ]
+    }
+
+
+def _row(row: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
     """A row as one flat object."""
     result, facts = row.result, row.facts
     measured, compared = _measured(row.measured), _compared(row.compared)
@@ -111,6 +140,7 @@ def _row(row: Row) -> dict[str, Any]:
         "resident": compared["resident"],
         "resident_seconds": measured["resident"],
         "in_doubt": in_doubt(row),
+        "peak_device_share": share_of_cards(facts, machine),
     }
 
 

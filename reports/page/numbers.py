@@ -84,17 +84,18 @@ class RowNumbers:
             return words.digits(number * factor)
 
         if words.is_unknown(low, high):
-            return [self._required(f"{name}/{middle}", write), f"{sign} {words.NOT_KNOWN}"]
+            return [self.number(f"{name}/{middle}", write), f"{sign} {words.NOT_KNOWN}"]
         return [
-            self._required(f"{name}/{middle}", write),
+            self.number(f"{name}/{middle}", write),
             f"{sign} [",
-            self._required(f"{name}/low", write),
+            self.number(f"{name}/low", write),
             ", ",
-            self._required(f"{name}/high", write),
+            self.number(f"{name}/high", write),
             "]",
         ]
 
-    def _required(self, name: str, write: Callable[[float], str]) -> Number:
+    def number(self, name: str, write: Callable[[float], str]) -> Number:
+        """The number under a name that is known."""
         shown = self.shown(name, write)
         assert isinstance(shown, Number)
         return shown

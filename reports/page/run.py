@@ -11,7 +11,9 @@ from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, RunInfo
 from residency.reports import links, words
 from residency.reports.answers import answer
+from residency.reports.beside import named
 from residency.reports.page import doubts, measured, study, topics
+from residency.reports.page.beside import each_other
 from residency.reports.page.charts import (
     growth,
     overview,
@@ -53,15 +55,17 @@ def page(found: Findings) -> Page:
 
 def of_runs(runs: Sequence[Findings]) -> Page:
     """The page of several runs, one after the other: times of unlike machines never share an axis."""
-    sections: list[Section] = []
-    lead: list[Block] = []
-    for index, found in enumerate(runs):
-        prefix = f"runs/{index}/" if len(runs) > 1 else ""
-        numbers = Numbers(found, prefix)
-        prefix = prefix.replace("/", "-")
-        lead += _lead(found, numbers, title=len(runs) > 1)
-        of_run = _sections(found, numbers, report(found), prefix)
-        sections += [Section(f"{prefix}run", name_of(found.records.info), of_run)] if len(runs) > 1 else of_run
+    numbers = [Numbers(found, f"runs/{index}/" if len(runs) > 1 else "") for index, found in enumerate(runs)]
+    if len(runs) == 1:
+        lead, sections = _lead(runs[0], numbers[0]), _sections(runs[0], numbers[0], report(runs[0]), "")
+    else:
+        labels = [named(found).label for found in runs]
+        lead = [Paragraph(f"{len(runs)} runs, each in a section of its own:"), Items(labels)]
+        sections = [
+            Section(f"run-{index}", label, [*_lead(found, of), *_sections(found, of, report(found), f"run-{index}-")])
+            for index, (found, of, label) in enumerate(zip(runs, numbers, labels, strict=True))
+        ]
+        sections.append(each_other(runs, numbers))
     return Page(
         title=f"Residency: {words.joined([name_of(found.records.info) for found in runs])}",
         lead=lead,
@@ -96,12 +100,11 @@ def _moment(started: str) -> str:
     return f"{read:%Y-%m-%d %H:%M} UTC"
 
 
-def _lead(found: Findings, numbers: Numbers, *, title: bool = False) -> list[Block]:
+def _lead(found: Findings, numbers: Numbers) -> list[Block]:
     """What ran on which machine and what is unusual about it, then the answer of each topic."""
     unusual = doubts.of_run(found)
     warning = report(found).warning
-    blocks: list[Block] = [Paragraph(f"{name_of(found.records.info)}:")] if title else []
-    blocks += [Paragraph(line, "answer") for line in study.answers(found)]
+    blocks: list[Block] = [Paragraph(line, "answer") for line in study.answers(found)]
     blocks.append(Items([_where(found.records.info), _what(found)]))
     if unusual or warning:
         listed = [f"{text[0].upper()}{text[1:]}." for text in unusual]

@@ -18,7 +18,7 @@ from residency.reports.tables import report
 from tests.class_run import HOSTILE, write
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
-FACTORS = {
+FACTORS = {"MFLOP/s": 1e-6, "GFLOP/s": 1e-9, "TFLOP/s": 1e-12, "MB/s": 1e-6, "GB/s": 1e-9, 
     "µs": 1e6, "ms": 1e3, "s": 1.0, "min": 1 / 60, "h": 1 / 3600, "thousand": 1e-3, "million": 1e-6, "billion": 1e-9,
     "B": 1.0, "KiB": 2.0**-10, "MiB": 2.0**-20, "GiB": 2.0**-30, "TiB": 2.0**-40, "×": 1.0, "%": 100.0, "J": 1.0,
 }  # fmt: skip
@@ -127,6 +127,7 @@ def at(document: Any, place: str) -> Any:
 
 def shows(text: str, value: float) -> bool:
     """Whether a text shows a value to its last digit."""
+    text = text.partition(" ± ")[0]  # the error after it has no place of its own
     found = re.fullmatch(r"(\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)\s*(\S*)", text)
     assert found, text
     digits, unit = found[1].replace(",", ""), found[2]
