@@ -12,14 +12,12 @@ import typer
 
 from residency.analysis.findings import Findings, findings
 from residency.analysis.rows import timed_samples
-from residency.commands import common
+from residency.commands import common, options
 from residency.harness.errors import UsageError
 from residency.reports import console, markdown, pytest_benchmark, screen
 from residency.reports.document import document
 
-EPILOG = (
-    "Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]"
-)
+EPILOG = "Examples:  [bold]residency report[/]   [bold]residency report RUN --format markdown -o ridge.md[/]"
 
 
 class Format(StrEnum):
@@ -70,14 +68,17 @@ def report(
     results: Annotated[
         Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
     ] = common.RESULTS,
+    details: options.Details = False,
 ) -> None:
     """Show what a run measured."""
     measured = common.find_run(run, results)
     if form is Format.CONSOLE and output is not None:
         raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
+    if form is not Format.CONSOLE and details:
+        raise UsageError("--details is for the terminal; every other format has all details: leave it out")
     found = findings(measured, here=common.is_here(measured.info))
     if form is Format.CONSOLE:
-        console.show(found, screen.output())
+        console.show(found, screen.output(), details=details)
         return
     text = _TEXTS[form](found)
     if output is None:
