@@ -16,10 +16,10 @@ from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import ENOUGH_REPLICATES
 from residency.reports import words
 from residency.reports.answers import WON
-from residency.reports.brief_table import DISTURBED, FEW, OPEN, BriefTable, named, plain, table
+from residency.reports.brief_table import DISTURBED, FEW, OPEN, BriefTable, named, table
 from residency.reports.tables import Missing, Report, processes
 
-LINE = 80  # columns that the first line should fit into
+LINE = 80  # columns that each of the first lines should fit into
 REASONS = 5  # that the short report shows of what has no time, and of what could not run here
 NAMES = 3  # that it gives beside a reason
 MORE = "More: --details shows everything; --format html -o page.html makes a page."
@@ -54,7 +54,7 @@ def brief(found: Findings, said: Report) -> Brief:
     doubted = _doubts(found)
     return Brief(
         answer=_answer(found, contests),
-        doubts=f"Doubts: {'; '.join(doubted)}." if doubted else _no_doubts(found),
+        doubts=_in_a_line(doubted) if doubted else _no_doubts(found),
         is_doubted=bool(doubted),
         table=drawn,
         notes=[*_signs(found, drawn.signs), *_without_time(found), *_not_run(said.missing)],
@@ -134,7 +134,7 @@ def _doubts(found: Findings) -> list[str]:
     if not any(map(is_on_gpu, found.rows)):
         told = any(map(in_doubt, found.rows))
         why = "not known if one was used" if told else "none used"
-        parts.append(f"nothing is said about GPUs ({why})")
+        parts.append(f"nothing about GPUs ({why})")
     parts += ["busy machine"] if found.busy else []
     parts += [f"{slowed.variable} slows a library" for slowed in found.slowed]
     counts = _replicates(found)
@@ -142,6 +142,15 @@ def _doubts(found: Findings) -> list[str]:
     ends = Counter(_end(row) for row in found.rows if _lacks_a_time(row))
     parts += [", ".join(f"{count} {end}" for end, count in ends.most_common())] if ends else []
     return parts
+
+
+def _in_a_line(doubted: list[str]) -> str:
+    """As many doubts as fit into a line; all are explained below the table."""
+    for count in range(len(doubted), 0, -1):
+        text = f"Doubts: {'; '.join(doubted[:count])}."
+        if cell_len(text) <= LINE:
+            break
+    return text
 
 
 def _no_doubts(found: Findings) -> str:
@@ -169,7 +178,7 @@ def _without_time(found: Findings) -> list[str]:
     reasons: dict[tuple[str, str], list[Row]] = {}
     for row in found.rows:
         if _lacks_a_time(row):
-            reasons.setdefault((_end(row), plain(row.result.reason)), []).append(row)
+            reasons.setdefault((_end(row), words.plain(row.result.reason)), []).append(row)
     one = len(found.groups) == 1
     lines = [f"{end}: {_who(rows, one=one)}: {reason}" for (end, reason), rows in reasons.items()]
     return _first(lines, "further reasons")
@@ -190,11 +199,11 @@ def _end(row: Row) -> str:
 
 def _who(rows: Sequence[Row], *, one: bool) -> str:
     """The implementations of these rows: with their tasks if these are few."""
-    names = dict.fromkeys(plain(row.cell.implementation) for row in rows)
+    names = dict.fromkeys(words.plain(row.cell.implementation) for row in rows)
     if one:
         return ", ".join(names)
     if len(rows) <= NAMES:
-        return ", ".join(dict.fromkeys(plain(f"{row.cell.task}:{row.cell.implementation}") for row in rows))
+        return ", ".join(dict.fromkeys(words.plain(f"{row.cell.task}:{row.cell.implementation}") for row in rows))
     shown = ", ".join(list(names)[:NAMES]) + (f" and {len(names) - NAMES} more" if len(names) > NAMES else "")
     return f"{shown}, {len(rows)} times"
 
@@ -203,10 +212,10 @@ def _not_run(missing: Sequence[Missing]) -> list[str]:
     """What could not run here, a line for each reason."""
     lines = []
     for entry in missing:
-        names = list(map(plain, entry.names))
+        names = list(map(words.plain, entry.names))
         who = ", ".join(names) if len(names) <= NAMES else f"{len(names)} implementations"
         also = f", and {len(entry.further)} further reasons" if len(entry.further) > 1 else ""
-        lines.append(f"Not run here: {who}: {plain(entry.reason)}{also}")
+        lines.append(f"Not run here: {who}: {words.plain(entry.reason)}{also}")
     return _first(lines, "reasons why others could not run here")
 
 
@@ -221,7 +230,7 @@ def _measured(found: Findings) -> str:
     gpus = words.gpus(machine["gpus"]) if machine.get("gpus") else "no GPU"
     cores = f"{machine['cores']} of {machine['cores_in_machine']} cores"
     commit = f", commit {info.commit}" if info.commit else ""
-    return plain(f"Measured on {machine['cpu']}, {cores}, {gpus}; {info.started[:10]}{commit}")
+    return words.plain(f"Measured on {machine['cpu']}, {cores}, {gpus}; {info.started[:10]}{commit}")
 
 
 def _commands(found: Findings) -> list[Command]:

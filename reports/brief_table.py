@@ -64,19 +64,14 @@ def table(found: Findings, titles: Sequence[str]) -> BriefTable:
     return _by_task(found)
 
 
-def plain(text: str) -> str:
-    """A name or a reason as one line of visible characters, whatever a record holds."""
-    return words.visible(" ".join(text.split()))
-
-
 def library(row: Row) -> str:
     """`sklearn`, also where the implementation uses `sklearn.linear_model`."""
-    return plain(row.cell.library).partition(".")[0]
+    return words.plain(row.cell.library).partition(".")[0]
 
 
 def named(row: Row) -> str:
     """`sklearn (estimator@cpu)`."""
-    return f"{library(row)} ({plain(row.cell.implementation)})"
+    return f"{library(row)} ({words.plain(row.cell.implementation)})"
 
 
 def bare(ratio: Interval, word: str) -> str:
@@ -143,7 +138,7 @@ def _by_implementation(groups: Sequence[GroupFindings], titles: Sequence[str]) -
     residents = _signed([_resident(row) for row in rows], [_open(row.compared.resident) for row in rows])
     against = "against the baseline [95 %]" if on_gpu else "takes × as long [95 %]"
     name = Column("library (implementation)", [INDENT + named(row) for row in rows])
-    only_id = Column("implementation", [INDENT + plain(row.cell.implementation) for row in rows])
+    only_id = Column("implementation", [INDENT + words.plain(row.cell.implementation) for row in rows])
     time, ratio = Column("time [95 %]", times, right=True), Column(against, ratios, right=True)
     resident = [Column("resident [95 %]", residents, right=True)] if any(map(is_on_gpu, rows)) else []
     quality = Column("quality", [_quality(group, row) for group, row in shown], right=True)
@@ -161,7 +156,7 @@ def _by_implementation(groups: Sequence[GroupFindings], titles: Sequence[str]) -
     ]
     tones = [_tone(row) for row in rows]
     signs = {sign for row in rows for sign in _doubts(row) + _open(row.compared.speedup) + _open(row.compared.resident)}
-    parts = [(plain(title), len(_shown(group))) for group, title in zip(groups, titles, strict=True)]
+    parts = [(words.plain(title), len(_shown(group))) for group, title in zip(groups, titles, strict=True)]
     return BriefTable([(head if count else f"{head}: not measured", count) for head, count in parts], tones, layouts,
                       signs)  # fmt: skip
 
@@ -214,6 +209,7 @@ class _TaskLine:
     second: str = ""  # the library of its opponent
     ratio: str = NONE
     ratio_signs: str = ""
+    once: str = NONE  # the ratio without its interval
     resident: str = NONE
     resident_signs: str = ""
     tone: Tone = ""
@@ -223,7 +219,7 @@ def _by_task(found: Findings) -> BriefTable:
     contests = [contest(group.rows, group.task) for group in found.groups]
     on_gpu = any(entry.gpu is not None for entry in contests)
     labels = _labels(found.groups)
-    topics = [plain(group.rows[0].cell.task).rpartition("/")[0] or "tasks" for group in found.groups]
+    topics = [words.plain(group.rows[0].cell.task).rpartition("/")[0] or "tasks" for group in found.groups]
     parts = [(topic, len(list(same))) for topic, same in groupby(topics)]
     lines = [
         _task_line(label, group, entry, on_gpu=on_gpu)
@@ -231,7 +227,8 @@ def _by_task(found: Findings) -> BriefTable:
     ]
     for gain in found.gains:
         resident = bare(gain.resident.mean, "fast") if gain.resident else "not known"
-        lines.append(_TaskLine(f"{gain.tasks} tasks, {gain.size}", ratio=bare(gain.mean, "fast"), resident=resident))
+        label, once = f"{gain.tasks} tasks, {gain.size}", words.once(gain.mean.value)
+        lines.append(_TaskLine(label, ratio=bare(gain.mean, "fast"), once=once, resident=resident))
     parts += [("geometric mean", len(found.gains))] if found.gains else []
     signs = {sign for line in lines for sign in line.time_signs + line.ratio_signs + line.resident_signs}
     return BriefTable(parts, [line.tone for line in lines], _task_layouts(lines, on_gpu=on_gpu), signs)
@@ -245,7 +242,7 @@ def _labels(groups: Sequence[GroupFindings]) -> list[str]:
     for cell in cells:
         datasets.setdefault(cell.task, set()).add(cell.dataset)
     return [
-        plain(
+        words.plain(
             ", ".join(
                 [
                     cell.task.rpartition("/")[2],
@@ -270,7 +267,8 @@ def _task_line(label: str, group: GroupFindings, entry: Contest, *, on_gpu: bool
         time=words.interval(first.measured.seconds) if first is not None and first.measured else _without(group),
         time_signs=_doubts(first),
         second=library(second) if second is not None else NONE,
-        ratio=_ratio(ratio, second, others, "fast" if on_gpu else "long"),
+        ratio=_ratio(ratio, second, others, "fast" if on_gpu else "long") if on_gpu or first is not None else NONE,
+        once=words.once(ratio.value) if ratio is not None else NONE,
         ratio_signs=_open(ratio) + _doubts(second),
         resident=bare(resident, "fast") if resident is not None else NONE if second is None else "not known",
         resident_signs=_open(resident),
@@ -311,13 +309,17 @@ def _task_layouts(lines: Sequence[_TaskLine], *, on_gpu: bool) -> list[Layout]:
     )
     header = "GPU: times as fast [95 %]" if on_gpu else "next takes × as long [95 %]"
     timed = Column("fastest on the CPU [95 %]", _paired(firsts, times))
-    first, second = Column("CPU" if on_gpu else "fastest", firsts), Column(header, _paired(seconds, ratios))
+    alone = [line.time if line.first == NONE else line.first for line in lines]
+    first, second = Column("CPU" if on_gpu else "fastest", alone), Column(header, _paired(seconds, ratios))
     ratio = Column(header, ratios, right=True)
+    onces = _signed([line.once for line in lines], [line.ratio_signs for line in lines])
+    once = Column("GPU is" if on_gpu else "next takes", onces, right=True)
     if not on_gpu:
         return [
             Layout([task, timed, second]),
             Layout([task, timed, ratio], ["the next library"]),
             Layout([task, first, ratio], ["the times", "the next library"]),
+            Layout([task, first, once], ["the times", "the next library", "the intervals"]),
             Layout([task, first], ["the times", "the next library", "the ratios"]),
             Layout([task], ["the times", "the libraries", "the ratios"]),
         ]
@@ -327,5 +329,6 @@ def _task_layouts(lines: Sequence[_TaskLine], *, on_gpu: bool) -> list[Layout]:
         Layout([task, second, resident], ["the times", "the CPU libraries"]),
         Layout([task, ratio, resident], ["the times", "the libraries"]),
         Layout([task, ratio], ["the times", "the libraries", "the ratios with the data resident"]),
+        Layout([task, once], ["the times", "the libraries", "the ratios with the data resident", "the intervals"]),
         Layout([task], ["the times", "the libraries", "the ratios"]),
     ]

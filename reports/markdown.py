@@ -23,7 +23,7 @@ def render(found: Findings) -> str:
     lines += _in_short(short)
     lines += ["", "## Details", "", "Select a line to see everything that was measured."]
     for table in said.tables:
-        lines += ["", "<details>", f"<summary>{_text(table.title)}: {_text(table.answer.brief)}</summary>"]
+        lines += ["", "<details>", f"<summary>{_tagless(f'{table.title}: {table.answer.brief}')}</summary>"]
         lines += [*_details(table), "", "</details>"]
     lines += ["", "## In all", "", *map(_text, said.summary)]
     for missing in said.missing:
@@ -41,7 +41,7 @@ def _in_short(short: Brief) -> list[str]:
     for heading, count in short.table.parts:
         lines.append(line([f"**{_text(heading)}**", *[""] * (len(columns) - 1)]))
         rows = range(row, row + count)
-        lines += [line([_text(" ".join(column.cells[place].split())) for column in columns]) for place in rows]
+        lines += [line([_text(column.cells[place]) for column in columns]) for place in rows]
         row += count
     if short.table.signs or short.notes:
         lines += ["", *(f"- {_text(note)}" for note in short.notes)]
@@ -62,13 +62,18 @@ def _details(table: Table) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """Text that stays text on a page: one line, no tags, no control characters, and no stars that make it bold."""
-    return html.escape(words.visible(" ".join(text.split())), quote=False).replace("*", "\\*")
+    """Text that stays text in Markdown: one line, no tags, no control characters, and no stars that make it bold."""
+    return _tagless(text).replace("*", "\\*")
+
+
+def _tagless(text: str) -> str:
+    """The same inside a tag, where Markdown is not read."""
+    return html.escape(words.plain(text), quote=False)
 
 
 def _code(name: str) -> str:
     """A name as code."""
-    return _text(name) if "`" in name else f"`{words.visible(' '.join(name.split()))}`"
+    return _text(name) if "`" in name else f"`{words.plain(name)}`"
 
 
 def line(cells: tuple[str, ...] | list[str]) -> str:
