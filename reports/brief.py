@@ -135,8 +135,8 @@ def _doubts(found: Findings) -> list[str]:
         told = any(map(in_doubt, found.rows))
         why = "not known if one was used" if told else "none used"
         parts.append(f"nothing about GPUs ({why})")
-    parts += ["busy machine"] if found.busy else []
     parts += [f"{slowed.variable} slows a library" for slowed in found.slowed]
+    parts += ["busy machine"] if found.busy else []
     counts = _replicates(found)
     parts += [processes(counts)] if counts and min(counts) < ENOUGH_REPLICATES else []
     ends = Counter(_end(row) for row in found.rows if _lacks_a_time(row))

@@ -31,7 +31,7 @@ def words_of(text: str) -> str:
     return " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
 
 
-@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 def test_many_tasks_are_one_table_that_fits(residency, lesson: Path, width: int) -> None:
     lines = residency("report", lesson, COLUMNS=str(width)).out.splitlines()
     assert "\x1b" not in "".join(lines)
@@ -43,22 +43,22 @@ def test_many_tasks_are_one_table_that_fits(residency, lesson: Path, width: int)
         assert lines[2].startswith("More: --details")
         assert lines[3] == ""
     head = next(place for place, line in enumerate(lines) if line.startswith("task "))
-    rows = [line for line in lines[head + 2 :] if re.match(r"  \S+, (smoke|lab|lecture) ", line)]
+    rows = [line for line in lines[head + 2 :] if re.match(r"  \S+, (smoke|lab|lecture)( |$)", line)]
     assert len(rows) == 16
-    assert all(row.count("[") == row.count("]") >= 1 for row in rows)
-    (loss,) = (row for row in rows if row.startswith("  ridge, smoke"))
-    assert "1.62 × as long [" in loss
-    assert "?*" in loss
+    if width >= 60:  # narrower terminals are told that the intervals are missing
+        assert all(row.count("[") == row.count("]") >= 1 for row in rows)
+        (loss,) = (row for row in rows if row.startswith("  ridge, smoke"))
+        assert re.search(r"1\.\d+ × as long \[", loss)
+        assert "?*" in loss
     text = words_of("\n".join(lines))
     assert "? the run cannot tell which is faster" in text
     assert "* measured in 1 to 2 processes" in text
     assert "wrong: approximate@gpu, 14 times: quality 0.61 is below the floor of 0.7" in text
     assert f"failed: {class_run.HOSTILE}@gpu, 14 times: RuntimeError: {class_run.HOSTILE} & <b>no kernel</b>" in text
     assert "Not run here: 12 implementations: jax is not installed" in text
-    shown = {"resident": "resident [95 %]", "times": "fastest on the CPU [95 %]"}
-    left_out = text.partition("Not shown at ")[2]
-    for what, column in shown.items():
-        assert (column in lines[head]) != (what in left_out.partition(". --details")[0])
+    left_out = text.partition("Not shown at ")[2].partition(". --details")[0]
+    for what, column in {"ratios": "resident [95 %]", "times": "fastest on the CPU [95 %]"}.items():
+        assert (column in lines[head]) != (what in left_out)
     assert bool(left_out) == (width < 120)
 
 
