@@ -110,7 +110,7 @@ def _fastest_on_the_cpu(first: Row, second: Row, verdict: str) -> str:
         return f"{named(first)} is the fastest: {time}."
     if verdict == "equivalent":
         return f"{named(first)} and {named(second)} are equally fast: {time}."
-    return f"Not decided: {named(first)} or {named(second)} is the fastest."
+    return f"Not decided between {named(first)} and {named(second)}."
 
 
 def _won(contests: Sequence[Contest]) -> str:

@@ -70,7 +70,7 @@ def test_one_task_shows_every_implementation(residency, written, made) -> None:
     )
     lines = residency("report", run, COLUMNS="80").out.splitlines()
     assert len(lines) <= 25
-    assert re.match(r"(sklearn \(one@cpu\) is the fastest: 1\.00|Not decided: sklearn \(one@cpu\))", lines[0])
+    assert re.match(r"(sklearn \(one@cpu\) is the fastest: 1\.00|Not decided between sklearn \(one@cpu\))", lines[0])
     assert lines[1] == "Doubts: nothing about GPUs (none used); 1 to 5 processes; 1 timeout."
     rows = {line.split()[1]: line for line in lines if re.match(r"  \w+ \(", line)}
     assert list(rows) == ["(one@cpu)", "(two@cpu)", "(late@cpu)"]
