@@ -58,7 +58,7 @@ demo: setup  ## run the quick tasks of all five topics at smoke size, some also 
 	@status=0; \
 	$(BIN)/residency run $(DEMO) --dataset generated --dataset digits --dataset shaded_text \
 		--replicates 3 --rounds 4 --budget 200 || status=$$?; \
-	printf '\nThe same report as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
+	printf '\nThe report with all details, as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	exit $$status
 
 HANGS := --timeout 400  # seconds, four times as long as the longest test

@@ -154,6 +154,8 @@ Page = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
+Details = Annotated[bool, typer.Option("--details", help="Show everything, not only the short report.")]
+
 
 def given(context: typer.Context) -> list[str]:
     """The names of the parameters that the user typed; the others have their defaults."""

@@ -13,7 +13,7 @@ import typer
 from residency.analysis.beside import Beside, beside
 from residency.analysis.findings import Findings, findings
 from residency.analysis.rows import timed_samples
-from residency.commands import common
+from residency.commands import common, options
 from residency.harness import records
 from residency.harness.errors import UsageError
 from residency.reports import beside as machines
@@ -134,6 +134,7 @@ def report(
     results: Annotated[
         Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
     ] = common.RESULTS,
+    details: options.Details = False,
 ) -> None:
     """Show what runs measured."""
     if slides and form not in {None, Format.HTML}:
@@ -143,6 +144,8 @@ def report(
     form = Format.HTML if slides else form or Format.CONSOLE
     if form is Format.CONSOLE and output is not None:
         raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
+    if form is not Format.CONSOLE and details:
+        raise UsageError("--details is for the terminal; every other format has all details: leave it out")
     if recorded is not None and form not in {Format.CONSOLE, *_BESIDE}:
         raise UsageError(f"--beside needs --format html, console or json, not {form}")
     if recorded is not None and len(run or []) > 1:
@@ -151,7 +154,7 @@ def report(
     folders = _folders([*named, recorded] if recorded is not None else named, results)
     shown = [_findings(folder) for folder in folders]
     if form is Format.CONSOLE:
-        _show(shown, recorded is not None)
+        _show(shown, has_recorded=recorded is not None, details=details)
         return
     write = _slides if slides else _TEXTS[form]
     _write(_BESIDE[form](*shown) if recorded is not None else write(shown), output)
@@ -176,10 +179,10 @@ def _findings(folder: Path) -> Findings:
     return findings(measured, here=common.is_here(measured.info))
 
 
-def _show(shown: Sequence[Findings], has_recorded: bool) -> None:
+def _show(shown: Sequence[Findings], *, has_recorded: bool, details: bool) -> None:
     out = screen.output()
     for found in shown[:1] if has_recorded else shown:
-        console.show(found, out)
+        console.show(found, out, details=details)
     if has_recorded:
         machines.show(*machines.sides(*shown), beside(*shown), out)
 

@@ -40,7 +40,7 @@ or nothing could run; 2 the arguments are wrong; 130 interrupted, 143 by TERM.
 """
 
 
-FREE = {"resume", "json", "replicates", "budget"}  # the only options that may be given with --resume
+FREE = {"resume", "json", "details", "replicates", "budget"}  # the only options that may be given with --resume
 
 
 def run(
@@ -70,6 +70,7 @@ def run(
     protocol: options.Protocol = None,
     resume: options.Resume = None,
     json: options.Json = False,
+    details: options.Details = False,
 ) -> None:
     """Measure implementations and compare them. They run in fresh processes that take turns."""
     given = set(options.given(context))
@@ -106,7 +107,7 @@ def run(
             protocol=options.protocol_of(protocol, options.split(runner), options.split(devices), scheduler),
             precision=precision,
         )
-    raise typer.Exit(_measured(selection, settings, before, resume, results, json, name or ""))
+    raise typer.Exit(_measured(selection, settings, before, resume, results, name or "", json=json, details=details))
 
 
 def _say(text: str) -> None:
@@ -120,6 +121,8 @@ def _check(given: set[str], runners: tuple[str, ...], implementations: tuple[str
     if "resume" in given and (more := given - FREE):
         names = ", ".join(sorted(options.flag(name) for name in more))
         raise UsageError(f"--resume uses the run's own settings: leave out {names}")
+    if {"json", "details"} <= given:
+        raise UsageError("--details is for the terminal; --json has all details: leave one of them out")
     if "target" in given and "data" not in given:
         raise UsageError("--target names a column of your own table: name the table too, with --data FILE")
     if "data" in given and (more := given & {"size", "dataset"}):
@@ -144,8 +147,10 @@ def _measured(
     before: records.Records | None,
     resume: Path | None,
     results: Path,
-    json: bool,
     name: str,
+    *,
+    json: bool,
+    details: bool,
 ) -> int:
     """Measure what is asked for, or what a run lacks, and show it. Returns the command's exit status."""
     suites = before.info.settings.get("suites", ()) if before is not None else ()
@@ -163,16 +168,16 @@ def _measured(
     resumed = f"interrupted: what was measured is saved. Continue with: residency run --resume {typed}"
     with parting(folder, kept, resumed):
         interrupted = measure(groups, settings, info, folder, before, expected=expected)
-        return _told(records.read(folder), json, interrupted)
+        return _told(records.read(folder), interrupted, json=json, details=details)
 
 
-def _told(measured: records.Records, json: bool, interrupted: bool) -> int:
+def _told(measured: records.Records, interrupted: bool, *, json: bool, details: bool) -> int:
     """Show a run that has just ended. Returns the command's exit status."""
     found = findings(measured, here=common.is_here(measured.info))
     if json:
         common.print_json(document(measured, found.rows))
     else:
-        console.show(found, screen.output())
+        console.show(found, screen.output(), details=details, saved=False)
     outcomes = {row.result.outcome for row in found.rows}
     well = Outcome.OK in outcomes and outcomes <= {Outcome.OK, Outcome.UNAVAILABLE}
     return interrupts.status() if interrupted else 0 if well else 1

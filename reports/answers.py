@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from residency.analysis.clocks import kind_of
-from residency.analysis.doubt import in_doubt
+from residency.analysis.contest import contest
 from residency.analysis.rest import less_computing, rest
 from residency.analysis.row import Resident, Row
 from residency.harness import statistics
@@ -33,16 +33,11 @@ class Answer:
 
 def answer(group: Sequence[Row], info: RunInfo) -> Answer:
     """The answer of one task on one dataset at one size."""
-    task = info.tasks.get(group[0].cell.task)
-    beside = task.beside if task else []
-    comparable = [row for row in group if row.measured and row.cell.implementation not in beside]
-    untold = [row for row in comparable if in_doubt(row)]
-    measured = sorted((row for row in comparable if row not in untold), key=lambda row: row.median)
+    found = contest(group, info.tasks.get(group[0].cell.task))
+    measured, untold, baseline, gpu = found.measured, found.untold, found.cpu, found.gpu
     if len(measured) < 2:
-        found = _uncompared(measured, group, info, untold)
-        return Answer(found.brief, [*found.sentences, *_not_credited(untold)])
-    baseline = next((row for row in measured if row.cell.device == "cpu"), None)
-    gpu = next((row for row in measured if row.cell.device == "gpu"), None)
+        alone = _uncompared(measured, group, info, untold)
+        return Answer(alone.brief, [*alone.sentences, *_not_credited(untold)])
     if gpu is not None and baseline is not None:
         brief, said, explained = _between_devices(gpu, baseline, measured)
         went = [where_it_went(row) for row in (baseline, gpu) if row.cell.implementation != explained]
@@ -63,8 +58,8 @@ def _not_credited(untold: Sequence[Row]) -> list[str]:
 
 
 def name_of(row: Row) -> str:
-    """`estimator@cpu (sklearn)`."""
-    return f"{row.cell.implementation} ({row.cell.library})"
+    """`sklearn (estimator@cpu)`."""
+    return f"{row.cell.library} ({row.cell.implementation})"
 
 
 def _time(row: Row) -> str:
@@ -120,7 +115,7 @@ def _between_devices(gpu: Row, baseline: Row, measured: Sequence[Row]) -> tuple[
     by = words.times(ratio)
     takes = "takes" if ratio.value < 1 else "is"
     text = f"{who}: {name_of(gpu)} {takes} {by} as {name_of(baseline)} on the CPU, {_time(baseline)}, end to end"
-    brief = f"{who}: {gpu.cell.implementation} {by} as {baseline.cell.implementation}"
+    brief = f"{who}: {name_of(gpu)} {by} as {name_of(baseline)}"
     resident = gpu.compared.resident
     if resident is None:
         why = gpu.facts.unknown["resident"]

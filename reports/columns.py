@@ -103,7 +103,12 @@ def line(row: Row, told: float) -> Line:
 
 
 def _cores(entry: Line) -> str:
-    return f"{entry.cores_used:.1f} of {entry.threads}" if entry.cores_used is not None else NONE
+    """`1.8 of 2`, or `2.5 (limit 2)` if a library uses more threads than it was told to."""
+    if entry.cores_used is None:
+        return NONE
+    used = f"{entry.cores_used:.1f}"
+    above = entry.threads is not None and float(used) > entry.threads
+    return f"{used} (limit {entry.threads})" if above else f"{used} of {entry.threads}"
 
 
 def _time(entry: Line) -> str:

@@ -82,7 +82,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something that must stay on the screen."""
-        self._console.print(escape(text), style="dim", highlight=False, soft_wrap=self._live is None)
+        self._console.print(escape(words.visible(text)), style="dim", highlight=False, soft_wrap=self._live is None)
 
     def record(self, record: Sample | OutcomeRecord) -> None:
         """Something was measured, or has ended."""
@@ -122,7 +122,7 @@ class Progress:
 
     def _say(self, text: str) -> None:
         self._said = self._clock()
-        self._console.print(escape(text), soft_wrap=True, highlight=False)
+        self._console.print(escape(words.visible(text)), soft_wrap=True, highlight=False)
 
     def _left(self) -> str:
         """How much time is left, and until when: `12 s of 30 s left, until 14:05:00`."""
@@ -159,11 +159,11 @@ class Progress:
             if sum(widths[place] + GAP for place in shown) - GAP <= self._console.width
         )
         shown = next(fits, (0, 2))
-        table = Table(title=escape(self._group), title_justify="left", box=None, pad_edge=False)
+        table = Table(title=escape(words.visible(self._group)), title_justify="left", box=None, pad_edge=False)
         for place in shown:
             table.add_column(COLUMNS[place], no_wrap=place != 3, overflow="fold" if place == 3 else "ellipsis")
         for line in lines:
-            table.add_row(*(escape(line[place]) for place in shown))
+            table.add_row(*(escape(words.plain(line[place])) for place in shown))
         return table
 
 

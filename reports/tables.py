@@ -378,12 +378,17 @@ def few_processes(found: Sequence[Row]) -> list[str]:
     """The number of processes behind the intervals, if it is small."""
     replicates = {row.measured.seconds.replicates for row in found if row.measured}
     if replicates and min(replicates) < statistics.ENOUGH_REPLICATES:
-        noun = "process" if replicates == {1} else "processes"
         return [
-            f"The intervals come from {_range(replicates)} {noun} for each implementation. With fewer than "
-            f"{statistics.ENOUGH_REPLICATES} processes they are wider: they also use the known spread of such work."
+            f"Each implementation was measured in {processes(replicates)}. With fewer than "
+            f"{statistics.ENOUGH_REPLICATES}, its interval is wider: it then assumes the spread between processes "
+            "that earlier runs of such work showed."
         ]
     return []
+
+
+def processes(counts: set[int]) -> str:
+    """`1 process`, `2 to 5 processes`."""
+    return f"{_range(counts)} {'process' if counts == {1} else 'processes'}"
 
 
 def _unknown(found: Sequence[Row]) -> list[str]:

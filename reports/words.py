@@ -23,6 +23,14 @@ WIDEST = 1_000.0  # times the lower bound; a wider interval says nothing
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
+SPACES = re.compile(r"[^\S\N{NO-BREAK SPACE}]+")
+
+
+def plain(text: str) -> str:
+    """A name or a reason as one line of visible characters, whatever a record holds."""
+    return visible(SPACES.sub(" ", text).strip())
+
+
 def visible(text: str) -> str:
     """The text with control characters and invalid characters written as escapes."""
     return UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)

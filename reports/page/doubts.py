@@ -17,19 +17,27 @@ def beside(row: Row) -> str:
 
 def of_rows(rows: Sequence[Row]) -> str:
     """The same of a number that was made from several rows: `1 to 5 processes, busy machine`."""
-    measured = [row.measured for row in rows if row.measured is not None]
+    return ", ".join([*few(rows), *disturbed(rows)])
+
+
+def few(rows: Sequence[Row]) -> list[str]:
+    """`1 process`, if these are fewer than a sure answer needs."""
+    counts = [row.measured.seconds.replicates for row in rows if row.measured is not None]
+    return [processes(counts)] if counts and min(counts) < ENOUGH_REPLICATES else []
+
+
+def disturbed(rows: Sequence[Row]) -> list[str]:
+    """What else used the machine, or slowed its GPU, while the rows were measured."""
     found = []
-    counts = [of_row.seconds.replicates for of_row in measured]
-    if counts and min(counts) < ENOUGH_REPLICATES:
-        found.append(processes(counts))
+    timed = [row for row in rows if row.measured is not None]
+    measured = [row.measured for row in rows if row.measured is not None]
     if any(of_row.waiting > BUSY or (of_row.other_cores or 0) > DISTURBED for of_row in measured):
         found.append("busy machine")
-    timed = [row for row in rows if row.measured is not None]
     if any(row.facts.tenants for row in timed):
         found.append("GPU shared")
     if any(row.facts.slowed_by for row in timed):
         found.append("GPU clock held down")
-    return ", ".join(found)
+    return found
 
 
 def processes(counts: Sequence[int]) -> str:

@@ -53,8 +53,11 @@ def test_a_forced_kernel_is_warned_of_and_recorded(runs, here) -> None:
     assert blas_of(environment)["kernel"] != environment["own_kernel"] is not None
     (warning,) = done.json["warnings"]
     assert (warning["variable"], warning["remedy"]) == ("OPENBLAS_CORETYPE", "unset OPENBLAS_CORETYPE")
-    for form, table in (("console", "Question: "), ("markdown", "| implementation |")):
-        first, _, rest = " ".join(here("report", folder, "--format", form).out.split()).partition(table)
+    short = " ".join(here("report", folder).out.split())
+    assert "OPENBLAS_CORETYPE slows a library" in short.partition("More: ")[0]
+    assert f"! {said}" in short
+    for form, table in (("--details", "Question: "), ("--format=markdown", "| implementation |")):
+        first, _, rest = " ".join(here("report", folder, form).out.split()).partition(table)
         assert said in first
         assert "Remedy: unset OPENBLAS_CORETYPE, and measure again." in first
         assert "; NumPy computes with OpenBLAS " in rest

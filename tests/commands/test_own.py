@@ -45,7 +45,7 @@ def test_what_would_a_gpu_do_for_my_table(residency, table: Path) -> None:
     assert any("`note`: left out, text" in one for one in remarks)
     assert any("`size`: 300 missing values kept" in one for one in remarks)
     assert "tabular/etl: takes no own data" in done.err
-    assert "`note`: left out, text" in residency("report").out
+    assert "`note`: left out, text" in residency("report", "--details").out
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_all_of_smoke_comes_before_all_of_lab(proved) -> None:
 
 
 def test_a_report_shows_it_as_any_run(proved, residency) -> None:
-    text = residency("report", proved[0]).out
+    text = residency("report", proved[0], "--details").out
     assert "proving/growing  answered, lecture, 300,000 rows" in text
     assert "GPU over the strongest correct CPU implementation at smoke, best of each of 2 tasks" in text
     assert "The two differ because naps@gpu computes for only 25 % of its time" in text.replace(

@@ -10,7 +10,7 @@ import pytest
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 COMMAND = str(Path(sys.executable).parent / "residency")
-BRIEF = ["run", "steady/naps", "--implementations", "steady", "--replicates", "1", "--rounds", "1"]
+BRIEF = ["run", "steady/naps", "--implementations", "steady", "--replicates", "1", "--rounds", "1", "--details"]
 SUITES = {"RESIDENCY_SUITES": str(FIXTURES)}
 
 

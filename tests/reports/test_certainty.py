@@ -37,7 +37,7 @@ def kept(written, made) -> records.Records:
 
 def shown(run: records.Records) -> str:
     out = Console(file=io.StringIO(), width=200)
-    console.show(findings(run, here=is_here(run.info)), out)
+    console.show(findings(run, here=is_here(run.info)), out, details=True)
     return out.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -49,10 +49,14 @@ def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
     quiet = changed(kept, waited_seconds=0.0)
     assert "busy" not in shown(quiet)
     busy = changed(kept, waited_seconds=0.01, cpu_seconds=0.01)
-    first = shown(busy).strip().splitlines()[0]
+    lines = shown(busy).splitlines()
+    assert lines[1] == "Doubts: nothing about GPUs (none used); busy machine; 1 process."
+    first = lines[4]
     assert first.startswith("The machine was busy: the work waited for a core 50% of its time. ")
     assert "measure at another time, with --threads 1 or with --replicates 20." in first
-    assert markdown.render(findings(busy)).splitlines()[2].startswith("**The machine was busy")
+    markdown_lines = markdown.render(findings(busy)).splitlines()
+    assert markdown_lines[4] == lines[1]
+    assert markdown_lines[6].startswith("**The machine was busy")
     assert "--threads 1" not in shown(changed(busy, threads=1))
     long = changed(kept, waited_seconds=2.0, cpu_seconds=2.0, seconds=2.0, other_cpu_seconds=2.8)
     assert "50% of its time, other processes kept 1.4 of 8 cores busy." in shown(long)

@@ -136,7 +136,7 @@ def test_the_records_fit_the_published_schema_and_the_report_tells(whole, reside
     (kept,) = (folder / "results" / "runs").iterdir()
     for line in [(kept / "run.json").read_text(), *(kept / "records.jsonl").read_text().splitlines()]:
         validator.validate(json.loads(line))
-    report = residency_in(folder, "report").out
+    report = residency_in(folder, "report", "--details").out
     assert "NVIDIA Fake (24.0 GiB)" in report
     assert "forgetful@gpu: fell_back: asked for the GPU, ran on the CPU" in report
 
@@ -168,7 +168,7 @@ def test_where_nothing_can_be_known_it_is_said_and_nobody_is_accused(run, reside
     for name in ("counting@gpu", "in_a_child@gpu"):
         assert found[name]["outcome"] == "ok"
         assert "it is not known whether it ran on the GPU" in found[name]["unknown"]["fell_back"]
-    report = residency_in(folder, "report").out
+    report = residency_in(folder, "report", "--details").out
     assert "in_a_child@gpu: it is not known whether it ran on the GPU" in report
     assert "NVIDIA Stand-in (memory not told)" in report
 

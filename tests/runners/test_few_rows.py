@@ -28,7 +28,7 @@ def test_without_a_floor_results_are_held_against_the_best(residency) -> None:
 @pytest.mark.slow
 def test_forests_on_few_rows_are_no_worse_than_chance_allows(residency) -> None:
     done = residency("run", "tabular/random_forest", "--size", "100", "--seed", "1", "--devices", "cpu",
-                     "--replicates", "1", "--rounds", "1")  # fmt: skip
+                     "--replicates", "1", "--rounds", "1", "--details")  # fmt: skip
     assert done.status == 0, done.out
     said = " ".join(done.out.split())
     assert (

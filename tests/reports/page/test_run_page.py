@@ -18,7 +18,7 @@ from residency.reports.tables import report
 from tests.class_run import HOSTILE, write
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
-FACTORS = {"MFLOP/s": 1e-6, "GFLOP/s": 1e-9, "TFLOP/s": 1e-12, "MB/s": 1e-6, "GB/s": 1e-9, 
+FACTORS = {"MFLOP/s": 1e-6, "GFLOP/s": 1e-9, "TFLOP/s": 1e-12, "MB/s": 1e-6, "GB/s": 1e-9,
     "µs": 1e6, "ms": 1e3, "s": 1.0, "min": 1 / 60, "h": 1 / 3600, "thousand": 1e-3, "million": 1e-6, "billion": 1e-9,
     "B": 1.0, "KiB": 2.0**-10, "MiB": 2.0**-20, "GiB": 2.0**-30, "TiB": 2.0**-40, "×": 1.0, "%": 100.0, "J": 1.0,
 }  # fmt: skip

@@ -1,0 +1,68 @@
+"""Who is compared with whom in a group, who won, and what all groups of a run add up to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from residency.analysis.doubt import in_doubt
+from residency.analysis.row import Row, Speedup
+from residency.harness.task_info import TaskInfo
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The rows of one task on one dataset at one size that are compared."""
+
+    measured: list[Row]  # the fastest first
+    untold: list[Row]  # these have a time, but nobody can tell whether it is a GPU's
+
+    @property
+    def cpu(self) -> Row | None:
+        """The fastest on the CPU."""
+        return next((row for row in self.measured if row.cell.device == "cpu"), None)
+
+    @property
+    def gpu(self) -> Row | None:
+        """The fastest on the GPU."""
+        return next((row for row in self.measured if row.cell.device == "gpu"), None)
+
+    @property
+    def opponent(self) -> Row | None:
+        """Whom the fastest on the CPU is compared with: the fastest on the GPU, without one the next on the CPU."""
+        if self.cpu is None:
+            return None
+        return self.gpu or next((row for row in self.measured if row is not self.cpu), None)
+
+    @property
+    def ratio(self) -> Speedup | None:
+        """How many times as fast the opponent is; None if no process measured both, or if there is no opponent."""
+        return self.opponent.compared.speedup if self.opponent is not None else None
+
+    @property
+    def winner(self) -> Row | None:
+        """The fastest on the CPU, if it is clearly faster than the next on the CPU."""
+        if self.cpu is None or self.gpu is not None or self.ratio is None:
+            return None
+        return self.cpu if self.ratio.verdict == "slower" else None
+
+
+def contest(group: Sequence[Row], task: TaskInfo | None) -> Contest:
+    """Who is compared in a group. What does less than the task is not."""
+    beside = task.beside if task else []
+    comparable = [row for row in group if row.measured and row.cell.implementation not in beside]
+    told = [row for row in comparable if not in_doubt(row)]
+    return Contest(sorted(told, key=lambda row: row.median), [row for row in comparable if in_doubt(row)])
+
+
+def verdicts(contests: Iterable[Contest]) -> Counter[str]:
+    """In how many groups the fastest on the GPU is faster than the CPU, slower, equivalent or inconclusive."""
+    found = (contest.ratio for contest in contests if contest.gpu is not None)
+    return Counter(ratio.verdict for ratio in found if ratio is not None)
+
+
+def wins(contests: Iterable[Contest]) -> Counter[str]:
+    """In how many groups each CPU library is clearly the fastest on the CPU."""
+    won = (contest.winner for contest in contests)
+    return Counter(row.cell.library.partition(".")[0] for row in won if row is not None)

@@ -1,0 +1,250 @@
+"""The short report of a run: three lines that answer, one table, what its signs mean, and how to go on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from residency.analysis.contest import Contest, contest, verdicts, wins
+from residency.analysis.doubt import in_doubt, is_on_gpu
+from residency.analysis.findings import Findings
+from residency.analysis.row import Row
+from residency.harness.outcomes import Outcome, is_not_reached
+from residency.harness.statistics import ENOUGH_REPLICATES
+from residency.reports import words
+from residency.reports.answers import WON
+from residency.reports.brief_table import DISTURBED, FEW, OPEN, BriefTable, named, table
+from residency.reports.tables import Missing, Report, processes
+
+LINE = 80  # columns that each of the first lines should fit into
+REASONS = 5  # that the short report shows of what has no time, and of what could not run here
+NAMES = 3  # that it gives beside a reason
+MORE = "More: --details shows everything; --format html -o page.html makes a page."
+BELOW = "All details are below; --format html -o page.html makes a page."
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command to go on with, and what for."""
+
+    purpose: str
+    parts: list[list[str]]  # words that stay together in a line, as an option and its value do
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A run in short."""
+
+    answer: str
+    doubts: str
+    is_doubted: bool
+    table: BriefTable
+    notes: list[str]  # the meaning of the signs, what has no time, and what could not run
+    measured: str  # when and where
+    commands: list[Command]
+
+
+def brief(found: Findings, said: Report) -> Brief:
+    """A run in short; `said` is its whole report."""
+    contests = [contest(group.rows, group.task) for group in found.groups]
+    drawn = table(found, [entry.title for entry in said.tables])
+    doubted = _doubts(found)
+    return Brief(
+        answer=_answer(found, contests),
+        doubts=_in_a_line(doubted) if doubted else _no_doubts(found),
+        is_doubted=bool(doubted),
+        table=drawn,
+        notes=[*_signs(found, drawn.signs), *_without_time(found), *_not_run(said.missing)],
+        measured=_measured(found),
+        commands=_commands(found),
+    )
+
+
+def _answer(found: Findings, contests: Sequence[Contest]) -> str:
+    """What a GPU was worth here; without one, which CPU libraries won."""
+    if found.gains:
+        means = [f"{words.times(gain.mean)} at {gain.size} ({_tasks(gain.tasks, gain.slower)})" for gain in found.gains]
+        if len(means) > 1:
+            return f"The GPU was {'; '.join(means)}."
+        (gain,) = found.gains
+        return f"The GPU was {words.times(gain.mean)} as the CPU: {_tasks(gain.tasks, gain.slower)}."
+    if all(row.measured is None for row in found.rows):
+        return "Nothing was measured; the reasons are below the table."
+    if len(contests) == 1:
+        return _of_one(contests[0])
+    decided = verdicts(contests)
+    if decided.total():
+        return (
+            f"GPU against CPU in {decided.total()} comparisons: faster in {decided['faster']}, slower in "
+            f"{decided['slower']}, equal in {decided['equivalent']}, not decided in {decided['inconclusive']}."
+        )
+    return _won(contests)
+
+
+def _tasks(count: int, slower: int) -> str:
+    return f"{count} tasks, slower in {slower}"
+
+
+def _of_one(entry: Contest) -> str:
+    """Who won the only comparison."""
+    ratio, first, second = entry.ratio, entry.cpu, entry.opponent
+    if first is None or second is None or ratio is None:
+        only = next(iter(entry.measured or entry.untold))
+        time = words.interval(only.measured.seconds) if only.measured else ""
+        return f"Nothing to compare: only {named(only)} has a time that counts, {time}."
+    if entry.gpu is None:
+        return _fastest_on_the_cpu(first, second, ratio.verdict)
+    who = WON.get(ratio.verdict, "Not decided between GPU and CPU")
+    takes = "takes" if ratio.value < 1 else "is"
+    resident = second.compared.resident
+    known = words.resident(resident) if resident is not None else "not known"
+    return f"{who}: {named(second)} {takes} {words.times(ratio)} as {named(first)}; with the data resident {known}."
+
+
+def _fastest_on_the_cpu(first: Row, second: Row, verdict: str) -> str:
+    time = words.interval(first.measured.seconds) if first.measured else ""
+    if verdict == "slower":
+        return f"{named(first)} is the fastest: {time}."
+    if verdict == "equivalent":
+        return f"{named(first)} and {named(second)} are equally fast: {time}."
+    return f"Not decided between {named(first)} and {named(second)}."
+
+
+def _won(contests: Sequence[Contest]) -> str:
+    """`CPU libraries that won: sklearn 4, polars 3, others 2; not decided: 4 of 13.` The rarest may be `others`."""
+    count = wins(contests)
+    ranked = [f"{name} {number}" for name, number in count.most_common()]
+    undecided = sum(entry.opponent is not None and entry.winner is None for entry in contests)
+    total = sum(entry.opponent is not None for entry in contests)
+    for shown in range(len(ranked), -1, -1):
+        others = sum(sorted(count.values(), reverse=True)[shown:])
+        names = ", ".join([*ranked[:shown], *([f"others {others}"] if others else [])]) or "none"
+        text = f"CPU libraries that won: {names}; not decided: {undecided} of {total}."
+        if cell_len(text) <= LINE:
+            break
+    return text
+
+
+def _doubts(found: Findings) -> list[str]:
+    """What makes the answer less sure, what matters most first."""
+    parts = []
+    if not any(map(is_on_gpu, found.rows)):
+        told = any(map(in_doubt, found.rows))
+        why = "not known if one was used" if told else "none used"
+        parts.append(f"nothing about GPUs ({why})")
+    parts += [f"{slowed.variable} slows a library" for slowed in found.slowed]
+    parts += ["busy machine"] if found.busy else []
+    counts = _replicates(found)
+    parts += [processes(counts)] if counts and min(counts) < ENOUGH_REPLICATES else []
+    ends = Counter(_end(row) for row in found.rows if _lacks_a_time(row))
+    parts += [", ".join(f"{count} {end}" for end, count in ends.most_common())] if ends else []
+    return parts
+
+
+def _in_a_line(doubted: list[str]) -> str:
+    """As many doubts as fit into a line; all are explained below the table."""
+    for count in range(len(doubted), 0, -1):
+        text = f"Doubts: {'; '.join(doubted[:count])}."
+        if cell_len(text) <= LINE:
+            break
+    return text
+
+
+def _no_doubts(found: Findings) -> str:
+    least = min(_replicates(found), default=0)
+    return f"Each was measured in {least} or more processes, and nothing disturbed it as far as is known."
+
+
+def _replicates(found: Findings) -> set[int]:
+    return {row.measured.seconds.replicates for row in found.rows if row.measured}
+
+
+def _signs(found: Findings, used: set[str]) -> list[str]:
+    """What the signs in the table mean."""
+    few = {count for count in _replicates(found) if count < ENOUGH_REPLICATES}
+    meanings = {
+        OPEN: "the run cannot tell which is faster",
+        FEW: f"measured in {processes(few)}; {ENOUGH_REPLICATES} or more are better" if few else "",
+        DISTURBED: "disturbed: other work on the machine or its GPU, or a lowered clock",
+    }
+    return [f"{sign} {meaning}" for sign, meaning in meanings.items() if sign in used]
+
+
+def _without_time(found: Findings) -> list[str]:
+    """What is wrong, failed or was not reached, by the reason: losses stay in sight."""
+    reasons: dict[tuple[str, str], list[Row]] = {}
+    for row in found.rows:
+        if _lacks_a_time(row):
+            reasons.setdefault((_end(row), words.plain(row.result.reason)), []).append(row)
+    one = len(found.groups) == 1
+    lines = [f"{end}: {_who(rows, one=one)}: {reason}" for (end, reason), rows in reasons.items()]
+    return _first(lines, "further reasons")
+
+
+def _lacks_a_time(row: Row) -> bool:
+    """Whether it could have been measured here, and has no time that counts."""
+    return row.measured is None and (row.result.outcome != Outcome.UNAVAILABLE or _is_late(row))
+
+
+def _is_late(row: Row) -> bool:
+    return is_not_reached(row.result.outcome, row.result.reason)
+
+
+def _end(row: Row) -> str:
+    return "not reached" if _is_late(row) else row.result.outcome.replace("_", " ")
+
+
+def _who(rows: Sequence[Row], *, one: bool) -> str:
+    """The implementations of these rows: with their tasks if these are few."""
+    names = dict.fromkeys(words.plain(row.cell.implementation) for row in rows)
+    if one:
+        return ", ".join(names)
+    if len(rows) <= NAMES:
+        return ", ".join(dict.fromkeys(words.plain(f"{row.cell.task}:{row.cell.implementation}") for row in rows))
+    shown = ", ".join(list(names)[:NAMES]) + (f" and {len(names) - NAMES} more" if len(names) > NAMES else "")
+    return f"{shown}, {len(rows)} times"
+
+
+def _not_run(missing: Sequence[Missing]) -> list[str]:
+    """What could not run here, a line for each reason."""
+    lines = []
+    for entry in missing:
+        names = list(map(words.plain, entry.names))
+        who = ", ".join(names) if len(names) <= NAMES else f"{len(names)} implementations"
+        also = f", and {len(entry.further)} further reasons" if len(entry.further) > 1 else ""
+        lines.append(f"Not run here: {who}: {words.plain(entry.reason)}{also}")
+    return _first(lines, "reasons why others could not run here")
+
+
+def _first(lines: list[str], what: str) -> list[str]:
+    more = len(lines) - REASONS
+    return lines if more <= 1 else [*lines[:REASONS], f"... and {more} {what}: see --details"]
+
+
+def _measured(found: Findings) -> str:
+    info = found.records.info
+    machine = info.machine
+    gpus = words.gpus(machine["gpus"]) if machine.get("gpus") else "no GPU"
+    cores = f"{machine['cores']} of {machine['cores_in_machine']} cores"
+    commit = f", commit {info.commit}" if info.commit else ""
+    return words.plain(f"Measured on {machine['cpu']}, {cores}, {gpus}; {info.started[:10]}{commit}")
+
+
+def _commands(found: Findings) -> list[Command]:
+    """How to see more, to write the page, and to measure what is missing or undecided."""
+    folder = str(found.records.folder)
+    report, resume = ["residency", "report", folder], ["residency", "run", "--resume", folder]
+    commands = [
+        Command("Details", [report, ["--details"]]),
+        Command("Page", [report, ["--format", "html"], ["-o", "page.html"]]),
+    ]
+    decide = [count for group in found.groups for count in group.undecided.processes.values()]
+    if found.shortfall is not None and found.here:
+        budget = f"{found.shortfall.budget:.0f}" if found.shortfall.budget else "SECONDS"
+        commands.append(Command("Resume", [resume, ["--budget", budget]]))
+    elif decide and found.here and not found.records.info.settings.get("precision"):
+        commands.append(Command("Decide", [resume, ["--replicates", str(max(decide))]]))
+    return commands

@@ -1,0 +1,156 @@
+"""The short report: three lines that answer, one table that fits, and how to go on; `--details` has the rest."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from residency.analysis.findings import findings
+from residency.harness import records
+from residency.reports import markdown
+from residency.reports.tables import report
+from tests import class_run
+
+T = "t/a"
+HOSTILE = "\x1b[31mred[/]\n| [bold]名前[/bold] </details>"
+SIGNS = re.compile(r" [?*!]+$")
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a GPU, of twelve tasks and sixteen groups."""
+    return class_run.write(tmp_path_factory.mktemp("lesson") / "run", rounds=2)
+
+
+def words_of(text: str) -> str:
+    """A report without its line ends."""
+    return " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_many_tasks_are_one_table_that_fits(residency, lesson: Path, width: int) -> None:
+    lines = residency("report", lesson, COLUMNS=str(width)).out.splitlines()
+    assert "\x1b" not in "".join(lines)
+    assert max(cell_len(line) for line in lines if str(lesson) not in line) <= width
+    assert len(lines) <= 60
+    if width >= 80:
+        assert re.match(r"The GPU was [\d.]+ × as fast \[[\d., ]+\] as the CPU: 12 tasks, slower in 0\.$", lines[0])
+        assert lines[1] == "Doubts: 1 to 5 processes; 14 wrong, 14 failed."
+        assert lines[2].startswith("More: --details")
+        assert lines[3] == ""
+    head = next(place for place, line in enumerate(lines) if line.startswith("task "))
+    rows = [line for line in lines[head + 2 :] if re.match(r"  \S+, (smoke|lab|lecture)( |$)", line)]
+    assert len(rows) == 16
+    if width >= 60:  # narrower terminals are told that the intervals are missing
+        assert all(row.count("[") == row.count("]") >= 1 for row in rows)
+        (loss,) = (row for row in rows if row.startswith("  ridge, smoke"))
+        assert re.search(r"1\.\d+ × as long \[", loss)
+        assert "?*" in loss
+    text = words_of("\n".join(lines))
+    assert "? the run cannot tell which is faster" in text
+    assert "* measured in 1 to 2 processes" in text
+    assert "wrong: approximate@gpu, 14 times: quality 0.61 is below the floor of 0.7" in text
+    assert f"failed: {class_run.HOSTILE}@gpu, 14 times: RuntimeError: {class_run.HOSTILE} & <b>no kernel</b>" in text
+    assert "Not run here: 12 implementations: jax is not installed" in text
+    left_out = text.partition("Not shown at ")[2].partition(". --details")[0]
+    for what, column in {"ratios": "resident [95 %]", "times": "fastest on the CPU [95 %]"}.items():
+        assert (column in lines[head]) != (what in left_out)
+    assert bool(left_out) == (width < 120)
+
+
+def test_one_task_shows_every_implementation(residency, written, made) -> None:
+    late = made(T, "late@cpu", seconds=None, outcome="timeout", reason="took longer than 60 s")
+    absent = made(T, "one@gpu", seconds=None, outcome="unavailable", reason="no GPU here")
+    run = written(
+        made(T, "one@cpu", replicates=1, library="sklearn.linear_model"), made(T, "two@cpu", seconds=3.0), late, absent
+    )
+    lines = residency("report", run, COLUMNS="80").out.splitlines()
+    assert len(lines) <= 25
+    assert re.match(r"(sklearn \(one@cpu\) is the fastest: 1\.00|Not decided between sklearn \(one@cpu\))", lines[0])
+    assert lines[1] == "Doubts: nothing about GPUs (none used); 1 to 5 processes; 1 timeout."
+    rows = {line.split()[1]: line for line in lines if re.match(r"  \w+ \(", line)}
+    assert list(rows) == ["(one@cpu)", "(two@cpu)", "(late@cpu)"]
+    assert re.search(r"1\.00 \[.*\] s \*  .*baseline", rows["(one@cpu)"])
+    assert re.search(r"3\.00 \[.*\] s    .*3\.00 × \[", rows["(two@cpu)"])
+    text = words_of("\n".join(lines))
+    assert "timeout: late@cpu: took longer than 60 s" in text
+    assert "Not run here: t/a:one@gpu: no GPU here" in text
+    assert f"Saved in {run}" in lines
+
+
+def test_without_a_doubt_the_second_line_says_so(residency, written, made) -> None:
+    run = written(made(T, "one@cpu", seconds=8.0), made(T, "one@gpu", seconds=0.5, transfer=1.5))
+    lines = residency("report", run).out.splitlines()
+    assert lines[0] == (
+        "The GPU wins: numpy (one@gpu) is 4.00 × as fast [4.00, 4.00] as numpy (one@cpu); with the data resident "
+        "16.0 × as fast [16.0, 16.0]."
+    )
+    assert lines[1] == "Each was measured in 5 or more processes, and nothing disturbed it as far as is known."
+
+
+def test_several_groups_without_a_mean_are_counted(residency, written, made) -> None:
+    sizes = [
+        made(T, name, size, seconds=time) for size in ("smoke", "lab") for name, time in (("x@cpu", 1), ("y@cpu", 3))
+    ]
+    assert "CPU libraries that won: numpy 2; not decided: 0 of 2." in residency("report", written(*sizes)).out
+    both = [*sizes, made(T, "x@gpu", "smoke", seconds=2.0), made(T, "x@gpu", "lab", seconds=0.1)]
+    said = residency("report", written(*both, folder="gpu")).out.splitlines()[0]
+    assert said == "GPU against CPU in 2 comparisons: faster in 1, slower in 1, equal in 0, not decided in 0."
+
+
+def test_its_commands_work_as_typed(residency, written, made, tmp_path: Path) -> None:
+    run = written(made(T, "one@cpu"), made(T, "two@cpu", seconds=3.0), folder="with a space")
+    out = residency("report", run, COLUMNS="80").out.replace("\\\n", "")
+    typed = {
+        line.partition(":")[0]: shlex.split(line.partition(":")[2])
+        for line in out.splitlines()
+        if line.startswith(("Details:", "Page:"))
+    }
+    assert "Answer: " in residency(*typed["Details"][1:]).out
+    assert residency(*typed["Page"][1:]).status == 0
+    assert (tmp_path / "page.html").exists()
+
+
+def test_hostile_names_stay_text(residency, written, made) -> None:
+    run = written(
+        made(T, f"{HOSTILE}@cpu", library=HOSTILE),
+        made(T, "two@cpu", seconds=3.0),
+        made(T, "bad@cpu", seconds=None, outcome="failed", reason=HOSTILE),
+        made(f"t/{HOSTILE}", "two@cpu"),
+    )
+    for arguments in ((), ("--details",), ("--format", "markdown")):
+        out = residency("report", run, *arguments, COLUMNS="120").out
+        assert "\x1b" not in out
+        assert "\\x1b[31mred[/]" in out
+        assert "[bold]名前[/bold]" in out
+    assert "</details>" not in re.sub(r"^</details>$", "", out, flags=re.MULTILINE)
+    assert out.count("<details>") == out.count("</details>") == 2
+    table = [line for line in out.splitlines() if line.startswith("| ")]
+    assert all(line.endswith(" |") for line in table)
+
+
+def test_details_and_markdown_lose_nothing(residency, lesson: Path) -> None:
+    said = report(findings(records.read(lesson)))
+    facts = [*said.summary, *said.facts, *(entry.reason for entry in said.missing)]
+    facts += [name for entry in said.missing for name in entry.names]
+    for table in said.tables:
+        facts += [table.title, table.question, table.answer.brief, " ".join(table.answer.sentences), table.caption]
+        facts += [*table.failures, *table.notes]
+    terminal = words_of(residency("report", lesson, "--details").out)
+    folded = words_of(markdown.render(findings(records.read(lesson))))
+    for fact in facts:
+        assert words_of(fact) in terminal
+        escaped = words_of(fact).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        assert escaped in folded
+    assert folded.startswith("# Residency run 20270101T000000.000Z-host **The GPU was ")
+
+
+def test_details_are_refused_where_everything_is_shown_anyway(refused, written, made) -> None:
+    assert "--details is for the terminal" in refused(
+        "report", written(made(T, "one@cpu")), "--format", "json", "--details"
+    )
+    assert "--details is for the terminal" in refused("run", "tabular/ridge", "--json", "--details")
