@@ -41,7 +41,8 @@ def chart(rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: 
             "low": low,
             "high": high,
             "ticks": ticks(low, high),
-            "axis": "times as fast as the strongest correct CPU implementation (95 % interval)",
+            "axis": ["times as fast as the strongest correct", "CPU implementation (95 % interval)"],
+            "tasks": named == "task",
         },
         note=LEGEND,
     )
