@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.pages import REFERENCE, Watched, chromium, page_of
+from tests.browser.pages import REFERENCE, Watched, chromium, page_of, started
 from tests.class_run import write
 
 if TYPE_CHECKING:
@@ -23,15 +23,11 @@ def browser() -> Iterator[Browser]:
 
     While Playwright runs, asyncio takes its loop for the running one of this thread, and other tests start loops.
     """
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make setup")
-    program = chromium()
-    if program is None:
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make setup")
+    if chromium() is None:
         pytest.skip("Chromium is not installed: apt-get install chromium fonts-dejavu-core")
-    with api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]  # root, and containers with little shared memory
-        started = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield started
-        started.close()
+    with started() as running:
+        yield running
 
 
 @pytest.fixture
@@ -56,9 +52,18 @@ def opened(browser: Browser) -> Iterator[Open]:
 @pytest.fixture(scope="session")
 def class_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a made-up run with a GPU, several sizes, a cluster and hostile names."""
-    folder = tmp_path_factory.mktemp("class")
+    return made(tmp_path_factory.mktemp("class"), tasks=12)
+
+
+@pytest.fixture(scope="session")
+def small_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with fewer tasks, for what looks at every element."""
+    return made(tmp_path_factory.mktemp("small"), tasks=2)
+
+
+def made(folder: Path, tasks: int) -> Path:
     file = folder / "page.html"
-    file.write_text(page_of(write(folder / "run")), encoding="utf-8")
+    file.write_text(page_of(write(folder / "run", tasks)), encoding="utf-8")
     return file
 
 

@@ -54,6 +54,8 @@
   const empty = (svg) => (svg.querySelector("g.role-mark path, g.role-mark line, g.role-mark text") ? [] : ["no marks"]);
 
   return {
+    screenDrawn: () => figures().every((figure) => figure.dataset.drawn === "true" ||
+      figure.getBoundingClientRect().top > window.innerHeight),
     drawn: () => figures().every((figure) => figure.dataset.drawn === "true"),
     count: () => pictures().length,
     figures: () => figures().length,

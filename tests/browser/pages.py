@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from residency.harness import records
 from residency.reports.page import render, run
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 REFERENCE = Path(__file__).parent.parent.parent / "results" / "reference"
 HANGS = 120  # seconds
@@ -29,6 +31,18 @@ def chromium() -> str | None:
     return shutil.which("chromium", path="/usr/bin") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+@contextlib.contextmanager
+def started() -> Iterator[Browser]:
+    """A browser that ends with the block."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]  # root, and containers with little shared memory
+        browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
+        yield browser
+        browser.close()
+
+
 class Watched:
     """A page in the browser. `problems` has its console messages, its errors, its dialogs and what it requests.
 
@@ -41,8 +55,12 @@ class Watched:
         page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("request", lambda request: self._note_request(request.url, file))
-        page.on("dialog", lambda dialog: (self.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._dismiss)
         page.goto(file.as_uri())
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _note_request(self, url: str, file: Path) -> None:
         if url != file.as_uri():
