@@ -95,10 +95,11 @@
     openAll: () => document.querySelectorAll("details").forEach((details) => { details.open = true; }),
 
     /* Where the tooltip's text is drawn that has this in it: the middle of its mark. */
-    middleOf(wanted) {
+    async middleOf(wanted) {
       const mark = [...document.querySelectorAll(".drawing svg g.role-mark > *")]
         .find((one) => isShown(one) && String(datum(one).tooltip || "").includes(wanted));
       mark.scrollIntoView({ block: "center" });
+      for (const _ of [1, 2]) await new Promise(requestAnimationFrame); // scrolling hides the tooltip, a frame later
       const box = mark.getBoundingClientRect();
       return [box.left + box.width / 2, box.top + box.height / 2];
     },

@@ -69,7 +69,8 @@ def test_filters_work_by_keyboard_and_say_what_they_show(class_page: Path, opene
     tab_to(window, "size")
     keyboard.type("smoke")
     window.drawn()
-    assert "Nothing in this chart fits the filters." in window.ask("states")
+    assert window.ask("showing") == "Showing only topic nlp, device gpu, size smoke. Nothing fits."
+    assert window.ask("states") == ["Nothing in this chart fits the filters."]
 
     tab_to(window, "all")
     keyboard.press("Enter")

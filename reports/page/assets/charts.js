@@ -5,6 +5,7 @@ const charts = (() => {
   const views = new Map(); // a chart's element and the Vega view that draws it
   const tip = document.getElementById("tip");
   let fits = () => true; // whether a row passes the reader's filters
+  let pinned = false; // whether the tooltip stays when the pointer leaves
   let paper = false; // whether the page is being printed
 
   const FONT = "system-ui, \"Segoe UI\", \"DejaVu Sans\", sans-serif"; // as page.css has it: Vega measures text with it
@@ -21,7 +22,7 @@ const charts = (() => {
     text: { font: FONT, fill: "var(--ink)" },
   };
 
-  const PAPER = { width: 700, em: 13 }; // pixels on A4 and on Letter, beside the margins; page.css prints in 11 pt
+  const PAPER = { width: 700, em: 12 }; // pixels on A4 and on Letter, between the margins
   const NOTHING = "Nothing in this chart fits the filters.";
   const FAILED = "This chart could not be drawn. Its numbers are in the table below.";
 
@@ -97,8 +98,10 @@ const charts = (() => {
   }
 
   function showTip(handler, event, item, value) {
-    tip.hidden = !value;
+    if (!value && pinned) return;
+    hideTip();
     if (!value) return;
+    tip.hidden = false;
     tip.textContent = typeof value === "object" ? Object.values(value).join("\n") : String(value);
     const x = Math.min(event.clientX + 12, window.innerWidth - tip.offsetWidth - 8);
     const y = Math.min(event.clientY + 16, window.innerHeight - tip.offsetHeight - 8);
@@ -106,12 +109,17 @@ const charts = (() => {
     tip.style.top = `${Math.max(4, y)}px`;
   }
 
-  const hideTip = () => { tip.hidden = true; };
+  function hideTip() {
+    tip.hidden = true;
+    pinned = false;
+  }
 
-  /* A finger does not hover: where it taps, the tooltip appears. A tap elsewhere hides it. */
+  /* A finger does not hover: where it taps, the tooltip appears and stays. A tap elsewhere hides it. */
   function tapped(event) {
     const item = event.target.closest(".drawing") && [event.target.__data__].flat()[0]; // where Vega keeps what is drawn
+    hideTip();
     showTip(null, event, item, item && item.tooltip);
+    pinned = !tip.hidden;
   }
 
   const isShown = (figure) => !figure.closest("details:not([open])") && figure.offsetParent !== null;

@@ -15,6 +15,10 @@
     const fits = (tags) => wanted.every(([name, value]) => !tags[name] || tags[name] === value);
     const tagged = document.querySelectorAll("main [data-topic], main [data-device], main [data-size]");
     for (const element of tagged) element.hidden = !fits(element.dataset);
+    for (const section of document.querySelectorAll("main > section")) { // a heading with nothing below it
+      const inner = [...section.querySelectorAll(":scope > section")];
+      if (inner.length) section.hidden = !fits(section.dataset) || inner.every((part) => part.hidden);
+    }
     form.elements.all.hidden = !wanted.length;
     const found = [...document.querySelectorAll("main tbody tr")].some(isSeen) ? "" : " Nothing fits.";
     const said = wanted.map(([name, value]) => `${name} ${value}`).join(", ");
