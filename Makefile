@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all lint bench gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
+.PHONY: help setup demo test test-slow test-all lint bench bench-page screenshots gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,11 +54,12 @@ $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 DEMO := $(addprefix tabular/,anomaly clustering etl gradient_boosting random_forest ridge) timeseries/lag_features \
 	ocr/binarise nlp/classify nlp/search nlp/word_count image/preprocess image/classify
 
-demo: setup  ## run the quick tasks of all five topics at smoke size, some also on real data, and print a report
+demo: setup  ## run the quick tasks of all five topics at smoke size, print a report, and write it as a page with charts
 	@status=0; \
 	$(BIN)/residency run $(DEMO) --dataset generated --dataset digits --dataset shaded_text \
 		--replicates 3 --rounds 4 --budget 200 || status=$$?; \
-	printf '\nThe report with all details, as a file: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
+	printf '\nThe report with all details, as Markdown: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
+	printf 'As a page for a browser: '; $(BIN)/residency report --format html --output results/runs/demo.html; \
 	exit $$status
 
 HANGS := --timeout 400  # seconds, four times as long as the longest test
@@ -85,6 +86,12 @@ lint: setup  ## check style and types, and list the largest files and functions
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tests/largest.py
+
+bench-page: setup  ## measure how long pages take to make and to draw (needs Chromium)
+	$(BIN)/python -m tests.browser.times
+
+screenshots: setup  ## make the pictures of the README in Chromium from a recorded run
+	$(BIN)/python -m tests.browser.screenshots
 
 bench: setup  ## compare the harness with timeit, pyperf and pytest-benchmark; writes results/bench.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pyperf

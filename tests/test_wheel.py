@@ -71,6 +71,9 @@ def test_the_wheel_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> 
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+    page = [environment / "bin" / "residency", "report", "--format", "html", "-o", "page.html"]
+    subprocess.run(page, cwd=tmp_path, env=away, check=True)
+    assert "expressionInterpreter" in (tmp_path / "page.html").read_text(encoding="utf-8")  # the wheel contains Vega
     rows = json.loads(ran.stdout)["rows"]
     assert {row["implementation"] for row in rows if row["outcome"] == "ok"} == {
         "normal_equations@cpu",

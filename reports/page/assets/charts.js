@@ -1,10 +1,12 @@
 "use strict";
-/* Draws the charts of a page from the JSON in it. `charts.draw()` draws all that are not drawn yet. */
+/* Draws the charts of a page from the JSON in it: first what is on the screen, then the rest, one after the other. */
 const charts = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const views = new Map(); // a chart's element and the Vega view that draws it
   const tip = document.getElementById("tip");
   let fits = () => true; // whether a row passes the reader's filters
+  let pinned = false; // whether the tooltip stays when the pointer leaves
+  let paper = false; // whether the page is being printed
 
   const FONT = "system-ui, \"Segoe UI\", \"DejaVu Sans\", sans-serif"; // as page.css has it: Vega measures text with it
 
@@ -26,7 +28,16 @@ const charts = (() => {
     return parseFloat(style.fontSize) * (parseFloat(style.getPropertyValue("--chart-em")) || 0.88);
   }
 
-  const widthOf = (figure) => Math.max(240, Math.floor(figure.querySelector(".drawing").clientWidth));
+  const PAPER = { width: 700, em: 12 }; // pixels on A4 and on Letter, between the margins
+  const NOTHING = "Nothing in this chart fits the filters.";
+  const FAILED = "This chart could not be drawn. Its numbers are in the table below.";
+
+  /* The room for a picture. Read it before the old picture goes: the page would be laid out without one, and jump. */
+  function room(figure) {
+    if (paper) return PAPER;
+    const width = Math.max(240, Math.floor(figure.querySelector(".drawing").clientWidth || figure.clientWidth));
+    return { width, em: em() };
+  }
 
   function specOf(chart) {
     const spec = structuredClone(data.specs[chart.spec]);
@@ -40,30 +51,63 @@ const charts = (() => {
     return spec;
   }
 
-  function drawOne(figure) {
-    const chart = data.charts[figure.id];
-    const old = views.get(figure);
-    if (old) old.finalize();
-    const place = figure.querySelector(".drawing");
-    const kept = chart.rows.filter(fits).length;
-    figure.classList.toggle("empty", kept === 0);
+  /* Vega does not throw what goes wrong while it computes or draws: it logs it. */
+  function logger(problems) {
+    return vega.logger(vega.Warn, "", (method, level, said) => {
+      if (level === "ERROR") problems.push(said[0]);
+      else console.warn(...said);
+    });
+  }
+
+  async function picture(chart, place, { width, em }) {
+    const problems = [];
     const runtime = vega.parse(specOf(chart), CONFIG, { ast: true });
     const view = new vega.View(runtime, {
-      expr: vega.expressionInterpreter, renderer: "svg", container: place, hover: true, logLevel: vega.Warn,
+      expr: vega.expressionInterpreter, renderer: "svg", container: place, hover: true, logger: logger(problems),
     });
-    view.signal("width", widthOf(figure)).signal("em", em());
-    view.tooltip(showTip);
-    view.run();
+    view.signal("width", width).signal("em", em).tooltip(showTip);
+    await view.runAsync();
+    if (problems.length) throw problems[0];
     const svg = place.querySelector("svg");
     svg.setAttribute("aria-hidden", "true"); // the element around it has the description, and the table the numbers
     svg.removeAttribute("style");
-    views.set(figure, view);
+    return view;
+  }
+
+  /* Show a sentence instead of the picture. */
+  function say(figure, sentence) {
+    const place = figure.querySelector(".drawing");
+    place.hidden = Boolean(sentence);
+    if (sentence) place.replaceChildren();
+    const state = figure.querySelector(".state");
+    state.hidden = !sentence;
+    state.textContent = sentence;
+  }
+
+  async function drawOne(figure) {
+    const chart = data.charts[figure.id];
+    const place = figure.querySelector(".drawing");
+    const space = room(figure);
+    figure.dataset.drawn = "soon";
+    if (views.has(figure)) views.get(figure).finalize();
+    views.delete(figure);
+    const some = chart.rows.some(fits);
+    say(figure, some ? "" : NOTHING);
+    try {
+      if (some) views.set(figure, await picture(chart, place, space));
+    } catch (problem) {
+      console.error(`The chart "${chart.title}" (${figure.id}) could not be drawn.`, problem);
+      say(figure, FAILED);
+      figure.querySelector("details.numbers").open = true;
+    }
     figure.dataset.drawn = "true";
   }
 
   function showTip(handler, event, item, value) {
-    tip.hidden = !value;
+    if (!value && pinned) return;
+    hideTip();
     if (!value) return;
+    tip.hidden = false;
     tip.textContent = typeof value === "object" ? Object.values(value).join("\n") : String(value);
     const x = Math.min(event.clientX + 12, window.innerWidth - tip.offsetWidth - 8);
     const y = Math.min(event.clientY + 16, window.innerHeight - tip.offsetHeight - 8);
@@ -71,15 +115,34 @@ const charts = (() => {
     tip.style.top = `${Math.max(4, y)}px`;
   }
 
+  function hideTip() {
+    tip.hidden = true;
+    pinned = false;
+  }
+
+  /* A finger does not hover: where it taps, the tooltip appears and stays. A tap elsewhere hides it. */
+  function tapped(event) {
+    const item = event.target.closest(".drawing") && [event.target.__data__].flat()[0]; // where Vega keeps what is drawn
+    hideTip();
+    showTip(null, event, item, item && item.tooltip);
+    pinned = !tip.hidden;
+  }
+
   const isShown = (figure) => !figure.closest("details:not([open])") && figure.offsetParent !== null;
   const waiting = () => [...document.querySelectorAll("figure.chart:not([data-drawn])")].filter(isShown);
 
-  /* One chart after the other, so that the page answers the reader meanwhile. */
+  /* One chart after the other, so that the page answers the reader meanwhile: from the screen downwards, then above. */
+  let next = 0;
   function draw() {
-    const [next] = waiting();
-    if (!next) return;
-    drawOne(next);
-    setTimeout(draw, 0);
+    if (!next) next = setTimeout(step, 0);
+  }
+
+  async function step() {
+    const left = waiting();
+    const chosen = left.find((figure) => figure.getBoundingClientRect().bottom > 0) || left[0];
+    if (chosen) await drawOne(chosen);
+    next = 0;
+    if (left.length > 1) draw();
   }
 
   function drawAll() {
@@ -92,26 +155,58 @@ const charts = (() => {
     return view.height() + view.padding().top + view.padding().bottom;
   }
 
-  function redraw() {
+  function forget() {
     for (const figure of document.querySelectorAll("figure.chart[data-drawn]")) delete figure.dataset.drawn;
+  }
+
+  function redraw() {
+    forget();
     draw();
   }
 
   function filter(test) {
     fits = test;
+    hideTip();
     redraw();
+  }
+
+  /* All charts go on paper, also those in details that are closed, drawn for the width of a page. */
+  let before = null; // how the page was
+  function toPaper() {
+    if (before) return;
+    const closed = [...document.querySelectorAll("details:not([open])")];
+    before = { opened: closed.filter((details) => details.querySelector("figure.chart")), y: window.scrollY };
+    paper = true;
+    for (const details of before.opened) details.open = true;
+    forget();
+    drawAll();
+  }
+
+  function fromPaper() {
+    if (!before) return;
+    const { opened, y } = before;
+    before = null;
+    paper = false;
+    for (const details of opened) details.open = false;
+    forget();
+    drawAll();
+    setTimeout(() => window.scrollTo(0, y), 0);
   }
 
   let size = window.innerWidth;
   let later = 0;
   window.addEventListener("resize", () => {
-    if (window.innerWidth === size) return;
+    hideTip();
+    if (window.innerWidth === size || paper) return;
     size = window.innerWidth;
     clearTimeout(later);
     later = setTimeout(redraw, 100);
   });
-  window.addEventListener("beforeprint", drawAll);
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
+  window.addEventListener("beforeprint", toPaper);
+  window.addEventListener("afterprint", fromPaper);
+  window.addEventListener("scroll", hideTip, { passive: true });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+  document.addEventListener("click", tapped);
   document.addEventListener("toggle", draw, true);
   return { draw, drawAll, filter, heightOf, redraw };
 })();

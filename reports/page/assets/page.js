@@ -3,26 +3,39 @@
   const form = document.getElementById("filters");
   const names = ["topic", "device", "size"];
 
-  function wanted() {
-    const chosen = {};
-    for (const name of names) chosen[name] = form.elements[name] ? form.elements[name].value : "";
-    return chosen;
+  function chosen() {
+    return names.filter((name) => form.elements[name] && form.elements[name].value)
+      .map((name) => [name, form.elements[name].value]);
   }
 
+  const isSeen = (row) => !row.closest("[hidden]");
+
   function apply() {
-    const chosen = wanted();
-    const fits = (tags) => names.every((name) => !chosen[name] || !tags[name] || tags[name] === chosen[name]);
+    const wanted = chosen();
+    const fits = (tags) => wanted.every(([name, value]) => !tags[name] || tags[name] === value);
     const tagged = document.querySelectorAll("main [data-topic], main [data-device], main [data-size]");
     for (const element of tagged) element.hidden = !fits(element.dataset);
-    const said = names.filter((name) => chosen[name]).map((name) => `${name} ${chosen[name]}`);
-    document.getElementById("showing").textContent = said.length ? `Showing only ${said.join(", ")}.` : "";
+    for (const section of document.querySelectorAll("main > section")) { // a heading with nothing below it
+      const inner = [...section.querySelectorAll(":scope > section")];
+      if (inner.length) section.hidden = !fits(section.dataset) || inner.every((part) => part.hidden);
+    }
+    form.elements.all.hidden = !wanted.length;
+    const found = [...document.querySelectorAll("main tbody tr")].some(isSeen) ? "" : " Nothing fits.";
+    const said = wanted.map(([name, value]) => `${name} ${value}`).join(", ");
+    document.getElementById("showing").textContent = said ? `Showing only ${said}.${found}` : "";
     charts.filter(fits);
   }
 
-  if (form) {
+  const first = form && form.querySelector("select");
+  if (first) {
     form.hidden = false;
     form.addEventListener("change", apply);
     form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("reset", () => setTimeout(() => { // the form is reset after this event
+      if (document.activeElement === form.elements.all) first.focus(); // the button disappears
+      apply();
+    }, 0));
+    if (chosen().length) apply(); // a browser may restore what was chosen before
   }
   charts.draw();
 })();
