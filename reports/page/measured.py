@@ -12,10 +12,22 @@ from residency.analysis.row import Row
 from residency.harness import environment
 from residency.harness.libraries import distribution
 from residency.harness.own_suites import VARIABLE
-from residency.harness.records import RunInfo
+from residency.harness.records import RECORDS_FILE, RunInfo
 from residency.reports import tables, words
 from residency.reports.page.numbers import UNKNOWN, Numbers
-from residency.reports.page.parts import Block, Code, Details, Items, Paragraph, Section, Table, TableRow, Text, tags_of
+from residency.reports.page.parts import (
+    Block,
+    Code,
+    Details,
+    Items,
+    Paragraph,
+    Section,
+    Table,
+    TableRow,
+    Text,
+    prose,
+    tags_of,
+)
 
 SUMMARY = "How was this measured?"
 COLUMNS = (
@@ -36,7 +48,7 @@ COLUMNS = (
 
 def note() -> Details:
     """The definitions, to stand near charts."""
-    return Details(SUMMARY, [Items(COLUMNS)])
+    return Details(SUMMARY, [Items([prose(column) for column in COLUMNS])])
 
 
 def of_task(group: GroupFindings, said: tables.Table, found: Findings, numbers: Numbers) -> Details:
@@ -53,7 +65,7 @@ def of_task(group: GroupFindings, said: tables.Table, found: Findings, numbers: 
         blocks.append(Items(remarks))
     blocks += [
         _table(group.rows, f"how {cell.task} was measured on {cell.dataset} at {cell.size}", info, numbers),
-        Items(COLUMNS),
+        Items([prose(column) for column in COLUMNS]),
     ]
     return Details(SUMMARY, blocks)
 
@@ -167,8 +179,8 @@ def of_run(found: Findings, said: tables.Report, prefix: str) -> Section:
         shown = ", ".join(f"{name}={environment.shown(value)}" for name, value in limits.items())
         blocks.append(Paragraph(f"Limits that workers were given: {shown}"))
     blocks += [
-        Paragraph(["Every sample and every outcome: ", Code(str(found.records.folder / "records.jsonl"))]),
-        Details("What the columns mean", [Items(COLUMNS)]),
+        Paragraph(["Every sample and every outcome: ", Code(f"{found.records.folder.name}/{RECORDS_FILE}")]),
+        Details("What the columns mean", [Items([prose(column) for column in COLUMNS])]),
         Details("Versions", [Table("installed when the run was made", ("package", "version"), versions)]),
     ]
     return Section(f"{prefix}measured", SUMMARY, blocks)

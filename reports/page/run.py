@@ -36,6 +36,7 @@ from residency.reports.page.parts import (
     Section,
     Text,
     Warned,
+    prose,
     tags_of,
 )
 from residency.reports.tables import Report, report
@@ -200,9 +201,9 @@ def _contents(tasks: Sequence[Section]) -> Block:
 def _task(group: GroupFindings, found: Findings, numbers: Numbers) -> list[Block]:
     """The question, the answer and the ratios of all implementations."""
     first, *others = answer(group.rows, found.records.info).sentences
-    blocks: list[Block] = [Paragraph(first, "answer"), *([Paragraph(" ".join(others))] if others else [])]
+    blocks: list[Block] = [Paragraph(prose(first), "answer"), *([Paragraph(prose(" ".join(others)))] if others else [])]
     if group.task and group.task.question:
-        blocks.insert(0, Paragraph(f"Question: {group.task.question}", "question"))
-    if chart := speedups.chart(group.rows, numbers, named="implementation", title="Times as fast"):
+        blocks.insert(0, Paragraph(prose(f"Question: {group.task.question}"), "question"))
+    if chart := speedups.chart(group.rows, numbers, named="implementation"):
         blocks.append(chart)
     return blocks

@@ -556,7 +556,7 @@ def _all_tasks(found: Findings, groups: Sequence[GroupFindings], numbers: Number
     pages = list(_pages(rows))
     slides = []
     for number, page in enumerate(pages, 1):
-        drawn = speedups.chart(page, numbers, title="Times as fast as the strongest correct CPU implementation")
+        drawn = speedups.chart(page, numbers)
         if drawn is not None:
             at = f"All tasks ({number} of {len(pages)})" if len(pages) > 1 else "All tasks"
             chart = replace(drawn, settings={**drawn.settings, **axis})

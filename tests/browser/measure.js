@@ -99,9 +99,12 @@
       const mark = [...document.querySelectorAll(".drawing svg g.role-mark > *")]
         .find((one) => isShown(one) && String(datum(one).tooltip || "").includes(wanted));
       mark.scrollIntoView({ block: "center" });
-      for (const _ of [1, 2]) await new Promise(requestAnimationFrame); // scrolling hides the tooltip, a frame later
+      await this.frames(); // scrolling hides the tooltip, a frame later
       const box = mark.getBoundingClientRect();
       return [box.left + box.width / 2, box.top + box.height / 2];
+    },
+    async frames() {
+      for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
     },
     isReset: () => document.getElementById("showing").textContent === "",
     place: () => [window.scrollY, document.documentElement.scrollHeight],

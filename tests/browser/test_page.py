@@ -95,6 +95,7 @@ def test_redrawing_moves_nothing(class_page: Path, opened: Open) -> None:
     window = opened(class_page)
     window.drawn()
     window.page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+    window.ask("frames")  # this scrolling's own event comes a frame later
     before = window.ask("place")
     window.ask("watchScrolling")
     for _ in range(2):
@@ -104,6 +105,22 @@ def test_redrawing_moves_nothing(class_page: Path, opened: Open) -> None:
         window.drawn()
     assert window.ask("place") == before
     assert window.ask("scrolled") == 0
+
+
+def test_filtering_keeps_the_place_of_the_reader(class_page: Path, opened: Open) -> None:
+    window = opened(class_page)
+    window.drawn()
+    heading = window.page.locator("#quality h2")
+    heading.evaluate("(heading) => heading.scrollIntoView()")
+    place = heading.bounding_box()
+    height = window.ask("place")[1]
+    window.page.select_option("[name=topic]", "nlp")
+    window.drawn()
+    now = heading.bounding_box()
+    assert window.ask("place")[1] < height / 2
+    assert place is not None
+    assert now is not None
+    assert abs(now["y"] - place["y"]) < 2  # pixels
 
 
 def test_the_dark_scheme_needs_no_redrawing(class_page: Path, opened: Open) -> None:

@@ -134,6 +134,13 @@ const charts = (() => {
   const isShown = (figure) => !figure.closest("details:not([open])") && figure.offsetParent !== null;
   const waiting = () => [...document.querySelectorAll("figure.chart:not([data-drawn])")].filter(isShown);
 
+  /* A chart above the window may grow or shrink: what the reader looks at stays. */
+  async function drawInPlace(figure) {
+    const { bottom, height } = figure.getBoundingClientRect();
+    await drawOne(figure);
+    if (bottom <= 0) window.scrollBy(0, figure.getBoundingClientRect().height - height);
+  }
+
   /* One chart after the other, so that the page answers the reader meanwhile: from the screen downwards, then above. */
   let next = 0;
   function draw() {
@@ -143,7 +150,7 @@ const charts = (() => {
   async function step() {
     const left = waiting();
     const chosen = left.find((figure) => figure.getBoundingClientRect().bottom > 0) || left[0];
-    if (chosen) await drawOne(chosen);
+    if (chosen) await drawInPlace(chosen);
     next = 0;
     if (left.length > 1) draw();
   }

@@ -10,16 +10,34 @@
 
   const isSeen = (row) => !row.closest("[hidden]");
 
+  /* Where the headings and charts are that the reader sees, and those above, the nearest first. */
+  function places() {
+    const all = [...document.querySelectorAll("main :is(h2, h3, h4, figure.chart)")].filter((element) => element.offsetParent)
+      .map((element) => ({ element, box: element.getBoundingClientRect() }))
+      .map(({ element, box }) => ({ element, top: box.top, isSeen: box.bottom > form.offsetHeight && box.top < window.innerHeight }));
+    return [...all.filter(({ isSeen }) => isSeen), ...all.filter(({ top, isSeen }) => !isSeen && top < 0).reverse()];
+  }
+
+  /* Change the page, and keep the first of these places that is left where the reader sees it. */
+  function inPlace(change) {
+    const before = window.scrollY ? places() : [];
+    change();
+    const kept = before.find(({ element }) => element.offsetParent);
+    if (kept) window.scrollBy(0, kept.element.getBoundingClientRect().top - kept.top);
+  }
+
   function apply() {
     const wanted = chosen();
     const fits = (tags) => wanted.every(([name, value]) => !tags[name] || tags[name] === value);
     const tagged = document.querySelectorAll("main [data-topic], main [data-device], main [data-size]");
-    for (const element of tagged) element.hidden = !fits(element.dataset);
-    for (const section of document.querySelectorAll("main > section")) { // a heading with nothing below it
-      const inner = [...section.querySelectorAll(":scope > section")];
-      if (inner.length) section.hidden = !fits(section.dataset) || inner.every((part) => part.hidden);
-    }
-    form.elements.all.hidden = !wanted.length;
+    inPlace(() => {
+      for (const element of tagged) element.hidden = !fits(element.dataset);
+      for (const section of document.querySelectorAll("main > section")) { // a heading with nothing below it
+        const inner = [...section.querySelectorAll(":scope > section")];
+        if (inner.length) section.hidden = !fits(section.dataset) || inner.every((part) => part.hidden);
+      }
+      form.elements.all.hidden = !wanted.length; // it may make the form higher
+    });
     const found = [...tagged].some((element) => element.localName === "tr" && isSeen(element)) ? "" : " Nothing fits.";
     const said = wanted.map(([name, value]) => `${name} ${value}`).join(", ");
     document.getElementById("showing").textContent = said ? `Showing only ${said}.${found}` : "";

@@ -65,7 +65,7 @@ def _chart(rows: Sequence[Row], numbers: Numbers) -> Chart | None:
         groups.setdefault(row.group, []).append(row)
     best = {row.key for group in groups.values() for row in _best(group)}
     kept = [row for row in rows if row.key in best or not speedups.is_compared(row)]
-    chart = speedups.chart(kept, numbers, title="Times as fast as the strongest correct CPU implementation")
+    chart = speedups.chart(kept, numbers)
     if chart is None:
         return None
     shown = {f"{row.cell.task} · {row.cell.implementation} ({row.cell.library})": row for row in kept}

@@ -17,7 +17,8 @@ from residency.reports.page.numbers import UNKNOWN, Numbers
 from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 
 LEGEND = (
-    "Each numbered sign is an implementation, ● on the CPU and ■ on the GPU: to the left is faster, up is better. "
+    "Each sign is an implementation, ● on the CPU and ■ on the GPU: to the left is faster, up is better. Those that "
+    "lie near each other share a label of their numbers, in which +3 means three more. "
     "Both axes belong to one task only. The shaded band counts as right; its dashed edge is the tolerance, and what "
     "chance in the judged items explains comes on top. ✕ is wrong: it has no time that counts. A vertical line is the "
     "quality's standard error."

@@ -16,10 +16,11 @@ from residency.reports.page import doubts
 from residency.reports.page.numbers import UNKNOWN, Numbers
 from residency.reports.page.parts import Block, Chart, Code, Number, Paragraph, Part, Table, TableRow, Text, tags_of
 
-LEGEND = {
-    "cpu": "Each numbered ● is an implementation; the list below the picture names it.",
-    "gpu": "Each numbered ■ is an implementation; the list below the picture names it.",
-}
+SIGNS = {"cpu": "●", "gpu": "■"}
+LEGEND = (
+    "Each {} is an implementation. The number above it is that of the list below the picture; those that lie near each "
+    "other share a label, in which +3 means three more."
+)
 MISTAKEN = (
     " ✕ is mistaken: no device can exceed its roof. Either the declared work or the clock is wrong, the data lies in a "
     "cache, or the arithmetic was of lower precision."
@@ -150,7 +151,8 @@ def _flops(value: float) -> str:
 def _note(rows: Sequence[Row], points: Sequence[Row], peaks: Mapping[Limit, Peak], numbers: Numbers) -> Text:
     """What the signs mean, where the roof comes from, and what is not drawn."""
     device = rows[0].cell.device
-    parts: list[Part] = [f"{LEGEND[device]}{MISTAKEN if any(_of(row).mistaken for row in points) else ''} The roof: "]
+    mistaken = MISTAKEN if any(_of(row).mistaken for row in points) else ""
+    parts: list[Part] = [f"{LEGEND.format(SIGNS[device])}{mistaken} The roof: "]
     for limit, peak in peaks.items():
         cell = peak.row.cell
         source = f"{peak.figure} of {cell.implementation} in {cell.task} at {cell.size}"

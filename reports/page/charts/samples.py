@@ -39,7 +39,7 @@ def chart(group: Sequence[Row], processes: Mapping[Key, Sequence[Process]], fold
         rows=[_entry(row, process, factor) for row, process in shown],
         table=_table([_cells(row, process, factor) for row, process in shown], group, shown, unit.strip()),
         settings={"low": low, "high": high, "ticks": ticks(low, high), "unit": unit.strip()},
-        note=[LEGEND, "All that is recorded of each sample: ", Code(str(folder / RECORDS_FILE))],
+        note=[LEGEND, "All that is recorded of each sample: ", Code(f"{folder.name}/{RECORDS_FILE}")],
     )
 
 

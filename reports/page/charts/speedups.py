@@ -34,7 +34,7 @@ def chart(rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: 
     entries = [_entry(row, numbers, named, sizes) for row in shown]
     return Chart(
         spec="speedups",
-        title=title or "How much faster?",
+        title=title or "Times as fast as the strongest correct CPU implementation",
         description=_description(shown),
         rows=entries,
         table=table(rows, numbers),
