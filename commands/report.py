@@ -1,4 +1,4 @@
-"""`residency report`: the results of a run, in a terminal, as Markdown or as JSON."""
+"""`residency report`: the results of a run, in a terminal, as a page, as Markdown or as data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from residency.analysis.findings import Findings, findings
 from residency.analysis.rows import timed_samples
 from residency.commands import common
 from residency.harness.errors import UsageError
-from residency.reports import console, markdown, pytest_benchmark, screen
+from residency.reports import console, flat, markdown, pytest_benchmark, screen
 from residency.reports.document import document
 
 EPILOG = (
@@ -26,9 +26,11 @@ class Format(StrEnum):
     """The formats of a report."""
 
     CONSOLE = "console"
+    CSV = "csv"
     HTML = "html"
     JSON = "json"
     MARKDOWN = "markdown"
+    PARQUET = "parquet"
     PYTEST_BENCHMARK = "pytest-benchmark"
 
 
@@ -51,6 +53,7 @@ def _html(found: Findings) -> str:
 
 
 _TEXTS: dict[Format, Callable[[Findings], str]] = {
+    Format.CSV: flat.csv_text,
     Format.HTML: _html,
     Format.JSON: _json,
     Format.MARKDOWN: markdown.render,
@@ -75,16 +78,18 @@ def report(
     measured = common.find_run(run, results)
     if form is Format.CONSOLE and output is not None:
         raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
+    if form is Format.PARQUET and output is None:
+        raise UsageError("a Parquet report cannot be printed: add --output PATH, or use --format csv")
     found = findings(measured, here=common.is_here(measured.info))
     if form is Format.CONSOLE:
         console.show(found, screen.output())
         return
-    text = _TEXTS[form](found)
+    content = flat.parquet(found) if form is Format.PARQUET else _TEXTS[form](found)
     if output is None:
-        print(text, end="")
+        print(content, end="")
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        output.write_bytes(content if isinstance(content, bytes) else content.encode())
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror}") from error
     print(output)
