@@ -90,6 +90,8 @@ pd.DataFrame({"kB at 10 GB/s": waiting * 10e9 / 1e3, "kB at 2,000 GB/s": waiting
 
 # %%
 warm = done[["cold_seconds", "seconds.median"]].set_axis(["first", "later"], axis=1)
+if len(warm):
+    axes = (1_000 * warm).plot.barh(figsize=(8, 2.5), logx=True, xlabel="milliseconds for all steps (logarithmic)")
 warm.assign(ratio=warm["first"] / warm["later"]).round(4)
 
 # %% [markdown]

@@ -90,6 +90,9 @@ for panel, batch in zip(panels, (1, 256), strict=True):
 # %%
 single, batch = figures["p50_ms_batch_1"], figures["p50_ms_batch_256"]
 trade = pd.DataFrame({"gain": 256 * single / batch, "wait": batch / single})
+if len(trade):
+    axes = trade.plot.barh(figsize=(8, 2.5), logx=True, xlabel="times (logarithmic)")
+    axes.legend(["answers in the same time", "waiting for an answer"], fontsize="small")
 trade.round(1)
 
 # %% [markdown]
