@@ -22,7 +22,7 @@
 #
 # ## Measure
 #
-# Set `SAVED` to the folder of a run to load that run instead.
+# Each library runs in two fresh processes. Set `SAVED` to the folder of a run to load that run instead.
 
 # %%
 import json

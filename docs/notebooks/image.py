@@ -23,7 +23,8 @@
 #
 # ## Measure
 #
-# 64 photographs at the size `smoke`. Set `SAVED` to the folder of a run to load that run instead.
+# 64 photographs at the size `smoke`. To be quick, each library runs in one fresh process only, so the intervals are
+# long; with `--replicates 5` they are shorter. Set `SAVED` to the folder of a run to load that run instead.
 
 # %%
 import json
@@ -43,7 +44,7 @@ def residency(*words):
 
 
 SAVED = None  # or a run: "../../results/reference/2-cores-intel-xeon-image-lab"
-COMMAND = ("run", "image/preprocess", "--replicates", "2", "--rounds", "3", "--json")
+COMMAND = ("run", "image/preprocess", "--replicates", "1", "--rounds", "2", "--json")
 folder = SAVED or json.loads(residency(*COMMAND))["run"]["folder"]
 
 # %%

@@ -23,7 +23,8 @@
 #
 # ## Measure
 #
-# 5,000 documents at the size `smoke`. Set `SAVED` to the folder of a run to load that run instead.
+# 5,000 documents at the size `smoke`. To be quick, each library runs in one fresh process only, so the intervals are
+# long; with `--replicates 5` they are shorter. Set `SAVED` to the folder of a run to load that run instead.
 
 # %%
 import json
@@ -43,7 +44,7 @@ def residency(*words):
 
 
 SAVED = None  # or a run: "../../results/reference/2-cores-amd-epyc-nlp-lab"
-COMMAND = ("run", "nlp/search", "--replicates", "2", "--rounds", "3", "--json")
+COMMAND = ("run", "nlp/search", "--replicates", "1", "--rounds", "3", "--json")
 folder = SAVED or json.loads(residency(*COMMAND))["run"]["folder"]
 
 # %%
@@ -78,8 +79,9 @@ for panel, batch in zip(panels, (1, 256), strict=True):
     panel.plot(median, figures.index, "o", label="median")
     panel.plot(late, figures.index, "|", markersize=14, label="99th percentile")
     panel.set(title=f"{batch} at a time", xlabel="milliseconds for a request (log.)", xscale="log")
+    panel.tick_params(axis="x", which="minor", labelsize=6)
     panel.legend(fontsize="small")
-    panel.margins(y=0.3)
+    panel.margins(y=0.6)
 
 # %% [markdown]
 # ## What a batch buys, and what it costs
@@ -90,7 +92,7 @@ for panel, batch in zip(panels, (1, 256), strict=True):
 # %%
 single, batch = figures["p50_ms_batch_1"], figures["p50_ms_batch_256"]
 trade = pd.DataFrame({"gain": 256 * single / batch, "wait": batch / single})
-if len(trade):
+if trade.notna().any(axis=None):
     axes = trade.plot.barh(figsize=(8, 2.5), logx=True, xlabel="times (logarithmic)")
     axes.legend(["answers in the same time", "waiting for an answer"], fontsize="small")
 trade.round(1)

@@ -25,7 +25,8 @@
 #
 # ## Measure
 #
-# Four pages at the size `smoke`. Set `SAVED` to the folder of a run to load that run instead.
+# Four pages at the size `smoke`. Each library runs in two fresh processes. Set `SAVED` to the folder of a run to load
+# that run instead.
 #
 # `quality` is the F-measure of the ink: 1 is perfect, and below 0.95 a result is wrong here. If all libraries have the
 # same quality, they did the same work, and their times may be compared.

@@ -86,7 +86,8 @@ done[["task", "implementation", "metric", "quality", "reference"]]
 
 # %%
 tasks = list(done["task"].unique())
-figure, panels = plt.subplots(len(tasks), 1, figsize=(8, 1.2 + 1.6 * len(tasks)), squeeze=False, layout="constrained")
+height = 1.2 * len(tasks) + 0.3 * len(done)
+figure, panels = plt.subplots(len(tasks), 1, figsize=(8, height), squeeze=False, layout="constrained")
 for panel, task in zip(panels[:, 0], tasks, strict=True):
     shown = done[done["task"] == task].sort_values("seconds.median", ascending=False)
     median, low, high = (1_000 * shown[f"seconds.{name}"] for name in ("median", "low", "high"))
