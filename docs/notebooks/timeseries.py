@@ -74,8 +74,8 @@ for (name, error), style in zip(naive.mean().items(), ("--", ":"), strict=False)
     axes.axvline(error, linestyle=style, color="gray", label=name)
 axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
 axes.set_xlabel("MASE, lower is better")
-axes.margins(x=0.2, y=0.4)
-axes.set_xlim(left=0)
+axes.margins(y=0.4)
+axes.set_xlim(0, 1.2 * axes.get_xlim()[1])
 
 # %% [markdown]
 # ## Where the time goes
