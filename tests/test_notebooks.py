@@ -74,7 +74,7 @@ def test_a_notebook_measures_and_runs_from_top_to_bottom(source: Path, tmp_path:
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error"]
     said = "".join(text for output in outputs if output.get("name") == "stderr" for text in output["text"])
-    assert "Warning" not in said
+    assert not re.search(r"\w+Warning:", said)  # Python's; Residency itself may warn that the machine is busy
     assert len([output for output in outputs if "image/png" in output.get("data", {})]) == 2
     tables = ["".join(output["data"]["text/html"]) for output in outputs if "text/html" in output.get("data", {})]
     assert len(tables) >= 3
