@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from residency.analysis.beside import Beside, beside
 from residency.analysis.findings import Findings, findings
@@ -195,7 +194,7 @@ def _show(shown: Sequence[Findings], *, has_recorded: bool, details: bool) -> No
     out = screen.output()
     for found in shown[:1] if has_recorded else shown:
         if len(shown) > 1 and not has_recorded:
-            out.rule(escape(machines.named(found).label))
+            machines.show_name(found, out)
         console.show(found, out, details=details)
     if has_recorded:
         machines.show(*machines.sides(*shown), beside(*shown), out)
