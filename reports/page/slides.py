@@ -41,7 +41,7 @@ from residency.reports.page.parts import (
 )
 from residency.reports.tables import facts, report
 
-ROWS_A_SLIDE = 10  # of the chart of all tasks
+ROWS_A_SLIDE = 9  # of the chart of all tasks
 LONG_START = 10.0  # times a warm execution: a longer first call is worth telling
 AXIS = "times as fast (95 % interval)"
 NAMES = 4  # implementations that are named for a reason why they could not run
@@ -555,10 +555,12 @@ def _all_tasks(found: Findings, groups: Sequence[GroupFindings], numbers: Number
     on_gpu = sum(row.cell.device == "gpu" for row in rows)
     remark = [Paragraph("Where no GPU has a time, it is the second fastest.")] if 0 < on_gpu < len(rows) else []
     title = "The fastest on the GPU in each task" if on_gpu else "The second fastest library in each task"
+    sizes = len({row.cell.size for row in rows}) > 1
     pages = list(_pages(rows))
     slides = []
     for number, page in enumerate(pages, 1):
-        drawn = speedups.chart(page, numbers, title="Times as fast as the strongest correct CPU implementation")
+        over = "Times as fast as the strongest correct CPU implementation"
+        drawn = speedups.chart(page, numbers, title=over, sizes=sizes)
         if drawn is not None:
             at = f"All tasks ({number} of {len(pages)})" if len(pages) > 1 else "All tasks"
             chart = replace(drawn, settings={**drawn.settings, **axis})

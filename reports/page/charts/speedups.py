@@ -22,16 +22,19 @@ LEGEND = "▶ faster, ◀ slower, ● equally fast, hollow ◇ not decided, ✕ 
 NOT_COMPARED = "not compared"
 
 
-def chart(rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: str = "") -> Chart | None:
+def chart(
+    rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: str = "", sizes: bool = False
+) -> Chart | None:
     """The speedups of these rows with their intervals; None if there is nothing but baselines.
 
     `named` says what a label consists of: `task` for many tasks, `implementation` for those of one task.
+    Labels have the size where these rows differ in it, or if `sizes`.
     """
     shown = sorted((row for row in rows if not is_baseline(row)), key=_order)
     if not shown:
         return None
     low, high = domain([row.compared.speedup for row in shown if row.compared.speedup and not in_doubt(row)])
-    sizes = len({row.cell.size for row in shown}) > 1
+    sizes = sizes or len({row.cell.size for row in shown}) > 1
     entries = [_entry(row, numbers, named, sizes) for row in shown]
     return Chart(
         spec="speedups",
