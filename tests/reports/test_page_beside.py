@@ -104,7 +104,7 @@ def test_a_class_without_a_gpu_sees_what_one_does(text, classroom) -> None:
     said = section(page, "beside")
     assert "Classroom &lt;b&gt;processor&lt;/b&gt;, 8 cores, no GPU" in said
     assert "recorded on Stand-in processor, 8 cores, NVIDIA Stand-in 9000" in said
-    assert "estimator@gpu (cuml)" in said
+    assert "cuml (estimator@gpu)" in said
     assert "other data: its hash is other against 0123456789abcdef" in said
     etl = next(pair for pair in document["beside"]["pairs"] if pair["task"] == "tabular/etl")
     assert etl["ratios"] == {}

@@ -117,7 +117,7 @@ def _description(points: Sequence[Row], device: str) -> str:
 
 def _entry(row: Row, place: int, numbers: Numbers, sizes: bool) -> Mapping[str, Any]:
     cell, roofline, found = row.cell, _of(row), numbers.of(row)
-    task, name = f"{cell.task}{f', {cell.size}' if sizes else ''}", f"{cell.implementation} ({cell.library})"
+    task, name = f"{cell.task}{f', {cell.size}' if sizes else ''}", f"{cell.library} ({cell.implementation})"
     share = f"{'mistaken: ' if roofline.mistaken else ''}{words.share(roofline)}"
     limiter = f"limited by {roofline.limiter}" if roofline.limiter else ""
     doubt = doubts.beside(row)
@@ -187,7 +187,7 @@ def _cells(row: Row, numbers: Numbers) -> list[Text]:
     of = f"{roofline.limit}: mistaken" if roofline.mistaken else roofline.limit
     return [
         cell.task,
-        f"{cell.implementation} ({cell.library})",
+        f"{cell.library} ({cell.implementation})",
         cell.size,
         found.shown("roofline/intensity", words.digits),
         found.shown("roofline/achieved_flops_per_second", _flops),
