@@ -71,6 +71,7 @@ def test_filters_work_by_keyboard_and_say_what_they_show(class_page: Path, opene
     window.drawn()
     assert window.ask("showing") == "Showing only topic nlp, device gpu, size smoke. Nothing fits."
     assert set(window.ask("states")) == {"Nothing in this chart fits the filters."}
+    assert len(window.ask("states")) == window.ask("figures")
 
     tab_to(window, "all")
     keyboard.press("Enter")

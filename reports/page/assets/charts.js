@@ -43,14 +43,17 @@ const charts = (() => {
     return { width, em: em() };
   }
 
+  /* Copies of the rows that fit: Vega writes into the rows that it is given, and a redrawing needs them as they were. */
+  const fitting = (rows) => structuredClone(rows.filter(fits));
+
   function specOf(chart) {
     const spec = structuredClone(data.specs[chart.spec]);
     const given = { ...chart.settings };
     spec.signals = (spec.signals || []).map((signal) =>
       signal.name in given ? { ...signal, value: given[signal.name] } : signal);
     for (const set of spec.data) {
-      if (set.name === "rows") set.values = chart.rows.filter(fits);
-      else if (set.name in chart.more) set.values = chart.more[set.name].filter(fits);
+      if (set.name === "rows") set.values = fitting(chart.rows);
+      else if (set.name in chart.more) set.values = fitting(chart.more[set.name]);
     }
     return spec;
   }

@@ -20,7 +20,7 @@
       if (inner.length) section.hidden = !fits(section.dataset) || inner.every((part) => part.hidden);
     }
     form.elements.all.hidden = !wanted.length;
-    const found = [...document.querySelectorAll("main tr[data-device][data-size]")].some(isSeen) ? "" : " Nothing fits.";
+    const found = [...tagged].some((element) => element.localName === "tr" && isSeen(element)) ? "" : " Nothing fits.";
     const said = wanted.map(([name, value]) => `${name} ${value}`).join(", ");
     document.getElementById("showing").textContent = said ? `Showing only ${said}.${found}` : "";
     charts.filter(fits);

@@ -310,14 +310,14 @@ def _table(
         caption=f"times by {unit}, with 95 % intervals{over}",
         header=("implementation", unit, "size", "median time", "times as fast", "resident", "remarks"),
         rows=[
-            *(_crossing(answer, numbers) if answer else []),
+            *(_crossing(answer, group[0].cell.task, numbers) if answer else []),
             *(TableRow(_cells(row, ratios, numbers), tags_of(row.cell.task, row.cell.device)) for row in shown),
         ],
         right=frozenset({1, 3, 4, 5}),
     )
 
 
-def _crossing(answer: tuple[int, TaskCrossover], numbers: Numbers) -> list[TableRow]:
+def _crossing(answer: tuple[int, TaskCrossover], task: str, numbers: Numbers) -> list[TableRow]:
     """The sizes at which the sides cross, end to end and with the data resident."""
     index, found = answer
     rows = []
@@ -325,7 +325,7 @@ def _crossing(answer: tuple[int, TaskCrossover], numbers: Numbers) -> list[Table
         if of is not None and of.at is not None:
             at = f"crossovers/{index}{place}"
             size = cells.interval(numbers, at, lambda value: words.count(round(value)), middle="rows", unit="")
-            rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 4, "estimated"]))
+            rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 4, "estimated"], tags_of(task)))
     return rows
 
 

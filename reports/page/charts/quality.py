@@ -20,7 +20,7 @@ LEGEND = (
     "Each numbered sign is an implementation, ● on the CPU and ■ on the GPU: to the left is faster, up is better. "
     "Both axes belong to one task only. The shaded band counts as right; its dashed edge is the tolerance, and what "
     "chance in the judged items explains comes on top. ✕ is wrong: it has no time that counts. A vertical line is the "
-    "quality's standard error. 3+ covers others, which the list names."
+    "quality's standard error."
 )
 ROOM = 0.12  # of the span of qualities, beyond the outermost
 FAR = 4.0  # spans of the right qualities, from which on a wrong one is drawn at the edge

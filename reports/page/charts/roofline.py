@@ -17,8 +17,8 @@ from residency.reports.page.numbers import UNKNOWN, Numbers
 from residency.reports.page.parts import Block, Chart, Code, Number, Paragraph, Part, Table, TableRow, Text, tags_of
 
 LEGEND = {
-    "cpu": "Each numbered ● is an implementation; the list below the picture names it. 3+ covers others.",
-    "gpu": "Each numbered ■ is an implementation; the list below the picture names it. 3+ covers others.",
+    "cpu": "Each numbered ● is an implementation; the list below the picture names it.",
+    "gpu": "Each numbered ■ is an implementation; the list below the picture names it.",
 }
 MISTAKEN = (
     " ✕ is mistaken: no device can exceed its roof. Either the declared work or the clock is wrong, the data lies in a "

@@ -239,7 +239,8 @@ def _table(scaled: Scaling, place: str, numbers: Numbers) -> Table:
         rows.append(TableRow(shown, tags_of(cell.task, cell.device)))
     for count in scaled.law.predicted if scaled.law else ():
         speed = cells.interval(numbers, f"{place}/law/predicted/{count}", words.digits)
-        rows.append(TableRow([f"{count}, predicted", UNKNOWN, speed, *[UNKNOWN] * 6, "by the fitted law"]))
+        shown = [f"{count}, predicted", UNKNOWN, speed, *[UNKNOWN] * 6, "by the fitted law"]
+        rows.append(TableRow(shown, tags_of(scaled.strong[0].row.cell.task)))
     return Table(
         caption="times and speeds by number of workers, with 95 % intervals",
         header=(
