@@ -72,8 +72,8 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))
 
 
-def check_page(path: Path | None) -> None:
-    """Raise `UsageError` if a page cannot be written to this path, before hours of measuring; None is no page."""
+def check_file(path: Path | None) -> None:
+    """Raise `UsageError` if a file cannot be written to this path, before hours of measuring; None is no file."""
     if path is None:
         return
     with _writing(path) as place:
@@ -85,17 +85,17 @@ def check_page(path: Path | None) -> None:
             tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.").close()
 
 
-def write_page(path: Path, html: str) -> None:
-    """Write a page in one step: a failure leaves no half page, and the older page as it was.
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a page or another report in one step: a failure leaves no half file, and the older one as it was.
 
     Raises `UsageError` if it cannot be written.
     """
-    check_page(path)
+    check_file(path)
     with _writing(path) as place:
         if _is_special(place):
-            place.write_text(html, encoding="utf-8")
+            place.write_bytes(content.encode() if isinstance(content, str) else content)
         else:
-            write_whole(place, html)
+            write_whole(place, content)
 
 
 def write_page_of(measured: records.Records, path: Path | None) -> None:
@@ -109,7 +109,7 @@ def write_page_of(measured: records.Records, path: Path | None) -> None:
 
     html = render.page(run.page(findings(measured, here=is_here(measured.info))))
     try:
-        write_page(path, html)
+        write_file(path, html)
     except UsageError as error:
         again = f"residency report {shlex.quote(str(measured.folder))} --format html -o page.html"
         raise UsageError(f"{error}. What was measured is saved. Write its page with: {again}") from error

@@ -65,7 +65,7 @@ def compare_runs(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two runs of the same kind of machine: what has become slower, faster or wrong?"""
-    common.check_page(page)
+    common.check_file(page)
     runs = _runs(baseline, current, results)
     margins = _margins(task_margin or [], {outcome.cell.task for run in runs for outcome in run.outcomes})
     found = compare(*runs, margin, margins)
@@ -79,7 +79,7 @@ def compare_runs(
     if page is not None:
         command = ["residency", "compare", str(baseline), str(current), "--margin", f"{margin:g}"]
         command += [word for text in task_margin or [] for word in ("--task-margin", text)]
-        common.write_page(page, _page(found, document, [*command, *(["--confirm"] if confirm else [])]))
+        common.write_file(page, _page(found, document, [*command, *(["--confirm"] if confirm else [])]))
     if json:
         common.print_json(document)
     else:

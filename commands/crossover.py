@@ -51,7 +51,7 @@ def find_crossover(
     json: options.Json = False,
 ) -> None:
     """Find the size from which one side is faster than another, with its interval. `never, up to N` is an answer."""
-    common.check_page(page)
+    common.check_file(page)
     found = common.one_task(task)
     settings = Settings(replicates, rounds, budget, timeout=timeout)
     search = Search(

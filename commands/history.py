@@ -51,12 +51,12 @@ def show_history(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the trend over many runs: which implementations became slower, faster or wrong, and since which run?"""
-    common.check_page(page)
+    common.check_file(page)
     named = folders or [common.RESULTS]
     found = history(_read(_runs(named)), margin, task or ())
     command = ["residency", "history", *map(str, folders or ()), *_options(task or (), margin)]
     if page is not None:
-        common.write_page(page, _page(found, named, shlex.join(command)))
+        common.write_file(page, _page(found, named, shlex.join(command)))
     if json:
         common.print_json(report.document(found, named))
     else:

@@ -55,7 +55,7 @@ def prove(
     json: options.Json = False,
 ) -> None:
     """Compare every GPU implementation with the CPU at smoke, lab and lecture size, and save what was proved."""
-    common.check_page(page)
+    common.check_file(page)
     _check_gpu()
     if resume is None:
         course = begun(common.catalogue(), tasks or (), budget, results)
@@ -76,7 +76,7 @@ def _proved(course: Course, json: bool, page: Path | None) -> int:
         except (Interrupted, KeyboardInterrupt):
             interrupted, proved = True, write_page(folder, records.read(folder))
         if page is not None:
-            common.write_page(page, _page(proved))
+            common.write_file(page, _page(proved))
         if json:
             said = document.document(proved.records, proved.rows)
             common.print_json({**said, "proof": document.proof(proved.proof)})

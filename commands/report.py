@@ -1,4 +1,4 @@
-"""`residency report`: the results of runs, in a terminal, as a page, as Markdown or as JSON."""
+"""`residency report`: the results of runs, in a terminal, as a page, as Markdown or as data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from residency.commands import common, options
 from residency.harness import records
 from residency.harness.errors import UsageError
 from residency.reports import beside as machines
-from residency.reports import console, document, markdown, pytest_benchmark, screen
+from residency.reports import console, document, flat, markdown, pytest_benchmark, screen
 
 EPILOG = """
 Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]
@@ -30,9 +30,11 @@ class Format(StrEnum):
     """The formats of a report."""
 
     CONSOLE = "console"
+    CSV = "csv"
     HTML = "html"
     JSON = "json"
     MARKDOWN = "markdown"
+    PARQUET = "parquet"
     PYTEST_BENCHMARK = "pytest-benchmark"
 
 
@@ -74,10 +76,12 @@ def _slides(runs: Sequence[Findings]) -> str:
     return slides.html(runs[0])
 
 
-_TEXTS: dict[Format, Callable[[Sequence[Findings]], str]] = {
+_CONTENTS: dict[Format, Callable[[Sequence[Findings]], str | bytes]] = {
+    Format.CSV: flat.csv_text,
     Format.HTML: _html,
     Format.JSON: _json,
     Format.MARKDOWN: _markdown,
+    Format.PARQUET: flat.parquet,
     Format.PYTEST_BENCHMARK: _pytest_benchmark,
 }
 
@@ -144,6 +148,8 @@ def report(
     form = Format.HTML if slides else form or Format.CONSOLE
     if form is Format.CONSOLE and output is not None:
         raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
+    if form is Format.PARQUET and output is None:
+        raise UsageError("a Parquet report cannot be printed: add --output PATH, or use --format csv")
     if form is not Format.CONSOLE and details:
         raise UsageError("--details is for the terminal; every other format has all details: leave it out")
     if recorded is not None and form not in {Format.CONSOLE, *_BESIDE}:
@@ -156,8 +162,13 @@ def report(
     if form is Format.CONSOLE:
         _show(shown, has_recorded=recorded is not None, details=details)
         return
-    write = _slides if slides else _TEXTS[form]
-    _write(_BESIDE[form](*shown) if recorded is not None else write(shown), output)
+    write = _slides if slides else _CONTENTS[form]
+    content = _BESIDE[form](*shown) if recorded is not None else write(shown)
+    if output is None:
+        print(content, end="")
+        return
+    common.write_file(output, content)
+    print(output)
 
 
 def _folders(named: Sequence[Path | None], results: Path) -> list[Path]:
@@ -182,14 +193,8 @@ def _findings(folder: Path) -> Findings:
 def _show(shown: Sequence[Findings], *, has_recorded: bool, details: bool) -> None:
     out = screen.output()
     for found in shown[:1] if has_recorded else shown:
+        if len(shown) > 1 and not has_recorded:
+            machines.show_name(found, out)
         console.show(found, out, details=details)
     if has_recorded:
         machines.show(*machines.sides(*shown), beside(*shown), out)
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        print(text, end="")
-        return
-    common.write_page(output, text)
-    print(output)

@@ -49,7 +49,7 @@ def scale(
     json: options.Json = False,
 ) -> None:
     """Measure a task on clusters of several sizes: the efficiency, where the time goes, and the fitted scaling law."""
-    common.check_page(page)
+    common.check_file(page)
     found = common.one_task(task)
     on = options.split(devices)
     counts = sorted(options.workers_of(workers) or doubling(on))

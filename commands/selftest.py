@@ -45,7 +45,7 @@ def selftest(
     works = options.split(work) or (*WORKS, *TOGETHER)
     if unknown := set(works) - {*WORKS, *TOGETHER}:
         raise UsageError(f"--work {', '.join(sorted(unknown))}: expected {', '.join((*WORKS, *TOGETHER))}")
-    common.check_page(page)
+    common.check_file(page)
     try:
         found = measured(works, processes, gate, beside_load, results)
     except Interrupted:
@@ -55,7 +55,7 @@ def selftest(
         asked = [*(["--gate"] if gate else []), *(["--beside-load"] if beside_load else [])]
         asked += ["--work", work] if work else []
         command = ["residency", "selftest", "--processes", str(processes), *asked]
-        common.write_page(page, _page(found, text, command))
+        common.write_file(page, _page(found, text, command))
     if json:
         common.print_json(text)
     else:

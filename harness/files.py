@@ -43,14 +43,14 @@ def files_under(folder: Path, left_out: Callable[[Path, str], None] = lambda _pa
     return sorted(files)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file in one step, in UTF-8: a reader finds either the whole old text or the whole new text.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file in one step, text in UTF-8: a reader finds either the whole old content or the whole new content.
 
     The temporary file has a random name, because a process in another container may have our process id.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
         part.rename(path)
     finally:
         part.unlink(missing_ok=True)

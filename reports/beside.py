@@ -47,6 +47,11 @@ def named(found: Findings) -> Side:
     return Side(f"{info.name or info.id}: {machine(info)}, {info.started[:10]}", found)
 
 
+def show_name(found: Findings, console: Console) -> None:
+    """A rule with a run's name, before its report."""
+    console.rule(escape(named(found).label))
+
+
 def machine(info: RunInfo) -> str:
     """`AMD EPYC, 2 cores, no GPU`."""
     facts = info.machine

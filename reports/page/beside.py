@@ -169,7 +169,7 @@ def _side(row: Row | None, numbers: Numbers, device: str) -> Mapping[str, Any]:
         "low": found.value("seconds/low") if is_known else None,
         "high": found.value("seconds/high") if is_known else None,
         "doubt": doubt,
-        "tip": "\n".join(filter(None, (f"{row.cell.implementation} ({row.cell.library})", text, doubt))),
+        "tip": "\n".join(filter(None, (f"{row.cell.library} ({row.cell.implementation})", text, doubt))),
     }
 
 
@@ -222,7 +222,7 @@ def _cells(line: Line) -> list[Text]:
             continue
         time = numbers.of(row).time()
         shown = time if isinstance(time, list) else [time]
-        cells += [[*shown, f" {row.cell.implementation} ({row.cell.library})"], doubts.beside(row) or UNKNOWN]
+        cells += [[*shown, f" {row.cell.library} ({row.cell.implementation})"], doubts.beside(row) or UNKNOWN]
     task, dataset, size = line.pair.group
     return [f"{task}, {dataset}", size, line.device.upper(), *cells, _ratio(line)]
 

@@ -114,7 +114,7 @@ def _cells(row: Row, info: RunInfo, numbers: Numbers) -> list[Text]:
     where = cell.device if cell.runner == "local" else f"{cell.device}, {cell.runner} of {cell.workers}"
     version = info.versions.get(distribution(cell.library))
     return [
-        f"{cell.implementation} ({cell.library})",
+        f"{cell.library} ({cell.implementation})",
         version or "not recorded",
         found.shown("seconds/replicates", _whole),
         found.shown("seconds/samples", _whole),

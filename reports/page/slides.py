@@ -22,7 +22,7 @@ from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import RunInfo
 from residency.reports import words
 from residency.reports.answers import UNDECIDED, WON, answer, name_of, where_it_went
-from residency.reports.page import doubts, render
+from residency.reports.page import doubts, render, topics
 from residency.reports.page.charts import speedups
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import (
@@ -41,7 +41,7 @@ from residency.reports.page.parts import (
 )
 from residency.reports.tables import facts, report
 
-ROWS_A_SLIDE = 10  # of the chart of all tasks
+ROWS_A_SLIDE = 9  # of the chart of all tasks
 LONG_START = 10.0  # times a warm execution: a longer first call is worth telling
 AXIS = "times as fast (95 % interval)"
 NAMES = 4  # implementations that are named for a reason why they could not run
@@ -152,9 +152,9 @@ def _candidates(name: str) -> Iterator[str]:
 def _opening(found: Findings, groups: Sequence[GroupFindings]) -> Slide:
     """What is compared, on which machine, and how to read a chart."""
     info = found.records.info
-    topics = list(dict.fromkeys(_topic(group) for group in groups))
+    asked = list(dict.fromkeys(_topic(group) for group in groups))
     gpu = any(row.cell.device == "gpu" and row.measured for group in groups for row in group.rows)
-    count = f"{len(groups)} question{'s' if len(groups) > 1 else ''} on {words.joined(topics)}."
+    count = f"{len(groups)} question{'s' if len(groups) > 1 else ''} on {words.joined(asked)}."
     count += "" if gpu else " Nothing was measured on a GPU, so they compare CPU libraries."
     when, *machine = facts(info, nobody=not any(map(in_doubt, found.rows)))
     left: list[Block] = [Paragraph(count), Items(machine)]
@@ -228,35 +228,32 @@ def _example() -> Chart:
 
 def _questions(found: Findings, groups: Sequence[GroupFindings], numbers: Numbers) -> Iterator[Slide]:
     """The questions of each topic, followed by the topic's answer."""
+    answers = topics.sentences(found, numbers)
     by_topic: dict[str, list[GroupFindings]] = {}
     for group in groups:
         by_topic.setdefault(_topic(group), []).append(group)
     for topic, its_groups in by_topic.items():
         for group in its_groups:
             yield _question(group, found.records.info, numbers)
-        yield _learned(topic, its_groups, found.records.info)
+        yield _learned(topic, answers[topic])
 
 
 def _topic(group: GroupFindings) -> str:
     return group.rows[0].cell.task.partition("/")[0]
 
 
-def _learned(topic: str, groups: Sequence[GroupFindings], info: RunInfo) -> Slide:
-    """A topic's answer."""
+def _learned(topic: str, said: topics.Said) -> Slide:
+    """A topic's answer, and the same at other sizes."""
+    others: list[Block] = [Paragraph("At other sizes", "head"), Items(said.others)] if said.others else []
     return Slide(
         name=_name("topic", topic),
         kind="topic",
         brief=f"What we learned: {topic}",
         above=topic,
         title=f"What we learned about {topic}",
-        shown=[Items(_topic_answers(groups, info))],
+        shown=[Paragraph(said.answer, "topic"), *others],
         notes=[Items(["Ask which prediction was furthest from what was measured, and why."])],
     )
-
-
-def _topic_answers(groups: Sequence[GroupFindings], info: RunInfo) -> list[Text]:
-    """The answer of a topic in sentences: at present one for each task."""
-    return [f"{_brief(group)}: {answer(group.rows, info).brief}." for group in groups]
 
 
 def _brief(group: GroupFindings) -> str:
@@ -357,7 +354,7 @@ def letter(index: int) -> str:
 
 def _chart(rows: Sequence[Row], numbers: Numbers) -> list[Block]:
     """The speedups of a task; its title says over which implementation. What could not run is in the table alone."""
-    baselines = (row.compared.speedup.baseline for row in rows if row.compared.speedup)
+    baselines = (_called(row.compared.speedup.baseline, rows) for row in rows if row.compared.speedup)
     title = f"Times as fast as {next(baselines, 'the CPU')}"
     ran = [row for row in rows if row.result.outcome != Outcome.UNAVAILABLE]
     drawn = speedups.chart(ran, numbers, named="implementation", title=title)
@@ -485,19 +482,24 @@ def _notes(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Number
     if group.task and not group.task.expect:
         said.append("This run does not record what the task's file expects. A new run does.")
     blocks: list[Block] = [Paragraph("Say", "head"), Items(said), Paragraph("Numbers", "head")]
-    blocks.append(Items([_numbers(row, numbers) for row in group.ranked if row.measured]))
+    blocks.append(Items([_numbers(row, group.rows, numbers) for row in group.ranked if row.measured]))
     blocks += [Paragraph("What may surprise", "head"), Items(_surprises(group, rivals, numbers))]
     return [*blocks, Paragraph("Measure it again", "head"), Paragraph(Code(command(group, info)))]
 
 
-def _numbers(row: Row, numbers: Numbers) -> Text:
-    """`estimator@gpu (cuml): 7.62 ms [7.31, 7.94], 10.5 × [9.81, 11.3] as fast as estimator@cpu`."""
+def _numbers(row: Row, group: Sequence[Row], numbers: Numbers) -> Text:
+    """`cuml (estimator@gpu): 7.62 ms [7.31, 7.94], 10.5 × [9.81, 11.3] as fast as sklearn (estimator@cpu)`."""
     found, ratio = numbers.of(row), row.compared.speedup
     against: Text = ""
     if ratio is not None and not in_doubt(row) and ratio.baseline != row.cell.implementation:
-        against = _line(", ", found.ratio(), f" as fast as {ratio.baseline}")
+        against = _line(", ", found.ratio(), f" as fast as {_called(ratio.baseline, group)}")
     doubt = doubts.beside(row)
     return _line(f"{name_of(row)}: ", found.time(), against, f" ({doubt})" if doubt else "")
+
+
+def _called(implementation: str, group: Sequence[Row]) -> str:
+    """The name of an implementation of the group, with its library."""
+    return next((name_of(row) for row in group if row.cell.implementation == implementation), implementation)
 
 
 def _surprises(group: GroupFindings, rivals: Contest, numbers: Numbers) -> list[Text]:
@@ -553,10 +555,11 @@ def _all_tasks(found: Findings, groups: Sequence[GroupFindings], numbers: Number
     on_gpu = sum(row.cell.device == "gpu" for row in rows)
     remark = [Paragraph("Where no GPU has a time, it is the second fastest.")] if 0 < on_gpu < len(rows) else []
     title = "The fastest on the GPU in each task" if on_gpu else "The second fastest library in each task"
+    sizes = len({row.cell.size for row in rows}) > 1
     pages = list(_pages(rows))
     slides = []
     for number, page in enumerate(pages, 1):
-        drawn = speedups.chart(page, numbers)
+        drawn = speedups.chart(page, numbers, sizes=sizes)
         if drawn is not None:
             at = f"All tasks ({number} of {len(pages)})" if len(pages) > 1 else "All tasks"
             chart = replace(drawn, settings={**drawn.settings, **axis})

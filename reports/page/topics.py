@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from residency.analysis.findings import Findings
 from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Row
 from residency.analysis.topics import TopicAtSize, comparable, topics
 from residency.reports import words
+from residency.reports.answers import name_of
 from residency.reports.page import doubts
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import Block, Details, Items, Number, Paragraph, Part, Strong, Text
@@ -20,19 +22,30 @@ SCALES = ((1e9, 1e9, " billion"), (1e6, 1e6, " million"), (1e4, 1e3, " thousand"
 
 def answers(found: Findings, numbers: Numbers) -> list[Block]:
     """A sentence for each topic, at the size at which most of its tasks were measured; other sizes on demand."""
+    said = sentences(found, numbers)
+    blocks: list[Block] = [Paragraph(topic.answer, "answer") for topic in said.values()]
+    others = [sentence for topic in said.values() for sentence in topic.others]
+    return [*blocks, Details("The same at other sizes", [Items(others)])] if others else blocks
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is said of a topic."""
+
+    answer: Text  # at the size at which most of its tasks were measured
+    others: list[Text]  # at its other sizes
+
+
+def sentences(found: Findings, numbers: Numbers) -> dict[str, Said]:
+    """The sentences of each topic, by its name."""
     known = list(enumerate(topics(found.records, found.rows)))
-    blocks: list[Block] = []
-    others: list[Text] = []
+    said = {}
     for name in ordered(topic.topic for _, topic in known):
         of_topic = [(index, topic) for index, topic in known if topic.topic == name]
-        first = max(of_topic, key=lambda entry: (entry[1].tasks, entry[1].rows or 0))
-        for index, topic in of_topic:
-            sentence = _Sentence(f"topics/{index}", topic, found, numbers)
-            if (index, topic) == first:
-                blocks.append(Paragraph(sentence.whole(), "answer"))
-            else:
-                others.append(sentence.at_size())
-    return [*blocks, Details("The same at other sizes", [Items(others)])] if others else blocks
+        first, _ = max(of_topic, key=lambda entry: (entry[1].tasks, entry[1].rows or 0))
+        made = {index: _Sentence(f"topics/{index}", topic, found, numbers) for index, topic in of_topic}
+        said[name] = Said(made[first].whole(), [made[index].at_size() for index in made if index != first])
+    return said
 
 
 def ordered(names: Iterable[str]) -> list[str]:
@@ -142,11 +155,11 @@ class _Sentence:
         first, second, *_ = self._of(group)
         ratio = second.compared.speedup
         if ratio is None:
-            return [f"no process measured both {_name(first)} and {_name(second)}, so they are not compared"]
-        said: list[Part] = [f"CPU against CPU, {_name(first)} takes ", *_parts(self._numbers.of(first).time())]
+            return [f"no process measured both {name_of(first)} and {name_of(second)}, so they are not compared"]
+        said: list[Part] = [f"CPU against CPU, {name_of(first)} takes ", *_parts(self._numbers.of(first).time())]
         if ratio.verdict == "slower":
-            said[0] = f"CPU against CPU, {_name(first)} is the fastest, "
-        said += [f"; {_name(second)} is ", *_parts(self._numbers.of(second).ratio()), " as fast"]
+            said[0] = f"CPU against CPU, {name_of(first)} is the fastest, "
+        said += [f"; {name_of(second)} is ", *_parts(self._numbers.of(second).ratio()), " as fast"]
         return [*said, f" ({ratio.verdict}; one task: {first.cell.task})"]
 
     def _of(self, group: Sequence[Row]) -> list[Row]:
@@ -200,10 +213,6 @@ def many(value: float) -> str:
         if value >= least:
             return f"{words.digits(value / unit)}{word}"
     return words.digits(value)
-
-
-def _name(row: Row) -> str:
-    return f"{row.cell.implementation} ({row.cell.library})"
 
 
 def _parts(text: Text) -> Sequence[Part]:

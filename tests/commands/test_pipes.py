@@ -37,7 +37,7 @@ def shell(environment: dict[str, str], tmp_path: Path) -> Shell:
     def run(line: str) -> Done:
         own = {"RESIDENCY_CACHE": str(tmp_path / "cache")}
         return subprocess.run(
-            ["bash", "-c", f'R() {{ "$@" {" ".join(ASKED[2:])}; }}\n{line}', "bash"], cwd=tmp_path,
+            ["bash", "-c", f'R() {{ "$@" {" ".join((*ASKED[2:], "--details"))}; }}\n{line}', "bash"], cwd=tmp_path,
             env={**environment, **own, "C": COMMAND}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=120, check=False,
         )  # fmt: skip

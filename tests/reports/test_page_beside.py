@@ -104,7 +104,7 @@ def test_a_class_without_a_gpu_sees_what_one_does(text, classroom) -> None:
     said = section(page, "beside")
     assert "Classroom &lt;b&gt;processor&lt;/b&gt;, 8 cores, no GPU" in said
     assert "recorded on Stand-in processor, 8 cores, NVIDIA Stand-in 9000" in said
-    assert "estimator@gpu (cuml)" in said
+    assert "cuml (estimator@gpu)" in said
     assert "other data: its hash is other against 0123456789abcdef" in said
     etl = next(pair for pair in document["beside"]["pairs"] if pair["task"] == "tabular/etl")
     assert etl["ratios"] == {}
@@ -134,7 +134,7 @@ def test_several_runs_are_shown_together_and_meet_in_one_section_only(text) -> N
     assert "not a comparison of libraries" in section(page, "beside-0")
     for form in ("console", "markdown"):
         shown = text(AMD, XEON, "--format", form)
-        assert shown.index("20261129T072414.662Z-vm") < shown.index("20261127T101144.801Z-vm")
+        assert shown.index("AMD EPYC") < shown.index("Intel(R) Xeon")
 
 
 def test_what_cannot_be_shown_together_is_refused_in_one_line(refused, tmp_path) -> None:

@@ -94,8 +94,8 @@ def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Pa
     assert "open" not in reveal.given
     assert etl.named("h2")[0].text == "What is a GPU worth for etl?"
     assert "100,000 rows" in etl.named(".above")[0].text
-    assert "CPU: estimator@cpu (sklearn)" in shown.text
-    assert "GPU: estimator@gpu (cuml)" in shown.text
+    assert "CPU: sklearn (estimator@cpu)" in shown.text
+    assert "GPU: cuml (estimator@gpu)" in shown.text
     assert "×  [" not in shown.text
     assert [choice.text[0] for choice in shown.named("li")[2:]] == list("ABCDE")
 
@@ -104,7 +104,7 @@ def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Pa
         row for row in document["rows"] if row["task"] == "tabular/etl" and row["implementation"] == "estimator@gpu"
     ]
     big = reveal.named(".big")[0]
-    assert big.text.startswith("The GPU wins: estimator@gpu (cuml) is ")
+    assert big.text.startswith("The GPU wins: cuml (estimator@gpu) is ")
     assert big.text.endswith("(busy machine).")  # the doubt stands beside the number
     ratio = row["speedup"]
     assert [float(number.given["value"] or "") for number in big.named("data")] == [
@@ -118,7 +118,7 @@ def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Pa
 
     notes = etl.named(".notes")[0].text
     assert "residency run tabular/etl --dataset made --size lab --replicates 5 --rounds 8" in notes
-    assert "approximate@gpu (faiss) returned a wrong result" in notes
+    assert "faiss (approximate@gpu) returned a wrong result" in notes
     assert "This run cannot tell. Possible: " in slides["tabular-ridge-made-smoke"].text
     assert "(1 process)" in slides["tabular-ridge-made-smoke"].named(".big")[0].text
     assert "jax is not installed" in slides["missing"].text
@@ -140,7 +140,7 @@ def test_without_a_gpu_the_class_votes_for_a_library(residency, tmp_path: Path) 
     assert "Nothing was measured on a GPU" in slides["opening"].text
     etl = slides["tabular-etl-trips-lab"]
     choices = [choice.text for choice in etl.named(".choices")[0].named("li")]
-    assert choices == ["A data_frame@cpu (pandas)", "B lazy_frame@cpu (polars)", "C sql@cpu (duckdb)"]
+    assert choices == ["A duckdb (sql@cpu)", "B pandas (data_frame@cpu)", "C polars (lazy_frame@cpu)"]
     assert "no GPU in this run" in etl.named(".big")[0].text
     assert "Expected" not in etl.named(".reveal")[0].text
     assert "does not record what the task's file expects" in etl.named(".notes")[0].text

@@ -7,6 +7,9 @@ const charts = (() => {
   let fits = () => true; // whether a row passes the reader's filters
   let pinned = false; // whether the tooltip stays when the pointer leaves
   let paper = false; // whether the page is being printed
+  let press = { // how a page goes on paper and comes back: the charts' room, what else is opened, what is done
+    room: () => PAPER, opens: (details) => details.querySelector("figure.chart"), lay: drawAll, restore: drawAll,
+  };
 
   const FONT = "system-ui, \"Segoe UI\", \"DejaVu Sans\", sans-serif"; // as page.css has it: Vega measures text with it
 
@@ -34,7 +37,8 @@ const charts = (() => {
 
   /* The room for a picture. Read it before the old picture goes: the page would be laid out without one, and jump. */
   function room(figure) {
-    if (paper) return PAPER;
+    const given = paper && press.room(figure);
+    if (given) return given;
     const width = Math.max(240, Math.floor(figure.querySelector(".drawing").clientWidth || figure.clientWidth));
     return { width, em: em() };
   }
@@ -62,19 +66,23 @@ const charts = (() => {
     });
   }
 
-  async function picture(chart, place, { width, em }) {
+  /* Vega computes at once and draws a moment later, into an element that then takes the place of the old picture. */
+  async function picture(figure, chart, { width, em }) {
     const problems = [];
+    const place = document.createElement("div");
     const runtime = vega.parse(specOf(chart), CONFIG, { ast: true });
     const view = new vega.View(runtime, {
       expr: vega.expressionInterpreter, renderer: "svg", container: place, hover: true, logger: logger(problems),
     });
+    views.set(figure, view);
     view.signal("width", width).signal("em", em).tooltip(showTip);
     await view.runAsync();
+    if (views.get(figure) !== view) return; // meanwhile it is drawn anew
     if (problems.length) throw problems[0];
     const svg = place.querySelector("svg");
     svg.setAttribute("aria-hidden", "true"); // the element around it has the description, and the table the numbers
     svg.removeAttribute("style");
-    return view;
+    figure.querySelector(".drawing").replaceChildren(place);
   }
 
   /* Show a sentence instead of the picture. */
@@ -87,18 +95,22 @@ const charts = (() => {
     state.textContent = sentence;
   }
 
-  async function drawOne(figure) {
-    const chart = data.charts[figure.id];
-    const place = figure.querySelector(".drawing");
-    const space = room(figure);
-    figure.dataset.drawn = "soon";
+  function close(figure) {
     if (views.has(figure)) views.get(figure).finalize();
     views.delete(figure);
+  }
+
+  async function drawOne(figure) {
+    const chart = data.charts[figure.id];
+    const space = room(figure);
+    figure.dataset.drawn = "soon";
+    close(figure);
     const some = chart.rows.some(fits);
     say(figure, some ? "" : NOTHING);
     try {
-      if (some) views.set(figure, await picture(chart, place, space));
+      if (some) await picture(figure, chart, space);
     } catch (problem) {
+      close(figure);
       console.error(`The chart "${chart.title}" (${figure.id}) could not be drawn.`, problem);
       say(figure, FAILED);
       figure.querySelector("details.numbers").open = true;
@@ -159,10 +171,10 @@ const charts = (() => {
     for (const figure of waiting()) drawOne(figure);
   }
 
-  /* The height of a drawn chart. Vega changes its picture a moment later, so nothing else tells it at once. */
+  /* The height of a chart, already while it is being drawn; null if there is no picture. */
   function heightOf(figure) {
     const view = views.get(figure);
-    return view.height() + view.padding().top + view.padding().bottom;
+    return view ? view.height() + view.padding().top + view.padding().bottom : null;
   }
 
   function forget() {
@@ -180,16 +192,21 @@ const charts = (() => {
     redraw();
   }
 
+  /* For what is laid out otherwise than a page: replaces parts of `press`. */
+  function toPress(own) {
+    press = { ...press, ...own };
+  }
+
   /* All charts go on paper, also those in details that are closed, drawn for the width of a page. */
   let before = null; // how the page was
   function toPaper() {
     if (before) return;
     const closed = [...document.querySelectorAll("details:not([open])")];
-    before = { opened: closed.filter((details) => details.querySelector("figure.chart")), y: window.scrollY };
+    before = { opened: closed.filter(press.opens), y: window.scrollY };
     paper = true;
     for (const details of before.opened) details.open = true;
     forget();
-    drawAll();
+    press.lay();
   }
 
   function fromPaper() {
@@ -199,7 +216,7 @@ const charts = (() => {
     paper = false;
     for (const details of opened) details.open = false;
     forget();
-    drawAll();
+    press.restore();
     setTimeout(() => window.scrollTo(0, y), 0);
   }
 
@@ -218,5 +235,5 @@ const charts = (() => {
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
   document.addEventListener("click", tapped);
   document.addEventListener("toggle", draw, true);
-  return { draw, drawAll, filter, heightOf, redraw };
+  return { draw, drawAll, filter, heightOf, redraw, toPress };
 })();

@@ -8,7 +8,7 @@
   const SIZES = ["0", "1", "2"]; // of the font, as slides.css has them: the largest first
   const LEAST = 0.3; // the smallest scale of a slide on paper
   let now = 0;
-  let onPaper = false;
+  let onPaper = false; // whether all slides are laid out for paper
 
   const answerOf = (slide) => slide.querySelector("details.reveal");
   const isHidden = (answer) => answer !== null && !answer.open;
@@ -20,7 +20,8 @@
     for (const figure of figures) delete figure.dataset.drawn;
     charts.drawAll();
     for (const figure of figures.filter((drawn) => drawn.dataset.drawn)) {
-      figure.querySelector(".drawing").style.height = `${charts.heightOf(figure)}px`;
+      const height = charts.heightOf(figure);
+      figure.querySelector(".drawing").style.height = height === null ? "" : `${height}px`;
     }
   }
 
@@ -160,29 +161,23 @@
     sheet.style.transform = scale < 1 ? `scale(${scale})` : "";
   }
 
-  const opened = new Set(); // what only printing has opened
-  window.addEventListener("beforeprint", () => {
-    onPaper = true;
-    root.classList.remove("deck");
-    root.classList.add("paper");
-    for (const details of document.querySelectorAll("details.reveal, details.notes")) {
-      if (!details.open) opened.add(details);
-      details.open = true;
-    }
-    for (const slide of slides) {
-      drawAgain(slide);
-      shrink(slide);
-    }
-  });
-  window.addEventListener("afterprint", () => {
-    for (const details of opened) details.open = false;
-    opened.clear();
-    for (const sheet of document.querySelectorAll(".sheet")) sheet.removeAttribute("style");
-    root.classList.remove("paper");
-    root.classList.add("deck");
-    for (const notes of document.querySelectorAll("details.notes")) notes.open = true;
-    onPaper = false;
-    update();
+  charts.toPress({
+    room: () => null, // its place on the slide
+    opens: (details) => details.matches(".reveal, .notes"),
+    lay() {
+      onPaper = true;
+      root.classList.replace("deck", "paper");
+      for (const slide of slides) {
+        drawAgain(slide);
+        shrink(slide);
+      }
+    },
+    restore() {
+      for (const sheet of document.querySelectorAll(".sheet")) sheet.removeAttribute("style");
+      root.classList.replace("paper", "deck");
+      onPaper = false;
+      update();
+    },
   });
 
   overview.close();

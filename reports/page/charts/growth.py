@@ -110,7 +110,7 @@ def _name(row: Row) -> str:
 
 
 def _label(row: Row) -> str:
-    label = f"{row.cell.implementation} ({row.cell.library})"
+    label = f"{row.cell.library} ({row.cell.implementation})"
     return f"{label}, not known where" if in_doubt(row) else label
 
 
@@ -360,7 +360,7 @@ def _cells(row: Row, ratios: tuple[Ratios, Ratios], numbers: Numbers) -> list[Te
     cell, found = row.cell, numbers.of(row)
     whole, there = ratios
     key = cell.implementation, cell.rows or 0
-    name = f"{cell.implementation} ({cell.library})"
+    name = f"{cell.library} ({cell.implementation})"
     size = found.shown("rows", lambda value: words.count(int(value)))
     if row.measured is None:
         return [name, size, cell.size, row.result.outcome, UNKNOWN, UNKNOWN, row.result.reason]

@@ -68,7 +68,7 @@ def _chart(rows: Sequence[Row], numbers: Numbers) -> Chart | None:
     chart = speedups.chart(kept, numbers)
     if chart is None:
         return None
-    shown = {f"{row.cell.task} · {row.cell.implementation} ({row.cell.library})": row for row in kept}
+    shown = {f"{row.cell.task} · {row.cell.library} ({row.cell.implementation})": row for row in kept}
     return replace(
         chart,
         rows=_together(chart.rows, shown),

@@ -159,7 +159,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _entry(row: Row, place: int, panel: Panel, numbers: Numbers) -> Mapping[str, Any]:
     cell, found = row.cell, numbers.of(row)
-    name = f"{cell.implementation} ({cell.library})"
+    name = f"{cell.library} ({cell.implementation})"
     quality, error = found.value("quality"), found.value("quality_error")
     said = words.quality(quality, panel.told, error)
     wrong = row.measured is None
@@ -212,7 +212,7 @@ def _cells(row: Row, panel: Panel, numbers: Numbers) -> list[Text]:
     )
     return [
         cell.task,
-        f"{cell.implementation} ({cell.library})",
+        f"{cell.library} ({cell.implementation})",
         cell.size,
         f"{task.metric}, {task.better} is better" if task else UNKNOWN,
         found.shown("quality", lambda value: words.quality(value, panel.told, found.value("quality_error"))),

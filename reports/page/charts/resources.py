@@ -135,7 +135,7 @@ def _entries(asked: Sequence[tuple[Row, Measure]], numbers: Numbers, relative: R
             "size": row.cell.size,
             "title": f"{row.cell.task}, {row.cell.dataset} at {row.cell.size}",
             "longest": longest[row.group] or 1.0,
-            "name": f"{row.cell.implementation} ({row.cell.library})",
+            "name": f"{row.cell.library} ({row.cell.implementation})",
             "doubt": doubts.beside(row),
             "kind": measure.colour,
             **_bar(row, measure, numbers, relative),
@@ -147,7 +147,7 @@ def _entries(asked: Sequence[tuple[Row, Measure]], numbers: Numbers, relative: R
 
 def _bar(row: Row, measure: Measure, numbers: Numbers, relative: Relative) -> Mapping[str, Any]:
     value = numbers.of(row).value(measure.name)
-    name = f"{row.cell.implementation} ({row.cell.library})"
+    name = f"{row.cell.library} ({row.cell.implementation})"
     if value is None:
         reason = row.facts.unknown.get(measure.name, NO_REASON)
         return {
@@ -174,7 +174,7 @@ def _table(asked: Sequence[tuple[Row, Measure]], numbers: Numbers, title: str, r
             TableRow(
                 [
                     row.cell.task,
-                    f"{row.cell.implementation} ({row.cell.library})",
+                    f"{row.cell.library} ({row.cell.implementation})",
                     row.cell.size,
                     *cells.values(),
                     doubts.beside(row) or UNKNOWN,

@@ -18,8 +18,8 @@ from residency.reports.page.parts import Block, Chart, Code, Number, Paragraph, 
 
 SIGNS = {"cpu": "●", "gpu": "■"}
 LEGEND = (
-    "Each {} is an implementation. The number above it is that of the list below the picture; those that lie near each "
-    "other share a label, in which +3 means three more."
+    "Each {} is an implementation. The number beside it is that of the list below the picture; those that lie near "
+    "each other share a label, in which +3 means three more."
 )
 MISTAKEN = (
     " ✕ is mistaken: no device can exceed its roof. Either the declared work or the clock is wrong, the data lies in a "
@@ -118,7 +118,7 @@ def _description(points: Sequence[Row], device: str) -> str:
 
 def _entry(row: Row, place: int, numbers: Numbers, sizes: bool) -> Mapping[str, Any]:
     cell, roofline, found = row.cell, _of(row), numbers.of(row)
-    task, name = f"{cell.task}{f', {cell.size}' if sizes else ''}", f"{cell.implementation} ({cell.library})"
+    task, name = f"{cell.task}{f', {cell.size}' if sizes else ''}", f"{cell.library} ({cell.implementation})"
     share = f"{'mistaken: ' if roofline.mistaken else ''}{words.share(roofline)}"
     limiter = f"limited by {roofline.limiter}" if roofline.limiter else ""
     doubt = doubts.beside(row)
@@ -189,7 +189,7 @@ def _cells(row: Row, numbers: Numbers) -> list[Text]:
     of = f"{roofline.limit}: mistaken" if roofline.mistaken else roofline.limit
     return [
         cell.task,
-        f"{cell.implementation} ({cell.library})",
+        f"{cell.library} ({cell.implementation})",
         cell.size,
         found.shown("roofline/intensity", words.digits),
         found.shown("roofline/achieved_flops_per_second", _flops),

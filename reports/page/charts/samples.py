@@ -70,7 +70,7 @@ def _entry(row: Row, process: Process, factor: float) -> Mapping[str, Any]:
     }
     ended = "" if row.measured else f", {row.result.outcome}: does not count"
     return {
-        "label": f"{cell.implementation} ({cell.library}){ended}",
+        "label": f"{cell.library} ({cell.implementation}){ended}",
         "process": process.replicate + 1,
         "topic": cell.task.partition("/")[0],
         "device": cell.device,
@@ -111,7 +111,7 @@ def _cells(row: Row, process: Process, factor: float) -> list[Text]:
     warmup = f"warm-up: {' '.join(map(write, process.warmup))}; timed: " if process.warmup else ""
     shortest, longest = process.ends
     return [
-        f"{row.cell.implementation} ({row.cell.library})",
+        f"{row.cell.library} ({row.cell.implementation})",
         str(process.replicate + 1),
         " ".join(map(write, process.cold)) or UNKNOWN,
         str(len(process.timed)),

@@ -139,7 +139,7 @@ def _curve(law: Law | None, known: Sequence[Strong]) -> list[Mapping[str, Any]]:
 def _point(strong: Strong) -> Mapping[str, Any]:
     row, doubt = strong.row, doubts.beside(strong.row)
     speeds, times = _bounds(strong), _time_bounds(row)
-    facts = [f"{row.cell.implementation} ({row.cell.library})", _workers(strong.workers)]
+    facts = [f"{row.cell.library} ({row.cell.implementation})", _workers(strong.workers)]
     facts.append(f"time: {words.interval(row.measured.seconds)}" if row.measured else "")
     facts.append(f"{words.times(strong.over_one)} as one worker" if strong.over_one and strong.workers > 1 else "")
     return {
@@ -171,7 +171,7 @@ def _single(scaled: Scaling) -> list[Mapping[str, Any]]:
         return []
     bounds = _time_bounds(row)
     doubt = doubts.beside(row)
-    tip = f"{ONE_PROCESS}: {row.cell.implementation} ({row.cell.library})\ntime: {words.interval(row.measured.seconds)}"
+    tip = f"{ONE_PROCESS}: {row.cell.library} ({row.cell.implementation})\ntime: {words.interval(row.measured.seconds)}"
     return [{"seconds": bounds[0], "low": bounds[-2], "high": bounds[-1], "tip": f"{tip}\n{doubt}".strip()}]
 
 

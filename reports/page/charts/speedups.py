@@ -10,6 +10,7 @@ from residency.analysis.doubt import in_doubt
 from residency.analysis.row import Row, Speedup
 from residency.harness.outcomes import Outcome
 from residency.reports import words
+from residency.reports.answers import name_of
 from residency.reports.page import doubts
 from residency.reports.page.numbers import UNKNOWN, Numbers
 from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
@@ -21,16 +22,19 @@ LEGEND = "▶ faster, ◀ slower, ● equally fast, hollow ◇ not decided, ✕ 
 NOT_COMPARED = "not compared"
 
 
-def chart(rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: str = "") -> Chart | None:
+def chart(
+    rows: Sequence[Row], numbers: Numbers, *, named: str = "task", title: str = "", sizes: bool = False
+) -> Chart | None:
     """The speedups of these rows with their intervals; None if there is nothing but baselines.
 
     `named` says what a label consists of: `task` for many tasks, `implementation` for those of one task.
+    Labels have the size where these rows differ in it, or if `sizes`.
     """
     shown = sorted((row for row in rows if not is_baseline(row)), key=_order)
     if not shown:
         return None
     low, high = domain([row.compared.speedup for row in shown if row.compared.speedup and not in_doubt(row)])
-    sizes = len({row.cell.size for row in shown}) > 1
+    sizes = sizes or len({row.cell.size for row in shown}) > 1
     entries = [_entry(row, numbers, named, sizes) for row in shown]
     return Chart(
         spec="speedups",
@@ -99,7 +103,7 @@ def _failures(rows: Sequence[Row]) -> list[str]:
 def _entry(row: Row, numbers: Numbers, named: str, sizes: bool) -> Mapping[str, Any]:
     """A row as data of the chart."""
     cell, ratio = row.cell, row.compared.speedup if not in_doubt(row) else None
-    label = f"{cell.implementation} ({cell.library})"
+    label = name_of(row)
     if named == "task":
         label = f"{cell.task} · {label}"
     if sizes:
@@ -178,4 +182,4 @@ def _cells(row: Row, numbers: Numbers) -> list[Text]:
             found.shown("quality", lambda value: words.quality(value, 0.0)),
             found.shown("peak_host_bytes", lambda value: words.size(int(value))),
         ]
-    return [cell.task, f"{cell.implementation} ({cell.library})", cell.size, *said, doubts.beside(row) or "-"]
+    return [cell.task, name_of(row), cell.size, *said, doubts.beside(row) or "-"]

@@ -105,7 +105,7 @@ def _entry(row: Row, measured: Measured, most: tuple[float, float], unit: tuple[
         segments.append({"word": word, "from": begun / longest, "to": (begun + seconds) / longest})
         begun += seconds
     shares = {word: seconds / total for word, seconds in known.items() if seconds >= words.LEAST_SHARE * total}
-    label, time = f"{cell.implementation} ({cell.library})", f"{words.digits(measured.seconds.value * factor)}{name}"
+    label, time = f"{cell.library} ({cell.implementation})", f"{words.digits(measured.seconds.value * factor)}{name}"
     doubt = doubts.beside(row)
     cold = _cold(measured)
     return {
@@ -158,7 +158,7 @@ def _cells(row: Row, numbers: Numbers) -> list[Text]:
     places = ["seconds/median", *PLACES.values(), COLD, "clocks/imports"]
     return [
         cell.task,
-        f"{cell.implementation} ({cell.library})",
+        f"{cell.library} ({cell.implementation})",
         f"{cell.dataset}, {cell.size}",
         *(found.shown(place, words.seconds) if found.value(place) else UNKNOWN for place in places),
         doubts.beside(row) or UNKNOWN,

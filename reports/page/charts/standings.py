@@ -67,7 +67,7 @@ def _entry(standing: Standing) -> Mapping[str, Any]:
     lines = [f"{size}: {state(outcome)}" for size, outcome in standing.sizes.items()]
     return {
         "head": standing.task,
-        "label": f"{standing.implementation} ({standing.library})",
+        "label": f"{standing.library} ({standing.implementation})",
         "topic": standing.task.partition("/")[0],
         "device": "gpu",
         "never": "" if standing.proved_at else NEVER,
