@@ -81,7 +81,7 @@ def check_file(path: Path | None) -> None:
             raise UsageError(f"cannot write {path}: it is a folder; name a file, for example {path / 'page.html'}")
         if not place.parent.is_dir():
             raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
-        if not _is_special(place):
+        if not is_special(place):
             tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.").close()
 
 
@@ -92,7 +92,7 @@ def write_file(path: Path, content: str | bytes) -> None:
     """
     check_file(path)
     with _writing(path) as place:
-        if _is_special(place):
+        if is_special(place):
             place.write_bytes(content.encode() if isinstance(content, str) else content)
         else:
             write_whole(place, content)
@@ -129,12 +129,12 @@ def kept_words(folder: Path, page: Path | None) -> str:
 def _writing(path: Path) -> Iterator[Path]:
     """The file that a path leads to, links followed; raises `UsageError` if the system refuses it."""
     try:
-        yield path if _is_special(path) else Path(os.path.realpath(path))
+        yield path if is_special(path) else Path(os.path.realpath(path))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _is_special(place: Path) -> bool:
+def is_special(place: Path) -> bool:
     """Whether it is a device or a pipe, such as /dev/stdout, which cannot be replaced by a file."""
     return place.exists() and not place.is_file() and not place.is_dir()
 

@@ -168,7 +168,8 @@ def report(
         print(content, end="")
         return
     common.write_file(output, content)
-    print(output)
+    if not common.is_special(output):
+        print(output)
 
 
 def _folders(named: Sequence[Path | None], results: Path) -> list[Path]:

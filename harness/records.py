@@ -32,6 +32,7 @@ SCHEMA = 1
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
 SOURCE_FOLDER = "source"  # the user's own code that a run measured
+SHORTEST, LONGEST = 1e-12, 1e12  # seconds: no clock tells less, and no run takes more
 SAMPLE_LINE = b'{"kind": "sample"'  # how a sample's line begins
 
 T = TypeVar("T")
@@ -312,7 +313,7 @@ def read_info(folder: Path) -> RunInfo:
     """Read `run.json` alone; raises `RecordError` as `read` does."""
     path = folder / RUN_FILE
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = _json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         missing = f"it has no {RUN_FILE}" if folder.is_dir() else "there is no such folder"
         raise RecordError(f"no run in {folder}: {missing}") from None
@@ -336,7 +337,7 @@ def read_info(folder: Path) -> RunInfo:
 def _parsed(path: Path, numbered: list[tuple[int, bytes]]) -> list[Any]:
     """The parsed lines. They are parsed all at once, which is faster, and one by one only to find a damaged line."""
     try:
-        parsed = json.loads(b"[" + b",".join(line for _, line in numbered) + b"]")
+        parsed = _json(b"[" + b",".join(line for _, line in numbered) + b"]")
         if len(parsed) == len(numbered):
             return list(parsed)
     except ValueError:
@@ -344,10 +345,19 @@ def _parsed(path: Path, numbered: list[tuple[int, bytes]]) -> list[Any]:
     parsed = []
     for number, line in numbered:
         try:
-            parsed.append(json.loads(line))
+            parsed.append(_json(line))
         except ValueError as error:
             raise _damaged(path, number, error) from None
     return parsed
+
+
+def _json(text: str | bytes) -> Any:
+    """The value of a JSON text; raises `ValueError` if it holds a NaN or an infinity, which are no JSON."""
+    return json.loads(text, parse_constant=_no_number)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"it holds {name}, which is no number")
 
 
 def _damaged(path: Path, number: int, error: Exception) -> RecordError:
@@ -366,6 +376,8 @@ def _record(raw: Any) -> Sample | OutcomeRecord:
     if raw["kind"] == "outcome":
         return _build(OutcomeRecord, raw)
     sample = _build(Sample, raw)
+    if not SHORTEST <= sample.seconds <= LONGEST:
+        raise ValueError(f"`seconds` is {sample.seconds!r}")
     for name, time in sample.stages.items():
         if type(time) not in NUMBERS or not 0 <= time < math.inf:
             raise ValueError(f"stage `{name}` is {time!r}")

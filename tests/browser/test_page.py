@@ -163,6 +163,7 @@ def test_names_never_become_elements(class_page: Path, opened: Open) -> None:
     assert any(HOSTILE in row["text"] for row in window.ask("rows"))
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious(small_page: Path, opened: Open) -> None:
     axe = pytest.importorskip("axe_playwright_python", reason="axe is not installed: make setup")
     script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -185,6 +186,7 @@ def serious(window: Watched, options: dict[str, list[str]]) -> list[tuple[str, .
     ]
 
 
+@pytest.mark.slow
 def test_paper_has_every_chart(class_page: Path, opened: Open) -> None:
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed: make setup")
     window = opened(class_page)
