@@ -62,7 +62,7 @@ def test_a_broken_file_hides_no_other_task(residency, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_source_is_kept_and_a_change_keeps_both(residency, tmp_path: Path) -> None:
     suites = write(tmp_path)
-    run = ["run", "ridge", "--implementations", "good", "--replicates", "1", "--rounds", "1"]
+    run = ["run", "ridge", "--implementations", "good", "--replicates", "1", "--rounds", "1", "--details"]
     done = residency(*run, **suites)
     assert done.status == 0, done.err
     (folder,) = (tmp_path / "results" / "runs").iterdir()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "own-task.md"
 BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SHORT = " --devices cpu --replicates 1 --rounds 1 --threads 1"
+SHORT = " --devices cpu --replicates 1 --rounds 1 --threads 1 --details"
 
 
 def blocks() -> Iterator[tuple[str, str, str]]:
