@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,16 @@ def pytest_run(environment: dict[str, str], *arguments: str | Path) -> subproces
 @pytest.mark.slow
 def test_implementations_are_benchmarks_that_existing_tools_read(environment, residency, tmp_path: Path) -> None:
     first, second = tmp_path / "a.json", tmp_path / "b.json"
+    began = time.monotonic()
     ran = pytest_run(environment, "--residency", "tabular/ridge", "--rounds", "3", "--benchmark-json", first)
+    took = time.monotonic() - began
     assert ran.returncode == 0, ran.stdout + ran.stderr
     benchmarks = json.loads(first.read_text())["benchmarks"]
     found = {one["extra_info"]["implementation"]: one for one in benchmarks}
     assert found.keys() >= {"normal_equations@cpu", "estimator@cpu"}
     one = found["normal_equations@cpu"]
     assert one["stats"]["rounds"] == 3
-    assert 1e-4 < one["stats"]["median"] < 1
+    assert 0 < 3 * one["stats"]["median"] < took  # seconds, whatever the machine does meanwhile
     assert 0.49 < one["extra_info"]["quality"] < 0.5
     done = residency("run", "tabular/ridge", "--replicates", "1", "--rounds", "3")
     assert done.status == 0, done.err
