@@ -60,13 +60,11 @@ def digits(value: float) -> str:
 
 
 def interval(time: Interval) -> str:
-    """`2.53 ms [2.41, 2.66]`, with the bounds in the same unit as the value."""
-    text = seconds(time.value)
-    number, _, unit = text.partition(" ")
-    factor = time.value / (float(number.replace(",", "")) or 1.0)
+    """`2.53 [2.41, 2.66] ms`, with the bounds in the same unit as the value."""
     if is_unknown(time.low, time.high):
-        return f"{text} {NOT_KNOWN}"
-    return f"{number} {bounds(time.low / factor, time.high / factor)} {unit}"
+        return f"{seconds(time.value)} {NOT_KNOWN}"
+    factor, unit = unit_of(time.value)
+    return f"{digits(time.value * factor)} {bounds(time.low * factor, time.high * factor)}{unit}"
 
 
 def bounds(low: float, high: float) -> str:

@@ -24,4 +24,5 @@ def test_times_have_three_digits_and_a_unit(value: float, text: str) -> None:
 
 
 def test_an_interval_stays_in_the_unit_of_its_middle() -> None:
+    assert words.interval(Interval(0.7109, 0.6457, 0.7835)) == "711 [646, 784] ms"
     assert words.interval(Interval(0.9, 0.5, 1.5)) == "900 [500, 1,500] ms"
