@@ -22,6 +22,7 @@ from residency.reports.tables import Missing, Report, processes
 LINE = 80  # columns that each of the first lines should fit into
 REASONS = 5  # that the short report shows of what has no time, and of what could not run here
 NAMES = 3  # that it gives beside a reason
+NEVER_RAN = {Outcome.UNAVAILABLE, Outcome.FELL_BACK}  # on a GPU
 MORE = "More: --details shows everything; --format html -o page.html makes a page."
 BELOW = "All details are below; --format html -o page.html makes a page."
 
@@ -70,9 +71,12 @@ def _answer(found: Findings, contests: Sequence[Contest]) -> str:
         if len(means) > 1:
             return f"The GPU was {'; '.join(means)}."
         (gain,) = found.gains
-        return f"The GPU was {words.times(gain.mean)} as the CPU: {_tasks(gain.tasks, gain.slower)}."
+        sure = "The" if gain.mean.low > 1 or gain.mean.high < 1 else "Not decided: the"
+        return f"{sure} GPU was {words.times(gain.mean)} as the CPU: {_tasks(gain.tasks, gain.slower)}."
     if all(row.measured is None for row in found.rows):
-        return "Nothing was measured; the reasons are below the table."
+        if not found.rows:
+            return "Nothing was measured: the run has no records."
+        return "No implementation has a time that counts; the reasons are below the table."
     if len(contests) == 1:
         return _of_one(contests[0])
     decided = verdicts(contests)
@@ -133,7 +137,8 @@ def _doubts(found: Findings) -> list[str]:
     parts = []
     if not any(map(is_on_gpu, found.rows)):
         told = any(map(in_doubt, found.rows))
-        why = "not known if one was used" if told else "none used"
+        used = any(row.cell.device == "gpu" and row.result.outcome not in NEVER_RAN for row in found.rows)
+        why = "not known if one was used" if told else "no right result from one" if used else "none used"
         parts.append(f"nothing about GPUs ({why})")
     parts += [f"{slowed.variable} slows a library" for slowed in found.slowed]
     parts += ["busy machine"] if found.busy else []

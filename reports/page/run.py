@@ -44,7 +44,8 @@ from residency.reports.tables import Report, report
 GUIDE = (
     "A bar to the right of 1 is faster than the best CPU result, to the left it is slower: 5 × is a fifth of the time.",
     "The line on a bar and the numbers in brackets show where the true value probably lies (95 %). If they include 1, "
-    "the run cannot tell who is faster.",
+    "the run cannot tell who is faster. Several comparisons share the risk of a mistake, so a ratio may also be "
+    "inconclusive if they do not.",
     "Only right results have a time. What was wrong, failed or could not run is shown with its reason (✕).",
 )
 
@@ -136,7 +137,12 @@ def _what(found: Findings) -> str:
         f"{outcomes.count(outcome)} {said.get(Outcome(outcome), outcome.replace('_', ' '))}"
         for outcome in sorted(set(outcomes), key=lambda name: list(Outcome).index(Outcome(name)))
     ]
-    return f"{_count(tasks, 'task')} in {_count(topics_of, 'topic')}; of {len(outcomes)} results {', '.join(counts)}."
+    where = f"{_count(tasks, 'task')} in {_count(topics_of, 'topic')}"
+    if not outcomes:
+        return "The run has no records."
+    if set(outcomes) == {str(Outcome.OK)}:
+        return f"{where}; all {len(outcomes)} results are right."
+    return f"{where}; of {len(outcomes)} results {', '.join(counts)}."
 
 
 def _count(things: set[str], noun: str) -> str:

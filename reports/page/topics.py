@@ -81,11 +81,11 @@ class _Sentence:
             ended = list(dict.fromkeys(row.result.outcome.replace("_", " ") for row in self._all))
             return [f"nothing was timed; results: {words.joined(ended)}"]
         if f"{self._topic.topic}/" == TOPIC and any(row.cell.device == "gpu" for row in self._rows):
-            return [f"these tasks measure the limits of CPU and GPU; they are no work that a GPU could win{beside}"]
+            return [f"these tasks measure the limits of the hardware, so they are left out of the means{beside}"]
         return [*self._on_cpu(), f"{beside}. {NO_GPU}"]
 
     def _between_devices(self) -> list[Part]:
-        """A GPU that wins is told by its best side first; one that does not, by the whole time."""
+        """End to end first, because that is the whole call; then with the data resident."""
         gain = self._topic.gpu
         assert gain is not None
         whole, there, of = self._ratio("gpu"), self._resident(), self._known_of()
@@ -94,14 +94,13 @@ class _Sentence:
             told = {"slower": "is slower", "equivalent": "is as fast as the CPU"}.get(
                 standing, "may be faster or slower"
             )
-            said = [f"with the copy the GPU {told}, ", *whole, " as fast; once the data is there ", *there, *of]
-        elif gain.resident is None:
-            said = ["the GPU is ", *whole, " as fast with the copy; once the data is there ", *there]
+            said = [f"with the copies the GPU {told}, ", *whole, " as fast"]
         else:
-            said = ["the GPU is ", *there, " as fast once the data is there", *of, ", ", *whole, " with the copy"]
+            said = ["with the copies the GPU is ", *whole, " as fast"]
+        said += ["; once the data is there, ", *there, *of]
         if gain.tasks == 1:
             return [*said, f" (one task: {self._tasks()[0]})"]
-        said += [" (geometric means of ", self._number("gpu/tasks"), " tasks); it is slower in "]
+        said += [" (geometric means of ", self._number("gpu/tasks"), " tasks); with the copies it is slower in "]
         return [*said, self._number("gpu/slower") if gain.slower else "none"]
 
     def _resident(self) -> list[Part]:
@@ -138,16 +137,16 @@ class _Sentence:
             return ["only one implementation of each task has a time, so there is nothing to compare"]
         if cpu.compared == 1:
             return self._one_task()
-        said: list[Part] = [f"CPU against CPU, the fastest is {'' if cpu.fastest else 'not decided in '}"]
+        noun = "tasks" if len({row.cell.task for row in self._rows}) == len(self._groups) else "comparisons"
+        said: list[Part] = ["CPU against CPU, ", self._number("cpu/compared"), f" {noun}: "]
         for index, (library, _) in enumerate(cpu.fastest[:NAMED]):
-            said += [f"{', ' if index else ''}{library} in ", self._number(f"cpu/fastest/{index}/tasks")]
+            who = f", {library}" if index else f"{library} is fastest"
+            said += [f"{who} in ", self._number(f"cpu/fastest/{index}/tasks")]
         if more := cpu.fastest[NAMED:]:
             said += [f", {words.joined([library for library, _ in more])} in {sum(count for _, count in more)}"]
         if cpu.undecided:
-            undecided = self._number("cpu/undecided")
-            said += ["; ", undecided, " not decided"] if cpu.fastest else [undecided]
-        noun = "tasks" if len({row.cell.task for row in self._rows}) == len(self._groups) else "comparisons"
-        return [*said, " (of ", self._number("cpu/compared"), f" {noun})"]
+            said += ["; " if cpu.fastest else "", self._number("cpu/undecided"), " not decided"]
+        return said
 
     def _one_task(self) -> list[Part]:
         """The two fastest of the only task that can be compared."""
@@ -175,7 +174,10 @@ class _Sentence:
             if known.found.at is not None:
                 low, high = (self._count(f"{place}/{bound}") for bound in ("low", "high"))
                 middle = self._count(f"{place}/rows")
-                said += [f" {task}: the GPU wins from about ", middle, f" {known.unit} on [", low, ", ", high, "]."]
+                less = " or less" if known.found.at.low == first else ""
+                whom = known.found.points[-1].champion
+                said += [f" {task}: the GPU wins from about ", middle, f" {known.unit} on [", low, f"{less}, ", high]
+                said += [f"], compared with {whom}."]
             elif known.found.answer == "always":
                 said += [f" {task}: the GPU wins from the smallest size on, {words.count(first)} {known.unit}."]
             elif known.found.answer == "never":
@@ -208,7 +210,7 @@ class _Sentence:
 
 
 def many(value: float) -> str:
-    """A number of rows, with three digits: `4,908`, `74.3 thousand`, `2.31 million`."""
+    """A number of rows: `4,908`, `74.3 thousand`, `2.31 million`."""
     for least, unit, word in SCALES:
         if value >= least:
             return f"{words.digits(value / unit)}{word}"
