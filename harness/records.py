@@ -33,6 +33,7 @@ RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
 SOURCE_FOLDER = "source"  # the user's own code that a run measured
 SHORTEST, LONGEST = 1e-12, 1e12  # seconds: no clock tells less, and no run takes more
+MOST_WORK = 1e30  # operations or bytes of one execution: no machine does more in LONGEST
 SAMPLE_LINE = b'{"kind": "sample"'  # how a sample's line begins
 
 T = TypeVar("T")
@@ -374,7 +375,11 @@ def _record(raw: Any) -> Sample | OutcomeRecord:
         cell = _build(Cell, raw)
     raw["cell"] = cell
     if raw["kind"] == "outcome":
-        return _build(OutcomeRecord, raw)
+        ended = _build(OutcomeRecord, raw)
+        for name, work in (("flops", ended.flops), ("bytes", ended.bytes)):
+            if work is not None and not 0 <= work <= MOST_WORK:
+                raise ValueError(f"`{name}` is {work!r}")
+        return ended
     sample = _build(Sample, raw)
     if not SHORTEST <= sample.seconds <= LONGEST:
         raise ValueError(f"`seconds` is {sample.seconds!r}")

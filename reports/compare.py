@@ -14,6 +14,7 @@ from rich.table import Table
 from residency.analysis.compare import Cell, Comparison, Kind, Status
 from residency.analysis.row import Group
 from residency.analysis.shift import Shift
+from residency.harness.outcomes import Outcome
 from residency.reports import words
 from residency.reports.console import UNBOUNDED
 from residency.reports.likeness import boards, difference, refusal
@@ -86,6 +87,8 @@ def doubt(cell: Cell) -> str:
 
 def became(cell: Cell) -> str:
     """A cell's verdict in a word or two. If a right result became wrong or failed, it is the new outcome."""
+    if cell.kind is Kind.NEW and cell.now != Outcome.OK:
+        return "not compared"
     return cell.outcome if cell.kind is Kind.WRONG else str(cell.kind)
 
 
@@ -103,9 +106,13 @@ def _status(found: Comparison) -> str:
 
 
 def _counted(cells: Sequence[Cell]) -> str:
-    """`(2 slower, 10 equivalent, 1 without a baseline)`."""
+    """`(2 slower, 10 equivalent, 1 without a time in the baseline)`."""
     counts = Counter(cell.kind for cell in cells)
-    names = {Kind.WRONG: "wrong or failed", Kind.NO_DEVICE: "without their device", Kind.NEW: "without a baseline"}
+    names = {
+        Kind.WRONG: "wrong or failed",
+        Kind.NO_DEVICE: "without their device",
+        Kind.NEW: "without a time in the baseline",
+    }
     return f"({', '.join(f'{counts[kind]} {names.get(kind, kind)}' for kind in Kind if kind in counts)})"
 
 

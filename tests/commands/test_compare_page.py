@@ -44,7 +44,7 @@ def test_the_page_says_what_the_command_says(here, both, tmp_path: Path) -> None
     assert (done.status, found["status"]) == (4, 4)
     assert first_line(page) == (
         "Something that was right is now wrong, or no longer runs (1 slower, 1 faster, 1 equivalent, 2 wrong or failed"
-        ", 2 missing, 1 without a baseline). Exit status 4: something that was right is now wrong or fails."
+        ", 2 missing, 1 without a time in the baseline). Exit status 4: something that was right is now wrong or fails."
     )
     rows = data_of(page)["charts"]["chart-0"]["rows"]
     assert [row["kind"] for row in rows] == [

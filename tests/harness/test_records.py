@@ -102,6 +102,8 @@ GPU = {"index": 0, "peak_bytes": None, "joules": None, "megahertz": 1_000, "slow
         (json.dumps({**records.to_json(SAMPLE), "stages": {"fit": float("nan")}}), "it holds NaN, which is no number"),
         (json.dumps({**records.to_json(SAMPLE), "quality": float("inf")}), "it holds Infinity, which is no number"),
         (json.dumps({**records.to_json(SAMPLE), "seconds": 0.0}), "`seconds` is 0.0"),
+        (json.dumps({**records.to_json(OUTCOME), "bytes": -5.0}), "`bytes` is -5.0"),
+        (json.dumps({**records.to_json(OUTCOME), "flops": 1e308}), "`flops` is 1e+308"),
         (json.dumps({**records.to_json(SAMPLE), "seconds": 1e308}), "`seconds` is 1e+308"),
         (json.dumps({**records.to_json(SAMPLE), "gpus": [1]}), "one of `gpus` is 1"),
         (json.dumps({**records.to_json(SAMPLE), "gpus": [{**GPU, "joules": -1}]}), "`joules` of one of `gpus` is -1"),
