@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.page_numbers import assert_says_the_same, places_of
+
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -55,9 +57,9 @@ def test_the_page_says_what_the_command_says(here, both, tmp_path: Path) -> None
         cell = cells[row["label"].partition(",")[0]]
         assert (row.get("ratio"), row.get("low"), row.get("high")) == (cell["ratio"], cell["low"], cell["high"])
         assert row["text"].startswith(cell["outcome"] if cell["kind"] == "wrong" else cell["kind"])
-    shown = re.findall(r'<data value="([^"]+)" data-from="cells/(\d+)/(\w+)">', page)
-    assert {name for *_, name in shown} == {"baseline_seconds", "current_seconds", "ratio", "low", "high", "margin"}
-    assert all(float(value) == found["cells"][int(place)][name] for value, place, name in shown)
+    names = {place.rpartition("/")[2] for place in places_of(page) if place.startswith("cells/")}
+    assert names == {"baseline_seconds", "current_seconds", "ratio", "low", "high", "margin"}
+    assert_says_the_same(page, found)
     assert "<li>numpy 2.4.5 against 2.4.6</li>" in page
     assert "<script>alert" not in page
     here("compare", *both, "--page", "b.html")

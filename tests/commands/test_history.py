@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from tests.page_numbers import assert_says_the_same
 
 HOSTILE = "<script>alert(1)</script>"
 NOISE = 0.01  # standard deviation of the log time from run to run; that of processes is a tenth of it
@@ -55,19 +56,6 @@ def marks(found: dict) -> dict[tuple[str, str], list[tuple[str, str]]]:
     }
 
 
-def numbers(page: str) -> list[tuple[str, float]]:
-    """The places and the values of all numbers of a page."""
-    return [(place, float(value)) for value, place in re.findall(r'<data value="([^"]+)" data-from="([^"]+)">', page)]
-
-
-def at(document: dict, place: str) -> float:
-    value: object = document
-    for key in place.split("/"):
-        value = value[int(key)] if isinstance(value, list) else value[key]  # type: ignore[index]
-    assert isinstance(value, int | float)
-    return float(value)
-
-
 def test_a_slow_down_is_found_where_it_began_and_nothing_else(here, runs, tmp_path: Path) -> None:
     runs()
     done = here("history", "runs", "--json", "--page", "a.html")
@@ -85,9 +73,7 @@ def test_a_slow_down_is_found_where_it_began_and_nothing_else(here, runs, tmp_pa
     assert "88 comparisons share an error of 1" in shown
 
     page = (tmp_path / "a.html").read_text()
-    places = numbers(page)
-    assert places
-    assert all(value == at(found, place) for place, value in places)
+    assert_says_the_same(page, found)
     assert f'<th scope="row">{HOSTILE}' not in page
     assert "<script>alert" not in page
     here("history", "runs", "--json", "--page", "b.html")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +17,7 @@ import psutil
 import pytest
 
 from residency.harness import records
+from tests.page_numbers import assert_says_the_same, places_of
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 SUITES = {"RESIDENCY_SUITES": str(FIXTURES)}
@@ -65,13 +65,8 @@ def test_the_page_says_what_was_proved_with_the_numbers_of_the_json(proved) -> N
         "check: 2 up to lecture.</p>"
     ) in page
     assert page.count("<td>not seen on a real GPU</td>") == 2
-    shown = re.findall(r'<data value="([^"]+)" data-from="([^"]+)">', page)
-    assert {place.split("/")[0] for _, place in shown} == {"rows", "proof"}
-    for value, place in shown:
-        known = done.json
-        for key in place.split("/"):
-            known = known[int(key)] if isinstance(known, list) else known[key]
-        assert float(value) == known
+    assert {place.split("/")[0] for place in places_of(page)} == {"rows", "proof"}
+    assert_says_the_same(page, done.json)
 
 
 def test_what_is_proved_and_what_is_not(standings) -> None:

@@ -12,25 +12,11 @@ from typing import Any
 import pytest
 
 from tests.class_run import write
+from tests.page_numbers import assert_says_the_same
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 AMD, XEON = REFERENCE / "2-cores-amd-epyc-nlp-lab", REFERENCE / "2-cores-intel-xeon-nlp-lab"
 REHEARSAL = REFERENCE / "2-cores-amd-epyc-rehearsal"
-NUMBER = re.compile(r'<data value="([^"]+)" data-from="([^"]+)">')
-
-
-def at(document: Any, place: str) -> Any:
-    """The value at a place of a JSON document."""
-    for key in place.split("/"):
-        document = document[int(key)] if isinstance(document, list) else document[key]
-    return document
-
-
-def assert_says_the_same(page: str, document: Any) -> None:
-    """Every number of the page is that of the JSON report at the place that it names."""
-    numbers = NUMBER.findall(page)
-    assert numbers
-    assert [(value, place) for value, place in numbers if float(value) != at(document, place)] == []
 
 
 def section(page: str, name: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.reports.test_page_beside import assert_says_the_same, data
+from tests.page_numbers import assert_says_the_same
+from tests.reports.test_page_beside import data
 
 PEAKS = {"copy_gb_per_s": 500.0, "float32_tflops": 10.0}
 

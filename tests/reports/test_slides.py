@@ -6,11 +6,11 @@ import shutil
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.class_run import HOSTILE, write
+from tests.page_numbers import at
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 VOID = {"meta", "input", "br", "link"}
@@ -63,12 +63,6 @@ class Reader(HTMLParser):
 def read(text: str) -> dict[str, Element]:
     """The slides by their names."""
     return {slide.given["id"] or "": slide for slide in Reader(text).top.named(".slide")}
-
-
-def at(document: Any, place: str) -> Any:
-    for key in place.split("/"):
-        document = document[int(key)] if isinstance(document, list) else document[key]
-    return document
 
 
 def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Path) -> None:
