@@ -9,7 +9,7 @@ from residency.analysis.findings import Findings
 from residency.analysis.row import Row
 from residency.reports import words
 from residency.reports.document import document
-from residency.reports.page.parts import Number, Text
+from residency.reports.page.parts import Number, Part, Text
 
 UNKNOWN = "-"
 
@@ -37,6 +37,19 @@ class Places:
         """The number at a place as a reader sees it, or `-` if it is not known."""
         value = self.value(place)
         return UNKNOWN if value is None else Number(write(value), value, f"{self._prefix}{place}")
+
+    def interval(self, place: str, write: Callable[[float], str], *, middle: str, unit: str) -> list[Part]:
+        """A value below a place with the bounds of its interval: `1.82 × [1.27, 2.61]`; `-` if it is not known."""
+        value, low, high = (self.value(f"{place}/{bound}") for bound in (middle, "low", "high"))
+        if value is None:
+            return [UNKNOWN]
+        number = self.at(place).number
+        shown = number(middle, write)
+        if low is None:
+            return [shown]
+        if words.is_unknown(low, high):
+            return [shown, f"{unit} {words.NOT_KNOWN}"]
+        return [shown, f"{unit} [", number("low", write), ", ", number("high", write), "]"]
 
 
 class Numbers(Places):
@@ -75,24 +88,12 @@ class RowNumbers:
 
     def interval(self, name: str, middle: str, unit: Callable[[float], tuple[float, str]]) -> Text:
         """A value with the bounds of its interval, all three in the unit that suits the value."""
-        value, low, high = (self.value(f"{name}/{bound}") for bound in (middle, "low", "high"))
+        value = self.value(f"{name}/{middle}")
         if value is None:
             return UNKNOWN
         factor, sign = unit(value)
-
-        def write(number: float) -> str:
-            return words.digits(number * factor)
-
-        if words.is_unknown(low, high):
-            return [self.number(f"{name}/{middle}", write), f"{sign} {words.NOT_KNOWN}"]
-        return [
-            self.number(f"{name}/{middle}", write),
-            f"{sign} [",
-            self.number(f"{name}/low", write),
-            ", ",
-            self.number(f"{name}/high", write),
-            "]",
-        ]
+        place = f"{self._place}/{name}"
+        return self._numbers.interval(place, lambda number: words.digits(number * factor), middle=middle, unit=sign)
 
     def number(self, name: str, write: Callable[[float], str]) -> Number:
         """The number under a name that is known."""

@@ -196,12 +196,9 @@ class _Sentence:
 
     def _ratio(self, name: str) -> Sequence[Part]:
         """`14.0 × [12.1, 16.2]`."""
-        low, high = (self._numbers.value(f"{self._place}/{name}/{bound}") for bound in ("low", "high"))
-        middle = Strong(self._shown(f"{name}/mean", words.digits))
-        if words.is_unknown(low, high):
-            return [middle, f" × {words.NOT_KNOWN}"]
-        bounds = (self._shown(f"{name}/{bound}", words.digits) for bound in ("low", "high"))
-        return [middle, " × [", next(bounds), ", ", next(bounds), "]"]
+        middle, *bounds = self._numbers.interval(f"{self._place}/{name}", words.digits, middle="mean", unit=" ×")
+        assert isinstance(middle, str | Number)
+        return [Strong(middle), *bounds]
 
     def _shown(self, name: str, write: words.Write) -> str | Number:
         shown = self._numbers.shown(f"{self._place}/{name}", write)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from residency.reports import words
-from residency.reports.page.numbers import UNKNOWN, Numbers
+from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import Code, Link, Number, Part, Strong, Text
 
 
@@ -14,15 +13,9 @@ def interval(
 ) -> list[Part]:
     """A value at a place with its bounds: `1.82 × [1.27, 2.61]`; `1.00 ×` of itself, `-` if it is not known."""
     low, high = (numbers.value(f"{place}/{name}") for name in ("low", "high"))
-    shown = flat([numbers.shown(f"{place}/{middle}", write)])
-    if shown == [UNKNOWN] or low is None:
-        return shown
-    if low == high:
-        return [*shown, unit]
-    if words.is_unknown(low, high):
-        return [*shown, f"{unit} {words.NOT_KNOWN}"]
-    bounds = [numbers.shown(f"{place}/{name}", write) for name in ("low", "high")]
-    return flat([*shown, f"{unit} [", bounds[0], ", ", bounds[1], "]"])
+    if low is not None and low == high:
+        return [*flat([numbers.shown(f"{place}/{middle}", write)]), unit]
+    return numbers.interval(place, write, middle=middle, unit=unit)
 
 
 def flat(texts: Sequence[Text]) -> list[Part]:
