@@ -41,6 +41,11 @@ class Contest:
         return self.opponent.compared.speedup if self.opponent is not None else None
 
     @property
+    def between_devices(self) -> bool:
+        """Whether a GPU implementation has a ratio to a CPU implementation."""
+        return self.cpu is not None and self.gpu is not None and self.gpu.compared.speedup is not None
+
+    @property
     def winner(self) -> Row | None:
         """The fastest on the CPU, if it is clearly faster than the next on the CPU."""
         if self.cpu is None or self.gpu is not None or self.ratio is None:

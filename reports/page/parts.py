@@ -147,9 +147,12 @@ class Page:
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # topic, device, size: what there is
 
 
-def prose(text: str) -> Text:
-    """A sentence in which words between backticks are code."""
-    return [Code(part) if number % 2 else part for number, part in enumerate(text.split("`"))]
+def prose(text: str) -> list[Part]:
+    """A sentence in which words between backticks are code. A single backtick belongs to a name, and stays."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return [text]
+    return [Code(piece) if number % 2 else piece for number, piece in enumerate(pieces) if piece]
 
 
 def tags_of(task: str = "", device: str = "", size: str = "") -> Tags:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from string import ascii_uppercase
 
+from residency.analysis.contest import Contest, contest
 from residency.analysis.doubt import in_doubt
 from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.rest import APART
@@ -38,6 +39,7 @@ from residency.reports.page.parts import (
     Text,
     Warned,
     charts_in,
+    prose,
 )
 from residency.reports.tables import facts, report
 
@@ -93,20 +95,6 @@ class Deck:
 
     title: str
     slides: Sequence[Slide]
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Who is compared in one task at one size: what has a time that counts, the fastest first."""
-
-    measured: list[Row]
-    cpu: Row | None  # the strongest correct CPU implementation
-    gpu: Row | None  # the fastest on the GPU
-
-    @property
-    def between_devices(self) -> bool:
-        """Whether a GPU implementation has a ratio to a CPU implementation."""
-        return self.cpu is not None and self.gpu is not None and self.gpu.compared.speedup is not None
 
 
 def html(found: Findings) -> str:
@@ -266,33 +254,21 @@ def _name(*parts: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(parts)).strip("-").lower() or "slide"
 
 
-def contest(group: Sequence[Row], info: RunInfo) -> Contest:
-    """Who is compared in a group. What does less than the task, or may not have run on the GPU, is not."""
-    task = info.tasks.get(group[0].cell.task)
-    beside = task.beside if task else []
-    counting = [row for row in group if row.measured and row.cell.implementation not in beside and not in_doubt(row)]
-    measured = sorted(counting, key=lambda row: row.median)
-    return Contest(
-        measured=measured,
-        cpu=next((row for row in measured if row.cell.device == "cpu"), None),
-        gpu=next((row for row in measured if row.cell.device == "gpu"), None),
-    )
-
-
 def _question(group: GroupFindings, info: RunInfo, numbers: Numbers) -> Slide:
     """One task on one dataset at one size."""
-    cell, rivals = group.rows[0].cell, contest(group.rows, info)
+    cell, rivals = group.rows[0].cell, contest(group.rows, group.task)
     name = _name(cell.task, cell.dataset, cell.size)
     size = f", {words.count(group.count)} {group.rows[0].facts.unit}" if group.count is not None else ""
     asked = group.task.question if group.task else ""
+    fastest = f"Which CPU library is fastest for {cell.task}?" if rivals.gpu is None else "Which is fastest?"
     choices = _choices(rivals)
     return Slide(
         name=name,
         kind="question",
         brief=_brief(group),
         above=f"{cell.task}: {cell.dataset} at {cell.size}{size}",
-        title=_coded(asked) if asked else "Which implementation is fastest?",
-        shown=_contenders(rivals, info),
+        title=prose(asked) if asked and rivals.between_devices else fastest,
+        shown=[*_for_a_gpu(asked, rivals), *_contenders(rivals, info)],
         choices=choices,
         reveal=Reveal(
             first=_answers(group, rivals, choices, info, numbers),
@@ -301,6 +277,13 @@ def _question(group: GroupFindings, info: RunInfo, numbers: Numbers) -> Slide:
         ),
         notes=_notes(group, rivals, info, numbers),
     )
+
+
+def _for_a_gpu(asked: str, rivals: Contest) -> list[Block]:
+    """The task's question, if the run has no GPU's time to answer it."""
+    if not asked or rivals.between_devices:
+        return []
+    return [Paragraph(["The task's question needs a GPU's time, which this run lacks: ", *prose(asked)], "note")]
 
 
 def _contenders(rivals: Contest, info: RunInfo) -> list[Block]:
@@ -375,7 +358,7 @@ def _beside(name: str, group: GroupFindings, rivals: Contest, numbers: Numbers) 
     """What was measured, and what was expected."""
     beside: list[Block] = [Section(f"{name}-measured", "Measured", [Items(_measured(rivals, numbers))])]
     if group.task and group.task.expect:
-        beside.append(Section(f"{name}-expected", "Expected", [Paragraph(_coded(group.task.expect))]))
+        beside.append(Section(f"{name}-expected", "Expected", [Paragraph(prose(group.task.expect))]))
     return beside
 
 
@@ -454,15 +437,7 @@ def _measured(rivals: Contest, numbers: Numbers) -> list[Text]:
     lines: list[Text] = [_line(f"{name_of(row)}: ", numbers.of(row).time()) for row in shown]
     if between and rivals.gpu is not None:
         lines.append(_resident(rivals.gpu, numbers))
-    return [*lines, *map(_coded, filter(None, map(where_it_went, shown)))]
-
-
-def _coded(sentence: str) -> Text:
-    """The sentence with what stands between backquotes as code."""
-    pieces = sentence.split("`")
-    if len(pieces) % 2 == 0:  # one of them belongs to a name
-        return sentence
-    return [Code(piece) if index % 2 else piece for index, piece in enumerate(pieces) if piece]
+    return [*lines, *map(prose, filter(None, map(where_it_went, shown)))]
 
 
 def _resident(row: Row, numbers: Numbers) -> Text:
@@ -478,7 +453,7 @@ def _resident(row: Row, numbers: Numbers) -> Text:
 def _notes(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Numbers) -> list[Block]:
     """What to say, the numbers, what surprises, and how to measure it again."""
     said: list[Text] = ["Read the question out and let the class vote. Then reveal."]
-    said += map(_coded, answer(group.rows, info).sentences)
+    said += map(prose, answer(group.rows, info).sentences)
     if group.task and not group.task.expect:
         said.append("This run does not record what the task's file expects. A new run does.")
     blocks: list[Block] = [Paragraph("Say", "head"), Items(said), Paragraph("Numbers", "head")]
@@ -575,7 +550,7 @@ def _pages(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 def _rival(group: GroupFindings, info: RunInfo) -> Row | None:
     """The fastest on the GPU, or else the second fastest; None if nothing has a ratio."""
-    rivals = contest(group.rows, info)
+    rivals = contest(group.rows, group.task)
     if rivals.between_devices:
         return rivals.gpu
     return next((row for row in rivals.measured[1:] if row.compared.speedup is not None), None)
