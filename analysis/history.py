@@ -399,12 +399,6 @@ def _shared(run: int, all_series: Sequence[Series]) -> Shift | None:
     return shift([(task, step.ratio.value) for task, step in steps])
 
 
-def label_of(key: Key) -> str:
-    """`tabular/ridge, linear at lab, estimator@cpu`."""
-    task, dataset, size, implementation = key
-    return f"{task}, {dataset} at {size}, {implementation}"
-
-
 def facts_of(machine: Machine) -> dict[str, Any]:
     """What makes a machine: its processor, its cores, its GPUs, and the threads that were used."""
     known, settings = machine.first.machine, machine.first.settings
