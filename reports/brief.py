@@ -76,7 +76,9 @@ def _answer(found: Findings, contests: Sequence[Contest]) -> str:
     if all(row.measured is None for row in found.rows):
         if not found.rows:
             return "Nothing was measured: the run has no records."
-        return "No implementation has a time that counts; the reasons are below the table."
+        if any(row.result.outcome != Outcome.UNAVAILABLE for row in found.rows):
+            return "No implementation has a time that counts; the reasons are below the table."
+        return "Nothing was measured; the reasons are below the table."
     if len(contests) == 1:
         return _of_one(contests[0])
     decided = verdicts(contests)

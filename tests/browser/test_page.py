@@ -17,7 +17,7 @@ ZOOMED = (1366 // 2, 900 // 2)
 WINDOWS = [(1366, 900), (390, 800), (1024, 768), (1920, 1080), ZOOMED]
 
 
-@pytest.mark.parametrize("name", ["class_page", "largest_page"])
+@pytest.mark.parametrize("name", ["class_page", pytest.param("largest_page", marks=pytest.mark.slow)])
 def test_every_chart_is_drawn_and_readable_at_every_width(
     name: str, opened: Open, request: pytest.FixtureRequest
 ) -> None:

@@ -146,6 +146,7 @@ def test_waiting_for_the_gpu_makes_no_context_that_would_hide_a_fallback(run) ->
     assert row["outcome"] == "fell_back", row["reason"]
 
 
+@pytest.mark.slow
 def test_where_nvml_names_nobody_no_real_execution_is_accused(run) -> None:
     found = by_name(run("forgetful", "in_context", "in_a_child", **NO_NAMES)[1])
     assert found["in_context@gpu"]["outcome"] == "ok"
@@ -158,6 +159,7 @@ def test_a_process_that_nvml_names_is_on_the_gpu_however_little_it_holds(run) ->
     assert by_name(run("in_a_child", context=0)[1])["in_a_child@gpu"]["outcome"] == "ok"
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_known_it_is_said_and_nobody_is_accused(run, residency_in) -> None:
     folder, done = run("forgetful", "counting", "in_context", "in_a_child", **NO_NAMES, **NO_MEMORY)
     found = by_name(done)
@@ -241,6 +243,7 @@ def test_a_build_without_cuda_is_unavailable_with_its_remedy(run) -> None:
     assert "pip install" in row["reason"]
 
 
+@pytest.mark.slow
 def test_what_fell_back_is_tried_again_with_another_driver_alone(run, residency_in, stand_in_gpu) -> None:
     folder, _ = run("forgetful")
     (kept,) = (folder / "results" / "runs").iterdir()

@@ -14,6 +14,7 @@ from residency.runners import suspicion
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 
 
+@pytest.mark.slow
 def test_no_shortcut_becomes_the_baseline(residency) -> None:
     done = residency(
         "run", "cheats/shortcuts", "--replicates", "1", "--rounds", "1", "--json", RESIDENCY_SUITES=str(FIXTURES)
