@@ -23,6 +23,9 @@ from residency.harness.statistics import Conditions
 from residency.harness.task_info import TaskInfo
 
 
+NO_SAMPLE = "no timed sample was recorded"
+
+
 def timed_samples(records: Records) -> dict[Key, dict[int, list[float]]]:
     """Seconds of the timed samples, by cell and replicate, in the order of the rounds."""
     return {_key(cell): found.timed() for cell, found in judgement.evidence(records).items()}
@@ -84,12 +87,19 @@ def _result(found: Evidence, judged: Judgement, timed: Sequence[Sample], task: T
     right = ending.outcome is Outcome.OK and qualities
     return Result(
         outcome=str(ending.outcome),
-        reason=ending.reason,
+        reason=ending.reason or _unmeasured(found, timed),
         quality=median(qualities) if right else last.quality if last else None,
         error=judged.error,
         metric=task.metric if task else "",
         reference=last.reference if last else None,
     )
+
+
+def _unmeasured(found: Evidence, timed: Sequence[Sample]) -> str:
+    """Why a result that is `ok` has no time: its samples are not in the records. A rehearsal has none anyway."""
+    if timed or found.last is None or found.last.tier is not None:
+        return ""
+    return NO_SAMPLE
 
 
 def _facts(cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sample], task: TaskInfo | None) -> Facts:

@@ -14,26 +14,25 @@ import json
 import math
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
-from types import TracebackType, UnionType
-from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
 
 from residency.harness.errors import RecordError, UsageError
 from residency.harness.files import write_whole
 from residency.harness.outcomes import Ending, Outcome
+from residency.harness.schema import Mistaken, described
 from residency.harness.task_info import TaskInfo, twin_by_name
 
 SCHEMA = 1
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
 SOURCE_FOLDER = "source"  # the user's own code that a run measured
-SHORTEST, LONGEST = 1e-12, 1e12  # seconds: no clock tells less, and no run takes more
-MOST_WORK = 1e30  # operations or bytes of one execution: no machine does more in LONGEST
 SAMPLE_LINE = b'{"kind": "sample"'  # how a sample's line begins
 
 T = TypeVar("T")
@@ -55,7 +54,6 @@ class Cell:
     workers: int = 1
 
 
-NUMBERS = (int, float)
 CELL_FIELDS = tuple(entry.name for entry in fields(Cell))
 _cell_values = itemgetter(*CELL_FIELDS)
 
@@ -281,7 +279,7 @@ class Growing:
                 file.seek(self._bytes)
                 text = file.read()
         except FileNotFoundError:
-            return self._records
+            raise RecordError(f"{self._records.folder}: damaged: it has {RUN_FILE} but no {RECORDS_FILE}") from None
         except OSError as error:
             raise RecordError(f"cannot read {path}: {error.strerror}") from error
         lines = text.split(b"\n")[:-1]
@@ -314,7 +312,7 @@ def read_info(folder: Path) -> RunInfo:
     """Read `run.json` alone; raises `RecordError` as `read` does."""
     path = folder / RUN_FILE
     try:
-        raw = _json(path.read_text(encoding="utf-8"))
+        raw = _json(path.read_text(encoding="utf-8"), parse_float=_finite)
     except FileNotFoundError:
         missing = f"it has no {RUN_FILE}" if folder.is_dir() else "there is no such folder"
         raise RecordError(f"no run in {folder}: {missing}") from None
@@ -322,17 +320,21 @@ def read_info(folder: Path) -> RunInfo:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise RecordError(f"{path}: damaged: {error}") from None
-    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-        schema = raw.get("schema") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict):
+        raise RecordError(f"{path}: damaged: it is no object")
+    if "schema" not in raw:
+        raise RecordError(f"{path}: damaged: field `schema` is missing")
+    if raw["schema"] != SCHEMA:
         raise RecordError(
-            f"{path}: schema {schema!r} is not one this version reads ({SCHEMA}); use the version that wrote it"
+            f"{path}: schema {raw['schema']!r} is not one this version reads ({SCHEMA}); use the version that wrote it"
         )
     try:
-        cells = [_build(Cell, cell) for cell in raw.pop("cells", [])]
-        tasks = {name: _build(TaskInfo, task) for name, task in raw.pop("tasks", {}).items()}
-        return _build(RunInfo, {**raw, "cells": cells, "tasks": tasks})
-    except ValueError as error:
-        raise RecordError(f"{path}: {error}") from None
+        described("run").check(raw)
+    except Mistaken as mistaken:
+        raise RecordError(f"{path}: damaged: {mistaken}") from None
+    cells = [_build(Cell, cell) for cell in raw.pop("cells")]
+    tasks = {name: _build(TaskInfo, task) for name, task in raw.pop("tasks").items()}
+    return _build(RunInfo, {**raw, "cells": cells, "tasks": tasks})
 
 
 def _parsed(path: Path, numbered: list[tuple[int, bytes]]) -> list[Any]:
@@ -352,13 +354,23 @@ def _parsed(path: Path, numbered: list[tuple[int, bytes]]) -> list[Any]:
     return parsed
 
 
-def _json(text: str | bytes) -> Any:
+def _json(text: str | bytes, parse_float: Callable[[str], float] | None = None) -> Any:
     """The value of a JSON text; raises `ValueError` if it holds a NaN or an infinity, which are no JSON."""
-    return json.loads(text, parse_constant=_no_number)
+    try:
+        return json.loads(text, parse_constant=_no_number, parse_float=parse_float)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _no_number(name: str) -> None:
     raise ValueError(f"it holds {name}, which is no number")
+
+
+def _finite(text: str) -> float:
+    """The number; raises `ValueError` if it is too large for one."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"it holds {text[:40]}, which is too large")
+    return number
 
 
 def _damaged(path: Path, number: int, error: Exception) -> RecordError:
@@ -367,43 +379,26 @@ def _damaged(path: Path, number: int, error: Exception) -> RecordError:
 
 
 def _record(raw: Any) -> Sample | OutcomeRecord:
-    if not isinstance(raw, dict) or raw.get("kind") not in {"sample", "outcome"}:
+    if not isinstance(raw, dict) or (kind := raw.get("kind")) not in ("sample", "outcome"):
         raise ValueError("not a sample or an outcome")
     try:
         cell = _cell(*_cell_values(raw))
     except (KeyError, TypeError):  # a field is missing, or is a list or an object
-        cell = _build(Cell, raw)
+        cell = _checked_cell(raw)
+    described(kind).check(raw)
     raw["cell"] = cell
-    if raw["kind"] == "outcome":
-        ended = _build(OutcomeRecord, raw)
-        for name, work in (("flops", ended.flops), ("bytes", ended.bytes)):
-            if work is not None and not 0 <= work <= MOST_WORK:
-                raise ValueError(f"`{name}` is {work!r}")
-        return ended
-    sample = _build(Sample, raw)
-    if not SHORTEST <= sample.seconds <= LONGEST:
-        raise ValueError(f"`seconds` is {sample.seconds!r}")
-    for name, time in sample.stages.items():
-        if type(time) not in NUMBERS or not 0 <= time < math.inf:
-            raise ValueError(f"stage `{name}` is {time!r}")
-    for gpu in sample.gpus:
-        _check_gpu(gpu)
-    return sample
-
-
-def _check_gpu(raw: Any) -> None:
-    """Raise `ValueError` if this does not say what one GPU did."""
-    if not isinstance(raw, dict) or type(raw.get("index")) is not int or not isinstance(raw.get("slowed_by"), list):
-        raise ValueError(f"one of `gpus` is {raw!r}")
-    for name in ("peak_bytes", "joules", "megahertz"):
-        if name not in raw or not (raw[name] is None or (type(raw[name]) in NUMBERS and 0 <= raw[name] < math.inf)):
-            raise ValueError(f"`{name}` of one of `gpus` is {raw.get(name, 'missing')!r}")
+    return _build(Sample, raw) if kind == "sample" else _build(OutcomeRecord, raw)
 
 
 @functools.lru_cache(maxsize=4096, typed=True)
 def _cell(*values: Any) -> Cell:
     """The cell with these values. Many lines of a run share a cell, so each is made only once."""
-    return _build(Cell, dict(zip(CELL_FIELDS, values, strict=True)))
+    return _checked_cell(dict(zip(CELL_FIELDS, values, strict=True)))
+
+
+def _checked_cell(raw: Mapping[str, Any]) -> Cell:
+    described("cell").check(raw)
+    return _build(Cell, raw)
 
 
 @contextmanager
@@ -419,50 +414,10 @@ def without_collection() -> Iterator[None]:
 
 
 def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
-    """An instance of a record's class from its fields; raises `ValueError` if one is missing or of another type."""
-    taken, chosen = _shape(kind, tuple(raw), tuple(map(type, raw.values())))  # type: ignore[arg-type]
-    for name, options in chosen:
-        if raw[name] not in options:
-            raise ValueError(f"field `{name}` is {raw[name]!r}")
-    return kind(**{name: raw[name] for name in taken})
-
-
-@functools.lru_cache(maxsize=256)
-def _shape(
-    kind: type, names: tuple[str, ...], types: tuple[type, ...]
-) -> tuple[list[str], list[tuple[str, tuple[Any, ...]]]]:
-    """The fields to take from a record with these names and types, and the values that some of them may have.
-
-    A run has few such kinds of records, so the result is cached. A field of a wrong type may have no value at all.
-    """
-    given = dict(zip(names, types, strict=True))
-    taken, chosen = [], []
-    for name, allowed, choices, required in _fields(kind):
-        if name in given:
-            taken.append(name)
-            if given[name] not in allowed:
-                chosen.append((name, ()))
-            elif choices:
-                chosen.append((name, choices))
-        elif required:
-            raise ValueError(f"field `{name}` is missing")
-    return taken, chosen
+    """An instance of a record's class from its fields, which were checked; other fields are left out."""
+    return kind(**{name: raw[name] for name in _fields(kind) if name in raw})  # type: ignore[arg-type]
 
 
 @functools.cache
-def _fields(kind: type) -> list[tuple[str, set[Any], tuple[Any, ...], bool]]:
-    """Of each field of a record: its name, its JSON types, its choices, and whether it is required.
-
-    Fields that were added to the schema later have a default.
-    """
-    hints = get_type_hints(kind)
-    described = []
-    for entry in fields(kind):
-        hint = hints[entry.name]
-        choices = get_args(hint) if get_origin(hint) is Literal else ()
-        options = get_args(hint) if get_origin(hint) is UnionType else (hint,)
-        types = {type(choice) for choice in choices} or {get_origin(option) or option for option in options}
-        types |= {int} if float in types else set()  # 1.0 may be written as 1
-        required = entry.default is MISSING and entry.default_factory is MISSING
-        described.append((entry.name, types, choices, required))
-    return described
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(entry.name for entry in fields(kind))

@@ -42,7 +42,11 @@ def outcome(name: str, quality: float, judged: Judged | None, **changes: Any) ->
 
 
 def info(**tasks: TaskInfo) -> RunInfo:
-    machine = {"cpu": "A", "cores": 2, "gpus": [{"name": "G", "driver": "1", "uuid": "u"}]}
+    machine = {
+        "host": "h", "system": "Linux", "cpu": "A", "cores": 2, "cores_in_machine": 2, "memory_bytes": 2**33,
+        "gpus": [{"name": "G", "memory_bytes": 2**33, "driver": "1", "uuid": "u"}], "no_gpu_because": None,
+        "python": "3.12.3",
+    }  # fmt: skip
     return RunInfo("run", "2026-01-01T00:00:00.000Z", [], {}, machine, {}, "c", tasks or {"tests/task": TASK}, [])
 
 

@@ -16,8 +16,12 @@ from residency.harness.task_info import TaskInfo
 from residency.suites import SHIPPED
 
 CELL = records.Cell("tabular/ridge", "linear", "smoke", 100, "normal_equations@cpu", "numpy", "cpu")
+MACHINE = {
+    "host": "host", "system": "Linux", "cpu": "AMD EPYC", "cores": 2, "cores_in_machine": 4, "memory_bytes": 2**33,
+    "gpus": [], "no_gpu_because": "no NVIDIA GPU on this machine", "python": "3.12.3",
+}  # fmt: skip
 INFO = records.RunInfo(
-    id="now", started=records.now(), command=["residency"], settings={}, machine={}, versions={}, commit=None,
+    id="now", started=records.now(), command=["residency"], settings={}, machine=MACHINE, versions={}, commit=None,
     tasks={"tabular/ridge": TaskInfo("Ridge", "R²", "higher", False, 0.001, {"smoke": 100})}, cells=[CELL],
 )  # fmt: skip
 SAMPLE = records.Sample(
@@ -97,16 +101,16 @@ GPU = {"index": 0, "peak_bytes": None, "joules": None, "megahertz": 1_000, "slow
             "`task` is missing",
         ),
         (json.dumps({**records.to_json(SAMPLE), "phase": "lukewarm"}), "field `phase`"),
-        (json.dumps({**records.to_json(SAMPLE), "stages": {"fit": "1"}}), "stage `fit` is '1'"),
-        (json.dumps({**records.to_json(SAMPLE), "stages": {"fit": -1.0}}), "stage `fit` is -1.0"),
+        (json.dumps({**records.to_json(SAMPLE), "stages": {"fit": "1"}}), "field `stages.fit` is '1'"),
+        (json.dumps({**records.to_json(SAMPLE), "stages": {"fit": -1.0}}), "field `stages.fit` is -1.0"),
         (json.dumps({**records.to_json(SAMPLE), "stages": {"fit": float("nan")}}), "it holds NaN, which is no number"),
         (json.dumps({**records.to_json(SAMPLE), "quality": float("inf")}), "it holds Infinity, which is no number"),
         (json.dumps({**records.to_json(SAMPLE), "seconds": 0.0}), "`seconds` is 0.0"),
         (json.dumps({**records.to_json(OUTCOME), "bytes": -5.0}), "`bytes` is -5.0"),
         (json.dumps({**records.to_json(OUTCOME), "flops": 1e308}), "`flops` is 1e+308"),
         (json.dumps({**records.to_json(SAMPLE), "seconds": 1e308}), "`seconds` is 1e+308"),
-        (json.dumps({**records.to_json(SAMPLE), "gpus": [1]}), "one of `gpus` is 1"),
-        (json.dumps({**records.to_json(SAMPLE), "gpus": [{**GPU, "joules": -1}]}), "`joules` of one of `gpus` is -1"),
+        (json.dumps({**records.to_json(SAMPLE), "gpus": [1]}), "field `gpus[0]` is 1, not object"),
+        (json.dumps({**records.to_json(SAMPLE), "gpus": [{**GPU, "joules": -1}]}), "field `gpus[0].joules` is -1, less than 0"),
         ("\udcff", "damaged line"),
     ],
 )
