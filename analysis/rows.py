@@ -22,7 +22,6 @@ from residency.harness.records import Cell, Records, RunInfo, Sample, without_co
 from residency.harness.statistics import Conditions
 from residency.harness.task_info import TaskInfo
 
-
 NO_SAMPLE = "no timed sample was recorded"
 
 

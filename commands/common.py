@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shlex
 import socket
 import sys
 import tempfile
@@ -18,10 +17,10 @@ from typing import Any
 from residency.analysis.findings import findings
 from residency.harness import own_suites, records
 from residency.harness.discovery import Catalogue
-from residency.harness.errors import RecordError, UsageError, unknown
+from residency.harness.errors import RecordError, UsageError, typed, unknown
 from residency.harness.files import write_whole
 from residency.harness.task import Task
-from residency.reports import screen
+from residency.reports import screen, words
 from residency.runners import machine
 from residency.suites import SHIPPED
 
@@ -59,7 +58,7 @@ def one_task(name: str) -> Task:
 
 @functools.cache
 def _say_once(line: str) -> None:
-    print(f"residency: {line}", file=sys.stderr)
+    print(f"residency: {words.one_line(line)}", file=sys.stderr)
 
 
 def is_here(info: records.RunInfo) -> bool:
@@ -111,18 +110,16 @@ def write_page_of(measured: records.Records, path: Path | None) -> None:
     try:
         write_file(path, html)
     except UsageError as error:
-        again = f"residency report {shlex.quote(str(measured.folder))} --format html -o page.html"
+        again = f"residency report {typed(measured.folder)} --format html -o page.html"
         raise UsageError(f"{error}. What was measured is saved. Write its page with: {again}") from error
     screen.progress().print(f"Page: {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def kept_words(folder: Path, page: Path | None) -> str:
     """A study's last line: where its run is saved, and how to view it or to write its page again."""
-    view = f"residency report {shlex.quote(str(folder))}"
+    view = f"residency report {typed(folder)}"
     kept = f"Saved to {folder}. View it with: {view}"
-    return (
-        kept if page is None else f"{kept}\nWrite its page again with: {view} --format html -o {shlex.quote(str(page))}"
-    )
+    return kept if page is None else f"{kept}\nWrite its page again with: {view} --format html -o {typed(page)}"
 
 
 @contextmanager
@@ -171,7 +168,9 @@ def runs_in(folder: Path) -> list[FoundRun]:
         try:
             found.append(FoundRun(path.parent, records.read_info(path.parent)))
         except RecordError as error:
-            screen.progress().print(f"left out: {error}", style="dim", highlight=False, markup=False, soft_wrap=True)
+            screen.progress().print(
+                words.one_line(f"left out: {error}"), style="dim", highlight=False, markup=False, soft_wrap=True
+            )
     return sorted(found, key=lambda run: (records.moment(run.info.started), run.folder))
 
 
@@ -187,7 +186,7 @@ def _chosen(runs: list[FoundRun], among: str) -> Path:
     newest = runs[-1]
     if among:
         text = f"taken: {newest.folder}, started {newest.info.started}, {among}"
-        screen.progress().print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
+        screen.progress().print(words.one_line(text), style="dim", highlight=False, markup=False, soft_wrap=True)
     return newest.folder
 
 

@@ -15,7 +15,7 @@ from residency.commands.compare import MOST
 from residency.harness import records
 from residency.harness.errors import RecordError, UsageError
 from residency.reports import history as report
-from residency.reports import screen
+from residency.reports import screen, words
 
 EPILOG = """
 Examples:  [bold]residency history[/]   (all runs in results/runs)
@@ -87,7 +87,9 @@ def _read(runs: list[common.FoundRun]) -> Iterator[records.Records]:
         try:
             yield records.read(run.folder)
         except RecordError as error:
-            screen.progress().print(f"left out: {error}", style="dim", highlight=False, markup=False, soft_wrap=True)
+            screen.progress().print(
+                words.one_line(f"left out: {error}"), style="dim", highlight=False, markup=False, soft_wrap=True
+            )
 
 
 def _page(found: History, folders: list[Path], command: str) -> str:

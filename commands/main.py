@@ -29,9 +29,11 @@ from residency.commands import (
 from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
+from residency.reports import words
 from residency.runners.process import close_all
 from residency.studies import parting
 
+AND = "\nresidency: "  # between several errors in one
 DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 app = typer.Typer(
@@ -90,7 +92,8 @@ def _run() -> None:
             _end_interrupted()
         raise
     except UsageError as error:
-        print(f"residency: {error}", file=sys.stderr)
+        for line in str(error).split(AND):
+            print(f"residency: {words.one_line(line)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         _end_interrupted()

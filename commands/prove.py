@@ -11,6 +11,7 @@ from residency.analysis.compare import Status
 from residency.analysis.findings import findings
 from residency.commands import common, options
 from residency.harness import interrupts, records
+from residency.harness.errors import typed
 from residency.reports import document, screen
 from residency.runners import machine
 from residency.studies.measuring import Interrupted
@@ -68,8 +69,8 @@ def prove(
 def _proved(course: Course, json: bool, page: Path | None) -> int:
     """Measure, and show the page. Returns the command's exit status."""
     folder, interrupted = course.folder, False
-    kept = f"Saved to {folder}. View it with: residency report {folder}"
-    resumed = f"interrupted: what was measured is saved. Continue with: residency prove --resume {folder}"
+    kept = f"Saved to {folder}. View it with: residency report {typed(folder)}"
+    resumed = f"interrupted: what was measured is saved. Continue with: residency prove --resume {typed(folder)}"
     with parting(folder, kept, resumed):
         try:
             proved = course.run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -14,7 +13,7 @@ from residency.analysis.findings import findings
 from residency.commands import common, options
 from residency.harness import interrupts, piped, records
 from residency.harness.dataset import DEFAULT_SEED
-from residency.harness.errors import UsageError
+from residency.harness.errors import UsageError, typed
 from residency.harness.libraries import is_installed, remedy
 from residency.harness.outcomes import Outcome
 from residency.reports import console, screen
@@ -163,9 +162,8 @@ def _measured(
     expected = expectation(groups, settings, seen(results, groups), hashes)
     sentence = expected.sentence if before is None else ""  # the sentence is about a whole run
     expected = replace(expected, spent=monotonic() - start, sentence=sentence)
-    typed = shlex.quote(str(folder))
-    kept = f"Saved to {folder}. View it again with: residency report {typed}"
-    resumed = f"interrupted: what was measured is saved. Continue with: residency run --resume {typed}"
+    kept = f"Saved to {folder}. View it again with: residency report {typed(folder)}"
+    resumed = f"interrupted: what was measured is saved. Continue with: residency run --resume {typed(folder)}"
     with parting(folder, kept, resumed):
         interrupted = measure(groups, settings, info, folder, before, expected=expected)
         return _told(records.read(folder), interrupted, json=json, details=details)

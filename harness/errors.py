@@ -10,7 +10,9 @@ ResidencyError          everything this project raises on purpose
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class ResidencyError(Exception):
@@ -48,6 +50,29 @@ def visible(name: str) -> str:
     for place in (*range(begins), *range(len(name) - ends, len(name))):
         shown[place] = "\\x20"
     return "".join(shown)
+
+
+def typed(path: Path | str) -> str:
+    """A path as it can be typed into a command: quoted, and not taken for an option."""
+    return quoted(as_place(path))
+
+
+def as_place(path: Path | str) -> str:
+    """A path that no command takes for an option."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def quoted(word: str) -> str:
+    r"""A word of a command, quoted for the shell; what is not visible as escapes: `$'new\x0aline'`."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(_escaped(character) for character in word) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return f"\\{character}" if character in "'\\" else character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
 
 
 def likely(name: str, options: Iterable[str]) -> list[str]:

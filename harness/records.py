@@ -13,7 +13,6 @@ import gc
 import json
 import math
 import os
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -23,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-from residency.harness.errors import RecordError, UsageError
+from residency.harness.errors import RecordError, UsageError, typed
 from residency.harness.files import write_whole
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.schema import Mistaken, described
@@ -374,7 +373,7 @@ def _finite(text: str) -> float:
 
 
 def _damaged(path: Path, number: int, error: Exception) -> RecordError:
-    remedy = f"the others can be read without it: sed -i {number}d {shlex.quote(str(path))}"
+    remedy = f"the others can be read without it: sed -i {number}d {typed(path)}"
     return RecordError(f"{path}:{number}: damaged line: {error}; {remedy}")
 
 

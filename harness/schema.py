@@ -60,7 +60,7 @@ class Described:
     def check(self, value: Any) -> None:
         """Raise `Mistaken` if the value is not as described."""
         if type(value) not in self.types:
-            raise Mistaken(f"is {SHOWN.repr(value)}, not {self.names}")
+            raise Mistaken(f"is {_shown(value)}, not {self.names}")
         if value is not None:
             for rule in self.rules:
                 rule(value)
@@ -91,8 +91,12 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def _shown(value: Any) -> str:
+    return json.dumps(value) if value is None or isinstance(value, bool) else SHOWN.repr(value)
+
+
 def _wrong(value: Any, why: str) -> Mistaken:
-    return Mistaken(f"is {SHOWN.repr(value)}, {why}")
+    return Mistaken(f"is {_shown(value)}, {why}")
 
 
 def _choice(values: Sequence[Any]) -> Callable[[Any], None]:

@@ -12,6 +12,7 @@ from residency.analysis.contest import Contest, contest, verdicts, wins
 from residency.analysis.doubt import in_doubt, is_on_gpu
 from residency.analysis.findings import Findings
 from residency.analysis.row import Row
+from residency.harness.errors import as_place
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import ENOUGH_REPLICATES
 from residency.reports import words
@@ -242,7 +243,7 @@ def _measured(found: Findings) -> str:
 
 def _commands(found: Findings) -> list[Command]:
     """How to see more, to write the page, and to measure what is missing or undecided."""
-    folder = str(found.records.folder)
+    folder = as_place(found.records.folder)
     report, resume = ["residency", "report", folder], ["residency", "run", "--resume", folder]
     commands = [
         Command("Details", [report, ["--details"]]),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from residency.analysis.certainty import BusyMachine, Undecided
 from residency.harness.environment import Slowed
+from residency.harness.errors import typed
 from residency.harness.statistics import MOST_NEEDED
 
 
@@ -47,7 +47,7 @@ def undecided(found: Undecided, go_on: Path | None) -> list[str]:
     if found.processes:
         said = ", ".join(f"{name} {count}" for name, count in found.processes.items())
         most = max(found.processes.values())
-        command = f"; residency run --resume {shlex.quote(str(go_on))} --replicates {most}" if go_on else ""
+        command = f"; residency run --resume {typed(go_on)} --replicates {most}" if go_on else ""
         notes.append(f"inconclusive; number of processes that would probably decide: {said}{command}")
     if found.close:
         notes.append(f"inconclusive, and {MOST_NEEDED} processes would not decide: {', '.join(found.close)}")

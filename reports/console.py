@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from residency.analysis.findings import Findings
+from residency.harness.errors import quoted, typed
 from residency.harness.outcomes import Outcome
 from residency.reports import words
 from residency.reports.brief import BELOW, MORE, Brief, Command, brief
@@ -82,7 +82,7 @@ def _line(console: Console, text: str, style: str = "", *, whole: bool = False) 
 
 def _typed(command: Command, width: int) -> str:
     """A command, with lines that end in a backslash where it is wider than the terminal."""
-    first, *parts = map(shlex.join, command.parts)
+    first, *parts = (" ".join(map(quoted, part)) for part in command.parts)
     lines = [f"{command.purpose}: ".ljust(LABEL) + first]
     for part in parts:
         if cell_len(lines[-1]) + cell_len(part) + len("  \\") > width:
@@ -209,7 +209,7 @@ def _indented(console: Console, text: str | Text, style: str = "", first: str = 
 
 
 def _not_shown(dropped: list[str], width: int, folder: Path) -> str:
-    command = f"residency report {shlex.quote(str(folder))} --format markdown"
+    command = f"residency report {typed(folder)} --format markdown"
     return f"not shown at {width} columns: {', '.join(dropped)}. To see all: {command}"
 
 

@@ -113,7 +113,12 @@ def _lines(found: Findings) -> list[dict[str, Value]]:
         **{name: said["run"][name] for name in ("started", "commit")},
         **{name: machine.get(name) for name in ("host", "cpu", "cores")},
     }
-    return [run | _flat(row) for row in said["rows"]]
+    return [{_encodable(name): _encodable(value) for name, value in (run | _flat(row)).items()} for row in said["rows"]]
+
+
+def _encodable(value: Any) -> Any:
+    """The value; in a text, halves of characters are escapes, because UTF-8 has none. All else stays: it is data."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _columns_of(field: str, lines: Sequence[Mapping[str, Value]]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +13,7 @@ from residency.analysis.naive import own_figures
 from residency.analysis.row import BreakEven, Measured, Roofline, Row
 from residency.analysis.spent import spent
 from residency.harness import environment, statistics
+from residency.harness.errors import typed
 from residency.harness.outcomes import NOT_STARTED, Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
 from residency.reports import certainty, links, sentences, words
@@ -142,7 +142,7 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
             caption += f" With fewer {unit} than {words.count(min(task.sizes.values()))}, nothing more is required."
     caption += sentences.unbeaten(task, found.unbeaten)
     shown = [row for row in found.ranked if row.result.outcome != Outcome.UNAVAILABLE]
-    failures = [_failure(row) for row in shown if row.result.outcome != Outcome.OK]
+    failures = [_failure(row) for row in shown if row.result.outcome != Outcome.OK or row.result.reason]
     failures += _not_reached(group)
     notes = list(dict.fromkeys(remark for row in group for remark in row.facts.remarks))
     notes += certainty.undecided(found.undecided, records.folder if _goes_on(whole) else None)
@@ -370,7 +370,7 @@ def _budget(found: Shortfall, records: Records) -> str:
     said = f"{_range({found.least, found.most})} of {found.planned} processes of each implementation were measured"
     budget = f"{found.budget:.0f}" if found.budget else "SECONDS"
     unknown = "" if found.budget else " (how many seconds are enough is not known)"
-    resume = f"residency run --resume {shlex.quote(str(records.folder))} --budget {budget}"
+    resume = f"residency run --resume {typed(records.folder)} --budget {budget}"
     return f"{said}. To measure the rest: {resume}{unknown}"
 
 

@@ -19,10 +19,12 @@ STAGE_SHARE = 0.02  # of the time; a smaller stage is not shown
 LEAST_SHARE = 0.01  # of what a device can do; a smaller share is shown as `under 1 %`
 NOT_KNOWN = "[not known]"
 WIDEST = 1_000.0  # times the lower bound; a wider interval says nothing
-# Not allowed in XML 1.0 or in a log: control characters except tabs and line ends, and halves of characters.
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-
+# What would change other text, or nobody sees: control characters except tabs and new lines (ESC, a carriage return),
+# marks that reverse the direction of what follows, halves of characters. XML 1.0 allows none of them but the marks.
+# Right-to-left letters, and what joins an emoji's parts, stay.
+UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 SPACES = re.compile(r"[^\S\N{NO-BREAK SPACE}]+")
 
 
@@ -32,8 +34,13 @@ def plain(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with control characters and invalid characters written as escapes."""
+    """The text with control characters, marks of direction and invalid characters written as escapes."""
     return UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """The text with all that is not visible as escapes, new lines too: for a path, whose spaces count."""
+    return visible(text).replace("\n", "\\n")
 
 
 def seconds(value: float) -> str:

@@ -21,7 +21,7 @@ from residency.analysis.row import Row
 from residency.analysis.rows import rows
 from residency.harness import records
 from residency.harness.discovery import Catalogue
-from residency.harness.errors import UsageError
+from residency.harness.errors import UsageError, typed
 from residency.harness.files import write_whole
 from residency.harness.outcomes import Outcome
 from residency.harness.records import RunInfo
@@ -220,7 +220,7 @@ def proof_in(folder: Path) -> records.Records:
     """The proof to continue; raises `UsageError` if the folder holds none, or one of another machine."""
     before = records.read(folder)
     if tuple(before.info.settings.get("sizes", ())) != SIZES:
-        raise UsageError(f"{folder} is not a proof; continue it with: residency run --resume {folder}")
+        raise UsageError(f"{folder} is not a proof; continue it with: residency run --resume {typed(folder)}")
     there, here = machine.name_of(before.info.machine), machine.name_of(machine.facts())
     if there != here:
         raise UsageError(f"{folder} was measured on {there}, and this is {here}: continue it there")
@@ -262,8 +262,8 @@ def _new(folder: Path, info: RunInfo) -> Path:
     """A new run's folder; raises `UsageError` if it exists already."""
     if folder.exists():
         raise UsageError(
-            f"{folder} exists already; continue it with: residency prove --resume {folder}, or name another place "
-            "with --results"
+            f"{folder} exists already; continue it with: residency prove --resume {typed(folder)}, or name another "
+            "place with --results"
         )
     with records.Recorder(folder, info):
         return folder

@@ -11,7 +11,7 @@ from typing import Any
 from residency.analysis.selftest import TASK, TOGETHER, WORKS, Control, controls
 from residency.harness import records, store
 from residency.harness.discovery import load
-from residency.harness.errors import UsageError
+from residency.harness.errors import UsageError, typed
 from residency.harness.files import write_whole
 from residency.harness.records import Records, RunInfo
 from residency.runners import machine
@@ -49,7 +49,7 @@ def _run(works: list[str], threads: int, processes: int, gate: bool, results: Pa
     groups = groups_of(task, selection)
     info = info_of(groups, settings, selection)
     folder = results / info.id
-    kept = f"Saved to {folder}. View it with: residency report {folder}"
+    kept = f"Saved to {folder}. View it with: residency report {typed(folder)}"
     with parting(folder, kept, "interrupted: a self-test needs all of its processes; start it again"):
         if measure(groups, settings, info, folder, None):
             raise Interrupted

@@ -135,10 +135,14 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def _visible(value: Any) -> Any:
+    """What a template writes, without what cannot be printed; the styles and the code of ours stay as they are."""
+    return words.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def parts(text: Text) -> Sequence[Part]:
-    """The parts of a text; those that are strings without what cannot be printed."""
-    several = [text] if isinstance(text, str | Number | Code | Link | Strong) else text
-    return [words.visible(part) if isinstance(part, str) else part for part in several]
+    """The parts of a text."""
+    return [text] if isinstance(text, str | Number | Code | Link | Strong) else text
 
 
 def plain(text: Text) -> str:
@@ -154,9 +158,14 @@ def kind(block: object) -> str:
 @functools.cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
     )
-    environment.filters |= {"parts": parts, "plain": plain}
+    environment.filters |= {"parts": parts, "plain": plain, "visible": words.visible}
     environment.tests |= {
         "number": lambda part: isinstance(part, Number),
         "code": lambda part: isinstance(part, Code),

@@ -18,7 +18,7 @@ from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.rest import APART
 from residency.analysis.row import Row
 from residency.analysis.vote import UP_TO, vote
-from residency.harness.errors import UsageError
+from residency.harness.errors import UsageError, typed
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import RunInfo
 from residency.reports import words
@@ -109,7 +109,7 @@ def deck(found: Findings) -> Deck:
     """The slides of a run: each task a question, each topic an answer, and all tasks together at the end."""
     groups = [group for group in found.groups if any(row.measured for row in group.rows)]
     if not groups:
-        run = shlex.quote(str(found.records.folder))
+        run = typed(found.records.folder)
         raise UsageError(f"no slides: nothing in this run has a time; the reasons are in: residency report {run}")
     numbers = Numbers(found)
     slides = [_opening(found, groups), *_questions(found, groups, numbers), *_all_tasks(found, groups, numbers)]

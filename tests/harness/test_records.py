@@ -110,7 +110,10 @@ GPU = {"index": 0, "peak_bytes": None, "joules": None, "megahertz": 1_000, "slow
         (json.dumps({**records.to_json(OUTCOME), "flops": 1e308}), "`flops` is 1e+308"),
         (json.dumps({**records.to_json(SAMPLE), "seconds": 1e308}), "`seconds` is 1e+308"),
         (json.dumps({**records.to_json(SAMPLE), "gpus": [1]}), "field `gpus[0]` is 1, not object"),
-        (json.dumps({**records.to_json(SAMPLE), "gpus": [{**GPU, "joules": -1}]}), "field `gpus[0].joules` is -1, less than 0"),
+        (
+            json.dumps({**records.to_json(SAMPLE), "gpus": [{**GPU, "joules": -1}]}),
+            "field `gpus[0].joules` is -1, less than 0",
+        ),
         ("\udcff", "damaged line"),
     ],
 )
