@@ -25,7 +25,7 @@ from typing import Any, Literal, Self, TypeVar
 from residency.harness.errors import RecordError, UsageError, typed
 from residency.harness.files import write_whole
 from residency.harness.outcomes import Ending, Outcome
-from residency.harness.schema import Mistaken, described
+from residency.harness.schema import Mistaken, described, shown
 from residency.harness.task_info import TaskInfo, twin_by_name
 
 SCHEMA = 1
@@ -325,7 +325,7 @@ def read_info(folder: Path) -> RunInfo:
         raise RecordError(f"{path}: damaged: field `schema` is missing")
     if raw["schema"] != SCHEMA:
         raise RecordError(
-            f"{path}: schema {raw['schema']!r} is not one this version reads ({SCHEMA}); use the version that wrote it"
+            f"{path}: schema {shown(raw['schema'])} is not one this version reads ({SCHEMA}); use the version that wrote it"
         )
     try:
         described("run").check(raw)

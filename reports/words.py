@@ -19,11 +19,12 @@ STAGE_SHARE = 0.02  # of the time; a smaller stage is not shown
 LEAST_SHARE = 0.01  # of what a device can do; a smaller share is shown as `under 1 %`
 NOT_KNOWN = "[not known]"
 WIDEST = 1_000.0  # times the lower bound; a wider interval says nothing
-# What would change other text, or nobody sees: control characters except tabs and new lines (ESC, a carriage return),
-# marks that reverse the direction of what follows, halves of characters. XML 1.0 allows none of them but the marks.
-# Right-to-left letters, and what joins an emoji's parts, stay.
+# What would change other text, or what nobody sees: control characters except tabs and new lines (so ESC and a lone
+# carriage return), marks of direction, halves of characters. XML 1.0 allows none of them but the marks.
+# Right-to-left letters stay, and what joins the parts of an emoji.
 UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+    r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 SPACES = re.compile(r"[^\S\N{NO-BREAK SPACE}]+")
 

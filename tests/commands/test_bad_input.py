@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -105,6 +106,59 @@ def test_damaged_records_are_named_by_file_and_line(residency, tmp_path: Path) -
     _, remedy = line.split("the others can be read without it: ")
     subprocess.run(shlex.split(remedy), check=True)
     assert residency("report", records.parent).status == 0
+
+
+MARKS = "\u202e\u2066\u200f\u061c\x1b[31m\x07\x9b"
+ORDINARY = "[red] 名前 \u05e9\u05dc\u05d5\u05dd \U0001f469\u200d\U0001f52c"
+
+
+def test_text_that_would_change_other_text_is_shown_as_escapes(here, made_run, made, tmp_path: Path) -> None:
+    hostile = f"{MARKS}{ORDINARY}"
+    machine = dict.fromkeys(("host", "cpu", "system", "python", "no_gpu_because"), hostile)
+    rows = [made(f"{hostile}@cpu"), made("b@cpu", 2.0), made("bad@cpu", outcome="failed", reason=hostile)]
+    run = made_run(f"runs/{hostile}", *rows, machine=machine, command=["residency", hostile], commit=hostile)
+    other = made_run("runs/-b", *rows, name=hostile)
+    commands = [
+        *(["report", run, *arguments] for arguments in ([], ["--details"], ["--format", "markdown"])),
+        *(["report", run, *arguments] for arguments in (["--format", "html"], ["--slides"])),
+        *([["report", run, "--beside", other], ["compare", run, other], ["history", "runs"], ["report", f"{run}x"]]),
+        *(["history", "runs", "--page", "page.html"], ["compare", run, other, "--page", "compare.html"]),
+    ]
+    pages = ["page.html", "compare.html"]
+    for arguments in commands:
+        done = here(*arguments)
+        shown = done.out + done.err
+        assert "Traceback" not in shown
+        assert not set(shown) & set(MARKS[:5] + MARKS[-2:]), arguments
+        assert "\\u202e\\u2066\\u200f\\u061c\\x1b[31m" in shown or arguments[0] == "compare" or "--page" in arguments
+        assert "名前" in shown
+    for page in pages:
+        text = (tmp_path / page).read_text()
+        assert not set(text) & set(MARKS[:5] + MARKS[-2:])
+        assert ORDINARY in text
+    assert json.loads(here("report", run, "--format", "json").out)["run"]["commit"] == hostile
+
+
+@pytest.mark.parametrize("name", ["a b", "new\nline", "[red]x", "-lead", "esc\x1b\udcff"])
+def test_a_folder_of_any_name_is_shown_with_commands_that_work(here, made_run, made, monkeypatch, name: str) -> None:
+    made_run(name, made("a@cpu"), made("b@cpu", 2.0))
+    out = here("report", "--", name).out
+    line = next(line for line in out.splitlines() if line.startswith("Details:")).partition(":")[2]
+    said = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True)
+    typed = [os.fsdecode(word) for word in said.stdout.split(b"\0")[:-1]]
+    assert "Answer: " in here(*typed[1:]).out
+    assert here("compare", "--", name, name).err.count("\n") <= 1
+    assert here("history", ".").status == 0
+
+
+def test_ok_without_a_sample_says_so(here, made_run, made) -> None:
+    run = made_run("run", made("a@cpu"), made("b@cpu", 2.0))
+    kept = [line for line in (run / "records.jsonl").read_text().splitlines() if '"kind": "sample"' not in line]
+    (run / "records.jsonl").write_text("\n".join(kept) + "\n")
+    assert "a@cpu, b@cpu: no timed sample was recorded" in here("report", run).out
+    assert "a@cpu: ok: no timed sample was recorded" in here("report", run, "--details").out
+    (run / "run.json").write_text("{")
+    assert only_line(here("run", "--resume", run)).startswith(f"residency: {run}/run.json: damaged: ")
 
 
 def test_a_run_of_another_version_is_refused(residency, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_every_number_of_both_sections_is_in_the_json_report(seen, tmp_path: Pat
     assert any(place.startswith("crossovers/0/resident/points/") for place in places_of(page.source))
     (growth,) = page.of("growth")
     names = {row["name"] for row in growth["rows"]}
-    assert {"estimator@gpu", "array@cpu", "dask@8xcpu"} <= names
+    assert {"estimator@gpu", "array@cpu", "dask@cpu@8x"} <= names
     assert not any("approximate" in name or "script" in name for name in names)  # they have no time
     assert {row["name"] for row in growth["rows"] if row["strong"]} == {"estimator@gpu", "estimator@cpu"}
     assert report["scaling"][0]["law"]["curve"][-1]["workers"] == pytest.approx(16)  # twice what was measured

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from residency.harness import records
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import RecordError, UsageError
+from residency.harness.schema import described
 from residency.harness.task_info import TaskInfo
 from residency.suites import SHIPPED
 
@@ -141,6 +144,86 @@ def test_an_unknown_version_is_refused(run: Path) -> None:
     (run / "run.json").write_text(json.dumps({**asdict(INFO), "schema": 99}))
     with pytest.raises(RecordError, match="schema 99 is not one this version reads"):
         records.read(run)
+
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "2-cores-intel-xeon-etl-scale"
+WRONG = (None, {}, [], [{}], [1], "", "\u202e\x1b\ud800\n", -1, 10**400, 1e308, 1.5, True)
+
+
+def places(value: Any) -> Iterator[tuple[str | int, ...]]:
+    """Where values stand in a JSON value; of a list, and of the versions, only the first."""
+    names: list[Any] = list(value) if isinstance(value, dict) else [0] if isinstance(value, list) and value else []
+    for name in names[:1] if "numpy" in names else names:
+        yield (name,)
+        yield from ((name, *inner) for inner in places(value[name]))
+
+
+def test_whatever_was_edited_in_run_json_is_named_or_taken(run: Path) -> None:
+    text = (REFERENCE / "run.json").read_text()
+    count = 0
+    for path in places(json.loads(text)):
+        for wrong in (*WRONG, "missing"):
+            raw = json.loads(text)
+            inner = raw
+            for name in path[:-1]:
+                inner = inner[name]
+            if wrong == "missing":
+                del inner[path[-1]]
+            else:
+                inner[path[-1]] = wrong
+            (run / "run.json").write_text(json.dumps(raw))
+            refused = ""
+            try:
+                records.read_info(run)
+            except RecordError as error:
+                refused = str(error)
+            assert refused.isprintable()
+            assert len(refused) < 400
+            assert refused.startswith(f"{run / 'run.json'}: ") or not refused
+            count += bool(refused)
+    assert count > 1_000
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "damaged: Expecting value"),
+        (b"[]", "damaged: it is no object"),
+        (b"{}", "field `schema` is missing"),
+        (b"\xff\xfe{", "damaged: 'utf-8' codec"),
+        (b"[" * 100_000, "damaged: it is nested too deeply"),
+        (b'{"schema": 1, "seed": 1e999}', "damaged: it holds 1e999, which is too large"),
+        (b'{"schema": 1, "seed": NaN}', "damaged: it holds NaN, which is no number"),
+        (json.dumps({**asdict(INFO), "machine": {}}).encode(), "field `machine.host` is missing"),
+        (
+            json.dumps({**asdict(INFO), "machine": {**MACHINE, "gpus": [{}]}}).encode(),
+            "field `machine.gpus[0].name` is missing",
+        ),
+        (
+            json.dumps({**asdict(INFO), "settings": {"replicates": "five"}}).encode(),
+            "field `settings.replicates` is 'five', not integer",
+        ),
+    ],
+)
+def test_a_damaged_run_json_is_named(run: Path, text: bytes, reason: str) -> None:
+    (run / "run.json").write_bytes(text)
+    with pytest.raises(RecordError) as caught:
+        records.read(run)
+    assert str(caught.value).startswith(f"{run / 'run.json'}: damaged: ")
+    assert reason in str(caught.value)
+
+
+def test_a_run_without_records_is_damaged(run: Path) -> None:
+    (run / "records.jsonl").unlink()
+    with pytest.raises(RecordError, match=r"damaged: it has run\.json but no records\.jsonl"):
+        records.read(run)
+
+
+def test_all_of_the_schema_is_understood() -> None:
+    whole = json.loads((Path(records.__file__).parent / "schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(whole)
+    for name in whole["$defs"]:
+        assert described(name).types  # an unknown keyword is a KeyError
 
 
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
