@@ -324,9 +324,8 @@ def read_info(folder: Path) -> RunInfo:
     if "schema" not in raw:
         raise RecordError(f"{path}: damaged: field `schema` is missing")
     if raw["schema"] != SCHEMA:
-        raise RecordError(
-            f"{path}: schema {shown(raw['schema'])} is not one this version reads ({SCHEMA}); use the version that wrote it"
-        )
+        found = f"schema {shown(raw['schema'])} is not one this version reads ({SCHEMA})"
+        raise RecordError(f"{path}: {found}; use the version that wrote it")
     try:
         described("run").check(raw)
     except Mistaken as mistaken:
