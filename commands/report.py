@@ -135,9 +135,7 @@ def report(
             "--format html, console or json.",
         ),
     ] = None,
-    results: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
-    ] = common.RESULTS,
+    results: options.Named = common.RESULTS,
     details: options.Details = False,
 ) -> None:
     """Show what runs measured."""
@@ -193,9 +191,10 @@ def _findings(folder: Path) -> Findings:
 
 def _show(shown: Sequence[Findings], *, has_recorded: bool, details: bool) -> None:
     out = screen.output()
-    for found in shown[:1] if has_recorded else shown:
-        if len(shown) > 1 and not has_recorded:
-            machines.show_name(found, out)
-        console.show(found, out, details=details)
+    sides = machines.named(shown)
+    for side in sides[:1] if has_recorded else sides:
+        if len(sides) > 1 and not has_recorded:
+            machines.show_name(side, out)
+        console.show(side.found, out, details=details)
     if has_recorded:
         machines.show(*machines.sides(*shown), beside(*shown), out)

@@ -15,12 +15,20 @@ from residency.analysis.scaling import Law, Scaling
 from residency.analysis.spent import spent
 from residency.harness.statistics import Interval
 from residency.reports import words
+from residency.reports.page import doubts
 
 
 def headline(found: Scaling) -> str:
     """The first line: are more workers faster? And whether they are known to have run on the GPU."""
     doubt = any(in_doubt(strong.row) for strong in found.strong)
-    return f"{_headline(found)}{' It is not known whether they ran on a GPU.' if doubt else ''}"
+    unsure = doubts.of_rows([strong.row for strong in found.strong])
+    return "".join(
+        [
+            _headline(found),
+            " It is not known whether they ran on a GPU." if doubt else "",
+            f" Less sure: {unsure}." if unsure else "",
+        ]
+    )
 
 
 def answers(task: str, scaled: Sequence[Scaling], rows: Sequence[Row]) -> list[str]:
@@ -41,7 +49,7 @@ def _headline(found: Scaling) -> str:
     if ratio.verdict == "slower":
         text = f"{name}: {most.workers} workers are SLOWER than one: {times}."
     elif ratio.verdict == "faster":
-        text = f"{name}: {most.workers} workers are {times}, an efficiency of {most.efficiency:.0%}."
+        text = f"{name}: {most.workers} workers are {times}, an efficiency of {100 * most.efficiency:.0f} %."
     else:
         text = f"{name}: {most.workers} workers and one take times that this run cannot tell apart: {times}."
     if found.single is None or most.over_single is None:
@@ -102,7 +110,7 @@ def _show_strong(found: Scaling, out: Console) -> None:
         if row.measured is None:
             table.add_row(str(strong.workers), row.result.outcome, escape(row.result.reason), *[""] * 6, style="red")
             continue
-        efficiency = f"{strong.efficiency:.0%}" if strong.efficiency is not None else "-"
+        efficiency = f"{100 * strong.efficiency:.0f} %" if strong.efficiency is not None else "-"
         times = (words.interval(row.measured.seconds), _ratio(strong.over_one), efficiency, _ratio(strong.over_single))
         table.add_row(str(strong.workers), *times, *_spent(row.measured, row.facts.threads or 1))
     out.print(table)
@@ -114,7 +122,7 @@ def _show_strong(found: Scaling, out: Console) -> None:
 def _spent(measured: Measured, threads: int) -> list[str]:
     """Shares of the workers' time: in tasks, fetching, spilling, without a task."""
     found = spent(measured.cluster, measured.seconds.value, threads)
-    return [f"{share:.1%}" for share in (found.tasks, found.fetching, found.spilling, found.idle)]
+    return [f"{100 * share:.1f} %" for share in (found.tasks, found.fetching, found.spilling, found.idle)]
 
 
 def _show_weak(found: Scaling, out: Console) -> None:
@@ -155,4 +163,5 @@ def _ratio(ratio: Interval | None) -> str:
 def _share(ratio: Interval | None) -> str:
     if ratio is None:
         return "-"
-    return f"{ratio.value:.1%} [{ratio.low:.1%}, {ratio.high:.1%}]" if ratio.low != ratio.high else f"{ratio.value:.1%}"
+    value, low, high = (f"{100 * share:.1f} %" for share in (ratio.value, ratio.low, ratio.high))
+    return f"{value} [{low}, {high}]" if ratio.low != ratio.high else value

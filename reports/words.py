@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from residency.analysis.row import Resident, Roofline, Speedup
@@ -34,6 +35,15 @@ def plain(text: str) -> str:
 def visible(text: str) -> str:
     """The text with control characters and invalid characters written as escapes."""
     return UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def moment(started: str) -> str:
+    """`2026-11-29 07:11 UTC`, or the text itself if it is no time."""
+    try:
+        read = datetime.fromisoformat(started)
+    except ValueError:
+        return started
+    return f"{read:%Y-%m-%d %H:%M} UTC"
 
 
 def seconds(value: float) -> str:
