@@ -121,6 +121,8 @@ def _times(value: float) -> str:
 
 
 def _peaks(proved: Proof, numbers: Numbers) -> list[Block]:
+    if not any(limit for limits in proved.peaks.values() for limit in limits.values()):
+        return [Paragraph("This run measured no peaks.")]
     rows = []
     for device in proved.peaks:
         known = numbers.at(f"proof/peaks/{device}")
