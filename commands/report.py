@@ -144,16 +144,7 @@ def report(
     if slides and recorded is not None:
         raise UsageError("slides show one run: leave out --beside")
     form = Format.HTML if slides else form or Format.CONSOLE
-    if form is Format.CONSOLE and output is not None:
-        raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
-    if form is Format.PARQUET and output is None:
-        raise UsageError("a Parquet report cannot be printed: add --output PATH, or use --format csv")
-    if form is not Format.CONSOLE and details:
-        raise UsageError("--details is for the terminal; every other format has all details: leave it out")
-    if recorded is not None and form not in {Format.CONSOLE, *_BESIDE}:
-        raise UsageError(f"--beside needs --format html, console or json, not {form}")
-    if recorded is not None and len(run or []) > 1:
-        raise UsageError("--beside lays a run beside one run; name one run, or name all runs without --beside")
+    _check(form, len(run or []), has_output=output is not None, has_recorded=recorded is not None, details=details)
     named: list[Path | None] = [*run] if run else [None]
     folders = _folders([*named, recorded] if recorded is not None else named, results)
     shown = [_findings(folder) for folder in folders]
@@ -168,6 +159,20 @@ def report(
     common.write_file(output, content)
     if not common.is_special(output):
         print(output)
+
+
+def _check(form: Format, runs: int, *, has_output: bool, has_recorded: bool, details: bool) -> None:
+    """Raise `UsageError` if a format and an option exclude each other."""
+    if form is Format.CONSOLE and has_output:
+        raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
+    if form is Format.PARQUET and not has_output:
+        raise UsageError("a Parquet report cannot be printed: add --output PATH, or use --format csv")
+    if form is not Format.CONSOLE and details:
+        raise UsageError("--details is for the terminal; every other format has all details: leave it out")
+    if has_recorded and form not in {Format.CONSOLE, *_BESIDE}:
+        raise UsageError(f"--beside needs --format html, console or json, not {form}")
+    if has_recorded and runs > 1:
+        raise UsageError("--beside lays a run beside one run; name one run, or name all runs without --beside")
 
 
 def _folders(named: Sequence[Path | None], results: Path) -> list[Path]:

@@ -90,7 +90,9 @@ def doubt(cell: Cell) -> str:
     before, after = (doubts_of(row) for row in cell.rows)
     if before == after:
         return f"{before} in both runs" if before else ""
-    return "; ".join([*([f"{before} in the baseline"] if before else []), *([f"{after} now"] if after else [])])
+    return "; ".join(
+        [*([f"{before} in the baseline"] if before else []), *([f"{after} in the current run"] if after else [])]
+    )
 
 
 def doubts_of(row: Row | None) -> str:

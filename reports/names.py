@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from residency.harness.records import RunInfo
-from residency.reports import words
+from residency.reports.likeness import boards
 
 MOST_NAMED = 3  # runs that a title names
 
@@ -16,7 +16,7 @@ def place(info: RunInfo) -> str:
     cores = info.machine["cores"]
     processor = f"{cores} core{'s' if cores != 1 else ''} of {' '.join(str(info.machine['cpu']).split())}"
     gpus = info.machine.get("gpus") or []
-    return f"{words.gpus(gpus)} and {processor}" if gpus else processor
+    return f"{boards(gpus)} and {processor}" if gpus else processor
 
 
 def whens(runs: Sequence[RunInfo]) -> list[str]:

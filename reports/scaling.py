@@ -21,19 +21,18 @@ from residency.reports.page import doubts
 def headline(found: Scaling) -> str:
     """The first line: are more workers faster? And whether they are known to have run on the GPU."""
     doubt = any(in_doubt(strong.row) for strong in found.strong)
+    return f"{_headline(found)}{' It is not known whether they ran on a GPU.' if doubt else ''}"
+
+
+def answer(found: Scaling) -> str:
+    """The first line, with what makes it less sure: `Less sure: 2 processes, busy machine.`."""
     unsure = doubts.of_rows([strong.row for strong in found.strong])
-    return "".join(
-        [
-            _headline(found),
-            " It is not known whether they ran on a GPU." if doubt else "",
-            f" Less sure: {unsure}." if unsure else "",
-        ]
-    )
+    return f"{headline(found)}{f' Less sure: {unsure}.' if unsure else ''}"
 
 
 def answers(task: str, scaled: Sequence[Scaling], rows: Sequence[Row]) -> list[str]:
     """What `residency scale` says first: how each implementation scales, else why nothing ran on a cluster."""
-    return [headline(found) for found in scaled] or [reasons(task, rows)]
+    return [answer(found) for found in scaled] or [reasons(task, rows)]
 
 
 def _headline(found: Scaling) -> str:
@@ -72,7 +71,7 @@ def _why(found: Scaling) -> str:
 def show(found: Scaling, out: Console) -> None:
     """Print how one implementation scales."""
     out.print()
-    out.print(f"[bold]{escape(headline(found))}[/]", highlight=False)
+    out.print(f"[bold]{escape(answer(found))}[/]", highlight=False)
     _show_strong(found, out)
     if found.weak:
         _show_weak(found, out)

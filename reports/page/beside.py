@@ -28,6 +28,7 @@ from residency.reports.page.parts import (
     TableRow,
     Text,
     Warned,
+    prose,
     tags_of,
 )
 
@@ -83,7 +84,7 @@ def _blocks(both: Both) -> list[Block]:
     here, there = both.here, both.there
     if reason := next(filter(None, map(said.without_times, (here, there))), ""):
         return [Paragraph(reason)]
-    blocks: list[Block] = [Paragraph(f"{WARNING} {said.SAME_KIND if said.are_alike(here, there) else ''}".strip())]
+    blocks: list[Block] = [Paragraph(prose(f"{WARNING} {said.SAME_KIND}" if said.are_alike(here, there) else WARNING))]
     blocks += [Warned(f"{side.label}: {words.joined(sure)}.") for side in (there, here) if (sure := said.doubts(side))]
     if both.found.pairs:
         blocks.append(_chart(both))

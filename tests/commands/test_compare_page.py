@@ -102,6 +102,6 @@ def test_what_makes_a_ratio_less_sure_stands_beside_it(here, both, tmp_path: Pat
     found, page = json.loads(done.out), (tmp_path / "a.html").read_text()
     assert_says_the_same(page, found)
     timed = [row for row in data_of(page)["charts"]["chart-0"]["rows"] if "ratio" in row]
-    assert {row["beside"] for row in timed} == {"1 process, busy machine now"}
-    assert page.count("<td>1 process, busy machine now</td>") == len(timed) == 3
+    assert {row["beside"] for row in timed} == {"1 process, busy machine in the current run"}
+    assert page.count("<td>1 process, busy machine in the current run</td>") == len(timed) == 3
     assert {cell["doubts"]["current"] for cell in found["cells"] if cell["ratio"]} == {"1 process, busy machine"}
