@@ -78,10 +78,10 @@ def _pair(group: Group, here: Mapping[str, Row], there: Mapping[str, Row], times
 def _unlike(here: Row, there: Row) -> str:
     """Why the data of two rows is not the same."""
     if here.cell.rows != there.cell.rows:
-        return f"other data: {_count(here)} {here.facts.unit} against {_count(there)}"
+        return f"other data: {_count(here)} {here.facts.unit} here, {_count(there)} there"
     if not here.facts.data_hash or here.facts.data_hash != there.facts.data_hash:
-        hashes = (row.facts.data_hash or "not known" for row in (here, there))
-        return f"other data: its hash is {' against '.join(hashes)}"
+        mine, theirs = (row.facts.data_hash or "not known" for row in (here, there))
+        return f"other data: its hash is {mine} here, {theirs} there"
     return ""
 
 

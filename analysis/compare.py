@@ -83,7 +83,13 @@ class Cell:
     outcome: str = ""  # the current run's, where it was ok and is not any more
     hashes: tuple[str, str] | None = None  # of the data, where it is not the same
     suspicion: Suspicion | None = None
-    doubts: tuple[bool, bool] = (False, False)  # whether nobody can tell that the baseline, and this, ran on the GPU
+    rows: tuple[Row | None, Row | None] = (None, None)  # of the baseline and of the current run
+
+    @property
+    def doubts(self) -> tuple[bool, bool]:
+        """Whether nobody can tell that the baseline, and this, ran on the GPU."""
+        before, after = (row is not None and in_doubt(row) for row in self.rows)
+        return before, after
 
     @property
     def key(self) -> Key:
@@ -210,7 +216,7 @@ def _cell(
         margin,
         was=before.result.outcome if before else "",
         now=after.result.outcome if after else "",
-        doubts=(before is not None and in_doubt(before), after is not None and in_doubt(after)),
+        rows=(before, after),
     )
     if before is None or before.measured is None:
         return plain

@@ -17,6 +17,7 @@ from residency.harness import environment as environments
 from residency.harness.environment import Difference, Unlike
 from residency.harness.records import RunInfo
 
+ABSENT = "not installed"  # a library in one of two runs
 MEMORY_ALIKE = 0.05  # of a board's memory: what drivers keep for themselves; ECC on a board without HBM takes 6 %
 FACTS = ("cores_in_machine", "system", "python")
 NEEDED_SETTINGS = ("threads", "gate")
@@ -38,7 +39,7 @@ class Likeness:
     """What differs between two runs.
 
     The values of a difference are the GPUs as recorded, bytes of memory, several values of one fact as a tuple, or
-    texts; None means off, or absent.
+    texts; None means off, or not set.
     """
 
     differences: list[Difference]  # all, those that forbid a comparison among them
@@ -150,7 +151,7 @@ def _board_facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Di
 
 def _versions(before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
     return [
-        Difference(name, before.get(name, "absent"), after.get(name, "absent"))
+        Difference(name, before.get(name, ABSENT), after.get(name, ABSENT))
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from residency.analysis.compare import Comparison, compare, within_sight
-from residency.commands import common
+from residency.commands import common, options
 from residency.harness import interrupts, records
 from residency.harness.errors import UsageError
 from residency.reports import compare as comparison
@@ -56,12 +56,8 @@ def compare_runs(
     ] = False,
     junit: Annotated[Path | None, typer.Option(metavar="PATH", help="Write JUnit XML.")] = None,
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations (with --json on stderr).")] = False,
-    page: Annotated[
-        Path | None, typer.Option("--page", metavar="PATH", help="Write a page for a browser to this file.")
-    ] = None,
-    results: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
-    ] = common.RESULTS,
+    page: options.Page = None,
+    results: options.Named = common.RESULTS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two runs of the same kind of machine: what has become slower, faster or wrong?"""

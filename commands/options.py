@@ -131,6 +131,7 @@ Resume = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="The seed for generated data and for splits.")]
 Results = Annotated[Path, typer.Option(metavar="DIR", help="The folder in which the run's folder is created.")]
+Named = Annotated[Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")]
 
 
 def _run_name(text: str | None) -> str | None:

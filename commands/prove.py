@@ -49,10 +49,7 @@ def prove(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Continue a proof: measure what is missing.", exists=False)
     ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option("--page", metavar="PATH", help="Write a page for a browser to this file."),
-    ] = None,
+    page: options.Page = None,
     json: options.Json = False,
 ) -> None:
     """Compare every GPU implementation with the CPU at smoke, lab and lecture size, and save what was proved."""

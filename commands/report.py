@@ -135,9 +135,7 @@ def report(
             "--format html, console or json.",
         ),
     ] = None,
-    results: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder in which runs are found by name.")
-    ] = common.RESULTS,
+    results: options.Named = common.RESULTS,
     details: options.Details = False,
 ) -> None:
     """Show what runs measured."""
@@ -146,16 +144,7 @@ def report(
     if slides and recorded is not None:
         raise UsageError("slides show one run: leave out --beside")
     form = Format.HTML if slides else form or Format.CONSOLE
-    if form is Format.CONSOLE and output is not None:
-        raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
-    if form is Format.PARQUET and output is None:
-        raise UsageError("a Parquet report cannot be printed: add --output PATH, or use --format csv")
-    if form is not Format.CONSOLE and details:
-        raise UsageError("--details is for the terminal; every other format has all details: leave it out")
-    if recorded is not None and form not in {Format.CONSOLE, *_BESIDE}:
-        raise UsageError(f"--beside needs --format html, console or json, not {form}")
-    if recorded is not None and len(run or []) > 1:
-        raise UsageError("--beside lays a run beside one run; name one run, or name all runs without --beside")
+    _check(form, len(run or []), has_output=output is not None, has_recorded=recorded is not None, details=details)
     named: list[Path | None] = [*run] if run else [None]
     folders = _folders([*named, recorded] if recorded is not None else named, results)
     shown = [_findings(folder) for folder in folders]
@@ -170,6 +159,20 @@ def report(
     common.write_file(output, content)
     if not common.is_special(output):
         print(output)
+
+
+def _check(form: Format, runs: int, *, has_output: bool, has_recorded: bool, details: bool) -> None:
+    """Raise `UsageError` if a format and an option exclude each other."""
+    if form is Format.CONSOLE and has_output:
+        raise UsageError("a console report cannot be written to a file; with --output use --format markdown or json")
+    if form is Format.PARQUET and not has_output:
+        raise UsageError("a Parquet report cannot be printed: add --output PATH, or use --format csv")
+    if form is not Format.CONSOLE and details:
+        raise UsageError("--details is for the terminal; every other format has all details: leave it out")
+    if has_recorded and form not in {Format.CONSOLE, *_BESIDE}:
+        raise UsageError(f"--beside needs --format html, console or json, not {form}")
+    if has_recorded and runs > 1:
+        raise UsageError("--beside lays a run beside one run; name one run, or name all runs without --beside")
 
 
 def _folders(named: Sequence[Path | None], results: Path) -> list[Path]:
@@ -193,9 +196,10 @@ def _findings(folder: Path) -> Findings:
 
 def _show(shown: Sequence[Findings], *, has_recorded: bool, details: bool) -> None:
     out = screen.output()
-    for found in shown[:1] if has_recorded else shown:
-        if len(shown) > 1 and not has_recorded:
-            machines.show_name(found, out)
-        console.show(found, out, details=details)
+    sides = machines.named(shown)
+    for side in sides[:1] if has_recorded else sides:
+        if len(sides) > 1 and not has_recorded:
+            machines.show_name(side, out)
+        console.show(side.found, out, details=details)
     if has_recorded:
         machines.show(*machines.sides(*shown), beside(*shown), out)

@@ -78,17 +78,23 @@ def scale(
     with parting(folder, common.kept_words(folder, page), "interrupted: what was measured is saved"):
         interrupted = measure(planned, settings, info, folder, None)
         measured = records.read(folder)
-        measured_rows = rows(measured)
-        scaled = scaling(measured, measured_rows)
-        if json:
-            said = document.document(measured, measured_rows)
-            common.print_json({**said, "scaling": [document.scaling(one) for one in scaled]})
-        else:
-            for one in scaled:
-                show(one, screen.output())
-            if not scaled:
-                show_reasons(found.path, measured_rows, screen.output())
+        well = _told(measured, found.path, json=json)
         common.write_page_of(measured, page)
     if interrupted:
         raise typer.Exit(interrupts.status())
-    raise typer.Exit(0 if any(strong.row.measured for one in scaled for strong in one.strong) else 1)
+    raise typer.Exit(0 if well else 1)
+
+
+def _told(measured: records.Records, task: str, *, json: bool) -> bool:
+    """Show how a task scales. Returns whether anything was measured on a cluster."""
+    measured_rows = rows(measured)
+    scaled = scaling(measured, measured_rows)
+    if json:
+        said = document.document(measured, measured_rows)
+        common.print_json({**said, "scaling": [document.scaling(found) for found in scaled]})
+    else:
+        for found in scaled:
+            show(found, screen.output())
+        if not scaled:
+            show_reasons(task, measured_rows, screen.output())
+    return any(strong.row.measured for found in scaled for strong in found.strong)

@@ -33,9 +33,7 @@ def selftest(
         typer.Option("--beside-load", help="Repeat everything while other processes come and go, one for each core."),
     ] = False,
     work: Annotated[str, typer.Option(help="python, native or together (all cores). Default: all.")] = "",
-    page: Annotated[
-        Path | None, typer.Option("--page", metavar="PATH", help="Write a page for a browser to this file.")
-    ] = None,
+    page: options.Page = None,
     results: Annotated[
         Path, typer.Option(metavar="DIR", help="The folder in which the runs' folders are created.")
     ] = common.RESULTS,

@@ -273,7 +273,7 @@ class Difference:
     after: Any
 
     def __str__(self) -> str:
-        return f"{self.name} {self.before} against {self.after}"
+        return f"{self.name} {self.before} then, {self.after} now"
 
 
 @dataclass(frozen=True)

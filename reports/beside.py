@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -16,7 +17,7 @@ from residency.analysis.row import Group, Row
 from residency.harness.records import RunInfo
 from residency.harness.statistics import ENOUGH_REPLICATES
 from residency.reports import likeness as differences
-from residency.reports import words
+from residency.reports import names, words
 
 WARNING = "These are times of two machines, not a comparison of libraries."
 NO_TIME = "no time"
@@ -41,15 +42,16 @@ def sides(here: Findings, recorded: Findings) -> tuple[Side, Side]:
     )
 
 
-def named(found: Findings) -> Side:
-    """One of several runs, by its name, its machine and its date."""
-    info = found.records.info
-    return Side(f"{info.name or info.id}: {machine(info)}, {info.started[:10]}", found)
+def named(runs: Sequence[Findings]) -> list[Side]:
+    """Several runs, each by its name, its day and its machine."""
+    infos = [found.records.info for found in runs]
+    said = zip(names.whens(infos), map(machine, infos), runs, strict=True)
+    return [Side(f"{when}: {where}", found) for when, where, found in said]
 
 
-def show_name(found: Findings, console: Console) -> None:
+def show_name(side: Side, console: Console) -> None:
     """A rule with a run's name, before its report."""
-    console.rule(escape(named(found).label))
+    console.rule(escape(side.label))
 
 
 def machine(info: RunInfo) -> str:
@@ -84,9 +86,10 @@ def doubts(side: Side) -> list[str]:
 
 
 def differing(here: Side, there: Side) -> list[str]:
-    """What differs between the machines, the versions and the settings, the first run's value first."""
+    """What differs between the machines, the versions and the settings; `here` is the first run."""
     found = likeness(here.found.records.info, there.found.records.info)
-    return [differences.difference(difference) for difference in found.differences]
+    said = map(differences.named, found.differences)
+    return [f"{name} {mine} here, {theirs} there" for name, mine, theirs in said]
 
 
 def are_alike(here: Side, there: Side) -> bool:
@@ -96,9 +99,9 @@ def are_alike(here: Side, there: Side) -> bool:
 
 def only_in(groups: list[Group], where: str) -> str:
     """`Only in this run: a/b at lab and 3 more`; empty if there are none."""
-    names = list(dict.fromkeys(f"{task} at {size}" for task, _, size in groups))
-    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
-    return f"Only in {where}: {words.joined([*names[:NAMED], *more])}." if names else ""
+    tasks = list(dict.fromkeys(f"{task} at {size}" for task, _, size in groups))
+    more = [f"{len(tasks) - NAMED} more"] if len(tasks) > NAMED else []
+    return f"Only in {where}: {words.joined([*tasks[:NAMED], *more])}." if tasks else ""
 
 
 def show(here: Side, there: Side, found: Beside, console: Console) -> None:

@@ -12,15 +12,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from residency.analysis.compare import Cell, Comparison, Kind, Status
-from residency.analysis.row import Group
+from residency.analysis.doubt import in_doubt
+from residency.analysis.row import Group, Row
 from residency.analysis.shift import Shift
 from residency.harness.outcomes import Outcome
 from residency.reports import words
 from residency.reports.console import UNBOUNDED
 from residency.reports.likeness import boards, difference, refusal
+from residency.reports.page import doubts
 
 BAD = {Kind.SLOWER, Kind.WRONG}
 UNSURE = {Kind.INCONCLUSIVE, Kind.MISSING, Kind.NO_DEVICE}
+NOT_COMPARED = "not compared"
 WORK_SHOWN = 3  # groups of a run that a message names
 RATIO = "now / before [95 %]"
 COLUMNS = ("task", "data", "implementation", "before", "now", RATIO, "verdict")
@@ -45,7 +48,8 @@ def reason(found: Comparison) -> str:
         return f"this machine cannot detect a margin of {100 * found.unseen.margin:.3g} %: {seen}; use a wider --margin"
     if found.likeness.forbids:
         why = refusal(found.likeness, found.baseline)
-        return f"{_without_device(found)}. Nothing else can be compared: {why}" if found.cells else why
+        cannot = f"the runs cannot be compared. {why[0].upper()}{why[1:]}"
+        return f"{_without_device(found)}. Nothing else can be compared: {why}" if found.cells else cannot
     if found.apart is not None:
         return _nothing_in_common(*found.apart)
     if found.confirmed:
@@ -58,7 +62,7 @@ def differences(found: Comparison) -> list[str]:
     """What differs between the machines, their software, the settings and how much was measured."""
     said = [difference(each) for each in found.likeness.differences]
     if found.samples is not None:
-        said.append(f"samples of a process: {found.samples[0]:g} against {found.samples[1]:g}")
+        said.append(f"samples of each process {found.samples[0]:g} in the baseline, {found.samples[1]:g} now")
     return said
 
 
@@ -73,22 +77,36 @@ def cell_reason(cell: Cell) -> str:
         was = f"{cell.was} in the baseline" if cell.was else "not in the baseline"
         return f"{was}, {f'{cell.now} now' if cell.now else 'not in the current run'}"
     if cell.hashes is not None:
-        return f"the data is not the same: hash {cell.hashes[0][:8]} against {cell.hashes[1][:8]}"
+        return f"the data is not the same: hash {cell.hashes[0][:8]} in the baseline, {cell.hashes[1][:8]} now"
     if not cell.now:
         return "not in the current run"
     return cell.why if cell.kind is Kind.WRONG or not cell.outcome else f"{cell.outcome}: {cell.why}"
 
 
 def doubt(cell: Cell) -> str:
-    """In which run nobody can tell whether it ran on the GPU; empty if there is no doubt, or no ratio."""
-    runs = [name for name, told in zip(("the baseline", "the current run"), cell.doubts, strict=True) if told]
-    return f"not known whether on the GPU in {' and in '.join(runs)}" if runs and cell.ratio is not None else ""
+    """What makes a ratio less sure: `1 process, busy machine in the baseline`; empty if nothing does, or no ratio."""
+    if cell.ratio is None:
+        return ""
+    before, after = (doubts_of(row) for row in cell.rows)
+    if before == after:
+        return f"{before} in both runs" if before else ""
+    return "; ".join(
+        [*([f"{before} in the baseline"] if before else []), *([f"{after} in the current run"] if after else [])]
+    )
+
+
+def doubts_of(row: Row | None) -> str:
+    """What makes a time less sure, in a few words."""
+    if row is None:
+        return ""
+    told = "not known whether on the GPU" if in_doubt(row) else ""
+    return ", ".join(filter(None, (doubts.beside(row), told)))
 
 
 def became(cell: Cell) -> str:
     """A cell's verdict in a word or two. If a right result became wrong or failed, it is the new outcome."""
     if cell.kind is Kind.NEW and cell.now != Outcome.OK:
-        return "not compared"
+        return NOT_COMPARED
     return cell.outcome if cell.kind is Kind.WRONG else str(cell.kind)
 
 
@@ -106,14 +124,18 @@ def _status(found: Comparison) -> str:
 
 
 def _counted(cells: Sequence[Cell]) -> str:
-    """`(2 slower, 10 equivalent, 1 without a time in the baseline)`."""
-    counts = Counter(cell.kind for cell in cells)
+    """`(2 slower, 10 equivalent, 1 without a time in either run)`."""
     names = {
         Kind.WRONG: "wrong or failed",
         Kind.NO_DEVICE: "without their device",
         Kind.NEW: "without a time in the baseline",
     }
-    return f"({', '.join(f'{counts[kind]} {names.get(kind, kind)}' for kind in Kind if kind in counts)})"
+    ordered = sorted(cells, key=lambda cell: (list(Kind).index(cell.kind), became(cell) == NOT_COMPARED))
+    counts = Counter(
+        "without a time in either run" if became(cell) == NOT_COMPARED else names.get(cell.kind, str(cell.kind))
+        for cell in ordered
+    )
+    return f"({', '.join(f'{count} {name}' for name, count in counts.items())})"
 
 
 def _without_device(found: Comparison) -> str:
@@ -148,7 +170,7 @@ def show(found: Comparison, out: Console) -> None:
         out.print(table)
     said = differences(found)
     if said:
-        out.print("what differs, baseline against current:", style="dim", highlight=False)
+        out.print("what differs between the runs:", style="dim", highlight=False)
     for line in said:
         out.print(f"  {escape(words.visible(line))}", style="dim", highlight=False)
     if found.shift is not None:

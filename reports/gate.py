@@ -15,7 +15,7 @@ from residency.analysis.compare import Cell, Comparison, Kind, Status
 from residency.analysis.shift import Shift
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
-from residency.reports.compare import BAD, UNSURE, became, cell_reason, differences, doubt, ratio, reason
+from residency.reports.compare import BAD, UNSURE, became, cell_reason, differences, doubt, doubts_of, ratio, reason
 from residency.reports.likeness import difference
 from residency.reports.words import visible
 
@@ -71,6 +71,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "chance": cell.chance,
         "reason": cell_reason(cell),
         "outcome": cell.outcome,
+        "doubts": {"baseline": doubts_of(cell.rows[0]), "current": doubts_of(cell.rows[1])},
         "in_doubt": {"baseline": cell.doubts[0], "current": cell.doubts[1]},
     }
 
@@ -102,7 +103,7 @@ def workflow_commands(found: Comparison) -> Iterator[str]:
         if level is not None:
             yield _command(level, about(cell), says(cell))
     if said := differences(found):
-        yield _command("notice", NAME, f"baseline against current: {'; '.join(said)}")
+        yield _command("notice", NAME, f"what differs between the runs: {'; '.join(said)}")
 
 
 def _command(level: str, title: str, message: str) -> str:

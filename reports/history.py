@@ -18,8 +18,7 @@ from residency.analysis.history import ERROR, History, Machine, Point, Series, S
 from residency.analysis.shift import Shift
 from residency.harness.outcomes import Outcome
 from residency.harness.statistics import Interval
-from residency.reports import words
-from residency.reports.likeness import difference
+from residency.reports import likeness, words
 
 SCHEMA = 1
 COMMIT = 7  # letters of a commit that are shown
@@ -110,7 +109,7 @@ def machine_name(machine: Machine) -> str:
         f"{threads} thread{'s' * (threads != 1)}" if threads else "",
         words.gpus(gpus) if gpus else "no GPU",
         "--gate" if facts["gate"] else "",
-        *map(difference, machine.differs),
+        *(f"{name} {here} (not {before})" for name, before, here in map(likeness.named, machine.differs)),
     ]
     return words.visible(", ".join(filter(None, parts)))
 

@@ -12,13 +12,33 @@ from residency.harness.environment import Difference
 from residency.harness.records import RunInfo
 from residency.reports import words
 
+LABELS = {
+    "cpu": "processor",
+    "cores in machine": "cores of the machine",
+    "gate": "gate mode",
+    "gpus": "GPUs",
+    "order of the gpus": "order of the GPUs",
+    "python": "Python",
+    "driver": "GPU driver",
+    "persistence mode": "GPU persistence mode",
+    "protocol": "protocol between workers",
+    "worker threads": "threads of each worker",
+}
+UNSET = {"protocol": "not used", "scheduler": "not used", "memory limit": "not set", "worker threads": "not set"}
+
 
 def difference(found: Difference) -> str:
-    """`name BASELINE against CURRENT`."""
+    """`processor AMD EPYC in the baseline, Intel Xeon now`."""
+    name, before, after = named(found)
+    return f"{name} {before} in the baseline, {after} now"
+
+
+def named(found: Difference) -> tuple[str, str, str]:
+    """What differs, and its value in each run, in words."""
     before, after = (_value(found.name, value) for value in (found.before, found.after))
     if found.name == "gpus" and before == after:
         before, after = (_in_detail(value) for value in (found.before, found.after))
-    return f"{found.name} {before} against {after}"
+    return LABELS.get(found.name, found.name), before, after
 
 
 def refusal(unlike: Likeness, baseline: RunInfo) -> str:
@@ -54,7 +74,9 @@ def boards(gpus: Sequence[Mapping[str, Any]]) -> str:
 def _value(name: str, value: Any) -> str:
     if name in {"gpus", "order of the gpus"}:
         return boards(value)
-    if name == "memory":
+    if value is None and name in UNSET:
+        return UNSET[name]
+    if name in {"memory", "memory limit"}:
         return words.size(value)
     if isinstance(value, tuple):  # one value for each GPU
         return ", ".join(sorted({_fact(name, each) for each in value}))

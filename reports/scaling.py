@@ -15,6 +15,7 @@ from residency.analysis.scaling import Law, Scaling
 from residency.analysis.spent import spent
 from residency.harness.statistics import Interval
 from residency.reports import words
+from residency.reports.page import doubts
 
 
 def headline(found: Scaling) -> str:
@@ -23,9 +24,15 @@ def headline(found: Scaling) -> str:
     return f"{_headline(found)}{' It is not known whether they ran on a GPU.' if doubt else ''}"
 
 
+def answer(found: Scaling) -> str:
+    """The first line, with what makes it less sure: `Less sure: 2 processes, busy machine.`."""
+    unsure = doubts.of_rows([strong.row for strong in found.strong])
+    return f"{headline(found)}{f' Less sure: {unsure}.' if unsure else ''}"
+
+
 def answers(task: str, scaled: Sequence[Scaling], rows: Sequence[Row]) -> list[str]:
     """What `residency scale` says first: how each implementation scales, else why nothing ran on a cluster."""
-    return [headline(found) for found in scaled] or [reasons(task, rows)]
+    return [answer(found) for found in scaled] or [reasons(task, rows)]
 
 
 def _headline(found: Scaling) -> str:
@@ -41,7 +48,7 @@ def _headline(found: Scaling) -> str:
     if ratio.verdict == "slower":
         text = f"{name}: {most.workers} workers are SLOWER than one: {times}."
     elif ratio.verdict == "faster":
-        text = f"{name}: {most.workers} workers are {times}, an efficiency of {most.efficiency:.0%}."
+        text = f"{name}: {most.workers} workers are {times}, an efficiency of {100 * most.efficiency:.0f} %."
     else:
         text = f"{name}: {most.workers} workers and one take times that this run cannot tell apart: {times}."
     if found.single is None or most.over_single is None:
@@ -64,7 +71,7 @@ def _why(found: Scaling) -> str:
 def show(found: Scaling, out: Console) -> None:
     """Print how one implementation scales."""
     out.print()
-    out.print(f"[bold]{escape(headline(found))}[/]", highlight=False)
+    out.print(f"[bold]{escape(answer(found))}[/]", highlight=False)
     _show_strong(found, out)
     if found.weak:
         _show_weak(found, out)
@@ -102,7 +109,7 @@ def _show_strong(found: Scaling, out: Console) -> None:
         if row.measured is None:
             table.add_row(str(strong.workers), row.result.outcome, escape(row.result.reason), *[""] * 6, style="red")
             continue
-        efficiency = f"{strong.efficiency:.0%}" if strong.efficiency is not None else "-"
+        efficiency = f"{100 * strong.efficiency:.0f} %" if strong.efficiency is not None else "-"
         times = (words.interval(row.measured.seconds), _ratio(strong.over_one), efficiency, _ratio(strong.over_single))
         table.add_row(str(strong.workers), *times, *_spent(row.measured, row.facts.threads or 1))
     out.print(table)
@@ -114,7 +121,7 @@ def _show_strong(found: Scaling, out: Console) -> None:
 def _spent(measured: Measured, threads: int) -> list[str]:
     """Shares of the workers' time: in tasks, fetching, spilling, without a task."""
     found = spent(measured.cluster, measured.seconds.value, threads)
-    return [f"{share:.1%}" for share in (found.tasks, found.fetching, found.spilling, found.idle)]
+    return [f"{100 * share:.1f} %" for share in (found.tasks, found.fetching, found.spilling, found.idle)]
 
 
 def _show_weak(found: Scaling, out: Console) -> None:
@@ -155,4 +162,5 @@ def _ratio(ratio: Interval | None) -> str:
 def _share(ratio: Interval | None) -> str:
     if ratio is None:
         return "-"
-    return f"{ratio.value:.1%} [{ratio.low:.1%}, {ratio.high:.1%}]" if ratio.low != ratio.high else f"{ratio.value:.1%}"
+    value, low, high = (f"{100 * share:.1f} %" for share in (ratio.value, ratio.low, ratio.high))
+    return f"{value} [{low}, {high}]" if ratio.low != ratio.high else value

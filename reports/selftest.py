@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from residency.analysis.selftest import EFFECT, MOST, Control
+from residency.reports.words import percent
 
 LEFT = ("work", "other load")
 COLUMNS = (
@@ -16,10 +17,15 @@ COLUMNS = (
     "spread between processes",
     "false alarms",
     "intervals with 1",
-    f"detects +{EFFECT:.0%}",
+    f"detects + {percent(EFFECT)}",
     "smallest effect",
-    f"needed for +{EFFECT:.0%}",
+    f"needed for + {percent(EFFECT)}",
 )
+
+
+def needed(processes: int) -> str:
+    """`11 processes`, or that more would be needed than were looked for."""
+    return f"{processes} processes" if processes < MOST else f"over {MOST} processes"
 
 
 def show(found: Sequence[Control], gate: bool, out: Console) -> None:
@@ -31,12 +37,12 @@ def show(found: Sequence[Control], gate: bool, out: Console) -> None:
         table.add_row(
             control.work,
             f"{control.beside} processes come and go" if control.beside else "none of ours",
-            f"{control.spread:.2%}",
-            f"{control.false_alarms:.1%}",
-            f"{control.held:.1%}",
-            f"{control.power:.0%}",
-            f"{control.smallest:.1%}",
-            f"{control.needed} processes" if control.needed < MOST else f"over {MOST} processes",
+            f"{100 * control.spread:.2f} %",
+            f"{100 * control.false_alarms:.1f} %",
+            f"{100 * control.held:.1f} %",
+            f"{100 * control.power:.0f} %",
+            f"{100 * control.smallest:.1f} %",
+            needed(control.needed),
         )
     first, copies = found[0], max(control.copies for control in found)
     mode = "in gate mode (fixed memory layout, pinned)" if gate else "measured as by `residency run`"
@@ -47,7 +53,7 @@ def show(found: Sequence[Control], gate: bool, out: Console) -> None:
     out.print(table)
     out.print(
         f"\n[dim]Smallest effect: {first.replicates} processes detect it in four of five trials. "
-        f"Needed: so many processes detect +{EFFECT:.0%} as often. "
+        f"Needed: so many processes detect + {percent(EFFECT)} as often. "
         "Intervals with 1: the share of the 95 % intervals that hold the true ratio, 1. "
         f"The fastest of {copies} equal copies is the baseline of the others.[/]"
     )

@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from residency.analysis.row import Resident, Roofline, Speedup
@@ -42,6 +43,15 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The text with all that is not visible as escapes, new lines too: for a path, whose spaces count."""
     return visible(text).replace("\n", "\\n")
+
+
+def moment(started: str) -> str:
+    """`2026-11-29 07:11 UTC`, or the text itself if it is no time."""
+    try:
+        read = datetime.fromisoformat(started)
+    except ValueError:
+        return started
+    return f"{read:%Y-%m-%d %H:%M} UTC"
 
 
 def seconds(value: float) -> str:

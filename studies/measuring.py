@@ -120,5 +120,5 @@ def _check_variables(info: records.RunInfo) -> None:
     if found.forbids:
         raise UsageError(
             f"{info.id} was measured in another environment, which changes speed: "
-            f"{'; '.join(map(str, found.forbids))} here. Remedy: {found.remedy}"
+            f"{'; '.join(map(str, found.forbids))}. Remedy: {found.remedy}"
         )

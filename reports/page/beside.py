@@ -11,7 +11,7 @@ from residency.analysis.beside import DEVICES, Beside, Pair, beside
 from residency.analysis.findings import Findings
 from residency.analysis.row import Row
 from residency.reports import beside as said
-from residency.reports import document, words
+from residency.reports import document, names, words
 from residency.reports.beside import NO_TIME, WARNING, Side
 from residency.reports.page import doubts
 from residency.reports.page.numbers import UNKNOWN, Numbers
@@ -28,6 +28,7 @@ from residency.reports.page.parts import (
     TableRow,
     Text,
     Warned,
+    prose,
     tags_of,
 )
 
@@ -58,12 +59,13 @@ def with_recorded(page: Page, here: Findings, recorded: Findings) -> Page:
     mine, theirs = said.sides(here, recorded)
     both = Both(mine, theirs, (Numbers(here), Numbers(recorded, "beside/")), beside(here, recorded), "beside/pairs")
     section = Section("beside", TITLE, _blocks(both))
-    return replace(page, sections=[*page.sections[:1], section, *page.sections[1:]])
+    title = f"Residency: {names.beside(here.records.info, recorded.records.info)}"
+    return replace(page, title=title, sections=[*page.sections[:1], section, *page.sections[1:]])
 
 
 def each_other(runs: Sequence[Findings], numbers: Sequence[Numbers]) -> Section:
     """The first of several runs beside each of the others: the one place where they meet."""
-    first, *others = [said.named(found) for found in runs]
+    first, *others = said.named(runs)
     sections: list[Block] = []
     for index, other in enumerate(others):
         both = Both(
@@ -82,7 +84,7 @@ def _blocks(both: Both) -> list[Block]:
     here, there = both.here, both.there
     if reason := next(filter(None, map(said.without_times, (here, there))), ""):
         return [Paragraph(reason)]
-    blocks: list[Block] = [Paragraph(f"{WARNING} {said.SAME_KIND if said.are_alike(here, there) else ''}".strip())]
+    blocks: list[Block] = [Paragraph(prose(f"{WARNING} {said.SAME_KIND}" if said.are_alike(here, there) else WARNING))]
     blocks += [Warned(f"{side.label}: {words.joined(sure)}.") for side in (there, here) if (sure := said.doubts(side))]
     if both.found.pairs:
         blocks.append(_chart(both))
@@ -93,7 +95,7 @@ def _blocks(both: Both) -> list[Block]:
     differences = said.differing(here, there)
     if differences:
         summary = f"What differs between the machines and versions ({len(differences)})"
-        blocks.append(Details(summary, [Paragraph(f"The value of {here.label} comes first."), Items(differences)]))
+        blocks.append(Details(summary, [Paragraph(f"Here: {here.label}. There: {there.label}."), Items(differences)]))
     return blocks
 
 

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from residency.analysis.compare import FALSE_DISCOVERIES, Comparison, Status
+from residency.analysis.compare import FALSE_DISCOVERIES, Comparison
 from residency.harness.records import RunInfo
 from residency.reports import compare as said
-from residency.reports import words
+from residency.reports import names, words
 from residency.reports.page.charts import changes
 from residency.reports.page.numbers import Places
 from residency.reports.page.parts import (
@@ -27,20 +27,12 @@ from residency.reports.page.parts import (
 )
 from residency.reports.tables import facts
 
-MEANS = {
-    Status.SAME: "every cell is as fast as before, within the margin",
-    Status.REGRESSION: "something became slower by more than the margin",
-    Status.CANNOT_COMPARE: "the runs cannot be compared",
-    Status.INCONCLUSIVE: "inconclusive, or not everything was measured",
-    Status.WRONG: "something that was right is now wrong or fails",
-    Status.NO_DEVICE: "the baseline used a device that this machine lacks",
-}
 FACTS = ("measured", "processor", "GPU and environment")
 GUIDE = (
-    "A cell is one implementation of a task on one dataset at one size. Its ratio is its time in the current run "
-    "divided by "
-    "its time in the baseline: above 1 is slower.",
+    "A cell is one implementation of a task on one dataset at one size. Its ratio is its time now divided by its time "
+    "in the baseline: above 1 is slower.",
     "The numbers in brackets are a 95 % interval. The grey band is the margin: how much slower is still allowed.",
+    "What makes a ratio less sure, such as few processes or a busy machine, stands beside it.",
     "A cell without a ratio was not compared. Its line says why.",
 )
 
@@ -50,9 +42,9 @@ def page(found: Comparison, document: Mapping[str, Any], command: Sequence[str])
     numbers = Places(document)
     cells = found.cells
     return Page(
-        title=f"Residency: {_name(found.baseline)} against {_name(found.current)}",
+        title=f"Residency: {names.against(found.current, found.baseline)}",
         lead=_lead(found),
-        guide=GUIDE,
+        guide=GUIDE if cells else (),
         sections=[
             *([Section("changes", "What changed?", [changes.chart(found, numbers)])] if cells else []),
             Section("differences", "What differs between the runs?", _differences(found)),
@@ -65,20 +57,18 @@ def page(found: Comparison, document: Mapping[str, Any], command: Sequence[str])
     )
 
 
-def _name(info: RunInfo) -> str:
-    return info.name or info.id
-
-
 def _lead(found: Comparison) -> list[Block]:
-    """The verdict with the exit status and its meaning, and what all tasks share."""
+    """The verdict, what all tasks share, which runs these are, and the exit status for who set up a gate."""
     reason = said.reason(found)
-    status: Text = [
-        f"{reason[0].upper()}{reason[1:]}. Exit status ",
-        Number(str(int(found.status)), int(found.status), "status"),
-        f": {MEANS[found.status]}.",
+    blocks: list[Block] = [Paragraph(f"{reason[0].upper()}{reason[1:]}.", "answer")]
+    if found.shift is not None:
+        blocks.append(Warned(said.shared(found.shift)))
+    runs: list[Text] = [
+        f"{name}: run {info.id}, {words.moment(info.started)}, on {names.place(info)}"
+        for name, info in (("Now", found.current), ("Baseline", found.baseline))
     ]
-    blocks: list[Block] = [Paragraph(status, "answer")]
-    return [*blocks, Warned(said.shared(found.shift))] if found.shift is not None else blocks
+    status: Text = ["Exit status: ", Number(str(int(found.status)), int(found.status), "status")]
+    return [*blocks, Items([*runs, status])]
 
 
 def _differences(found: Comparison) -> list[Block]:
@@ -96,13 +86,13 @@ def _runs(found: Comparison) -> Table:
     sides = found.baseline, found.current
     lines: list[tuple[str, Sequence[Text]]] = [
         ("run", [info.id for info in sides]),
-        ("name", [info.name or "-" for info in sides]),
+        *([("name", [info.name or "-" for info in sides])] if any(info.name for info in sides) else []),
         ("measured by", [Code(shlex.join(info.command)) for info in sides]),
         *((name, values) for name, *values in zip(FACTS, *map(_facts, sides), strict=True)),
     ]
     return Table(
         caption="both runs",
-        header=("what", "baseline", "current"),
+        header=("what", "baseline", "now"),
         rows=[TableRow([name, *values]) for name, values in lines],
     )
 
@@ -114,6 +104,9 @@ def _facts(info: RunInfo) -> list[str]:
 
 
 def _how(found: Comparison, command: Sequence[str]) -> list[Block]:
+    made: list[Block] = [Paragraph(["Made by: ", Code(shlex.join(command))])]
+    if not any(cell.ratio for cell in found.cells):
+        return [Paragraph("No ratio was formed, so nothing was tested."), *made]
     blocks: list[Block] = [
         Paragraph(
             "The unit is the process. In each process the median over its rounds is taken; Welch's t-test compares the "
@@ -128,4 +121,4 @@ def _how(found: Comparison, command: Sequence[str]) -> list[Block]:
     ]
     if found.confirmed:
         blocks.append(Paragraph("What seemed slower was measured again, and only the new samples decided."))
-    return [*blocks, Paragraph(["Made by: ", Code(shlex.join(command))])]
+    return [*blocks, *made]

@@ -31,7 +31,7 @@ from residency.reports.tables import facts
 GUIDE = (
     "Proved means: the implementation returned on this GPU, and its result passed the quality check of the task. "
     "Nothing else counts as proved.",
-    "What could not run, was not started or was not reached was not seen on a real GPU in this run.",
+    "What could not run, was not started or was not reached has not been seen on a real GPU in this run.",
     "A speedup is how many times as fast an implementation is as the strongest correct one on the CPU in the same run. "
     "The numbers in brackets are a 95 % interval.",
 )
@@ -83,7 +83,8 @@ def _lead(records: Records, proved: Proof, sizes: Sequence[str]) -> list[Block]:
     unseen = counts[None]
     blocks: list[Block] = [Paragraph(said, "answer")]
     if unseen:
-        blocks.append(Paragraph(f"{unseen} {'was' if unseen == 1 else 'were'} not seen on a real GPU.", "answer"))
+        verb = "was" if unseen == 1 else "were"
+        blocks.append(Paragraph(f"{unseen} {verb} not proved; the reasons are listed below.", "answer"))
     return [*blocks, Items(facts(records.info))]
 
 
@@ -108,7 +109,7 @@ def _gains(proved: Proof, numbers: Numbers) -> list[Block]:
         Table(
             caption="geometric means over the tasks, of the best GPU implementation of each: times as fast as the "
             "strongest correct CPU implementation, with 95 % intervals",
-            header=("size", "tasks", "end to end", "data resident", "least", "most", "slower in"),
+            header=("size", "tasks", "end to end", "data resident", "least", "most", "tasks slower"),
             rows=rows,
             right=frozenset(range(1, 7)),
         ),
@@ -120,6 +121,8 @@ def _times(value: float) -> str:
 
 
 def _peaks(proved: Proof, numbers: Numbers) -> list[Block]:
+    if not any(limit for limits in proved.peaks.values() for limit in limits.values()):
+        return [Paragraph("This run measured no peaks.")]
     rows = []
     for device in proved.peaks:
         known = numbers.at(f"proof/peaks/{device}")
@@ -145,7 +148,7 @@ def _reasons(found: Sequence[Row]) -> list[Block]:
     for row in found:
         if row.cell.device == "gpu" and row.result.outcome != Outcome.OK:
             name = f"{row.cell.task}:{row.cell.implementation} at {row.cell.size}"
-            reasons.setdefault(f"{row.result.outcome}: {row.result.reason}", []).append(name)
+            reasons.setdefault(f"{row.result.outcome.replace('_', ' ')}: {row.result.reason}", []).append(name)
     if not reasons:
         return [Paragraph("Everything that was tried is proved.")]
     return [Items([f"{reason} ({', '.join(names)})" for reason, names in reasons.items()])]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.samples import processes
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, RunInfo
-from residency.reports import links, words
+from residency.reports import links, names, words
 from residency.reports.answers import answer
 from residency.reports.beside import named
 from residency.reports.page import doubts, measured, study, topics
@@ -57,19 +56,21 @@ def page(found: Findings) -> Page:
 
 def of_runs(runs: Sequence[Findings]) -> Page:
     """The page of several runs, one after the other: times of unlike machines never share an axis."""
+    infos = [found.records.info for found in runs]
     numbers = [Numbers(found, f"runs/{index}/" if len(runs) > 1 else "") for index, found in enumerate(runs)]
     if len(runs) == 1:
         lead, sections = _lead(runs[0], numbers[0]), _sections(runs[0], numbers[0], report(runs[0]), "")
     else:
-        labels = [named(found).label for found in runs]
-        lead = [Paragraph(f"{len(runs)} runs, each in a section of its own:"), Items(labels)]
+        labels = [side.label for side in named(runs)]
+        listed = [f"{label} (run {found.records.info.id})" for label, found in zip(labels, runs, strict=True)]
+        lead = [Paragraph(f"{len(runs)} runs, each in a section of its own:"), Items(listed)]
         sections = [
             Section(f"run-{index}", label, [*_lead(found, of), *_sections(found, of, report(found), f"run-{index}-")])
             for index, (found, of, label) in enumerate(zip(runs, numbers, labels, strict=True))
         ]
         sections.append(each_other(runs, numbers))
     return Page(
-        title=f"Residency: {words.joined([name_of(found.records.info) for found in runs])}",
+        title=f"Residency: {names.together(infos) if len(infos) > 1 else name_of(infos[0])}",
         lead=lead,
         guide=GUIDE,
         sections=sections,
@@ -90,16 +91,7 @@ def _filters(cells: Sequence[Cell]) -> dict[str, list[str]]:
 
 def name_of(info: RunInfo) -> str:
     """The run's name, or `2026-11-29, AMD EPYC on vm`."""
-    return info.name or f"{_moment(info.started)[:10]}, {info.machine['cpu']} on {info.machine['host']}"
-
-
-def _moment(started: str) -> str:
-    """`2026-11-29 07:11 UTC`, or the text itself if it is no time."""
-    try:
-        read = datetime.fromisoformat(started)
-    except ValueError:
-        return started
-    return f"{read:%Y-%m-%d %H:%M} UTC"
+    return info.name or f"{words.moment(info.started)[:10]}, {info.machine['cpu']} on {info.machine['host']}"
 
 
 def _lead(found: Findings, numbers: Numbers) -> list[Block]:
@@ -120,7 +112,7 @@ def _where(info: RunInfo) -> str:
     gpus = machine.get("gpus") or []
     memory = words.size(machine["memory_bytes"])
     cores = f"{machine['cores']} of {machine['cores_in_machine']} cores"
-    host = f"{_moment(info.started)} on {machine['host']}: {machine['cpu']}, {cores}, {memory} of memory"
+    host = f"{words.moment(info.started)} on {machine['host']}: {machine['cpu']}, {cores}, {memory} of memory"
     if not gpus:
         return f"{host}. No GPU: {machine['no_gpu_because']}."
     between = "; ".join(links.described(machine))

@@ -48,9 +48,10 @@ def _lead(found: Sequence[Control], numbers: Places, document: Mapping[str, Any]
     if best != worst:
         said += [" In the noisiest kind of work it is ", _smallest(numbers, worst), f" ({_about(found[worst])})."]
     machine = document["machine"]
+    how = "in gate mode" if document["gate"] else "as by `residency run`"
     facts: list[Text] = [
         f"{' '.join(str(machine.get('cpu')).split())}, {machine.get('cores')} cores",
-        prose(f"Measured {document['at']}, {'in gate mode' if document['gate'] else 'as by `residency run`'}"),
+        prose(f"Measured {words.moment(document['at'])}, {how}"),
     ]
     return [Paragraph(said, "answer"), Items(facts)]
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from residency.analysis.compare import compare
+from residency.analysis.findings import findings
+from residency.analysis.proof import proof as proved
+from residency.analysis.row import Ratio
+from residency.analysis.selftest import Control
+from residency.harness import records
+from residency.reports import gate
+from residency.reports.page import beside, comparison, proof, render, run, selftest
+from residency.reports.page.parts import Page
+from residency.studies.selftest import document as selftest_document
 from tests.browser.pages import REFERENCE, Watched, chromium, page_of, started
 from tests.class_run import write
 
@@ -15,6 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 Open = Callable[..., Watched]
+RECORDED = REFERENCE / "2-cores-amd-epyc-tabular-lab"
 
 
 @pytest.fixture(scope="package")
@@ -64,6 +76,53 @@ def small_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(folder: Path, tasks: int) -> Path:
     file = folder / "page.html"
     file.write_text(page_of(write(folder / "run", tasks)), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def comparison_page(class_page: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A comparison of the class's run with one of fewer processes, on a busy machine, with wrong results."""
+    before, folder = class_page.parent / "run", tmp_path_factory.mktemp("comparison")
+    after = write(folder / "run", 12, replicates=2)
+    lines = [json.loads(line) for line in (after / "records.jsonl").read_text().splitlines()]
+    for line in lines:
+        line["other_cpu_seconds"] = 100.0
+        if line["kind"] == "outcome" and line["task"] == "nlp/search" and line["device"] == "cpu":
+            line |= {"outcome": "wrong", "reason": "quality 0.1 is below the floor of 0.7 " * 4}
+    (after / "records.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    runs = records.read(before), records.read(after)
+    found = compare(*runs, 0.05)
+    return page_file(folder, comparison.page(found, gate.document(found, *runs, 0.05), ["residency", "compare"]))
+
+
+@pytest.fixture(scope="session")
+def beside_page(small_page: Path) -> Path:
+    """The page of a small run beside a recorded one."""
+    here, there = (findings(records.read(folder), here=False) for folder in (small_page.parent / "run", RECORDED))
+    return page_file(small_page.parent, beside.with_recorded(run.page(here), here, there), "beside.html")
+
+
+@pytest.fixture(scope="session")
+def proof_page(small_page: Path) -> Path:
+    """The page of what the small run proves."""
+    found = findings(records.read(small_page.parent / "run"), here=False)
+    return page_file(small_page.parent, proof.page(found, proved(found.records, found.rows)), "proof.html")
+
+
+@pytest.fixture(scope="session")
+def selftest_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a self-test, by numbers that are made up."""
+    ratios = Ratio(1.01, 0.98, 1.04, "inconclusive"), Ratio(1.05, 1.02, 1.08, "slower")
+    found = [
+        Control("compiled, one thread", 1, load, 2, 0.02, 0.01, 0.95, 0.6, 0.08, 500, 5, 6, *ratios) for load in (0, 2)
+    ]
+    text = selftest_document(found, False)
+    return page_file(tmp_path_factory.mktemp("selftest"), selftest.page(found, text, ["residency", "selftest"]))
+
+
+def page_file(folder: Path, page: Page, name: str = "page.html") -> Path:
+    file = folder / name
+    file.write_text(render.page(page), encoding="utf-8")
     return file
 
 

@@ -17,7 +17,14 @@ ZOOMED = (1366 // 2, 900 // 2)
 WINDOWS = [(1366, 900), (390, 800), (1024, 768), (1920, 1080), ZOOMED]
 
 
-@pytest.mark.parametrize("name", ["class_page", pytest.param("largest_page", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "class_page",
+        pytest.param("comparison_page", marks=pytest.mark.slow),
+        pytest.param("largest_page", marks=pytest.mark.slow),
+    ],
+)
 def test_every_chart_is_drawn_and_readable_at_every_width(
     name: str, opened: Open, request: pytest.FixtureRequest
 ) -> None:
@@ -164,10 +171,11 @@ def test_names_never_become_elements(class_page: Path, opened: Open) -> None:
 
 
 @pytest.mark.slow
-def test_axe_finds_nothing_serious(small_page: Path, opened: Open) -> None:
+@pytest.mark.parametrize("name", ["small_page", "comparison_page", "beside_page", "selftest_page", "proof_page"])
+def test_axe_finds_nothing_serious(name: str, opened: Open, request: pytest.FixtureRequest) -> None:
     axe = pytest.importorskip("axe_playwright_python", reason="axe is not installed: make setup")
     script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    window = opened(small_page, bypass_csp=True)
+    window = opened(request.getfixturevalue(name), bypass_csp=True)
     window.drawn()
     window.ask("openAll")
     window.drawn()

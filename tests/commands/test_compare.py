@@ -109,7 +109,7 @@ def test_unlike_machines_cannot_be_compared(residency, baseline: Path, tmp_path:
     other = altered(baseline, tmp_path / "other", lambda info: info["machine"].update(cpu="Another", cores=64))
     done = residency("compare", baseline, other)
     assert done.status == 2
-    assert "unlike machines: cpu" in done.out
+    assert "Unlike machines: processor" in done.out
     assert "Another" in done.out
 
 
@@ -126,7 +126,7 @@ def test_gpus_of_one_model_are_alike_and_others_are_not(residency, baseline: Pat
     assert residency("compare", first, second, "--margin", "0.1").status == 0
     done = residency("compare", first, other, "--margin", "0.1")
     assert done.status == 2
-    assert "unlike machines: gpus NVIDIA L4 against NVIDIA A2" in done.out
+    assert "Unlike machines: GPUs NVIDIA L4 in the baseline, NVIDIA A2 now" in done.out
 
 
 def test_runs_without_a_common_cell_cannot_be_compared(residency, residency_in, baseline: Path, tmp_path: Path) -> None:

@@ -88,7 +88,10 @@ def test_runs_of_unlike_environments_are_not_compared(runs, here) -> None:
     done = here("compare", free, forced)
     assert done.status == 2, done.out
     text = " ".join(done.out.split())
-    assert "unlike environments, which change speed: OPENBLAS_CORETYPE unset against Prescott; BLAS kernel " in text
+    assert (
+        "Unlike environments, which change speed: OPENBLAS_CORETYPE unset in the baseline, Prescott now; BLAS kernel "
+        in text
+    )
     assert "Remedy: measure one of them again in the environment of the other (that of the baseline: unset " in text
     assert json.loads(here("compare", free, forced, "--json").out)["unlike"][0].startswith("OPENBLAS_CORETYPE unset")
 
@@ -100,7 +103,7 @@ def test_a_run_is_gone_on_with_in_its_own_environment(runs, here, tmp_path: Path
     done = here("run", "--resume", copy, "--replicates", "2")
     assert done.status == 2
     assert "was measured in another environment, which changes speed: " in done.err
-    assert "OPENBLAS_CORETYPE Prescott against unset here. " in done.err
+    assert "OPENBLAS_CORETYPE Prescott then, unset now. " in done.err
     assert "Remedy: export MALLOC_ARENA_MAX=3; export OPENBLAS_CORETYPE=Prescott" in done.err
     assert len(done.err.strip().splitlines()) == 1
 
@@ -127,21 +130,24 @@ def environment(kernel: str = "SkylakeX", version: str = "0.3.31", **variables: 
 def test_a_variable_that_changes_speed_forbids_a_comparison_and_is_named(compared) -> None:
     done = compared(environment(OMP_WAIT_POLICY="passive"), environment(), "--github")
     assert done.status == 2
-    assert "unlike environments, which change speed: OMP_WAIT_POLICY passive against unset" in done.out
+    assert "Unlike environments, which change speed: OMP_WAIT_POLICY passive in the baseline, unset now" in done.out
     assert "(that of the baseline: export OMP_WAIT_POLICY=passive)" in done.out
-    assert "::error title=residency compare::unlike environments" in done.out
+    assert "::error title=residency compare::the runs cannot be compared. Unlike environments" in done.out
 
 
 def test_another_kernel_of_the_same_blas_forbids_one(compared) -> None:
     done = compared(environment(), environment("Haswell"))
     assert done.status == 2
-    assert "BLAS kernel SkylakeX against Haswell. Remedy: measure one of them again in the environment of" in done.out
+    assert (
+        "BLAS kernel SkylakeX in the baseline, Haswell now. Remedy: measure one of them again in the environment of"
+        in done.out
+    )
 
 
 def test_another_version_of_a_blas_is_said(compared) -> None:
     done = compared(environment(), environment(version="0.3.32"))
     assert done.status == 0, done.out
-    assert "BLAS OpenBLAS 0.3.31 (SkylakeX) against OpenBLAS 0.3.32 (SkylakeX)" in done.out
+    assert "BLAS OpenBLAS 0.3.31 (SkylakeX) in the baseline, OpenBLAS 0.3.32 (SkylakeX) now" in done.out
 
 
 def test_an_older_run_does_not_tell_and_is_compared(compared) -> None:

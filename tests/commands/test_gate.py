@@ -30,10 +30,10 @@ def both(made_run, made):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"driver": "595.10"}, "driver 580.65.06 against 595.10"),
-        ({"cuda": 13010}, "CUDA of the driver 13.0 against 13.1"),
-        ({"persistence": False}, "persistence mode on against off"),
-        ({"pcie_width": 8}, "PCIe width 16 against 8"),
+        ({"driver": "595.10"}, "GPU driver 580.65.06 in the baseline, 595.10 now"),
+        ({"cuda": 13010}, "CUDA of the driver 13.0 in the baseline, 13.1 now"),
+        ({"persistence": False}, "GPU persistence mode on in the baseline, off now"),
+        ({"pcie_width": 8}, "PCIe width 16 in the baseline, 8 now"),
         ({"uuid": "GPU-2", "memory_bytes": 85_899_345_920}, ""),  # another board; what the driver keeps differs
         ({"name": "H100 80GB HBM3"}, ""),  # as older drivers call it
         ({"mig": None}, ""),  # not told
@@ -49,11 +49,11 @@ def test_what_may_change_about_a_gpu_is_said(here, both, h100, change: dict, sai
 @pytest.mark.parametrize(
     ("machine", "said"),
     [
-        ({"system": "Linux 6.8.0-51"}, "system Linux 6.8.0-45 against Linux 6.8.0-51"),
-        ({"python": "3.12.4"}, "python 3.12.3 against 3.12.4"),
-        ({"memory_bytes": 64 * 2**30}, "memory 128 GiB against 64.0 GiB"),
+        ({"system": "Linux 6.8.0-51"}, "system Linux 6.8.0-45 in the baseline, Linux 6.8.0-51 now"),
+        ({"python": "3.12.4"}, "Python 3.12.3 in the baseline, 3.12.4 now"),
+        ({"memory_bytes": 64 * 2**30}, "memory 128 GiB in the baseline, 64.0 GiB now"),
         ({"memory_bytes": 128 * 2**30 - 4096, "host": "fv-az99-1"}, ""),
-        ({"cores_in_machine": 64}, "cores in machine 128 against 64"),
+        ({"cores_in_machine": 64}, "cores of the machine 128 in the baseline, 64 now"),
     ],
 )
 def test_what_may_change_about_a_machine_is_said(here, both, machine: dict, said: str) -> None:
@@ -65,19 +65,19 @@ def test_what_may_change_about_a_machine_is_said(here, both, machine: dict, said
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"name": "NVIDIA A100-SXM4-80GB"}, "gpus NVIDIA H100 80GB HBM3 against NVIDIA A100-SXM4-80GB"),
+        ({"name": "NVIDIA A100-SXM4-80GB"}, "GPUs NVIDIA H100 80GB HBM3 in the baseline, NVIDIA A100-SXM4-80GB now"),
         (
             {"memory_bytes": 100_000_000_000},
-            "NVIDIA H100 80GB HBM3 (79.6 GiB) against NVIDIA H100 80GB HBM3 (93.1 GiB)",
+            "NVIDIA H100 80GB HBM3 (79.6 GiB) in the baseline, NVIDIA H100 80GB HBM3 (93.1 GiB) now",
         ),
-        ({"mig": True}, "(79.6 GiB) against NVIDIA H100 80GB HBM3 (79.6 GiB, MIG on)"),
+        ({"mig": True}, "(79.6 GiB) in the baseline, NVIDIA H100 80GB HBM3 (79.6 GiB, MIG on) now"),
         ({"name": "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "memory_bytes": 10_200_547_328}, "MIG 1g.10gb"),
     ],
 )
 def test_another_gpu_is_refused_with_both_and_the_remedy(here, both, h100, change: dict, said: str) -> None:
     done = here("compare", *both(h100(), h100(change)))
     assert done.status == 2
-    assert "unlike machines: gpus NVIDIA H100 80GB HBM3" in done.out
+    assert "Unlike machines: GPUs NVIDIA H100 80GB HBM3" in done.out
     assert said in done.out
     assert "Remedy: measure the baseline (commit 0123456789ab) again on this machine: residency run" in done.out
 
@@ -87,22 +87,25 @@ def test_the_order_of_gpus_is_no_difference_and_their_number_is(here, both, h100
     runs = both(h100(first, l4), h100(l4, first))
     done = here("compare", *runs)
     assert done.status == 0
-    assert "order of the gpus NVIDIA H100 80GB HBM3, NVIDIA L4 against NVIDIA L4, NVIDIA H100 80GB HBM3" in done.out
+    assert (
+        "order of the GPUs NVIDIA H100 80GB HBM3, NVIDIA L4 in the baseline, NVIDIA L4, NVIDIA H100 80GB HBM3 now"
+        in done.out
+    )
     one = made_run("one", made("equations@cpu"), machine=h100(first))
     two = made_run("two", made("equations@cpu"), machine=h100(first, {"uuid": "GPU-2"}))
     done = here("compare", two, one)
     assert done.status == 2
-    assert "gpus 2 × NVIDIA H100 80GB HBM3 against NVIDIA H100 80GB HBM3" in done.out
+    assert "GPUs 2 × NVIDIA H100 80GB HBM3 in the baseline, NVIDIA H100 80GB HBM3 now" in done.out
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"threads": 8}, "threads 16 against 8"), ({"gate": True}, "gate off against on")],
+    [({"threads": 8}, "threads 16 in the baseline, 8 now"), ({"gate": True}, "gate mode off in the baseline, on now")],
 )
 def test_runs_measured_in_unlike_ways_are_refused(here, both, settings: dict, said: str) -> None:
     done = here("compare", *both({}, {}, settings={"threads": 16, **settings}))
     assert done.status == 2
-    assert f"measured in unlike ways: {said}. Remedy: measure one of them again with" in done.out
+    assert f"Measured in unlike ways: {said}. Remedy: measure one of them again with" in done.out
 
 
 def test_a_gpu_that_is_gone(here, made_run, made, h100) -> None:
@@ -117,7 +120,10 @@ def test_a_gpu_that_is_gone(here, made_run, made, h100) -> None:
     other = made_run("other", made("equations@cpu"), machine={"cpu": "Intel Xeon"})
     done = here("compare", before, other, "--github")
     assert done.status == 5
-    assert "Nothing else can be compared: unlike machines: cpu AMD EPYC 9554 against Intel Xeon" in done.out
+    assert (
+        "Nothing else can be compared: unlike machines: processor AMD EPYC 9554 in the baseline, Intel Xeon now"
+        in done.out
+    )
     assert "::error title=residency compare::the baseline used a device" in done.out
     assert "::warning title=tabular/ridge%2C linear at lab%2C equations@gpu::no device: " in done.out
 
@@ -137,7 +143,7 @@ def test_a_gpu_that_nothing_ran_on_is_not_missed(here, made_run, made, h100) -> 
     with_gpu, without = made_run("with", only, machine=h100()), made_run("without", only)
     done = here("compare", with_gpu, without)
     assert done.status == 0
-    assert "gpus NVIDIA H100 80GB HBM3 against none" in done.out
+    assert "GPUs NVIDIA H100 80GB HBM3 in the baseline, none now" in done.out
     assert here("compare", without, with_gpu).status == 0
 
 
@@ -156,7 +162,7 @@ def test_runs_of_other_work_are_refused_by_what_they_hold(here, made_run, made) 
     assert done.status == 2
     assert "the baseline measured tabular/etl (linear, lab), the current run tabular/ridge (linear, lab)" in done.out
     other = made_run("other", made("x@cpu", data_hash="fedcba9876543210"))
-    assert "the data is not the same: hash 01234567 against fedcba98" in here("compare", second, other).out
+    assert "the data is not the same: hash 01234567 in the baseline, fedcba98 now" in here("compare", second, other).out
 
 
 @pytest.fixture
@@ -200,7 +206,7 @@ def test_junit_of_runs_that_cannot_be_compared_is_an_error(here, both, tmp_path:
     assert here("compare", *both({}, {"cpu": "Intel Xeon"}), "--junit", "out.xml").status == 2
     suite = ElementTree.parse(tmp_path / "out.xml").getroot()
     assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
-    assert "unlike machines: cpu" in suite.find("testcase/error").get("message")
+    assert "Unlike machines: processor" in suite.find("testcase/error").get("message")
 
 
 def read_as_github_does(line: str) -> tuple[str, dict[str, str], str]:
@@ -226,7 +232,7 @@ def test_json_is_complete(here, both, h100) -> None:
     done = here("compare", *both(h100(), h100({"driver": "595.10"})), "--json", "--margin", "0.1")
     found = json.loads(done.out)
     assert (found["schema"], found["status"], found["status_name"], found["margin"]) == (1, 0, "same", 0.1)
-    assert found["differences"] == ["driver 580.65.06 against 595.10"]
+    assert found["differences"] == ["GPU driver 580.65.06 in the baseline, 595.10 now"]
     assert found["runs"]["current"]["machine"]["gpus"][0]["driver"] == "595.10"
     assert {cell["kind"] for cell in found["cells"]} == {"equivalent"}
 

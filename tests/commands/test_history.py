@@ -106,7 +106,7 @@ def test_unlike_machines_are_separate_series(here, made_run, made, h100) -> None
     ]  # fmt: skip
     found = json.loads(here("history", "blas", "--json").out)
     assert [len(series["points"]) for series in found["series"]] == [2, 1]
-    assert "OPENBLAS_CORETYPE Prescott against Haswell" in found["machines"][1]["name"]
+    assert "OPENBLAS_CORETYPE Haswell (not Prescott)" in found["machines"][1]["name"]
 
 
 def test_wrong_results_and_other_data_are_said(here, runs, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_the_page_says_what_was_proved_with_the_numbers_of_the_json(proved) -> N
         '<p class="answer">2 of 4 GPU implementations ran on NVIDIA Stand-in 9000 (24.0 GiB) and passed their quality '
         "check: 2 up to lecture.</p>"
     ) in page
-    assert page.count("<td>not seen on a real GPU</td>") == 2
+    assert page.count("<td>not proved</td>") == 2
     assert {place.split("/")[0] for place in places_of(page)} == {"rows", "proof"}
     assert_says_the_same(page, done.json)
 

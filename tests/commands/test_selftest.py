@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.page_numbers import assert_says_the_same
+
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 
 
@@ -27,6 +29,7 @@ def test_the_control_says_what_can_be_seen_and_compare_holds_to_it(residency, tm
         assert control["more"]["low"] < control["more"]["value"] < control["more"]["high"]
         assert control["again"]["verdict"] in {"faster", "slower", "equivalent", "inconclusive"}
     page = (tmp_path / "a.html").read_text()
+    assert_says_the_same(page, done.json)
     smallest = min(range(2), key=lambda place: done.json["controls"][place]["smallest"])
     assert re.search(
         r'<p class="answer">The smallest slow-down that this machine detects is <data value="([^"]+)" '

@@ -106,11 +106,11 @@ def test_every_sentence_can_be_filled_in() -> None:
     ("second", "forbids", "said"),
     [
         (known(), [], []),
-        (known(OPENBLAS_CORETYPE="Haswell"), ["OPENBLAS_CORETYPE unset against Haswell"], []),
-        (known("Haswell"), ["BLAS kernel SkylakeX against Haswell"], []),
-        (known(version="0.3.30"), [], ["BLAS OpenBLAS 0.3.31 (SkylakeX) against OpenBLAS 0.3.30 (SkylakeX)"]),
-        (known("Zen", version="0.3.30"), [], ["BLAS OpenBLAS 0.3.31 (SkylakeX) against OpenBLAS 0.3.30 (Zen)"]),
-        (known(CUDA_LAUNCH_BLOCKING="1"), [], ["CUDA_LAUNCH_BLOCKING unset against 1"]),
+        (known(OPENBLAS_CORETYPE="Haswell"), ["OPENBLAS_CORETYPE unset then, Haswell now"], []),
+        (known("Haswell"), ["BLAS kernel SkylakeX then, Haswell now"], []),
+        (known(version="0.3.30"), [], ["BLAS OpenBLAS 0.3.31 (SkylakeX) then, OpenBLAS 0.3.30 (SkylakeX) now"]),
+        (known("Zen", version="0.3.30"), [], ["BLAS OpenBLAS 0.3.31 (SkylakeX) then, OpenBLAS 0.3.30 (Zen) now"]),
+        (known(CUDA_LAUNCH_BLOCKING="1"), [], ["CUDA_LAUNCH_BLOCKING unset then, 1 now"]),
         ({}, [], []),  # an older run
     ],
 )
@@ -122,7 +122,7 @@ def test_which_environments_are_unlike(second: dict[str, Any], forbids: list[str
 
 def test_where_both_have_a_gpu_its_variables_count() -> None:
     found = unlike(known(), known(CUDA_LAUNCH_BLOCKING="1"), gpus=True)
-    assert [str(difference) for difference in found.forbids] == ["CUDA_LAUNCH_BLOCKING unset against 1"]
+    assert [str(difference) for difference in found.forbids] == ["CUDA_LAUNCH_BLOCKING unset then, 1 now"]
     assert found.remedy == "unset CUDA_LAUNCH_BLOCKING"
     assert unlike(known(LD_PRELOAD="a b"), known(), gpus=True).remedy == "export LD_PRELOAD='a b'"
 

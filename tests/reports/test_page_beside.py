@@ -67,7 +67,7 @@ def test_a_recorded_machine_is_laid_beside_under_its_own_name(text) -> None:
     assert "times of two machines, not a comparison of libraries" in said
     assert "its times come from 1 to 2 processes for each implementation" in said
     assert "1 process, busy machine" in said
-    assert "cpu AMD EPYC against Intel(R) Xeon(R) Processor" in said
+    assert "processor AMD EPYC here, Intel(R) Xeon(R) Processor there" in said
     assert "speedup" not in said
     pairs = {pair["task"]: pair for pair in document["beside"]["pairs"]}
     assert list(pairs["nlp/classify"]["ratios"]) == ["cpu"]  # the same implementation is the fastest on both
@@ -91,7 +91,7 @@ def test_a_class_without_a_gpu_sees_what_one_does(text, classroom) -> None:
     assert "Classroom &lt;b&gt;processor&lt;/b&gt;, 8 cores, no GPU" in said
     assert "recorded on Stand-in processor, 8 cores, NVIDIA Stand-in 9000" in said
     assert "cuml (estimator@gpu)" in said
-    assert "other data: its hash is other against 0123456789abcdef" in said
+    assert "other data: its hash is other here, 0123456789abcdef there" in said
     etl = next(pair for pair in document["beside"]["pairs"] if pair["task"] == "tabular/etl")
     assert etl["ratios"] == {}
     shown = text(*arguments)

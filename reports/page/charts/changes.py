@@ -67,19 +67,21 @@ def chart(found: Comparison, numbers: Places) -> Chart:
             ends += [cell.ratio.value, 1 + cell.margin, 1 / (1 + cell.margin)]
             ends += [] if words.is_unknown(cell.ratio.low, cell.ratio.high) else [cell.ratio.low, cell.ratio.high]
     shown = axis(ends)
+    rows = [_entry(found.cells[place], numbers, place) for place in ranked]
     counts = {kind: sum(cell.kind is kind for cell in cells) for kind in WORST_FIRST}
     return Chart(
         spec="changes",
         title="Times as long as in the baseline",
         description="One line for each implementation on a logarithmic axis with 1 and the allowed margin marked: "
         f"{words.joined([f'{count} {kind}' for kind, count in counts.items() if count])}.",
-        rows=[_entry(found.cells[place], numbers, place) for place in ranked],
+        rows=rows,
         table=_table(found, numbers, ranked),
         settings={
             "low": shown.low,
             "high": shown.high,
             "ticks": shown.ticks,
             "axis": "times as long as in the baseline (95 % interval)",
+            "besides": max((len(row.get("besideLines", ())) for row in rows), default=0),
             "below": "faster",
             "above": "slower",
         },
@@ -119,6 +121,7 @@ def _entry(cell: Cell, numbers: Places, place: int) -> Mapping[str, Any]:
         "margin": numbers.value(f"cells/{place}/margin"),
         "text": text,
         "beside": beside,
+        "besideLines": textwrap.wrap(beside, NARROW),
         "tip": "\n".join(filter(None, (_label(cell), text, f"margin {100 * cell.margin:.3g} %", beside))),
     }
 

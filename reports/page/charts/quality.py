@@ -113,7 +113,7 @@ def _is_higher_better(panel: Panel) -> bool:
 
 
 def _about(panel: Panel, numbers: Numbers) -> str:
-    """`R², higher is better; right from 0.5047 on`."""
+    """`R², higher is better; at least 0.5047 is right (best 0.6309)`."""
     task = panel.group.task
     if task is None:
         return ""
@@ -123,7 +123,7 @@ def _about(panel: Panel, numbers: Numbers) -> str:
     worst, wanted = (words.quality(numbers.value(f"{panel.place}/{name}"), panel.told) for name in ("worst", "wanted"))
     least = "at least" if task.better == "higher" else "at most"
     of = "exact solution" if panel.band.basis == "exact solution" else "best"
-    return f"{said}; right: {least} {worst} ({of} {wanted})"
+    return f"{said}; {least} {worst} is right ({of} {wanted})"
 
 
 def _qualities(panel: Panel) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from residency.analysis.row import Ratio
-from residency.analysis.selftest import EFFECT, Control
+from residency.analysis.selftest import EFFECT, MOST, Control
 from residency.harness import statistics
 from residency.reports import words
 from residency.reports.page.charts import changes
@@ -67,6 +67,7 @@ def _entry(control: Control, side: str, numbers: Places, place: int) -> Mapping[
         "margin": statistics.MARGIN,
         "text": text,
         "beside": "",
+        "besideLines": [],
         "tip": f"{control.work}\n{label}\n{text}\nby {control.processes} processes",
     }
 
@@ -103,5 +104,9 @@ def _cells(control: Control, numbers: Places, place: int) -> list[Any]:
         known.shown("held", lambda value: f"{100 * value:.1f} %"),
         known.shown("power", lambda value: f"{100 * value:.0f} %"),
         known.shown("smallest", lambda value: f"{100 * value:.1f} %"),
-        [known.shown("needed", lambda value: words.count(int(value))), " processes"],
+        [*(["over "] if control.needed >= MOST else []), known.shown("needed", _count), " processes"],
     ]
+
+
+def _count(value: float) -> str:
+    return words.count(int(value))

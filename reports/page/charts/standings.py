@@ -11,7 +11,7 @@ from residency.reports import words
 from residency.reports.page.parts import Chart, Table, TableRow, tags_of
 
 PROVED = "proved"
-NEVER = "not seen on a real GPU"
+NEVER = "not proved"
 LEGEND = (
     "● proved, ✕ wrong or failed, hollow ◇ not clear whether it ran on the GPU, "
     "□ could not run, not started or not reached."
@@ -20,7 +20,7 @@ QUIET = {Outcome.UNAVAILABLE, NOT_STARTED, NOT_REACHED, NOT_TRIED}
 
 
 def chart(proved: Proof, sizes: Sequence[str]) -> Chart:
-    """A line for each GPU implementation: what was proved at the largest size first, what was never seen last."""
+    """A line for each GPU implementation: what was proved at the largest size first, what was never proved last."""
     ranked = sorted(proved.standings, key=lambda standing: _order(standing, sizes))
     states = [state(outcome) for standing in ranked for outcome in standing.sizes.values()]
     counts = {name: states.count(name) for name in dict.fromkeys(states)}
@@ -31,7 +31,7 @@ def chart(proved: Proof, sizes: Sequence[str]) -> Chart:
         f"{words.joined([f'{count} {name}' for name, count in counts.items()])}.",
         rows=[_entry(standing) for standing in ranked],
         table=Table(
-            caption="standings",
+            caption="what was proved of each implementation",
             header=("task", "implementation", "library", *sizes, "proved up to"),
             rows=[
                 TableRow(
@@ -54,7 +54,7 @@ def chart(proved: Proof, sizes: Sequence[str]) -> Chart:
 
 def state(outcome: str) -> str:
     """A standing's outcome in words."""
-    return {Outcome.OK: PROVED, NOT_TRIED: "not tried"}.get(outcome, str(outcome))
+    return {Outcome.OK: PROVED, NOT_TRIED: "not tried"}.get(outcome, str(outcome).replace("_", " "))
 
 
 def _order(standing: Standing, sizes: Sequence[str]) -> tuple[int, str]:
