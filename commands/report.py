@@ -72,7 +72,7 @@ def _slides(runs: Sequence[Findings]) -> str:
     from residency.reports.page.slides import deck
 
     if len(runs) > 1:
-        raise UsageError(f"slides show one run, and {len(runs)} were named")
+        raise UsageError(f"slides show one run, and {len(runs)} were named; write a deck for each")
     return deck.html(runs[0])
 
 

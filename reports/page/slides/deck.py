@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from residency.analysis.contest import contest
 from residency.analysis.doubt import in_doubt
@@ -18,6 +19,7 @@ from residency.harness.errors import UsageError
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import RunInfo
 from residency.reports import words
+from residency.reports.answers import name_of
 from residency.reports.page import render, topics
 from residency.reports.page.charts import speedups
 from residency.reports.page.numbers import Numbers
@@ -30,14 +32,18 @@ from residency.reports.page.parts import (
     Section,
     Table,
     TableRow,
+    Text,
     Warned,
     charts_in,
 )
-from residency.reports.page.slides import questions, votes
-from residency.reports.page.slides.slide import AXIS, Deck, Slide, address
+from residency.reports.page.slides import devices, questions, votes
+from residency.reports.page.slides.slide import AXIS, Deck, Slide, address, line
 from residency.reports.tables import facts, report
 
-ROWS_A_SLIDE = 9  # of the chart of all tasks
+ROWS_A_SLIDE = 6  # of the chart of all tasks
+REASONS_A_SLIDE = 6  # why something has no time
+LONGEST = 160  # characters of such a reason
+Entry = TypeVar("Entry")
 NAMES = 4  # implementations that are named for a reason why they could not run
 
 
@@ -56,9 +62,12 @@ def deck(found: Findings) -> Deck:
         run = shlex.quote(str(found.records.folder))
         raise UsageError(f"no slides: nothing in this run has a time; the reasons are in: residency report {run}")
     numbers = Numbers(found)
-    slides = [_opening(found, groups), *_questions(found, groups, numbers), *_all_tasks(found, groups, numbers)]
-    if missing := _missing(found):
-        slides.append(missing)
+    slides = [
+        _opening(found, groups),
+        *_questions(found, groups, numbers),
+        *_all_tasks(found, groups, numbers),
+        *_missing(found),
+    ]
     return Deck(f"Residency: {found.records.info.name or found.records.info.id}", _with_own_names(slides))
 
 
@@ -104,12 +113,14 @@ def _opening(found: Findings, groups: Sequence[GroupFindings]) -> Slide:
         notes=[
             Items(
                 [
-                    "For each question, read it out, let the class vote, and only then press the right arrow key.",
-                    "The example has made-up numbers. The bar ends at the measured value; the black line is the 95 % "
-                    "interval. If the line crosses 1, the run cannot tell who is faster.",
-                    f"Measured {when}.",
+                    "Say: you will predict each result before you see it.",
+                    "Explain the example; its numbers are made up. The bar ends at the measured value. The black line "
+                    "is the 95 % interval: where the true value is likely to be. If it crosses 1, the run cannot tell "
+                    "who is faster. Right beside 1 it cannot either, because a verdict must be 99 % sure.",
                 ]
             ),
+            Paragraph("How it was measured", "head"),
+            Paragraph(f"Measured {when}."),
             _reproduced(info),
         ],
     )
@@ -166,12 +177,30 @@ def _questions(found: Findings, groups: Sequence[GroupFindings], numbers: Number
         by_topic.setdefault(_topic(group), []).append(group)
     for topic, its_groups in by_topic.items():
         for group in its_groups:
-            yield questions.question(group, found.records.info, numbers)
-        yield _learned(topic, answers[topic])
+            of_task = devices if devices.is_of_devices(group.rows[0].cell.task) else questions
+            yield from of_task.slides(group, found.records.info, numbers)
+        limits = devices.limits(found, numbers) if devices.is_of_devices(f"{topic}/") else []
+        yield _limits(topic, limits) if limits else _learned(topic, answers[topic])
 
 
 def _topic(group: GroupFindings) -> str:
     return group.rows[0].cell.task.partition("/")[0]
+
+
+def _limits(topic: str, limits: Sequence[Text]) -> Slide:
+    """What the devices of the machine can do at most."""
+    return Slide(
+        name=address("topic", topic),
+        kind="topic",
+        brief=f"What we learned: {topic}",
+        above=topic,
+        title="The most that this machine can do",
+        shown=[
+            Items(limits),
+            Paragraph("A task cannot be faster than moving its bytes and doing its operations at these rates.", "topic"),
+        ],
+        notes=[Items(["Ask which of the two limits a task will meet first: moving its bytes, or computing."])],
+    )
 
 
 def _learned(topic: str, said: topics.Said) -> Slide:
@@ -193,8 +222,12 @@ def _reproduced(info: RunInfo) -> Block:
 
 
 def _all_tasks(found: Findings, groups: Sequence[GroupFindings], numbers: Numbers) -> list[Slide]:
-    """All tasks in one chart, the highest speedup first; over several slides if there are many."""
-    rivals = [row for group in groups if (row := _rival(group, found.records.info)) is not None]
+    """All tasks in one chart, the highest speedup first; over several slides if there are many.
+
+    What measures devices is left out: nothing wins there.
+    """
+    tasks = [group for group in groups if not devices.is_of_devices(group.rows[0].cell.task)]
+    rivals = [row for group in tasks if (row := _rival(group, found.records.info)) is not None]
     rows = sorted(rivals, key=lambda row: -row.compared.speedup.value if row.compared.speedup else 0.0)
     whole = speedups.chart(rows, numbers)
     if whole is None:
@@ -204,21 +237,47 @@ def _all_tasks(found: Findings, groups: Sequence[GroupFindings], numbers: Number
     remark = [Paragraph("Where no GPU has a time, it is the second fastest.")] if 0 < on_gpu < len(rows) else []
     title = "The fastest on the GPU in each task" if on_gpu else "The second fastest library in each task"
     sizes = len({row.cell.size for row in rows}) > 1
-    pages = list(_pages(rows))
+    pages = list(_pages(rows, ROWS_A_SLIDE))
     slides = []
     for number, page in enumerate(pages, 1):
         drawn = speedups.chart(page, numbers, sizes=sizes)
         if drawn is not None:
             at = f"All tasks ({number} of {len(pages)})" if len(pages) > 1 else "All tasks"
             chart = replace(drawn, settings={**drawn.settings, **axis})
-            notes = [Items([*report(found).summary, "Ask what the winners have in common."])]
-            slides.append(Slide("all-tasks", "summary", at, at, title, [*remark, chart], notes))
+            slides.append(
+                Slide(
+                    name="all-tasks",
+                    kind="summary",
+                    brief=at,
+                    above=at,
+                    title=title,
+                    shown=[*remark, replace(chart, note="")],
+                    notes=_of_all(found, rows, numbers) if number == 1 else [Items(["Ask what these have in common."])],
+                    follows=number > 1,
+                )
+            )
     return slides
 
 
-def _pages(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), ROWS_A_SLIDE):
-        yield rows[start : start + ROWS_A_SLIDE]
+def _of_all(found: Findings, rows: Sequence[Row], numbers: Numbers) -> list[Block]:
+    """What to say of all tasks together, and the report's summary."""
+    compared = [row for row in rows if row.compared.speedup is not None]
+    ends = [("highest", compared[0]), ("lowest", compared[-1])] if len(compared) > 1 else []
+    said: list[Text] = [
+        line(f"The {which}: {row.cell.task} with {name_of(row)}, ", numbers.of(row).ratio(), ".") for which, row in ends
+    ]
+    asked = ["Ask what the tasks at the top have in common, and what those at the bottom."]
+    return [
+        Paragraph("Say", "head"),
+        Items([*said, *asked]),
+        Paragraph("From the report", "head"),
+        Items(report(found).summary),
+    ]
+
+
+def _pages(entries: Sequence[Entry], length: int) -> Iterator[Sequence[Entry]]:
+    for start in range(0, len(entries), length):
+        yield entries[start : start + length]
 
 
 def _rival(group: GroupFindings, info: RunInfo) -> Row | None:
@@ -229,32 +288,40 @@ def _rival(group: GroupFindings, info: RunInfo) -> Row | None:
     return next((row for row in rivals.measured[1:] if row.compared.speedup is not None), None)
 
 
-def _missing(found: Findings) -> Slide | None:
-    """What has no time, and why; None if everything has one."""
-    absent = [f"{missing.reason}: {_some(missing.names)}" for missing in report(found).missing]
+def _missing(found: Findings) -> list[Slide]:
+    """What has no time, and why; over several slides if there are many reasons."""
+    absent = [f"{_short(missing.reason)}: {_some(missing.names)}" for missing in report(found).missing]
     failed: dict[str, list[str]] = {}
     for row in (row for row in found.rows if row.measured is None):
         late = is_not_reached(row.result.outcome, row.result.reason)
         if late or row.result.outcome != Outcome.UNAVAILABLE:
-            why = row.result.reason if late else f"{row.result.outcome}: {row.result.reason}"
+            why = row.result.reason if late else f"{row.result.outcome.replace('_', ' ')}: {row.result.reason}"
             failed.setdefault(why, []).append(f"{row.cell.task}:{row.cell.implementation}")
-    lines = [f"{why}: {_some(list(dict.fromkeys(names)))}" for why, names in failed.items()]
-    if not lines and not absent:
-        return None
-    blocks: list[Block] = []
-    if absent:
-        blocks.append(Section("could-not-run", "Could not run here", [Items(absent)]))
-    if lines:
-        blocks.append(Section("failed", "No time that counts", [Items(lines)]))
+    ended = [f"{_short(why)}: {_some(list(dict.fromkeys(names)))}" for why, names in failed.items()]
+    blocks = [
+        *(Section("could-not-run", "Could not run here", [Items(lines)]) for lines in _pages(absent, REASONS_A_SLIDE)),
+        *(Section("failed", "Has no time that counts", [Items(lines)]) for lines in _pages(ended, REASONS_A_SLIDE)),
+    ]
+    if len(absent) + len(ended) <= REASONS_A_SLIDE:
+        return [_without_a_time(blocks, found.records.info)] if blocks else []
+    return [_without_a_time([block], found.records.info, follows=index > 0) for index, block in enumerate(blocks)]
+
+
+def _without_a_time(blocks: Sequence[Section], info: RunInfo, *, follows: bool = False) -> Slide:
     return Slide(
         name="missing",
         kind="summary",
-        brief="What could not run",
+        brief="continued" if follows else "What has no time",
         above="Without a time",
-        title="What could not run",
+        title="What has no time, and why",
         shown=blocks,
-        notes=[Items(["A missing bar is not a zero. Each has a reason."]), _reproduced(found.records.info)],
+        notes=[Items(["A missing bar does not mean zero. Each line gives the reason."]), _reproduced(info)],
+        follows=follows,
     )
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= LONGEST else f"{reason[: LONGEST - 1].rstrip()}…"
 
 
 def _some(names: Sequence[str]) -> str:

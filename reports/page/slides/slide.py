@@ -36,6 +36,7 @@ class Slide:
     left: Sequence[Block] = ()  # two columns below what is shown
     right: Sequence[Block] = ()
     reveal: Reveal | None = None
+    follows: bool = False  # whether it goes on with what the slide before it began
 
     @property
     def blocks(self) -> list[Block]:
@@ -50,6 +51,17 @@ class Deck:
 
     title: str
     slides: Sequence[Slide]
+
+    @property
+    def listed(self) -> dict[int, list[Slide]]:
+        """The slides by their numbers, each together with those that follow it."""
+        entries: dict[int, list[Slide]] = {}
+        for number, slide in enumerate(self.slides, 1):
+            if slide.follows and entries:
+                entries[max(entries)].append(slide)
+            else:
+                entries[number] = [slide]
+        return entries
 
 
 def address(*parts: str) -> str:

@@ -12,6 +12,7 @@ from residency.reports import words
 from residency.reports.answers import name_of
 from residency.reports.page.parts import Text
 
+NAMED = 3  # choices that a sentence names
 VOTES = (
     "the CPU is faster",
     "about equal",
@@ -60,5 +61,7 @@ def verdict(row: Row) -> str:
 
 
 def _lettered(indices: Sequence[int], offered: Sequence[str]) -> str:
-    """`C (the GPU, up to 3 ×)`."""
+    """`C (the GPU, up to 3 ×)`; the letters alone if there are many."""
+    if len(indices) > NAMED:
+        return words.joined([letter(index) for index in sorted(indices)])
     return words.joined([f"{letter(index)} ({offered[index]})" for index in sorted(indices)])
