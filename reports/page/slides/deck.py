@@ -197,7 +197,7 @@ def _limits(topic: str, limits: Sequence[Text]) -> Slide:
         title="The most that this machine can do",
         shown=[
             Items(limits),
-            Paragraph("A task cannot be faster than moving its bytes and doing its operations at these rates.", "topic"),
+            Paragraph("No task is faster than moving its bytes and doing its operations at these rates.", "topic"),
         ],
         notes=[Items(["Ask which of the two limits a task will meet first: moving its bytes, or computing."])],
     )
