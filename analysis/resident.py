@@ -130,7 +130,7 @@ def _no_opponent(rows: Sequence[Row], baseline: Row | None) -> str:
     if stronger is None:
         return ""
     faster, slower = stronger.cell.implementation, baseline.cell.implementation
-    return f"nobody can tell how long {faster} computes, and it is faster in all than {slower}"
+    return f"the compute time of {faster} is not known, and end to end it is faster than {slower}"
 
 
 def _ratio(timed: Timed, base: Row, row: Row, shared: tuple[int, int], margin: float) -> Resident | None:

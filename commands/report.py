@@ -69,11 +69,11 @@ def _html(runs: Sequence[Findings]) -> str:
 
 
 def _slides(runs: Sequence[Findings]) -> str:
-    from residency.reports.page import slides
+    from residency.reports.page.slides import deck
 
     if len(runs) > 1:
-        raise UsageError(f"slides show one run, and {len(runs)} were named")
-    return slides.html(runs[0])
+        raise UsageError(f"slides show one run, and {len(runs)} were named; write a deck for each")
+    return deck.html(runs[0])
 
 
 _CONTENTS: dict[Format, Callable[[Sequence[Findings]], str | bytes]] = {

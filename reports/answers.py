@@ -45,7 +45,7 @@ def answer(group: Sequence[Row], info: RunInfo) -> Answer:
         brief, said = _among(measured)
         went = [where_it_went(measured[0])]
     brief += f" ({doubts})" if (doubts := _doubts(measured, info)) else ""
-    said += [*_not_credited(untold), *filter(None, went), *_belief(measured, group, info)]
+    said += [*_not_credited(untold), *filter(None, went), *belief(measured, group, info)]
     return Answer(brief.replace(") (", "; "), said)
 
 
@@ -197,7 +197,7 @@ def _of(count: int, info: RunInfo) -> str:
     return f"{count}{of} process{'' if count == 1 and not of else 'es'}"
 
 
-def _belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> list[str]:
+def belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> list[str]:
     """How sure the answer is: the number of processes, what else ran, and which implementations have no time."""
     count = _processes(measured)
     lines = [f"Each was measured in {_of(count, info)}"]

@@ -34,6 +34,15 @@ MISFITS = """() => {
 }"""
 
 
+# The text of a slide and its charts that is smaller than 18 px. The buttons are for the speaker.
+SMALL = """() => {
+    const isText = (node) => node.nodeType === 3 && node.data.trim();
+    const isClosed = (part) => part.closest("details:not([open]) > :not(summary)");
+    return [...document.querySelectorAll(".slide.now .stage *")]
+        .filter((part) => part.checkVisibility() && !isClosed(part) && [...part.childNodes].some(isText))
+        .filter((part) => parseFloat(getComputedStyle(part).fontSize) < 18)
+        .map((part) => `too small: ${part.textContent}`);
+}"""
 # What is drawn, shown, and cut off at the end of its page when the browser prints.
 ON_PAPER = """() => {
     const shown = (name) => [...document.querySelectorAll(name)].every((part) => part.checkVisibility());
@@ -101,11 +110,10 @@ def test_keys_reveal_and_move_and_the_address_keeps_the_slide(show: Show) -> Non
     assert status(page) == f"Slide 1 of {count}, opening"
     press(page, "ArrowRight")
     assert status(page) == f"Slide 2 of {count}, question"
-    assert not page.locator(".slide.now .big").is_visible()
+    assert not page.locator(".slide.now .big").first.is_visible()
     press(page, " ")
     assert status(page) == f"Slide 2 of {count}, answer revealed"
-    assert page.locator(".slide.now .big").is_visible()
-    page.locator(".slide.now figure.chart svg").wait_for()
+    assert page.locator(".slide.now .big").first.is_visible()
     press(page, "PageDown", "PageUp")
     assert status(page) == f"Slide 2 of {count}, answer revealed"  # an answer that was given stays
     press(page, "End")
@@ -114,6 +122,10 @@ def test_keys_reveal_and_move_and_the_address_keeps_the_slide(show: Show) -> Non
     assert status(page).startswith(f"Slide {count} of {count}")
     page.reload()
     assert status(page).startswith(f"Slide {count} of {count}")
+    press(page, "1", "2", "Enter")
+    assert status(page).startswith(f"Slide 12 of {count}")
+    press(page, "3", "x", "Enter", "9", "9", "9", "Enter")
+    assert status(page).startswith(f"Slide {count} of {count}")
     press(page, "Home", "ArrowLeft")
     assert status(page) == f"Slide 1 of {count}, opening"
     page.evaluate("location.hash = '%'")
@@ -121,7 +133,7 @@ def test_keys_reveal_and_move_and_the_address_keeps_the_slide(show: Show) -> Non
     assert page.locator(f"#{QUESTION}").is_visible()
     press(page, "ArrowRight")
     page.reload()
-    assert not page.locator(".slide.now .big").is_visible()  # predict again
+    assert not page.locator(".slide.now .big").first.is_visible()  # predict again
 
 
 def test_notes_the_list_of_slides_help_and_full_screen(show: Show) -> None:
@@ -175,6 +187,9 @@ def test_every_slide_fits_and_can_be_read_from_the_back_row(show: Show, width: i
     for _ in range(2 * page.locator(".slide").count()):
         font = min(font, page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)"))
         misfits += page.evaluate(MISFITS)
+        if height == 768:  # of a projector
+            misfits += page.evaluate(SMALL)
+            misfits += ["needs scrolling"] if page.locator("#more").is_visible() else []
         press(page, "ArrowRight")
     assert page.locator("#next").is_disabled()
     assert not misfits
@@ -192,7 +207,7 @@ def test_paper_has_one_page_a_slide_with_every_answer_chart_and_note(show: Show)
     assert printed["shown"]
     assert not printed["cut"]
     page.locator(f"#{QUESTION}.now").wait_for()  # afterwards all is as it was
-    assert not page.locator(".slide.now .big").is_visible()
+    assert not page.locator(".slide.now .big").first.is_visible()
     assert page.locator(".slide:visible").count() == 1
 
 

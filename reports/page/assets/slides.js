@@ -5,9 +5,10 @@
   const overview = document.getElementById("overview");
   const help = document.getElementById("help");
   const status = document.getElementById("status");
-  const SIZES = ["0", "1", "2"]; // of the font, as slides.css has them: the largest first
+  const SIZES = ["0", "1"]; // of the font, as slides.css has them: the largest first
   const LEAST = 0.3; // the smallest scale of a slide on paper
   let now = 0;
+  let typed = ""; // the digits of a slide's number
   let onPaper = false; // whether all slides are laid out for paper
 
   const answerOf = (slide) => slide.querySelector("details.reveal");
@@ -126,7 +127,24 @@
     return table !== null && event.key.startsWith("Arrow") && table.scrollWidth > table.clientWidth;
   }
 
+  /* A number and Enter lead to that slide. Any other key forgets the number. */
+  function numbered(event) {
+    if (event.key === "Enter" && typed) {
+      event.preventDefault();
+      const index = Number(typed) - 1;
+      typed = "";
+      show(index);
+      return true;
+    }
+    const isDigit = /^[0-9]$/.test(event.key) && !event.ctrlKey && !event.altKey && !event.metaKey;
+    if (!isDigit && typed) announce();
+    typed = isDigit && !isTaken(event) ? (typed + event.key).slice(-4) : "";
+    if (typed) status.textContent = `Go to slide ${typed}: press Enter`;
+    return typed !== "";
+  }
+
   document.addEventListener("keydown", (event) => {
+    if (numbered(event)) return;
     const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || isTaken(event)) return;
     event.preventDefault();
