@@ -6,6 +6,7 @@ its doubts, beside what the task's file expects.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
