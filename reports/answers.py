@@ -113,7 +113,7 @@ def _between_devices(gpu: Row, baseline: Row, measured: Sequence[Row]) -> tuple[
         return text, [f"{text[0].upper()}{text[1:]}."], ""
     who = WON.get(ratio.verdict, UNDECIDED)
     by = words.times(ratio)
-    takes = "takes" if ratio.value < 1 else "is"
+    takes = words.takes(ratio.value)
     text = f"{who}: {name_of(gpu)} {takes} {by} as {name_of(baseline)} on the CPU, {_time(baseline)}, end to end"
     brief = f"{who}: {name_of(gpu)} {by} as {name_of(baseline)}"
     resident = gpu.compared.resident
@@ -155,9 +155,8 @@ def _against(row: Row) -> str:
     ratio = row.compared.speedup
     if ratio is None:
         return "is not compared"
-    verb = "takes" if ratio.value < 1 else "is"
     inconclusive = " (inconclusive)" if ratio.verdict == "inconclusive" else ""
-    return f"{verb} {words.times(ratio)}{inconclusive}"
+    return f"{words.takes(ratio.value)} {words.times(ratio)}{inconclusive}"
 
 
 def where_it_went(row: Row) -> str:

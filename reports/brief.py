@@ -104,10 +104,10 @@ def _of_one(entry: Contest) -> str:
     if entry.gpu is None:
         return _fastest_on_the_cpu(first, second, ratio.verdict)
     who = WON.get(ratio.verdict, "Not decided between GPU and CPU")
-    takes = "takes" if ratio.value < 1 else "is"
     resident = second.compared.resident
     known = words.resident(resident) if resident is not None else "not known"
-    return f"{who}: {named(second)} {takes} {words.times(ratio)} as {named(first)}; with the data resident {known}."
+    by = f"{words.takes(ratio.value)} {words.times(ratio)}"
+    return f"{who}: {named(second)} {by} as {named(first)}; with the data resident {known}."
 
 
 def _fastest_on_the_cpu(first: Row, second: Row, verdict: str) -> str:

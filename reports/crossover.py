@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from residency.analysis.crossover import Crossover, Point
+from residency.reports import words
 from residency.reports.console import UNBOUNDED
 
 RESIDENT = "resident [95 %]"
@@ -24,7 +25,7 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
     if found.answer == "always":
         return f"{task}: {who} is faster than {whom} from the smallest size measured on, {first.rows:,} {unit}."
     if found.answer == "never":
-        times = f"{last.ratio.value:.3g} × as fast there"
+        times = f"it {words.takes(last.ratio.value)} {words.once(last.ratio.value)} there"
         return f"{task}: {who} never overtakes {whom}, up to {last.rows:,} {unit} ({times})."
     if found.answer == "not monotone":
         return f"{task}: {who} is faster than {whom} at some sizes and slower at larger ones: there is no single size."

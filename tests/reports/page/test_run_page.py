@@ -121,8 +121,8 @@ def test_a_page_answers_first(page_of, class_run: Path) -> None:
     page, _ = page_of(class_run)
     tabular, *others = page.answers[:6]
     end_to_end, resident = (
-        r"with the copies the GPU is \d+\.\d+ × \[.+\] as fast",
-        r"once the data is there, \d+\.\d × \[",
+        r"with the copies the GPU is \d+\.\d+ × as fast \[.+\] as the CPU",
+        r"once the data is there, it is \d+\.\d × as fast \[",
     )
     assert re.match(f"tabular, at lab: {end_to_end}; {resident}", tabular)
     assert "(geometric means of 5 tasks); with the copies it is slower in none" in tabular
