@@ -14,7 +14,7 @@ from residency.analysis.findings import Findings
 from residency.analysis.row import Row
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import ENOUGH_REPLICATES
-from residency.reports import words
+from residency.reports import endings, words
 from residency.reports.answers import WON
 from residency.reports.brief_table import DISTURBED, FEW, OPEN, BriefTable, named, table
 from residency.reports.tables import Missing, Report, processes
@@ -76,6 +76,8 @@ def _answer(found: Findings, contests: Sequence[Contest]) -> str:
     if all(row.measured is None for row in found.rows):
         if not found.rows:
             return "Nothing was measured: the run has no records."
+        if any(endings.ending(row) == endings.REHEARSED for row in found.rows):
+            return "Nothing was timed: GPU code was rehearsed without a GPU; what was seen is below the table."
         if any(row.result.outcome != Outcome.UNAVAILABLE for row in found.rows):
             return "No implementation has a time that counts; the reasons are below the table."
         return "Nothing was measured; the reasons are below the table."
@@ -185,7 +187,7 @@ def _without_time(found: Findings) -> list[str]:
     reasons: dict[tuple[str, str], list[Row]] = {}
     for row in found.rows:
         if _lacks_a_time(row):
-            reasons.setdefault((_end(row), words.plain(row.result.reason)), []).append(row)
+            reasons.setdefault((_end(row), words.plain(endings.reason(row))), []).append(row)
     one = len(found.groups) == 1
     lines = [f"{end}: {_who(rows, one=one)}: {reason}" for (end, reason), rows in reasons.items()]
     return _first(lines, "further reasons")
@@ -201,7 +203,7 @@ def _is_late(row: Row) -> bool:
 
 
 def _end(row: Row) -> str:
-    return "not reached" if _is_late(row) else row.result.outcome.replace("_", " ")
+    return "not reached" if _is_late(row) else endings.ending(row).replace("_", " ")
 
 
 def _who(rows: Sequence[Row], *, one: bool) -> str:

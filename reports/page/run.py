@@ -12,6 +12,7 @@ from residency.harness.records import Cell, RunInfo
 from residency.reports import links, words
 from residency.reports.answers import answer
 from residency.reports.beside import named
+from residency.reports.endings import REHEARSED, UNTIMED, ending
 from residency.reports.page import doubts, measured, study, topics
 from residency.reports.page.beside import each_other
 from residency.reports.page.charts import (
@@ -129,13 +130,14 @@ def _where(info: RunInfo) -> str:
 
 def _what(found: Findings) -> str:
     """`12 tasks in 5 topics: 60 results are right, 12 wrong, 12 could not run`."""
-    outcomes = [row.result.outcome for row in found.rows]
+    outcomes = [ending(row) for row in found.rows]
     tasks = {row.cell.task for row in found.rows}
     topics_of = {task.partition("/")[0] for task in tasks}
-    said = {Outcome.OK: "right", Outcome.UNAVAILABLE: "could not run"}
+    said: dict[str, str] = {Outcome.OK: "right", Outcome.UNAVAILABLE: "could not run"}
+    order = [REHEARSED, UNTIMED, *Outcome]
     counts = [
-        f"{outcomes.count(outcome)} {said.get(Outcome(outcome), outcome.replace('_', ' '))}"
-        for outcome in sorted(set(outcomes), key=lambda name: list(Outcome).index(Outcome(name)))
+        f"{outcomes.count(outcome)} {said.get(outcome, outcome.replace('_', ' '))}"
+        for outcome in sorted(set(outcomes), key=order.index)
     ]
     where = f"{_count(tasks, 'task')} in {_count(topics_of, 'topic')}"
     if not outcomes:

@@ -11,6 +11,7 @@ from residency.analysis.row import Row
 from residency.analysis.topics import TopicAtSize, comparable, topics
 from residency.reports import words
 from residency.reports.answers import name_of
+from residency.reports.endings import ending
 from residency.reports.page import doubts
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import Block, Details, Items, Number, Paragraph, Part, Strong, Text
@@ -78,7 +79,7 @@ class _Sentence:
         if self._topic.gpu is not None:
             return [*self._between_devices(), beside]
         if not self._rows:
-            ended = list(dict.fromkeys(row.result.outcome.replace("_", " ") for row in self._all))
+            ended = list(dict.fromkeys(ending(row).replace("_", " ") for row in self._all))
             return [f"nothing was timed; results: {words.joined(ended)}"]
         if f"{self._topic.topic}/" == TOPIC and any(row.cell.device == "gpu" for row in self._rows):
             return [f"these tasks measure the limits of the hardware, so they are left out of the means{beside}"]
