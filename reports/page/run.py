@@ -111,7 +111,7 @@ def _lead(found: Findings, numbers: Numbers) -> list[Block]:
     blocks.append(Items([_where(found.records.info), _what(found)]))
     if unusual or warning:
         listed = [f"{text[0].upper()}{text[1:]}." for text in unusual]
-        blocks.append(Warned(" ".join([*listed, *([warning] if warning else [])])))
+        blocks.append(Warned(" ".join([*([warning] if warning else []), *listed])))
     return [*blocks, *topics.answers(found, numbers)]
 
 
@@ -157,14 +157,14 @@ def _sections(found: Findings, numbers: Numbers, said: Report, prefix: str) -> l
     ]
     if divided := stages.blocks(found, numbers, prefix):
         sections.append(Section(f"{prefix}stages", "Where does the time go?", [*divided, measured.note()]))
-    for name, title, charts in (
-        ("growth", "From which size on?", growth.charts),
-        ("scaling", "Do more workers help?", scaling.charts),
-        ("roofline", "How near to the hardware's limits?", roofline.charts),
-        ("quality", "Is the fastest as good?", quality.charts),
-        ("resources", "How much memory and energy?", resources.charts),
+    for name, title, drawn in (
+        ("growth", "From which size on?", growth.charts(found, numbers)),
+        ("scaling", "Do more workers help?", scaling.charts(found, numbers)),
+        ("roofline", "How near to the hardware's limits?", roofline.charts(found, numbers)),
+        ("quality", "Is the fastest as good?", quality.charts(found, numbers, prefix)),
+        ("resources", "How much memory and energy?", resources.charts(found, numbers, prefix)),
     ):
-        if drawn := charts(found, numbers):
+        if drawn:
             sections.append(Section(f"{prefix}{name}", title, [*drawn, measured.note()]))
     sections.sort(key=lambda section: section.name != f"{prefix}{study.section(found)}")  # what was asked comes first
     return [
