@@ -138,7 +138,7 @@ def _won(contests: Sequence[Contest]) -> str:
 
 def _doubts(found: Findings) -> list[str]:
     """What makes the answer less sure, what matters most first."""
-    parts = []
+    parts = ["made-up numbers"] if found.records.info.made_up else []
     if not any(map(is_on_gpu, found.rows)):
         told = any(map(in_doubt, found.rows))
         used = any(row.cell.device == "gpu" and row.result.outcome not in NEVER_RAN for row in found.rows)
@@ -222,7 +222,7 @@ def _not_run(missing: Sequence[Missing]) -> list[str]:
     lines = []
     for entry in missing:
         names = list(map(words.plain, entry.names))
-        who = ", ".join(names) if len(names) <= NAMES else f"{len(names)} implementations"
+        who = ", ".join(names) if len(names) <= NAMES else f"{entry.results} results"
         also = f", and {len(entry.further)} further reasons" if len(entry.further) > 1 else ""
         lines.append(f"Not run here: {who}: {words.plain(entry.reason)}{also}")
     return _first(lines, "reasons why others could not run here")

@@ -195,7 +195,6 @@ def missing(said: tables.Report, prefix: str) -> list[Section]:
 
 
 def _reason(entry: tables.Missing) -> Block:
-    count = len(entry.names)
-    noun = "implementation" if count == 1 else "implementations"
     further = [Paragraph(f"They also need: {'; '.join(entry.further)}")] if entry.further else []
-    return Details(f"{count} {noun}: {entry.reason}", [*further, Items(entry.names)])
+    count = f"{entry.results} result{'' if entry.results == 1 else 's'}"
+    return Details(f"{count}: {entry.reason}", [*further, Items(entry.names)])
