@@ -137,6 +137,12 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def about(value: float) -> str:
+    """An estimated count with two digits, because more are not known: `2,300`, `74,000`."""
+    step = 10 ** max(0, math.floor(math.log10(max(value, 1))) - 1)
+    return f"{round(value / step) * step:,}"
+
+
 def size(value: int) -> str:
     """`1.2 GiB`."""
     amount = float(value)

@@ -18,7 +18,6 @@ from residency.reports.page.parts import Block, Details, Items, Number, Paragrap
 
 NAMED = 6  # libraries that a sentence names
 NO_GPU = "Nothing was timed on a GPU, so this says nothing about GPUs"
-SCALES = ((1e9, 1e9, " billion"), (1e6, 1e6, " million"), (1e4, 1e3, " thousand"))  # from where on, of what, its name
 
 
 def answers(found: Findings, numbers: Numbers) -> list[Block]:
@@ -193,7 +192,7 @@ class _Sentence:
         return self._shown(name, lambda value: f"{value:.0f}")
 
     def _count(self, name: str) -> str | Number:
-        return self._shown(name, many)
+        return self._shown(name, words.about)
 
     def _ratio(self, name: str) -> Sequence[Part]:
         """`14.0 × as fast [12.1, 16.2]`."""
@@ -205,14 +204,6 @@ class _Sentence:
         shown = self._numbers.shown(f"{self._place}/{name}", write)
         assert isinstance(shown, str | Number)
         return shown
-
-
-def many(value: float) -> str:
-    """A number of rows: `4,908`, `74.3 thousand`, `2.31 million`."""
-    for least, unit, word in SCALES:
-        if value >= least:
-            return f"{words.digits(value / unit)}{word}"
-    return words.digits(value)
 
 
 def _parts(text: Text) -> Sequence[Part]:
