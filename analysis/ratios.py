@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from residency.analysis.row import Key, Ratio, Row, Speedup
 from residency.harness import statistics
 from residency.harness.records import OutcomeRecord, RunInfo
-from residency.harness.statistics import MARGIN, QUIET, Change, Conditions, Estimate
+from residency.harness.statistics import MARGIN, QUIET, Change, Conditions, Estimate, Interval
 
 Times = Mapping[int, Sequence[float]]
 """Seconds of the timed samples, by replicate."""
 Timed = Mapping[Key, Times]
+
+
+def as_long(found: Interval) -> Interval:
+    """How many times as long it takes: 0.5 times as fast is 2 times as long, and the bounds change places."""
+    return Interval(1 / found.value, 1 / found.high, 1 / found.low if found.low else math.inf)
 
 
 def of_times(

@@ -103,6 +103,7 @@ class Facts:
     events: list[str]  # what happened while it was measured that a reader must know
     remarks: list[str]  # on the data, and on what was tried again
     unknown: dict[str, str]  # why measures are None
+    tier: int | None  # what a rehearsal saw of it (harness/tiers.py)
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ def _facts(cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sampl
         events=_counted([event for sample in found.samples for event in sample.events]),
         remarks=_remarks(cell, found, judged),
         unknown=_unknown(found),
+        tier=last.tier if last else None,
     )
 
 

@@ -137,6 +137,7 @@ class RunInfo:
     schema: int = SCHEMA
     name: str = ""  # given by a person
     environment: dict[str, Any] = field(default_factory=dict)  # what changes speed; empty in older runs
+    made_up: bool = False  # nothing was measured: the run was written to look at reports
 
     def twin_of(self, task: str, implementation: str) -> str | None:
         """The id of a pair's other side; None if the implementation is not part of a pair."""

@@ -113,7 +113,7 @@ def _between_devices(gpu: Row, baseline: Row, measured: Sequence[Row]) -> tuple[
         return text, [f"{text[0].upper()}{text[1:]}."], ""
     who = WON.get(ratio.verdict, UNDECIDED)
     by = words.times(ratio)
-    takes = "takes" if ratio.value < 1 else "is"
+    takes = words.takes(ratio.value)
     text = f"{who}: {name_of(gpu)} {takes} {by} as {name_of(baseline)} on the CPU, {_time(baseline)}, end to end"
     brief = f"{who}: {name_of(gpu)} {by} as {name_of(baseline)}"
     resident = gpu.compared.resident
@@ -155,13 +155,12 @@ def _against(row: Row) -> str:
     ratio = row.compared.speedup
     if ratio is None:
         return "is not compared"
-    verb = "takes" if ratio.value < 1 else "is"
     inconclusive = " (inconclusive)" if ratio.verdict == "inconclusive" else ""
-    return f"{verb} {words.times(ratio)}{inconclusive}"
+    return f"{words.takes(ratio.value)} {words.times(ratio)}{inconclusive}"
 
 
 def where_it_went(row: Row) -> str:
-    """`x@cpu spends 75 % of its time in fit and 20 % moving data in and out.` Empty if no stage is known."""
+    """`In tabular/ridge, cuml (x@gpu) spends 75 % of its time in fit and 20 % moving data in and out.` Else empty."""
     stages = row.measured.stages if row.measured else {}
     total = sum(stages.values())
     if not total:
@@ -174,10 +173,11 @@ def where_it_went(row: Row) -> str:
         for name, share in largest
         if share >= words.STAGE_SHARE
     ]
-    parts += [f"{copying:.0%} {OF_TIME}moving data in and out"] if copying >= words.STAGE_SHARE else []
+    moving = "moving data in and out" if row.cell.device == "gpu" else "in `put` and `get`"
+    parts += [f"{copying:.0%} {OF_TIME}{moving}"] if copying >= words.STAGE_SHARE else []
     first, *others = parts
     listed = words.joined([first, *(part.replace(OF_TIME, "") for part in others)])
-    return f"{row.cell.implementation} spends {listed}.".replace("%", "\N{NO-BREAK SPACE}%")
+    return f"In {row.cell.task}, {name_of(row)} spends {listed}.".replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def _processes(measured: Sequence[Row]) -> int:

@@ -15,7 +15,7 @@ from residency.analysis.row import Row
 from residency.harness.errors import as_place
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import ENOUGH_REPLICATES
-from residency.reports import words
+from residency.reports import endings, words
 from residency.reports.answers import WON
 from residency.reports.brief_table import DISTURBED, FEW, OPEN, BriefTable, named, table
 from residency.reports.tables import Missing, Report, processes
@@ -77,6 +77,8 @@ def _answer(found: Findings, contests: Sequence[Contest]) -> str:
     if all(row.measured is None for row in found.rows):
         if not found.rows:
             return "Nothing was measured: the run has no records."
+        if any(endings.ending(row) == endings.REHEARSED for row in found.rows):
+            return "Nothing was timed: GPU code was rehearsed without a GPU; what was seen is below the table."
         if any(row.result.outcome != Outcome.UNAVAILABLE for row in found.rows):
             return "No implementation has a time that counts; the reasons are below the table."
         return "Nothing was measured; the reasons are below the table."
@@ -105,10 +107,10 @@ def _of_one(entry: Contest) -> str:
     if entry.gpu is None:
         return _fastest_on_the_cpu(first, second, ratio.verdict)
     who = WON.get(ratio.verdict, "Not decided between GPU and CPU")
-    takes = "takes" if ratio.value < 1 else "is"
     resident = second.compared.resident
     known = words.resident(resident) if resident is not None else "not known"
-    return f"{who}: {named(second)} {takes} {words.times(ratio)} as {named(first)}; with the data resident {known}."
+    by = f"{words.takes(ratio.value)} {words.times(ratio)}"
+    return f"{who}: {named(second)} {by} as {named(first)}; with the data resident {known}."
 
 
 def _fastest_on_the_cpu(first: Row, second: Row, verdict: str) -> str:
@@ -137,7 +139,7 @@ def _won(contests: Sequence[Contest]) -> str:
 
 def _doubts(found: Findings) -> list[str]:
     """What makes the answer less sure, what matters most first."""
-    parts = []
+    parts = ["made-up numbers"] if found.records.info.made_up else []
     if not any(map(is_on_gpu, found.rows)):
         told = any(map(in_doubt, found.rows))
         used = any(row.cell.device == "gpu" and row.result.outcome not in NEVER_RAN for row in found.rows)
@@ -186,7 +188,7 @@ def _without_time(found: Findings) -> list[str]:
     reasons: dict[tuple[str, str], list[Row]] = {}
     for row in found.rows:
         if _lacks_a_time(row):
-            reasons.setdefault((_end(row), words.plain(row.result.reason)), []).append(row)
+            reasons.setdefault((_end(row), words.plain(endings.reason(row))), []).append(row)
     one = len(found.groups) == 1
     lines = [f"{end}: {_who(rows, one=one)}: {reason}" for (end, reason), rows in reasons.items()]
     return _first(lines, "further reasons")
@@ -202,7 +204,7 @@ def _is_late(row: Row) -> bool:
 
 
 def _end(row: Row) -> str:
-    return "not reached" if _is_late(row) else row.result.outcome.replace("_", " ")
+    return "not reached" if _is_late(row) else endings.ending(row).replace("_", " ")
 
 
 def _who(rows: Sequence[Row], *, one: bool) -> str:
@@ -221,7 +223,7 @@ def _not_run(missing: Sequence[Missing]) -> list[str]:
     lines = []
     for entry in missing:
         names = list(map(words.plain, entry.names))
-        who = ", ".join(names) if len(names) <= NAMES else f"{len(names)} implementations"
+        who = ", ".join(names) if len(names) <= NAMES else f"{entry.results} results"
         also = f", and {len(entry.further)} further reasons" if len(entry.further) > 1 else ""
         lines.append(f"Not run here: {who}: {words.plain(entry.reason)}{also}")
     return _first(lines, "reasons why others could not run here")

@@ -19,6 +19,7 @@ from residency.analysis.row import Resident, Row, Speedup
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import Interval
 from residency.reports import words
+from residency.reports.endings import ending
 from residency.reports.page import doubts
 
 Tone = Literal["", "baseline", "win", "unsure", "bad"]
@@ -89,7 +90,7 @@ def outcome(rows: Iterable[Row]) -> str:
 def _end(row: Row) -> str:
     if row.measured is not None:
         return "not known if GPU" if in_doubt(row) else NONE
-    return "not reached" if is_not_reached(row.result.outcome, row.result.reason) else str(row.result.outcome)
+    return "not reached" if is_not_reached(row.result.outcome, row.result.reason) else ending(row)
 
 
 def _shown(group: GroupFindings) -> list[Row]:

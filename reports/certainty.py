@@ -10,13 +10,18 @@ from residency.harness.environment import Slowed
 from residency.harness.errors import typed
 from residency.harness.statistics import MOST_NEEDED
 
+MADE_UP = "The numbers of this run are made up: nothing was measured."
 
-def warning(found: BusyMachine | None, slowed: Sequence[Slowed]) -> str | None:
+
+def warning(found: BusyMachine | None, slowed: Sequence[Slowed], *, made_up: bool = False) -> str | None:
     """The warning at the top of a report, with remedies: the machine was busy, or its environment slowed a library.
+
+    A run that was made up says so first.
 
     None if neither is known.
     """
-    sentences = [_busy(found)] if found else []
+    sentences = [MADE_UP] if made_up else []
+    sentences += [_busy(found)] if found else []
     sentences += [f"{cause}, and measure again." for cause in slowed]
     return " ".join(sentences) or None
 
@@ -31,7 +36,10 @@ def _busy(found: BusyMachine) -> str:
         figures.append(f"other processes kept {found.other_cores:.1f} of {found.cores} cores busy")
     remedies = ["at another time", *(["with --threads 1"] if found.threads > 1 else [])]
     remedies.append(f"with --replicates {found.replicates}")
-    return f"The machine was busy: {', '.join(figures)}. So intervals are wide. To know more, measure {_or(remedies)}."
+    return (
+        f"The machine was busy: {', '.join(figures)}. This makes intervals wide. For narrower ones, measure again "
+        f"{_or(remedies)}."
+    )
 
 
 def _or(words: list[str]) -> str:

@@ -10,6 +10,7 @@ from residency.analysis.row import Resident, Row, Speedup
 from residency.harness.outcomes import Outcome
 from residency.harness.statistics import Interval
 from residency.reports import words
+from residency.reports.endings import ending
 
 NONE = "-"
 RESIDENT = "resident [95 %]"
@@ -86,7 +87,7 @@ def line(row: Row, told: float) -> Line:
     return Line(
         implementation=row.cell.implementation,
         library=row.cell.library,
-        outcome=result.outcome,
+        outcome=ending(row),
         device=row.cell.device,
         threads=row.facts.threads,
         cores_used=measured.cores_used if measured else None,

@@ -20,6 +20,7 @@ from residency.reports import words
 from residency.reports.brief import BELOW, MORE, Brief, Command, brief
 from residency.reports.brief_table import DISTURBED, BriefTable, Layout, Tone
 from residency.reports.columns import RESIDENT, Column, Form, Line, shown
+from residency.reports.endings import REHEARSED
 from residency.reports.tables import Report, Table, report
 
 IMPORTANCE = (  # the columns that a narrow terminal keeps, the most important first
@@ -261,7 +262,7 @@ def _grid(table: Table, forms: dict[str, Form], close: bool = False) -> Grid:
 
 
 def _style(line: Line) -> str:
-    if line.outcome != Outcome.OK:
+    if line.outcome not in {Outcome.OK, REHEARSED}:
         return "red"
     if line.is_baseline:
         return "bold"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from residency.analysis.crossover import Crossover, Point
+from residency.reports import words
 from residency.reports.console import UNBOUNDED
 
 RESIDENT = "resident [95 %]"
@@ -24,16 +23,16 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
     if found.answer == "always":
         return f"{task}: {who} is faster than {whom} from the smallest size measured on, {first.rows:,} {unit}."
     if found.answer == "never":
-        times = f"{last.ratio.value:.3g} × as fast there"
+        times = f"it {words.takes(last.ratio.value)} {words.once(last.ratio.value)} there"
         return f"{task}: {who} never overtakes {whom}, up to {last.rows:,} {unit} ({times})."
     if found.answer == "not monotone":
         return f"{task}: {who} is faster than {whom} at some sizes and slower at larger ones: there is no single size."
     if found.at is None:
         return f"{task}: this run cannot tell whether {who} overtakes {whom} up to {last.rows:,} {unit}."
     below = " or less" if found.at.low == first.rows else ""
-    bounds = f"[{_about(found.at.low)}{below}, {_about(found.at.high)}]"
+    bounds = f"[{words.about(found.at.low)}{below}, {words.about(found.at.high)}]"
     bound = ", or at fewer: its ratio is a lower bound" if any(point.at_least for point in found.points) else ""
-    return f"{task}: {who} overtakes {whom} at about {_about(found.at.value)} {unit} {bounds}{bound}."
+    return f"{task}: {who} overtakes {whom} at about {words.about(found.at.value)} {unit} {bounds}{bound}."
 
 
 def sentences(task: str, unit: str, found: Crossover) -> list[str]:
@@ -46,12 +45,6 @@ def resident(unit: str, found: Crossover) -> str:
     if found.resident is None:
         return "With the data resident (the compute clock alone): not known."
     return sentence("With the data resident (the compute clock alone)", unit, found.resident)
-
-
-def _about(rows: float) -> str:
-    """Two digits, such as `74,000`: more digits are not known."""
-    step = 10 ** max(0, math.floor(math.log10(max(rows, 1))) - 1)
-    return f"{round(rows / step) * step:,}"
 
 
 def show(task: str, unit: str, found: Crossover, out: Console) -> None:

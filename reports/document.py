@@ -5,6 +5,7 @@ Keys are stable. No key is renamed or removed without a new schema number, even 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +16,7 @@ from residency.analysis.crossover import Crossover, TaskCrossover, crossovers
 from residency.analysis.doubt import in_doubt
 from residency.analysis.gain import Gain, ResidentMean, gains
 from residency.analysis.proof import Proof
+from residency.analysis.ratios import as_long
 from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
 from residency.analysis.scaling import Law, Scaling, scalings
 from residency.analysis.spent import spent
@@ -180,12 +182,18 @@ def speedup(found: Speedup | None) -> dict[str, Any] | None:
     if found is None:
         return None
     said = {"baseline": found.baseline, "verdict": found.verdict, "processes_needed": found.processes_needed}
-    return {**_interval(found, "ratio"), **said}
+    return {**_interval(found, "ratio"), **said, "as_long": _as_long(found)}
 
 
 def resident(found: Resident | None) -> dict[str, Any] | None:
     """The same with the data resident; `at_least` says that it is a lower bound."""
     return {**(speedup(found) or {}), "at_least": found.at_least} if found else None
+
+
+def _as_long(found: Interval) -> dict[str, float | None]:
+    """The same ratio as sentences tell it below 1: how many times as long. A bound is None where it is infinite."""
+    told = as_long(found)
+    return {"ratio": told.value, "low": told.low, "high": told.high if math.isfinite(told.high) else None}
 
 
 def _ratio(found: Ratio | None) -> dict[str, Any] | None:
@@ -212,6 +220,7 @@ def _gain(found: Gain) -> dict[str, Any]:
         "size": found.size,
         "tasks": found.tasks,
         **_interval(found.mean, "mean"),
+        "as_long": _as_long(found.mean),
         "least": found.least,
         "most": found.most,
         "slower": found.slower,
@@ -223,6 +232,7 @@ def _resident_mean(found: ResidentMean) -> dict[str, Any]:
     return {
         "tasks": found.tasks,
         **_interval(found.mean, "mean"),
+        "as_long": _as_long(found.mean),
         "least": found.least,
         "most": found.most,
         "slower": found.slower,

@@ -2,7 +2,8 @@
 
 The columns are the fields of a row of the JSON report, with the run in front. A field within a field has a dot in its
 name, as `pandas.json_normalize` writes it: `seconds.median`. Lists and free objects, such as `parameters`, are JSON
-text. Every run has the same columns with the same types. Only stages, figures and cluster costs depend on the run.
+text. `as_long`, which is 1 / `ratio`, is left out. Every run has the same columns with the same types. Only stages,
+figures and cluster costs depend on the run.
 """
 
 from __future__ import annotations

@@ -45,6 +45,8 @@ def _headline(found: Scaling) -> str:
     if ratio is None or most.efficiency is None:
         return name
     times = f"{ratio.value:.2f} × [{ratio.low:.2f}, {ratio.high:.2f}] as fast as one"
+    if ratio.value < 1:
+        times = f"they take {words.times(ratio)}"
     if ratio.verdict == "slower":
         text = f"{name}: {most.workers} workers are SLOWER than one: {times}."
     elif ratio.verdict == "faster":
@@ -55,9 +57,9 @@ def _headline(found: Scaling) -> str:
         return text
     single, over = found.single.cell.implementation, most.over_single
     if over.verdict == "slower":
-        return f"{text} {single} in a single process is {1 / over.value:.3g} × as fast as they are."
+        return f"{text} {single} in a single process is {words.once(1 / over.value)} as they are."
     if over.verdict == "faster":
-        return f"{text} They are {over.value:.3g} × as fast as the fastest single process, {single}."
+        return f"{text} They are {words.once(over.value)} as the fastest single process, {single}."
     return f"{text} This run cannot tell whether they are faster than the fastest single process, {single}."
 
 

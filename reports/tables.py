@@ -45,6 +45,7 @@ class Missing:
     reason: str
     names: list[str]
     further: list[str]  # what else they need
+    results: int = 0  # that it cost, one for each implementation at each size
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def report(found: Findings) -> Report:
     info = found.records.info
     return Report(
         title=f"Residency run {info.id}",
-        warning=certainty.warning(found.busy, found.slowed),
+        warning=certainty.warning(found.busy, found.slowed, made_up=info.made_up),
         tables=[_table(group, found) for group in found.groups],
         summary=_summary(found),
         missing=missing_here(found.rows),
@@ -228,7 +229,8 @@ def _clocks(row: Row, measured: Measured) -> str:
     clocks, over = measured.clocks, row.compared.speedup
     parts = [f"compute {words.seconds(clocks.compute)}"]
     if clocks.transfer or row.cell.device == "gpu":
-        parts.append(f"transfers {words.seconds(clocks.transfer)}")
+        what = "transfers" if row.cell.device == "gpu" else "`put` and `get`"  # a CPU copies nothing to a device
+        parts.append(f"{what} {words.seconds(clocks.transfer)}")
     if clocks.io:
         parts.append(f"io {words.seconds(clocks.io)}")
     if clocks.cold is not None:
@@ -417,6 +419,7 @@ def by_reason(reasons: Iterable[tuple[str, str]]) -> list[Missing]:
     for name, whole in reasons:
         first, *further = whole.split("; ")
         entry = missing.setdefault(first, Missing(first, [], []))
+        missing[first] = entry = replace(entry, results=entry.results + 1)
         if name not in entry.names:
             entry.names.append(name)
         entry.further.extend(reason for reason in further if reason not in entry.further)

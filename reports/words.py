@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from residency.analysis.ratios import as_long
 from residency.analysis.row import Resident, Roofline, Speedup
 from residency.harness.statistics import Interval
 
@@ -104,17 +105,31 @@ def speedup(ratio: Speedup, implementation: str) -> str:
 
 def resident(ratio: Resident) -> str:
     """`16.0 × as fast [15.1, 16.9]`; `at least 16.0 × as fast [..]` if it is a lower bound."""
-    if not ratio.at_least:
-        return times(ratio)
-    return f"{'at most' if ratio.value < 1 else 'at least'} {times(ratio)}"
+    return f"{bound(ratio.value) if ratio.at_least else ''}{times(ratio)}"
 
 
 def times(ratio: Interval) -> str:
-    """A ratio of speeds that cannot be misread: `12.0 × as fast [..]`, or below 1 `4.65 × as long [..]`."""
-    if ratio.value < 1:
-        longest = 1 / ratio.low if ratio.low else math.inf
-        return f"{digits(1 / ratio.value)} × as long {bounds(1 / ratio.high, longest)}"
-    return f"{digits(ratio.value)} × as fast {bounds(ratio.low, ratio.high)}"
+    """A ratio of speeds that cannot be misread: `12.0 × as fast [..]`, or below 1 `4.65 × as long [..]`.
+
+    All sentences tell ratios in this way. Axes and columns named `times as fast` hold the ratio itself.
+    """
+    told = as_long(ratio) if ratio.value < 1 else ratio
+    return f"{digits(told.value)}{as_fast(ratio.value)} {bounds(told.low, told.high)}"
+
+
+def as_fast(ratio: float) -> str:
+    """What follows the number: ` × as fast`, or below 1 ` × as long`."""
+    return " × as long" if ratio < 1 else " × as fast"
+
+
+def takes(ratio: float) -> str:
+    """The verb before it: it `is` 12.0 × as fast, or it `takes` 4.65 × as long."""
+    return "takes" if ratio < 1 else "is"
+
+
+def bound(ratio: float) -> str:
+    """Before a ratio that is a lower bound: `at least `, or `at most ` where it is told as longer."""
+    return "at most " if ratio < 1 else "at least "
 
 
 def once(ratio: float) -> str:
@@ -138,6 +153,12 @@ def quality(value: float, tolerance: float, error: float | None = None) -> str:
 def count(value: int) -> str:
     """`20,000`."""
     return f"{value:,}"
+
+
+def about(value: float) -> str:
+    """An estimated count with two digits, because more are not known: `2,300`, `74,000`."""
+    step = 10 ** max(0, math.floor(math.log10(max(value, 1))) - 1)
+    return f"{round(value / step) * step:,}"
 
 
 def size(value: int) -> str:

@@ -132,7 +132,7 @@ def write(folder: Path, tasks: int = len(SHOWN), replicates: int = 5, rounds: in
             "host": "host", "system": "Linux", "cpu": "Stand-in processor", "cores": 8, "cores_in_machine": 8,
             "memory_bytes": 2**35, "gpus": [GPU], "no_gpu_because": None, "python": "3.12.3",
         },
-        versions={"numpy": "2.4.6"}, commit="0123456789ab",
+        versions={"numpy": "2.4.6"}, commit="0123456789ab", made_up=True,
         tasks={name: _info(name) for name in {line.cell.task: None for line in lines}}, cells=[],
     )  # fmt: skip
     with records.Recorder(folder, info) as recorder:

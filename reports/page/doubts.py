@@ -8,6 +8,7 @@ from residency.analysis.findings import Findings
 from residency.analysis.row import Row
 from residency.harness.statistics import BUSY, ENOUGH_REPLICATES
 from residency.reports.answers import DISTURBED
+from residency.reports.endings import REHEARSED, ending
 
 
 def beside(row: Row) -> str:
@@ -54,7 +55,10 @@ def of_run(found: Findings) -> list[str]:
     counts = [row.measured.seconds.replicates for row in found.rows if row.measured is not None]
     if counts and min(counts) < ENOUGH_REPLICATES:
         said.append(f"few processes ({processes(counts)} for each implementation; {ENOUGH_REPLICATES} are enough)")
-    if not found.records.info.machine.get("gpus"):
+    rehearsed = any(ending(row) == REHEARSED for row in found.rows)
+    if rehearsed:
+        said.append("a rehearsal of GPU code without a GPU, so nothing was timed")
+    elif not found.records.info.machine.get("gpus"):
         said.append("no GPU, so CPU against CPU")
     if not found.here:
         said.append("recorded on another machine than the one that made this page")

@@ -13,7 +13,7 @@ from residency.harness import environment
 from residency.harness.libraries import distribution
 from residency.harness.own_suites import VARIABLE
 from residency.harness.records import RECORDS_FILE, RunInfo
-from residency.reports import tables, words
+from residency.reports import endings, tables, words
 from residency.reports.page.numbers import UNKNOWN, Numbers
 from residency.reports.page.parts import (
     Block,
@@ -123,7 +123,7 @@ def _cells(row: Row, info: RunInfo, numbers: Numbers) -> list[Text]:
         where,
         facts.data_hash[:12] or UNKNOWN,
         _parameters(facts.parameters),
-        row.result.outcome + (f": {row.result.reason}" if row.result.reason else ""),
+        ": ".join(filter(None, (endings.ending(row), endings.reason(row)))),
     ]
 
 
@@ -195,7 +195,6 @@ def missing(said: tables.Report, prefix: str) -> list[Section]:
 
 
 def _reason(entry: tables.Missing) -> Block:
-    count = len(entry.names)
-    noun = "implementation" if count == 1 else "implementations"
     further = [Paragraph(f"They also need: {'; '.join(entry.further)}")] if entry.further else []
-    return Details(f"{count} {noun}: {entry.reason}", [*further, Items(entry.names)])
+    count = f"{entry.results} result{'' if entry.results == 1 else 's'}"
+    return Details(f"{count}: {entry.reason}", [*further, Items(entry.names)])

@@ -47,7 +47,7 @@ class Places:
         shown = number(middle, write)
         if low is None:
             return [shown]
-        if words.is_unknown(low, high):
+        if high is None or words.is_unknown(low, high):
             return [shown, f"{unit} {words.NOT_KNOWN}"]
         return [shown, f"{unit} [", number("low", write), ", ", number("high", write), "]"]
 
@@ -85,6 +85,14 @@ class RowNumbers:
     def ratio(self, name: str = "speedup") -> Text:
         """How many times as fast, with its interval: `0.215 × [0.196, 0.239]`."""
         return self.interval(name, "ratio", lambda _: (1.0, " ×"))
+
+    def times(self, name: str = "speedup", middle: str = "ratio") -> list[Part]:
+        """A ratio as sentences tell it: `12.0 × as fast [10.1, 14.2]`, or below 1 `4.65 × as long [4.18, 5.10]`."""
+        place, value = f"{self._place}/{name}", self.value(f"{name}/{middle}")
+        if value is not None and value < 1:
+            place, middle = f"{place}/as_long", "ratio"
+        unit = "" if value is None else words.as_fast(value)
+        return self._numbers.interval(place, words.digits, middle=middle, unit=unit)
 
     def interval(self, name: str, middle: str, unit: Callable[[float], tuple[float, str]]) -> Text:
         """A value with the bounds of its interval, all three in the unit that suits the value."""

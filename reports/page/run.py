@@ -11,6 +11,7 @@ from residency.harness.records import Cell, RunInfo
 from residency.reports import links, names, words
 from residency.reports.answers import answer
 from residency.reports.beside import named
+from residency.reports.endings import REHEARSED, UNTIMED, ending
 from residency.reports.page import doubts, measured, study, topics
 from residency.reports.page.beside import each_other
 from residency.reports.page.charts import (
@@ -102,7 +103,7 @@ def _lead(found: Findings, numbers: Numbers) -> list[Block]:
     blocks.append(Items([_where(found.records.info), _what(found)]))
     if unusual or warning:
         listed = [f"{text[0].upper()}{text[1:]}." for text in unusual]
-        blocks.append(Warned(" ".join([*listed, *([warning] if warning else [])])))
+        blocks.append(Warned(" ".join([*([warning] if warning else []), *listed])))
     return [*blocks, *topics.answers(found, numbers)]
 
 
@@ -121,13 +122,14 @@ def _where(info: RunInfo) -> str:
 
 def _what(found: Findings) -> str:
     """`12 tasks in 5 topics: 60 results are right, 12 wrong, 12 could not run`."""
-    outcomes = [row.result.outcome for row in found.rows]
+    outcomes = [ending(row) for row in found.rows]
     tasks = {row.cell.task for row in found.rows}
     topics_of = {task.partition("/")[0] for task in tasks}
-    said = {Outcome.OK: "right", Outcome.UNAVAILABLE: "could not run"}
+    said: dict[str, str] = {Outcome.OK: "right", Outcome.UNAVAILABLE: "could not run"}
+    order = [REHEARSED, UNTIMED, *Outcome]
     counts = [
-        f"{outcomes.count(outcome)} {said.get(Outcome(outcome), outcome.replace('_', ' '))}"
-        for outcome in sorted(set(outcomes), key=lambda name: list(Outcome).index(Outcome(name)))
+        f"{outcomes.count(outcome)} {said.get(outcome, outcome.replace('_', ' '))}"
+        for outcome in sorted(set(outcomes), key=order.index)
     ]
     where = f"{_count(tasks, 'task')} in {_count(topics_of, 'topic')}"
     if not outcomes:
@@ -147,14 +149,14 @@ def _sections(found: Findings, numbers: Numbers, said: Report, prefix: str) -> l
     ]
     if divided := stages.blocks(found, numbers, prefix):
         sections.append(Section(f"{prefix}stages", "Where does the time go?", [*divided, measured.note()]))
-    for name, title, charts in (
-        ("growth", "From which size on?", growth.charts),
-        ("scaling", "Do more workers help?", scaling.charts),
-        ("roofline", "How near to the hardware's limits?", roofline.charts),
-        ("quality", "Is the fastest as good?", quality.charts),
-        ("resources", "How much memory and energy?", resources.charts),
+    for name, title, drawn in (
+        ("growth", "From which size on?", growth.charts(found, numbers)),
+        ("scaling", "Do more workers help?", scaling.charts(found, numbers)),
+        ("roofline", "How near to the hardware's limits?", roofline.charts(found, numbers)),
+        ("quality", "Is the fastest as good?", quality.charts(found, numbers, prefix)),
+        ("resources", "How much memory and energy?", resources.charts(found, numbers, prefix)),
     ):
-        if drawn := charts(found, numbers):
+        if drawn:
             sections.append(Section(f"{prefix}{name}", title, [*drawn, measured.note()]))
     sections.sort(key=lambda section: section.name != f"{prefix}{study.section(found)}")  # what was asked comes first
     return [

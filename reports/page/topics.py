@@ -11,13 +11,13 @@ from residency.analysis.row import Row
 from residency.analysis.topics import TopicAtSize, comparable, topics
 from residency.reports import words
 from residency.reports.answers import name_of
+from residency.reports.endings import ending
 from residency.reports.page import doubts
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import Block, Details, Items, Number, Paragraph, Part, Strong, Text
 
 NAMED = 6  # libraries that a sentence names
 NO_GPU = "Nothing was timed on a GPU, so this says nothing about GPUs"
-SCALES = ((1e9, 1e9, " billion"), (1e6, 1e6, " million"), (1e4, 1e3, " thousand"))  # from where on, of what, its name
 
 
 def answers(found: Findings, numbers: Numbers) -> list[Block]:
@@ -68,7 +68,7 @@ class _Sentence:
         return [*self.at_size(), *self._from_size()]
 
     def at_size(self) -> list[Part]:
-        """`tabular, at lab: the GPU is 14.0 × as fast once the data is there, 5.01 × with the copy`."""
+        """`tabular, at lab: with the copies the GPU is 5.01 × as fast as the CPU; once the data is there, ...`."""
         size = f", {self._topic.size}" if self._topic.size == "full" else f", at {self._topic.size}"
         return [Strong(self._topic.topic), f"{size}: ", *self._said(), "."]
 
@@ -78,26 +78,24 @@ class _Sentence:
         if self._topic.gpu is not None:
             return [*self._between_devices(), beside]
         if not self._rows:
-            ended = list(dict.fromkeys(row.result.outcome.replace("_", " ") for row in self._all))
+            ended = list(dict.fromkeys(ending(row).replace("_", " ") for row in self._all))
             return [f"nothing was timed; results: {words.joined(ended)}"]
         if f"{self._topic.topic}/" == TOPIC and any(row.cell.device == "gpu" for row in self._rows):
             return [f"these tasks measure the limits of the hardware, so they are left out of the means{beside}"]
         return [*self._on_cpu(), f"{beside}. {NO_GPU}"]
 
     def _between_devices(self) -> list[Part]:
-        """End to end first, because that is the whole call; then with the data resident."""
+        """End to end first, because that is the whole call; then with the data resident. `words.times` tells ratios."""
         gain = self._topic.gpu
         assert gain is not None
         whole, there, of = self._ratio("gpu"), self._resident(), self._known_of()
-        standing = self._standing()
-        if standing != "faster":
-            told = {"slower": "is slower", "equivalent": "is as fast as the CPU"}.get(
-                standing, "may be faster or slower"
-            )
-            said = [f"with the copies the GPU {told}, ", *whole, " as fast"]
-        else:
-            said = ["with the copies the GPU is ", *whole, " as fast"]
-        said += ["; once the data is there, ", *there, *of]
+        verb = words.takes(gain.mean.value)
+        told = {
+            "faster": "the GPU",
+            "slower": "the GPU is slower: it",
+            "equivalent": "GPU and CPU are equally fast: the GPU",
+        }.get(self._standing(), "it is not decided which is faster: the GPU")
+        said = [f"with the copies {told} {verb} ", *whole, " as the CPU; once the data is there, ", *there, *of]
         if gain.tasks == 1:
             return [*said, f" (one task: {self._tasks()[0]})"]
         said += [" (geometric means of ", self._number("gpu/tasks"), " tasks); with the copies it is slower in "]
@@ -107,8 +105,10 @@ class _Sentence:
         """The ratio with the data resident."""
         gain = self._topic.gpu
         if gain is None or gain.resident is None:
-            return ["is not known"]
-        return [*(["at least "] if gain.resident.at_least else []), *self._ratio("gpu/resident")]
+            return ["that is not known"]
+        mean = gain.resident.mean
+        bound = words.bound(mean.value) if gain.resident.at_least else ""
+        return [f"it {words.takes(mean.value)} {bound}", *self._ratio("gpu/resident")]
 
     def _known_of(self) -> list[Part]:
         """Of how many tasks that is known, if not of all."""
@@ -158,7 +158,7 @@ class _Sentence:
         said: list[Part] = [f"CPU against CPU, {name_of(first)} takes ", *_parts(self._numbers.of(first).time())]
         if ratio.verdict == "slower":
             said[0] = f"CPU against CPU, {name_of(first)} is the fastest, "
-        said += [f"; {name_of(second)} is ", *_parts(self._numbers.of(second).ratio()), " as fast"]
+        said += [f"; {name_of(second)} {words.takes(ratio.value)} ", *self._numbers.of(second).times()]
         return [*said, f" ({ratio.verdict}; one task: {first.cell.task})"]
 
     def _of(self, group: Sequence[Row]) -> list[Row]:
@@ -192,11 +192,11 @@ class _Sentence:
         return self._shown(name, lambda value: f"{value:.0f}")
 
     def _count(self, name: str) -> str | Number:
-        return self._shown(name, many)
+        return self._shown(name, words.about)
 
     def _ratio(self, name: str) -> Sequence[Part]:
-        """`14.0 × [12.1, 16.2]`."""
-        middle, *bounds = self._numbers.interval(f"{self._place}/{name}", words.digits, middle="mean", unit=" ×")
+        """`14.0 × as fast [12.1, 16.2]`."""
+        middle, *bounds = self._numbers.at(self._place).times(name, "mean")
         assert isinstance(middle, str | Number)
         return [Strong(middle), *bounds]
 
@@ -204,14 +204,6 @@ class _Sentence:
         shown = self._numbers.shown(f"{self._place}/{name}", write)
         assert isinstance(shown, str | Number)
         return shown
-
-
-def many(value: float) -> str:
-    """A number of rows: `4,908`, `74.3 thousand`, `2.31 million`."""
-    for least, unit, word in SCALES:
-        if value >= least:
-            return f"{words.digits(value / unit)}{word}"
-    return words.digits(value)
 
 
 def _parts(text: Text) -> Sequence[Part]:

@@ -52,13 +52,13 @@ def test_a_crossover_that_may_lie_below_all_sizes_is_said_to() -> None:
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
-        (S, "alone@cpu in a single process is 2 × as fast as they are."),
-        (F, "They are 0.5 × as fast as the fastest single process, alone@cpu."),
+        (S, "alone@cpu in a single process is 2.00 × as fast as they are."),
+        (F, "They are 2.00 × as fast as the fastest single process, alone@cpu."),
         (U, "This run cannot tell whether they are faster than the fastest single process, alone@cpu."),
     ],
 )
 def test_a_cluster_is_held_against_one_process_as_far_as_is_known(verdict: Any, said: str) -> None:
-    over_one, over_single = Ratio(1.5, 1.4, 1.6, F), Ratio(0.5, 0.05, 5.0, verdict)
+    over_one, over_single = Ratio(1.5, 1.4, 1.6, F), Ratio(2.0 if verdict == F else 0.5, 0.05, 5.0, verdict)
     row = SimpleNamespace(result=SimpleNamespace(outcome="ok"), facts=SimpleNamespace(unknown={}))
     strong = SimpleNamespace(workers=2, row=row, over_one=over_one, over_single=over_single, efficiency=0.75)
     single = SimpleNamespace(cell=SimpleNamespace(implementation="alone@cpu"))

@@ -53,7 +53,7 @@ def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
     assert lines[1] == "Doubts: nothing about GPUs (none used); busy machine; 1 process."
     first = lines[4]
     assert first.startswith("The machine was busy: the work waited for a core 50% of its time. ")
-    assert "measure at another time, with --threads 1 or with --replicates 20." in first
+    assert "measure again at another time, with --threads 1 or with --replicates 20." in first
     markdown_lines = markdown.render(findings(busy)).splitlines()
     assert markdown_lines[4] == lines[1]
     assert markdown_lines[6].startswith("**The machine was busy")

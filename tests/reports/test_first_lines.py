@@ -37,14 +37,14 @@ def test_a_win_on_the_gpu_is_told_end_to_end_and_resident(answer, made) -> None:
         "The two differ because one@gpu computes for only 25 % of its time; the rest is 75 % copying to the device."
         in said
     )
-    assert "one@gpu spends" not in said  # the sentence before has said it
+    assert "(one@gpu) spends" not in said  # the sentence before has said it
     assert "Each was measured in 5 processes." in said
 
 
 def test_where_the_time_went_is_told_of_both_sides(answer, made) -> None:
     said = answer(made(T, "one@cpu", seconds=8.0), made(T, "one@gpu", seconds=1.5, transfer=0.5))
-    assert "one@cpu spends 100 % of its time in `fit`." in said
-    assert "one@gpu spends 75 % of its time in `fit` and 25 % moving data in and out." in said
+    assert "(one@cpu) spends 100 % of its time in `fit`." in said
+    assert "In t/a, numpy (one@gpu) spends 75 % of its time in `fit` and 25 % moving data in and out." in said
     assert "The two differ" not in said
 
 

@@ -9,6 +9,10 @@ from typing import Any
 from residency.reports import words
 
 MARGIN = 0.05  # of the axis, beyond the outermost values
+UNITS = (
+    (7200.0, 3600.0, "h"), (120.0, 60.0, "min"), (1.0, 1.0, "s"), (1e-3, 1e-3, "ms"), (1e-6, 1e-6, "µs"),
+    (1e-9, 1e-9, "ns"),
+)  # from how many seconds on, seconds in one, its sign  # fmt: skip
 FEW = 2.0  # decades: below it 1, 2 and 5 of each are marked
 TIMES = (
     *(step * 10.0**power for power in range(-9, 0) for step in (1, 2, 5)),
@@ -54,9 +58,9 @@ def _axis(name: str, low: float, high: float, ticks: Sequence[tuple[float, str]]
 
 
 def time(seconds: float) -> str:
-    """A tick: `200 ms`, `1 min`."""
-    for factor, unit in ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")):
-        if seconds >= factor * 0.999:
+    """A tick: `200 ms`, `60 s`, `2 min`, with the units of `words.unit_of`."""
+    for least, factor, unit in UNITS:
+        if seconds >= least * 0.999:
             return f"{seconds / factor:,.3g} {unit}"
     return f"{seconds:.3g} s"
 

@@ -324,7 +324,7 @@ def _crossing(answer: tuple[int, TaskCrossover], task: str, numbers: Numbers) ->
     for kind, place, of in (("end to end", "", found.found), ("resident", "/resident", found.found.resident)):
         if of is not None and of.at is not None:
             at = f"crossovers/{index}{place}"
-            size = cells.interval(numbers, at, lambda value: words.count(round(value)), middle="rows", unit="")
+            size = cells.interval(numbers, at, words.about, middle="rows", unit="")
             rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 4, "estimated"], tags_of(task)))
     return rows
 

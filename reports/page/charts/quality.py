@@ -13,12 +13,13 @@ from residency.analysis.tolerated import Tolerated, tolerated
 from residency.harness.outcomes import Outcome
 from residency.reports import words
 from residency.reports.page import doubts
+from residency.reports.page.charts import axes, folded
 from residency.reports.page.numbers import UNKNOWN, Numbers
-from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
+from residency.reports.page.parts import Block, Chart, Table, TableRow, Text, tags_of
 
 LEGEND = (
-    "Each sign is an implementation, ● on the CPU and ■ on the GPU: to the left is faster, up is better. Those that "
-    "lie near each other share a label of their numbers, in which +3 means three more. "
+    "Each sign is an implementation, ● on the CPU and ■ on the GPU: to the left is faster, up is better. Above stand "
+    "their numbers, the fastest first; those with similar times share a label, in which +3 means three more. "
     "Both axes belong to one task only. The shaded band counts as right; its dashed edge is the tolerance, and what "
     "chance in the judged items explains comes on top. ✕ is wrong: it has no time that counts. A vertical line is the "
     "quality's standard error."
@@ -27,7 +28,7 @@ ROOM = 0.12  # of the span of qualities, beyond the outermost
 FAR = 4.0  # spans of the right qualities, from which on a wrong one is drawn at the edge
 LEAST_SPAN = 0.01  # of the quality, shown at least
 LEAST_FACTOR = 4.0  # from the shortest to the longest time, shown at least
-FEW = 200.0  # from the shortest to the longest time: up to this, 1, 2 and 5 are marked, beyond it only powers of ten
+FEW = 200.0  # from the shortest to the longest time: up to this, steps of about two are marked, beyond it of ten
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,29 @@ class Panel:
         return self.group.told
 
 
-def charts(found: Findings, numbers: Numbers) -> list[Chart]:
-    """One chart with a picture for each task; none if no quality is known."""
+def charts(found: Findings, numbers: Numbers, prefix: str) -> list[Block]:
+    """Charts with a picture for each task; none if no quality is known."""
     panels = _panels(found)
     if not panels:
         return []
-    return [
-        Chart(
+
+    def draw(shown: Sequence[Panel], of: str) -> Chart:
+        return Chart(
             spec="quality",
-            title="Quality beside time",
-            description=f"One picture for each of {len(panels)} tasks: quality upwards, time on a logarithmic axis.",
-            rows=[entry for panel in panels for entry in _entries(panel, numbers)],
-            table=_table(panels, numbers),
+            title=f"Quality beside time{of}",
+            description=f"One picture for each of {len(shown)} tasks: quality upwards, time on a logarithmic axis.",
+            rows=[entry for panel in shown for entry in _entries(panel, numbers)],
+            table=_table(shown, numbers),
             note=LEGEND,
         )
-    ]
+
+    return folded.by_topic(
+        panels,
+        draw,
+        name=f"{prefix}quality",
+        task=lambda panel: panel.rows[0].cell.task,
+        results=lambda panel: len(panel.rows),
+    )
 
 
 def _panels(found: Findings) -> list[Panel]:
@@ -152,8 +161,7 @@ def _times(panel: Panel) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    steps = (1, 2, 5) if high / low < FEW else (1,)
-    marks = [step * 10.0**power for power in range(-9, 8) for step in steps]
+    marks = axes.TIMES if high / low < FEW else axes.DECADES
     return [mark for mark in marks if low <= mark <= high]
 
 

@@ -10,6 +10,7 @@ from residency.analysis.findings import Findings
 from residency.analysis.row import Row
 from residency.reports import words
 from residency.reports.page import doubts
+from residency.reports.page.charts import folded
 from residency.reports.page.numbers import UNKNOWN, Numbers
 from residency.reports.page.parts import Block, Chart, Items, Paragraph, Part, Table, TableRow, Text, tags_of
 from residency.reports.page.render import plain
@@ -53,15 +54,15 @@ ENERGY: Measures = {  # `joules` are those of the device
 }
 
 
-def charts(found: Findings, numbers: Numbers) -> list[Block]:
+def charts(found: Findings, numbers: Numbers, prefix: str) -> list[Block]:
     """The charts of a run: memory, and energy if any of it is known. What is not known is said with its reason."""
     rows = [row for row in found.rows if row.measured]
     if not rows:
         return []
-    return [*_memory(rows, found, numbers), *_energy(rows, numbers)]
+    return [*_memory(rows, found, numbers, prefix), *_energy(rows, numbers, prefix)]
 
 
-def _memory(rows: Sequence[Row], found: Findings, numbers: Numbers) -> list[Block]:
+def _memory(rows: Sequence[Row], found: Findings, numbers: Numbers, prefix: str) -> list[Block]:
     memory = {gpu.get("memory_bytes") for gpu in found.records.info.machine.get("gpus") or []}
     card = f" of {words.size(memory.pop())}" if len(memory) == 1 and None not in memory else ""
 
@@ -71,37 +72,46 @@ def _memory(rows: Sequence[Row], found: Findings, numbers: Numbers) -> list[Bloc
         boards = len(row.facts.gpus)
         return [numbers.of(row).number(SHARE, _share), card.replace(" of ", f" of {boards} × ") if boards > 1 else card]
 
-    return _shown(rows, MEMORY, numbers, title="Peak memory of an execution", relative=relative)
+    title = "Peak memory of an execution"
+    return _shown(rows, MEMORY, numbers, name=f"{prefix}memory", title=title, relative=relative)
 
 
 def _share(value: float) -> str:
     return f"{100 * value:.2g}\N{NO-BREAK SPACE}%" if value < 1 else words.percent(value)
 
 
-def _energy(rows: Sequence[Row], numbers: Numbers) -> list[Block]:
-    return _shown(rows, ENERGY, numbers, title="Energy of an execution", relative=lambda *_: [])
+def _energy(rows: Sequence[Row], numbers: Numbers, prefix: str) -> list[Block]:
+    title = "Energy of an execution"
+    return _shown(rows, ENERGY, numbers, name=f"{prefix}energy", title=title, relative=lambda *_: [])
 
 
 Relative = Callable[[Row, Measure], Sequence[Part]]
 
 
-def _shown(rows: Sequence[Row], measures: Measures, numbers: Numbers, *, title: str, relative: Relative) -> list[Block]:
-    """A chart of these measures and the reasons why some are not known; only the reasons if none is known."""
+def _shown(
+    rows: Sequence[Row], measures: Measures, numbers: Numbers, *, name: str, title: str, relative: Relative
+) -> list[Block]:
+    """Charts of these measures and the reasons why some are not known; only the reasons if none is known."""
     asked = [(row, measure) for row in rows for measure in measures[row.cell.device]]
     reasons = _reasons(asked, numbers)
     if all(numbers.of(row).value(measure.name) is None for row, measure in asked):
         return [Paragraph(f"{title} is not known. {'. '.join(reasons)}.")]
-    entries = _entries(asked, numbers, relative)
-    chart = Chart(
-        spec="resources",
-        title=title,
-        description=f"Bars for each of {len({entry['panel'] for entry in entries})} tasks, one for each implementation "
-        f"and each of: {words.joined(_places(asked))}.",
-        rows=entries,
-        table=_table(asked, numbers, title, relative),
-        note=OWN_AXIS,
-    )
-    return [chart, Items(reasons)] if reasons else [chart]
+
+    def draw(mine: Sequence[Row], of: str) -> Chart:
+        asked = [(row, measure) for row in mine for measure in measures[row.cell.device]]
+        entries = _entries(asked, numbers, relative)
+        return Chart(
+            spec="resources",
+            title=f"{title}{of}",
+            description=f"Bars for each of {len({entry['panel'] for entry in entries})} tasks, one for each "
+            f"implementation and each of: {words.joined(_places(asked))}.",
+            rows=entries,
+            table=_table(asked, numbers, title, relative),
+            note=OWN_AXIS,
+        )
+
+    drawn = folded.by_topic(rows, draw, name=name, task=lambda row: row.cell.task)
+    return [*drawn, Items(reasons)] if reasons else drawn
 
 
 def _places(asked: Sequence[tuple[Row, Measure]]) -> list[str]:

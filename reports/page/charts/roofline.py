@@ -13,8 +13,21 @@ from residency.analysis.roofline import FIGURES, TOPIC, Peak, measured_peak, wit
 from residency.analysis.row import Limit, Roofline, Row
 from residency.reports import words
 from residency.reports.page import doubts
+from residency.reports.page.charts import folded
 from residency.reports.page.numbers import UNKNOWN, Numbers
-from residency.reports.page.parts import Block, Chart, Code, Number, Paragraph, Part, Table, TableRow, Text, tags_of
+from residency.reports.page.parts import (
+    Block,
+    Chart,
+    Code,
+    Details,
+    Number,
+    Paragraph,
+    Part,
+    Table,
+    TableRow,
+    Text,
+    tags_of,
+)
 
 SIGNS = {"cpu": "●", "gpu": "■"}
 LEGEND = (
@@ -36,7 +49,8 @@ def charts(found: Findings, numbers: Numbers) -> list[Block]:
     for device in ("cpu", "gpu"):
         memory, arithmetic = (_peak(found, device, limit) for limit in ("memory", "arithmetic"))
         if memory and arithmetic and (rows := [row for row in found.rows if _is_on(row, device)]):
-            shown.append(_chart(rows, {"memory": memory, "arithmetic": arithmetic}, numbers))
+            chart = _chart(rows, {"memory": memory, "arithmetic": arithmetic}, numbers)
+            shown.append(Details(f"{chart.title} ({len(rows)} results)", [chart]) if len(rows) > folded.MANY else chart)
     shown += [_how_to_measure(found, device, tasks) for device, tasks in without_peaks(found.rows).items()]
     return shown
 

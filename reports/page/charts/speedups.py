@@ -9,7 +9,7 @@ from typing import Any
 from residency.analysis.doubt import in_doubt
 from residency.analysis.row import Row, Speedup
 from residency.harness.outcomes import Outcome
-from residency.reports import words
+from residency.reports import endings, words
 from residency.reports.answers import name_of
 from residency.reports.page import doubts
 from residency.reports.page.numbers import UNKNOWN, Numbers
@@ -19,6 +19,9 @@ MARGIN = 1.15  # factor beyond the outermost value
 LEAST_DOMAIN = 2.0  # the axis shows at least from 1/2 to 2
 MANY = 2_000.0  # from the lowest to the highest value: beyond it only powers of ten are marked
 LEGEND = "▶ faster, ◀ slower, ● equally fast, hollow ◇ not decided, ✕ no time that counts."
+LEGEND_REHEARSED = " ○ rehearsed without a GPU."
+TITLE = "Times as fast as the strongest correct CPU implementation"
+UNTIMED = "Nothing to compare: no time beside a right result of a CPU"
 NOT_COMPARED = "not compared"
 
 
@@ -38,7 +41,7 @@ def chart(
     entries = [_entry(row, numbers, named, sizes) for row in shown]
     return Chart(
         spec="speedups",
-        title=title or "Times as fast as the strongest correct CPU implementation",
+        title=title or (TITLE if any("ratio" in entry for entry in entries) else UNTIMED),
         description=_description(shown),
         rows=entries,
         table=table(rows, numbers),
@@ -48,7 +51,7 @@ def chart(
             "ticks": ticks(low, high),
             "axis": "times as fast as the strongest correct CPU implementation (95 % interval)",
         },
-        note=LEGEND,
+        note=f"{LEGEND}{LEGEND_REHEARSED if any(map(_is_rehearsed, shown)) else ''}",
     )
 
 
@@ -80,6 +83,10 @@ def is_compared(row: Row) -> bool:
     return row.compared.speedup is not None and not is_baseline(row) and not in_doubt(row)
 
 
+def _is_rehearsed(row: Row) -> bool:
+    return endings.ending(row) == endings.REHEARSED
+
+
 def _order(row: Row) -> tuple[float, str, str]:
     """The highest ratio first, then what has a time but no ratio, then what could not run."""
     ratio = row.compared.speedup
@@ -92,12 +99,16 @@ def _order(row: Row) -> tuple[float, str, str]:
 def _description(rows: Sequence[Row]) -> str:
     verdicts = [row.compared.speedup.verdict for row in rows if row.compared.speedup and not in_doubt(row)]
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)]
-    failed = [f"{sum(row.result.outcome == outcome for row in rows)} {outcome}" for outcome in _failures(rows)]
-    return f"One bar for each implementation on a logarithmic axis with 1 marked: {words.joined(counts + failed)}."
+    failed = [
+        f"{sum(row.measured is None and endings.ending(row) == outcome for row in rows)} {outcome}"
+        for outcome in _failures(rows)
+    ]
+    bars = "One bar for each implementation on a logarithmic axis with 1 marked" if counts else "A list without bars"
+    return f"{bars}: {words.joined(counts + failed)}."
 
 
 def _failures(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(row.result.outcome for row in rows if row.measured is None))
+    return list(dict.fromkeys(endings.ending(row) for row in rows if row.measured is None))
 
 
 def _entry(row: Row, numbers: Numbers, named: str, sizes: bool) -> Mapping[str, Any]:
@@ -113,8 +124,9 @@ def _entry(row: Row, numbers: Numbers, named: str, sizes: bool) -> Mapping[str, 
         "topic": cell.task.partition("/")[0],
         "device": cell.device,
         "size": cell.size,
-        "outcome": row.result.outcome if row.measured is None else NOT_COMPARED,
+        "outcome": endings.ending(row) if row.measured is None else NOT_COMPARED,
         "reason": _reason(row),
+        "rehearsed": _is_rehearsed(row),
     }
     if ratio is None:
         return {**base, "tip": f"{label}\n{base['outcome']}: {base['reason']}"}
@@ -142,7 +154,7 @@ def _brief(ratio: Speedup) -> str:
 
 def _reason(row: Row) -> str:
     if row.measured is None:
-        return row.result.reason
+        return endings.reason(row)
     if in_doubt(row):
         return "it is not known whether it ran on the GPU"
     return "no right result of a CPU was measured beside it"
@@ -172,7 +184,7 @@ def _cells(row: Row, numbers: Numbers) -> list[Text]:
     found, cell = numbers.of(row), row.cell
     ratio = row.compared.speedup
     if row.measured is None:
-        said: list[Text] = [row.result.outcome, UNKNOWN, row.result.reason, UNKNOWN, UNKNOWN]
+        said: list[Text] = [endings.ending(row), UNKNOWN, endings.reason(row), UNKNOWN, UNKNOWN]
     else:
         verdict = "baseline" if is_baseline(row) else ratio.verdict if ratio and not in_doubt(row) else NOT_COMPARED
         said = [

@@ -26,7 +26,8 @@ PLACES = {
 }  # fmt: skip
 COLD = "cold_seconds"
 NOTE = (
-    "load: reads its data. put, get: copy it to the device and back. compute: the work. other: what no stage covers. "
+    "load: reads its data. put, get: copy it to the GPU and back; on a CPU, within the host's memory. "
+    "compute: the work. other: what no stage covers. "
     "cold: the first execution in a fresh process, with imports and compilation. Each task has its own scale, "
     "and so have its cold bars. Parts below 1 % are in the table."
 )
@@ -93,19 +94,18 @@ def _entries(pair: Sequence[Row]) -> list[Mapping[str, Any]]:
     measured = [(row, row.measured) for row in pair if row.measured]
     longest = max(of_row.clocks.end_to_end for _, of_row in measured)
     coldest = max((of_row.cold_seconds or 0.0 for _, of_row in measured), default=0.0)
-    factor, unit = words.unit_of(max(of_row.seconds.value for _, of_row in measured))
-    return [_entry(row, of_row, (longest, coldest), (factor, unit)) for row, of_row in measured]
+    return [_entry(row, of_row, longest, coldest) for row, of_row in measured]
 
 
-def _entry(row: Row, measured: Measured, most: tuple[float, float], unit: tuple[float, str]) -> Mapping[str, Any]:
-    cell, (longest, coldest), (factor, name) = row.cell, most, unit
+def _entry(row: Row, measured: Measured, longest: float, coldest: float) -> Mapping[str, Any]:
+    cell = row.cell
     known, total = parts(measured), measured.clocks.end_to_end
     segments, begun = [], 0.0
     for word, seconds in known.items():
         segments.append({"word": word, "from": begun / longest, "to": (begun + seconds) / longest})
         begun += seconds
     shares = {word: seconds / total for word, seconds in known.items() if seconds >= words.LEAST_SHARE * total}
-    label, time = f"{cell.library} ({cell.implementation})", f"{words.digits(measured.seconds.value * factor)}{name}"
+    label, time = f"{cell.library} ({cell.implementation})", words.seconds(measured.seconds.value)
     doubt = doubts.beside(row)
     cold = _cold(measured)
     return {
@@ -126,7 +126,7 @@ def _entry(row: Row, measured: Measured, most: tuple[float, float], unit: tuple[
                 (
                     label,
                     f"{time} in all",
-                    *(f"{word}: {words.digits(seconds * factor)}{name}" for word, seconds in known.items()),
+                    *(f"{word}: {words.seconds(seconds)}" for word, seconds in known.items()),
                     cold,
                     doubt,
                 ),

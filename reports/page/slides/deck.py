@@ -264,7 +264,7 @@ def _of_all(found: Findings, rows: Sequence[Row], numbers: Numbers) -> list[Bloc
     compared = [row for row in rows if row.compared.speedup is not None]
     ends = [("highest", compared[0]), ("lowest", compared[-1])] if len(compared) > 1 else []
     said: list[Text] = [
-        line(f"The {which}: {row.cell.task} with {name_of(row)}, ", numbers.of(row).ratio(), ".") for which, row in ends
+        line(f"The {which}: {row.cell.task} with {name_of(row)}, ", numbers.of(row).times(), ".") for which, row in ends
     ]
     asked = ["Ask what the tasks at the top have in common, and what those at the bottom."]
     return [

@@ -205,15 +205,16 @@ def _answer(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Numbe
     if rivals.between_devices and rivals.cpu is not None and rivals.gpu is not None:
         ratio = rivals.gpu.compared.speedup
         who = WON.get(ratio.verdict, UNDECIDED) if ratio else UNDECIDED
-        by = numbers.of(rivals.gpu).ratio()
-        return line(f"{who}: {name_of(rivals.gpu)} is ", by, f" as fast as {name_of(rivals.cpu)}", doubt, ".")
+        verb = words.takes(ratio.value if ratio else 1.0)
+        by = numbers.of(rivals.gpu).times()
+        return line(f"{who}: {name_of(rivals.gpu)} {verb} ", by, f" as {name_of(rivals.cpu)}", doubt, ".")
     if len(rivals.measured) < 2:
         brief = answer(group.rows, info).brief
         return f"{brief[0].upper()}{brief[1:]}."
     first, second, *_ = rivals.measured
     verdict = votes.verdict(second)
-    time, by = numbers.of(first).time(), numbers.of(second).ratio()
-    beside = line("; ", f"{name_of(second)} is ", by, " as fast") if second.compared.speedup else []
+    time, ratio = numbers.of(first).time(), second.compared.speedup
+    beside = line(f"; {name_of(second)} {words.takes(ratio.value)} ", numbers.of(second).times()) if ratio else []
     if verdict == "slower":
         return line(f"{name_of(first)} is the fastest: ", time, *beside, doubt, ".")
     if verdict == "equivalent":
@@ -249,8 +250,8 @@ def _resident(row: Row, numbers: Numbers) -> Text:
     if resident is None:
         why = row.facts.unknown.get("resident", "the run did not record it")
         return f"With the data already on the GPU: not known ({why})."
-    least = ("at most " if resident.value < 1 else "at least ") if resident.at_least else ""
-    return line(f"With the data already on the GPU: {least}", numbers.of(row).ratio("resident"), " as fast.")
+    least = words.bound(resident.value) if resident.at_least else ""
+    return line(f"With the data already on the GPU: {least}", numbers.of(row).times("resident"), ".")
 
 
 def _notes(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Numbers) -> list[Block]:
@@ -292,11 +293,11 @@ def again(group: GroupFindings, info: RunInfo) -> list[Block]:
 
 
 def _numbers(row: Row, group: Sequence[Row], numbers: Numbers) -> Text:
-    """`cuml (estimator@gpu): 7.62 ms [7.31, 7.94], 10.5 × [9.81, 11.3] as fast as sklearn (estimator@cpu)`."""
+    """`cuml (estimator@gpu): 7.62 ms [7.31, 7.94], 10.5 × as fast [9.81, 11.3] as sklearn (estimator@cpu)`."""
     found, ratio = numbers.of(row), row.compared.speedup
     against: Text = ""
     if ratio is not None and not in_doubt(row) and ratio.baseline != row.cell.implementation:
-        against = line(", ", found.ratio(), f" as fast as {_called(ratio.baseline, group)}")
+        against = line(", ", found.times(), f" as {_called(ratio.baseline, group)}")
     doubt = doubts.beside(row)
     return line(f"{name_of(row)}: ", found.time(), against, f" ({doubt})" if doubt else "")
 
@@ -318,7 +319,7 @@ def _surprises(group: GroupFindings, rivals: Contest, numbers: Numbers) -> list[
             both = numbers.of(rivals.gpu)
             found.append(
                 line(
-                    "Copies included ", both.ratio(), ", with the data already on the GPU ", both.ratio("resident"), "."
+                    "Copies included ", both.times(), ", with the data already on the GPU ", both.times("resident"), "."
                 )
             )
     if ratio is not None and ratio.verdict not in {"faster", "slower", "equivalent"}:

@@ -121,8 +121,8 @@ def test_a_page_answers_first(page_of, class_run: Path) -> None:
     page, _ = page_of(class_run)
     tabular, *others = page.answers[:6]
     end_to_end, resident = (
-        r"with the copies the GPU is \d+\.\d+ × \[.+\] as fast",
-        r"once the data is there, \d+\.\d × \[",
+        r"with the copies the GPU is \d+\.\d+ × as fast \[.+\] as the CPU",
+        r"once the data is there, it is \d+\.\d × as fast \[",
     )
     assert re.match(f"tabular, at lab: {end_to_end}; {resident}", tabular)
     assert "(geometric means of 5 tasks); with the copies it is slower in none" in tabular
@@ -130,13 +130,21 @@ def test_a_page_answers_first(page_of, class_run: Path) -> None:
     assert "tabular/ridge: the GPU wins from about" in tabular
     assert "(one task: ocr/binarise)" in next(answer for answer in others if answer.startswith("ocr"))
     assert others[-1].startswith("foundations, at lab: these tasks measure the limits")
-    assert "Few processes" in page.warnings[0]
+    assert "The numbers of this run are made up: nothing was measured. Few processes" in page.warnings[0]
     assert "another machine" in page.warnings[0]
     assert page.headings[0] == "How to read this page"
     assert page.headings[1:3] == ["How much faster?", "Where does the time go?"]
     assert page.headings[-2:] == ["What could not run here", "How was this measured?"]
     assert {link.removeprefix("#") for link in page.links} <= set(page.names)
     assert len(page.names) == len(set(page.names))
+
+
+def test_a_rehearsal_says_what_was_seen_and_that_nothing_was_timed(page_of) -> None:
+    page, _ = page_of(REFERENCE / "2-cores-amd-epyc-rehearsal")
+    assert "of 63 results 60 rehearsed, 3 could not run" in page.text
+    assert "A rehearsal of GPU code without a GPU, so nothing was timed." in page.warnings[0]
+    assert page.answers[0] == "image, at smoke: nothing was timed; results: rehearsed."
+    assert "rehearsed: real signatures; nothing was timed" in page.text
 
 
 def test_a_page_without_a_gpu_says_nothing_about_gpus(page_of) -> None:
