@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from residency.analysis.history import ERROR, History, Machine, Point, Series, Step, Taken, facts_of
+from residency.analysis.history import History, Machine, Point, Series, Taken, facts_of
 from residency.analysis.shift import Shift
+from residency.analysis.steps import ERROR, Step
 from residency.harness.outcomes import Outcome
 from residency.harness.statistics import Interval
 from residency.reports import words
