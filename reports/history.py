@@ -17,7 +17,7 @@ from rich.text import Text
 
 from residency.analysis.history import History, Machine, Point, Series, Taken, facts_of
 from residency.analysis.shift import Shift
-from residency.analysis.steps import ERROR, Step
+from residency.analysis.steps import ASSUMED_NOISE, ERROR, Step
 from residency.harness import records
 from residency.harness.outcomes import Outcome
 from residency.harness.statistics import Interval
@@ -34,7 +34,8 @@ UNBOUNDED = 100_000  # columns, to learn how wide a table would be
 HOW = (
     "Each time is compared with the time before it in its series by Welch's t-test of the processes' medians, as "
     "`residency compare` does. A series with six times or more also counts its noise from run to run. A change that "
-    "the next run takes back counts as noise, too."
+    "the next run takes back counts as noise, too. In a shorter series, noise of "
+    f"{words.percent(ASSUMED_NOISE)} from run to run is assumed."
 )
 INDENT = 2
 
