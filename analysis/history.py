@@ -4,34 +4,20 @@ A series is one implementation of a task on a dataset at a size on one kind of m
 machines are alike. Unlike machines, settings or environments are separate series. A machine with a GPU and the same
 machine without one are unlike here, because a series must stay the same in all its runs.
 
-Each time is compared with the time before it in its series, by the comparison of `residency compare` (Welch's t-test of
-the processes' medians, against a margin). Two things are added:
-
-  - The noise from run to run. Fresh runs of the same code differ by more than the processes of one run tell, because
-    each run meets the machine in another state. How much is estimated from the other steps of the same series. Steps of
-    more than five times their usual size are left out, so that real changes do not count as noise.
-  - The error is shared. A history makes hundreds of comparisons, so a plain 99 % test would mark some of them although
-    nothing changed. Holm's method (1979) shares the error of 1 % among all comparisons of the history: the chance of
-    one false mark or more in the whole history is 1 %.
+`steps.py` says how a time is compared with the time before it in its series, and when it is marked.
 
 If the data has another hash than before, the series begins anew: times of other data are not compared. The hash covers
 every byte of the data, so a change to the dataset's code breaks a series only if it changes the data.
-
-Simulated with five series of twelve runs, five processes each that differ by 1 %: of 150 histories without a change,
-none had a false mark if the noise from run to run was normal (1 or 2 %), and 7 % had one if it had heavy tails (3 %,
-Student's t with three degrees of freedom). A change of 20 % was marked in 97 % of them at a noise of 1 %, and in 20 %
-at 2 %.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import mean, median
-from typing import Any, Literal
+from statistics import median
+from typing import Any
 
 from residency.analysis.doubt import in_doubt
 from residency.analysis.likeness import Likeness, likeness
@@ -39,22 +25,15 @@ from residency.analysis.ratios import Times, between_runs
 from residency.analysis.row import Key, Row, Seconds
 from residency.analysis.rows import rows, timed_samples
 from residency.analysis.shift import Shift, shift
-from residency.harness import student
+from residency.analysis.steps import Step, ratio_of, step_of, steps_marked, with_noise
 from residency.harness.environment import Difference
 from residency.harness.errors import unknown
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records, RunInfo
 from residency.harness.statistics import Change, Interval
 
-ERROR = 0.01  # the chance of one false mark or more in a history
 MARGIN = 0.05
-OTHER_STEPS = 4  # of a series, from which on they tell its noise from run to run
-FAR = 5.0  # standard deviations, by the median: a step that is larger is a change, not noise
-NORMAL_MEDIAN = 0.6745  # of the absolute value of a normal variable whose standard deviation is 1
-INDEPENDENT = 2 / 3  # of the steps: neighbours share a run, so they tell less than as many independent values
 HIDDEN = "_"  # how a topic begins that only this project's own studies use
-
-Mark = Literal["slower", "faster", ""]
 
 
 @dataclass(frozen=True)
@@ -73,19 +52,6 @@ class Taken:
     info: RunInfo
     machine: int  # its place among the machines
     shift: Shift | None = None  # what all tasks share against the run before, where something is marked
-
-
-@dataclass(frozen=True)
-class Step:
-    """A time against the one before it in its series."""
-
-    since: int  # the run with the time before
-    ratio: Interval  # of the times, above 1 is slower
-    chance: float  # p-value of "no change beyond the margin", before the error is shared
-    error: float  # standard error of the log ratio, with the noise from run to run
-    freedom: float  # degrees of freedom of that error
-    visible: float = math.inf  # the smallest change that would have been marked, as a fraction
-    mark: Mark = ""
 
 
 @dataclass(frozen=True)
@@ -143,6 +109,11 @@ class History:
     series: list[Series]
     margin: float
     comparisons: int  # that share the error
+
+    @property
+    def judged(self) -> list[Series]:
+        """The series with a comparison: two times or more on the same data."""
+        return [series for series in self.series if any(point.step is not None for point in series.points)]
 
     @property
     def changed(self) -> list[Series]:
@@ -221,8 +192,8 @@ def history(runs: Iterable[Records], margin: float = MARGIN, tasks: Sequence[str
     all_series = [
         _series(key, machine, series, margin) for (key, machine), series in found.items() if _says_something(series)
     ]
-    comparisons = sum(point.step is not None for series in all_series for point in series.points)
-    marked = _marked(all_series, comparisons, margin)
+    marked = _marked(all_series, margin)
+    comparisons = sum(point.step is not None for series in marked for point in series.points)
     shared = [replace(run, shift=_shared(place, marked)) for place, run in enumerate(taken)]
     return History(shared, machines.all, marked, margin, comparisons)
 
@@ -282,12 +253,13 @@ def _series(key: Key, machine: int, found: _Found, margin: float) -> Series:
     """A series before its marks are decided."""
     points, timed = [], _timed(found.seen)
     raw = {
-        after.run: (before, _between(before, after))
-        for before, after in timed
-        if before.row.facts.data_hash == after.row.facts.data_hash
+        now.run: (before, _between(before, now))
+        for before, now in timed
+        if before.row.facts.data_hash == now.row.facts.data_hash
     }
     changes = {run: change for run, (_, change) in raw.items()}
-    hashes = {after.run: before.row.facts.data_hash for before, after in timed}
+    after = {before.run: run for run, (before, _) in raw.items()}
+    hashes = {now.run: before.row.facts.data_hash for before, now in timed}
     for seen in found.seen:
         row = seen.row
         if not _judged(row):
@@ -302,8 +274,11 @@ def _series(key: Key, machine: int, found: _Found, margin: float) -> Series:
             seen.run in hashes and hashes[seen.run] != row.facts.data_hash,
         )
         if seen.run in raw:
-            others = [change for run, change in changes.items() if run != seen.run]
-            point = replace(point, step=_step(raw[seen.run][0].run, _with_noise(changes[seen.run], others), margin))
+            since = raw[seen.run][0].run
+            others = {run: change for run, change in changes.items() if run != seen.run}
+            beside = [others[run] for run in (since, after.get(seen.run)) if run in others]
+            change = with_noise(changes[seen.run], list(others.values()), beside)
+            point = replace(point, step=step_of(since, change, margin))
         points.append(point)
     series = Series(key, found.device, machine, points)
     return replace(series, whole=_whole(series, {seen.run: seen for seen in found.seen}, list(changes.values())))
@@ -324,66 +299,20 @@ def _whole(series: Series, seen: dict[int, _Seen], changes: Sequence[Change]) ->
     timed = series.timed
     if len(timed) < 2:
         return None
-    return _ratio(_with_noise(_between(seen[timed[0].run], seen[timed[-1].run]), changes))
+    return ratio_of(with_noise(_between(seen[timed[0].run], seen[timed[-1].run]), changes))
 
 
-def _with_noise(change: Change, others: Sequence[Change]) -> Change:
-    """The change with the noise from run to run that the other steps of its series show.
-
-    Their spread is what they differ by from 0. What the processes of a run explain of it is not counted twice.
-    """
-    if len(others) < OTHER_STEPS:
-        return change
-    sizes = [abs(other.log_ratio) for other in others]
-    usual = [size for size in sizes if size <= FAR * median(sizes) / NORMAL_MEDIAN]
-    noise = max(0.0, mean(size**2 for size in usual) - median(other.error**2 for other in others))
-    variance = change.error**2 + noise
-    if noise == 0.0:
-        return change
-    parts = change.error**4 / change.freedom + noise**2 / (INDEPENDENT * len(usual))
-    return replace(change, error=variance**0.5, freedom=max(1.0, variance**2 / parts))
-
-
-def _step(since: int, change: Change, margin: float) -> Step:
-    return Step(since, _ratio(change), _chance(change, math.log1p(margin)), change.error, change.freedom)
-
-
-def _ratio(change: Change) -> Interval:
-    low, high = change.interval(student.quantile(0.05, change.freedom))
-    return Interval(math.exp(change.log_ratio), low, high)
-
-
-def _chance(change: Change, limit: float) -> float:
-    """The chance of a step as large as this one or larger, in either direction, if the change is not beyond the limit.
-
-    It is largest for a change that is just at the limit.
-    """
-    size = abs(change.log_ratio)
-    if change.error == 0:
-        return float(size <= limit)
-    far, near = ((size + side * limit) / change.error for side in (1.0, -1.0))
-    return min(1.0, student.above(near, change.freedom) + student.above(far, change.freedom))
-
-
-def _marked(all_series: Sequence[Series], comparisons: int, margin: float) -> list[Series]:
-    """The series with their marks: Holm's step-down over all comparisons."""
-    chances = sorted(point.step.chance for series in all_series for point in series.points if point.step is not None)
-    limit = -1.0  # the largest chance that is marked
-    for rank, chance in enumerate(chances):
-        if chance > ERROR / (comparisons - rank):
-            break
-        limit = chance
-
-    def decided(point: Point) -> Point:
-        step = point.step
-        if step is None:
-            return point
-        beyond = student.quantile(2 * ERROR / comparisons, step.freedom) * step.error  # twice: one side counts
-        visible = math.expm1(math.log1p(margin) + beyond)
-        mark: Mark = "" if step.chance > limit else "slower" if step.ratio.value > 1 else "faster"
-        return replace(point, step=replace(step, visible=visible, mark=mark))
-
-    return [replace(series, points=[decided(point) for point in series.points]) for series in all_series]
+def _marked(all_series: Sequence[Series], margin: float) -> list[Series]:
+    """The series with their marks."""
+    steps = [point.step for series in all_series for point in series.points if point.step is not None]
+    decided = iter(steps_marked(steps, margin))
+    return [
+        replace(
+            series,
+            points=[replace(point, step=next(decided)) if point.step is not None else point for point in series.points],
+        )
+        for series in all_series
+    ]
 
 
 def _shared(run: int, all_series: Sequence[Series]) -> Shift | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -17,13 +18,15 @@ from residency.harness.errors import RecordError, UsageError
 from residency.reports import history as report
 from residency.reports import screen, words
 
+CLOCKS_DIFFER = timedelta(days=1)  # of two machines, at most
+
 EPILOG = """
 Examples:  [bold]residency history[/]   (all runs in results/runs)
 [bold]residency history results/runs nightly --task tabular/etl --page trend.html[/]
 
-A series is one implementation of a task on a dataset at a size on one kind of machine. A change is marked where a run's
-time differs from the time before by more than the margin, by the noise of that series. All comparisons of a history
-share an error of 1 %.
+A series is one implementation of a task on a dataset at a size on one kind of machine. A change is marked if a run's
+time differs from the time before by more than the margin and the noise of that series. The chance of a false mark
+anywhere in a history is kept to 5 %.
 
 Exit status: 0, also if something became slower or wrong; 2 the arguments are wrong. A gate is `residency compare`.
 """
@@ -69,7 +72,10 @@ def _options(tasks: list[str] | tuple[()], margin: float) -> list[str]:
 
 
 def _runs(folders: list[Path]) -> list[common.FoundRun]:
-    """All runs directly in these folders, the oldest first; raises `UsageError` if one is not a folder of runs."""
+    """All runs directly in these folders, the oldest first; raises `UsageError` if one is not a folder of runs.
+
+    Left out are runs whose start cannot be read, because their place in the history is unknown, and copies of a run.
+    """
     found: dict[Path, common.FoundRun] = {}
     for folder in folders:
         if not folder.is_dir():
@@ -78,7 +84,39 @@ def _runs(folders: list[Path]) -> list[common.FoundRun]:
             raise UsageError(f"{folder} is one run; name a folder of runs, for example {folder.parent}")
         for run in common.runs_in(folder):
             found.setdefault(run.folder.resolve(), run)
-    return sorted(found.values(), key=lambda run: (records.moment(run.info.started), run.folder))
+    runs = sorted(found.values(), key=lambda run: (records.moment(run.info.started), run.folder))
+    placed = _placed(runs)
+    future = [run for run in placed if records.moment(run.info.started) > datetime.now(UTC) + CLOCKS_DIFFER]
+    if future:
+        count = "1 run starts" if len(future) == 1 else f"{len(future)} runs start"
+        newest = future[-1]
+        _say(
+            f"{count} in the future, for example {newest.folder} ({newest.info.started}): a clock was wrong, "
+            "and the order of the runs may be wrong"
+        )
+    return placed
+
+
+def _placed(runs: list[common.FoundRun]) -> list[common.FoundRun]:
+    """These runs without those that have no place in a history."""
+    placed: dict[tuple[str, str], common.FoundRun] = {}
+    for run in runs:
+        known = (run.info.id, run.info.started)
+        if records.readable_moment(run.info.started) is None:
+            _say(
+                f"left out: {run.folder}: it says {run.info.started!r} where its start should be, so its place among "
+                "the runs is unknown"
+            )
+        elif known in placed:
+            _say(f"left out: {run.folder}: it is a copy of {placed[known].folder} (the same id and start)")
+        else:
+            placed[known] = run
+    return list(placed.values())
+
+
+def _say(text: str) -> None:
+    """A line on stderr."""
+    screen.progress().print(words.plain(text), style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _read(runs: list[common.FoundRun]) -> Iterator[records.Records]:
@@ -87,9 +125,7 @@ def _read(runs: list[common.FoundRun]) -> Iterator[records.Records]:
         try:
             yield records.read(run.folder)
         except RecordError as error:
-            screen.progress().print(
-                words.one_line(f"left out: {error}"), style="dim", highlight=False, markup=False, soft_wrap=True
-            )
+            _say(words.one_line(f"left out: {error}"))
 
 
 def _page(found: History, folders: list[Path], command: str) -> str:

@@ -237,12 +237,17 @@ def now() -> str:
 
 
 def moment(text: str) -> datetime:
-    """The time written in a record. Text that is not a time counts as earlier than all times."""
+    """The time written in a record, in UTC. Text that is not a time counts as earlier than all times."""
+    return readable_moment(text) or datetime.min.replace(tzinfo=UTC)
+
+
+def readable_moment(text: str) -> datetime | None:
+    """The time written in a record, in UTC; None if the text is not a time. A time without a zone is in UTC."""
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # overflow: the year 1 or 9999 with a zone
+        return None
 
 
 def to_json(record: Sample | OutcomeRecord) -> dict[str, Any]:

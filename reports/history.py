@@ -13,9 +13,12 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from residency.analysis.history import ERROR, History, Machine, Point, Series, Step, Taken, facts_of
+from residency.analysis.history import History, Machine, Point, Series, Taken, facts_of
 from residency.analysis.shift import Shift
+from residency.analysis.steps import ASSUMED_NOISE, ERROR, Step
+from residency.harness import records
 from residency.harness.outcomes import Outcome
 from residency.harness.statistics import Interval
 from residency.reports import likeness, words
@@ -23,25 +26,39 @@ from residency.reports import likeness, words
 SCHEMA = 1
 COMMIT = 7  # letters of a commit that are shown
 MOST_SHOWN = 10.0  # a smallest visible change above 1,000 % says only that it is large
+NOT_JUDGED = "No series was measured twice on the same data, so no change can be judged."
 COLUMNS = ("series", "runs", "first,\nlast", "last / first\n[95 %]", "changed")
 LEFT = {"series", "changed"}
+UNBOUNDED = 100_000  # columns, to learn how wide a table would be
 HOW = (
     "Each time is compared with the time before it in its series by Welch's t-test of the processes' medians, as "
-    "`residency compare` does. From six times on, the noise from run to run of that series counts too."
+    "`residency compare` does. A series with six times or more also counts its noise from run to run. A change that "
+    "the next run takes back counts as noise, too. In a shorter series, noise of "
+    f"{words.percent(ASSUMED_NOISE)} from run to run is assumed."
 )
+INDENT = 2
 
 
 def answer(found: History) -> str:
     """How many series changed, and the last run: `3 of 41 series changed. Last run (...): nothing became slower.`."""
     if not found.series:
         return "Nothing was timed in these runs."
-    count = len(found.series)
-    said = f"{len(found.changed) or 'None'} of {count} series changed." if count > 1 else _single(found)
-    return f"{said} Last run ({run_name(found.runs[-1])}): {_last(found)}."
+    return f"{_changed(found)} Last run ({run_name(found.runs[-1])}): {_last(found)}."
 
 
-def _single(found: History) -> str:
-    return "The only series changed." if found.changed else "The only series did not change."
+def _changed(found: History) -> str:
+    """How many series could be judged, if not all, and how many of them changed."""
+    count, judged, changed = len(found.series), len(found.judged), len(found.changed)
+    if not judged:
+        return NOT_JUDGED
+    if count == 1:
+        return "The only series changed." if changed else "The only series did not change."
+    if judged == count:
+        return f"{changed or 'None'} of {count} series changed."
+    if judged == 1:
+        end = "it changed" if changed else "it did not change"
+        return f"1 of {count} series was measured often enough to judge; {end}."
+    return f"{judged} of {count} series were measured often enough to judge; {changed or 'none'} of them changed."
 
 
 def _last(found: History) -> str:
@@ -50,43 +67,61 @@ def _last(found: History) -> str:
     outcomes = Counter(point.outcome for point in points if is_bad(point))
     alone = sum(point.seconds is not None and point.step is None for point in points)
     parts = [f"{marks[mark]} became {mark}" for mark in ("slower", "faster") if marks[mark]]
-    if not marks["slower"]:
-        parts.insert(0, "nothing became slower" if marks.total() else "nothing could be compared")
+    if marks.total() and not marks["slower"]:
+        parts.insert(0, "nothing became slower")
     parts += [f"{count} {outcome}" for outcome, count in sorted(outcomes.items())]
-    parts += [f"{alone} {'has' if alone == 1 else 'have'} no earlier time on the same data"] if alone else []
-    return ", ".join(parts)
+    parts += [f"{alone} series {'has' if alone == 1 else 'have'} no earlier time to compare with"] if alone else []
+    return ", ".join(parts) or "it has no times"
 
 
 def visible(found: History) -> str:
     """From which size on a change would have been marked; empty without comparisons."""
     if found.visible is None:
         return ""
-    much = (
-        f"over {words.percent(MOST_SHOWN)}" if found.visible > MOST_SHOWN else f"{words.percent(found.visible)} or more"
-    )
-    which = "the last run's" if any(point.step for _, point in found.in_last_run()) else "all"
-    return (
-        f"A change of {much} would have been marked in half of {which} comparisons; smaller ones may be there unseen."
-    )
+    much = f"more than {words.percent(MOST_SHOWN)}" if found.visible > MOST_SHOWN else _or_more(found.visible)
+    last = any(point.step for _, point in found.in_last_run())
+    which = "a typical series of the last run" if last else "a typical series"
+    return f"In {which}, only a change of {much} is marked. A smaller change can go unseen."
+
+
+def _or_more(share: float) -> str:
+    return f"{words.percent(share)} or more"
 
 
 def shared_error(found: History) -> str:
-    """How false alarms are kept down."""
+    """How false marks are kept down."""
+    margin = f"A change within the margin of {100 * found.margin:.3g} % does not count."
+    if not found.comparisons:
+        return margin
+    which = (
+        "only comparison has it" if found.comparisons == 1 else f"{words.count(found.comparisons)} comparisons share it"
+    )
     return (
-        f"{words.count(found.comparisons)} comparisons share an error of {words.percent(ERROR)} (Holm): that is the "
-        f"chance of one false mark or more. Changes within the margin of {100 * found.margin:.3g} % do not count."
+        f"The chance of a false mark anywhere in this history is kept to {words.percent(ERROR)}: "
+        f"its {which} (Holm's method). {margin}"
     )
 
 
 def run_name(run: Taken) -> str:
     """`nightly, 2027-01-12, commit 0123456`."""
-    commit = run.info.commit
-    return ", ".join(filter(None, (run.info.name, date(run), f"commit {commit[:COMMIT]}" if commit else "")))
+    return ", ".join(
+        filter(None, (words.plain(run.info.name), date(run), f"commit {commit(run)}" if commit(run) else ""))
+    )
 
 
 def date(run: Taken) -> str:
     """The day on which a run started, in UTC."""
-    return run.info.started.partition("T")[0]
+    return records.moment(run.info.started).date().isoformat()
+
+
+def commit(run: Taken) -> str:
+    """The first letters of a run's commit; empty if it has none."""
+    return words.plain((run.info.commit or "")[:COMMIT])
+
+
+def day_and_commit(run: Taken) -> str:
+    """`2027-01-12 0123456`."""
+    return f"{date(run)} {commit(run)}".strip()
 
 
 def mark_of(point: Point) -> str:
@@ -111,7 +146,7 @@ def machine_name(machine: Machine) -> str:
         "--gate" if facts["gate"] else "",
         *(f"{name} {here} (not {before})" for name, before, here in map(likeness.named, machine.differs)),
     ]
-    return words.visible(", ".join(filter(None, parts)))
+    return words.plain(", ".join(filter(None, parts)))
 
 
 def change(step: Step) -> str:
@@ -121,10 +156,9 @@ def change(step: Step) -> str:
 
 def together(shared: Shift) -> str:
     """That all tasks changed alike in a run."""
-    low, middle, high = (words.digits(value) for value in (shared.ratio.low, shared.ratio.value, shared.ratio.high))
     return (
-        f"All {shared.tasks} tasks together, against the run before: {middle} [{low}, {high}]. The cause is probably "
-        "the machine, or something that all tasks share, not the code of one task."
+        f"All {shared.tasks} tasks together took {ratio(shared.ratio)} times as long as in the run before. "
+        "The cause is probably the machine, or something that all tasks share, not the code of one task."
     )
 
 
@@ -145,27 +179,35 @@ def ranked(found: History) -> list[Series]:
 
 
 def show(found: History, folders: Sequence[Path], out: Console) -> None:
-    """Print the answer, the series in a table, and how a change is decided."""
+    """Print the answer, the series in a table or a list, and how a change is decided."""
     if not found.runs:
-        out.print(nothing(folders), highlight=False, markup=False, soft_wrap=True)
+        _say(out, nothing(folders))
         return
-    out.print(words.visible(answer(found)), style="bold", highlight=False, markup=False, soft_wrap=True)
+    _say(out, answer(found), "bold")
     for line in filter(None, (visible(found), *shared_runs(found))):
-        out.print(words.visible(line), highlight=False, markup=False, soft_wrap=True)
+        _say(out, line)
     several = len(found.machines) > 1
     if several:
         out.print()
         for number, machine in enumerate(found.machines, start=1):
-            out.print(f"machine {number}: {machine_name(machine)}", highlight=False, markup=False, soft_wrap=True)
-    once = sum(series.is_single for series in found.series)
-    if once < len(found.series):
+            _say(out, f"machine {number}: {machine_name(machine)}")
+    shown = [series for series in ranked(found) if not series.is_single]
+    if shown:
         out.print()
-        out.print(_table(found, several))
-    if once:
-        them = "series were" if once > 1 else "series was"
-        said = f"\n{once} {them} measured in one run only, and not shown here: see --json or --page."
-        out.print(said, highlight=False, markup=False, soft_wrap=True)
-    out.print(f"\n{HOW} {shared_error(found)}", style="dim", highlight=False, markup=False, soft_wrap=True)
+        _show_series(found, shown, several, out)
+    if once := len(found.series) - len(shown):
+        them, they = ("series were", "They are") if once > 1 else ("series was", "It is")
+        out.print()
+        _say(out, f"{once} {them} measured in one run only. {they} not shown here: see --json or --page.")
+    out.print()
+    _say(out, f"{HOW} {shared_error(found)}", "dim")
+
+
+def _say(out: Console, text: str, style: str = "", indent: int = 0) -> None:
+    """Print a text in lines that are no wider than the console."""
+    for line in Text(words.visible(text), style=style).wrap(out, out.width - indent, overflow="fold"):
+        line.rstrip()
+        out.print(Text(" " * indent).append_text(line), soft_wrap=True)
 
 
 def nothing(folders: Sequence[Path]) -> str:
@@ -173,31 +215,60 @@ def nothing(folders: Sequence[Path]) -> str:
     return f"no run in {words.joined(list(map(str, folders)))}; measure one with `residency run`"
 
 
-def _table(found: History, several: bool) -> Table:
+def _show_series(found: History, shown: Sequence[Series], several: bool, out: Console) -> None:
+    """Print a table, or a list if the table is wider than the console."""
+    table = _table(found, shown, several)
+    if out.measure(table, options=out.options.update_width(UNBOUNDED)).maximum <= out.width:
+        out.print(table)
+        return
+    for series in shown:
+        for number, line in enumerate(_lines(series, found, several)):
+            _say(out, line, _style(series), indent=INDENT if number else 0)
+
+
+def _table(found: History, shown: Sequence[Series], several: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name in COLUMNS:
-        left = name in LEFT
-        table.add_column(name, justify="left" if left else "right", no_wrap=not left, overflow="fold")
-    for series in ranked(found):
-        if series.is_single:
-            continue
-        style = "red" if is_bad(series.points[-1]) or (series.marks and mark_of(series.marks[-1]) == "slower") else ""
-        table.add_row(*(escape(words.visible(text)) for text in _cells(series, found, several)), style=style)
+        table.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
+    for series in shown:
+        table.add_row(*(escape(words.visible(text)) for text in _cells(series, found, several)), style=_style(series))
     return table
 
 
+def _style(series: Series) -> str:
+    return "red" if is_bad(series.points[-1]) or (series.marks and mark_of(series.marks[-1]) == "slower") else ""
+
+
 def _cells(series: Series, found: History, several: bool) -> list[str]:
-    task, dataset, size, implementation = series.key
-    timed = series.timed
-    first, last = (words.seconds(point.seconds.value) if point.seconds else "-" for point in _ends(timed))
+    task, dataset, size, implementation = map(words.plain, series.key)
+    first, last = _first_and_last(series)
     where = f"\nmachine {series.machine + 1}" if several else ""
     return [
         f"{task}\n{dataset}, {size}\n{implementation}{where}",
         str(len(series.points)),
-        f"{first}\n{series.points[-1].outcome if is_bad(series.points[-1]) else last}",
+        f"{first}\n{last}",
         ratio(series.whole),
-        "\n".join(events(series, found)) or "-",
+        "\n".join(line for event in events(series, found) for line in event) or "-",
     ]
+
+
+def _lines(series: Series, found: History, several: bool) -> list[str]:
+    """The same for a narrow terminal."""
+    task, dataset, size, implementation = map(words.plain, series.key)
+    first, last = _first_and_last(series)
+    where = f", machine {series.machine + 1}" if several else ""
+    whole = f", last / first {ratio(series.whole)}" if series.whole else ""
+    return [
+        f"{task}, {dataset} at {size}, {implementation}{where}",
+        *(f"{what}: {at}" for what, at in events(series, found)),
+        f"{len(series.points)} runs, first {first}, last {last}{whole}",
+    ]
+
+
+def _first_and_last(series: Series) -> tuple[str, str]:
+    """Both times in words, or the outcome if the last run went wrong."""
+    first, last = (words.seconds(point.seconds.value) if point.seconds else "-" for point in _ends(series.timed))
+    return first, series.points[-1].outcome if is_bad(series.points[-1]) else last
 
 
 def _ends(timed: Sequence[Point]) -> tuple[Point, Point]:
@@ -210,19 +281,18 @@ def ratio(found: Interval | None) -> str:
     return f"{words.digits(found.value)} {words.bounds(found.low, found.high)}" if found else "-"
 
 
-def events(series: Series, found: History) -> list[str]:
-    """All that happened to a series, a line each: `slower, 1.20 ×` and `2027-01-08 0123456` below it."""
-    lines = []
+def events(series: Series, found: History) -> list[tuple[str, str]]:
+    """All that happened to a series, and when: `slower, 1.20 ×` and `2027-01-08 0123456`."""
+    said = []
     for point in series.points:
-        run = found.runs[point.run]
-        at = f"{date(run)} {(run.info.commit or '')[:COMMIT]}".strip()
+        at = day_and_commit(found.runs[point.run])
         if point.data_changed:
-            lines += ["data changed", at]
+            said.append(("data changed", at))
         if point.step is not None and point.step.mark:
-            lines += [change(point.step), at]
+            said.append((change(point.step), at))
         if is_bad(point):
-            lines += [point.outcome, at]
-    return lines
+            said.append((point.outcome, at))
+    return said
 
 
 def document(found: History, folders: Sequence[Path]) -> dict[str, Any]:
@@ -231,6 +301,7 @@ def document(found: History, folders: Sequence[Path]) -> dict[str, Any]:
         "schema": SCHEMA,
         "folders": list(map(str, folders)),
         "answer": answer(found) if found.runs else nothing(folders),
+        "series_judged": len(found.judged),
         "series_changed": len(found.changed),
         "comparisons": found.comparisons,
         "error": ERROR,

@@ -31,8 +31,8 @@ GUIDE = (
     "share a line.",
     "The numbers in brackets are 95 % intervals. The time axes are logarithmic: the same height is the same factor.",
     trend.LEGEND,
-    "A change is marked only where chance and noise are unlikely to have made it. What is not marked may have changed "
-    "by less than these runs can tell.",
+    "A mark means that noise alone is unlikely to explain the change. A series without a mark may have changed by less "
+    "than these runs can show.",
 )
 
 
@@ -57,7 +57,8 @@ def _lead(found: History, document: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = [Paragraph(str(document["answer"]), "answer")]
     if found.runs:
         first, last = found.runs[0], found.runs[-1]
-        facts = [f"{len(found.runs)} runs, from {said.run_name(first)} to {said.run_name(last)}."]
+        several = f"{len(found.runs)} runs, from {said.run_name(first)} to {said.run_name(last)}."
+        facts = [several if len(found.runs) > 1 else f"1 run: {said.run_name(first)}."]
         facts += [f"Machine {number}: {said.machine_name(each)}" for number, each in enumerate(found.machines, start=1)]
         blocks.append(Items([*facts, *filter(None, (said.visible(found),))]))
     return [*blocks, *(Warned(line) for line in said.shared_runs(found))]
@@ -86,11 +87,13 @@ def _changes(found: History, numbers: Places) -> Block:
         if _is_event(point)
     ]
     if not lines:
-        return Paragraph("Nothing was marked, nothing went wrong, and no data changed.")
+        changed = "Nothing was marked" if found.judged else said.NOT_JUDGED.rstrip(".")
+        return Paragraph(f"{changed}. Nothing went wrong, and no data changed.")
     lines.sort(key=lambda line: (-line[0], line[2]))
+    several = len(found.machines) > 1
     return Table(
-        caption="changes, results that do not count, and changes of the data; the newest first",
-        header=("series", "what", "times the time before", "run", "machine", "why"),
+        caption="the newest first",
+        header=("series", "what", "time / time before", "run", *(["machine"] if several else []), "why"),
         rows=[_line(found, numbers, series, place, number) for _, series, place, number in lines],
         right=frozenset({2}),
     )
@@ -111,7 +114,7 @@ def _line(found: History, numbers: Places, series: Series, place: int, number: i
         what,
         known.ratio("step") if marked else UNKNOWN,
         said.run_name(found.runs[point.run]),
-        str(series.machine + 1),
+        *([str(series.machine + 1)] if len(found.machines) > 1 else []),
         point.reason or UNKNOWN,
     ]
     return TableRow(cells, tags_of(task, series.device, size))
@@ -124,8 +127,8 @@ def _how(found: History, command: str) -> Section:
         [
             Paragraph(prose(f"{said.HOW} {said.shared_error(found)}")),
             Paragraph(
-                "The interval of a change can be narrower than what is marked: it holds for one comparison, and a mark "
-                "has to hold among all of them."
+                "The interval of a change is for one comparison. A mark must hold among all comparisons. So a change "
+                "can have no mark although its interval lies beyond the margin."
             ),
             Paragraph([f"{words.count(len(found.series))} series. Made by: ", Code(command)]),
         ],

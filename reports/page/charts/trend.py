@@ -18,9 +18,9 @@ LINES = 3  # of texts above a picture, for its last events
 MOST_TICKS = 4
 NARROW = 4.0  # span of an axis up to which its ticks are evenly spaced
 LEGEND = (
-    "Each small picture is one implementation. ▲ slower and ▼ faster than the time before, "
-    "beyond the margin and the noise of the series. ✕ no time that counts, for example a wrong result. "
-    "Dashed: the data changed. All pictures of a task span the same factor from bottom to top."
+    "Each small picture is one implementation. ▲ means slower than the time before, and ▼ means faster, beyond the "
+    "margin and the noise of the series. ✕ means that no time counts, for example because the result is wrong. A "
+    "dashed line means that the data changed. All pictures of a task span the same factor from bottom to top."
 )
 
 
@@ -32,7 +32,7 @@ def charts(found: History, numbers: Places) -> list[tuple[str, Chart]]:
             groups.setdefault((series.key[0], series.machine), []).append(place)
     several = len(found.machines) > 1
     return [
-        (task, _chart(found, numbers, places, f"{task} on machine {machine + 1}" if several else task))
+        (task, _chart(found, numbers, places, words.plain(f"{task} on machine {machine + 1}" if several else task)))
         for (task, machine), places in sorted(groups.items())
     ]
 
@@ -112,7 +112,7 @@ def _panel(found: History, series: Series, span: float, orders: Mapping[int, int
         "points": _points(found, series, orders),
         "events": events,
         "lines": max((event["line"] + 1 for event in events if event["text"]), default=0),
-        "ends": [" ".join(filter(None, (said.date(run), (run.info.commit or "")[: said.COMMIT]))) for run in ends],
+        "ends": [said.day_and_commit(run) for run in ends],
         "note": "" if any(point.seconds for point in series.points) else "never a time that counts",
     }
 
