@@ -116,7 +116,7 @@ def _placed(runs: list[common.FoundRun]) -> list[common.FoundRun]:
 
 def _say(text: str) -> None:
     """A line on stderr."""
-    screen.progress().print(words.plain(text), style="dim", highlight=False, markup=False, soft_wrap=True)
+    screen.progress().print(words.one_line(text), style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _read(runs: list[common.FoundRun]) -> Iterator[records.Records]:
@@ -125,7 +125,7 @@ def _read(runs: list[common.FoundRun]) -> Iterator[records.Records]:
         try:
             yield records.read(run.folder)
         except RecordError as error:
-            _say(words.one_line(f"left out: {error}"))
+            _say(f"left out: {error}")
 
 
 def _page(found: History, folders: list[Path], command: str) -> str:
