@@ -21,6 +21,4 @@ def reason(row: Row) -> str:
     if ending(row) == REHEARSED:
         seen = Tier(row.facts.tier).label if row.facts.tier is not None else "not recorded what was seen"
         return f"{seen}; nothing was timed"
-    if ending(row) == UNTIMED:
-        return "its result was right, but no timed execution is recorded"
     return row.result.reason
