@@ -76,6 +76,8 @@ def check_file(path: Path | None) -> None:
     if path is None:
         return
     with _writing(path) as place:
+        if _belongs_to_a_run(place):
+            raise UsageError(f"cannot write {path}: it is a file of the run {place.parent}; name another file")
         if place.is_dir():
             raise UsageError(f"cannot write {path}: it is a folder; name a file, for example {path / 'page.html'}")
         if not place.parent.is_dir():
@@ -129,6 +131,14 @@ def _writing(path: Path) -> Iterator[Path]:
         yield path if is_special(path) else Path(os.path.realpath(path))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _belongs_to_a_run(place: Path) -> bool:
+    """Whether it is what a run has measured, or the code that it kept."""
+    measured = place.name in (records.RUN_FILE, records.RECORDS_FILE) and (place.parent / records.RUN_FILE).is_file()
+    return measured or any(
+        (folder.parent / records.RUN_FILE).is_file() for folder in place.parents if folder.name == records.SOURCE_FOLDER
+    )
 
 
 def is_special(place: Path) -> bool:

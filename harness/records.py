@@ -390,6 +390,8 @@ def _record(raw: Any) -> Sample | OutcomeRecord:
     except (KeyError, TypeError):  # a field is missing, or is a list or an object
         cell = _checked_cell(raw)
     described(kind).check(raw)
+    if kind == "outcome" and raw["outcome"] != Outcome.OK and not raw["reason"]:
+        raise Mistaken("is empty, and only the outcome ok needs no reason", "reason")
     raw["cell"] = cell
     return _build(Sample, raw) if kind == "sample" else _build(OutcomeRecord, raw)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from residency.harness.records import RunInfo
 from residency.reports.likeness import boards
@@ -22,8 +22,9 @@ def place(info: RunInfo) -> str:
 def whens(runs: Sequence[RunInfo]) -> list[str]:
     """`28 November` for each run, with year and time where they tell runs apart. A name comes first."""
     try:
-        started = [datetime.fromisoformat(info.started) for info in runs]
-    except ValueError:
+        read = [datetime.fromisoformat(info.started) for info in runs]
+        started = [moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC) for moment in read]
+    except (ValueError, OverflowError):
         days = [info.started for info in runs]
     else:
         year = "" if len({moment.year for moment in started}) == 1 else " %Y"

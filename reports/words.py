@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from residency.analysis.ratios import as_long
@@ -26,7 +26,7 @@ WIDEST = 1_000.0  # times the lower bound; a wider interval says nothing
 # Right-to-left letters stay, and what joins the parts of an emoji.
 UNPRINTABLE = re.compile(
     r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+    r"\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
 )
 SPACES = re.compile(r"[^\S\N{NO-BREAK SPACE}]+")
 
@@ -52,6 +52,7 @@ def moment(started: str) -> str:
         read = datetime.fromisoformat(started)
     except ValueError:
         return started
+    read = read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     return f"{read:%Y-%m-%d %H:%M} UTC"
 
 

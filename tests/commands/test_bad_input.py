@@ -195,3 +195,23 @@ def test_numbers_that_cannot_be_used(residency, tmp_path: Path, option: str, val
 
 def test_a_suite_folder_that_is_not_there(residency) -> None:
     assert "no folder of suites at" in only_line(residency("list", RESIDENCY_SUITES="nowhere"))
+
+
+def test_a_report_never_replaces_what_a_run_measured(here, made_run, made) -> None:
+    run = made_run("run", made("a@cpu"), made("b@cpu", 2.0))
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    (run.parent / "link").symlink_to(run / "records.jsonl")
+    for place in (run / "records.jsonl", run / "run.json", run.parent / "link", run / "source" / "page.html"):
+        done = here("report", run, "--format", "html", "-o", place)
+        assert (done.status, done.err.count("\n")) == (2, 1)
+        assert "it is a file of the run" in done.err
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_an_outcome_without_its_reason_is_a_damaged_line(here, made_run, made) -> None:
+    run = made_run("run", made("a@cpu"), made("b@cpu", 2.0))
+    lines = (run / "records.jsonl").read_text().replace('"outcome": "ok"', '"outcome": "wrong"')
+    (run / "records.jsonl").write_text(lines)
+    done = here("report", run)
+    assert done.status == 2
+    assert "field `reason` is empty" in done.err
