@@ -1,11 +1,11 @@
 """The driver: seeds, clock and score of one submission. It reads what a submission sends, and never imports it.
 
-    check    the judge makes inputs from a fresh secret seed; the submission's sandbox gets them and answers; the judge
-             says what is right, after the clock
-    timing   the submission and the teacher's solution take turns on the same fresh inputs, each in its own sandbox; one
-             is stopped while the other works. The clock runs here, from the first byte sent to the last byte received
+check    the judge makes inputs from a fresh secret seed; the submission's sandbox gets them and answers; the judge
+         says what is right, after the clock
+timing   the submission and the teacher's solution take turns on the same fresh inputs, each in its own sandbox; one
+         is stopped while the other works. The clock runs here, from the first byte sent to the last byte received
 
-    residency.labs.grade(lab, files, ...) -> Graded
+residency.labs.grade(lab, files, ...) -> Graded
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from residency.labs import catalogue, sandbox, score, wire
 from residency.labs.lab import Check, Lab, Verdict
+from residency.runners import machine
 
 HERE = Path(__file__).parent
 STARTING = 60.0  # seconds in which a program must be imported
@@ -38,6 +39,7 @@ TOO_BUSY = 0.5  # the share of that time for which it may compute
 COPY_RATE = 200e9  # bytes a second that no processor's memory or cache reaches from Python: faster is not believed
 MORE_CORES = 1.6  # processor seconds in a second, for a lab of one thread
 ANSWERS_BYTES = 64 << 10
+Device = Literal["cpu", "gpu"]
 REASONS = {
     "memory": "it used more than {memory} MB of memory",
     "processes": "it started more than {processes} processes or threads",
@@ -82,6 +84,7 @@ class Graded:
     points: dict[str, float] = field(default_factory=dict)
     possible: dict[str, int] = field(default_factory=dict)
     not_graded: list[str] = field(default_factory=list)
+    gpu: Graded | None = None  # the same on a GPU, where the lab gives points for it and there is one
 
     @property
     def total(self) -> float:
@@ -161,8 +164,10 @@ class JudgeProcess:
 class Program:
     """A program in its sandbox: a submission, the solution or the baseline."""
 
-    def __init__(self, lab: Lab, folder: Path, judge: JudgeProcess, module: str = "work") -> None:
-        self.lab, self.folder, self.judge, self.module = lab, folder, judge, module
+    def __init__(
+        self, lab: Lab, folder: Path, judge: JudgeProcess, module: str = "work", device: Device = "cpu"
+    ) -> None:
+        self.lab, self.folder, self.judge, self.module, self.device = lab, folder, judge, module, device
         self.boxed: sandbox.Boxed | None = None
 
     def __enter__(self) -> Self:
@@ -180,8 +185,9 @@ class Program:
         box = sandbox.place(self.folder, "/submission")
         grader = sandbox.place(HERE, "/grader")
         command = [f"{grader}/runner.py", str(theirs.fileno()), box, f"{self.module}:{self.lab.entry}"]
-        command += [self.lab.service] if self.lab.service else []
-        limits = sandbox.Limits(memory_bytes=self.lab.memory_bytes, threads=self.lab.threads)
+        library = self.lab.pair[self.device == "gpu"] if self.lab.pair else "-"
+        command += [self.lab.service or "-", library]
+        limits = sandbox.Limits(self.lab.memory_bytes, threads=self.lab.threads, gpu=self.device == "gpu")
         with tempfile.TemporaryDirectory(prefix="residency-lab-") as scratch:
             # Only these two of the grader's files are seen inside, and not by their own place.
             for name in ("runner.py", "wire.py"):
@@ -309,8 +315,8 @@ def _raised(error: Any, when: str) -> Verdict:
 class Grader:
     """Grades one submission of a lab: `files` is the folder with its files, the protected ones restored."""
 
-    def __init__(self, lab: Lab, files: Path, seed: Callable[[str], int] | None = None) -> None:
-        self.lab, self.files = lab, files
+    def __init__(self, lab: Lab, files: Path, seed: Callable[[str], int] | None = None, device: Device = "cpu") -> None:
+        self.lab, self.files, self.device = lab, files, device
         self._seed = seed or (lambda _: secrets.randbits(64))
         self.graded = Graded(lab.name)
         self.judge = JudgeProcess(lab)
@@ -329,7 +335,7 @@ class Grader:
 
     def checks(self, wanted: Sequence[Check]) -> Iterator[Checked]:
         """Run these checks, one after the other; each is yielded when it is known."""
-        program = Program(self.lab, self.files, self.judge)
+        program = Program(self.lab, self.files, self.judge, device=self.device)
         try:
             for check in wanted:
                 verdict = self._answers(check) if not self.lab.entry else self._checked(program, check)
@@ -414,8 +420,8 @@ class Grader:
     def _turns(self, solution: Path, replicate: int) -> tuple[list[float], list[float]]:
         """One pair of fresh processes that take turns, in alternating order; each answer is judged after its clock."""
         with (
-            Program(self.lab, self.files, self.judge) as submission,
-            Program(self.lab, solution, self.judge) as reference,
+            Program(self.lab, self.files, self.judge, device=self.device) as submission,
+            Program(self.lab, solution, self.judge, device=self.device) as reference,
         ):
             times: dict[Program, list[float]] = {submission: [], reference: []}
             busy, wall = 0.0, 0.0
@@ -440,8 +446,8 @@ class Grader:
 
     def _turn(self, program: Program, others: Sequence[Program], call: int, arguments: wire.Frame) -> float:
         for other in others:
-            assert other.boxed is not None
-            other.boxed.pause()
+            if other.boxed is not None:
+                other.boxed.pause()
         try:
             seconds, answer = program.call(call, arguments)
         finally:
@@ -459,7 +465,7 @@ class Grader:
         """The baseline's times, one in each replicate: it may be a hundred times slower."""
         times: list[list[float]] = []
         for replicate in range(min(replicates, PROCESSES)):
-            with Program(self.lab, solution, self.judge, "baseline") as program:
+            with Program(self.lab, solution, self.judge, "baseline", self.device) as program:
                 call, arguments = self.judge.make("", self.seed(f"timing {replicate + 1}, round 1"))
                 times.append([self._turn(program, (), call, arguments)])
                 self.judge.drop(call)
@@ -476,9 +482,6 @@ class Grader:
         if self.lab.timing is not None:
             earned = graded.timed.share if graded.timed is not None and graded.is_right else 0.0
             graded.possible["fast"], graded.points["fast"] = most.fast, round(most.fast * earned, 2)
-        if most.gpu:
-            graded.possible["gpu"] = most.gpu
-            graded.not_graded.append("gpu")
         return graded
 
 
@@ -516,4 +519,21 @@ def grade(
             said(checked.title)
         if timing and lab.timing is not None and grader.graded.is_right:
             grader.timing(baseline, lambda done: said(f"timing {done + 1}"))
-        return grader.points()
+        graded = grader.points()
+    if lab.points.gpu:
+        _on_gpu(lab, files, graded, seed)
+    return graded
+
+
+def _on_gpu(lab: Lab, files: Path, graded: Graded, seed: Callable[[str], int] | None) -> None:
+    """The GPU's points: the same checks and the same timing with the pair's GPU library, where there is a GPU."""
+    if not machine.gpus()[0]:
+        graded.not_graded.append("gpu")
+        return
+    graded.possible["gpu"], graded.points["gpu"] = lab.points.gpu, 0.0
+    with Grader(lab, files, seed, "gpu") as grader:
+        for _ in grader.checks(list(lab.checks.values())):
+            pass
+        if grader.graded.is_right:
+            graded.points["gpu"] = round(lab.points.gpu * grader.timing().share, 2)
+    graded.gpu = grader.graded

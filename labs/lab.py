@@ -26,7 +26,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from residency.harness.errors import UsageError
 
-Kind = Literal["right", "wrong", "replayed", "shape", "not finite", "type", "failed", "timeout", "memory", "not believed"]
+Kind = Literal[
+    "right", "wrong", "replayed", "shape", "not finite", "type", "failed", "timeout", "memory", "not believed"
+]
 Random = np.random.Generator
 
 
@@ -111,6 +113,7 @@ class Lab:
     output_bytes: int = 64 << 20
     threads: int = 1
     service: str = ""  # `module:Class` in `support/`: what the function gets as its first argument
+    pair: tuple[str, str] | None = None  # NumPy or pandas and its GPU twin: given to the function before its arguments
     work: Callable[..., tuple[float, float]] | None = None  # operations and bytes of a call's arguments, at least
     folder: Path = field(default_factory=Path, repr=False)
     checks: dict[str, Check] = field(default_factory=dict, repr=False)

@@ -1,11 +1,12 @@
-"""The process in which a submission runs: `python -I runner.py CHANNEL FOLDER ENTRY [SERVICE]`, inside the sandbox.
+"""The process in which a submission runs: `python -I runner.py CHANNEL FOLDER ENTRY SERVICE LIBRARY`, in the sandbox.
 
 It imports the submission, calls its function for each frame that arrives, and sends back what it returned. Whatever the
 submission changes in this process (clocks, NumPy, this file's own functions) changes nothing elsewhere: the driver
 measures from outside, and the judge looks at what came back.
 
-Arguments: the number of the channel's descriptor, the submission's folder, `module:function`, and if the lab offers a
-service, `module:Class` of its support files: the class is made with `ask` and given as the first argument.
+Arguments: the number of the channel's descriptor, the submission's folder, `module:function`; then, or `-`, a service
+(`module:Class` of the support files, made with `ask`) and a library (NumPy or its GPU twin). What there is of them is
+given to the function before the call's own arguments.
 
 This file is used inside the sandbox, where this project cannot be imported.
 """
@@ -23,10 +24,13 @@ import traceback
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-import wire  # noqa: E402
+if TYPE_CHECKING:
+    from residency.labs import wire
+else:
+    sys.path.insert(0, str(Path(__file__).parent))
+    import wire
 
 POISON = 0xA5  # what a call's arrays hold after it: who keeps a view of them finds this
 LARGEST_INPUT = 1 << 32
@@ -75,11 +79,13 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     folder, (module, _, name) = sys.argv[2], sys.argv[3].partition(":")
     sys.path.insert(0, folder)
-    service: Any = None
+    first: list[Any] = []
     try:
-        if len(sys.argv) > 4:
+        if sys.argv[4] != "-":
             offered, _, kind = sys.argv[4].partition(":")
-            service = getattr(importlib.import_module(offered), kind)(Service(channel).ask)
+            first.append(getattr(importlib.import_module(offered), kind)(Service(channel).ask))
+        if sys.argv[5] != "-":
+            first.append(importlib.import_module(sys.argv[5]))
         function = getattr(importlib.import_module(module), name)
     except BaseException as error:
         wire.send(channel, wire.pack(_error(error, folder)))
@@ -91,9 +97,7 @@ def main() -> None:
         except wire.Closed:
             return
         arguments = wire.unpack(frame)["arguments"]
-        if service is not None:
-            arguments = [service, *arguments]
-        wire.send(channel, _call(function, arguments, folder))
+        wire.send(channel, _call(function, [*first, *arguments], folder))
         del arguments
         frame.body[:] = bytes([POISON]) * len(frame.body)
         gc.collect()

@@ -29,7 +29,7 @@ from typing import IO
 import psutil
 
 from residency.harness.errors import UsageError
-from residency.runners import machine, process
+from residency.runners import process
 
 NOBODY = 65534
 TEMPORARY_BYTES = 256 << 20  # what a submission may write, in memory
@@ -37,7 +37,14 @@ MOST_PROCESSES = 64  # with threads
 MOST_OUTPUT = 1 << 20  # bytes that it may print
 LOOK_EVERY = 0.05  # seconds between two looks at its memory
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
+SETTINGS = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/fonts",
+    "/etc/localtime",
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def means() -> Means:
     """Find out by trying what this machine allows."""
     group = next((kind for kind in ("v2", "v1") if _group_works(kind)), "")
     missing = [] if group else ["no control group can be made: memory and processes are watched, not limited"]
-    if shutil.which("bwrap") and _tried(_bubblewrap([], {}, Path("/usr"), {}, ["true"])):
+    if shutil.which("bwrap") and _tried(_bubblewrap([], {}, {}, ["true"], gpu=False)):
         return Means("bubblewrap", group, tuple(missing))
     why = "bubblewrap is not installed" if not shutil.which("bwrap") else "this machine allows no namespaces"
     if os.geteuid() == 0 and _tried(["setpriv", *_AS_NOBODY, sys.executable, "-I", "-c", "import numpy"]):
@@ -70,7 +77,9 @@ def means() -> Means:
 
 def _tried(command: Sequence[str]) -> bool:
     try:
-        return not subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False).returncode
+        return not subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+        ).returncode
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -88,7 +97,12 @@ _AS_NOBODY = [
 
 def _interpreter() -> list[Path]:
     """The folders that Python and its libraries need, the outer ones first."""
-    named = {sys.prefix, sys.base_prefix, *site.getsitepackages(), *(path for path in sys.path if "site-packages" in path)}
+    named = {
+        sys.prefix,
+        sys.base_prefix,
+        *site.getsitepackages(),
+        *(path for path in sys.path if "site-packages" in path),
+    }
     named |= {str(Path(sys.executable).resolve().parent.parent), sysconfig.get_path("stdlib")}
     found = sorted({Path(name) for name in named if Path(name).is_dir()} - {Path("/"), Path("/usr")})
     return [path for path in found if not any(path != other and path.is_relative_to(other) for other in found)]
@@ -102,13 +116,30 @@ def _hidden(shown: Sequence[Path]) -> list[Path]:
 
 
 def _bubblewrap(
-    shown: Sequence[Path], files: Mapping[Path, str], start: Path, environment: Mapping[str, str], command: Sequence[str]
+    shown: Sequence[Path], files: Mapping[Path, str], environment: Mapping[str, str], command: Sequence[str], gpu: bool
 ) -> list[str]:
     """The command that runs another in namespaces of its own. `files` are folders and where they are seen."""
     call = ["bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
     call += ["--unshare-uts", "--unshare-cgroup-try", "--clearenv"]
     for name, value in environment.items():
         call += ["--setenv", name, value]
+    call += _system()
+    call += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]
+    call += _libraries(shown)
+    for path, seen in files.items():
+        call += ["--ro-bind", str(path), seen]
+    for device in Path("/dev").glob("nvidia*") if gpu else ():
+        call += ["--dev-bind-try", str(device), str(device)]
+    call += ["--chdir", "/tmp"]
+    if os.geteuid() == 0:
+        call += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
+        return [*call, "--", *_limits(), "setpriv", *_AS_NOBODY, *command]
+    return [*call, "--unshare-user", "--", *_limits(), *command]
+
+
+def _system() -> list[str]:
+    """The system's programs and libraries, read-only."""
+    call: list[str] = []
     for place in map(Path, SYSTEM):
         if place.is_symlink():
             call += ["--symlink", str(place.readlink()), str(place)]
@@ -116,30 +147,26 @@ def _bubblewrap(
             call += ["--ro-bind", str(place), str(place)]
     for name in SETTINGS:
         call += ["--ro-bind-try", name, name]
-    call += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]
-    made: set[Path] = set()
-    for path in shown:
-        if path.is_relative_to("/usr"):
-            continue
-        for parent in reversed(path.parents[:-1]):
-            if parent not in made and not parent.is_relative_to("/usr"):
-                call += ["--perms", "0755", "--dir", str(parent)]
-                made.add(parent)
+    return call
+
+
+def _libraries(shown: Sequence[Path]) -> list[str]:
+    """Python and its libraries, read-only, below folders that another user may enter; this project's code is hidden."""
+    call: list[str] = []
+    outside = [path for path in shown if not path.is_relative_to("/usr")]
+    for parent in dict.fromkeys(parent for path in outside for parent in reversed(path.parents[:-1])):
+        call += ["--perms", "0755", "--dir", str(parent)]
+    for path in outside:
         call += ["--ro-bind", str(path), str(path)]
     for place in _hidden(shown):
         call += ["--tmpfs", str(place)]
-    for path, seen in files.items():
-        call += ["--ro-bind", str(path), seen]
-    call += ["--chdir", str(start)]
-    if os.geteuid() == 0:
-        call += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
-        return [*call, "--", *_limits(), "setpriv", *_AS_NOBODY, *command]
-    return [*call, "--unshare-user", "--", *_limits(), *command]
+    return call
 
 
 def _limits() -> list[str]:
     """Limits that the kernel keeps for each process or user, where there is `prlimit`."""
-    processes = MOST_PROCESSES if os.geteuid() == 0 else MOST_PROCESSES + _processes_of_mine()
+    # The kernel counts by user: all submissions together, or all that the caller runs. A control group counts one alone.
+    processes = 4 * MOST_PROCESSES if os.geteuid() == 0 else MOST_PROCESSES + _processes_of_mine()
     return ["prlimit", f"--nproc={processes}", "--core=0", f"--fsize={TEMPORARY_BYTES}", "--nofile=256", "--"]
 
 
@@ -157,6 +184,7 @@ class Limits:
     processes: int = MOST_PROCESSES
     output_bytes: int = MOST_OUTPUT
     threads: int = 1
+    gpu: bool = False  # whether it sees this machine's GPUs
 
 
 @dataclass
@@ -266,10 +294,10 @@ def start(
     Without namespaces the folders are seen where they are; use `place` for the path that the program must be told.
     """
     found = means()
-    environment = _environment(limits.threads)
+    environment = _environment(limits)
     python = [sys.executable, "-I", *command]
     if found.kind == "bubblewrap":
-        call = _bubblewrap(_interpreter(), folders, Path("/tmp"), environment, python)
+        call = _bubblewrap(_interpreter(), folders, environment, python, limits.gpu)
     elif found.kind == "user":
         call = [*_limits(), "setpriv", *_AS_NOBODY, *python]
     else:
@@ -295,14 +323,14 @@ def place(folder: Path, seen: str) -> str:
     return seen if means().kind == "bubblewrap" else str(folder)
 
 
-def _environment(threads: int) -> dict[str, str]:
+def _environment(limits: Limits) -> dict[str, str]:
     """The whole environment of a submission: nothing of the caller's but what libraries need to compute right."""
     known = {name: os.environ[name] for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if name in os.environ}
     quiet = {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "passive"}  # threads that wait must not spin beside the next call
     places = {"HOME": "/tmp", "TMPDIR": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", "MPLCONFIGDIR": "/tmp/matplotlib"}
     fixed = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    simulated = {} if machine.gpus()[0] else {"NUMBA_ENABLE_CUDASIM": "1"}
-    return {**fixed, **places, **known, **quiet, **process.limits(threads), **simulated}
+    simulated = {} if limits.gpu else {"NUMBA_ENABLE_CUDASIM": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return {**fixed, **places, **known, **quiet, **process.limits(limits.threads), **simulated}
 
 
 # --- Control groups -------------------------------------------------------------------------------------------------
@@ -325,7 +353,10 @@ class _Group:
         """Make one with these limits; None where that fails."""
         name = f"residency-lab-{uuid.uuid4().hex[:12]}"
         wanted = (
-            {"memory": {"memory.max": limits.memory_bytes, "memory.swap.max": 0}, "pids": {"pids.max": limits.processes + 8}}
+            {
+                "memory": {"memory.max": limits.memory_bytes, "memory.swap.max": 0},
+                "pids": {"pids.max": limits.processes + 8},
+            }
             if version == "v2"
             else {"memory": {"memory.limit_in_bytes": limits.memory_bytes}, "pids": {"pids.max": limits.processes + 8}}
         )

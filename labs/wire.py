@@ -102,7 +102,7 @@ def send(channel: socket.socket, frame: Frame) -> None:
 
 
 def receive(channel: socket.socket, most: int) -> Frame:
-    """Receive a frame of up to `most` bytes of arrays; raises `WireError`, `Closed`, or `TimeoutError` of the socket."""
+    """Receive a frame with up to `most` bytes of arrays; raises `WireError`, `Closed` or `TimeoutError`."""
     magic, header, body = LENGTHS.unpack(_exactly(channel, LENGTHS.size))
     if magic != MAGIC:
         raise WireError("a message does not begin as agreed")

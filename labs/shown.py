@@ -1,0 +1,71 @@
+"""What residents and teachers read in a terminal about labs: short lines, the main point first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from residency.labs.driver import Checked, Graded, Timed
+from residency.labs.lab import Lab
+from residency.labs.sandbox import Means
+from residency.labs.verify import Proved
+from residency.reports import words
+
+KINDS = {
+    "right": "right",
+    "wrong": "WRONG",
+    "replayed": "WRONG",
+    "shape": "WRONG",
+    "not finite": "WRONG",
+    "type": "WRONG",
+    "failed": "FAILED",
+    "timeout": "TOO SLOW",
+    "memory": "MEMORY",
+    "not believed": "NOT BELIEVED",
+}
+
+
+def labs(found: Sequence[Lab]) -> Iterator[str]:
+    """The list of labs."""
+    width = max((len(lab.name) for lab in found), default=0)
+    for lab in found:
+        yield f"{lab.order:>2}  {lab.name:<{width}}  {lab.title}"
+
+
+def checked(one: Checked) -> Iterator[str]:
+    """One check: right or wrong, and the hint."""
+    yield f"{KINDS[one.verdict.kind]:<8}  {one.title}{f': {one.verdict.what}' if one.verdict.what else ''}"
+    if one.hint:
+        yield f"{'':<8}  {one.hint}"
+
+
+def timed(one: Timed, most: int) -> Iterator[str]:
+    """The timing: the speedup over the baseline, the distance to the solution, the points."""
+    if not one.verdict.is_right:
+        yield f"{KINDS[one.verdict.kind]:<8}  timing: {one.verdict.what}"
+        return
+    assert one.ratio is not None
+    assert one.seconds is not None
+    if one.speedup is not None:
+        faster = one.speedup
+        yield f"speed     {faster.ratio:.3g} x as fast as the baseline [{faster.low:.3g}, {faster.high:.3g}]"
+    against = f"{one.ratio:.2f} x the solution's time [{one.low:.2f}, {one.high:.2f}]"
+    yield f"time      {words.seconds(one.seconds)} a call, {against}: {one.share * most:g} of {most} points"
+
+
+def points(graded: Graded) -> Iterator[str]:
+    """The points so far, and what was not graded here."""
+    known = sum(graded.possible[name] for name in graded.points)
+    yield f"points    {graded.total:g} of {known}"
+    if graded.not_graded:
+        yield f"          not graded here: {', '.join(graded.not_graded)} points (they need a GPU)"
+
+
+def proved(one: Proved) -> str:
+    """One thing that `verify` tried."""
+    return f"{'ok' if one.holds else 'FAILED':<8}  {one.what}: {one.how}"
+
+
+def means(found: Means) -> Iterator[str]:
+    """What this machine does not keep a submission from."""
+    for sentence in found.missing:
+        yield f"Not isolated here: {sentence}."
