@@ -23,8 +23,7 @@ LARGEST = 1 << 34
 @dataclass
 class _Call:
     case: Case
-    counts: Counter[str] = field(default_factory=Counter)
-    state: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=lambda: {"asked": Counter()})
 
 
 class Judge:
@@ -49,7 +48,7 @@ class Judge:
         call = self._calls[number]
         if self.lab.answering is None:
             raise ValueError("this lab offers no service")
-        call.counts[name] += 1
+        call.state["asked"][name] += 1
         value = self.lab.answering(call.case, call.state, name, *arguments)
         return (value.value, value.seconds) if isinstance(value, Later) else (value, 0.0)
 
@@ -66,7 +65,7 @@ class Judge:
                 found = Verdict("replayed", "this is the answer to an earlier call")
             self._earlier.append(expected)
         if found.is_right and self.lab.costing is not None:
-            cost = self.lab.costing(call.counts, call.case)
+            cost = self.lab.costing(call.state, call.case)
             found = cost if not cost.is_right else right(found.quality)
         return found
 

@@ -16,7 +16,7 @@ Only the judge and the driver load this file; a submission never sees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -121,7 +121,7 @@ class Lab:
     truths: Callable[..., Any] | None = field(default=None, repr=False)
     judging: Callable[[Case, Any], Verdict] | None = field(default=None, repr=False)
     answering: Callable[..., Any] | None = field(default=None, repr=False)
-    costing: Callable[[Mapping[str, int], Case], Verdict] | None = field(default=None, repr=False)
+    costing: Callable[[dict[str, Any], Case], Verdict] | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -164,13 +164,14 @@ class Lab:
     def answers(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Register the service: `function(case, state, name, *arguments)` gives a value, or `Later`.
 
-        `state` is a dictionary that lives as long as a call; the judge counts every question in `state["counts"]`.
+        `state` is a dictionary that lives as long as a call; `state["asked"]` counts the questions by name. What a
+        submission is told and charged for lives here, in the judge's process, where it cannot be forged.
         """
         self.answering = function
         return function
 
-    def cost(self, function: Callable[[Mapping[str, int], Case], Verdict]) -> Callable[..., Verdict]:
-        """Register what is right about the number of questions that a call asked of the service."""
+    def cost(self, function: Callable[[dict[str, Any], Case], Verdict]) -> Callable[[dict[str, Any], Case], Verdict]:
+        """Register what a right answer may have cost: judged by the service's `state` at the end of a call."""
         self.costing = function
         return function
 

@@ -165,7 +165,7 @@ def _libraries(shown: Sequence[Path]) -> list[str]:
 
 def _limits() -> list[str]:
     """Limits that the kernel keeps for each process or user, where there is `prlimit`."""
-    # The kernel counts by user: all submissions together, or all that the caller runs. A control group counts one alone.
+    # The kernel counts by user: all submissions together, or all that the caller runs. Control groups count each alone.
     processes = 4 * MOST_PROCESSES if os.geteuid() == 0 else MOST_PROCESSES + _processes_of_mine()
     return ["prlimit", f"--nproc={processes}", "--core=0", f"--fsize={TEMPORARY_BYTES}", "--nofile=256", "--"]
 
