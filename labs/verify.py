@@ -1,7 +1,8 @@
 """Prove that a lab teaches what it says: the solution passes, the starter fails, each wrong answer fails as planned.
 
 A planted wrong answer is a file `wrong/NAME.py` (or `.toml` for a lab of questions) that takes the place of the edited
-file. Its docstring names the check that it must fail: a line `Fails: an odd number of rides`, or `Fails: timing`.
+file. Its docstring names each check that it must fail, on a line of its own: `Fails: an odd number of rides`, or
+`Fails: timing`. All others it must pass.
 """
 
 from __future__ import annotations
@@ -79,18 +80,19 @@ def _starter(lab: Lab) -> Proved:
 
 def _wrong(lab: Lab, file: Path) -> Proved:
     name = f"wrong answer {file.stem}"
-    planned = FAILS.search(text := file.read_text())
-    if planned is None:
+    text = file.read_text()
+    planned = {title.strip() for title in FAILS.findall(text)}
+    if not planned:
         return Proved(name, False, "its docstring has no line `Fails: CHECK`")
-    wanted = planned[1].strip()
-    if wanted != TIMING and wanted not in lab.checks:
-        raise UsageError(f"{file}: lab {lab.name} has no check {wanted!r}; it has: {', '.join(lab.checks)}, {TIMING}")
-    graded = _graded(lab, {**driver.solved(lab), lab.files[0]: text.encode()}, timing=wanted == TIMING)
-    failed = [checked.title for checked in graded.checks if not checked.verdict.is_right]
-    if wanted == TIMING:
-        slow = graded.timed is not None and graded.timed.share < 1.0
-        return Proved(name, not failed and slow, "loses points for time" if slow else "loses nothing for time")
-    return Proved(name, failed == [wanted], f"fails: {', '.join(failed) or 'nothing'}")
+    if strange := planned - {*lab.checks, TIMING}:
+        known = ", ".join([*lab.checks, TIMING])
+        raise UsageError(f"{file}: lab {lab.name} has no check {min(strange)!r}; it has: {known}")
+    slow = TIMING in planned
+    graded = _graded(lab, {**driver.solved(lab), lab.files[0]: text.encode()}, timing=slow)
+    failed = {checked.title for checked in graded.checks if not checked.verdict.is_right}
+    if slow and graded.timed is not None and graded.timed.share < 1.0:
+        failed.add(TIMING)
+    return Proved(name, failed == planned, f"fails: {', '.join(sorted(failed)) or 'nothing'}")
 
 
 def _first_failure(graded: driver.Graded) -> str:
