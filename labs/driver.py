@@ -454,6 +454,8 @@ class Grader:
             for other in others:
                 if other.boxed is not None:
                     other.boxed.go_on()
+        if program.module == "baseline":
+            return seconds  # the teacher's: right, but what it costs may be what the lab forbids
         verdict = self._judged(program, call, answer)
         if not verdict.is_right:
             raise Ended(Verdict(verdict.kind, f"wrong while it was timed: {verdict.what}"))
