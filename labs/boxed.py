@@ -77,6 +77,16 @@ class Boxed:
                 total += times.user + times.system + times.children_user + times.children_system
         return total
 
+    def is_at_rest(self) -> bool:
+        """Whether no thread of any of its processes computes, or would if a core were free."""
+        for running in self.processes():
+            with contextlib.suppress(OSError):
+                for thread in Path(f"/proc/{running.pid}/task").iterdir():
+                    with contextlib.suppress(OSError):
+                        if (thread / "stat").read_text().rpartition(")")[2].split()[0] == "R":
+                            return False
+        return True
+
     @property
     def counts_finely(self) -> bool:
         """Whether processor seconds are counted finer than in clock ticks."""
@@ -176,8 +186,8 @@ class Boxed:
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_EVERY):
             if self.group is not None and self.group.limited:
-                if self.group.was_crowded():
-                    self._break("processes")
+                if self.has_broken():
+                    self._kill()
                 continue
             running = self.processes()
             most = self.limits.memory_bytes

@@ -38,8 +38,9 @@ ENDING = 1.0  # seconds in which a program that closed its channel may end
 JUDGING = 120.0
 PROCESSES, MOST_PROCESSES = 3, 7  # pairs of fresh processes that take turns; more where the interval straddles a step
 ROUNDS = 5
-LINGERING = 0.08  # seconds in which a program that has answered is watched
-MOST_LINGERING = 12  # such times: tidying up after a large call may take a second
+LINGERING = 30.0  # seconds for which a program that has answered is watched at most, until it is at rest
+TIDYING = 1.0  # processor seconds that it may use meanwhile
+LOOK = 0.08  # seconds between two looks
 TOO_BUSY = 0.5  # the share of that time for which it may compute
 COPY_RATE = 200e9  # bytes a second that no processor's memory or cache reaches from Python: faster is not believed
 MORE_CORES = 1.6  # processor seconds in a second, for a lab of one thread
@@ -353,14 +354,17 @@ class Program:
         return enough and self.busy > MORE_CORES * self.lab.threads * self.wall
 
     def lingers(self) -> bool:
-        """Whether it goes on computing after its answer, again and again: thread pools take a moment to rest."""
+        """Whether it goes on computing after its answer, by more than tidying up takes; on a busy machine, too."""
         assert self.boxed is not None
-        for _ in range(MOST_LINGERING):
-            before = self.boxed.busy_seconds()
-            time.sleep(LINGERING)
-            if self.boxed.busy_seconds() - before < TOO_BUSY * LINGERING:
+        until = time.perf_counter() + LINGERING
+        before = now = self.boxed.busy_seconds()
+        while time.perf_counter() < until and now - before < TIDYING:
+            last = now
+            time.sleep(LOOK)
+            now = self.boxed.busy_seconds()
+            if now - last < TOO_BUSY * LOOK and self.boxed.is_at_rest():
                 return False
-        return True
+        return now - before >= TIDYING
 
     def close(self) -> None:
         """End it with all its processes."""
