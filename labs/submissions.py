@@ -368,6 +368,8 @@ def _readable(folders: Folders, scratch: Path) -> Folders:
     """The folders, or a copy of what Git needs where the sandbox's user may not read them."""
     roots = [folders.common] + [folders.git] * (not folders.git.is_relative_to(folders.common))
     above = [folders.clone, *(path for path in folders.git.parents if path.is_relative_to(folders.clone))]
+    if sandbox.means().kind == "user":  # the folders are seen where they are
+        above += folders.clone.parents
     hidden = [path for path in above if not _is_open(path.stat())]
     hidden += [Path(entry.path) for root in roots for entry in _entries(root) if not _is_open(entry.stat())]
     if not hidden:
