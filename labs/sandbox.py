@@ -22,7 +22,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -165,7 +165,7 @@ def _libraries(shown: Sequence[Path]) -> list[str]:
 
 def _limits() -> list[str]:
     """Limits that the kernel keeps for each process or user, where there is `prlimit`."""
-    # The kernel counts by user: all submissions together, or all that the caller runs. A control group counts one alone.
+    # The kernel counts by user: all submissions, or all that the caller runs. A control group counts one alone.
     processes = 4 * MOST_PROCESSES if os.geteuid() == 0 else MOST_PROCESSES + _processes_of_mine()
     return ["prlimit", f"--nproc={processes}", "--core=0", f"--fsize={TEMPORARY_BYTES}", "--nofile=256", "--"]
 
@@ -194,6 +194,7 @@ class Boxed:
     popen: subprocess.Popen[bytes]
     limits: Limits
     group: _Group | None = None
+    most_kept: int = 8192  # bytes of what it prints
     broken: str = ""  # the limit that it broke: `memory`, `processes` or `output`
     printed: bytearray = field(default_factory=bytearray)
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -237,6 +238,10 @@ class Boxed:
             with contextlib.suppress(psutil.Error):
                 running.send_signal(number)
 
+    def read_to_end(self) -> None:
+        """Wait until all that an ended program wrote is read."""
+        self._threads[0].join(5)
+
     def close(self) -> None:
         """End all its processes, and wait until they are gone."""
         self._ended.set()
@@ -268,8 +273,8 @@ class Boxed:
         with contextlib.suppress(OSError, ValueError):
             while piece := os.read(stream.fileno(), 65536):
                 total += len(piece)
-                if len(self.printed) < 8192:
-                    self.printed += piece[: 8192 - len(self.printed)]
+                if len(self.printed) < self.most_kept:
+                    self.printed += piece[: self.most_kept - len(self.printed)]
                 if total > self.limits.output_bytes:
                     self._break("output")
 
@@ -286,6 +291,44 @@ class Boxed:
                 self._break("processes")
 
 
+class LimitBroken(Exception):
+    """A command in the sandbox was ended: `limit` is `timeout`, `memory`, `processes` or `output`."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+def run(
+    arguments: Sequence[str],
+    folders: Mapping[Path, str],
+    limits: Limits,
+    timeout: float,
+    most_bytes: int,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[int, bytes]:
+    """Run a command, such as Git, in the sandbox: its return code and what it wrote to stdout; stderr is dropped.
+
+    `folders` are what it sees, read-only, and where; `environment` is added to the sandbox's own. Raises `LimitBroken`
+    if it takes longer than `timeout` seconds, writes more than `most_bytes`, or breaks one of the limits.
+    """
+    limits = replace(limits, output_bytes=most_bytes)
+    boxed = _launched(arguments, folders, limits, {**_environment(limits), **(environment or {})}, errors=False)
+    boxed.most_kept = most_bytes
+    boxed.watched()
+    try:
+        boxed.popen.wait(timeout)
+        boxed.read_to_end()
+    except subprocess.TimeoutExpired:
+        boxed.broken = boxed.broken or "timeout"
+    finally:
+        boxed.close()
+    if boxed.broken:
+        raise LimitBroken(boxed.broken)
+    return boxed.popen.returncode, bytes(boxed.printed)
+
+
 def start(
     command: Sequence[str], folders: Mapping[Path, str], limits: Limits, descriptors: Sequence[int] = ()
 ) -> Boxed:
@@ -293,15 +336,27 @@ def start(
 
     Without namespaces the folders are seen where they are; use `place` for the path that the program must be told.
     """
-    found = means()
-    environment = _environment(limits)
     python = [sys.executable, "-I", *command]
+    return _launched(python, folders, limits, _environment(limits), descriptors).watched()
+
+
+def _launched(
+    command: Sequence[str],
+    folders: Mapping[Path, str],
+    limits: Limits,
+    environment: Mapping[str, str],
+    descriptors: Sequence[int] = (),
+    *,
+    errors: bool = True,
+) -> Boxed:
+    """Start a command; `errors` says whether stderr is read with stdout."""
+    found = means()
     if found.kind == "bubblewrap":
-        call = _bubblewrap(_interpreter(), folders, environment, python, limits.gpu)
+        call = _bubblewrap(_interpreter(), folders, environment, command, limits.gpu)
     elif found.kind == "user":
-        call = [*_limits(), "setpriv", *_AS_NOBODY, *python]
+        call = [*_limits(), "setpriv", *_AS_NOBODY, *command]
     else:
-        call = [*_limits(), *python]
+        call = [*_limits(), *command]
     group = _Group.made(found.cgroup, limits) if found.cgroup else None
     if group is not None:
         call = ["/bin/sh", "-c", 'for place in $0; do echo $$ > "$place"; done; exec "$@"', group.doors, *call]
@@ -309,13 +364,13 @@ def start(
         call,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
         env=environment if found.kind != "bubblewrap" else {"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
         cwd=tempfile.gettempdir() if found.kind != "bubblewrap" else None,
         pass_fds=descriptors,
         start_new_session=True,
     )
-    return Boxed(popen, limits, group).watched()
+    return Boxed(popen, limits, group)
 
 
 def place(folder: Path, seen: str) -> str:
