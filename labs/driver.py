@@ -349,7 +349,7 @@ class Grader:
     ) -> None:
         """`until` is when the time of the whole submission is up, by `time.perf_counter`."""
         self.lab, self.files, self.device, self.until = lab, files, device, until
-        self._seed = seed or (lambda _: secrets.randbits(64))
+        self._seed = seed or (lambda _: fresh())
         self.graded = Graded(lab.name)
         self.judge = JudgeProcess(lab)
 
@@ -518,6 +518,11 @@ class Grader:
             earned = graded.timed.share if graded.timed is not None and graded.is_right else 0.0
             graded.possible["fast"], graded.points["fast"] = most.fast, round(most.fast * earned, 2)
         return graded
+
+
+def fresh() -> int:
+    """A secret seed."""
+    return secrets.randbits(64)
 
 
 def solved(lab: Lab) -> dict[str, bytes]:
