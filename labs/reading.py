@@ -83,8 +83,13 @@ QUIET = {
     "LC_ALL": "C.UTF-8",
 }
 # On the command line as well: it outranks every file.
-ALWAYS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "protocol.allow=never")
-ALWAYS += ("-c", "safe.directory=*", "--no-pager", "--no-replace-objects", "--no-optional-locks")
+OVERRIDES = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "protocol.allow=never", "safe.directory=*")
+ALWAYS = (
+    *(word for setting in OVERRIDES for word in ("-c", setting)),
+    "--no-pager",
+    "--no-replace-objects",
+    "--no-optional-locks",
+)
 
 
 class Stop(Exception):
@@ -120,12 +125,11 @@ class Git:
     def _formats(self, place: Path) -> str:
         """The formats of the clone's objects and references: the only two settings of the clone that count."""
         (place / "settings").write_bytes(small(self.common / "config"))
-        lines = []
-        for name, known in (("objectformat", ("sha256",)), ("refstorage", ("reftable",))):
-            command = ["config", "--file", str(place / "settings"), "--no-includes", "--get", f"extensions.{name}"]
-            _, value = self.run(command, 1000)
-            if (text := value.decode(errors="replace").strip().lower()) in known:
-                lines.append(f"\t{name} = {text}\n")
+        command = ["config", "--file", str(place / "settings"), "--no-includes", "--get-regexp", r"^extensions\."]
+        _, said = self.run(command, 10_000)
+        known = {"extensions.objectformat sha256", "extensions.refstorage reftable"}
+        found = known & {line.lower() for line in said.decode(errors="replace").splitlines()}
+        lines = [f"\t{line.removeprefix('extensions.').replace(' ', ' = ')}\n" for line in sorted(found)]
         return "[extensions]\n" + "".join(lines) if lines else ""
 
     def run(
@@ -170,7 +174,7 @@ class Git:
         return -1, bytes(found[:most])
 
     def kind(self, name: str) -> tuple[str, str]:
-        """The identifier and the type of what a name means, after annotated tags; two empty texts if it is not there."""
+        """The identifier and the type of what a name means, after annotated tags; empty if it is not there."""
         _, said = self.run(["cat-file", "--batch-check"], 10_000, given=f"{name}^{{}}\n".encode())
         parts = said.decode(errors="replace").split()
         return (parts[0], parts[1]) if len(parts) == 3 and re.fullmatch("[0-9a-f]{40,64}", parts[0]) else ("", "")
@@ -218,7 +222,7 @@ def small(path: Path) -> bytes:
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return b""
-    with open(number, "rb") as file:
+    with os.fdopen(number, "rb") as file:
         about = os.fstat(number)
         if not stat.S_ISREG(about.st_mode) or about.st_size > SMALL:
             return b""
@@ -307,7 +311,7 @@ def submission(git: Git, request: dict[str, Any]) -> tuple[dict[str, Any], list[
     first = [bytes(name, "utf-8").hex() for name in request["first"]]
     wanted = [entry for entry in entries if entry["mode"] in ("100644", "100755", "100664")]
     wanted.sort(key=lambda entry: (entry["name"] not in first, bytes.fromhex(entry["name"])))
-    chosen = []
+    chosen: list[dict[str, Any]] = []
     for entry in wanted:
         if 0 <= entry["size"] <= most and entry["size"] <= room and len(chosen) < count:
             room -= entry["size"]

@@ -135,9 +135,7 @@ def _text(content: bytes) -> bytes:
     return content.replace(b"\r\n", b"\n").rstrip()
 
 
-def _belongs(
-    clone: Path, lab: Lab, label: str, found: Mapping[str, bytes], left_out: Mapping[str, str]
-) -> None:
+def _belongs(clone: Path, lab: Lab, label: str, found: Mapping[str, bytes], left_out: Mapping[str, str]) -> None:
     """Raise `UsageError` if a commit belongs to another lab, or lacks the lab's own files."""
     name = None
     if repository.MARK in found:
@@ -152,7 +150,8 @@ def _belongs(
         raise UsageError(f"{shown(clone)} cannot be graded at {label}: {left_out[missing[0]]}")
     if repository.MARK not in found:
         raise UsageError(
-            f"{shown(clone)} is no repository of lab {lab.name} at {label}: it has no {repository.MARK} and no {missing[0]}"
+            f"{shown(clone)} is no repository of lab {lab.name} at {label}:"
+            f" it has no {repository.MARK} and no {missing[0]}"
         )
     raise UsageError(f"{shown(clone)} lacks {missing[0]} at {label}: it is the file of this lab")
 
@@ -332,7 +331,9 @@ def _mode(path: Path) -> int:
 def _linked(clone: Path, file: Path) -> Folders:
     """A work tree whose `.git` is a file. Outside of the clone it counts only if the other side names this clone."""
     named = _line(file)
-    refused = UsageError(f"{shown(clone)} is not read: its .git names a repository outside, which does not name it back")
+    refused = UsageError(
+        f"{shown(clone)} is not read: its .git names a repository outside, which does not name it back"
+    )
     if not named.startswith("gitdir:"):
         raise UsageError(f"{shown(clone)} is no Git repository: its .git is a file that names none")
     folder = (clone / named.removeprefix("gitdir:").strip()).resolve()
