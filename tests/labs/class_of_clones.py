@@ -114,7 +114,7 @@ SYNTAX = "def fares(kilometres, minutes, night)\n    return 0\n"
 
 
 def made(folder: Path, work: str, *, tag: bool = True, who: str = "Ada Lovelace", **files: str) -> None:
-    """A clone in which `work.py` was edited and committed, and other files of the same name with `.py` instead of `_py`."""
+    """A clone in which `work.py` was edited and committed, and `files`, where two underscores stand for the dot."""
     repository.start(LAB, folder)
     (folder / "work.py").write_text(work)
     for name, content in files.items():
@@ -127,7 +127,7 @@ def made(folder: Path, work: str, *, tag: bool = True, who: str = "Ada Lovelace"
 def commit(folder: Path, who: str) -> None:
     """Commit everything in the name of somebody."""
     address = "".join(
-        letter for letter in who.lower().replace(" ", ".") if letter.isascii() and letter.isalnum() or letter == "."
+        letter for letter in who.lower().replace(" ", ".") if (letter.isascii() and letter.isalnum()) or letter == "."
     )
     repository.git(folder, "add", "--all")
     named = ("-c", f"user.name={who}", "-c", f"user.email={address}@example.org")
