@@ -60,6 +60,8 @@ def grade(
 ) -> None:
     """Grade the clones of a cohort: gradebook, page, and a feedback file for each team."""
     isolation = sandbox.check(strict)
+    if isolation.refused:
+        raise UsageError(isolation.refused)
     for line in shown.means(isolation):
         screen.progress().print(line, markup=False, highlight=False, soft_wrap=True)
     if again is not None:

@@ -12,7 +12,6 @@ import os
 import resource
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from typing import Any
 
 from residency.harness import interrupts
 from residency.harness.errors import UsageError
-from residency.labs import audit, catalogue, driver, sandbox
+from residency.labs import audit, catalogue, driver, sandbox, scratch
 from residency.labs.audit import Record
 from residency.labs.contribution import contribution
 from residency.labs.lab import Lab
@@ -107,8 +106,8 @@ def _contributed(record: Record, clone: Path, lab: Lab, submission: Submission) 
 
 
 def _grade(record: Record, lab: Lab, submission: Submission, seeds: Mapping[str, int], said: Said) -> None:
-    with tempfile.TemporaryDirectory(prefix="residency-lab-") as place:
-        files = driver.write(Path(place) / "files", submission.files)
+    with scratch.folder() as place:
+        files = driver.write(place / "files", submission.files)
         known = (lambda what: seeds[what] if what in seeds else driver.fresh()) if seeds else None
         record.graded = driver.grade(lab, files, seed=known, said=said, limit=record.limit)
     record.seeds = record.graded.all_seeds
