@@ -186,7 +186,7 @@ def begun(
     with _locked(place, new=True):
         if (place / PLAN).exists():
             raise UsageError(
-                f"{place} holds the results of a cohort: continue it with --resume {place}, or name another"
+                f"{place} holds a cohort's results: continue with --resume {place}, or name another folder"
             )
         with saving(place):
             for name in (AUDIT, FEEDBACK):
