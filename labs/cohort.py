@@ -131,6 +131,14 @@ def is_repository(folder: Path) -> bool:
     return (folder / ".git").exists() or ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
 
 
+def tasks_of(clones: Sequence[Path], lab: Lab | None) -> list[Task]:
+    """What there is to grade. A clone that names no lab is one of the cohort's lab, if there is only one."""
+    tasks = [task(clone, lab) for clone in clones]
+    labs = {todo.lab.name: todo.lab for todo in tasks if todo.lab is not None}
+    only = next(iter(labs.values())) if len(labs) == 1 else None
+    return [todo if todo.lab is not None else Task(todo.clone, only, todo.problem) for todo in tasks]
+
+
 def task(clone: Path, lab: Lab | None) -> Task:
     """What there is to grade in a clone: the given lab, or the one that its `lab.toml` names."""
     if not is_repository(clone):
@@ -166,7 +174,7 @@ def begun(
     """Begin a cohort in a new folder of results, locked until the block ends; raises `UsageError`."""
     clones = clones_in(folder)
     chosen = catalogue.lab(lab) if lab else None
-    tasks = [task(clone, chosen) for clone in clones]
+    tasks = tasks_of(clones, chosen)
     if roster is not None:
         teams(clones, roster)  # a roster that cannot be read is refused before anything is graded
     plan = Plan(
@@ -201,7 +209,7 @@ def resumed(place: Path) -> Iterator[Grading]:
     plan = _plan(place)
     folder = Path(plan.folder)
     chosen = catalogue.lab(plan.lab) if plan.lab else None
-    grading = Grading(plan, place, [task(clone, chosen) for clone in clones_in(folder)])
+    grading = Grading(plan, place, tasks_of(clones_in(folder), chosen))
     for name, lab in grading.labs.items():
         if plan.versions.get(name, audit.version(lab)) != audit.version(lab):
             raise UsageError(f"lab {name} has changed since {place} was begun: grade all anew, so that all are equal")

@@ -25,7 +25,7 @@ from residency.labs import audit, catalogue, driver, sandbox, scratch
 from residency.labs.audit import Record
 from residency.labs.contribution import contribution
 from residency.labs.lab import Lab
-from residency.labs.submissions import Submission, read
+from residency.labs.submissions import Submission, read, shown
 from residency.labs.teams import Team, teams
 from residency.runners import machine
 
@@ -63,7 +63,7 @@ def graded(request: Mapping[str, Any], said: Said = lambda _: None) -> Record:
     try:
         submission = read(clone, lab, request["tag"])
     except UsageError as error:
-        record.problem = str(error)
+        record.problem = _of_a_clone(error, clone)
     else:
         _about(record, submission)
         team = _team(clone, request["roster"], submission.team)
@@ -102,7 +102,12 @@ def _contributed(record: Record, clone: Path, lab: Lab, submission: Submission) 
     try:
         record.contribution = contribution(clone, lab, submission.commit, members=addresses).as_json()
     except UsageError as error:
-        record.notes.append(f"who contributed is not known: {error}")
+        record.notes.append(f"who contributed is not known: {_of_a_clone(error, clone)}")
+
+
+def _of_a_clone(error: UsageError, clone: Path) -> str:
+    """What is wrong with a clone, for its team, which does not know where the teacher keeps it."""
+    return str(error).replace(shown(clone), "this clone")
 
 
 def _grade(record: Record, lab: Lab, submission: Submission, seeds: Mapping[str, int], said: Said) -> None:

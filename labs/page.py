@@ -359,7 +359,7 @@ def _how(found: Cohort) -> list[Block]:
         ),
         Paragraph(
             f"Points for the time: all up to {score.FULL:g} times the solution's time, none from {score.NONE:g} times "
-            f"on, in {score.BANDS} steps between ({steps}). Where the interval lies across a step, more pairs of "
+            f"on, in {score.BANDS} steps (at {steps} times). Where the interval lies across a step, more pairs of "
             "processes were measured."
         ),
         Paragraph(["The record of a team repeats its grading: ", Code("residency lab grade --again audit/TEAM.json")]),

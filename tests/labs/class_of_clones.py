@@ -6,6 +6,7 @@ a team of one, names that try to get out. With names, only these are made. `ROST
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -126,25 +127,31 @@ def made(folder: Path, work: str, *, tag: bool = True, who: str = "Ada Lovelace"
 
 def commit(folder: Path, who: str) -> None:
     """Commit everything in the name of somebody."""
-    address = "".join(
-        letter for letter in who.lower().replace(" ", ".") if (letter.isascii() and letter.isalnum()) or letter == "."
-    )
     repository.git(folder, "add", "--all")
-    named = ("-c", f"user.name={who}", "-c", f"user.email={address}@example.org")
+    named = ("-c", f"user.name={who}", "-c", f"user.email={address(who)}")
     repository.git(folder, *named, "commit", "--quiet", "--no-verify", "--allow-empty", "-m", "Work on it")
+
+
+def address(who: str) -> str:
+    """The e-mail address of somebody."""
+    return f"{re.sub('[^a-z]+', '.', who.lower()).strip('.')}@example.org"
 
 
 def team_of_three(folder: Path) -> None:
     """Three members, each with a commit of lines of its own."""
-    lines = SOLUTION.splitlines(keepends=True)
     repository.start(LAB, folder)
+    names = ("Ann Example", "Bob Example", "Cem Sample")
     toml = 'name = "The three"\n'
-    for who, address in (("Ann Example", "ann"), ("Bob Example", "bob"), ("Cem Örnek", "cem")):
-        toml += f'[[member]]\nname = "{who}"\nemail = "{address}.example@example.org"\n'
+    for who in names:
+        toml += f'[[member]]\nname = "{who}"\nemail = "{address(who)}"\n'
     (folder / "team.toml").write_text(toml)
-    for number, who in enumerate(("Ann Example", "Bob Example", "Cem Ornek"), 1):
-        part = lines if number == 3 else lines[: len(lines) * number // 3]
-        (folder / "work.py").write_text("".join(part))
+    work = SOLUTION
+    for who in names:
+        word = who.partition(" ")[0].lower()
+        work += (
+            f'\n\ndef of_{word}(value: float) -> float:\n    """A helper of {who}."""\n    return value * {len(work)}\n'
+        )
+        (folder / "work.py").write_text(work)
         commit(folder, who)
     repository.submit(folder)
 

@@ -25,7 +25,7 @@ from residency.labs.teams import Member, Team, Teams
 from residency.reports.page import render
 from tests.conftest import Done, Residency, command, in_this_process
 from tests.labs import class_of_clones
-from tests.labs.class_of_clones import CLONES, HOSTILE, LAB, ROSTER
+from tests.labs.class_of_clones import CLONES, HOSTILE, LAB, ROSTER, address
 
 boxed = pytest.mark.skipif(sandbox.means().kind != "bubblewrap", reason="needs bubblewrap and namespaces")
 mounts = pytest.mark.skipif(
@@ -66,7 +66,9 @@ def test_three_clones_are_graded_and_a_team_is_fanned_out(graded: tuple[Done, Pa
     found = rows(results)
     assert list(found[0])[:11] == list(gradebook.NBGRADER)
     of_three = [row for row in found if row["team"] == "The three"]
-    assert [row["email"] for row in of_three] == [f"{name}.example@example.org" for name in ("ann", "bob", "cem")]
+    assert [row["email"] for row in of_three] == [
+        address(name) for name in ("Ann Example", "Bob Example", "Cem Sample")
+    ]
     assert {(row["visible"], row["hidden"], row["max_score"]) for row in of_three} == {("2.0", "4.0", "10")}
     least = next(row for row in found if row["team"] == "dan-least")
     assert float(least["score"]) < 6
@@ -90,7 +92,8 @@ def test_feedback_names_the_mistake_and_nothing_of_others(graded: tuple[Done, Pa
     seeds = json.loads((results / "audit" / "dan-least.json").read_text())["seeds"]
     assert seeds
     assert not any(str(seed) in text for seed in seeds.values())
-    assert "Nothing could be graded" in (results / "feedback" / "pia-no-tag.md").read_text()
+    untagged = (results / "feedback" / "pia-no-tag.md").read_text()
+    assert "Nothing could be graded: this clone has no tag" in untagged
 
 
 @boxed
