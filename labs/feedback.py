@@ -32,6 +32,7 @@ KINDS = {
     "memory": "too much memory",
     "not believed": "not believed",
 }
+WRONG = ("wrong", "replayed", "shape", "not finite", "type")
 SPECIAL = "\\`*[]<>|&"
 
 
@@ -88,7 +89,7 @@ def _failures(record: Record) -> Iterator[str]:
     """What failed. Checks that failed in the same way are told once."""
     alike: dict[tuple[Verdict, str], list[Checked]] = {}
     for checked in record.failed:
-        alike.setdefault((checked.verdict, checked.hint), []).append(checked)
+        alike.setdefault((checked.verdict, hint_of(checked)), []).append(checked)
     if not alike:
         return
     yield "## What failed"
@@ -100,6 +101,11 @@ def _failures(record: Record) -> Iterator[str]:
         if hint:
             yield f"  {hint}"
     yield ""
+
+
+def hint_of(checked: Checked) -> str:
+    """A check's hint, where an answer was given: it speaks of wrong answers, not of calls that never ended."""
+    return checked.hint if checked.verdict.kind in WRONG else ""
 
 
 def _time(timed: Timed, most: int, where: str = "") -> Iterator[str]:

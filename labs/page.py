@@ -5,6 +5,7 @@ Every number is taken from `grades.json` by its place, so the page and the file 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -25,6 +26,7 @@ from residency.reports.page.parts import (
     Page,
     Paragraph,
     Section,
+    Strong,
     Table,
     TableRow,
     Text,
@@ -288,17 +290,17 @@ def _failed(found: Cohort, records: Sequence[tuple[int, Record]]) -> list[Block]
             title = checked.title if checked.visible else f"{checked.title} (hidden)"
             failures.setdefault((title, checked.hint), []).append((record, kind))
         if problem := timing_problem(record):
-            failures.setdefault((problem, ""), []).append((record, "timing"))
+            failures.setdefault((problem, ""), []).append((record, ""))
     if not failures:
         return [Paragraph("Nothing failed.")]
-    rows = []
+    said: list[Text] = []
     for (title, hint), failed in sorted(failures.items(), key=lambda item: (-len(item[1]), item[0])):
-        kinds = dict.fromkeys(kind for _, kind in failed)
-        ways = ", ".join(f"{kind} {sum(way == kind for _, way in failed)}" for kind in kinds)
+        ways = Counter(kind for _, kind in failed if kind)
+        how = f" ({', '.join(f'{kind} {count}' for kind, count in ways.most_common())})" if ways else ""
         names = _names([found.name_of(record.team) for record, _ in failed])
-        rows.append(TableRow([title, str(len(failed)), ways, names, prose(hint) if hint else "-"]))
-    header = ("check", "teams", "how it failed", "which", "hint")
-    return [Table("what failed, the most frequent first", header, rows, frozenset({1}))]
+        teams = f"{len(failed)} team{'s' if len(failed) > 1 else ''}"
+        said.append([Strong(f"{teams}: {title}"), f"{how}. ", *(prose(f"{hint} ") if hint else []), f"Which: {names}."])
+    return [Items(said)]
 
 
 def _remarks(found: Cohort, records: Sequence[tuple[int, Record]]) -> list[Block]:
