@@ -317,7 +317,8 @@ def _remarks(found: Cohort, records: Sequence[tuple[int, Record]]) -> list[Block
 
 
 def _contribution(found: Cohort, numbers: Places, records: Sequence[tuple[int, Record]]) -> list[Block]:
-    rows, warnings = [], []
+    rows: list[TableRow] = []
+    warnings: dict[bool, list[Text]] = {True: [], False: []}  # of teams, and of residents who work alone
     for place, record in records:
         authors = record.contribution.get("authors", [])
         for index, author in enumerate(authors):
@@ -336,15 +337,17 @@ def _contribution(found: Cohort, numbers: Places, records: Sequence[tuple[int, R
                     ]
                 )
             )
-        warnings += [f"{found.name_of(record.team)}: {line}" for line in record.contribution.get("warnings", [])]
-    if not rows and not warnings:
+        warned = [f"{found.name_of(record.team)}: {line}" for line in record.contribution.get("warnings", [])]
+        warnings[len(record.members) > 1] += warned
+    if not rows:
         return []
     header = ("team", "name", "e-mail", "member", "lines", "share", "commits")
     table = Table("lines of the submission by author", header, rows, frozenset({4, 5, 6}))
     shown: list[Block] = [Paragraph(EVIDENCE, "note")]
-    if warnings:
-        shown.append(Items(warnings))
-    return [*shown, Details(f"{len(rows)} authors", [table])]
+    if warnings[True]:
+        shown.append(Items(warnings[True]))
+    alone: list[Block] = [Items(warnings[False])] if warnings[False] else []
+    return [*shown, Details(f"{len(rows)} authors", [table, *alone])]
 
 
 def _names(names: Sequence[str]) -> str:

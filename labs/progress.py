@@ -5,14 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from residency.labs.audit import Record
 from residency.labs.gradebook import timing_problem
 from residency.reports import screen, words
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 REFRESH = 1.0  # pictures a second, and no more: drawing takes processor time from what is measured
 QUIET = 60.0  # seconds without a line; then a line says what is under way, if there is no terminal
@@ -21,8 +18,8 @@ QUIET = 60.0  # seconds without a line; then a line says what is under way, if t
 class Progress:
     """Shows the progress on stderr; use it as a context manager."""
 
-    def __init__(self, whole: int, already: int, console: Console | None = None) -> None:
-        self._console = console or screen.progress()
+    def __init__(self, whole: int, already: int) -> None:
+        self._console = screen.progress()
         self._whole, self._done = whole, already
         self._said = time.monotonic()
         terminal = self._console.is_terminal
