@@ -349,7 +349,7 @@ def _about_history(
         yield "The clone is shallow: its earlier commits are missing, so their lines seem to be those of its first one."
     if unknown:
         yield f"{unknown} lines come from commits that are not in the log: they count for nobody."
-    if header["mailmap"]:
+    if ".mailmap" in read.files:
         mapped = {commit.raw[1]: commit.author[1] for commit in log.values() if commit.raw[1] != commit.author[1]}
         said = ", ".join(f"{old} counts as {new}" for old, new in list(mapped.items())[:SHOWN])
         yield f"The team's own .mailmap says who is who{f': {said}' if said else ''}."

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 SMALL = 4 << 20  # the longest settings, list of references or answer of Git
-TREE_BYTES, TREE_ENTRIES = 8 << 20, 20_000
+TREE_BYTES, TREE_ENTRIES = 2 << 20, 20_000
 LOG_BYTES = 8 << 20
 BLAME_BYTES = 32 << 20
 SUBMISSION = re.compile(r"refs/tags/submission-([0-9]{1,9})")
@@ -312,8 +312,10 @@ def submission(git: Git, request: dict[str, Any]) -> tuple[dict[str, Any], list[
     wanted = [entry for entry in entries if entry["mode"] in ("100644", "100755", "100664")]
     wanted.sort(key=lambda entry: (entry["name"] not in first, bytes.fromhex(entry["name"])))
     chosen: list[dict[str, Any]] = []
+    if any(entry["size"] < 0 for entry in wanted):
+        raise Stop(f"lacks objects of {tag or commit[:12]}: it is not a whole clone")
     for entry in wanted:
-        if 0 <= entry["size"] <= most and entry["size"] <= room and len(chosen) < count:
+        if entry["size"] <= most and entry["size"] <= room and len(chosen) < count:
             room -= entry["size"]
             chosen.append(entry)
     for entry, content in zip(chosen, git.blobs([(entry["id"], entry["size"]) for entry in chosen]), strict=True):
@@ -362,7 +364,6 @@ def history(git: Git, request: dict[str, Any]) -> tuple[dict[str, Any], list[byt
         "log_whole": code == 0,
         "earlier": earlier,
         "shallow": bool(small(git.common / "shallow")),
-        "mailmap": git.kind(f"{commit}:.mailmap")[1] == "blob",
         "contacts": contacts(git, mapped, log),
     }
     return header, [log]

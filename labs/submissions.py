@@ -86,7 +86,7 @@ def _submission(clone: Path, lab: Lab, header: dict[str, Any], bodies: Sequence[
     commit, tag = str(header["commit"]), str(header["tag"])
     if not IDENTIFIER.fullmatch(commit) or (tag and not ASKED.fullmatch(tag)):
         raise ValueError(commit)
-    found, left_out = _files(header["entries"], bodies)
+    found, left_out = _files(clone, header["entries"], bodies)
     label = tag or commit[:12]
     _belongs(clone, lab, label, found, left_out)
     given = catalogue.protected(lab)
@@ -156,7 +156,9 @@ def _belongs(clone: Path, lab: Lab, label: str, found: Mapping[str, bytes], left
     raise UsageError(f"{shown(clone)} lacks {missing[0]} at {label}: it is the file of this lab")
 
 
-def _files(entries: Sequence[Mapping[str, Any]], bodies: Sequence[bytes]) -> tuple[dict[str, bytes], dict[str, str]]:
+def _files(
+    clone: Path, entries: Sequence[Mapping[str, Any]], bodies: Sequence[bytes]
+) -> tuple[dict[str, bytes], dict[str, str]]:
     """The files of a tree by path, and sentences about those that are left out."""
     found: dict[str, bytes] = {}
     left_out: dict[str, str] = {}
@@ -171,7 +173,7 @@ def _files(entries: Sequence[Mapping[str, Any]], bodies: Sequence[bytes]) -> tup
             continue
         content = bodies[entry["body"]]
         if not _is_whole(content, str(entry["id"])):
-            raise ValueError(name)
+            raise UsageError(f"{shown(clone)} is damaged: {visible(name)} is not what its commit says")
         found[name] = content
     return found, left_out
 
@@ -366,6 +368,8 @@ def _readable(folders: Folders, scratch: Path) -> Folders:
     """The folders, or a copy of what Git needs where the sandbox's user may not read them."""
     roots = [folders.common] + [folders.git] * (not folders.git.is_relative_to(folders.common))
     above = [folders.clone, *(path for path in folders.git.parents if path.is_relative_to(folders.clone))]
+    if sandbox.means().kind == "user":  # the folders are seen where they are
+        above += folders.clone.parents
     hidden = [path for path in above if not _is_open(path.stat())]
     hidden += [Path(entry.path) for root in roots for entry in _entries(root) if not _is_open(entry.stat())]
     if not hidden:

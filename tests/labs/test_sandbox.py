@@ -30,8 +30,18 @@ if os.fork() == 0:
         time.sleep(600)
     os._exit(0)
 def entry(values):
-    open("/tmp/left-behind-by-a-lab", "w").write("x")
+    if os.getuid() >= 1_000_000_000:
+        __import__("tempfile").mkstemp(dir="/tmp")
     return 2 * values
+"""
+CHAIN = """
+import os
+if os.fork() == 0:
+    while True:
+        if os.fork():
+            os._exit(0)
+while True:
+    pass
 """
 
 
@@ -76,7 +86,7 @@ def test_a_grader_that_is_killed_leaves_nothing_that_the_next_does_not_remove(tm
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     grader = subprocess.Popen([sys.executable, "-c", script, str(LAB.folder), str(files)], env=environment)
-    assert until(lambda: len(left(files)) > 3)
+    assert until(lambda: len(left(files)) > 2)
     grader.send_signal(signal.SIGKILL)
     grader.wait()
     assert until(lambda: not left(files))
@@ -107,7 +117,8 @@ def test_without_limits_of_the_kernel_the_watch_ends_what_takes_too_much(kind, m
     monkeypatch.setattr(sandbox, "means", lambda: sandbox.Means("bubblewrap", group))
     bombs = {
         "memory": "x = [bytearray(b'x' * (1 << 24)) for _ in range(100)]; import time; time.sleep(60)",
-        "processes": "import threading, time; [threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(99)]",
+        "processes": "import threading, time; "
+        "[threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(99)]",
     }
     for limit, code in bombs.items():
         with pytest.raises(sandbox.LimitBroken, match=limit):
@@ -117,7 +128,7 @@ def test_without_limits_of_the_kernel_the_watch_ends_what_takes_too_much(kind, m
 @pytest.mark.skipif(not groups.kind(), reason="needs control groups")
 def test_a_frozen_group_stops_and_dies_with_what_forks_all_the_time(monkeypatch) -> None:
     monkeypatch.setattr(sandbox, "means", lambda: sandbox.Means("none", groups.kind()))
-    box = sandbox.start(["-c", BURNS + "while True: pass"], {}, sandbox.Limits())
+    box = sandbox.start(["-c", CHAIN], {}, sandbox.Limits())
     try:
         assert until(lambda: box.busy_seconds() > 0.2)
         box.pause()
@@ -147,7 +158,8 @@ sandbox.means = lambda: found if sys.argv[4] == "user" else sandbox.Means("none"
 done = driver.grade(catalogue.lab(sys.argv[1]), Path(sys.argv[2]), timing=False)
 print(found.kind, found.refused, [checked.verdict.what for checked in done.checks], done.is_right)
 print([running.pid for running in psutil.process_iter() if running.uids().real >= sandbox.USERS.start])
-print([str(file) for file in Path("/tmp").iterdir() if file.lstat().st_uid >= sandbox.USERS.start])
+names = [entry.name for entry in Path("/tmp").iterdir()]
+print([name for name in names if (file := Path("/tmp", name)).exists() and file.stat().st_uid >= sandbox.USERS.start])
 """
 
 
@@ -184,7 +196,7 @@ def test_an_interpreter_that_others_may_not_enter_is_refused_in_one_line(tmp_pat
     found = sandbox.without_namespaces("bubblewrap is not installed", "")
     assert f"{closed} is closed to other users" in found.refused
     monkeypatch.setattr(sandbox, "means", lambda: found)
-    with pytest.raises(UsageError, match="Submissions cannot run here: [^\n]*$"):
+    with pytest.raises(UsageError, match=r"^Submissions cannot run here: [^\n]*$"):
         sandbox.start(["-c", "pass"], {}, sandbox.Limits())
 
 
