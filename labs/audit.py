@@ -52,7 +52,6 @@ class Record:
     limit: float = 0.0  # seconds
     at: str = ""  # when it was graded, in UTC
     seconds: float = 0.0  # how long that took
-    processor_seconds: float = 0.0
     cores: list[int] = field(default_factory=list)
     isolation: dict[str, Any] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import sys
 import threading
@@ -72,7 +71,6 @@ def graded(request: Mapping[str, Any], said: Said = lambda _: None) -> Record:
         _contributed(record, clone, lab, submission)
         _grade(record, lab, submission, request["seeds"] or {}, said)
     record.seconds = time.perf_counter() - begun
-    record.processor_seconds = _processor_seconds()
     return record
 
 
@@ -117,12 +115,6 @@ def _grade(record: Record, lab: Lab, submission: Submission, seeds: Mapping[str,
         record.graded = driver.grade(lab, files, seed=known, said=said, limit=record.limit)
     record.seeds = record.graded.all_seeds
     record.possible = dict(record.graded.possible)
-
-
-def _processor_seconds() -> float:
-    """What this process and all that it waited for have used; the sandbox's processes are among them."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def _end_with_parent() -> None:
