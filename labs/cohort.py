@@ -29,7 +29,7 @@ from residency.harness import interrupts
 from residency.harness.errors import UsageError, visible
 from residency.harness.files import write_whole
 from residency.harness.lingering import descendants
-from residency.labs import audit, catalogue, one, repository, sandbox
+from residency.labs import audit, catalogue, one, repository, sandbox, scratch
 from residency.labs.audit import Record
 from residency.labs.gradebook import Cohort
 from residency.labs.lab import Lab
@@ -314,18 +314,18 @@ def grade(grading: Grading, jobs: int, listener: Listener) -> list[str]:
 
     Raises `UsageError` if results cannot be saved. Whatever interrupts it, all that it started has ended afterwards.
     """
-    with tempfile.TemporaryDirectory(prefix="residency-cohort-") as scratch, selectors.DefaultSelector() as selector:
-        return _Several(grading, jobs, listener, selector, scratch=Path(scratch)).grade()
+    with scratch.folder() as place, selectors.DefaultSelector() as selector:
+        return _Several(grading, jobs, listener, selector, place).grade()
 
 
 class _Several:
     """Grades several submissions at a time."""
 
     def __init__(
-        self, grading: Grading, jobs: int, listener: Listener, selector: selectors.BaseSelector, *, scratch: Path
+        self, grading: Grading, jobs: int, listener: Listener, selector: selectors.BaseSelector, place: Path
     ) -> None:
         self.grading, self.jobs, self.listener = grading, jobs, listener
-        self.selector, self.scratch = selector, scratch
+        self.selector, self.place = selector, place
         self.free = slots(list(grading.labs.values()), jobs)
         self.running: list[_Running] = []
         self.failed: list[str] = []
@@ -361,7 +361,7 @@ class _Several:
             self.save(record)
             return
         limit = self.grading.plan.seconds or CALLS * lab.seconds
-        request, result = self.scratch / f"{audit.file_name(clone.name)}.json", self.grading.file(clone)
+        request, result = self.place / f"{audit.file_name(clone.name)}.json", self.grading.file(clone)
         cores = self.free.pop()
         request.write_text(json.dumps(_request(self.grading.plan, clone, lab, limit, cores)))
         with interrupts.whole():
