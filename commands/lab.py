@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from residency.commands import common
+from residency.commands import common, lab_grade
 from residency.harness.errors import UsageError
 from residency.labs import catalogue, driver, repository, sandbox, scratch, shown
 from residency.labs import verify as verifying
@@ -108,6 +108,9 @@ def verify(
         common.print_json({name: [vars(one) for one in proofs] for name, proofs in found.items()})
     if not all(one.holds for proofs in found.values() for one in proofs):
         raise typer.Exit(1)
+
+
+app.command("grade", epilog=lab_grade.EPILOG)(lab_grade.grade)
 
 
 def _say_means() -> None:

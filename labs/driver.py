@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
+import math
 import os
 import secrets
 import select
@@ -48,6 +49,8 @@ ENOUGH, ENOUGH_TICKS = 0.05, 0.5  # seconds of calls from which that can be told
 MOST_QUESTIONS, MOST_WAITING = 1000, 1 << 28  # to a service, and bytes of answers, at the same time
 ANSWERS_BYTES = 64 << 10
 Device = Literal["cpu", "gpu"]
+GPU = "gpu: "  # before the name of a seed of a call on the GPU
+USED_UP = Verdict("timeout", "the time for the whole submission is used up")
 REASONS = {
     "memory": "it used more than {memory} MB of memory",
     "processes": "it started more than {processes} processes or threads",
@@ -98,6 +101,12 @@ class Graded:
     def total(self) -> float:
         """The points."""
         return round(sum(self.points.values()), 2)
+
+    @property
+    def all_seeds(self) -> dict[str, int]:
+        """The seeds of all calls, those on the GPU under names of their own."""
+        on_gpu = self.gpu.seeds if self.gpu else {}
+        return {**self.seeds, **{f"{GPU}{what}": seed for what, seed in on_gpu.items()}}
 
     @property
     def is_right(self) -> bool:
@@ -197,9 +206,18 @@ class Program:
     """A program in its sandbox: a submission, the solution or the baseline."""
 
     def __init__(
-        self, lab: Lab, folder: Path, judge: JudgeProcess, module: str = "work", device: Device = "cpu"
+        self,
+        lab: Lab,
+        folder: Path,
+        judge: JudgeProcess,
+        module: str = "work",
+        device: Device = "cpu",
+        *,
+        until: float = math.inf,
     ) -> None:
+        """`until` is when the time of the whole submission is up, by `time.perf_counter`."""
         self.lab, self.folder, self.judge, self.module, self.device = lab, folder, judge, module, device
+        self.until = until
         self.boxed: sandbox.Boxed | None = None
         self.busy, self.wall = 0.0, 0.0  # processor seconds and seconds of its timed calls
         self._lines = failures.lines(folder)
@@ -292,11 +310,12 @@ class Program:
     def _received(self, deadline: float, limit: float, doing: str) -> wire.Frame:
         """The next frame, whole before the deadline."""
         try:
-            return wire.receive(self.channel, self.lab.output_bytes, deadline)
+            return wire.receive(self.channel, self.lab.output_bytes, min(deadline, self.until))
         except wire.Closed:
             raise Ended(self._why()) from None
         except TimeoutError:
-            raise Ended(self._broken() or Verdict("timeout", f"{doing} took longer than {limit:g} s")) from None
+            late = Verdict("timeout", f"{doing} took longer than {limit:g} s")
+            raise Ended(self._broken() or (USED_UP if time.perf_counter() >= self.until else late)) from None
         except wire.TooLarge:
             said = f"the answer has more than {self.lab.output_bytes >> 20} MB"
             raise Ended(Verdict("failed", said)) from None
@@ -377,9 +396,18 @@ class Program:
 class Grader:
     """Grades one submission of a lab: `files` is the folder with its files, the protected ones restored."""
 
-    def __init__(self, lab: Lab, files: Path, seed: Callable[[str], int] | None = None, device: Device = "cpu") -> None:
-        self.lab, self.files, self.device = lab, files, device
-        self._seed = seed or (lambda _: secrets.randbits(64))
+    def __init__(
+        self,
+        lab: Lab,
+        files: Path,
+        seed: Callable[[str], int] | None = None,
+        device: Device = "cpu",
+        *,
+        until: float = math.inf,
+    ) -> None:
+        """`until` is when the time of the whole submission is up, by `time.perf_counter`."""
+        self.lab, self.files, self.device, self.until = lab, files, device, until
+        self._seed = seed or (lambda _: fresh())
         self.graded = Graded(lab.name)
         self.judge = JudgeProcess(lab)
         self._unusable: Verdict | None = None  # why it cannot be imported
@@ -398,10 +426,13 @@ class Grader:
 
     def checks(self, wanted: Sequence[Check]) -> Iterator[Checked]:
         """Run these checks, one after the other; each is yielded when it is known."""
-        program = Program(self.lab, self.files, self.judge, device=self.device)
+        program = Program(self.lab, self.files, self.judge, device=self.device, until=self.until)
         try:
             for check in wanted:
-                verdict = self._answers(check) if not self.lab.entry else self._checked(program, check)
+                if time.perf_counter() >= self.until:
+                    verdict = USED_UP
+                else:
+                    verdict = self._answers(check) if not self.lab.entry else self._checked(program, check)
                 checked = Checked(check.title, check.visible, verdict, "" if verdict.is_right else check.hint)
                 self.graded.checks.append(checked)
                 yield checked
@@ -489,8 +520,8 @@ class Grader:
     def _turns(self, solution: Path, replicate: int) -> tuple[list[float], list[float]]:
         """One pair of fresh processes that take turns, in alternating order; each answer is judged after its clock."""
         with (
-            Program(self.lab, self.files, self.judge, device=self.device) as submission,
-            Program(self.lab, solution, self.judge, device=self.device) as reference,
+            Program(self.lab, self.files, self.judge, device=self.device, until=self.until) as submission,
+            Program(self.lab, solution, self.judge, device=self.device, until=self.until) as reference,
         ):
             times: dict[Program, list[float]] = {submission: [], reference: []}
             for turn in range(ROUNDS + 1):  # the first is the warm-up
@@ -554,6 +585,11 @@ class Grader:
         return graded
 
 
+def fresh() -> int:
+    """A secret seed."""
+    return secrets.randbits(64)
+
+
 def solved(lab: Lab) -> dict[str, bytes]:
     """The solution's files, with the support files and the baseline."""
     edited = {name: catalogue.solution((lab.folder / name).read_text()).encode() for name in lab.files}
@@ -583,9 +619,11 @@ def grade(
     baseline: bool = False,
     seed: Callable[[str], int] | None = None,
     said: Callable[[str], None] = lambda _: None,
+    limit: float = math.inf,
 ) -> Graded:
-    """Grade the files of one submission."""
-    with Grader(lab, files, seed) as grader:
+    """Grade the files of one submission. `limit` is how many seconds all its calls may take together."""
+    until = time.perf_counter() + limit
+    with Grader(lab, files, seed, until=until) as grader:
         wanted = [check for check in lab.checks.values() if check.visible or hidden]
         for checked in grader.checks(wanted):
             said(checked.title)
@@ -593,17 +631,18 @@ def grade(
             grader.timing(baseline, lambda done: said(f"timing {done + 1}"))
         graded = grader.points()
     if lab.points.gpu:
-        _on_gpu(lab, files, graded, seed)
+        _on_gpu(lab, files, graded, seed, until)
     return graded
 
 
-def _on_gpu(lab: Lab, files: Path, graded: Graded, seed: Callable[[str], int] | None) -> None:
+def _on_gpu(lab: Lab, files: Path, graded: Graded, seed: Callable[[str], int] | None, until: float) -> None:
     """The GPU's points: the same checks and the same timing with the pair's GPU library, where there is a GPU."""
     if not machine.gpus()[0]:
         graded.not_graded.append("gpu")
         return
     graded.possible["gpu"], graded.points["gpu"] = lab.points.gpu, 0.0
-    with Grader(lab, files, seed, "gpu") as grader:
+    seeds = (lambda what: seed(f"{GPU}{what}")) if seed else None  # as `all_seeds` names them
+    with Grader(lab, files, seeds, "gpu", until=until) as grader:
         for _ in grader.checks(list(lab.checks.values())):
             pass
         if grader.graded.is_right:

@@ -1,7 +1,8 @@
-"""From times to points: full marks up to 1.2 x the solution's time, none from 10 x on, in five steps between.
+"""From times to points: full marks up to 1.2 x the solution's time, none from 10 x on, in five steps.
 
-The steps are equally wide on a logarithmic scale: 1.2, 1.83, 2.80, 4.28, 6.54 and 10 x. The lower end of the interval
-counts, so that doubt favours the resident, but by no more than a factor of `MOST_DOUBT`.
+The steps are equally far from each other on a logarithmic scale: at 1.2, 2.04, 3.46, 5.89 and 10 x a fifth of the
+points is lost. The lower end of the interval counts, so that doubt favours the resident, but by no more than a factor
+of `MOST_DOUBT`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from residency.harness import statistics
 
 FULL, NONE, BANDS = 1.2, 10.0, 5
-STEPS = tuple(FULL * (NONE / FULL) ** (step / BANDS) for step in range(BANDS + 1))
+STEPS = tuple(FULL * (NONE / FULL) ** (step / (BANDS - 1)) for step in range(BANDS))
 MOST_DOUBT = 1.25
 
 
