@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import os
 import secrets
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from typing import Any, Literal, Self
 
 from residency.labs import catalogue, sandbox, score, wire
 from residency.labs.lab import Check, Lab, Verdict
-from residency.runners import machine
+from residency.runners import machine, process
 
 HERE = Path(__file__).parent
 STARTING = 60.0  # seconds in which a program must be imported
@@ -115,7 +116,9 @@ class JudgeProcess:
     def __init__(self, lab: Lab) -> None:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "residency.labs.judge", str(theirs.fileno()), str(lab.folder)]
-        self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        # A service answers while the clock runs: its small products must not wait for a second thread to wake.
+        environment = {**os.environ, **process.limits(1)}
+        self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=environment)
         theirs.close()
         self._channel = ours
         ours.settimeout(JUDGING)
