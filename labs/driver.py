@@ -311,6 +311,8 @@ def _raised(error: Any, when: str) -> Verdict:
     name = kind if kind.isidentifier() else "an exception"
     if name == "NotImplementedError":
         return Verdict("failed", "not implemented yet: replace the line that raises NotImplementedError")
+    if name == "WireError":
+        return Verdict("type", "it returned something else than arrays, numbers, text, or lists of these")
     where = f" in line {line}" if isinstance(line, int) and 0 < line < 1_000_000 else ""
     return Verdict("failed", f"{name}{where}, {when}")
 
