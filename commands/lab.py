@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from residency.commands import common
 from residency.harness.errors import UsageError
-from residency.labs import catalogue, driver, repository, sandbox, shown
+from residency.labs import catalogue, driver, repository, sandbox, scratch, shown
 from residency.labs import verify as verifying
 from residency.reports import screen
 
@@ -56,8 +55,8 @@ def check(
     lab = repository.lab_of(folder.resolve())
     files = repository.edited(lab, repository.root_of(folder.resolve()))
     out, progress = screen.output(), screen.progress()
-    with tempfile.TemporaryDirectory(prefix="residency-lab-") as place:
-        copied = driver.write(Path(place) / "files", files)
+    with scratch.folder() as place:
+        copied = driver.write(place / "files", files)
         with driver.Grader(lab, copied) as grader:
             for checked in grader.checks([check for check in lab.checks.values() if check.visible]):
                 if not json:

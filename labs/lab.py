@@ -225,24 +225,66 @@ def compared(expected: Any, answer: Any) -> Verdict:
         return right()
     bound = expected if isinstance(expected, Within) else Within(np.asarray(expected))
     value = np.asarray(bound.value)
-    try:
-        got = np.asarray(answer)
-    except (ValueError, TypeError):
+    got = _array(answer)
+    if got is None:
         return Verdict("type", "this is no array of numbers")
     if got.shape != value.shape:
-        return Verdict("shape", f"the answer has the shape {got.shape}; it must have {value.shape}")
-    if value.dtype.kind in "US" or got.dtype.kind not in "biuf":
-        same = got.dtype.kind == value.dtype.kind and bool(np.array_equal(got, value))
-        return right() if same else Verdict("wrong" if got.dtype.kind == value.dtype.kind else "type", "not equal")
-    got64, value64 = got.astype(np.float64), value.astype(np.float64)
-    strange = ~np.isfinite(got64) & np.isfinite(value64)
-    if strange.any():
+        return Verdict("shape", _other_shape(got.shape, value.shape))
+    if value.dtype.kind not in NUMBERS or got.dtype.kind not in NUMBERS:
+        same = got.dtype.kind == value.dtype.kind
+        return _told(~np.asarray(got == value)) if same else Verdict("type", "these are values of another type")
+    if got.dtype.kind == "c" and value.dtype.kind != "c":
+        return Verdict("type", "these are complex numbers")
+    error = np.asarray(bound.error, np.float64)
+    if got.dtype.kind in "biu" and value.dtype.kind in "biu" and not error.any():
+        return _told(got != value)  # exact, also beyond 2**53
+    wide = np.complex128 if value.dtype.kind == "c" else np.float64
+    got, value = got.astype(wide), value.astype(wide)
+    if (~np.isfinite(got) & np.isfinite(value)).any():
         return Verdict("not finite", "the answer holds NaN or infinity")
     with np.errstate(invalid="ignore", over="ignore"):
-        off = np.abs(got64 - value64) > np.asarray(bound.error, np.float64)
-    off &= ~((got64 == value64) | (np.isnan(got64) & np.isnan(value64)))
-    off |= np.isnan(got64) != np.isnan(value64)
+        off = ~(np.abs(got - value) <= error)  # a bound that is NaN lets nothing pass
+    off &= ~((got == value) | (np.isnan(got) & np.isnan(value)))
+    off |= np.isnan(got) != np.isnan(value)
+    return _told(off)
+
+
+NUMBERS = "biufc"
+LONGEST_LIST = 1 << 26  # bytes that a list of texts may need as an array: each place is as wide as the longest
+
+
+def _array(answer: Any) -> NDArray[Any] | None:
+    """An answer as an array; None if it is none, or would be a huge one."""
+    if isinstance(answer, list):
+        texts = [part for part in answer if isinstance(part, str)]
+        if texts and 4 * len(answer) * max(map(len, texts)) > LONGEST_LIST:
+            return None
+        if any(isinstance(part, str) != bool(texts) for part in answer):
+            return None
+        if any(isinstance(part, list) and any(isinstance(deep, str) for deep in part) for part in answer):
+            return None
+    try:
+        return np.asarray(answer)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _other_shape(got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """How a shape differs. No length is told: the submission chose one of them, and the other one is hidden."""
+    if len(got) != len(wanted):
+        return f"the answer has {len(got)} dimensions; it must have {len(wanted)}"
+    axis = next(axis for axis, (one, other) in enumerate(zip(got, wanted, strict=True)) if one != other)
+    where = f" along axis {axis}" if len(wanted) > 1 else ""
+    return f"the answer is too {'short' if got[axis] < wanted[axis] else 'long'}{where}"
+
+
+def _told(off: NDArray[np.bool_]) -> Verdict:
+    """The verdict on values of which these are wrong. Roughly how many is told: an exact share could spell an input."""
     if not off.any():
         return right()
     share = float(off.mean())
-    return wrong(f"{share:.0%} of the values are wrong" if share >= 0.005 else "a few values are wrong")
+    if share == 1.0:
+        return wrong("all values are wrong" if off.size > 1 else "the value is wrong")
+    if share < 0.01:
+        return wrong("a few values are wrong")
+    return wrong("most values are wrong" if share > 0.5 else "some values are wrong")

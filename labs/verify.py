@@ -8,13 +8,12 @@ file. Its docstring names each check that it must fail, on a line of its own: `F
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from residency.harness.errors import UsageError
-from residency.labs import catalogue, driver
+from residency.labs import catalogue, driver, scratch
 from residency.labs.lab import Lab
 
 FAILS = re.compile(r"^[# ]*Fails: (.+)$", re.MULTILINE)
@@ -57,8 +56,8 @@ def _rules(lab: Lab) -> Iterator[Proved]:
 
 
 def _graded(lab: Lab, files: Mapping[str, bytes], *, timing: bool) -> driver.Graded:
-    with tempfile.TemporaryDirectory(prefix="residency-lab-") as place:
-        return driver.grade(lab, driver.write(Path(place) / "files", files), timing=timing)
+    with scratch.folder() as place:
+        return driver.grade(lab, driver.write(place / "files", files), timing=timing)
 
 
 def _solution(lab: Lab) -> Proved:

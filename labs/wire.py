@@ -13,7 +13,7 @@ import json
 import math
 import socket
 import struct
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,16 @@ LENGTHS = struct.Struct("<4sIQ")
 HEADER_BYTES = 4 << 20  # the longest header
 KINDS = frozenset("biufcSUmM")  # arrays of plain values; never of objects
 DEEPEST = 8
+CANNOT = "cannot be sent: "
 Buffer = bytes | bytearray | memoryview
 
 
 class WireError(Exception):
     """A message that breaks the rules. From a submission it means that somebody else wrote to the channel."""
+
+
+class TooLarge(WireError):
+    """More was sent than is allowed."""
 
 
 class Closed(Exception):
@@ -56,9 +61,9 @@ def pack(value: Any) -> Frame:
     try:
         header = json.dumps({"value": tree, "arrays": about}, separators=(",", ":")).encode()
     except (ValueError, UnicodeEncodeError) as error:
-        raise WireError(f"cannot be sent: {error}") from None
+        raise WireError(f"{CANNOT}{error}") from None
     if len(header) > HEADER_BYTES:
-        raise WireError(f"cannot be sent: {len(header):,} bytes without its arrays, and {HEADER_BYTES:,} are allowed")
+        raise TooLarge(f"{CANNOT}{len(header):,} bytes without its arrays, and {HEADER_BYTES:,} are allowed")
     body = bytearray(sum(array.nbytes for array in arrays))
     place = 0
     for array in arrays:
@@ -84,11 +89,17 @@ def unpack(frame: Frame) -> Any:
         if place + length > len(frame.body):
             raise WireError("an array is longer than what was sent")
         # A view would keep the frame's bytes, and they are overwritten after a call.
-        arrays.append(np.frombuffer(frame.body, dtype, math.prod(shape), place).reshape(shape))
+        try:
+            arrays.append(np.frombuffer(frame.body, dtype, math.prod(shape), place).reshape(shape))
+        except (ValueError, OverflowError):  # such as no elements, in a shape beyond NumPy's limits
+            raise WireError("an array of a shape that is not allowed") from None
         place += length
     if place != len(frame.body):
         raise WireError("more was sent than the header describes")
-    return _built(tree, arrays, 0)
+    value = _built(tree, unused := dict(enumerate(arrays)), 0)
+    if unused:
+        raise WireError("more was sent than the header describes")
+    return value
 
 
 def send(channel: socket.socket, frame: Frame) -> None:
@@ -101,22 +112,30 @@ def send(channel: socket.socket, frame: Frame) -> None:
         raise Closed from None
 
 
-def receive(channel: socket.socket, most: int) -> Frame:
-    """Receive a frame with up to `most` bytes of arrays; raises `WireError`, `Closed` or `TimeoutError`."""
-    magic, header, body = LENGTHS.unpack(_exactly(channel, LENGTHS.size))
+def receive(channel: socket.socket, most: int, deadline: float | None = None) -> Frame:
+    """Receive a frame with up to `most` bytes of arrays; raises `WireError`, `Closed` or `TimeoutError`.
+
+    The deadline is a time of `perf_counter` for the whole frame, however slowly its bytes drip.
+    """
+    magic, header, body = LENGTHS.unpack(_exactly(channel, LENGTHS.size, deadline))
     if magic != MAGIC:
         raise WireError("a message does not begin as agreed")
     if header > HEADER_BYTES:
-        raise WireError(f"a header of {header:,} bytes, and {HEADER_BYTES:,} are allowed")
+        raise TooLarge(f"a header of more than {HEADER_BYTES:,} bytes")
     if body > most:
-        raise WireError(f"arrays of {body:,} bytes, and {most:,} are allowed")
-    return Frame(bytes(_exactly(channel, header)), _exactly(channel, body))
+        raise TooLarge(f"arrays of more than {most:,} bytes")
+    return Frame(bytes(_exactly(channel, header, deadline)), _exactly(channel, body, deadline))
 
 
-def _exactly(channel: socket.socket, count: int) -> bytearray:
+def _exactly(channel: socket.socket, count: int, deadline: float | None) -> bytearray:
     buffer = bytearray(count)
     view, place = memoryview(buffer), 0
     while place < count:
+        if deadline is not None:
+            left = deadline - time.perf_counter()
+            if left <= 0:
+                raise TimeoutError
+            channel.settimeout(left)
         try:
             got = channel.recv_into(view[place:])
         except ConnectionResetError:
@@ -144,7 +163,7 @@ def _described(value: Any, arrays: list[np.ndarray[Any, Any]], depth: int) -> An
         return [_described(part, arrays, depth + 1) for part in value]
     if type(value) is dict and all(type(key) is str for key in value):
         return {"map": {key: _described(part, arrays, depth + 1) for key, part in value.items()}}
-    raise WireError(f"cannot be sent: {type(value).__module__}.{type(value).__qualname__}")
+    raise WireError(f"{CANNOT}{type(value).__module__}.{type(value).__qualname__}")
 
 
 def _checked(entry: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
@@ -162,7 +181,8 @@ def _checked(entry: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
     return dtype, tuple(shape)
 
 
-def _built(tree: Any, arrays: Sequence[np.ndarray[Any, Any]], depth: int) -> Any:
+def _built(tree: Any, arrays: dict[int, np.ndarray[Any, Any]], depth: int) -> Any:
+    """The value of a tree. Each array is used once: named a thousand times it would fill the memory of who reads it."""
     if depth > DEEPEST:
         raise WireError(f"a value is nested more than {DEEPEST} deep")
     if isinstance(tree, list):
@@ -170,10 +190,10 @@ def _built(tree: Any, arrays: Sequence[np.ndarray[Any, Any]], depth: int) -> Any
     if not isinstance(tree, dict):
         return tree
     match list(tree.items()):
-        case [("array", int(number))] if 0 <= number < len(arrays):
-            return arrays[number]
-        case [("bytes", int(number))] if 0 <= number < len(arrays):
-            return arrays[number].tobytes()
+        case [("array", int(number))] if number in arrays:
+            return arrays.pop(number)
+        case [("bytes", int(number))] if number in arrays:
+            return arrays.pop(number).tobytes()
         case [("map", dict(parts))]:
             return {key: _built(part, arrays, depth + 1) for key, part in parts.items()}
     raise WireError("a part of a value is not described as agreed")

@@ -77,7 +77,7 @@ def test_a_device_array_as_the_answer_is_told_in_words(tmp_path) -> None:
     work = "def descend(device, x, y, start, steps):\n    return device.put(start)\n"
     verdict = graded(tmp_path, work).verdict
     assert verdict.kind == "type"
-    assert "something else than arrays" in verdict.what
+    assert "return plain NumPy arrays" in verdict.what
 
 
 def test_the_tolerance_tells_one_step_from_the_next() -> None:
