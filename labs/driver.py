@@ -31,7 +31,7 @@ from typing import Any, Literal, Self
 from residency.harness.errors import UsageError
 from residency.labs import catalogue, failures, sandbox, score, scratch, wire
 from residency.labs.lab import Check, Lab, Verdict
-from residency.runners import machine
+from residency.runners import machine, process
 
 HERE = Path(__file__).parent
 STARTING = 60.0  # seconds in which a program must be imported
@@ -142,7 +142,8 @@ class JudgeProcess:
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             cwd="/",
-            env={**os.environ, "PYTHONSAFEPATH": "1"},
+            # A service answers while the clock runs: its small products must not wait for a second thread to wake.
+            env={**os.environ, **process.limits(1), "PYTHONSAFEPATH": "1"},
             start_new_session=True,
         )
         theirs.close()

@@ -67,18 +67,24 @@ class Service:
                     answer = self._answers.pop(number)
                     break
                 self._reading = True
-            try:
-                got = wire.unpack(wire.receive(self._channel, LARGEST_INPUT))
-            finally:
-                with self._changed:
-                    self._reading = False
-                    self._changed.notify_all()
-            with self._changed:
-                self._answers[got["answer"]] = got
-                self._changed.notify_all()
+            self._read()
         if answer.get("error"):
             raise ValueError(answer["error"])
         return answer["value"]
+
+    def _read(self) -> None:
+        """Read one answer, which may be another thread's."""
+        try:
+            got = wire.unpack(wire.receive(self._channel, LARGEST_INPUT))
+        except BaseException:
+            with self._changed:
+                self._reading = False
+                self._changed.notify_all()
+            raise
+        with self._changed:  # both at once: who reads next must see that its answer has come
+            self._answers[got["answer"]] = got
+            self._reading = False
+            self._changed.notify_all()
 
 
 def main() -> None:

@@ -7,11 +7,11 @@ RATE = 0.5
 
 
 def descend(device: Device, x: np.ndarray, y: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:
-    """The weights after `steps` steps of `weights - RATE / rows * x.T @ (x @ weights - y)`, float32."""
+    """The weights after `steps` steps of `weights - RATE / rows * x.T @ (x @ weights - y)`, as a NumPy array."""
     ### BEGIN SOLUTION
-    on_device, target, weights = device.put(x), device.put(y), device.put(start)
-    transposed = on_device.T
+    rows, targets, weights = device.put(x), device.put(y), device.put(start)
+    columns = rows.T
     for _ in range(steps):
-        weights = weights - RATE / len(x) * (transposed @ (on_device @ weights - target))
+        weights = weights - RATE / len(x) * (columns @ (rows @ weights - targets))
     return weights.get()
     ### END SOLUTION

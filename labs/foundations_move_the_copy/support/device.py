@@ -5,6 +5,7 @@
     array = y.get()            device to host: the bytes cross the bus
 
 The bus moves 2 GB a second, every operation takes at least 50 microseconds to launch, and the device itself is fast.
+It has 256 MB of memory.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 Fails: a small regression
 Fails: more rows
+Fails: other first weights
 Fails: large targets
+Fails: more columns than rows
 """
 
 import numpy as np
@@ -12,7 +14,7 @@ RATE = 0.5
 
 
 def descend(device: Device, x: np.ndarray, y: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:
-    """Gradient descent with the data put on the device in each step, and the weights brought back."""
+    """Gradient descent with the data put on the device in each step, and the gradient brought back."""
     weights = start
     for _ in range(steps):
         on_device, target = device.put(x), device.put(y)
