@@ -7,8 +7,6 @@ Fails: sizes measured several times
 Fails: other work disturbed some processes
 Fails: some processes failed
 Fails: intervals
-Fails: a single series
-Fails: timing
 """
 
 import numpy as np

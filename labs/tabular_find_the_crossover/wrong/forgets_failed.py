@@ -1,7 +1,6 @@
 """Takes the median of all processes: one NaN makes it NaN.
 
 Fails: some processes failed
-Fails: timing
 """
 
 import numpy as np

@@ -2,7 +2,6 @@
 
 Fails: sizes in any order
 Fails: sizes measured several times
-Fails: timing
 """
 
 import numpy as np
