@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -51,8 +51,8 @@ def middle(kind: str, size: str, phase: str, *stages: str) -> float:
         if line["kind"] == "sample" and (line["task"], line["implementation"], line["size"], line["phase"]) == wanted
     ]
     if stages:
-        return median(sum(line["stages"].get(name, 0.0) for name in stages) for line in samples)
-    return median(line["seconds"] for line in samples)
+        return float(median(sum(line["stages"].get(name, 0.0) for name in stages) for line in samples))
+    return float(median(line["seconds"] for line in samples))
 
 
 def gain(size: str, *stages: str) -> float:
@@ -106,7 +106,7 @@ def not_believed() -> str:
         kind: max(least(kind, "lecture").values()) / middle(kind, "lecture", "timed", *COMPUTES) for kind in kinds
     }
     (found,) = [kind for kind, share in shares.items() if share > BELIEVED]
-    return found
+    return str(found)
 
 
 def why_not() -> str:
@@ -187,8 +187,9 @@ def formed(*keys: str) -> Case:
     return Case((), {"keys": keys, "form": True})
 
 
-def valued(key: str) -> Case:
+def valued(key: str, rng: Random) -> Case:
     """The value of this answer."""
+    del rng
     return Case((), {"keys": (key,), "form": False})
 
 
@@ -205,8 +206,8 @@ def numbers(rng: Random) -> Case:
 
 
 HINTS = {
-    "longest_stage": "Where the time went is a column of the report. Look at array@gpu at the size `lecture`, and leave "
-    "out the first call of each process.",
+    "longest_stage": "Where the time went is a column of the report. Look at array@gpu at the size `lecture`. The "
+    "first call of each process does not count.",
     "times_as_fast": "End to end is everything: reading, copies, computing. The CPU's median time over the GPU's, of "
     "array@cpu and array@gpu; the report puts another implementation first.",
     "times_as_fast_resident": "With the data resident, reading and copies are left out, on both sides: only fit "
@@ -221,4 +222,4 @@ HINTS = {
     "difference of the medians. How many calls make up for it, at the size `lab`?",
 }
 for name, hint in HINTS.items():
-    lab.check(name, hint=hint)(lambda rng, key=name: valued(key))
+    lab.check(name, hint=hint)(partial(valued, name))

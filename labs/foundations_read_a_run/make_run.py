@@ -179,7 +179,7 @@ def main() -> None:
         old.unlink()
     write(run)
     table(run, SUPPORT / "samples.csv")
-    residency = Path(sys.executable).with_name("residency")
+    residency = str(Path(sys.executable).with_name("residency"))
     report = [residency, "report", "run", "--format", "markdown", "-o", "report.md"]
     subprocess.run(report, check=True, cwd=SUPPORT)
 

@@ -65,7 +65,8 @@ def measured(
     crossing, weights = _crossing(rng, rows, where)
     cpu_row = 10.0 ** rng.uniform(-9, -5, (count, 1))
     cpu, gpu = cpu_row * rows, cpu_row * ((1 - 1 / gain) * crossing[:, None] + rows / gain)
-    rows, cpu, gpu = (np.repeat(part, repeated, axis=1) for part in (rows, cpu, gpu))
+    rows = np.repeat(rows, repeated, axis=1)
+    cpu, gpu = (np.repeat(part, repeated, axis=1) for part in (cpu, gpu))
     spread = noise * rng.uniform(0.5, 1.5, (2, count, 1, 1))
     cpu, gpu = (
         np.asarray(part[:, :, None] * np.exp(own * rng.normal(size=(*part.shape, processes))))
@@ -90,7 +91,7 @@ def measured(
 def _crossing(rng: Random, rows: NDArray[np.int64], where: str) -> tuple[Floats, Floats]:
     """Where the times cross, well inside the sizes or well outside; and how far from one size to the next."""
     count, sizes = rows.shape
-    weights, beyond = rng.random(count), rng.uniform(5, 50, count)
+    weights, beyond = rng.random((count,)), rng.uniform(5, 50, (count,))
     if where == "below":
         return rows[:, 0] / beyond, weights
     if where == "above":
