@@ -14,6 +14,7 @@ from residency.labs.lab import Lab
 
 HERE = Path(__file__).parent
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+ANSWER = re.compile(r"""^([a-z_]+) = (?:"[^"]*"|[0-9._]+)""")  # a line of `answers.toml`: its comment stays
 
 
 def labs(root: Path = HERE) -> dict[str, Lab]:
@@ -58,6 +59,7 @@ def starter(text: str, place: str = "work.py") -> str:
     """A teacher's file without its solution: each region becomes a line that raises, or `# your code here`.
 
     A region that is the whole body of a function raises `NotImplementedError`, so that the bare starter fails at once.
+    In a file of answers a region keeps its keys, each with an empty text as its value.
     """
     kept: list[str] = []
     inside = False
@@ -67,6 +69,8 @@ def starter(text: str, place: str = "work.py") -> str:
             if inside:
                 raise UsageError(f"{place}, line {number}: a solution begins inside another")
             inside = True
+            if place.endswith(".toml"):
+                continue
             indent = line[: len(line) - len(line.lstrip())]
             said = 'raise NotImplementedError("your code here")' if indent else "# your code here"
             kept.append(f"{indent}{said}\n")
@@ -76,6 +80,8 @@ def starter(text: str, place: str = "work.py") -> str:
             inside = False
         elif not inside:
             kept.append(line)
+        elif place.endswith(".toml"):
+            kept.append(ANSWER.sub(r'\1 = ""', line))
     if inside:
         raise UsageError(f"{place}: a solution begins and never ends")
     return "".join(kept)
