@@ -41,7 +41,7 @@ def table(rng: Random, rows: int, *, share: float = 0.5, strength: float = 1.5, 
 def _drawn(rng: Random, signal: np.ndarray, share: float) -> np.ndarray:
     """Classes 0 and 1, with about this share of ones."""
     offset = np.quantile(signal, 1 - share)
-    return (rng.random(len(signal)) < 1 / (1 + np.exp(-2 * (signal - offset)))).astype(np.int64)
+    return np.asarray(rng.random(len(signal)) < 1 / (1 + np.exp(-2 * (signal - offset))), np.int64)
 
 
 def _split(x: np.ndarray, y: np.ndarray, rows: int) -> Case:
