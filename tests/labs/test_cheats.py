@@ -151,7 +151,9 @@ def test_a_cheat_fails_for_its_own_reason(file, graded, monkeypatch) -> None:
     failure = graded(submission)
     assert failure is not None
     place, got, what = failure
-    assert (got, words in what) == (kind, True), f"{place}: {got}: {what}"
+    other, _, other_words = submission.line("Or").partition(": ")  # where the order of two processes decides
+    expected = (got == kind and words in what) or (got == other and other_words in what)
+    assert expected, f"{place}: {got}: {what}"
     assert not submission.line("At") or place == submission.line("At")
 
 

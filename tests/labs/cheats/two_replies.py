@@ -1,6 +1,7 @@
 """Sends an answer by itself and then returns another one for the next call.
 
 Fails: failed: it wrote to the grader's channel before it was called
+Or: replayed: this is the answer to an earlier call
 At: short rides cost at least 6
 """
 
