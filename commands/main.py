@@ -18,6 +18,7 @@ from residency.commands import (
     data,
     doctor,
     history,
+    lab,
     list_tasks,
     prove,
     rehearse,
@@ -57,6 +58,7 @@ app.command("report", epilog=report.EPILOG)(report.report)
 app.command("selftest", epilog=selftest.EPILOG)(selftest.selftest)
 app.command("compare", epilog=compare.EPILOG)(compare.compare_runs)
 app.command("history", epilog=history.EPILOG)(history.show_history)
+app.add_typer(lab.app, name="lab")
 
 
 def _version(wanted: bool) -> None:

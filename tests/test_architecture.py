@@ -18,9 +18,10 @@ import yaml
 
 HERE = Path(__file__).parent.parent
 # From the top floor down: a room imports only from rooms below it.
-ROOMS = ["commands", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"]
+ROOMS = ["commands", "labs", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"]
 BELOW = {
-    "commands": {"studies", "reports", "analysis", "suites", "datasets", "runners", "harness"},
+    "commands": {"labs", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"},
+    "labs": {"studies", "reports", "analysis", "suites", "datasets", "runners", "harness"},
     "studies": {"reports", "analysis", "suites", "datasets", "runners", "harness"},
     "reports": {"analysis", "harness"},
     "analysis": {"harness"},

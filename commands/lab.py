@@ -1,0 +1,124 @@
+"""`residency lab`: exercises for residents, and their grading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from residency.commands import common, lab_grade
+from residency.harness.errors import UsageError
+from residency.labs import catalogue, driver, repository, sandbox, scratch, shown
+from residency.labs import verify as verifying
+from residency.reports import screen
+
+app = typer.Typer(
+    help="Exercises for residents: start, check, submit; for teachers: verify, grade.", no_args_is_help=True
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list", epilog="Example:  [bold]residency lab list[/]")
+def list_labs(json: Json = False) -> None:
+    """List the labs in the order in which they are taught."""
+    found = list(catalogue.labs().values())
+    if json:
+        common.print_json([{"lab": lab.name, "title": lab.title, "topic": lab.topic} for lab in found])
+        return
+    _print(shown.labs(found))
+
+
+@app.command("start", epilog="Example:  [bold]residency lab start foundations-vectorise[/]")
+def start(
+    name: Annotated[str, typer.Argument(metavar="LAB", help="The lab's name, as `residency lab list` shows it.")],
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="The new folder. [default: the lab's name]")
+    ] = None,
+) -> None:
+    """Begin a lab: a Git repository with the starter, committed."""
+    lab = catalogue.lab(name)
+    folder = into or Path(lab.name)
+    repository.start(lab, folder)
+    _print([f"Started {lab.title!r} in {folder}.", "", f"Next:  cd {folder}   and read README.md"])
+
+
+@app.command("check", epilog="Example:  [bold]residency lab check[/]   (in the lab's folder)")
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The lab's folder.")] = Path(),
+    timing: Annotated[bool, typer.Option(help="Measure how fast it is, too.")] = True,
+    json: Json = False,
+) -> None:
+    """Run the visible checks, and measure the speedup over the baseline. Takes less than a minute."""
+    lab = repository.lab_of(folder.resolve())
+    files = repository.edited(lab, repository.root_of(folder.resolve()))
+    out, progress = screen.output(), screen.progress()
+    with scratch.folder() as place:
+        copied = driver.write(place / "files", files)
+        with driver.Grader(lab, copied) as grader:
+            for checked in grader.checks([check for check in lab.checks.values() if check.visible]):
+                if not json:
+                    _print(shown.checked(checked))
+            if timing and lab.timing is not None and grader.graded.is_right:
+                with progress.status("timing ..."):
+                    grader.timing(baseline=True, most=driver.PROCESSES)
+            graded = grader.points()
+    if json:
+        common.print_json(graded.as_json())
+    else:
+        if graded.timed is not None:
+            _print(shown.timed(graded.timed, lab.points.fast))
+        out.print("Hidden checks are run when it is graded." if graded.is_right else "", markup=False, highlight=False)
+    if not graded.is_right:
+        raise typer.Exit(1)
+
+
+@app.command("submit", epilog="Example:  [bold]residency lab submit[/]   (in the lab's folder)")
+def submit(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The lab's folder.")] = Path(),
+) -> None:
+    """Tag the commit that shall be graded."""
+    lab = repository.lab_of(folder.resolve())
+    tag, commit = repository.submit(repository.root_of(folder.resolve()))
+    _print([f"Submitted commit {commit} of {lab.name} as {tag}.", "If you use a server:  git push --tags"])
+
+
+@app.command("verify", epilog="Example:  [bold]residency lab verify[/]   (all labs)")
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[LAB]...", help="Default: all.")] = None,
+    json: Json = False,
+) -> None:
+    """Prove labs: the solution passes, the bare starter fails, each planted wrong answer fails as planned."""
+    labs = [catalogue.lab(name) for name in names] if names else list(catalogue.labs().values())
+    if not labs:
+        raise UsageError("there is no lab here")
+    _say_means()
+    found: dict[str, list[verifying.Proved]] = {}
+    for lab in labs:
+        if not json:
+            _print([lab.name])
+        with screen.progress().status("") as status:
+            for proved in verifying.verify(lab, status.update):
+                found.setdefault(lab.name, []).append(proved)
+                if not json:
+                    _print([f"  {shown.proved(proved)}"])
+    if json:
+        common.print_json({name: [vars(one) for one in proofs] for name, proofs in found.items()})
+    if not all(one.holds for proofs in found.values() for one in proofs):
+        raise typer.Exit(1)
+
+
+app.command("grade", epilog=lab_grade.EPILOG)(lab_grade.grade)
+
+
+def _say_means() -> None:
+    for line in shown.means(sandbox.means()):
+        screen.progress().print(line, markup=False, highlight=False)
+
+
+def _print(lines: Iterable[str]) -> None:
+    out = screen.output()
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)

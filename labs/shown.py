@@ -1,0 +1,116 @@
+"""What residents and teachers read in a terminal about labs: short lines, the main point first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from residency.labs.audit import Record
+from residency.labs.driver import Checked, Graded, Timed
+from residency.labs.gradebook import Cohort
+from residency.labs.lab import Lab
+from residency.labs.sandbox import Means
+from residency.labs.verify import Proved
+from residency.reports import words
+
+KINDS = {
+    "right": "right",
+    "wrong": "WRONG",
+    "replayed": "WRONG",
+    "shape": "WRONG",
+    "not finite": "WRONG",
+    "type": "WRONG",
+    "failed": "FAILED",
+    "timeout": "TOO SLOW",
+    "memory": "MEMORY",
+    "not believed": "NOT BELIEVED",
+}
+
+
+def labs(found: Sequence[Lab]) -> Iterator[str]:
+    """The list of labs."""
+    width = max((len(lab.name) for lab in found), default=0)
+    for lab in found:
+        yield f"{lab.order:>2}  {lab.name:<{width}}  {lab.title}"
+
+
+def checked(one: Checked) -> Iterator[str]:
+    """One check: right or wrong, and the hint."""
+    yield f"{KINDS[one.verdict.kind]:<8}  {one.title}{f': {one.verdict.what}' if one.verdict.what else ''}"
+    if one.hint:
+        yield f"{'':<8}  {one.hint}"
+
+
+def timed(one: Timed, most: int) -> Iterator[str]:
+    """The timing: the speedup over the baseline, the distance to the solution, the points."""
+    if not one.verdict.is_right:
+        yield f"{KINDS[one.verdict.kind]:<8}  timing: {one.verdict.what}"
+        return
+    assert one.ratio is not None
+    assert one.seconds is not None
+    if one.speedup is not None:
+        faster = one.speedup
+        yield f"speed     {faster.ratio:.3g} x as fast as the baseline [{faster.low:.3g}, {faster.high:.3g}]"
+    against = f"{one.ratio:.2f} x the solution's time [{one.low:.2f}, {one.high:.2f}]"
+    yield f"time      {words.seconds(one.seconds)} a call, {against}: {one.share * most:g} of {most} points"
+
+
+def points(graded: Graded) -> Iterator[str]:
+    """The points so far, and what was not graded here."""
+    known = sum(graded.possible[name] for name in graded.points)
+    yield f"points    {graded.total:g} of {known}"
+    if graded.not_graded:
+        yield f"          not graded here: {', '.join(graded.not_graded)} points (they need a GPU)"
+
+
+def proved(one: Proved) -> str:
+    """One thing that `verify` tried."""
+    return f"{'ok' if one.holds else 'FAILED':<8}  {one.what}: {one.how}"
+
+
+def means(found: Means) -> Iterator[str]:
+    """What this machine does not keep a submission from."""
+    for sentence in found.missing:
+        yield f"Not isolated here: {sentence}."
+
+
+def cohort(found: Cohort, place: Path) -> list[str]:
+    """A cohort's grades, one line a submission, and where everything is saved."""
+    names = {record.team: words.plain(found.name_of(record.team)) for record in found.graded}
+    width = min(40, max(map(len, names.values()), default=0))
+    said = [
+        f"{names[record.team]:<{width}}  {record.total:>5g} of {record.most:<3}  {_brief(record)}".rstrip()
+        for record in found.graded
+    ]
+    said += [f"{words.plain(line)}" for line in found.teams.lines]
+    files = "grades.csv, grades.json, cohort.html, feedback/, audit/"
+    return [*said, "", f"Saved in {place}: {files}", f"Open:  {place / 'cohort.html'}"]
+
+
+def _brief(record: Record) -> str:
+    """The one thing that a teacher should see of a submission."""
+    if record.graded is None:
+        return record.problem
+    said = [f"failed: {record.failed[0].title}"] if record.failed else []
+    if len(record.failed) > 1:
+        said = [f"failed: {record.failed[0].title}, and {len(record.failed) - 1} more"]
+    timed = record.graded.timed
+    if timed is not None and timed.ratio is not None:
+        said.append(f"{timed.ratio:.2f} x the solution's time")
+    elif timed is not None:
+        said.append(f"timing: {timed.verdict.what}")
+    if record.changed:
+        said.append(f"changed the teacher's {', '.join(record.changed[:3])}")
+    return "; ".join(said)
+
+
+def again(first: Record, second: Record, differences: Sequence[str]) -> list[str]:
+    """Whether a second grading came to the same verdict."""
+    now = f"{second.total:g} of {second.most} points"
+    same = f"The same verdict: {now}." if not differences else f"Another verdict: {now}, not {first.total:g}."
+    said = [same, *(f"  {difference}" for difference in differences)]
+    if first.lab_version != second.lab_version:
+        said.append("The lab has changed since then.")
+    if first.machine.get("cpu") != second.machine.get("cpu"):
+        said.append("It was graded on another machine then.")
+    return said

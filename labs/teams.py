@@ -1,0 +1,276 @@
+"""Teams: who stands behind a clone. A team is graded once, and each member gets its result.
+
+`roster.csv` of the instructor decides; a clone that it does not name may have a `team.toml`:
+
+    name = "Team 1"
+    [[member]]
+    name = "Ann Example"
+    email = "ann@example.org"
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from residency.harness.errors import UsageError, visible
+
+ROSTER_BYTES, MOST_MEMBERS, LENGTH = 4 << 20, 20, 100
+COLUMNS = ("student_id", "name", "email", "team", "clone")
+OTHER_NAMES = {"id": "student_id", "e-mail": "email", "mail": "email"}  # nbgrader's gradebook exports `id`
+
+
+@dataclass(frozen=True)
+class Member:
+    """One resident. All three can be shown as they are; what is not known is empty."""
+
+    student_id: str
+    name: str
+    email: str = ""
+
+    @property
+    def label(self) -> str:
+        """How a line names the member."""
+        return self.name or self.student_id or self.email
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who is graded together. A resident alone is a team of one member with the resident's own name."""
+
+    name: str
+    members: tuple[Member, ...]
+    clone: Path | None  # None: there is no clone of this team
+
+
+@dataclass(frozen=True)
+class Teams:
+    """All teams in the order of the roster or of the clones, and one line for each thing that does not fit."""
+
+    teams: tuple[Team, ...]
+    lines: tuple[str, ...] = ()
+
+    def of(self, clone: Path) -> tuple[Team, ...]:
+        """The teams of a clone; none if the roster names nobody for it."""
+        return tuple(team for team in self.teams if team.clone == clone)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line of the roster."""
+
+    member: Member
+    team: str
+    clone: str
+
+
+def teams(clones: Sequence[Path], roster: Path | None = None, told: Mapping[Path, bytes] | None = None) -> Teams:
+    """Who stands behind each clone.
+
+    `clones` are the folders; `roster` is a CSV file with the columns `student_id` (or `id`), `name` (or `first_name`
+    and `last_name`), `email`, `team` and `clone` (a folder's name), of which `student_id` or `email` is needed; `told`
+    are the texts of `team.toml` by clone (`Submission.team`). Without a column `clone`, the clone is the folder that is
+    called as the team, or as the `student_id`. Raises `UsageError` where the roster cannot be read.
+    """
+    lines: list[str] = []
+    own = {clone: _told(clone, text, lines) for clone, text in (told or {}).items()}
+    if roster is None:
+        found = [own.get(clone) or _alone(clone) for clone in clones]
+    else:
+        found = _from_roster(clones, _rows(roster, lines), lines)
+        found += _unnamed(clones, found, own, lines)
+        lines += _contradicted(found, own)
+    lines += _checked(found)
+    return Teams(tuple(found), tuple(lines))
+
+
+def _alone(clone: Path) -> Team:
+    name = visible(clone.name.removesuffix(".git")[:LENGTH])
+    return Team(name, (Member(name, name),), clone)
+
+
+# --- The instructor's roster ----------------------------------------------------------------------------------------
+
+
+def _rows(roster: Path, lines: list[str]) -> list[_Row]:
+    try:
+        with roster.open("rb") as file:
+            text = file.read(ROSTER_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{roster} cannot be read: {error.strerror}") from None
+    if len(text) > ROSTER_BYTES:
+        raise UsageError(f"{roster} has more than {ROSTER_BYTES >> 20} MB: it is no roster")
+    try:
+        table = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{roster} is no CSV file in UTF-8: {error}") from None
+    head = [_column(name) for name in table[0]] if table else []
+    if not {"student_id", "email"} & set(head):
+        raise UsageError(f"{roster} needs the column student_id or email; known columns: {', '.join(COLUMNS)}")
+    if twice := sorted({name for name in head if name in COLUMNS and head.count(name) > 1}):
+        raise UsageError(f"{roster} has the column {twice[0]} twice")
+    found: dict[_Row, int] = {}
+    for number, cells in enumerate(table[1:], 2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(head):
+            raise UsageError(f"{roster}, row {number}: {len(cells)} cells, and the first row has {len(head)}")
+        row = _row({name: visible(cell.strip()[:LENGTH]) for name, cell in zip(head, cells, strict=True)})
+        if not row.member.student_id:
+            raise UsageError(f"{roster}, row {number}: no student_id and no email")
+        if row in found:
+            lines.append(f"{row.member.label} stands twice in the roster, in rows {found[row]} and {number}.")
+        found.setdefault(row, number)
+    return list(found)
+
+
+def _column(name: str) -> str:
+    plain = name.strip().casefold().replace(" ", "_")
+    return OTHER_NAMES.get(plain, plain)
+
+
+def _row(cells: Mapping[str, str]) -> _Row:
+    name = cells.get("name") or " ".join(filter(None, (cells.get("first_name"), cells.get("last_name"))))
+    email = cells.get("email", "")
+    student = cells.get("student_id") or email
+    return _Row(Member(student, name, email), cells.get("team", ""), cells.get("clone", ""))
+
+
+def _from_roster(clones: Sequence[Path], rows: Sequence[_Row], lines: list[str]) -> list[Team]:
+    """The teams of the roster, in its order."""
+    grouped: dict[tuple[str, str], list[_Row]] = {}
+    for row in rows:
+        # Without a team's name, who has the same clone is a team.
+        key = ("team", row.team) if row.team else ("clone", row.clone) if row.clone else ("", row.member.student_id)
+        grouped.setdefault(key, []).append(row)
+    return [_team(kind, name, members, clones, lines) for (kind, name), members in grouped.items()]
+
+
+def _team(kind: str, name: str, rows: Sequence[_Row], clones: Sequence[Path], lines: list[str]) -> Team:
+    members = tuple(row.member for row in rows)
+    if kind == "team" and len(rows) == 1:
+        lines.append(f"Team {name} has one member: {members[0].label}.")
+    if kind != "team" and len(rows) == 1:
+        name = rows[0].member.student_id
+    named = list(dict.fromkeys(row.clone for row in rows if row.clone))
+    if len(named) > 1:
+        lines.append(f"Team {name} has {len(named)} clones in the roster: {named[0]} is taken.")
+    wanted = named[0] if named else name
+    clone = next((clone for clone in clones if wanted in _called(clone)), None)
+    if clone is None:
+        who = f"Team {name}" if len(rows) > 1 or kind == "team" else members[0].label
+        lines.append(f"{who} has no clone: there is no folder {wanted}.")
+    return Team(name, members, clone)
+
+
+def _called(clone: Path) -> set[str]:
+    """What a roster may call a clone."""
+    name = visible(clone.name)
+    return {name, name.removesuffix(".git"), visible(str(clone))}
+
+
+def _unnamed(
+    clones: Sequence[Path], found: Sequence[Team], own: Mapping[Path, Team | None], lines: list[str]
+) -> list[Team]:
+    """Clones that the roster does not name: their own `team.toml` counts where it names nobody of the roster's."""
+    taken = {team.clone for team in found}
+    known = {member.email.casefold() for team in found for member in team.members if member.email}
+    more = []
+    for clone in (clone for clone in clones if clone not in taken):
+        name, team = visible(clone.name), own.get(clone)
+        if team is None:
+            lines.append(f"Nobody owns the clone {name}: the roster does not name it, and it has no team.toml.")
+        elif known & {member.email.casefold() for member in team.members}:
+            lines.append(f"Nobody owns the clone {name}: its team.toml names residents who have another clone.")
+        else:
+            lines.append(f"The roster does not name the clone {name}; its own team.toml does.")
+            more.append(team)
+    return more
+
+
+def _contradicted(found: Sequence[Team], own: Mapping[Path, Team | None]) -> Iterator[str]:
+    """Where a clone's `team.toml` says otherwise than the roster: the roster counts."""
+    for team in found:
+        said = own.get(team.clone) if team.clone else None
+        if said is None or said is team:
+            continue
+        named = {member.email.casefold() for member in said.members if member.email}
+        listed = {member.email.casefold() for member in team.members if member.email}
+        if named and named != listed:
+            yield f"The team.toml of team {team.name} names other members than the roster; the roster counts."
+
+
+# --- A clone's own team.toml ----------------------------------------------------------------------------------------
+
+
+def _told(clone: Path, text: bytes, lines: list[str]) -> Team | None:
+    """The team that a resident's file names; None, and a line, if it cannot be read."""
+    name = visible(clone.name.removesuffix(".git")[:LENGTH])
+    try:
+        said = tomllib.loads(text[:100_000].decode())
+        members = _members(said.get("member", said.get("members")))
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        lines.append(f"The team.toml of {name} cannot be read: it needs [[member]] with name and email.")
+        return None
+    known: dict[str, Member] = {}
+    for member in members:
+        if member.email and member.email.casefold() in known:
+            lines.append(f"The team.toml of {name} has two members with the address {member.email}.")
+        else:
+            known[member.email.casefold() or f"name {member.name}"] = member
+    team = said.get("name")
+    called = visible(team.strip()[:LENGTH]) if isinstance(team, str) and team.strip() else name
+    if len(known) == 1:
+        lines.append(f"Team {called} has one member: {members[0].label}.")
+    return Team(called, tuple(known.values()), clone)
+
+
+def _members(said: Any) -> list[Member]:
+    """The members in a `team.toml`; raises `ValueError`."""
+    if not isinstance(said, list) or not 0 < len(said) <= MOST_MEMBERS:
+        raise ValueError("members")
+    found = []
+    for entry in said:
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(key, ""), str) for key in COLUMNS):
+            raise ValueError("member")
+        cells = {key: visible(entry.get(key, "").strip()[:LENGTH]) for key in ("student_id", "name", "email")}
+        if not cells["name"] and not cells["email"]:
+            raise ValueError("member")
+        member = Member(**cells)
+        found.append(member if member.student_id else replace(member, student_id=member.email or member.name))
+    return found
+
+
+# --- What does not fit ----------------------------------------------------------------------------------------------
+
+
+def _checked(found: Sequence[Team]) -> Iterator[str]:
+    """Lines about members in two teams, two members with one address, and two teams with one clone."""
+    places: defaultdict[str, list[Team]] = defaultdict(list)
+    addresses: defaultdict[str, dict[tuple[str, str], Member]] = defaultdict(dict)
+    owners: defaultdict[Path, list[str]] = defaultdict(list)
+    for team in found:
+        if team.clone is not None:
+            owners[team.clone].append(team.name)
+        for member in team.members:
+            places[member.student_id].append(team)
+            if member.email:
+                addresses[member.email.casefold()][member.student_id, member.name] = member
+    for student, several in places.items():
+        if len(several) > 1:
+            label = next(member.label for member in several[0].members if member.student_id == student)
+            names = " and ".join(team.name for team in several)
+            yield f"{label} is in {len(several)} teams: {names}. Each gives a result; decide which counts."
+    for address, members in addresses.items():
+        if len(members) > 1:
+            names = " and ".join(member.label for member in members.values())
+            yield f"{names} have the same address, {address}: their lines cannot be told apart."
+    for clone, several_names in owners.items():
+        if len(several_names) > 1:
+            yield f"The clone {visible(clone.name)} belongs to {len(several_names)} teams: {', '.join(several_names)}."
