@@ -15,6 +15,7 @@ from residency.analysis.boards import share_of_cards
 from residency.analysis.crossover import Crossover, TaskCrossover, crossovers
 from residency.analysis.doubt import in_doubt
 from residency.analysis.gain import Gain, ResidentMean, gains
+from residency.analysis.glance import Glance, glance
 from residency.analysis.proof import Proof
 from residency.analysis.ratios import as_long
 from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
@@ -34,17 +35,34 @@ SCHEMA = 1
 
 def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
     """A run, its rows, and warnings about what slows its libraries."""
+    by_topic = topics(records, rows)
     return {
         "schema": SCHEMA,
         "run": {**asdict(records.info), "folder": str(records.folder)},
         "rows": [_row(row, records.info.machine) for row in rows],
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
         "gains": [_gain(gain) for gain in gains(rows)],
-        "topics": [_topic(topic) for topic in topics(records, rows)],
+        "topics": [_topic(topic) for topic in by_topic],
         "scaling": [scaling(scaled) for scaled in scalings(records, rows)],
         "crossovers": [_task_crossover(answer) for answer in crossovers(records, rows)],
         "tolerated": [asdict(band) for band in tolerated(rows, records.info.tasks)],
+        "glance": _glance(glance(records, rows, by_topic)),
     }
+
+
+def _glance(found: Glance) -> dict[str, Any]:
+    """The numbers of a page's first screen."""
+    cpu = found.cpu
+    return {
+        **asdict(found),
+        "gain": _gain(found.gain) if found.gain else None,
+        "cpu": {**_finite(cpu.mean), "compared": cpu.compared, "undecided": cpu.undecided} if cpu else None,
+    }
+
+
+def _finite(found: Interval) -> dict[str, float | None]:
+    """A mean with its bounds; None where the upper one is infinite."""
+    return {"mean": found.value, "low": found.low, "high": found.high if math.isfinite(found.high) else None}
 
 
 def _topic(found: TopicAtSize) -> dict[str, Any]:
