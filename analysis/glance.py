@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from residency.analysis.contest import Contest, contest
+from residency.analysis.contest import Contest, contest, wins
 from residency.analysis.crossover import Answer
 from residency.analysis.disturbed import disturbances
 from residency.analysis.doubt import is_on_gpu
 from residency.analysis.gain import Gain, gains
+from residency.analysis.ratios import as_long
 from residency.analysis.rest import rest_of
 from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Group, Row
@@ -43,7 +44,8 @@ class OnCpus:
     """The fastest on the CPU against the next, over all comparisons in which two have a time."""
 
     compared: int
-    mean: Interval  # how many times as fast the fastest is
+    only: Interval | None  # how many times as fast the fastest is; None over several, whose winners are chosen
+    fastest: list[tuple[str, int]]  # libraries, and in how many each is clearly the fastest
     undecided: int
 
 
@@ -191,12 +193,8 @@ def _on_cpus(asked: Sequence[Contest]) -> OnCpus | None:
     if not ratios:
         return None
     undecided = sum(ratio.verdict != "slower" for ratio in ratios)
-    if len(ratios) == 1:
-        (only,) = ratios
-        high = 1 / only.low if only.low else float("inf")
-        return OnCpus(1, Interval(1 / only.value, 1 / only.high, high), undecided)
-    mean = statistics.geometric_mean([1 / ratio.value for ratio in ratios])
-    return OnCpus(len(ratios), Interval(mean.value, mean.low, mean.high), undecided)
+    only = as_long(ratios[0]) if len(ratios) == 1 else None
+    return OnCpus(len(ratios), only, wins(asked).most_common(), undecided)
 
 
 def _spent(asked: Sequence[Contest]) -> list[Spent]:

@@ -56,13 +56,15 @@ def _glance(found: Glance) -> dict[str, Any]:
     return {
         **asdict(found),
         "gain": _gain(found.gain) if found.gain else None,
-        "cpu": {**_finite(cpu.mean), "compared": cpu.compared, "undecided": cpu.undecided} if cpu else None,
+        "cpu": {
+            "compared": cpu.compared,
+            "only": _long(cpu.only) if cpu.only else None,
+            "fastest": [{"library": library, "comparisons": count} for library, count in cpu.fastest],
+            "undecided": cpu.undecided,
+        }
+        if cpu
+        else None,
     }
-
-
-def _finite(found: Interval) -> dict[str, float | None]:
-    """A mean with its bounds; None where the upper one is infinite."""
-    return {"mean": found.value, "low": found.low, "high": found.high if math.isfinite(found.high) else None}
 
 
 def _topic(found: TopicAtSize) -> dict[str, Any]:
@@ -210,7 +212,10 @@ def resident(found: Resident | None) -> dict[str, Any] | None:
 
 def _as_long(found: Interval) -> dict[str, float | None]:
     """The same ratio as sentences tell it below 1: how many times as long. A bound is None where it is infinite."""
-    told = as_long(found)
+    return _long(as_long(found))
+
+
+def _long(told: Interval) -> dict[str, float | None]:
     return {"ratio": told.value, "low": told.low, "high": told.high if math.isfinite(told.high) else None}
 
 
