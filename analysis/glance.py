@@ -37,6 +37,8 @@ class Counts:
     hardware: int  # of these tasks measure the devices, and are in no mean
     comparisons: int  # a task on a dataset at a size
     several: list[str]  # tasks with more than one of these
+    sizes: bool  # whether these differ in their sizes
+    datasets: bool  # or in their datasets
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class OnCpus:
     """The fastest on the CPU against the next, over all comparisons in which two have a time."""
 
     compared: int
+    sides: list[str]  # of the only comparison: the fastest and the next; empty over several
     only: Interval | None  # how many times as fast the fastest is; None over several, whose winners are chosen
     fastest: list[tuple[str, int]]  # libraries, and in how many each is clearly the fastest
     undecided: int
@@ -150,7 +153,7 @@ def glance(records: Records, rows: Sequence[Row], topics: Sequence[TopicAtSize])
     asked = [found for key, found in contests.items() if not key[0].startswith(TOPIC) or len(contests) == 1]
     asked = [found for found in asked if found.ratio is not None and (gain is None or _is_in(found, gain))]
     return Glance(
-        counts=_counts(groups),
+        counts=counts(rows),
         gain=gain,
         verdict=_verdict(gain, asked) if gain else "",
         alone=_alone(asked) if gain and gain.tasks == 1 else "",
@@ -166,7 +169,9 @@ def _is_in(found: Contest, gain: Gain) -> bool:
     return found.between_devices and found.cpu is not None and found.cpu.cell.size == gain.size
 
 
-def _counts(groups: dict[Group, list[Row]]) -> Counts:
+def counts(rows: Sequence[Row]) -> Counts:
+    """How many topics, tasks and comparisons a run has."""
+    groups = dict.fromkeys(row.group for row in rows)
     of_task = Counter(task for task, _, _ in groups)
     return Counts(
         topics=len({task.partition("/")[0] for task in of_task}),
@@ -174,6 +179,8 @@ def _counts(groups: dict[Group, list[Row]]) -> Counts:
         hardware=sum(task.startswith(TOPIC) for task in of_task),
         comparisons=len(groups),
         several=[task for task, number in of_task.items() if number > 1],
+        sizes=len({(task, size) for task, _, size in groups}) > len(of_task),
+        datasets=len({(task, dataset) for task, dataset, _ in groups}) > len(of_task),
     )
 
 
@@ -194,7 +201,12 @@ def _on_cpus(asked: Sequence[Contest]) -> OnCpus | None:
         return None
     undecided = sum(ratio.verdict != "slower" for ratio in ratios)
     only = as_long(ratios[0]) if len(ratios) == 1 else None
-    return OnCpus(len(ratios), only, wins(asked).most_common(), undecided)
+    sides = [_named(row) for row in (asked[0].cpu, asked[0].opponent) if row is not None and only is not None]
+    return OnCpus(len(ratios), sides, only, wins(asked).most_common(), undecided)
+
+
+def _named(row: Row) -> str:
+    return f"{row.cell.library} ({row.cell.implementation})"
 
 
 def _spent(asked: Sequence[Contest]) -> list[Spent]:

@@ -58,6 +58,7 @@ def _glance(found: Glance) -> dict[str, Any]:
         "gain": _gain(found.gain) if found.gain else None,
         "cpu": {
             "compared": cpu.compared,
+            "sides": cpu.sides,
             "only": _long(cpu.only) if cpu.only else None,
             "fastest": [{"library": library, "comparisons": count} for library, count in cpu.fastest],
             "undecided": cpu.undecided,

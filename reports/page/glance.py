@@ -8,6 +8,7 @@ from typing import Any
 from residency.analysis.findings import Findings
 from residency.harness.statistics import ENOUGH_REPLICATES
 from residency.reports import words
+from residency.reports.brief import DISTURBANCES
 from residency.reports.page.numbers import Numbers, RowNumbers
 from residency.reports.page.parts import Code, Items, Number, Part, Section, Strong
 
@@ -31,7 +32,6 @@ ENDED = {
     "not_reached": "not reached",
     "not_timed": "not timed",
 }
-DISTURBED = {"busy": "the machine was busy", "shared": "the GPU was shared", "slowed": "the GPU's clock was held down"}
 
 
 def section(found: Findings, numbers: Numbers, prefix: str) -> Section:
@@ -109,8 +109,9 @@ class _Lines:
         if cpu["only"] is not None:
             said: list[Part]
             doubt = "; it is not decided which is faster" if cpu["undecided"] else ""
-            said = [lead, "on the CPU the fastest is ", *self._times(self._of, "cpu/only", "ratio")]
-            return _capital([*said, f" as the next{doubt}."])
+            first, second = cpu["sides"]
+            said = [lead, f"on the CPU {first} is ", *self._times(self._of, "cpu/only", "ratio")]
+            return _capital([*said, f" as {second}{doubt}."])
         said = [lead, "clearly the fastest on the CPU: "]
         for index, entry in enumerate(cpu["fastest"][:LIBRARIES]):
             count = self._count(f"cpu/fastest/{index}/comparisons")
@@ -208,7 +209,7 @@ class _Lines:
             said += [" process" if most == 1 else " processes"]
             said += [f" each ({ENOUGH_REPLICATES} are enough)" if least < ENOUGH_REPLICATES else " each"]
         timed = self._of.value("belief/timed")
-        for kind, text in DISTURBED.items():
+        for kind, text in DISTURBANCES.items():
             if kind in self._of.value("belief/disturbed"):
                 said += [f"; {text} during ", self._count(f"belief/disturbed/{kind}"), " of "]
                 said += [self._count("belief/timed"), f" result{'' if timed == 1 else 's'}"]

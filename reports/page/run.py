@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from residency.analysis.findings import Findings, GroupFindings
+from residency.analysis.glance import counts
 from residency.analysis.samples import processes
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, RunInfo
-from residency.reports import links, names, words
+from residency.reports import links, names, sentences, words
 from residency.reports.answers import answer
 from residency.reports.beside import named
 from residency.reports.endings import REHEARSED, UNTIMED, ending
@@ -128,24 +129,18 @@ def _where(info: RunInfo) -> str:
 def _what(found: Findings) -> str:
     """`12 tasks in 5 topics: 60 results are right, 12 wrong, 12 could not run`."""
     outcomes = [ending(row) for row in found.rows]
-    tasks = {row.cell.task for row in found.rows}
-    topics_of = {task.partition("/")[0] for task in tasks}
     said: dict[str, str] = {Outcome.OK: "right", Outcome.UNAVAILABLE: "could not run"}
     order = [REHEARSED, UNTIMED, *Outcome]
-    counts = [
+    ended = [
         f"{outcomes.count(outcome)} {said.get(outcome, outcome.replace('_', ' '))}"
         for outcome in sorted(set(outcomes), key=order.index)
     ]
-    where = f"{_count(tasks, 'task')} in {_count(topics_of, 'topic')}"
+    where = sentences.counted(counts(found.rows))
     if not outcomes:
         return "The run has no records."
     if set(outcomes) == {str(Outcome.OK)}:
         return f"{where}; all {len(outcomes)} results are right."
-    return f"{where}; of {len(outcomes)} results {', '.join(counts)}."
-
-
-def _count(things: set[str], noun: str) -> str:
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+    return f"{where}; of {len(outcomes)} results {', '.join(ended)}."
 
 
 def _sections(found: Findings, numbers: Numbers, said: Report, prefix: str) -> list[Section]:

@@ -122,18 +122,18 @@ def test_a_page_answers_first(page_of, class_run: Path) -> None:
     tabular, *others = page.answers[:6]
     end_to_end, resident = (
         r"with the copies the GPU is \d+\.\d+ × as fast \[.+\] as the CPU",
-        r"once the data is there, it is \d+\.\d × as fast \[",
+        r"without them it is \d+\.\d × as fast \[",
     )
     assert re.match(f"tabular, at lab: {end_to_end}; {resident}", tabular)
-    assert "(geometric means of 5 tasks); with the copies it is slower in none" in tabular
-    assert re.search(r"tabular/ridge: the GPU wins .* \[1,000 or less, .*\], compared with estimator@cpu", tabular)
+    assert "(known for 4 of 5 tasks). It lost in 0 of 5 tasks. One task (etl) ran on a busy machine." in tabular
+    assert re.search(r"tabular/ridge: the GPU wins .* \[1,000 or less, .*\], compared with sklearn \(estimator@cpu\)", tabular)
     assert "tabular/ridge: the GPU wins from about" in tabular
-    assert "(one task: ocr/binarise)" in next(answer for answer in others if answer.startswith("ocr"))
+    assert "One task: ocr/binarise." in next(answer for answer in others if answer.startswith("ocr"))
     assert others[-1].startswith("foundations, at lab: these tasks measure the limits")
     assert "The numbers of this run are made up: nothing was measured. Few processes" in page.warnings[0]
     assert "another machine" in page.warnings[0]
-    assert page.headings[0] == "How to read this page"
-    assert page.headings[1:3] == ["How much faster?", "Where does the time go?"]
+    assert page.headings[:2] == ["At a glance", "How to read this page"]
+    assert page.headings[2:4] == ["How much faster?", "Where does the time go?"]
     assert page.headings[-2:] == ["What could not run here", "How was this measured?"]
     assert {link.removeprefix("#") for link in page.links} <= set(page.names)
     assert len(page.names) == len(set(page.names))
@@ -153,7 +153,7 @@ def test_a_page_without_a_gpu_says_nothing_about_gpus(page_of) -> None:
     won = document["topics"][0]["cpu"]["fastest"][0]
     assert f"CPU against CPU, 6 tasks: {won['library']} is fastest in {won['tasks']}" in answer
     assert "all 17 results are right" in page.text
-    assert "(2 to 3 processes, busy machine). Nothing was timed on a GPU, so this says nothing about GPUs." in answer
+    assert "Nothing was timed on a GPU, so this says nothing about GPUs. Measured in 2 to 3 processes. One task (etl)" in answer
     assert "No GPU, so CPU against CPU" in page.warnings[0]
     command = next(code for code in page.code if code.startswith("residency run tabular/ridge "))
     assert command == (
@@ -198,7 +198,7 @@ def test_pages_of_runs_with_little_in_them(page_of, written, made) -> None:
     assert "took longer than 60 s" in page.text
     page, _ = page_of(written(made("t/a", "one@cpu", replicates=1), folder="one", gpus=()))
     assert "only one implementation of each task has a time" in page.answers[0]
-    assert "(1 process). Nothing was timed on a GPU" in page.answers[0]
+    assert "Nothing was timed on a GPU, so this says nothing about GPUs. Measured in 1 process." in page.answers[0]
     assert "Where does the time go?" in page.headings
 
 
