@@ -182,7 +182,7 @@ def _in_a_line(doubted: list[str]) -> str:
     """As many doubts as fit into a line; all are explained below the table."""
     for count in range(len(doubted), 0, -1):
         left = len(doubted) - count
-        text = f"Doubts: {'; '.join(doubted[:count])}{f'; {left} more below' if left else ''}."
+        text = f"Doubts: {'; '.join(doubted[:count])}{f'; {left} more' if left else ''}."
         if cell_len(text) <= LINE:
             break
     return text

@@ -20,8 +20,8 @@ def render(found: Findings) -> str:
     said = report(found)
     short = brief(found, said)
     lines = [f"# {_text(said.title)}", "", f"**{_text(short.answer)}**", "", _text(short.doubts)]
-    lines += ["", _text(short.without_gpu)] if short.without_gpu else []
     lines += ["", f"**{_text(said.warning)}**"] if said.warning else []
+    lines += ["", _text(short.without_gpu)] if short.without_gpu else []
     lines += ["", *(f"- **{_text(word)}** {_text(line)}" for word, line in glance.texts(found))]
     lines += _in_short(short)
     lines += ["", "## Details", "", "Select a line to see everything that was measured."]

@@ -83,9 +83,9 @@ def unbeaten(task: TaskInfo | None, found: Unbeaten | None) -> str:
 
 
 def counted(found: Counts) -> str:
-    """`14 tasks in 6 topics; 2 of them measure the hardware and are in no mean; 16 comparisons, because ...`."""
+    """`14 tasks in 6 topics; 2 measure the hardware and are in no mean; 16 comparisons, because ...`."""
     said = [f"{_number(found.tasks, 'task')} in {_number(found.topics, 'topic')}"]
-    said += [f"{found.hardware} of them measure the hardware and are in no mean"] if found.hardware else []
+    said += [f"{found.hardware} measure the hardware and are in no mean"] if found.hardware else []
     if found.several:
         who = words.joined(found.several) if len(found.several) <= SEVERAL else f"{len(found.several)} tasks"
         kinds = ["at several sizes"] if found.sizes else []
