@@ -34,7 +34,7 @@ def rest(end_to_end: float, resident: float, on_gpu: Sequence[Row], on_cpu: Sequ
     if max(end_to_end, resident) <= APART * min(end_to_end, resident):
         return None
     rows = on_gpu if resident > end_to_end else on_cpu
-    rests = [_rest(row) for row in rows if row.measured and row.measured.clocks.end_to_end]
+    rests = [rest_of(row) for row in rows if row.measured and row.measured.clocks.end_to_end]
     if not rests:
         return None
     names = ("computing", "put", "get", "io", "other")
@@ -44,10 +44,11 @@ def rest(end_to_end: float, resident: float, on_gpu: Sequence[Row], on_cpu: Sequ
 
 def less_computing(*rows: Row) -> Row:
     """The one of these rows that computes for the smallest share of its time."""
-    return min(rows, key=lambda row: _rest(row).computing)
+    return min(rows, key=lambda row: rest_of(row).computing)
 
 
-def _rest(row: Row) -> Rest:
+def rest_of(row: Row) -> Rest:
+    """Where the time of one row goes."""
     shares = dict.fromkeys(("compute", "put", "get", "io", "other"), 0.0)
     stages = row.measured.stages if row.measured else {}
     total = sum(stages.values())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from residency.analysis.clocks import kind_of
 from residency.analysis.contest import contest
+from residency.analysis.disturbed import DISTURBED
 from residency.analysis.rest import less_computing, rest
 from residency.analysis.row import Resident, Row
 from residency.harness import statistics
@@ -16,7 +17,6 @@ from residency.reports import sentences, words
 
 OF_TIME = "of its time "  # written only once in a sentence
 OTHERS_NAMED = 4  # slower implementations that an answer names
-DISTURBED = 0.1  # busy cores of other processes, above which a report mentions them
 STAGES_NAMED = 2
 WON = {"faster": "The GPU wins", "slower": "The CPU wins", "equivalent": "GPU and CPU are equally fast"}
 UNDECIDED = "Not decided between GPU and CPU"

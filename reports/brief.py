@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from residency.analysis.contest import Contest, contest, verdicts, wins
+from residency.analysis.disturbed import Disturbance, disturbances
 from residency.analysis.doubt import in_doubt, is_on_gpu
 from residency.analysis.findings import Findings
+from residency.analysis.glance import counts
 from residency.analysis.row import Row
 from residency.harness.errors import as_place
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import ENOUGH_REPLICATES
-from residency.reports import endings, words
+from residency.reports import endings, sentences, words
 from residency.reports.answers import WON
 from residency.reports.brief_table import DISTURBED, FEW, OPEN, BriefTable, named, table
 from residency.reports.tables import Missing, Report, processes
@@ -24,6 +26,11 @@ LINE = 80  # columns that each of the first lines should fit into
 REASONS = 5  # that the short report shows of what has no time, and of what could not run here
 NAMES = 3  # that it gives beside a reason
 NEVER_RAN = {Outcome.UNAVAILABLE, Outcome.FELL_BACK}  # on a GPU
+DISTURBANCES: dict[Disturbance, str] = {
+    "busy": "the machine was busy",
+    "shared": "the GPU was shared",
+    "slowed": "the GPU's clock was held down",
+}
 MORE = "More: --details shows everything; --format html -o page.html makes a page."
 BELOW = "All details are below; --format html -o page.html makes a page."
 
@@ -43,6 +50,7 @@ class Brief:
     answer: str
     doubts: str
     is_doubted: bool
+    without_gpu: str  # why it says nothing about GPUs; empty if it does
     table: BriefTable
     notes: list[str]  # the meaning of the signs, what has no time, and what could not run
     measured: str  # when and where
@@ -58,8 +66,9 @@ def brief(found: Findings, said: Report) -> Brief:
         answer=_answer(found, contests),
         doubts=_in_a_line(doubted) if doubted else _no_doubts(found),
         is_doubted=bool(doubted),
+        without_gpu=_without_gpu(found),
         table=drawn,
-        notes=[*_signs(found, drawn.signs), *_without_time(found), *_not_run(said.missing)],
+        notes=[*_signs(found, drawn.signs), *_counted(found), *_without_time(found), *_not_run(said.missing)],
         measured=_measured(found),
         commands=_commands(found),
     )
@@ -140,24 +149,40 @@ def _won(contests: Sequence[Contest]) -> str:
 def _doubts(found: Findings) -> list[str]:
     """What makes the answer less sure, what matters most first."""
     parts = ["made-up numbers"] if found.records.info.made_up else []
-    if not any(map(is_on_gpu, found.rows)):
-        told = any(map(in_doubt, found.rows))
-        used = any(row.cell.device == "gpu" and row.result.outcome not in NEVER_RAN for row in found.rows)
-        why = "not known if one was used" if told else "no right result from one" if used else "none used"
-        parts.append(f"nothing about GPUs ({why})")
     parts += [f"{slowed.variable} slows a library" for slowed in found.slowed]
-    parts += ["busy machine"] if found.busy else []
+    timed = sum(row.measured is not None for row in found.rows)
+    counted = Counter(kind for row in found.rows for kind in disturbances(row))
+    disturbed = [
+        (f"{said} during {counted[kind]} of {timed} result{'' if timed == 1 else 's'}", 2 * counted[kind] >= timed)
+        for kind, said in DISTURBANCES.items()
+        if kind in counted
+    ]
+    if found.busy and "busy" not in counted:
+        disturbed.append(("the machine was busy", True))
+    parts += [said for said, mostly in disturbed if mostly]
     counts = _replicates(found)
     parts += [processes(counts)] if counts and min(counts) < ENOUGH_REPLICATES else []
     ends = Counter(_end(row) for row in found.rows if _lacks_a_time(row))
     parts += [", ".join(f"{count} {end}" for end, count in ends.most_common())] if ends else []
-    return parts
+    return [*parts, *(said for said, mostly in disturbed if not mostly)]
+
+
+def _without_gpu(found: Findings) -> str:
+    """Says why a run tells nothing about GPUs; empty if it does."""
+    if any(map(is_on_gpu, found.rows)):
+        return ""
+    if any(map(in_doubt, found.rows)):
+        return "Not known if anything ran on a GPU, so it says nothing about GPUs."
+    if any(row.cell.device == "gpu" and row.result.outcome not in NEVER_RAN for row in found.rows):
+        return "No right result from a GPU in this run, so it says nothing about GPUs."
+    return "No GPU in this run, so it says nothing about GPUs."
 
 
 def _in_a_line(doubted: list[str]) -> str:
     """As many doubts as fit into a line; all are explained below the table."""
     for count in range(len(doubted), 0, -1):
-        text = f"Doubts: {'; '.join(doubted[:count])}."
+        left = len(doubted) - count
+        text = f"Doubts: {'; '.join(doubted[:count])}{f'; {left} more' if left else ''}."
         if cell_len(text) <= LINE:
             break
     return text
@@ -170,6 +195,12 @@ def _no_doubts(found: Findings) -> str:
 
 def _replicates(found: Findings) -> set[int]:
     return {row.measured.seconds.replicates for row in found.rows if row.measured}
+
+
+def _counted(found: Findings) -> list[str]:
+    """What the number of tasks and of comparisons counts, where these differ."""
+    counted = counts(found.rows)
+    return [sentences.counted(counted)] if found.gains and counted.tasks != counted.comparisons else []
 
 
 def _signs(found: Findings, used: set[str]) -> list[str]:

@@ -15,6 +15,7 @@ from residency.analysis.boards import share_of_cards
 from residency.analysis.crossover import Crossover, TaskCrossover, crossovers
 from residency.analysis.doubt import in_doubt
 from residency.analysis.gain import Gain, ResidentMean, gains
+from residency.analysis.glance import Glance, glance
 from residency.analysis.proof import Proof
 from residency.analysis.ratios import as_long
 from residency.analysis.row import Compared, Measured, Ratio, Resident, Row, Seconds, Speedup
@@ -34,16 +35,36 @@ SCHEMA = 1
 
 def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
     """A run, its rows, and warnings about what slows its libraries."""
+    by_topic = topics(records, rows)
     return {
         "schema": SCHEMA,
         "run": {**asdict(records.info), "folder": str(records.folder)},
         "rows": [_row(row, records.info.machine) for row in rows],
         "warnings": [asdict(warning) for warning in slowed_in(records.info)],
         "gains": [_gain(gain) for gain in gains(rows)],
-        "topics": [_topic(topic) for topic in topics(records, rows)],
+        "topics": [_topic(topic) for topic in by_topic],
         "scaling": [scaling(scaled) for scaled in scalings(records, rows)],
         "crossovers": [_task_crossover(answer) for answer in crossovers(records, rows)],
         "tolerated": [asdict(band) for band in tolerated(rows, records.info.tasks)],
+        "glance": _glance(glance(records, rows, by_topic)),
+    }
+
+
+def _glance(found: Glance) -> dict[str, Any]:
+    """The numbers of a page's first screen."""
+    cpu = found.cpu
+    return {
+        **asdict(found),
+        "gain": _gain(found.gain) if found.gain else None,
+        "cpu": {
+            "compared": cpu.compared,
+            "sides": cpu.sides,
+            "only": _long(cpu.only) if cpu.only else None,
+            "fastest": [{"library": library, "comparisons": count} for library, count in cpu.fastest],
+            "undecided": cpu.undecided,
+        }
+        if cpu
+        else None,
     }
 
 
@@ -192,7 +213,10 @@ def resident(found: Resident | None) -> dict[str, Any] | None:
 
 def _as_long(found: Interval) -> dict[str, float | None]:
     """The same ratio as sentences tell it below 1: how many times as long. A bound is None where it is infinite."""
-    told = as_long(found)
+    return _long(as_long(found))
+
+
+def _long(told: Interval) -> dict[str, float | None]:
     return {"ratio": told.value, "low": told.low, "high": told.high if math.isfinite(told.high) else None}
 
 

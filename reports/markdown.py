@@ -11,6 +11,7 @@ from residency.analysis.findings import Findings
 from residency.reports import words
 from residency.reports.brief import Brief, brief
 from residency.reports.columns import shown
+from residency.reports.page import glance
 from residency.reports.tables import Table, report
 
 
@@ -20,6 +21,8 @@ def render(found: Findings) -> str:
     short = brief(found, said)
     lines = [f"# {_text(said.title)}", "", f"**{_text(short.answer)}**", "", _text(short.doubts)]
     lines += ["", f"**{_text(said.warning)}**"] if said.warning else []
+    lines += ["", _text(short.without_gpu)] if short.without_gpu else []
+    lines += ["", *(f"- **{_text(word)}** {_text(line)}" for word, line in glance.texts(found))]
     lines += _in_short(short)
     lines += ["", "## Details", "", "Select a line to see everything that was measured."]
     for table in said.tables:

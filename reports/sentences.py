@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from residency.analysis.gain import Gain, Mean
+from residency.analysis.glance import Counts
 from residency.analysis.naive import Unbeaten
 from residency.analysis.rest import Rest
 from residency.harness.task_info import TaskInfo
 from residency.reports import words
+
+SEVERAL = 2  # tasks that are named
 
 
 def gain(found: Gain, *, sized: bool = True) -> str:
@@ -77,3 +80,19 @@ def unbeaten(task: TaskInfo | None, found: Unbeaten | None) -> str:
     if task is None or found is None:
         return ""
     return f" No model beats {found.name}: {task.metric} {found.quality:.4g}, the best model's is {found.model:.4g}."
+
+
+def counted(found: Counts) -> str:
+    """`14 tasks in 6 topics; 2 measure the hardware and are in no mean; 16 comparisons, because ...`."""
+    said = [f"{_number(found.tasks, 'task')} in {_number(found.topics, 'topic')}"]
+    said += [f"{found.hardware} measure the hardware and are in no mean"] if found.hardware else []
+    if found.several:
+        who = words.joined(found.several) if len(found.several) <= SEVERAL else f"{len(found.several)} tasks"
+        kinds = ["at several sizes"] if found.sizes else []
+        kinds += ["on several datasets"] if found.datasets else []
+        said.append(f"{found.comparisons} comparisons, because {who} ran {words.joined(kinds)}")
+    return words.plain("; ".join(said))
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

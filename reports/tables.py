@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from residency.analysis.cost import Shortfall
+from residency.analysis.disturbed import DISTURBED
 from residency.analysis.doubt import FELL_BACK, in_doubt, is_on_gpu
 from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.naive import own_figures
@@ -17,7 +18,7 @@ from residency.harness.errors import typed
 from residency.harness.outcomes import NOT_STARTED, Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
 from residency.reports import certainty, links, sentences, words
-from residency.reports.answers import DISTURBED, Answer, answer
+from residency.reports.answers import Answer, answer
 from residency.reports.columns import Line, line
 
 SHOWN_SOURCES = 3

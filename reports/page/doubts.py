@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from residency.analysis.disturbed import Disturbance, disturbances
 from residency.analysis.findings import Findings
 from residency.analysis.row import Row
-from residency.harness.statistics import BUSY, ENOUGH_REPLICATES
-from residency.reports.answers import DISTURBED
+from residency.harness.statistics import ENOUGH_REPLICATES
 from residency.reports.endings import REHEARSED, ending
+
+SAID: dict[Disturbance, str] = {"busy": "busy machine", "shared": "GPU shared", "slowed": "GPU clock held down"}
 
 
 def beside(row: Row) -> str:
@@ -29,16 +31,8 @@ def few(rows: Sequence[Row]) -> list[str]:
 
 def disturbed(rows: Sequence[Row]) -> list[str]:
     """What else used the machine, or slowed its GPU, while the rows were measured."""
-    found = []
-    timed = [row for row in rows if row.measured is not None]
-    measured = [row.measured for row in rows if row.measured is not None]
-    if any(of_row.waiting > BUSY or (of_row.other_cores or 0) > DISTURBED for of_row in measured):
-        found.append("busy machine")
-    if any(row.facts.tenants for row in timed):
-        found.append("GPU shared")
-    if any(row.facts.slowed_by for row in timed):
-        found.append("GPU clock held down")
-    return found
+    kinds = {kind for row in rows for kind in disturbances(row)}
+    return [said for kind, said in SAID.items() if kind in kinds]
 
 
 def processes(counts: Sequence[int]) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from residency.analysis.findings import Findings, GroupFindings
+from residency.analysis.glance import counts
 from residency.analysis.samples import processes
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Cell, RunInfo
-from residency.reports import links, names, words
+from residency.reports import links, names, sentences, words
 from residency.reports.answers import answer
 from residency.reports.beside import named
 from residency.reports.endings import REHEARSED, UNTIMED, ending
-from residency.reports.page import doubts, measured, study, topics
+from residency.reports.page import doubts, glance, measured, study, topics
 from residency.reports.page.beside import each_other
 from residency.reports.page.charts import (
     growth,
@@ -60,13 +61,13 @@ def of_runs(runs: Sequence[Findings]) -> Page:
     infos = [found.records.info for found in runs]
     numbers = [Numbers(found, f"runs/{index}/" if len(runs) > 1 else "") for index, found in enumerate(runs)]
     if len(runs) == 1:
-        lead, sections = _lead(runs[0], numbers[0]), _sections(runs[0], numbers[0], report(runs[0]), "")
+        lead, sections = _lead(runs[0], numbers[0], ""), _sections(runs[0], numbers[0], report(runs[0]), "")
     else:
         labels = [side.label for side in named(runs)]
         listed = [f"{label} (run {found.records.info.id})" for label, found in zip(labels, runs, strict=True)]
         lead = [Paragraph(f"{len(runs)} runs, each in a section of its own:"), Items(listed)]
         sections = [
-            Section(f"run-{index}", label, [*_lead(found, of), *_sections(found, of, report(found), f"run-{index}-")])
+            Section(f"run-{index}", label, _of_one(found, of, f"run-{index}-"))
             for index, (found, of, label) in enumerate(zip(runs, numbers, labels, strict=True))
         ]
         sections.append(each_other(runs, numbers))
@@ -95,11 +96,16 @@ def name_of(info: RunInfo) -> str:
     return info.name or f"{words.moment(info.started)[:10]}, {info.machine['cpu']} on {info.machine['host']}"
 
 
-def _lead(found: Findings, numbers: Numbers) -> list[Block]:
-    """What ran on which machine and what is unusual about it, then the answer of each topic."""
+def _of_one(found: Findings, numbers: Numbers, prefix: str) -> list[Block]:
+    return [*_lead(found, numbers, prefix), *_sections(found, numbers, report(found), prefix)]
+
+
+def _lead(found: Findings, numbers: Numbers, prefix: str) -> list[Block]:
+    """The run at a glance, what ran on which machine and what is unusual about it, then the answer of each topic."""
     unusual = doubts.of_run(found)
     warning = report(found).warning
-    blocks: list[Block] = [Paragraph(line, "answer") for line in study.answers(found)]
+    blocks: list[Block] = [glance.section(found, numbers, prefix)]
+    blocks += [Paragraph(line, "answer") for line in study.answers(found)]
     blocks.append(Items([_where(found.records.info), _what(found)]))
     if unusual or warning:
         listed = [f"{text[0].upper()}{text[1:]}." for text in unusual]
@@ -123,24 +129,18 @@ def _where(info: RunInfo) -> str:
 def _what(found: Findings) -> str:
     """`12 tasks in 5 topics: 60 results are right, 12 wrong, 12 could not run`."""
     outcomes = [ending(row) for row in found.rows]
-    tasks = {row.cell.task for row in found.rows}
-    topics_of = {task.partition("/")[0] for task in tasks}
     said: dict[str, str] = {Outcome.OK: "right", Outcome.UNAVAILABLE: "could not run"}
     order = [REHEARSED, UNTIMED, *Outcome]
-    counts = [
+    ended = [
         f"{outcomes.count(outcome)} {said.get(outcome, outcome.replace('_', ' '))}"
         for outcome in sorted(set(outcomes), key=order.index)
     ]
-    where = f"{_count(tasks, 'task')} in {_count(topics_of, 'topic')}"
+    where = sentences.counted(counts(found.rows))
     if not outcomes:
         return "The run has no records."
     if set(outcomes) == {str(Outcome.OK)}:
         return f"{where}; all {len(outcomes)} results are right."
-    return f"{where}; of {len(outcomes)} results {', '.join(counts)}."
-
-
-def _count(things: set[str], noun: str) -> str:
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+    return f"{where}; of {len(outcomes)} results {', '.join(ended)}."
 
 
 def _sections(found: Findings, numbers: Numbers, said: Report, prefix: str) -> list[Section]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from residency.analysis.disturbed import Disturbance, disturbances
 from residency.analysis.findings import Findings
 from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Row
-from residency.analysis.topics import TopicAtSize, comparable, topics
+from residency.analysis.topics import FromSize, TopicAtSize, comparable, topics
 from residency.reports import words
 from residency.reports.answers import name_of
 from residency.reports.endings import ending
@@ -18,6 +19,12 @@ from residency.reports.page.parts import Block, Details, Items, Number, Paragrap
 
 NAMED = 6  # libraries that a sentence names
 NO_GPU = "Nothing was timed on a GPU, so this says nothing about GPUs"
+DISTURBED: dict[Disturbance, str] = {
+    "busy": "on a busy machine",
+    "shared": "on a shared GPU",
+    "slowed": "with the GPU's clock held down",
+}
+BUSY_NAMED = 2  # tasks that a sentence names
 
 
 def answers(found: Findings, numbers: Numbers) -> list[Block]:
@@ -57,7 +64,7 @@ class _Sentence:
     """The sentence of one topic at one size."""
 
     def __init__(self, place: str, topic: TopicAtSize, found: Findings, numbers: Numbers) -> None:
-        self._place, self._topic, self._numbers = place, topic, numbers
+        self._place, self._topic, self._numbers, self._found = place, topic, numbers, found
         rows = [row for row in found.rows if row.cell.task.startswith(f"{topic.topic}/")]
         self._all = [row for row in rows if row.cell.size == topic.size]
         self._rows = comparable(self._all, found.records)
@@ -70,36 +77,50 @@ class _Sentence:
     def at_size(self) -> list[Part]:
         """`tabular, at lab: with the copies the GPU is 5.01 × as fast as the CPU; once the data is there, ...`."""
         size = f", {self._topic.size}" if self._topic.size == "full" else f", at {self._topic.size}"
-        return [Strong(self._topic.topic), f"{size}: ", *self._said(), "."]
+        return [Strong(self._topic.topic), f"{size}: ", *self._said(), ".", *self._doubted()]
 
     def _said(self) -> list[Part]:
-        doubt = doubts.of_rows(self._rows)
-        beside = f" ({doubt})" if doubt else ""
         if self._topic.gpu is not None:
-            return [*self._between_devices(), beside]
+            return self._between_devices()
         if not self._rows:
             ended = list(dict.fromkeys(ending(row).replace("_", " ") for row in self._all))
             return [f"nothing was timed; results: {words.joined(ended)}"]
         if f"{self._topic.topic}/" == TOPIC and any(row.cell.device == "gpu" for row in self._rows):
-            return [f"these tasks measure the limits of the hardware, so they are left out of the means{beside}"]
-        return [*self._on_cpu(), f"{beside}. {NO_GPU}"]
+            return ["these tasks measure the limits of the hardware, so they are left out of the means"]
+        return [*self._on_cpu(), f". {NO_GPU}"]
+
+    def _doubted(self) -> list[Part]:
+        """What makes it less sure, in sentences: `One task (etl) ran on a busy machine.`."""
+        said = [f"Measured in {text}." for text in doubts.few(self._rows)]
+        tasks = list(dict.fromkeys(row.cell.task for row in self._rows))
+        for kind, where in DISTURBED.items():
+            names = [task for task in tasks if self._is_disturbed(task, kind)]
+            if not names:
+                continue
+            who = f"{len(names)} tasks" if len(names) > 1 else "One task"
+            if len(names) <= BUSY_NAMED:
+                who += f" ({words.joined([name.partition('/')[2] for name in names])})"
+            said.append(f"{who} ran {where}.")
+        return [f" {' '.join(said)}"] if said else []
+
+    def _is_disturbed(self, task: str, kind: Disturbance) -> bool:
+        return any(kind in disturbances(row) for row in self._rows if row.cell.task == task)
 
     def _between_devices(self) -> list[Part]:
-        """End to end first, because that is the whole call; then with the data resident. `words.times` tells ratios."""
+        """With the copies first, because that is the whole call; then without them. `words.times` tells ratios."""
         gain = self._topic.gpu
         assert gain is not None
-        whole, there, of = self._ratio("gpu"), self._resident(), self._known_of()
         verb = words.takes(gain.mean.value)
         told = {
             "faster": "the GPU",
             "slower": "the GPU is slower: it",
             "equivalent": "GPU and CPU are equally fast: the GPU",
         }.get(self._standing(), "it is not decided which is faster: the GPU")
-        said = [f"with the copies {told} {verb} ", *whole, " as the CPU; once the data is there, ", *there, *of]
+        said = [f"with the copies {told} {verb} ", *self._ratio("gpu"), " as the CPU; without them "]
+        said += [*self._resident(), *self._known_of()]
         if gain.tasks == 1:
-            return [*said, f" (one task: {self._tasks()[0]})"]
-        said += [" (geometric means of ", self._number("gpu/tasks"), " tasks); with the copies it is slower in "]
-        return [*said, self._number("gpu/slower") if gain.slower else "none"]
+            return [*said, f". One task: {self._tasks()[0]}"]
+        return [*said, ". It lost in ", self._number("gpu/slower"), " of ", self._number("gpu/tasks"), " tasks"]
 
     def _resident(self) -> list[Part]:
         """The ratio with the data resident."""
@@ -115,7 +136,7 @@ class _Sentence:
         gain = self._topic.gpu
         if gain is None or gain.resident is None or gain.resident.tasks == gain.tasks:
             return []
-        return [" (known of ", self._number("gpu/resident/tasks"), ")"]
+        return [" (known for ", self._number("gpu/resident/tasks"), " of ", self._number("gpu/tasks"), " tasks)"]
 
     def _standing(self) -> str:
         """Whether the GPU is faster: a task's own verdict; over several, whether the mean's interval is beyond 1."""
@@ -175,9 +196,8 @@ class _Sentence:
                 low, high = (self._count(f"{place}/{bound}") for bound in ("low", "high"))
                 middle = self._count(f"{place}/rows")
                 less = " or less" if known.found.at.low == first else ""
-                whom = known.found.points[-1].champion
                 said += [f" {task}: the GPU wins from about ", middle, f" {known.unit} on [", low, f"{less}, ", high]
-                said += [f"], compared with {whom}."]
+                said += [f"], compared with {self._named(known)}."]
             elif known.found.answer == "always":
                 said += [f" {task}: the GPU wins from the smallest size on, {words.count(first)} {known.unit}."]
             elif known.found.answer == "never":
@@ -187,6 +207,12 @@ class _Sentence:
             else:
                 said += [f" {task}: from which size on the GPU wins is not decided."]
         return said
+
+    def _named(self, known: FromSize) -> str:
+        """The CPU side at the largest size, with its library."""
+        champion = known.found.points[-1].champion
+        rows = (row for row in self._found.rows if row.cell.task == known.task and row.cell.implementation == champion)
+        return next(map(name_of, rows), champion)
 
     def _number(self, name: str) -> str | Number:
         return self._shown(name, lambda value: f"{value:.0f}")

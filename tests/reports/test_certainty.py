@@ -50,8 +50,9 @@ def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
     assert "busy" not in shown(quiet)
     busy = changed(kept, waited_seconds=0.01, cpu_seconds=0.01)
     lines = shown(busy).splitlines()
-    assert lines[1] == "Doubts: nothing about GPUs (none used); busy machine; 1 process."
-    first = lines[4]
+    assert lines[1] == "Doubts: the machine was busy during 2 of 2 results; 1 process."
+    assert lines[2] == "No GPU in this run, so it says nothing about GPUs."
+    first = lines[5]
     assert first.startswith("The machine was busy: the work waited for a core 50% of its time. ")
     assert "measure again at another time, with --threads 1 or with --replicates 20." in first
     markdown_lines = markdown.render(findings(busy)).splitlines()

@@ -14,11 +14,12 @@ from typing import TypeVar
 from residency.analysis.contest import contest
 from residency.analysis.doubt import in_doubt
 from residency.analysis.findings import Findings, GroupFindings
+from residency.analysis.glance import counts
 from residency.analysis.row import Row
 from residency.harness.errors import UsageError, typed
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import RunInfo
-from residency.reports import words
+from residency.reports import sentences, words
 from residency.reports.answers import name_of
 from residency.reports.page import render, topics
 from residency.reports.page.charts import speedups
@@ -96,6 +97,7 @@ def _opening(found: Findings, groups: Sequence[GroupFindings]) -> Slide:
     asked = list(dict.fromkeys(_topic(group) for group in groups))
     gpu = any(row.cell.device == "gpu" and row.measured for group in groups for row in group.rows)
     count = f"{len(groups)} question{'s' if len(groups) > 1 else ''} on {words.joined(asked)}."
+    count += f" The run has {sentences.counted(counts(found.rows))}."
     count += "" if gpu else " Nothing was measured on a GPU, so they compare CPU libraries."
     when, *machine = facts(info, nobody=not any(map(in_doubt, found.rows)))
     left: list[Block] = [Paragraph(count), Items(machine)]

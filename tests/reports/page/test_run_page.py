@@ -14,6 +14,7 @@ import pytest
 
 from residency.analysis.findings import findings
 from residency.harness import records
+from residency.reports import words
 from residency.reports.tables import report
 from tests.class_run import HOSTILE, write
 from tests.page_numbers import assert_says_the_same, places_of
@@ -122,18 +123,20 @@ def test_a_page_answers_first(page_of, class_run: Path) -> None:
     tabular, *others = page.answers[:6]
     end_to_end, resident = (
         r"with the copies the GPU is \d+\.\d+ × as fast \[.+\] as the CPU",
-        r"once the data is there, it is \d+\.\d × as fast \[",
+        r"without them it is \d+\.\d × as fast \[",
     )
     assert re.match(f"tabular, at lab: {end_to_end}; {resident}", tabular)
-    assert "(geometric means of 5 tasks); with the copies it is slower in none" in tabular
-    assert re.search(r"tabular/ridge: the GPU wins .* \[1,000 or less, .*\], compared with estimator@cpu", tabular)
+    assert "(known for 4 of 5 tasks). It lost in 0 of 5 tasks. Measured in 3 processes. One task (etl) ran" in tabular
+    assert re.search(
+        r"tabular/ridge: the GPU wins .* \[1,000 or less, .*\], compared with sklearn \(estimator@cpu\)", tabular
+    )
     assert "tabular/ridge: the GPU wins from about" in tabular
-    assert "(one task: ocr/binarise)" in next(answer for answer in others if answer.startswith("ocr"))
+    assert "One task: ocr/binarise." in next(answer for answer in others if answer.startswith("ocr"))
     assert others[-1].startswith("foundations, at lab: these tasks measure the limits")
     assert "The numbers of this run are made up: nothing was measured. Few processes" in page.warnings[0]
     assert "another machine" in page.warnings[0]
-    assert page.headings[0] == "How to read this page"
-    assert page.headings[1:3] == ["How much faster?", "Where does the time go?"]
+    assert page.headings[:2] == ["At a glance", "How to read this page"]
+    assert page.headings[2:4] == ["How much faster?", "Where does the time go?"]
     assert page.headings[-2:] == ["What could not run here", "How was this measured?"]
     assert {link.removeprefix("#") for link in page.links} <= set(page.names)
     assert len(page.names) == len(set(page.names))
@@ -153,7 +156,10 @@ def test_a_page_without_a_gpu_says_nothing_about_gpus(page_of) -> None:
     won = document["topics"][0]["cpu"]["fastest"][0]
     assert f"CPU against CPU, 6 tasks: {won['library']} is fastest in {won['tasks']}" in answer
     assert "all 17 results are right" in page.text
-    assert "(2 to 3 processes, busy machine). Nothing was timed on a GPU, so this says nothing about GPUs." in answer
+    assert (
+        "Nothing was timed on a GPU, so this says nothing about GPUs. Measured in 2 to 3 processes. One task (etl)"
+        in answer
+    )
     assert "No GPU, so CPU against CPU" in page.warnings[0]
     command = next(code for code in page.code if code.startswith("residency run tabular/ridge "))
     assert command == (
@@ -198,7 +204,7 @@ def test_pages_of_runs_with_little_in_them(page_of, written, made) -> None:
     assert "took longer than 60 s" in page.text
     page, _ = page_of(written(made("t/a", "one@cpu", replicates=1), folder="one", gpus=()))
     assert "only one implementation of each task has a time" in page.answers[0]
-    assert "(1 process). Nothing was timed on a GPU" in page.answers[0]
+    assert "Nothing was timed on a GPU, so this says nothing about GPUs. Measured in 1 process." in page.answers[0]
     assert "Where does the time go?" in page.headings
 
 
@@ -237,3 +243,24 @@ def test_a_run_of_a_hundred_thousand_samples_stays_small(residency, tmp_path: Pa
     speedups = json.loads(data)["charts"]["chart-0"]["rows"]
     assert len([row for row in speedups if "ratio" in row]) == 60
     assert len(speedups) < 100
+
+
+def test_a_run_at_a_glance(page_of, class_run: Path) -> None:
+    """Five lines first, with the numbers of the JSON report; without a GPU they speak of the CPU libraries."""
+    page, document = page_of(class_run)
+    gain = document["glance"]["gain"]
+    assert gain["mean"] == max(document["gains"], key=lambda one: one["tasks"])["mean"]
+    assert f"How much faster: At lab, the GPU is {words.digits(gain['mean'])} × as fast" in page.text
+    assert f"Mean of {gain['tasks']} tasks; slower in {gain['slower']}." in page.text
+    assert re.search(
+        r"Why: The GPU side spends \d+\s% of its time computing and \d+\s% copying; the CPU side", page.text
+    )
+    assert re.search(r"From which size on: tabular/ridge from about [\d,]+ rows\.", page.text)
+    assert re.search(r"At what cost: The GPU side takes [\d.]+ × the CPU's energy; GPU memory up to", page.text)
+    assert (
+        "Can it be believed: Made-up numbers; 1 to 3 processes each (5 are enough); the machine was busy" in page.text
+    )
+    assert "14 tasks in 6 topics; 2 measure the hardware and are in no mean; 16 comparisons, because" in page.text
+    page, _ = page_of(REFERENCE / "2-cores-amd-epyc-etl-lab")
+    assert "At what cost: Energy not recorded: no energy counters here; memory up to" in page.text
+    assert "the machine was busy during 2 of 3 results; 1 of 1 comparisons not decided." in page.text
