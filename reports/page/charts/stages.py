@@ -2,8 +2,8 @@
 
 Where no GPU side has a time, the two fastest CPU sides. Tasks differ in seconds by orders of magnitude, so each pair
 has a scale of its own: the longer bar takes the whole width, and the seconds stand beside. The cold first execution
-holds imports and compilation and would hide all else, so it is a bar of its own on a scale of its own; it is never
-part of a warm bar.
+holds imports and compilation. On the scale of the warm bars it would hide all else, and a second scale would make
+480 ms look shorter than 209 ms, so it is a text below the bar.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ PLACES = {
     "load": "clocks/io", "put": "stages/put", "compute": "clocks/compute", "get": "stages/get", "other": "clocks/other",
 }  # fmt: skip
 COLD = "cold_seconds"
+LEAST_IMPORTS = 1e-3  # seconds; an import that takes less finds its library loaded
 NOTE = (
     "load: reads its data. put, get: copy it to the GPU and back; on a CPU, within the host's memory. "
     "compute: the work. other: what no stage covers. "
-    "cold: the first execution in a fresh process, with imports and compilation. Each task has its own scale, "
-    "and so have its cold bars. Parts below 1 % are in the table."
+    "Both bars of a task have one scale; another task has another. first call: the cold first execution in a fresh "
+    "process, with imports and compilation; it is no part of the bar. Imports below 1 ms are not told: the library, "
+    "NumPy for example, was loaded before. Parts below 1 % are in the table."
 )
 
 
@@ -70,8 +72,8 @@ def _chart(topic: str, pairs: Sequence[Sequence[Row]], numbers: Numbers) -> Char
         spec="stages",
         title=f"Where the time of one execution goes: {topic}",
         description=(
-            "For each task a bar for each side, divided into load, put, compute, get and other; and below it a bar for "
-            f"the cold first execution. {len(pairs)} pairs of bars."
+            "For each task a bar for each side, divided into load, put, compute, get and other; and below it the time "
+            f"of the cold first execution. {len(pairs)} pairs of bars."
         ),
         rows=[entry for pair in pairs for entry in _entries(pair)],
         table=_table(topic, [row for pair in pairs for row in pair], numbers),
@@ -93,11 +95,10 @@ def _entries(pair: Sequence[Row]) -> list[Mapping[str, Any]]:
     """The bars of one task as data of the chart."""
     measured = [(row, row.measured) for row in pair if row.measured]
     longest = max(of_row.clocks.end_to_end for _, of_row in measured)
-    coldest = max((of_row.cold_seconds or 0.0 for _, of_row in measured), default=0.0)
-    return [_entry(row, of_row, longest, coldest) for row, of_row in measured]
+    return [_entry(row, of_row, longest) for row, of_row in measured]
 
 
-def _entry(row: Row, measured: Measured, longest: float, coldest: float) -> Mapping[str, Any]:
+def _entry(row: Row, measured: Measured, longest: float) -> Mapping[str, Any]:
     cell = row.cell
     known, total = parts(measured), measured.clocks.end_to_end
     segments, begun = [], 0.0
@@ -118,8 +119,7 @@ def _entry(row: Row, measured: Measured, longest: float, coldest: float) -> Mapp
         "said": ", ".join(f"{word} {words.percent(share)}" for word, share in shares.items()),
         "doubt": doubt,
         "parts": segments,
-        "cold": (measured.cold_seconds or 0.0) / coldest if coldest else 0.0,
-        "coldText": cold,
+        "cold": cold,
         "tip": "\n".join(
             filter(
                 None,
@@ -136,18 +136,18 @@ def _entry(row: Row, measured: Measured, longest: float, coldest: float) -> Mapp
 
 
 def _cold(measured: Measured) -> str:
-    """`cold 1.02 s (imports 1.00 s)`."""
+    """`first call: 1.02 s (imports 1.00 s)`."""
     if measured.cold_seconds is None:
-        return "cold: not measured"
-    imports = measured.clocks.imports
-    of_that = f" (imports {words.seconds(imports)})" if imports else ""
-    return f"cold {words.seconds(measured.cold_seconds)}{of_that}"
+        return "first call: not measured"
+    imports = measured.clocks.imports or 0.0
+    of_that = f" (imports {words.seconds(imports)})" if imports >= LEAST_IMPORTS else ""
+    return f"first call: {words.seconds(measured.cold_seconds)}{of_that}"
 
 
 def _table(topic: str, rows: Sequence[Row], numbers: Numbers) -> Table:
     return Table(
         caption=f"where the time of one execution goes in {topic}; the warm parts add up to the median time",
-        header=("task", "implementation", "dataset, size", "median time", *PLACES, "cold", "imports", "how sure"),
+        header=("task", "implementation", "dataset, size", "median time", *PLACES, "first call", "its imports", "how sure"),
         rows=[TableRow(_cells(row, numbers), tags_of(row.cell.task, row.cell.device, row.cell.size)) for row in rows],
         right=frozenset(range(3, 6 + len(PLACES))),
     )
