@@ -12,6 +12,7 @@ from residency.analysis.contest import Contest, contest, verdicts, wins
 from residency.analysis.disturbed import Disturbance, disturbances
 from residency.analysis.doubt import in_doubt, is_on_gpu
 from residency.analysis.findings import Findings
+from residency.analysis.gain import Gain
 from residency.analysis.glance import counts
 from residency.analysis.row import Row
 from residency.harness.errors import as_place
@@ -68,7 +69,13 @@ def brief(found: Findings, said: Report) -> Brief:
         is_doubted=bool(doubted),
         without_gpu=_without_gpu(found),
         table=drawn,
-        notes=[*_signs(found, drawn.signs), *_counted(found), *_without_time(found), *_not_run(said.missing)],
+        notes=[
+            *_signs(found, drawn.signs),
+            *_of_ratios(found),
+            *_counted(found),
+            *_without_time(found),
+            *_not_run(said.missing),
+        ],
         measured=_measured(found),
         commands=_commands(found),
     )
@@ -77,12 +84,12 @@ def brief(found: Findings, said: Report) -> Brief:
 def _answer(found: Findings, contests: Sequence[Contest]) -> str:
     """What a GPU was worth here; without one, which CPU libraries won."""
     if found.gains:
-        means = [f"{words.times(gain.mean)} at {gain.size} ({_tasks(gain.tasks, gain.slower)})" for gain in found.gains]
+        means = [f"{words.times(gain.mean)} at {gain.size} ({_tasks(gain)})" for gain in found.gains]
         if len(means) > 1:
             return f"The GPU was {'; '.join(means)}."
         (gain,) = found.gains
         sure = "The" if gain.mean.low > 1 or gain.mean.high < 1 else "Not decided: the"
-        return f"{sure} GPU was {words.times(gain.mean)} as the CPU: {_tasks(gain.tasks, gain.slower)}."
+        return f"{sure} GPU was {words.times(gain.mean)} as the CPU: {_tasks(gain)}."
     if all(row.measured is None for row in found.rows):
         if not found.rows:
             return "Nothing was measured: the run has no records."
@@ -102,8 +109,10 @@ def _answer(found: Findings, contests: Sequence[Contest]) -> str:
     return _won(contests)
 
 
-def _tasks(count: int, slower: int) -> str:
-    return f"{count} tasks, slower in {slower}"
+def _tasks(gain: Gain) -> str:
+    """Over what the mean is taken, losses included."""
+    losses = "no loss" if not gain.slower else "1 loss" if gain.slower == 1 else f"{gain.slower} losses"
+    return f"mean of {gain.tasks} tasks, {losses}"
 
 
 def _of_one(entry: Contest) -> str:
@@ -212,6 +221,12 @@ def _signs(found: Findings, used: set[str]) -> list[str]:
         DISTURBED: "disturbed: other work on the machine or its GPU, or a lowered clock",
     }
     return [f"{sign} {meaning}" for sign, meaning in meanings.items() if sign in used]
+
+
+def _of_ratios(found: Findings) -> list[str]:
+    """Why a ratio is not that of the two medians, where there is one."""
+    ratios = [(row.compared.speedup, row.cell.implementation) for row in found.rows if row.measured]
+    return [words.ROUND_BY_ROUND] if any(ratio and ratio.baseline != name for ratio, name in ratios) else []
 
 
 def _without_time(found: Findings) -> list[str]:

@@ -308,7 +308,7 @@ def _task_layouts(lines: Sequence[_TaskLine], *, on_gpu: bool) -> list[Layout]:
         _signed([line.resident for line in lines], [line.resident_signs for line in lines]),
         right=True,
     )
-    header = "GPU: times as fast [95 %]" if on_gpu else "next takes × as long [95 %]"
+    header = "GPU against CPU [95 %]" if on_gpu else "next takes × as long [95 %]"
     timed = Column("fastest on the CPU [95 %]", _paired(firsts, times))
     alone = [line.time if line.first == NONE else line.first for line in lines]
     first, second = Column("CPU" if on_gpu else "fastest", alone), Column(header, _paired(seconds, ratios))

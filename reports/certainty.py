@@ -53,10 +53,10 @@ def undecided(found: Undecided, go_on: Path | None) -> list[str]:
     """
     notes = []
     if found.processes:
-        said = ", ".join(f"{name} {count}" for name, count in found.processes.items())
         most = max(found.processes.values())
-        command = f"; residency run --resume {typed(go_on)} --replicates {most}" if go_on else ""
-        notes.append(f"inconclusive; number of processes that would probably decide: {said}{command}")
+        each = ", ".join(f"{name} {count}" for name, count in found.processes.items())
+        command = f": residency run --resume {typed(go_on)} --replicates {most}" if go_on else ""
+        notes.append(f"Not decided yet. About {most} processes would decide ({each}){command}")
     if found.close:
-        notes.append(f"inconclusive, and {MOST_NEEDED} processes would not decide: {', '.join(found.close)}")
+        notes.append(f"Not decided, and {MOST_NEEDED} processes would not decide: {', '.join(found.close)}")
     return notes

@@ -241,7 +241,7 @@ def _clocks(row: Row, measured: Measured) -> str:
     even = row.compared.break_even or BreakEven(None, None, None)
     if baseline or (row.cell.device == "cpu" and even.calls is None):  # clearly slower: its cold start does not matter
         return f"{row.cell.implementation}: {', '.join(parts)}"
-    return f"{row.cell.implementation}: {', '.join(parts)}; {_pays(even)}"
+    return f"{row.cell.implementation}: {', '.join(parts)}; {_pays(even, row)}"
 
 
 def _resident(shown: Sequence[Row]) -> list[str]:
@@ -260,15 +260,19 @@ def _resident(shown: Sequence[Row]) -> list[str]:
     return [f"with the data resident: {'; '.join(parts)}"] if parts else []
 
 
-def _pays(even: BreakEven) -> str:
-    """From which call on the cold start has paid, as precisely as the ratio to the baseline is known."""
+def _pays(even: BreakEven, row: Row) -> str:
+    """From which call on it is ahead with its cold start, as precisely as the ratio to the baseline is known."""
     calls, least, most = even.calls, even.least, even.most
+    who = "the GPU" if row.cell.device == "gpu" else "it"
+    if calls is None and least is None:
+        return f"with its slow first call, {who} never gets ahead at this size"
     if calls is None:
-        return "its cold start never pays at this size" if least is None else "whether its cold start pays is not known"
+        return f"with its slow first call, it is not known whether {who} gets ahead"
     if most is None:
-        return f"its cold start may have paid from call {least} on, or never"
+        first = "the first call" if least is None else f"the {words.ordinal(least)} call"
+        return f"with its slow first call, {who} may be ahead from {first} on, or never"
     between = f" ({least} to {most})" if least != most else ""
-    return f"its cold start has paid from call {calls} on{between}"
+    return f"with its slow first call, {who} is ahead from the {words.ordinal(calls)} call on{between}"
 
 
 def _workers(row: Row, measured: Measured) -> str:

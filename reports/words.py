@@ -18,6 +18,7 @@ Write = Callable[[float], str]
 STAGES_SHOWN = 3
 MOST_PLACES = 6  # digits after the point
 STAGE_SHARE = 0.02  # of the time; a smaller stage is not shown
+ROUND_BY_ROUND = "The ratio is taken round by round, so slow moments of the machine cancel; it is not the quotient of the two medians."
 LEAST_SHARE = 0.01  # of what a device can do; a smaller share is shown as `under 1 %`
 NOT_KNOWN = "[not known]"
 WIDEST = 1_000.0  # times the lower bound; a wider interval says nothing
@@ -175,6 +176,12 @@ def size(value: int) -> str:
 def gigabytes(value: float) -> str:
     """`12.4 GB`, in the unit that names a card's memory: 10^9 bytes."""
     return f"{value / 1e6:,.0f} MB" if value < 1e9 else f"{digits(value / 1e9)} GB"
+
+
+def ordinal(value: int) -> str:
+    """`1st`, `2nd`, `11th`, `2,300th`."""
+    last = "th" if value % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+    return f"{value:,}{last}"
 
 
 def percent(share: float) -> str:

@@ -47,6 +47,7 @@ GUIDE = (
     "The line on a bar and the numbers in brackets show where the true value probably lies (95 %). If they include 1, "
     "the run cannot tell who is faster. Several comparisons share the risk of a mistake, so a ratio may also be "
     "inconclusive if they do not.",
+    words.ROUND_BY_ROUND,
     "Only right results have a time. What was wrong, failed or could not run is shown with its reason (✕).",
 )
 

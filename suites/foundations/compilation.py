@@ -10,7 +10,7 @@ Expect    The formula is GELU, as language models use it. Without compiling, eac
           saves is launches: nine at five microseconds.
           Compiling is in the first, cold execution. JAX takes tenths of a second. Torch writes C++ for a CPU and has
           the system's compiler translate it, some ten seconds; for a GPU it writes Triton, a second or two. The report
-          says after how many calls that is repaid (`has paid from call ... on`). If a call was short before, it is
+          says after how many calls that is repaid (`is ahead from the ... call on`). If a call was short before, it is
           never repaid.
 
 The rate counts only the 8 bytes a number that must be moved, so it can be compared with `bandwidth`. Torch keeps

@@ -72,7 +72,9 @@ def test_what_is_inconclusive_says_how_many_processes_would_tell(kept: records.R
     needed = row.compared.speedup.processes_needed
     assert needed is not None
     command = f"residency run --resume {kept.folder} --replicates {needed}"
-    assert f"would probably decide: two@cpu {needed}; {command}" in shown(changed(kept, waited_seconds=0.0))
+    assert f"About {needed} processes would decide (two@cpu {needed}): {command}" in shown(
+        changed(kept, waited_seconds=0.0)
+    )
     elsewhere = replace(kept, info=replace(kept.info, machine={**kept.info.machine, "host": "elsewhere"}))
     assert "--resume" not in shown(elsewhere)
     same = changed(kept, seconds=0.01)

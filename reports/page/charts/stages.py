@@ -147,7 +147,16 @@ def _cold(measured: Measured) -> str:
 def _table(topic: str, rows: Sequence[Row], numbers: Numbers) -> Table:
     return Table(
         caption=f"where the time of one execution goes in {topic}; the warm parts add up to the median time",
-        header=("task", "implementation", "dataset, size", "median time", *PLACES, "first call", "its imports", "how sure"),
+        header=(
+            "task",
+            "implementation",
+            "dataset, size",
+            "median time",
+            *PLACES,
+            "first call",
+            "its imports",
+            "how sure",
+        ),
         rows=[TableRow(_cells(row, numbers), tags_of(row.cell.task, row.cell.device, row.cell.size)) for row in rows],
         right=frozenset(range(3, 6 + len(PLACES))),
     )
