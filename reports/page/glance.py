@@ -145,7 +145,7 @@ class _Lines:
     def from_size(self) -> list[Part]:
         """The least and the largest size from which on the GPU wins."""
         if not self._of.value("belief/on_gpu"):
-            return ["Not known, because no GPU has a time."]
+            return ["Not known for a GPU, because none has a time."]
         if not self._of.value("from_size/tasks"):
             task = self._of.value("alone") or "TASK"
             return ["Measured at one size only: ", Code(f"residency crossover {task}"), " finds it."]

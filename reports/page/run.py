@@ -105,8 +105,8 @@ def _lead(found: Findings, numbers: Numbers, prefix: str) -> list[Block]:
     """The run at a glance, what ran on which machine and what is unusual about it, then the answer of each topic."""
     unusual = doubts.of_run(found)
     warning = report(found).warning
-    blocks: list[Block] = [glance.section(found, numbers, prefix)]
-    blocks += [Paragraph(line, "answer") for line in study.answers(found)]
+    blocks: list[Block] = [Paragraph(line, "answer") for line in study.answers(found)]  # what was asked comes first
+    blocks.append(glance.section(found, numbers, prefix))
     blocks.append(Items([_where(found.records.info), _what(found)]))
     if unusual or warning:
         listed = [f"{text[0].upper()}{text[1:]}." for text in unusual]

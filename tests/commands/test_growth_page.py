@@ -134,7 +134,7 @@ def test_a_crossover_has_its_recorded_sides_and_its_answer_first(seen, written) 
     (found,) = report["crossovers"]
     assert found["said"].startswith("t/a: fixed@cpu overtakes growing@cpu at about 10,000 rows")
     assert found["sides"] == {"challenger": ["fixed@cpu"], "champion": ["growing@cpu"]}
-    assert page.sections[:2] == ["guide", "growth"]
+    assert page.sections[:3] == ["glance", "guide", "growth"]
     assert page.text.index(found["said"]) < page.text.index(" of memory")
     assert "The search was interrupted: 200,000 rows not measured." in page.text
 
@@ -142,7 +142,7 @@ def test_a_crossover_has_its_recorded_sides_and_its_answer_first(seen, written) 
 def test_a_scale_run_says_first_whether_more_workers_help(seen) -> None:
     page, report = seen(SCALE)
     (found,) = report["scaling"]
-    assert page.sections[:2] == ["guide", "scaling"]
+    assert page.sections[:3] == ["glance", "guide", "scaling"]
     assert page.text.index(found["headline"]) < page.text.index(" of memory")
     assert page.of("growth") == []  # each number of workers has sizes of its own
     (speed,), (efficiency,) = page.of("scaling"), page.of("efficiency")
