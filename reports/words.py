@@ -18,7 +18,10 @@ Write = Callable[[float], str]
 STAGES_SHOWN = 3
 MOST_PLACES = 6  # digits after the point
 STAGE_SHARE = 0.02  # of the time; a smaller stage is not shown
-ROUND_BY_ROUND = "The ratio is taken round by round, so slow moments of the machine cancel; it is not the quotient of the two medians."
+ROUND_BY_ROUND = (
+    "The ratio is taken round by round, so slow moments of the machine cancel. "
+    "It is not the quotient of the two medians."
+)
 LEAST_SHARE = 0.01  # of what a device can do; a smaller share is shown as `under 1 %`
 NOT_KNOWN = "[not known]"
 WIDEST = 1_000.0  # times the lower bound; a wider interval says nothing

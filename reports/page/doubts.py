@@ -48,9 +48,8 @@ def of_run(found: Findings) -> list[str]:
     said = []
     counts = [row.measured.seconds.replicates for row in found.rows if row.measured is not None]
     if counts and min(counts) < ENOUGH_REPLICATES:
-        said.append(
-            f"{'all' if max(counts) < ENOUGH_REPLICATES else 'some'} results come from fewer than {ENOUGH_REPLICATES} processes"
-        )
+        which = "all" if max(counts) < ENOUGH_REPLICATES else "some"
+        said.append(f"{which} results come from fewer than {ENOUGH_REPLICATES} processes")
     rehearsed = any(ending(row) == REHEARSED for row in found.rows)
     if rehearsed:
         said.append("a rehearsal of GPU code without a GPU, so nothing was timed")
