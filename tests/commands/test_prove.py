@@ -39,7 +39,7 @@ def proved(residency_in, gpu, tmp_path_factory: pytest.TempPathFactory) -> tuple
         "proving/quick",
         "proving/growing",
         "--budget",
-        "400",
+        "150",
         "--json",
         "--page",
         "proof.html",
@@ -180,7 +180,7 @@ def test_what_is_done_is_not_done_again(proved, residency, gpu, tmp_path: Path) 
     """Going on tries again what failed, beside its group, and nothing else."""
     run = Path(shutil.copytree(proved[0], tmp_path / "kept"))
     before = (run / "records.jsonl").read_text()
-    done = residency("prove", "--resume", run, "--budget", "200", **SUITES, **gpu)
+    done = residency("prove", "--resume", run, "--budget", "40", **SUITES, **gpu)
     assert done.status == 1, done.err
     after = (run / "records.jsonl").read_text()
     assert after.startswith(before)
