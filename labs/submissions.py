@@ -18,7 +18,6 @@ import re
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from residency.harness.errors import UsageError, visible
-from residency.labs import catalogue, repository, sandbox
+from residency.labs import catalogue, repository, sandbox, scratch
 from residency.labs.lab import Lab
 
 READER = Path(__file__).parent / "reading.py"
@@ -231,11 +230,10 @@ def ask(clone: Path, request: Mapping[str, Any], most_bytes: int) -> tuple[dict[
     """Ask `reading.py` in the sandbox about a clone: the header of its answer and the files; raises `UsageError`."""
     folders = located(clone)
     with contextlib.ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="residency-lab-")))
-        (scratch / READER.name).write_bytes(READER.read_bytes())
-        scratch.chmod(0o755)
-        folders = _readable(folders, scratch)
-        seen = {folders.clone: "/clone", scratch: "/reader"}
+        mine = stack.enter_context(scratch.folder())
+        (mine / READER.name).write_bytes(READER.read_bytes())
+        folders = _readable(folders, mine)
+        seen = {folders.clone: "/clone", mine: "/reader"}
         if not folders.common.is_relative_to(folders.clone):
             seen[folders.common] = "/common"
         places = {
@@ -243,7 +241,7 @@ def ask(clone: Path, request: Mapping[str, Any], most_bytes: int) -> tuple[dict[
             "common": _seen(folders.common, seen),
             "work": _seen(folders.clone, seen) if folders.has_work else "",
         }
-        script = sandbox.place(scratch, "/reader") + f"/{READER.name}"
+        script = sandbox.place(mine, "/reader") + f"/{READER.name}"
         command = [sys.executable, "-I", "-S", script, json.dumps({**request, **places})]
         try:
             limits = sandbox.Limits(MEMORY_BYTES)
