@@ -36,7 +36,7 @@ TWINS = [  # on a cluster, in one process
 ]
 DATA = {  # generated, with its rows, and shipped
     "clustering": [("blobs", 2_000), ("iris", None)],
-    "gradient_boosting": [("flights", 5_000), ("breast_cancer", None)],
+    "gradient_boosting": [("flights", 20_000), ("breast_cancer", None)],
     "random_forest": [("friedman", 2_000), ("diabetes", None)],
 }
 BY_PLACE = {"n_jobs", "nthread", "num_threads", "rounds"}  # parameters that decide no result, and what a search needed
