@@ -10,12 +10,12 @@ import typer
 
 from residency.commands import common, lab_grade
 from residency.harness.errors import UsageError
-from residency.labs import catalogue, driver, repository, sandbox, scratch, shown
+from residency.labs import author, catalogue, driver, repository, sandbox, scratch, shown
 from residency.labs import verify as verifying
 from residency.reports import screen
 
 app = typer.Typer(
-    help="Exercises for residents: start, check, submit; for teachers: verify, grade.", no_args_is_help=True
+    help="Exercises for residents: start, check, submit; for teachers: author, verify, grade.", no_args_is_help=True
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -37,12 +37,15 @@ def start(
     into: Annotated[
         Path | None, typer.Option("--into", metavar="DIR", help="The new folder. [default: the lab's name]")
     ] = None,
+    as_notebook: Annotated[
+        bool, typer.Option("--notebook", help="Also write work.ipynb, which Jupytext keeps equal to work.py.")
+    ] = False,
 ) -> None:
     """Begin a lab: a Git repository with the starter, committed."""
     lab = catalogue.lab(name)
     folder = into or Path(lab.name)
-    repository.start(lab, folder)
-    _print([f"Started {lab.title!r} in {folder}.", "", f"Next:  cd {folder}   and read README.md"])
+    repository.start(lab, folder, as_notebook=as_notebook)
+    _print(shown.started(lab, folder, is_found=catalogue.is_found(lab), as_notebook=as_notebook))
 
 
 @app.command("check", epilog="Example:  [bold]residency lab check[/]   (in the lab's folder)")
@@ -83,6 +86,17 @@ def submit(
     lab = repository.lab_of(folder.resolve())
     tag, commit = repository.submit(repository.root_of(folder.resolve()))
     _print([f"Submitted commit {commit} of {lab.name} as {tag}.", "If you use a server:  git push --tags"])
+
+
+@app.command("author", epilog="Example:  [bold]residency lab author tabular-my-lab --into our-labs[/]")
+def new_lab(
+    name: Annotated[str, typer.Argument(metavar="NEW", help="The new lab's name, such as tabular-my-lab.")],
+    into: Annotated[
+        Path, typer.Option("--into", metavar="DIR", help="The folder that holds your labs. [default: this one]")
+    ] = Path(),
+) -> None:
+    """Make a new lab for teachers: a small one that can be proved as it is, to be changed step by step."""
+    _print(shown.authored(author.begin(name, into), into))
 
 
 @app.command("verify", epilog="Example:  [bold]residency lab verify[/]   (all labs)")

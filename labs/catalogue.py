@@ -1,8 +1,13 @@
-"""Finding labs: a folder with `lab.py` is a lab. What a resident gets is made from it."""
+"""Finding labs: a folder with `lab.py` is a lab. What a resident gets is made from it.
+
+A teacher's own labs lie in folders that RESIDENCY_LABS names, separated as in PATH: each holds a folder for every lab.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -10,47 +15,91 @@ from functools import cache
 from pathlib import Path
 
 from residency.harness.errors import UsageError, unknown
+from residency.harness.mistakes import explained, shown
 from residency.labs.lab import Lab
 
 HERE = Path(__file__).parent
+VARIABLE = "RESIDENCY_LABS"
+OWN = f"for a lab of your own, set {VARIABLE} to the folder that holds it"
+MAKE = "residency lab author NAME --into DIR"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 ANSWER = re.compile(r"""^([a-z_]+) = (?:"[^"]*"|[0-9._]+)""")  # a line of `answers.toml`: its comment stays
 
 
-def labs(root: Path = HERE) -> dict[str, Lab]:
-    """All labs in the order in which they are taught, by name."""
-    found = [load(file.parent) for file in root.glob("*/lab.py")]
+def labs() -> dict[str, Lab]:
+    """All labs in the order in which they are taught, by name; raises `UsageError`."""
+    found = [load(folder) for folder in _folders().values()]
     return {lab.name: lab for lab in sorted(found, key=lambda lab: (lab.order, lab.name))}
 
 
-def lab(name: str, root: Path = HERE) -> Lab:
+def lab(name: str) -> Lab:
     """The lab of this name, or a lab's folder; raises `UsageError` if there is none."""
     if (folder := Path(name)).is_dir() and (folder / "lab.py").is_file():
         return load(folder.resolve())
-    folder = root / name.replace("-", "_")
-    if re.fullmatch(r"[a-z0-9-]+", name) and (folder / "lab.py").is_file():
-        return load(folder)
-    raise unknown("lab", name, names(root))
+    found = _folders()
+    if name in found:
+        return load(found[name])
+    error = unknown("lab", name, found)
+    raise UsageError(f"{error}; {OWN}") if not os.environ.get(VARIABLE) else error
 
 
-def names(root: Path = HERE) -> list[str]:
+def names() -> list[str]:
     """The names of all labs, without loading them."""
-    return sorted(file.parent.name.replace("_", "-") for file in root.glob("*/lab.py"))
+    return sorted(_folders())
+
+
+def is_found(lab: Lab) -> bool:
+    """Whether `residency lab` finds this lab by its name."""
+    return _folders().get(lab.name) == lab.folder
+
+
+def _folders() -> dict[str, Path]:
+    """The folder of every lab, by name: those that come with Residency, and those of RESIDENCY_LABS."""
+    found: dict[str, Path] = {}
+    for root in (HERE, *_own()):
+        for file in sorted(root.glob("[!_.]*/lab.py")):
+            name = file.parent.name.replace("_", "-")
+            if name in found:
+                raise UsageError(
+                    f"two labs are called {name}: {shown(found[name])} and {shown(file.parent)}; rename one folder"
+                )
+            found[name] = file.parent
+    return found
+
+
+def _own() -> list[Path]:
+    """The folders that RESIDENCY_LABS names, each once; raises `UsageError` if one holds no lab."""
+    parts = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+    folders = list(dict.fromkeys(Path(part).expanduser().resolve() for part in parts))
+    for folder in folders:
+        if (folder / "lab.py").is_file():
+            raise UsageError(
+                f"{VARIABLE} names a lab, {shown(folder)}: name the folder above it, {VARIABLE}={shown(folder.parent)}"
+            )
+        if not any(folder.glob("[!_.]*/lab.py")):
+            raise UsageError(f"{VARIABLE} names {shown(folder)}, which holds no NAME/lab.py; make one with: {MAKE}")
+    return [folder for folder in folders if folder != HERE]
 
 
 @cache
 def load(folder: Path) -> Lab:
-    """Load a lab's `lab.py`, which belongs to the teacher and is trusted."""
-    name = f"residency_lab_{folder.name}"
-    spec = importlib.util.spec_from_file_location(name, folder / "lab.py")
+    """Load a lab's `lab.py`, which belongs to the teacher and is trusted; raises `UsageError` with the faulty line."""
+    name, file = f"residency_lab_{folder.name}", folder / "lab.py"
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{folder / 'lab.py'} cannot be loaded")
+        raise UsageError(f"{file} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what a file prints must not end up in JSON
+            spec.loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{shown(file)}: {error}; install it, or import it in the function that needs it") from error
+    except Exception as error:
+        raise explained(error, file) from error
     found = getattr(module, "lab", None)
     if not isinstance(found, Lab):
-        raise UsageError(f"{folder / 'lab.py'} defines no `lab`")
+        raise UsageError(f"{shown(file)} defines no `lab`: it needs a line such as lab = Lab(title=..., entry=...)")
     found.folder = folder
     return found
 
@@ -95,7 +144,7 @@ def solution(text: str) -> str:
 def protected(lab: Lab) -> dict[str, bytes]:
     """The files of a resident's repository that belong to the teacher, by path: grading uses the teacher's copies."""
     given = {"README.md": (lab.folder / "README.md").read_bytes()}
-    for file in _below(lab.folder / "support"):
+    for file in below(lab.folder / "support"):
         given[str(file.relative_to(lab.folder / "support"))] = file.read_bytes()
     if (lab.folder / "baseline.py").is_file():
         given["baseline.py"] = (lab.folder / "baseline.py").read_bytes()
@@ -109,5 +158,6 @@ def begun(lab: Lab) -> dict[str, bytes]:
     return {**protected(lab), **edited}
 
 
-def _below(folder: Path) -> Iterable[Path]:
+def below(folder: Path) -> Iterable[Path]:
+    """The files below a folder, sorted by path."""
     return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from residency.harness.errors import UsageError
-from residency.labs import catalogue
+from residency.labs import catalogue, notebook
 from residency.labs.lab import Lab
 
 TAG = "submission-"
@@ -21,12 +21,15 @@ MARK = "lab.toml"
 WHO = {"user.name": "Residency", "user.email": "residency@localhost"}
 
 
-def start(lab: Lab, folder: Path) -> None:
+def start(lab: Lab, folder: Path, *, as_notebook: bool = False) -> None:
     """Make a Git repository with what the resident begins with, committed; raises `UsageError`."""
+    extra = notebook.files(lab) if as_notebook else {}
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty; name another folder with --into")
     try:
-        write(folder, catalogue.begun(lab))
+        write(folder, {**catalogue.begun(lab), **extra})
+        if as_notebook:
+            notebook.write(folder)
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
     git(folder, "init", "--quiet", "--initial-branch=main")
@@ -69,6 +72,7 @@ def name_in(text: bytes, place: Path | str) -> str:
 
 def edited(lab: Lab, folder: Path) -> dict[str, bytes]:
     """The files of a working folder as they would be graded: the resident's own, and the teacher's copies."""
+    notebook.refuse_unsaved(folder)
     found: dict[str, bytes] = {}
     for file in sorted(folder.rglob("*.py")) + [folder / name for name in lab.files]:
         place = file.relative_to(folder)
@@ -86,6 +90,7 @@ def submit(folder: Path) -> tuple[str, str]:
         folder, "rev-parse", "--show-toplevel", failing="this folder is no Git repository: begin with `git init`"
     )
     del inside
+    notebook.refuse_unsaved(folder)
     if changed := git(folder, "status", "--porcelain", "--untracked-files=no").strip():
         names = ", ".join(line[3:] for line in changed.splitlines()[:3])
         raise UsageError(f"{names} changed since the last commit: commit first, with `git commit --all -m MESSAGE`")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from residency.harness.errors import typed
+from residency.labs import catalogue
 from residency.labs.audit import Record
 from residency.labs.driver import Checked, Graded, Timed
 from residency.labs.gradebook import Cohort
@@ -32,6 +34,27 @@ def labs(found: Sequence[Lab]) -> Iterator[str]:
     width = max((len(lab.name) for lab in found), default=0)
     for lab in found:
         yield f"{lab.order:>2}  {lab.name:<{width}}  {lab.title}"
+
+
+def started(lab: Lab, folder: Path, *, is_found: bool, as_notebook: bool) -> Iterator[str]:
+    """What was made for a resident, and what comes next."""
+    yield f"Started {lab.title!r} in {folder}."
+    yield ""
+    yield f"Next:  cd {typed(folder)}   and read README.md"
+    if as_notebook:
+        yield "Open work.ipynb in Jupyter with Jupytext: saving it writes work.py, which is checked and graded."
+    if not is_found:
+        yield f"To check and grade a lab of your own, set {catalogue.VARIABLE}={typed(lab.folder.parent)}"
+
+
+def authored(folder: Path, into: Path) -> Iterator[str]:
+    """What was made for a teacher, and what comes next."""
+    place = typed(folder)
+    yield f"Made a small lab in {folder}. It can be proved as it is."
+    yield ""
+    yield f"Change:   {place}/lab.py (inputs, right answer, checks), work.py (starter and solution), README.md, wrong/"
+    yield f"Prove:    residency lab verify {place}"
+    yield f"Use:      {catalogue.VARIABLE}={typed(into.resolve())} residency lab list"
 
 
 def checked(one: Checked) -> Iterator[str]:
