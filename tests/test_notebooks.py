@@ -26,7 +26,7 @@ KERNEL = {
     "language": "python",
 }
 RECORDED = [  # the made-up run with a GPU has other foundations
-    *((source, "reference") for source in SOURCES),
+    *(pytest.param(source, "reference", marks=pytest.mark.slow) for source in SOURCES),
     *((source, "gpu") for source in SOURCES if source.stem != "foundations"),
 ]
 topic = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)

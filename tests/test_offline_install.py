@@ -10,10 +10,13 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent.parent
 LINE = re.compile(r"^python3 (-m pip install .*--editable \.)$", re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_documented_line_installs_a_checkout_without_a_network(tmp_path: Path) -> None:
     """The environment is a new one that sees this one's libraries, pip and setuptools among them."""
     (line,) = LINE.findall((HERE / "docs" / "prove.md").read_text())

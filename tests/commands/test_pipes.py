@@ -106,6 +106,7 @@ def test_a_pipe_that_nobody_writes_to_is_told_and_can_be_left(environment, tmp_p
 
 
 @pytest.mark.usefixtures("plain")
+@pytest.mark.slow
 def test_a_run_of_piped_data_goes_on_as_long_as_the_copy_is_there(shell: Shell, tmp_path: Path) -> None:
     done = shell("cat plain.csv | R $C run tabular/ridge --data -")
     assert done.returncode == 0, done.stderr

@@ -176,6 +176,7 @@ def test_a_folder_that_is_there_is_not_written_over(proved, residency_in, gpu) -
     assert {one: one.read_bytes() for one in run.rglob("*.*") if one.is_file()} == before
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(proved, residency, gpu, tmp_path: Path) -> None:
     """Going on tries again what failed, beside its group, and nothing else."""
     run = Path(shutil.copytree(proved[0], tmp_path / "kept"))

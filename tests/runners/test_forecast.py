@@ -211,6 +211,7 @@ def test_a_cluster_has_the_memory_of_its_gpus(  # noqa: PLR0917
     assert hint in reason
 
 
+@pytest.mark.slow
 def test_scale_says_why_nothing_ran_on_a_cluster(residency, stand_in_gpu, dask_cuda) -> None:
     machine = {**stand_in_gpu(memory=10**9), **SUITES, **dask_cuda}
     words = ("--workers", "1", "--devices", "gpu", "--no-weak", "--replicates", "1", "--rounds", "1")

@@ -77,7 +77,7 @@ def test_an_exact_search_finds_all_and_says_how_long_users_wait(embeddings, exac
 
 
 @pytest.mark.parametrize("implementation", CPU, ids=lambda one: one.id)
-@pytest.mark.parametrize("count", [1, 255, 257])
+@pytest.mark.parametrize("count", [*(pytest.param(count, marks=pytest.mark.slow) for count in (1, 255)), 257])
 def test_any_number_of_questions(embeddings, exact, implementation, count: int) -> None:
     few = replace(embeddings, questions=embeddings.questions[:count], answer=embeddings.answer[:count])
     done = execute(task, implementation, few, dataset="planted_answers", reference=1.0, threads=2)

@@ -154,7 +154,14 @@ def test_every_implementation_finds_the_top(prose: Prose, implementation: Any) -
 
 
 @pytest.mark.parametrize("implementation", CPU, ids=lambda one: one.id)
-@pytest.mark.parametrize("lines", [AWKWARD, AWKWARD[:3], ["b2 a1"]], ids=["all", "no word", "one line"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(AWKWARD, id="all"),
+        pytest.param(AWKWARD[:3], id="no word", marks=pytest.mark.slow),
+        pytest.param(["b2 a1"], id="one line", marks=pytest.mark.slow),
+    ],
+)
 def test_awkward_lines(tmp_path: Path, implementation: Any, lines: list[str]) -> None:
     prose = counted(tmp_path / "lines.parquet", lines)
     assert prose.word.tolist() == top(words_of(lines))["word"].tolist()

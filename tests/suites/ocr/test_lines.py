@@ -124,6 +124,7 @@ def test_both_frameworks_hold_the_same_network_and_jax_compiles_its_step_once() 
     assert compiled(library, optax)[1]._cache_size() == 1
 
 
+@pytest.mark.slow
 @installed
 def test_tesseract_reads_numbers_and_words() -> None:
     numbers = made(640)

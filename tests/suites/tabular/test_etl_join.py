@@ -161,7 +161,7 @@ def test_the_fewest_lines(tmp_path: Path, cluster: DaskCluster) -> None:
     assert run(TOGETHER, few, cluster).quality == 1.0
 
 
-@pytest.mark.parametrize("exchange", ["p2p", "tasks"])
+@pytest.mark.parametrize("exchange", ["p2p", pytest.param("tasks", marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("finely")
 def test_two_workers_exchange_rows(
     data: Sales, cluster: DaskCluster, exchange: str, monkeypatch: pytest.MonkeyPatch
