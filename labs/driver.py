@@ -18,6 +18,7 @@ import os
 import secrets
 import select
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -29,7 +30,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from residency.harness.errors import UsageError
-from residency.labs import catalogue, failures, sandbox, score, scratch, wire
+from residency.labs import catalogue, failures, limits, sandbox, score, scratch, wire
 from residency.labs.lab import Check, Lab, Verdict
 from residency.runners import machine, process
 
@@ -81,7 +82,8 @@ class Timed:
     processes: int = 0
     again: int = 0  # how many more pairs of processes were needed, because the interval straddled a step
     speedup: score.Ratio | None = None  # over the lab's baseline
-    least: float | None = None  # seconds that the hardware needs at least
+    least: float | None = None  # seconds that this machine needs at least for the work of a call
+    handed_over: float | None = None  # seconds of a call in which its data goes to the submission and back
 
 
 @dataclass
@@ -177,6 +179,12 @@ class JudgeProcess:
             self.close()
             self._begin(self._lab)
             return Verdict("failed", "the judge could not read this answer")
+
+    def work(self, call: int) -> list[float] | None:
+        """The operations and bytes that a call needs at least, if the lab says so."""
+        wire.send(self._channel, wire.pack({"do": "work", "call": call}))
+        found: list[float] | None = wire.unpack(self._heard(1 << 20))["work"]
+        return found
 
     def drop(self, call: int) -> None:
         """Forget a call."""
@@ -411,6 +419,7 @@ class Grader:
         self._seed = seed or (lambda _: fresh())
         self.graded = Graded(lab.name)
         self.judge = JudgeProcess(lab)
+        self._answered = 0  # bytes of the last timed answer
         self._unusable: Verdict | None = None  # why it cannot be imported
 
     def __enter__(self) -> Self:
@@ -502,6 +511,8 @@ class Grader:
                 mine, other = self._turns(solution, len(ours))
                 ours.append(mine)
                 theirs.append(other)
+            least = self._least() if baseline else None
+            handed = self._handed_over(place) if least is not None else None
             if baseline and (self.lab.folder / "baseline.py").is_file():
                 slow = self._baseline(solution, len(ours))
         found = score.ratio(ours, theirs)
@@ -516,7 +527,30 @@ class Grader:
             len(ours),
             len(ours) - PROCESSES,
             score.ratio(slow, ours[: len(slow)]) if slow else None,
+            least,
+            handed,
         )
+
+    def _least(self) -> float | None:
+        """The seconds that this machine needs at least for a timed call, if the lab says what a call asks of it."""
+        call, _ = self.judge.make("", self.seed("timing 1, round 1"))
+        work = self.judge.work(call)
+        self.judge.drop(call)
+        return limits.least_seconds(work[0], work[1], self.lab.threads) if work else None
+
+    def _handed_over(self, place: Path) -> float:
+        """The seconds in which the data of a call goes to a program and back: one that does nothing, timed."""
+        nothing = f"def {self.lab.entry}(*arguments):\n    return None\n".encode()
+        folder = write(place / "nothing", {**catalogue.protected(self.lab), "work.py": nothing})
+        times = []
+        with Program(self.lab, folder, self.judge, device=self.device, until=self.until) as program:
+            for turn in range(ROUNDS + 1):  # the first is the warm-up
+                call, arguments = self.judge.make("", self.seed(f"timing 1, round {turn}"))
+                seconds, _ = program.timed(call, arguments)
+                self.judge.drop(call)
+                if turn:
+                    times.append(seconds * (arguments.size + self._answered) / arguments.size)
+        return statistics.median(times)
 
     def _turns(self, solution: Path, replicate: int) -> tuple[list[float], list[float]]:
         """One pair of fresh processes that take turns, in alternating order; each answer is judged after its clock."""
@@ -553,6 +587,7 @@ class Grader:
             for other in others:
                 if other.boxed is not None:
                     other.boxed.go_on()
+        self._answered = answer.size
         if program.module == "baseline":
             return seconds  # the teacher's: right, but what it costs may be what the lab forbids
         verdict = self._judged(program, call, answer)

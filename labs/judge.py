@@ -49,6 +49,12 @@ class Judge:
         call = self._calls[number]
         self._calls[number] = _Call(call.case, expected=call.expected)
 
+    def work(self, number: int) -> list[float] | None:
+        """The operations and bytes that the call needs at least; None if the lab does not say."""
+        if self.lab.work is None:
+            return None
+        return [float(value) for value in self.lab.work(*self._calls[number].case.arguments)]
+
     def answer(self, number: int, name: str, arguments: list[Any]) -> tuple[Any, float]:
         """What the service answers, and after how many seconds."""
         call = self._calls[number]
@@ -106,6 +112,8 @@ def _serve(channel: socket.socket, judge: Judge) -> None:
             case "again":
                 judge.again(number)
                 reply = {}
+            case "work":
+                reply = {"work": judge.work(number)}
             case "answer":
                 reply = _answered(judge, number, wire.receive(channel, LARGEST))
             case "verdict":

@@ -76,6 +76,9 @@ def timed(one: Timed, most: int) -> Iterator[str]:
         yield f"speed     {faster.ratio:.3g} x as fast as the baseline [{faster.low:.3g}, {faster.high:.3g}]"
     against = f"{one.ratio:.2f} x the solution's time [{one.low:.2f}, {one.high:.2f}]"
     yield f"time      {words.seconds(one.seconds)} a call, {against}: {one.share * most:g} of {most} points"
+    if one.least is not None and one.handed_over is not None:
+        yield f"          of it {words.seconds(one.handed_over)} hand the data over, which no code can change"
+        yield f"limit     {words.seconds(one.least)}: what this machine needs at least for the memory and arithmetic"
 
 
 def points(graded: Graded) -> Iterator[str]:
