@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from residency.labs import author, sandbox
+from residency.labs import author, catalogue, sandbox
 from tests.conftest import Done, Residency, in_this_process
 
 boxed = pytest.mark.skipif(sandbox.means().kind != "bubblewrap", reason="needs bubblewrap and namespaces")
@@ -58,6 +58,11 @@ def test_a_new_lab_is_proved_as_it_is_and_found_by_its_name(residency: Residency
     residency("lab", "start", "tabular-row-sums", "--into", "mine", RESIDENCY_LABS=str(own))
     checked = residency("lab", "check", "mine", RESIDENCY_LABS=str(own))
     assert "not implemented yet" in checked.out
+    (tmp_path / "mine" / "work.py").write_text(catalogue.solution((own / "tabular_row_sums" / "work.py").read_text()))
+    checked = residency("lab", "check", "mine", "--json", RESIDENCY_LABS=str(own))
+    assert checked.json["right"]
+    timed = checked.json["timed"]
+    assert min(timed["least"], timed["handed_over"], timed["seconds"], timed["speedup"]["ratio"]) > 0
 
 
 @pytest.mark.parametrize("name", ["../out", "Upper", "", "a b", "foundations-vectorise", "x" * 81, "-x"])
