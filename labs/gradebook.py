@@ -69,7 +69,7 @@ class Cohort:
         return [self._row(team.name, team.clone, member) for team in self.teams.teams for member in team.members]
 
     def _row(self, team: str, clone: Path | None, member: Member) -> dict[str, Any]:
-        first, _, last = member.name.strip().rpartition(" ")
+        first, last = member.parted
         record = self.records.get(clone.name) if clone is not None else None
         only = next(iter(self.labs)) if len(self.labs) == 1 else ""
         row: dict[str, Any] = dict.fromkeys((*NBGRADER, *OURS), "")

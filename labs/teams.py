@@ -28,11 +28,20 @@ OTHER_NAMES = {"id": "student_id", "e-mail": "email", "mail": "email"}  # nbgrad
 
 @dataclass(frozen=True)
 class Member:
-    """One resident. All three can be shown as they are; what is not known is empty."""
+    """One resident. Everything can be shown as it is; what is not known is empty."""
 
     student_id: str
     name: str
     email: str = ""
+    last_name: str = ""  # as the roster has it; else the last word of the name counts
+
+    @property
+    def parted(self) -> tuple[str, str]:
+        """First and last name."""
+        first, _, last = self.name.strip().rpartition(" ")
+        if self.last_name and self.name.endswith(self.last_name):
+            return self.name.removesuffix(self.last_name).strip(), self.last_name
+        return first, last
 
     @property
     def label(self) -> str:
@@ -136,10 +145,11 @@ def _column(name: str) -> str:
 
 
 def _row(cells: Mapping[str, str]) -> _Row:
-    name = cells.get("name") or " ".join(filter(None, (cells.get("first_name"), cells.get("last_name"))))
+    last = cells.get("last_name", "")
+    name = cells.get("name") or " ".join(filter(None, (cells.get("first_name"), last)))
     email = cells.get("email", "")
     student = cells.get("student_id") or email
-    return _Row(Member(student, name, email), cells.get("team", ""), cells.get("clone", ""))
+    return _Row(Member(student, name, email, last), cells.get("team", ""), cells.get("clone", ""))
 
 
 def _from_roster(clones: Sequence[Path], rows: Sequence[_Row], lines: list[str]) -> list[Team]:

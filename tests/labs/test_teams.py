@@ -23,12 +23,13 @@ def roster(folder: Path, text: str) -> Path:
 
 def test_a_team_is_one_and_its_members_are_many(tmp_path) -> None:
     text = "\ufeffid,first_name,last_name,email,team,clone\n"
-    text += "1,Ann,Lee,ann@x.org,red,a\n2,Bob,Ray,bob@x.org,red,a\n3,Cy,Oh,,,c\n"
+    text += "1,Ann,Lee,ann@x.org,red,a\n2,Bob,de la Ray,bob@x.org,red,a\n3,Cy,Oh,,,c\n"
     found = teams(clones("a", "c.git"), roster(tmp_path, text))
     assert [(team.name, [member.name for member in team.members], team.clone) for team in found.teams] == [
-        ("red", ["Ann Lee", "Bob Ray"], Path("/clones/a")),
+        ("red", ["Ann Lee", "Bob de la Ray"], Path("/clones/a")),
         ("3", ["Cy Oh"], Path("/clones/c.git")),
     ]
+    assert [member.parted for member in found.teams[0].members] == [("Ann", "Lee"), ("Bob", "de la Ray")]
     assert found.lines == ()
     assert found.of(Path("/clones/a")) == (found.teams[0],)
 
