@@ -31,7 +31,7 @@ def slide(numbers: Numbers, again: str) -> Slide | None:
         brief="Energy and memory",
         above=f"{side} compared with {other}".capitalize().replace("gpu", "GPU").replace("cpu", "CPU"),
         title="What does it cost in energy and memory?",
-        shown=_predict(side, other) if known else told,
+        shown=_predict(of, side, other) if known else told,
         reveal=Reveal(first=told, left=[], right=[]) if known else None,
         notes=[
             Items(
@@ -47,11 +47,15 @@ def slide(numbers: Numbers, again: str) -> Slide | None:
     )
 
 
-def _predict(side: str, other: str) -> list[Block]:
-    return [
-        Items([f"Energy of an execution: does {side} take more than {other}, or less?", "Memory: which needs more?"]),
-        Paragraph("Predict: raise your hand for more, or for less.", "predict"),
+def _predict(of: RowNumbers, side: str, other: str) -> list[Block]:
+    """What the class predicts: only what was measured."""
+    asked = {"energy": "Energy of an execution", "memory": "Memory"}
+    what: list[Text] = [
+        f"{name}: does {side} take more than {other}, or less?"
+        for key, name in asked.items()
+        if of.value(f"cost/{key}") is not None
     ]
+    return [Items(what), Paragraph("Predict: raise your hand for more, or for less.", "predict")]
 
 
 def _energy(of: RowNumbers, side: str, other: str) -> Text:
@@ -75,4 +79,4 @@ def _memory(of: RowNumbers, other: str, *, gpu: bool) -> Text:
     if of.value("cost/memory/opponent_bytes") is None:
         return [*said, "."]
     amount = of.number("cost/memory/opponent_bytes", size)
-    return [*said, f"; {other} ", amount, " of the host's." if gpu else "."]
+    return [*said, f"; {other} takes ", amount, " of the host's." if gpu else "."]

@@ -43,7 +43,8 @@ from residency.reports.page.slides import bars, cost, devices, learned, question
 from residency.reports.page.slides.slide import AXIS, Deck, Slide, address, beginning, line
 from residency.reports.tables import facts, report
 
-ROWS_A_SLIDE = 6  # of the chart of all tasks
+ROWS_A_SLIDE = 4  # of the chart of all tasks
+MOST_PAGES = 3  # of that chart; of more only the first and the last
 REASONS_A_SLIDE = 6  # why something has no time
 LONGEST = 160  # characters of such a reason
 FEW = 5  # questions: a deck with more has an overview
@@ -55,21 +56,38 @@ Subject = tuple[str, str]
 NAMES = 4  # implementations that are named for a reason why they could not run
 
 
-def html(found: Findings) -> str:
-    """The deck of a run as one file; raises `UsageError` if the run has nothing to show to a class."""
-    shown = deck(found)
+def html(runs: Sequence[Findings]) -> str:
+    """The deck of one run or several as one file; raises `UsageError` if they have nothing to show to a class."""
+    shown = deck(runs)
     charts = charts_in([block for slide in shown.slides for block in slide.blocks])
     styles, scripts = ("page.css", "slides.css"), ("charts.js", "slides.js")
     return render.html("slides.html", styles=styles, scripts=scripts, charts=charts, deck=shown, letter=votes.letter)
 
 
-def deck(found: Findings) -> Deck:
+def deck(runs: Sequence[Findings]) -> Deck:
+    """The slides of one run, or of several one after the other. Many questions have an overview."""
+    if not any(_timed(found) for found in runs):
+        names = " ".join(typed(found.records.folder) for found in runs)
+        which = "this run" if len(runs) == 1 else "these runs"
+        raise UsageError(f"no slides: nothing in {which} has a time; the reasons are in: residency report {names}")
+    slides: list[Slide] = []
+    for index, found in enumerate(runs):
+        slides += _of_run(found, Numbers(found, f"runs/{index}/" if len(runs) > 1 else ""), is_first=index == 0)
+    slides = _with_own_names(slides)
+    if sum(slide.reveal is not None for slide in slides) > FEW:
+        foot = MADE_UP if all(slide.foot for slide in slides) else ""
+        slides.insert(1, replace(_overview(slides[1:]), foot=foot))
+    named = [found.records.info.name or found.records.info.id for found in runs]
+    return Deck(f"Residency: {', '.join(named)}", slides)
+
+
+def _timed(found: Findings) -> list[GroupFindings]:
+    return [group for group in found.groups if any(row.measured for row in group.rows)]
+
+
+def _of_run(found: Findings, numbers: Numbers, *, is_first: bool) -> list[Slide]:
     """The slides of a run: its topics, all tasks together, sizes and cost, and the hardware's limits at the end."""
-    groups = [group for group in found.groups if any(row.measured for row in group.rows)]
-    if not groups:
-        run = typed(found.records.folder)
-        raise UsageError(f"no slides: nothing in this run has a time; the reasons are in: residency report {run}")
-    numbers = Numbers(found)
+    groups = _timed(found)
     tasks = [group for group in groups if not devices.is_of_devices(group.rows[0].cell.task)]
     told = sizes.slides(found, numbers)
     asked = [
@@ -79,17 +97,14 @@ def deck(found: Findings) -> Deck:
         *_cost(found, tasks, numbers),
         *_hardware(found, [group for group in groups if group not in tasks], numbers),
     ]
-    questions_asked = sum(slide.reveal is not None for slide in asked)
-    listed = _with_own_names([*asked, *_missing(found)])
-    overview = [_overview(listed)] if questions_asked > FEW else []
-    slides = [_opening(found, groups, questions_asked), *overview, *listed]
-    made_up = MADE_UP if found.records.info.made_up else ""
-    return Deck(f"Residency: {found.records.info.name or found.records.info.id}", slides, made_up)
+    opening = _opening(found, groups, sum(slide.reveal is not None for slide in asked), is_first=is_first)
+    foot = MADE_UP if found.records.info.made_up else ""
+    return [replace(slide, foot=foot) for slide in (opening, *asked, *_missing(found))]
 
 
 def _with_own_names(slides: Sequence[Slide]) -> list[Slide]:
     """The slides, with a number in names that are not unique."""
-    taken = {"opening", "overview"}
+    taken = {"overview"}
     named = []
     for slide in slides:
         name = next(name for name in _candidates(slide.name) if name not in taken)
@@ -107,13 +122,16 @@ def _candidates(name: str) -> Iterator[str]:
 
 
 def _overview(slides: Sequence[Slide]) -> Slide:
-    """Links to all slides but those that go on with another one, with their numbers, by topic."""
+    """Links by topic to the slides, with their numbers: to the first of each task, and to those that begin."""
     entries: dict[str, list[Part]] = {}
+    at = ("", "")  # the task before
     for number, slide in enumerate(slides, 3):  # after the opening and this one
-        if slide.follows:
-            continue
         parts = entries.setdefault(slide.topic or "All topics", [])
-        parts += [", " if parts else "", Link(f"{number} {slide.brief}", slide.name)]
+        called = slide.entry or slide.brief
+        if slide.follows or (slide.entry and (slide.topic, slide.entry) == at):
+            continue
+        at = (slide.topic, slide.entry)
+        parts += [", " if parts else "", Link(f"{number} {called}", slide.name)]
     told = [[Strong(topic), ": ", *parts] for topic, parts in entries.items()]
     return Slide(
         name="overview",
@@ -127,12 +145,13 @@ def _overview(slides: Sequence[Slide]) -> Slide:
     )
 
 
-def _opening(found: Findings, groups: Sequence[GroupFindings], asked: int) -> Slide:
+def _opening(found: Findings, groups: Sequence[GroupFindings], asked: int, *, is_first: bool) -> Slide:
     """What is compared, on which machine, and how to read a chart."""
     info = found.records.info
     about = topics.ordered(map(_topic, groups))
     gpu = any(row.cell.device == "gpu" and row.measured for group in groups for row in group.rows)
-    count = f"{asked} question{'s' if asked != 1 else ''} on {words.joined(about)}."
+    on = f" on {words.joined(about)}" if about else ""
+    count = f"{asked} question{'s' if asked != 1 else ''}{on}."
     count += "" if gpu else " No GPU has a time, so CPU libraries are compared."
     when, *machine = facts(info, nobody=not any(map(in_doubt, found.rows)))
     gpus = info.machine.get("gpus")
@@ -146,12 +165,12 @@ def _opening(found: Findings, groups: Sequence[GroupFindings], asked: int) -> Sl
     return Slide(
         name="opening",
         kind="opening",
-        brief="Opening",
+        brief="Opening" if is_first else f"Run {info.name or info.id}",
         above=info.name or info.id,
         title="What is a GPU worth?" if gpu else "Which library is fastest?",
         shown=[Paragraph("Predict first. Then look at what was measured.", "lead")],
         left=left,
-        right=[_example()],
+        right=[_example()] if is_first else [],
         notes=[
             Items(
                 [
@@ -271,6 +290,7 @@ def _limits(topic: str, limits: Sequence[Text]) -> Slide:
         name=address("topic", topic),
         kind="topic",
         brief="The limits of this machine",
+        entry="the limits of this machine",
         above=topic,
         title="What can this machine do at most?",
         shown=[
@@ -287,6 +307,7 @@ def _learned(topic: str, told: Sequence[Text], said: topics.Said) -> Slide:
         name=address("topic", topic),
         kind="topic",
         brief=f"What we learned: {topic}",
+        entry="what we learned",
         above=topic,
         title=f"What did we learn about {topic}?",
         shown=[],
@@ -314,14 +335,15 @@ def _all_tasks(found: Findings, groups: Sequence[GroupFindings], numbers: Number
     on_gpu = sum(row.cell.device == "gpu" for row in rows)
     remark = [Paragraph("Where no GPU has a time, it is the second fastest.")] if 0 < on_gpu < len(rows) else []
     title = "In which tasks does the GPU win?" if on_gpu else "How near is the second fastest library?"
-    sizes = len({row.cell.size for row in rows}) > 1
-    pages = list(_pages(rows, ROWS_A_SLIDE))
+    sizes_differ = len({row.cell.size for row in rows}) > 1
     slides = []
-    for number, page in enumerate(pages, 1):
-        drawn = speedups.chart(page, numbers, sizes=sizes)
+    for number, (at, page) in enumerate(_parts_of(rows)):
+        drawn = speedups.chart(page, numbers, sizes=sizes_differ)
         if drawn is not None:
-            at = f"All tasks ({number} of {len(pages)})" if len(pages) > 1 else "All tasks"
-            chart = replace(drawn, settings={**drawn.settings, **axis})
+            left_out = len(rows) - len(page)
+            note = f"{left_out} more: on the next slides, or in the table." if left_out and number == 0 else ""
+            table = whole.table if number == 0 else drawn.table
+            chart = replace(drawn, settings={**drawn.settings, **axis}, note=note, table=table)
             slides.append(
                 Slide(
                     name="all-tasks",
@@ -329,12 +351,22 @@ def _all_tasks(found: Findings, groups: Sequence[GroupFindings], numbers: Number
                     brief=at,
                     above=at,
                     title=title,
-                    shown=[*remark, replace(chart, note="")],
-                    notes=_of_all(found, rows, numbers) if number == 1 else [Items(["Ask what these have in common."])],
-                    follows=number > 1,
+                    shown=[*remark, chart],
+                    notes=_of_all(found, rows, numbers) if number == 0 else [Items(["Ask what these have in common."])],
+                    follows=number > 0,
                 )
             )
     return slides
+
+
+def _parts_of(rows: Sequence[Row]) -> list[tuple[str, Sequence[Row]]]:
+    """The rows of each slide; of very many only the first and the last, for the table has all."""
+    pages = list(_pages(rows, ROWS_A_SLIDE))
+    if len(pages) > MOST_PAGES:
+        return [("All tasks: the highest", pages[0]), ("All tasks: the lowest", rows[-ROWS_A_SLIDE:])]
+    if len(pages) == 1:
+        return [("All tasks", rows)]
+    return [(f"All tasks ({number} of {len(pages)})", page) for number, page in enumerate(pages, 1)]
 
 
 def _of_all(found: Findings, rows: Sequence[Row], numbers: Numbers) -> list[Block]:

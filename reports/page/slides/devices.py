@@ -52,6 +52,7 @@ def _question(group: GroupFindings, measured: Sequence[Row], info: RunInfo, numb
         name=address(cell.task, cell.dataset, cell.size),
         kind="question",
         brief=questions.brief(group),
+        entry=questions.entry(group),
         above=questions.above(group),
         title=prose(asked_in(asked)[0]) if asked else f"What does {cell.task} measure?",
         shown=[

@@ -33,22 +33,24 @@ def facts(topic: str, found: Findings, numbers: Numbers) -> list[Text]:
 
 
 def _on_gpu(gain: Gain, main: TopicAtSize, rows: Sequence[Row], of: RowNumbers) -> list[Text]:
-    tasks = f"mean of {gain.tasks} tasks at {main.size}" if gain.tasks > 1 else f"{_only(rows)} at {main.size}"
+    tasks = line(f"{_only(rows)} at {main.size}")
+    if gain.tasks > 1:
+        counted, slower = (of.number(f"gpu/{name}", _whole) for name in ("tasks", "slower"))
+        tasks = line("mean of ", counted, f" tasks at {main.size}; slower in ", slower)
     verb = words.takes(gain.mean.value)
     unsure = f", {verdict}" if (verdict := _verdict(gain, rows)) in {"inconclusive", "equivalent"} else ""
-    told: list[Text] = [line(f"End to end: the GPU {verb} ", *_times(of, "gpu"), f" as the CPU ({tasks}{unsure}).")]
+    told: list[Text] = [
+        line(f"End to end: the GPU {verb} ", *_times(of, "gpu"), " as the CPU (", *tasks, f"{unsure}).")
+    ]
     there = gain.resident
     if there is not None:
         bound = words.bound(there.mean.value) if there.at_least else ""
         some = f" (known for {there.tasks} of {gain.tasks})" if there.tasks != gain.tasks else ""
         told.append(line(f"{RESIDENT}: {bound}", *_times(of, "gpu/resident"), f"{some}."))
-    if gain.tasks > 1:
-        slower, tasks_shown = of.number("gpu/slower", _whole), of.number("gpu/tasks", _whole)
-        told.append(line("The GPU is slower in ", slower, " of ", tasks_shown, " tasks."))
     crossing = [(number, known) for number, known in enumerate(main.from_size) if known.found.at is not None]
     if crossing:
         number, known = min(crossing, key=lambda entry: entry[1].found.at.value if entry[1].found.at else 0.0)
-        told.insert(len(told) - (gain.tasks > 1), _from_size(of, number, known, len(crossing)))
+        told.append(_from_size(of, number, known, len(crossing)))
     return told
 
 
@@ -71,7 +73,7 @@ def _from_size(of: RowNumbers, number: int, known: FromSize, tasks: int) -> Text
 
 
 def _on_cpu(main: TopicAtSize, rows: Sequence[Row], of: RowNumbers, numbers: Numbers) -> list[Text]:
-    cpu, unsaid = main.cpu, "No GPU has a time (0 results), so this says nothing about GPUs."
+    cpu, unsaid = main.cpu, "No GPU has a time, so this says nothing about GPUs."
     gpu = [] if any(row.cell.device == "gpu" for row in rows) else [unsaid]
     if cpu.compared == 1 and (only := _pair(rows)) is not None:
         first, second = only

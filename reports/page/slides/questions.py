@@ -46,6 +46,7 @@ def _question(group: GroupFindings, info: RunInfo, numbers: Numbers) -> Slide:
         name=address(cell.task, cell.dataset, cell.size),
         kind="question",
         brief=brief(group),
+        entry=entry(group),
         above=above(group),
         title=_title(cell.task, asked, rivals),
         shown=[*_apart(asked, rivals), *_contenders(rivals, info)],
@@ -103,7 +104,12 @@ def reasons(group: GroupFindings, measured: Sequence[Text], more: Sequence[Text]
 def brief(group: GroupFindings) -> str:
     """`etl, trips at lab`."""
     cell = group.rows[0].cell
-    return f"{cell.task.partition('/')[2].replace('_', ' ')}, {cell.dataset} at {cell.size}"
+    return f"{entry(group)}, {cell.dataset} at {cell.size}"
+
+
+def entry(group: GroupFindings) -> str:
+    """`gradient boosting`, for all sizes of the task."""
+    return group.rows[0].cell.task.partition("/")[2].replace("_", " ")
 
 
 def _apart(asked: str, rivals: Contest) -> list[Block]:

@@ -41,7 +41,7 @@ def slides(found: Findings, numbers: Numbers) -> dict[tuple[str, str], Slide]:
 def _slide(index: int, answer: TaskCrossover, found: Findings, numbers: Numbers) -> Slide:
     known, place = answer.found, f"crossovers/{index}"
     rows = [row for row in found.rows if (row.cell.task, row.cell.dataset) == (answer.task, answer.dataset)]
-    who, whom = _sides(answer, rows)
+    who, compared = _sides(answer, rows)
     first, last = known.points[0].rows, known.points[-1].rows
     name = address(answer.task, answer.dataset, "sizes")
     sizes = f"{len(known.points)} size{'s' if len(known.points) > 1 else ''}"
@@ -54,7 +54,7 @@ def _slide(index: int, answer: TaskCrossover, found: Findings, numbers: Numbers)
         shown=[
             Items(
                 [
-                    f"Compared with {whom}, at {sizes}.",
+                    f"Compared at {sizes}: {compared}.",
                     "The winner must be faster at that size and at all larger ones.",
                 ]
             ),
@@ -67,13 +67,15 @@ def _slide(index: int, answer: TaskCrossover, found: Findings, numbers: Numbers)
 
 
 def _sides(answer: TaskCrossover, rows: Sequence[Row]) -> tuple[str, str]:
-    """`the GPU` and `the CPU`; what else was compared has the names of the fastest at the largest size."""
+    """Who may win, and who is compared; if that is not a GPU and a CPU, by the fastest at the largest size."""
     names = {row.cell.implementation: name_of(row) for row in rows}
     devices = {row.cell.implementation: row.cell.device for row in rows}
     last = answer.found.points[-1]
     if devices.get(last.challenger) == "gpu" and devices.get(last.champion) == "cpu":
-        return "the GPU", f"the CPU, the fastest of each (at the largest size {names[last.champion]})"
-    return names.get(last.challenger, last.challenger), names.get(last.champion, last.champion)
+        alone = " in one process" if any(row.cell.runner == "cluster" for row in rows) else ""
+        return "the GPU", f"the fastest on the GPU and the fastest on the CPU{alone}"
+    who, whom = (names.get(name, name) for name in (last.challenger, last.champion))
+    return who, f"{who} and {whom}"
 
 
 def _said(place: str, answer: TaskCrossover, rows: Sequence[Row], numbers: Numbers) -> list[Block]:

@@ -38,6 +38,8 @@ class Slide:
     right: Sequence[Block] = ()
     reveal: Reveal | None = None
     topic: str = ""  # in the overview; empty for what belongs to all topics
+    entry: str = ""  # in the overview, where it stands once for all sizes of a task; empty if that is the brief text
+    foot: str = ""  # below the slide
     follows: bool = False  # whether it goes on with what the slide before it began
 
     @property
@@ -53,7 +55,6 @@ class Deck:
 
     title: str
     slides: Sequence[Slide]
-    foot: str = ""  # below every slide
 
     @property
     def listed(self) -> dict[int, list[Slide]]:

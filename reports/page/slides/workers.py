@@ -38,9 +38,7 @@ def _slide(place: str, scaling: Scaling, numbers: Numbers) -> Slide:
         above=f"{scaling.task}: {scaling.implementation} on a cluster",
         title="Do more workers help?",
         shown=[
-            Items(
-                ["The same work, divided among more worker processes. Each worker has the same share of the machine."]
-            ),
+            Items(["The same work is divided among more worker processes."]),
             Paragraph(f"Predict: how many times as fast are {most} workers as one?", "predict"),
         ],
         reveal=Reveal(first=[Paragraph(said, "big"), *rest], left=[_chart(place, scaling, numbers)], right=[]),
