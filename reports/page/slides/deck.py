@@ -72,7 +72,10 @@ def deck(runs: Sequence[Findings]) -> Deck:
         raise UsageError(f"no slides: nothing in {which} has a time; the reasons are in: residency report {names}")
     slides: list[Slide] = []
     for index, found in enumerate(runs):
-        slides += _of_run(found, Numbers(found, f"runs/{index}/" if len(runs) > 1 else ""), is_first=index == 0)
+        if len(runs) == 1:
+            slides += _of_run(found, Numbers(found))
+        else:
+            slides += _in_several(index, _of_run(found, Numbers(found, f"runs/{index}/"), is_first=index == 0))
     slides = _with_own_names(slides)
     if sum(slide.reveal is not None for slide in slides) > FEW:
         foot = MADE_UP if all(slide.foot for slide in slides) else ""
@@ -81,11 +84,19 @@ def deck(runs: Sequence[Findings]) -> Deck:
     return Deck(f"Residency: {', '.join(named)}", slides)
 
 
+def _in_several(index: int, slides: Sequence[Slide]) -> list[Slide]:
+    """The slides of one of several runs, which say so where a run begins and in the overview."""
+    run = f"Run {index + 1}"
+    opening, *others = slides
+    labelled = [replace(slide, topic=f"{run}, {slide.topic}" if slide.topic else run) for slide in others]
+    return [replace(opening, topic=run, above=f"{run}: {opening.above}", entry="start"), *labelled]
+
+
 def _timed(found: Findings) -> list[GroupFindings]:
     return [group for group in found.groups if any(row.measured for row in group.rows)]
 
 
-def _of_run(found: Findings, numbers: Numbers, *, is_first: bool) -> list[Slide]:
+def _of_run(found: Findings, numbers: Numbers, *, is_first: bool = True) -> list[Slide]:
     """The slides of a run: its topics, all tasks together, sizes and cost, and the hardware's limits at the end."""
     groups = _timed(found)
     tasks = [group for group in groups if not devices.is_of_devices(group.rows[0].cell.task)]
@@ -104,7 +115,7 @@ def _of_run(found: Findings, numbers: Numbers, *, is_first: bool) -> list[Slide]
 
 def _with_own_names(slides: Sequence[Slide]) -> list[Slide]:
     """The slides, with a number in names that are not unique."""
-    taken = {"overview"}
+    taken = {"agenda"}
     named = []
     for slide in slides:
         name = next(name for name in _candidates(slide.name) if name not in taken)
@@ -134,7 +145,7 @@ def _overview(slides: Sequence[Slide]) -> Slide:
         parts += [", " if parts else "", Link(f"{number} {called}", slide.name)]
     told = [[Strong(topic), ": ", *parts] for topic, parts in entries.items()]
     return Slide(
-        name="overview",
+        name="agenda",
         kind="overview",
         brief="Overview",
         above="Overview",
@@ -152,7 +163,8 @@ def _opening(found: Findings, groups: Sequence[GroupFindings], asked: int, *, is
     gpu = any(row.cell.device == "gpu" and row.measured for group in groups for row in group.rows)
     on = f" on {words.joined(about)}" if about else ""
     count = f"{asked} question{'s' if asked != 1 else ''}{on}."
-    count += "" if gpu else " No GPU has a time, so CPU libraries are compared."
+    count += "" if gpu else " No GPU has a time, so all times are of CPUs."
+    count = count if groups else "Nothing in this run has a time."
     when, *machine = facts(info, nobody=not any(map(in_doubt, found.rows)))
     gpus = info.machine.get("gpus")
     left: list[Block] = [
@@ -167,8 +179,8 @@ def _opening(found: Findings, groups: Sequence[GroupFindings], asked: int, *, is
         kind="opening",
         brief="Opening" if is_first else f"Run {info.name or info.id}",
         above=info.name or info.id,
-        title="What is a GPU worth?" if gpu else "Which library is fastest?",
-        shown=[Paragraph("Predict first. Then look at what was measured.", "lead")],
+        title=_first_question(groups, gpu=gpu),
+        shown=[Paragraph("Predict first. Then look at what was measured.", "lead")] if groups else [],
         left=left,
         right=[_example()] if is_first else [],
         notes=[
@@ -188,6 +200,14 @@ def _opening(found: Findings, groups: Sequence[GroupFindings], asked: int, *, is
             _reproduced(info),
         ],
     )
+
+
+def _first_question(groups: Sequence[GroupFindings], *, gpu: bool) -> str:
+    if not groups:
+        return "Why has this run no times?"
+    if all(devices.is_of_devices(group.rows[0].cell.task) for group in groups):
+        return "What can this machine do?"
+    return "What is a GPU worth?" if gpu else "Which library is fastest?"
 
 
 def _example() -> Chart:
