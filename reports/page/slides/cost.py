@@ -7,7 +7,7 @@ from collections.abc import Callable
 from residency.reports import words
 from residency.reports.page.numbers import Numbers, RowNumbers
 from residency.reports.page.parts import Block, Code, Items, Paragraph, Text
-from residency.reports.page.slides.slide import Reveal, Slide, line
+from residency.reports.page.slides.slide import Reveal, Slide, at_size, line
 
 
 def slide(numbers: Numbers, again: str) -> Slide | None:
@@ -74,7 +74,7 @@ def _memory(of: RowNumbers, other: str, *, gpu: bool) -> Text:
     if of.value("cost/memory") is None:
         return f"Memory: not measured ({of.value('cost/no_memory') or 'no reason on record'})."
     size: Callable[[float], str] = lambda value: words.size(int(value))  # noqa: E731
-    where = f"{of.value('cost/memory/task')} at {of.value('cost/memory/size')}"
+    where = f"{of.value('cost/memory/task')} {at_size(of.value('cost/memory/size'))}"
     said = line("Memory: up to ", of.number("cost/memory/bytes", size), f" {'on the GPU ' if gpu else ''}({where})")
     if of.value("cost/memory/opponent_bytes") is None:
         return [*said, "."]

@@ -346,6 +346,8 @@ def _reproduced(info: RunInfo) -> Block:
 
 def _all_tasks(found: Findings, groups: Sequence[GroupFindings], numbers: Numbers) -> list[Slide]:
     """All tasks in one chart, the highest speedup first; over several slides if there are many."""
+    if len({group.rows[0].cell.task for group in groups}) < 2:
+        return []  # its own slides have said it all
     rivals = [row for group in groups if (row := _rival(group, found.records.info)) is not None]
     rows = sorted(rivals, key=lambda row: -row.compared.speedup.value if row.compared.speedup else 0.0)
     whole = speedups.chart(rows, numbers)

@@ -14,7 +14,7 @@ from residency.reports.answers import name_of
 from residency.reports.page import doubts
 from residency.reports.page.numbers import Numbers, RowNumbers
 from residency.reports.page.parts import Strong, Text
-from residency.reports.page.slides.slide import RESIDENT, line
+from residency.reports.page.slides.slide import RESIDENT, at_size, line
 
 FACTS = 4
 LIBRARIES = 3  # that a line names
@@ -33,10 +33,10 @@ def facts(topic: str, found: Findings, numbers: Numbers) -> list[Text]:
 
 
 def _on_gpu(gain: Gain, main: TopicAtSize, rows: Sequence[Row], of: RowNumbers) -> list[Text]:
-    tasks = line(f"{_only(rows)} at {main.size}")
+    tasks = line(f"{_only(rows)} {at_size(main.size)}")
     if gain.tasks > 1:
         counted, slower = (of.number(f"gpu/{name}", _whole) for name in ("tasks", "slower"))
-        tasks = line("mean of ", counted, f" tasks at {main.size}; slower in ", slower)
+        tasks = line("mean of ", counted, f" tasks {at_size(main.size)}; slower in ", slower)
     verb = words.takes(gain.mean.value)
     unsure = f", {verdict}" if (verdict := _verdict(gain, rows)) in {"inconclusive", "equivalent"} else ""
     told: list[Text] = [

@@ -152,7 +152,7 @@ def _notes(answer: TaskCrossover, found: Findings) -> list[Block]:
         Paragraph("Before the answer", "head"),
         Items(["Let everybody write down a number. Ask what a small size costs a GPU: its start and its copies."]),
         Paragraph("After the answer", "head"),
-        Items([INTERVAL, "Ask who was nearest, and why the answer is smaller once the data is on the device."]),
+        Items([INTERVAL, "Ask who was nearest, and why the answer differs once the data is on the device."]),
         Paragraph("Measure it more closely", "head"),
         Paragraph(Code(f"residency crossover {answer.task}")),
     ]

@@ -31,6 +31,7 @@ def _slide(place: str, scaling: Scaling, numbers: Numbers) -> Slide:
     said = f"{said.removesuffix('.')}{f' ({unsure})' if unsure else ''}."
     rest: list[Block] = [Paragraph(more, "topic")] if more else []
     most = max(strong.workers for strong in scaling.strong)
+    said = said.replace(" %", "\N{NO-BREAK SPACE}%")
     return Slide(
         name=address(scaling.task, scaling.implementation, "workers"),
         kind="question",
