@@ -71,9 +71,7 @@ def _html(runs: Sequence[Findings]) -> str:
 def _slides(runs: Sequence[Findings]) -> str:
     from residency.reports.page.slides import deck
 
-    if len(runs) > 1:
-        raise UsageError(f"slides show one run, and {len(runs)} were named; write a deck for each")
-    return deck.html(runs[0])
+    return deck.html(runs)
 
 
 _CONTENTS: dict[Format, Callable[[Sequence[Findings]], str | bytes]] = {
@@ -142,7 +140,7 @@ def report(
     if slides and form not in {None, Format.HTML}:
         raise UsageError(f"slides are written as html: leave out --format {form}, or use --format html")
     if slides and recorded is not None:
-        raise UsageError("slides show one run: leave out --beside")
+        raise UsageError("slides show runs one after the other: leave out --beside and name both runs")
     form = Format.HTML if slides else form or Format.CONSOLE
     _check(form, len(run or []), has_output=output is not None, has_recorded=recorded is not None, details=details)
     named: list[Path | None] = [*run] if run else [None]

@@ -38,7 +38,7 @@ MISFITS = """() => {
 SMALL = """() => {
     const isText = (node) => node.nodeType === 3 && node.data.trim();
     const isClosed = (part) => part.closest("details:not([open]) > :not(summary)");
-    return [...document.querySelectorAll(".slide.now .stage *")]
+    return [...document.querySelectorAll(".slide.now :is(.stage *, .foot)")]
         .filter((part) => part.checkVisibility() && !isClosed(part) && [...part.childNodes].some(isText))
         .filter((part) => parseFloat(getComputedStyle(part).fontSize) < 18)
         .map((part) => `too small: ${part.textContent}`);
@@ -109,13 +109,16 @@ def test_keys_reveal_and_move_and_the_address_keeps_the_slide(show: Show) -> Non
     count = page.locator(".slide").count()
     assert status(page) == f"Slide 1 of {count}, opening"
     press(page, "ArrowRight")
-    assert status(page) == f"Slide 2 of {count}, question"
+    assert status(page) == f"Slide 2 of {count}, overview"
+    page.locator(".slide.now a", has_text="3 ridge").click()
+    assert status(page) == f"Slide 3 of {count}, question"
     assert not page.locator(".slide.now .big").first.is_visible()
     press(page, " ")
-    assert status(page) == f"Slide 2 of {count}, answer revealed"
+    assert status(page) == f"Slide 3 of {count}, answer revealed"
     assert page.locator(".slide.now .big").first.is_visible()
+    assert page.locator(".slide.now .foot").inner_text() == "Made-up numbers: nothing was measured."
     press(page, "PageDown", "PageUp")
-    assert status(page) == f"Slide 2 of {count}, answer revealed"  # an answer that was given stays
+    assert status(page) == f"Slide 3 of {count}, answer revealed"  # an answer that was given stays
     press(page, "End")
     assert page.locator("#next").is_disabled()
     press(page, "PageDown")

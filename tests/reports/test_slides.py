@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.class_run import HOSTILE, write
-from tests.page_numbers import at
+from tests.page_numbers import assert_says_the_same
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 VOID = {"meta", "input", "br", "link"}
@@ -74,14 +74,17 @@ def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Pa
     assert residency("report", "run", "--slides", "--format", "html").out == text  # the same bytes
     slides = read(text)
     assert list(slides) == [
-        "opening", "foundations-bandwidth-made-lab", "foundations-bandwidth-made-lab-why",
-        "foundations-matrix-product-made-lab", "foundations-matrix-product-made-lab-why", "topic-foundations",
-        "tabular-ridge-made-smoke", "tabular-ridge-made-smoke-why", "tabular-ridge-made-lab",
+        "opening", "agenda", "tabular-ridge-made-smoke", "tabular-ridge-made-smoke-why", "tabular-ridge-made-lab",
         "tabular-ridge-made-lab-why", "tabular-ridge-made-lecture", "tabular-ridge-made-lecture-why",
-        "tabular-etl-made-lab", "tabular-etl-made-lab-why", "topic-tabular", "all-tasks", "missing",
+        "tabular-ridge-made-sizes", "tabular-ridge-dask-workers", "tabular-etl-made-lab", "tabular-etl-made-lab-why",
+        "topic-tabular", "all-tasks", "sizes", "cost", "foundations-bandwidth-made-lab",
+        "foundations-bandwidth-made-lab-why", "foundations-matrix-product-made-lab",
+        "foundations-matrix-product-made-lab-why", "topic-foundations", "missing",
     ]  # fmt: skip
     assert "NVIDIA Stand-in 9000" in slides["opening"].text
-    assert "made-up numbers" in slides["opening"].text
+    assert "an example, not from this run" in slides["opening"].text
+    assert all(slide.named(".foot")[0].text == "Made-up numbers: nothing was measured." for slide in slides.values())
+    assert all(slide.named("h2")[0].text.endswith("?") for slide in slides.values())
 
     etl = slides["tabular-etl-made-lab"]
     (reveal,) = etl.named(".reveal")
@@ -93,7 +96,7 @@ def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Pa
     assert "CPU: sklearn (estimator@cpu)" in shown.text
     assert "GPU: cuml (estimator@gpu)" in shown.text
     assert "×  [" not in shown.text
-    assert [choice.text[0] for choice in shown.named("li")[2:]] == list("ABCDE")
+    assert [choice.text[0] for choice in shown.named("li")[3:]] == list("ABCDE")
 
     document = residency("report", "run", "--format", "json").json
     (row,) = [
@@ -106,14 +109,13 @@ def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Pa
     assert [float(number.given["value"] or "") for number in big.named("data")] == [
         ratio["ratio"], ratio["low"], ratio["high"],
     ]  # fmt: skip
-    for number in [number for slide in slides.values() for number in slide.named("data")]:
-        assert float(number.given["value"] or "") == at(document, number.given["data-from"] or "")
+    assert_says_the_same(text, document)
     assert reveal.named("table")
     why = slides["tabular-etl-made-lab-why"].text.replace("\N{NO-BREAK SPACE}", " ")
     assert "spends 50 % of its time in load" in why
     assert "Expected The arithmetic decides" in why
     (not_drawn,) = slides["tabular-ridge-made-lab"].named(".reveal")[0].named(".note")
-    assert not_drawn.text == "Not drawn: 3 more on the CPU, 1 wrong, 1 not run and 1 failed. The table has all."
+    assert not_drawn.text == "Not drawn: 3 more on the CPU, 1 wrong, 1 unavailable and 1 failed. The table has all."
 
     notes = etl.named(".notes")[0].text
     assert "residency run tabular/etl --dataset made --size lab --replicates 5 --rounds 8" in notes
@@ -142,13 +144,17 @@ def test_without_a_gpu_the_class_votes_for_a_library(residency, tmp_path: Path) 
     """A run of an earlier version, which does not record what is expected."""
     shutil.copytree(REFERENCE / "2-cores-amd-epyc-tabular-lab", tmp_path / "run")
     slides = read(residency("report", "run", "--slides").out)
-    assert "Nothing was measured on a GPU" in slides["opening"].text
+    assert "No GPU has a time" in slides["opening"].text
     etl = slides["tabular-etl-trips-lab"]
     choices = [choice.text for choice in etl.named(".choices")[0].named("li")]
     assert choices == ["A duckdb (sql@cpu)", "B pandas (data_frame@cpu)", "C polars (lazy_frame@cpu)"]
-    assert "no GPU in this run" in etl.named(".big")[0].text
+    assert "no GPU in this run" in etl.named(".shown")[0].text
+    assert etl.named(".big")[0].text.startswith("Inconclusive: polars (lazy_frame@cpu) takes ")
+    assert "Not measured: no GPU has a time." in slides["sizes"].text
+    assert "residency crossover tabular/etl" in slides["sizes"].text
+    assert "Energy: not measured (the processors' energy counters (RAPL) are missing" in slides["cost"].text
     why = slides["tabular-etl-trips-lab-why"]
-    assert why.named("h2")[0].text == "Measured"
+    assert why.named("h2")[0].text == "What was measured?"
     assert "does not record what was expected" in why.named(".notes")[0].text
     assert "missing" not in slides
 
@@ -160,6 +166,38 @@ def test_what_cannot_be_a_deck_is_refused_in_one_line(refused) -> None:
     assert said.startswith(
         "residency: no slides: nothing in this run has a time; the reasons are in: residency report "
     )
+
+
+def test_sizes_what_was_learned_and_cost_have_a_slide_each(residency, tmp_path: Path) -> None:
+    write(tmp_path / "run", tasks=2)
+    (found,) = residency("report", "run", "--format", "json").json["crossovers"]
+    slides = read(residency("report", "run", "--slides").out)
+    slide = slides["tabular-ridge-made-sizes"]
+    assert "Predict: write down a number of rows." in slide.named(".shown")[0].text
+    assert "×" not in slide.named(".shown")[0].text
+    shown = {number.given["data-from"]: float(number.given["value"] or "") for number in slide.named("data")}
+    assert shown["crossovers/0/rows"] == found["rows"]
+    assert shown["crossovers/0/resident/high"] == found["resident"]["high"]
+    assert len([place for place in shown if place and place.endswith("/value")]) == len(found["points"])
+    facts = [fact.text for fact in slides["topic-tabular"].named(".columns")[0].named("li")]
+    assert len(facts) == 4
+    assert facts[0].startswith("End to end: the GPU is ")
+    assert facts[1].startswith("Resident (data already on the device): ")
+    assert facts[2].startswith("The GPU wins in ridge: from about 2,300 rows on [1,000 or less, ")
+    assert facts[3] == "Less sure: busy machine in 1 task."
+    assert slides["cost"].named(".big")[0].text.startswith("Energy: the GPU side takes ")
+
+
+def test_a_deck_of_several_runs_shows_one_after_the_other(residency) -> None:
+    runs = [REFERENCE / "2-cores-intel-xeon-foundations-lab", REFERENCE / "2-cores-intel-xeon-etl-scale"]
+    text = residency("report", *runs, "--slides").out
+    slides = read(text)
+    assert slides["opening"].named("h2")[0].text == "What can this machine do?"
+    assert slides["opening-2"].named(".above")[0].text.startswith("Run 2: ")
+    assert "2 workers are " in slides["tabular-etl-partitions-workers"].named(".big")[0].text
+    assert "tabular-etl-trips-10000000" not in slides  # nothing is compared there
+    assert "Run 2, tabular" in slides["agenda"].text
+    assert_says_the_same(text, residency("report", *runs, "--format", "json").json)
 
 
 @pytest.mark.parametrize("run", ["2-cores-intel-xeon-foundations-lab", "2-cores-intel-xeon-etl-scale"])

@@ -9,6 +9,7 @@ from typing import Any
 from residency.analysis.doubt import in_doubt
 from residency.analysis.row import Row, Speedup
 from residency.harness.outcomes import Outcome
+from residency.harness.statistics import Interval
 from residency.reports import endings, words
 from residency.reports.answers import name_of
 from residency.reports.page import doubts
@@ -55,7 +56,7 @@ def chart(
     )
 
 
-def domain(ratios: Sequence[Speedup]) -> tuple[float, float]:
+def domain(ratios: Sequence[Interval]) -> tuple[float, float]:
     """The ends of the axis: all values and all known intervals, and always from 1/2 to 2."""
     values = [1 / LEAST_DOMAIN, LEAST_DOMAIN, *(ratio.value for ratio in ratios)]
     for ratio in ratios:

@@ -15,12 +15,12 @@ from residency.analysis.roofline import FIGURES, TOPIC, Peak, measured_peak
 from residency.analysis.row import Row
 from residency.harness.records import RunInfo
 from residency.reports import words
-from residency.reports.answers import belief, name_of, where_it_went
+from residency.reports.answers import belief, name_of
 from residency.reports.page import doubts
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import Block, Items, Paragraph, Table, TableRow, Text, prose
 from residency.reports.page.slides import questions
-from residency.reports.page.slides.slide import Reveal, Slide, address, line
+from residency.reports.page.slides.slide import Reveal, Slide, address, asked_in, line
 
 SAID = 3  # figures that an answer names; a table has them all
 NAMES = {"cpu": "CPU", "gpu": "GPU"}
@@ -37,9 +37,9 @@ def is_of_devices(task: str) -> bool:
 def slides(group: GroupFindings, info: RunInfo, numbers: Numbers) -> list[Slide]:
     """The question with the rates that were measured, and what was expected."""
     measured = contest(group.rows, group.task).measured
-    went = [prose(said) for row in measured[: questions.ROWS] if (said := where_it_went(row))]
-    times = [line(f"{name_of(row)}: ", numbers.of(row).time()) for row in measured[: questions.ROWS]]
-    return [_question(group, measured, info, numbers), questions.reasons(group, [*times, *went])]
+    shown = measured[: questions.ROWS]
+    times = [line(f"{name_of(row)}: ", numbers.of(row).time()) for row in shown]
+    return [_question(group, measured, info, numbers), questions.reasons(group, times, questions.went(shown))]
 
 
 def _question(group: GroupFindings, measured: Sequence[Row], info: RunInfo, numbers: Numbers) -> Slide:
@@ -52,9 +52,11 @@ def _question(group: GroupFindings, measured: Sequence[Row], info: RunInfo, numb
         name=address(cell.task, cell.dataset, cell.size),
         kind="question",
         brief=questions.brief(group),
+        entry=questions.entry(group),
         above=questions.above(group),
-        title=prose(asked) if asked else f"What does {cell.task} measure?",
+        title=prose(asked_in(asked)[0]) if asked else f"What does {cell.task} measure?",
         shown=[
+            *([Paragraph(prose(context), "note")] if (context := asked_in(asked)[1]) else []),
             Items([_side(device, rows, info) for device, rows in sides.items()]),
             Paragraph("Predict: write your numbers down before you look.", "predict"),
         ],

@@ -6,7 +6,6 @@ are counted in one line, and are in the table and in the notes.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -20,16 +19,17 @@ from residency.analysis.row import Row, Speedup
 from residency.harness.outcomes import Outcome
 from residency.harness.records import RunInfo
 from residency.reports import words
-from residency.reports.answers import UNDECIDED, WON, answer, belief, name_of, where_it_went
+from residency.reports.answers import WON, answer, belief, name_of, where_it_went
 from residency.reports.page import doubts
 from residency.reports.page.charts import speedups
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import Block, Code, Items, Paragraph, Section, Text, prose
 from residency.reports.page.slides import votes
-from residency.reports.page.slides.slide import AXIS, Reveal, Slide, address, line
+from residency.reports.page.slides.slide import AXIS, RESIDENT, Reveal, Slide, address, asked_in, beginning, line
 
 ROWS = 4  # of the chart behind an answer
-EXPECTED = 500  # characters of what was expected on a slide; the rest is in the notes
+EXPECTED = 320  # characters of what was expected on a slide; the rest is in the notes
+INCONCLUSIVE = "Inconclusive"  # the beginning of an answer that the run cannot give
 LONG_START = 10.0  # times a warm execution: a longer first call is worth telling
 
 
@@ -46,6 +46,7 @@ def _question(group: GroupFindings, info: RunInfo, numbers: Numbers) -> Slide:
         name=address(cell.task, cell.dataset, cell.size),
         kind="question",
         brief=brief(group),
+        entry=entry(group),
         above=above(group),
         title=_title(cell.task, asked, rivals),
         shown=[*_apart(asked, rivals), *_contenders(rivals, info)],
@@ -59,8 +60,8 @@ def _question(group: GroupFindings, info: RunInfo, numbers: Numbers) -> Slide:
 
 def _title(task: str, asked: str, rivals: Contest) -> Text:
     """The task's question, or what can be asked of this run instead."""
-    if asked and (rivals.between_devices or len(rivals.measured) < 2):
-        return prose(asked)
+    if asked and rivals.between_devices:
+        return prose(asked_in(asked)[0])
     if len(rivals.measured) < 2:
         return f"How long does {task} take?"
     return f"Which CPU library is fastest for {task}?" if rivals.gpu is None else f"Which is fastest for {task}?"
@@ -69,12 +70,13 @@ def _title(task: str, asked: str, rivals: Contest) -> Text:
 def above(group: GroupFindings) -> str:
     """`tabular/etl: trips at lab, 100,000 rows`."""
     cell = group.rows[0].cell
-    size = f", {words.count(group.count)} {group.rows[0].facts.unit}" if group.count is not None else ""
-    return f"{cell.task}: {cell.dataset} at {cell.size}{size}"
+    size = "" if cell.size.isdigit() else f" at {cell.size}"
+    count = f", {words.count(group.count)} {group.rows[0].facts.unit}" if group.count is not None else ""
+    return f"{cell.task}: {cell.dataset}{size}{count}"
 
 
-def reasons(group: GroupFindings, measured: Sequence[Text]) -> Slide:
-    """What was measured beside what was expected, of which a slide holds the beginning."""
+def reasons(group: GroupFindings, measured: Sequence[Text], more: Sequence[Text] = ()) -> Slide:
+    """What was measured beside what was expected, of which a slide holds the beginning. `more` is in the notes."""
     cell = group.rows[0].cell
     name = address(cell.task, cell.dataset, cell.size, "why")
     expect = group.task.expect if group.task else ""
@@ -82,7 +84,7 @@ def reasons(group: GroupFindings, measured: Sequence[Text]) -> Slide:
     said: list[Text] = ["Ask what came as expected, and what did not."]
     if not expect:
         said = ["This run does not record what was expected. It is written in the task's file."]
-    notes: list[Block] = [Items(said)]
+    notes: list[Block] = [Items([*said, *more])]
     if rest:
         notes += [Paragraph("Expected, continued", "head"), Paragraph(prose(rest))]
     return Slide(
@@ -90,7 +92,7 @@ def reasons(group: GroupFindings, measured: Sequence[Text]) -> Slide:
         kind="reasons",
         brief="measured and expected",
         above=above(group),
-        title="Measured and expected" if expect else "Measured",
+        title="Did it come as expected?" if expect else "What was measured?",
         shown=[],
         left=[Section(f"{name}-measured", "Measured", [Items(measured)])],
         right=[Section(f"{name}-expected", "Expected", [Paragraph(prose(first))])] if expect else [],
@@ -99,24 +101,24 @@ def reasons(group: GroupFindings, measured: Sequence[Text]) -> Slide:
     )
 
 
-def beginning(text: str, length: int) -> tuple[str, str]:
-    """The sentences at a text's beginning that are not longer than this together, at least one, and the others."""
-    first, *others = re.split(r"(?<=[.?!]) +(?=[A-Z])", text)
-    while others and len(first) + 1 + len(others[0]) <= length:
-        first = f"{first} {others.pop(0)}"
-    return first, " ".join(others)
-
-
 def brief(group: GroupFindings) -> str:
     """`etl, trips at lab`."""
     cell = group.rows[0].cell
-    return f"{cell.task.partition('/')[2].replace('_', ' ')}, {cell.dataset} at {cell.size}"
+    return f"{entry(group)}, {cell.dataset} at {cell.size}"
+
+
+def entry(group: GroupFindings) -> str:
+    """`gradient boosting`, for all sizes of the task."""
+    return group.rows[0].cell.task.partition("/")[2].replace("_", " ")
 
 
 def _apart(asked: str, rivals: Contest) -> list[Block]:
-    """The task's question, if this run has no GPU's time and the class votes on CPU libraries instead."""
-    if not asked or rivals.between_devices or len(rivals.measured) < 2:
+    """What the task's question begins with; all of it, if the class votes on CPU libraries instead."""
+    if not asked:
         return []
+    if rivals.between_devices:
+        context = asked_in(asked)[1]
+        return [Paragraph(prose(context), "note")] if context else []
     return [Paragraph(["The task asks: ", *prose(asked), " This run compares no GPU with a CPU."], "note")]
 
 
@@ -129,14 +131,16 @@ def _contenders(rivals: Contest, info: RunInfo) -> list[Block]:
         return [
             Items(
                 [
-                    f"CPU: {name_of(rivals.cpu)}{on_cpu}. It is the strongest correct one in this run.",
-                    f"GPU: {name_of(rivals.gpu)}{on_gpu}. Its time includes the copies to the GPU and back.",
+                    f"CPU: {name_of(rivals.cpu)}{on_cpu}",
+                    f"GPU: {name_of(rivals.gpu)}{on_gpu}",
+                    "End to end: the copies to the GPU and back count.",
                 ]
             ),
             Paragraph("Predict for this size: which is faster, and by how much?", "predict"),
         ]
     if len(rivals.measured) < 2:
-        return [Paragraph("Fewer than two implementations have a time that counts, so there is nothing to vote on.")]
+        one = [Paragraph(f"One implementation has a time: {name_of(row)}.") for row in rivals.measured]
+        return [*one, Paragraph("Predict: write down how long it takes.", "predict")]
     where = f" on {cores(rivals.measured[0], info)} ({_without_gpu(rivals, info)})" if rivals.gpu is None else ""
     return [
         Paragraph(f"{len(rivals.measured)} implementations{where}."),
@@ -188,7 +192,7 @@ def _why_left_out(row: Row) -> str:
         return f"more on the {row.cell.device.upper()}"
     if row.measured is not None:
         return speedups.NOT_COMPARED
-    return "not run" if row.result.outcome == Outcome.UNAVAILABLE else row.result.outcome.replace("_", " ")
+    return row.result.outcome.replace("_", " ")
 
 
 def _answers(
@@ -201,10 +205,10 @@ def _answers(
 
 def _answer(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Numbers) -> Text:
     """The answer in one sentence, with what makes it less sure."""
-    doubt = _doubts(rivals, info)
+    doubt = _doubts(rivals)
     if rivals.between_devices and rivals.cpu is not None and rivals.gpu is not None:
         ratio = rivals.gpu.compared.speedup
-        who = WON.get(ratio.verdict, UNDECIDED) if ratio else UNDECIDED
+        who = WON.get(ratio.verdict, INCONCLUSIVE) if ratio else INCONCLUSIVE
         verb = words.takes(ratio.value if ratio else 1.0)
         by = numbers.of(rivals.gpu).times()
         return line(f"{who}: {name_of(rivals.gpu)} {verb} ", by, f" as {name_of(rivals.cpu)}", doubt, ".")
@@ -213,19 +217,20 @@ def _answer(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Numbe
         return f"{brief[0].upper()}{brief[1:]}."
     first, second, *_ = rivals.measured
     verdict = votes.verdict(second)
-    time, ratio = numbers.of(first).time(), second.compared.speedup
-    beside = line(f"; {name_of(second)} {words.takes(ratio.value)} ", numbers.of(second).times()) if ratio else []
-    if verdict == "slower":
-        return line(f"{name_of(first)} is the fastest: ", time, *beside, doubt, ".")
-    if verdict == "equivalent":
-        return line(f"{name_of(first)} and {name_of(second)} are equally fast: ", time, *beside, doubt, ".")
-    return line(f"Not decided: {name_of(first)} had the shortest time, ", time, *beside, doubt, ".")
+    ratio = second.compared.speedup
+    if ratio is None:
+        return line(f"Not compared: {name_of(first)} had the shortest time, ", numbers.of(first).time(), doubt, ".")
+    who = f"{name_of(second)} {words.takes(ratio.value)} "
+    whom = f" as {name_of(first)}"
+    won = {"slower": f"{name_of(first)} is the fastest", "equivalent": "Equally fast"}.get(verdict, INCONCLUSIVE)
+    whom = "" if verdict == "slower" else whom
+    return line(f"{won}: {who}", numbers.of(second).times(), whom, doubt, ".")
 
 
-def _doubts(rivals: Contest, info: RunInfo) -> str:
-    """` (1 process, busy machine, no GPU in this run)`; empty if nothing makes the answer less sure."""
+def _doubts(rivals: Contest) -> str:
+    """` (1 process, busy machine)`; empty if nothing makes the answer less sure."""
     said = [doubt for row in _compared(rivals) for doubt in doubts.beside(row).split(", ")]
-    found = list(dict.fromkeys(filter(None, [*said, _without_gpu(rivals, info)])))
+    found = list(dict.fromkeys(filter(None, said)))
     return f" ({', '.join(found)})" if found else ""
 
 
@@ -236,7 +241,13 @@ def _measured(group: GroupFindings, numbers: Numbers) -> list[Text]:
     lines: list[Text] = [line(f"{name_of(row)}: ", numbers.of(row).time()) for row in shown]
     if rivals.between_devices and rivals.gpu is not None:
         lines.append(_resident(rivals.gpu, numbers))
-    return [*lines, *map(prose, filter(None, map(where_it_went, shown)))]
+    return [*lines, *went(shown)]
+
+
+def went(rows: Sequence[Row]) -> list[Text]:
+    """Where the time of each went: `cuml (estimator@gpu) spends 75 % of its time in fit.`."""
+    said = [where_it_went(row).removeprefix(f"In {row.cell.task}, ") for row in rows]
+    return [prose(text) for text in said if text]
 
 
 def _compared(rivals: Contest) -> list[Row]:
@@ -249,9 +260,9 @@ def _resident(row: Row, numbers: Numbers) -> Text:
     resident = row.compared.resident
     if resident is None:
         why = row.facts.unknown.get("resident", "the run did not record it")
-        return f"With the data already on the GPU: not known ({why})."
+        return f"{RESIDENT}: not known ({why})."
     least = words.bound(resident.value) if resident.at_least else ""
-    return line(f"With the data already on the GPU: {least}", numbers.of(row).times("resident"), ".")
+    return line(f"{RESIDENT}: {least}", numbers.of(row).times("resident"), ".")
 
 
 def _notes(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Numbers) -> list[Block]:
@@ -281,7 +292,7 @@ def _after(group: GroupFindings, rivals: Contest, info: RunInfo, numbers: Number
         return list(map(prose, answer(group.rows, info).sentences))
     on_gpu, on_cpu = (numbers.of(row).time() for row in (rivals.gpu, rivals.cpu))
     gpu, cpu = name_of(rivals.gpu), name_of(rivals.cpu)
-    times = line(f"{gpu} takes ", on_gpu, f", copies included; {cpu} takes ", on_cpu)
+    times = line(f"{gpu} takes ", on_gpu, f" end to end; {cpu} takes ", on_cpu)
     went = filter(None, map(where_it_went, (rivals.cpu, rivals.gpu)))
     sure = belief(rivals.measured, group.rows, info)
     return [line(times, "."), _resident(rivals.gpu, numbers), *map(prose, [*went, *sure])]
@@ -317,11 +328,7 @@ def _surprises(group: GroupFindings, rivals: Contest, numbers: Numbers) -> list[
         resident = rivals.gpu.compared.resident
         if resident is not None and max(resident.value, ratio.value) > APART * min(resident.value, ratio.value):
             both = numbers.of(rivals.gpu)
-            found.append(
-                line(
-                    "Copies included ", both.times(), ", with the data already on the GPU ", both.times("resident"), "."
-                )
-            )
+            found.append(line("End to end ", both.times(), ", resident ", both.times("resident"), "."))
     if ratio is not None and ratio.verdict not in {"faster", "slower", "equivalent"}:
         found.append(_undecided(ratio))
     for row in group.ranked:

@@ -10,6 +10,7 @@ from residency.reports.page import render
 from residency.reports.page.parts import Block, Part, Text
 
 AXIS = "times as fast (95 % interval)"
+RESIDENT = "Resident (data already on the device)"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Slide:
     left: Sequence[Block] = ()  # two columns below what is shown
     right: Sequence[Block] = ()
     reveal: Reveal | None = None
+    topic: str = ""  # in the overview; empty for what belongs to all topics
+    entry: str = ""  # in the overview, where it stands once for all sizes of a task; empty if that is the brief text
+    foot: str = ""  # below the slide
     follows: bool = False  # whether it goes on with what the slide before it began
 
     @property
@@ -67,6 +71,26 @@ class Deck:
 def address(*parts: str) -> str:
     """A name that can stand in an address."""
     return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(parts)).strip("-").lower() or "slide"
+
+
+def beginning(text: str, length: int) -> tuple[str, str]:
+    """The sentences at a text's beginning that are not longer than this together, at least one, and the others."""
+    first, *others = re.split(r"(?<=[.?!]) +(?=[A-Z])", text)
+    while others and len(first) + 1 + len(others[0]) <= length:
+        first = f"{first} {others.pop(0)}"
+    return first, " ".join(others)
+
+
+def at_size(size: str) -> str:
+    """`at lab`, or `at size 1,000,000`."""
+    return f"at size {int(size):,}" if size.isdigit() else f"at {size}"
+
+
+def asked_in(question: str) -> tuple[str, str]:
+    """The first question of a text, for a title, and what else the text says."""
+    said = re.split(r"(?<=[.?!]) +(?=[A-Z])", question)
+    title = next((sentence for sentence in said if sentence.endswith("?")), said[0])
+    return title, " ".join(sentence for sentence in said if sentence is not title)
 
 
 def line(*texts: Text) -> list[Part]:
