@@ -7,6 +7,7 @@ from pathlib import Path
 
 from residency.labs.audit import Record
 from residency.labs.driver import Checked, Graded, Timed
+from residency.labs.feedback import hint_of
 from residency.labs.gradebook import Cohort
 from residency.labs.lab import Lab
 from residency.labs.sandbox import Means
@@ -20,6 +21,7 @@ KINDS = {
     "shape": "WRONG",
     "not finite": "WRONG",
     "type": "WRONG",
+    "costly": "COSTLY",
     "failed": "FAILED",
     "timeout": "TOO SLOW",
     "memory": "MEMORY",
@@ -37,8 +39,8 @@ def labs(found: Sequence[Lab]) -> Iterator[str]:
 def checked(one: Checked) -> Iterator[str]:
     """One check: right or wrong, and the hint."""
     yield f"{KINDS[one.verdict.kind]:<8}  {one.title}{f': {one.verdict.what}' if one.verdict.what else ''}"
-    if one.hint:
-        yield f"{'':<8}  {one.hint}"
+    if hint := hint_of(one):
+        yield f"{'':<8}  {hint}"
 
 
 def timed(one: Timed, most: int) -> Iterator[str]:
