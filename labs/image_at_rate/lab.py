@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from residency.labs.lab import Case, Demand, Lab, Later, Random, Verdict, Within, compared, costly, right, wrong
 
@@ -125,6 +124,8 @@ def _asked(state: dict[str, Any], album: dict[int, Stored]) -> Verdict | None:
 
 def image(rng: Random, mode: str = "RGB", seconds: float = 0.03) -> Stored:
     """An image of random tiles with some grain, as a PNG file, which loses nothing."""
+    from PIL import Image  # late: `residency lab list` loads this file, also where Pillow is missing
+
     tall, wide = (int(side) for side in rng.integers(3, 9, 2))
     wide += tall == wide  # never square
     height, width = SIDE * tall, SIDE * wide

@@ -1,15 +1,15 @@
 """Write a kernel of your own: a blur whose blocks read their part of the picture into shared memory once.
 
-The simulator's time says nothing, so accesses to global memory are counted. Both memories live here, in the judge's
-process, so each access is a question that is counted where nothing can be forged.
+The simulator's time says nothing, so reads of global memory are counted. Both memories live here, in the judge's
+process, so each read is a question, and it is counted where nothing can be forged.
 
 Fewer reads than a block needs would still be possible: a simulated GPU is an ordinary process, which could remember
 what an earlier block has read. So every block that begins gets a picture of its own, and writes only `THREADS` pixels
 at most. What a right pixel needs must be read in its own block. That a program reads so few and does without a kernel
 cannot be seen from here; it must find the same tiles, halos and borders then, which is the work.
 
-Races and barriers are told by `gpu.py`, in the submission's process. They are for teaching: a program that hides them
-gains nothing, because its values count here.
+Races and missed barriers are seen by `gpu.py`, in the submission's process. They are for teaching, and a program could
+hide them. Values and reads are judged here.
 """
 
 from __future__ import annotations
