@@ -27,6 +27,7 @@ KINDS = {
     "shape": "wrong form",
     "not finite": "wrong",
     "type": "wrong type",
+    "costly": "right, but too costly",
     "failed": "failed",
     "timeout": "too slow",
     "memory": "too much memory",

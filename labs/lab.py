@@ -27,7 +27,17 @@ from numpy.typing import ArrayLike, NDArray
 from residency.harness.errors import UsageError
 
 Kind = Literal[
-    "right", "wrong", "replayed", "shape", "not finite", "type", "failed", "timeout", "memory", "not believed"
+    "right",
+    "wrong",
+    "replayed",
+    "shape",
+    "not finite",
+    "type",
+    "costly",
+    "failed",
+    "timeout",
+    "memory",
+    "not believed",
 ]
 Random = np.random.Generator
 
@@ -202,6 +212,11 @@ def right(quality: float | None = None) -> Verdict:
 def wrong(what: str, quality: float | None = None) -> Verdict:
     """The answer is wrong; `what` says how, without showing an input or the right value."""
     return Verdict("wrong", what, quality)
+
+
+def costly(what: str) -> Verdict:
+    """The answer is right, but cost too much. The check's hint is not shown: it speaks of wrong answers."""
+    return Verdict("costly", what)
 
 
 def rounding(operations: int, scale: ArrayLike, dtype: Any = np.float64) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from residency.harness.errors import typed
 from residency.labs import catalogue
 from residency.labs.audit import Record
 from residency.labs.driver import Checked, Graded, Timed
+from residency.labs.feedback import hint_of
 from residency.labs.gradebook import Cohort
 from residency.labs.lab import Lab
 from residency.labs.sandbox import Means
@@ -22,6 +23,7 @@ KINDS = {
     "shape": "WRONG",
     "not finite": "WRONG",
     "type": "WRONG",
+    "costly": "COSTLY",
     "failed": "FAILED",
     "timeout": "TOO SLOW",
     "memory": "MEMORY",
@@ -60,8 +62,8 @@ def authored(folder: Path, into: Path) -> Iterator[str]:
 def checked(one: Checked) -> Iterator[str]:
     """One check: right or wrong, and the hint."""
     yield f"{KINDS[one.verdict.kind]:<8}  {one.title}{f': {one.verdict.what}' if one.verdict.what else ''}"
-    if one.hint:
-        yield f"{'':<8}  {one.hint}"
+    if hint := hint_of(one):
+        yield f"{'':<8}  {hint}"
 
 
 def timed(one: Timed, most: int) -> Iterator[str]:
