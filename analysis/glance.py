@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, geometric_mean
 
 from residency.analysis.contest import Contest, contest, wins
 from residency.analysis.crossover import Answer
@@ -22,7 +22,6 @@ from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Group, Row
 from residency.analysis.topics import FromSize as FromTopic
 from residency.analysis.topics import TopicAtSize
-from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
@@ -279,8 +278,7 @@ def _energy(pairs: Sequence[tuple[Row, Row]]) -> Energy | None:
     whole = all(row.measured is not None and row.measured.cpu_joules is not None for row in on_gpu)
     of: Callable[[Row], float] = _all_joules if whole else _joules
     ratios = [of(row) / _joules(other) for row, other in known]
-    mean = statistics.geometric_mean(ratios).value if len(ratios) > 1 else ratios[0]
-    return Energy(len(ratios), mean, whole)
+    return Energy(len(ratios), geometric_mean(ratios), whole)
 
 
 def _joules(row: Row) -> float:
