@@ -54,6 +54,11 @@ class Gain(Mean):
     size: str
     resident: ResidentMean | None  # None if it is known of fewer than two tasks
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the interval of the mean lies beyond 1."""
+        return self.mean.low > 1 or self.mean.high < 1
+
 
 def gains(found: Sequence[Row], least: int = 2) -> list[Gain]:
     """A gain for every size at which at least two tasks can be compared; the best on each dataset counts.

@@ -42,13 +42,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class OnCpus:
-    """The fastest on the CPU against the next, over all comparisons in which two have a time."""
+    """The fastest on the CPU against the next library, over all comparisons with two implementations or more."""
 
     compared: int
     sides: list[str]  # of the only comparison: the fastest and the next; empty over several
     only: Interval | None  # how many times as fast the fastest is; None over several, whose winners are chosen
     fastest: list[tuple[str, int]]  # libraries, and in how many each is clearly the fastest
-    undecided: int
+    undecided: int  # without a clear winner: equivalent or inconclusive
+    one_library: int  # comparisons in which all implementations are of one library; 0 of a single comparison
+    verdict: str  # of the only comparison on the next one: slower, equivalent or inconclusive; empty over several
 
 
 @dataclass(frozen=True)
@@ -198,10 +200,13 @@ def _on_cpus(asked: Sequence[Contest]) -> OnCpus | None:
     ratios = [found.ratio for found in asked if found.ratio is not None and found.gpu is None]
     if not ratios:
         return None
-    undecided = sum(ratio.verdict != "slower" for ratio in ratios)
-    only = as_long(ratios[0]) if len(ratios) == 1 else None
-    sides = [_named(row) for row in (asked[0].cpu, asked[0].opponent) if row is not None and only is not None]
-    return OnCpus(len(ratios), sides, only, wins(asked).most_common(), undecided)
+    if len(ratios) == 1:
+        (found,), (ratio,) = asked, ratios
+        sides = [_named(row) for row in (found.cpu, found.opponent) if row is not None]
+        return OnCpus(1, sides, as_long(ratio), wins(asked).most_common(), ratio.verdict != "slower", 0, ratio.verdict)
+    one_library, won = sum(found.rival is None for found in asked), wins(asked)
+    undecided = len(ratios) - one_library - won.total()
+    return OnCpus(len(ratios), [], None, won.most_common(), undecided, one_library, "")
 
 
 def _named(row: Row) -> str:

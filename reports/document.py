@@ -62,6 +62,8 @@ def _glance(found: Glance) -> dict[str, Any]:
             "only": _long(cpu.only) if cpu.only else None,
             "fastest": [{"library": library, "comparisons": count} for library, count in cpu.fastest],
             "undecided": cpu.undecided,
+            "one_library": cpu.one_library,
+            "verdict": cpu.verdict,
         }
         if cpu
         else None,
@@ -80,6 +82,7 @@ def _topic(found: TopicAtSize) -> dict[str, Any]:
             "compared": found.cpu.compared,
             "fastest": [{"library": library, "tasks": tasks} for library, tasks in found.cpu.fastest],
             "undecided": found.cpu.undecided,
+            "one_library": found.cpu.one_library,
         },
         "from_size": [
             {
