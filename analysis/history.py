@@ -28,7 +28,7 @@ from residency.analysis.shift import Shift, shift
 from residency.analysis.steps import Step, ratio_of, step_of, steps_marked, with_noise
 from residency.harness.environment import Difference
 from residency.harness.errors import unknown
-from residency.harness.outcomes import Outcome
+from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
 from residency.harness.statistics import Change, Interval
 
@@ -66,6 +66,7 @@ class Point:
     in_doubt: bool  # whether nobody can tell that it ran on the GPU
     data_changed: bool = False  # against the time before
     step: Step | None = None
+    outcome_changed: bool = False  # against the run before that reached it
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,7 @@ def _likeness(first: RunInfo, second: RunInfo) -> Likeness:
 
 def _series(key: Key, machine: int, found: _Found, margin: float) -> Series:
     """A series before its marks are decided."""
-    points, timed = [], _timed(found.seen)
+    points, timed, outcome = [], _timed(found.seen), ""
     raw = {
         now.run: (before, _between(before, now))
         for before, now in timed
@@ -279,6 +280,9 @@ def _series(key: Key, machine: int, found: _Found, margin: float) -> Series:
             beside = [others[run] for run in (since, after.get(seen.run)) if run in others]
             change = with_noise(changes[seen.run], list(others.values()), beside)
             point = replace(point, step=step_of(since, change, margin))
+        if not is_not_reached(point.outcome, point.reason):
+            point = replace(point, outcome_changed=outcome not in {"", point.outcome})
+            outcome = point.outcome
         points.append(point)
     series = Series(key, found.device, machine, points)
     return replace(series, whole=_whole(series, {seen.run: seen for seen in found.seen}, list(changes.values())))
