@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from statistics import median
 from typing import Any
 
@@ -29,7 +31,7 @@ from residency.analysis.steps import Step, ratio_of, step_of, steps_marked, with
 from residency.harness.environment import Difference
 from residency.harness.errors import unknown
 from residency.harness.outcomes import Outcome, is_not_reached
-from residency.harness.records import Records, RunInfo
+from residency.harness.records import Records, RunInfo, moment
 from residency.harness.statistics import Change, Interval
 
 MARGIN = 0.05
@@ -52,6 +54,7 @@ class Taken:
     info: RunInfo
     machine: int  # its place among the machines
     shift: Shift | None = None  # what all tasks share against the run before, where something is marked
+    shares_its_day: bool = False  # whether another run started on the same day, in UTC
 
 
 @dataclass(frozen=True)
@@ -195,8 +198,16 @@ def history(runs: Iterable[Records], margin: float = MARGIN, tasks: Sequence[str
     ]
     marked = _marked(all_series, margin)
     comparisons = sum(point.step is not None for series in marked for point in series.points)
-    shared = [replace(run, shift=_shared(place, marked)) for place, run in enumerate(taken)]
+    days = Counter(map(_day, taken))
+    shared = [
+        replace(run, shift=_shared(place, marked), shares_its_day=days[_day(run)] > 1)
+        for place, run in enumerate(taken)
+    ]
     return History(shared, machines.all, marked, margin, comparisons)
+
+
+def _day(run: Taken) -> date:
+    return moment(run.info.started).date()
 
 
 def _says_something(series: _Found) -> bool:

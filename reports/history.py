@@ -118,8 +118,9 @@ def run_name(run: Taken) -> str:
 
 
 def date(run: Taken) -> str:
-    """The day on which a run started, in UTC."""
-    return records.moment(run.info.started).date().isoformat()
+    """The day on which a run started, in UTC, with the time if another run started on the same day."""
+    started = records.moment(run.info.started)
+    return f"{started:%Y-%m-%d %H:%M}" if run.shares_its_day else f"{started:%Y-%m-%d}"
 
 
 def commit(run: Taken) -> str:

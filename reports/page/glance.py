@@ -118,14 +118,19 @@ class _Lines:
             return _capital([*said, f" as {second}{doubt}."])
         if cpu["compared"] == cpu["one_library"]:
             return _capital([lead, "nothing to compare between libraries: only one library of each task has a time."])
-        said = [lead, "clearly the fastest on the CPU: "]
+        said = [lead, self._count("cpu/compared"), " comparisons on the CPU: "]
         for index, entry in enumerate(cpu["fastest"][:LIBRARIES]):
-            count = self._count(f"cpu/fastest/{index}/comparisons")
-            said += [", " if index else "", Strong(entry["library"]), " in ", count]
-        said += [" and others" if len(cpu["fastest"]) > LIBRARIES else "" if cpu["fastest"] else "none"]
-        said += ["; no clear winner in ", self._count("cpu/undecided")]
+            said += [
+                ", " if index else "",
+                Strong(entry["library"]),
+                "" if index else " is clearly the fastest",
+                " in ",
+            ]
+            said += [self._count(f"cpu/fastest/{index}/comparisons")]
+        said += [", and others" if len(cpu["fastest"]) > LIBRARIES else "", "; " if cpu["fastest"] else ""]
+        said += ["no clear winner in ", self._count("cpu/undecided")]
         said += ["; only one library in ", self._count("cpu/one_library")] if cpu["one_library"] else []
-        return _capital([*said, " (", self._count("cpu/compared"), " comparisons)."])
+        return _capital([*said, "."])
 
     def _why_not_compared(self) -> str:
         """Why no comparison has a ratio."""
