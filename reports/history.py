@@ -139,7 +139,7 @@ def mark_of(point: Point) -> str:
 
 
 def is_bad(point: Point) -> bool:
-    """Whether it went wrong; what could not run at all did not."""
+    """Whether it went wrong; what was unavailable did not."""
     return point.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}
 
 

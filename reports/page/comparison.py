@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from residency.analysis.compare import FALSE_DISCOVERIES, Comparison
@@ -58,8 +59,10 @@ def page(found: Comparison, document: Mapping[str, Any], command: Sequence[str])
 
 
 def _folders(document: Mapping[str, Any]) -> list[str]:
-    """The folders of the current run and of the baseline."""
-    return [document["runs"][side]["folder"] for side in ("current", "baseline")]
+    """The folders of the current run and of the baseline, by their names where these differ."""
+    folders = [Path(document["runs"][side]["folder"]) for side in ("current", "baseline")]
+    names = [folder.name for folder in folders]
+    return names if len(set(names)) > 1 else list(map(str, folders))
 
 
 def _lead(found: Comparison) -> list[Block]:

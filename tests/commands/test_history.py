@@ -238,7 +238,7 @@ def test_one_odd_run_is_noise_and_a_lasting_change_is_none(here, runs) -> None:
 
 def test_only_transitions_of_an_outcome_are_changes(here, made_run, made, tmp_path: Path) -> None:
     """What never changed is none; nor is a run that did not reach it."""
-    late = "not reached: the run ended before its turn"
+    late = "not measured: the run ended before its turn"
     ends = [
         ("ok", ""),
         ("unavailable", late),
