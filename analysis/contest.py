@@ -46,11 +46,14 @@ class Contest:
         return self.cpu is not None and self.gpu is not None and self.gpu.compared.speedup is not None
 
     @property
+    def rival(self) -> Row | None:
+        """The fastest of another library than the fastest on the CPU, where no GPU implementation has a time."""
+        return rival(self.measured) if self.gpu is None else None
+
+    @property
     def winner(self) -> Row | None:
-        """The fastest on the CPU, if it is clearly faster than the next on the CPU."""
-        if self.cpu is None or self.gpu is not None or self.ratio is None:
-            return None
-        return self.cpu if self.ratio.verdict == "slower" else None
+        """The fastest on the CPU, if it is clearly faster than every other library."""
+        return self.cpu if has_lost(self.rival) else None
 
 
 def contest(group: Sequence[Row], task: TaskInfo | None) -> Contest:
@@ -61,6 +64,21 @@ def contest(group: Sequence[Row], task: TaskInfo | None) -> Contest:
     return Contest(sorted(told, key=lambda row: row.median), [row for row in comparable if in_doubt(row)])
 
 
+def library(row: Row) -> str:
+    """The library of a row, whichever of its modules it uses: `sklearn`."""
+    return row.cell.library.partition(".")[0]
+
+
+def rival(ranked: Sequence[Row]) -> Row | None:
+    """The fastest row of another library than the fastest; None if there is only one library."""
+    return next((row for row in ranked[1:] if library(row) != library(ranked[0])), None)
+
+
+def has_lost(row: Row | None) -> bool:
+    """Whether a row is clearly slower than the fastest."""
+    return row is not None and row.compared.speedup is not None and row.compared.speedup.verdict == "slower"
+
+
 def verdicts(contests: Iterable[Contest]) -> Counter[str]:
     """In how many groups the fastest on the GPU is faster than the CPU, slower, equivalent or inconclusive."""
     found = (contest.ratio for contest in contests if contest.gpu is not None)
@@ -68,6 +86,6 @@ def verdicts(contests: Iterable[Contest]) -> Counter[str]:
 
 
 def wins(contests: Iterable[Contest]) -> Counter[str]:
-    """In how many groups each CPU library is clearly the fastest on the CPU."""
+    """In how many groups each CPU library is clearly faster than all other libraries."""
     won = (contest.winner for contest in contests)
-    return Counter(row.cell.library.partition(".")[0] for row in won if row is not None)
+    return Counter(library(row) for row in won if row is not None)

@@ -2,31 +2,40 @@
 
 There are two: end to end, and with the data resident. A mean over other tasks would not be comparable, so the resident
 mean comes with the end-to-end mean over the same tasks.
+
+The tasks of a run stand for other tasks like them, so the interval of a mean comes from the spread between tasks. It is
+never narrower than the intervals of these tasks allow (`statistics.geometric_mean`). A single task keeps its own.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from residency.analysis.doubt import is_on_gpu
 from residency.analysis.rest import Rest, less_computing, rest
 from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Group, Resident, Row, Speedup
 from residency.harness import statistics
-from residency.harness.statistics import Interval
+from residency.harness.statistics import Interval, VerdictName
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A geometric mean over tasks, and its extremes."""
+    """A geometric mean over tasks, its extremes, and the verdicts of its tasks.
+
+    A task on several datasets has the verdict that they share; if they differ, it is inconclusive.
+    """
 
     tasks: int
     mean: Interval
     least: float
     most: float
     slower: int  # tasks in which the GPU lost; a lower bound does not tell that
+    faster: int
+    equivalent: int
+    inconclusive: int
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,11 @@ class Gain(Mean):
 
     size: str
     resident: ResidentMean | None  # None if it is known of fewer than two tasks
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the interval of the mean lies beyond 1."""
+        return self.mean.low > 1 or self.mean.high < 1
 
 
 def gains(found: Sequence[Row], least: int = 2) -> list[Gain]:
@@ -88,26 +102,31 @@ def _best(rows: Iterable[tuple[Row, Speedup | None]]) -> dict[Group, Chosen]:
 
 def _mean(chosen: Mapping[Group, Chosen], least: int) -> Mean | None:
     """The mean over the tasks of these groups; None if there are fewer than `least`."""
-    by_task: dict[str, list[float]] = {}
+    by_task: dict[str, list[Speedup]] = {}
     for (task, *_), (_, ratio) in chosen.items():
-        by_task.setdefault(task, []).append(ratio.value)
-    ratios = {task: prod(of_task) ** (1 / len(of_task)) for task, of_task in by_task.items()}
-    if len(ratios) < least or not ratios:
+        by_task.setdefault(task, []).append(ratio)
+    if len(by_task) < least or not by_task:
         return None
-    bounds = _bounds(chosen.values())
-    slower = sum(ratio < 1 and task not in bounds for task, ratio in ratios.items())
-    interval = _interval(ratios, chosen)
-    return Mean(len(ratios), interval, min(ratios.values()), max(ratios.values()), slower)
+    ratios = [statistics.of_these(of_task) for of_task in by_task.values()]
+    only = next(iter(by_task.values()))  # a single task has the mean over its datasets
+    values = [ratio.value for ratio in ratios]
+    verdicts = Counter(map(_verdict, by_task.values()))
+    return Mean(
+        tasks=len(ratios),
+        mean=statistics.geometric_mean(ratios if len(ratios) > 1 else only),
+        least=min(values),
+        most=max(values),
+        slower=verdicts["slower"],
+        faster=verdicts["faster"],
+        equivalent=verdicts["equivalent"],
+        inconclusive=verdicts["inconclusive"],
+    )
 
 
-def _interval(ratios: Mapping[str, float], chosen: Mapping[Group, Chosen]) -> Interval:
-    """The geometric mean over tasks; of a single task over its datasets; of a single ratio that ratio itself."""
-    values = list(ratios.values()) if len(ratios) > 1 else [ratio.value for _, ratio in chosen.values()]
-    if len(values) > 1:
-        mean = statistics.geometric_mean(values)
-        return Interval(mean.value, mean.low, mean.high)
-    ((_, only),) = chosen.values()
-    return Interval(only.value, only.low, only.high)
+def _verdict(ratios: Sequence[Speedup]) -> VerdictName:
+    """The verdict that the ratios of a task share; inconclusive if they differ."""
+    verdicts = {ratio.verdict for ratio in ratios}
+    return verdicts.pop() if len(verdicts) == 1 else "inconclusive"
 
 
 def _bounds(chosen: Iterable[Chosen]) -> set[str]:

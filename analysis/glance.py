@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, geometric_mean
 
 from residency.analysis.contest import Contest, contest, wins
 from residency.analysis.crossover import Answer
@@ -22,7 +22,6 @@ from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Group, Row
 from residency.analysis.topics import FromSize as FromTopic
 from residency.analysis.topics import TopicAtSize
-from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
@@ -43,13 +42,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class OnCpus:
-    """The fastest on the CPU against the next, over all comparisons in which two have a time."""
+    """The fastest on the CPU against the next library, over all comparisons with two implementations or more."""
 
     compared: int
     sides: list[str]  # of the only comparison: the fastest and the next; empty over several
     only: Interval | None  # how many times as fast the fastest is; None over several, whose winners are chosen
     fastest: list[tuple[str, int]]  # libraries, and in how many each is clearly the fastest
-    undecided: int
+    undecided: int  # without a clear winner: equivalent or inconclusive
+    one_library: int  # comparisons in which all implementations are of one library; 0 of a single comparison
+    verdict: str  # of the only comparison on the next one: slower, equivalent or inconclusive; empty over several
 
 
 @dataclass(frozen=True)
@@ -199,10 +200,13 @@ def _on_cpus(asked: Sequence[Contest]) -> OnCpus | None:
     ratios = [found.ratio for found in asked if found.ratio is not None and found.gpu is None]
     if not ratios:
         return None
-    undecided = sum(ratio.verdict != "slower" for ratio in ratios)
-    only = as_long(ratios[0]) if len(ratios) == 1 else None
-    sides = [_named(row) for row in (asked[0].cpu, asked[0].opponent) if row is not None and only is not None]
-    return OnCpus(len(ratios), sides, only, wins(asked).most_common(), undecided)
+    if len(ratios) == 1:
+        (found,), (ratio,) = asked, ratios
+        sides = [_named(row) for row in (found.cpu, found.opponent) if row is not None]
+        return OnCpus(1, sides, as_long(ratio), wins(asked).most_common(), ratio.verdict != "slower", 0, ratio.verdict)
+    one_library, won = sum(found.rival is None for found in asked), wins(asked)
+    undecided = len(ratios) - one_library - won.total()
+    return OnCpus(len(ratios), [], None, won.most_common(), undecided, one_library, "")
 
 
 def _named(row: Row) -> str:
@@ -279,8 +283,7 @@ def _energy(pairs: Sequence[tuple[Row, Row]]) -> Energy | None:
     whole = all(row.measured is not None and row.measured.cpu_joules is not None for row in on_gpu)
     of: Callable[[Row], float] = _all_joules if whole else _joules
     ratios = [of(row) / _joules(other) for row, other in known]
-    mean = statistics.geometric_mean(ratios).value if len(ratios) > 1 else ratios[0]
-    return Energy(len(ratios), mean, whole)
+    return Energy(len(ratios), geometric_mean(ratios), whole)
 
 
 def _joules(row: Row) -> float:

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from statistics import median
 from typing import Any
 
@@ -28,8 +30,8 @@ from residency.analysis.shift import Shift, shift
 from residency.analysis.steps import Step, ratio_of, step_of, steps_marked, with_noise
 from residency.harness.environment import Difference
 from residency.harness.errors import unknown
-from residency.harness.outcomes import Outcome
-from residency.harness.records import Records, RunInfo
+from residency.harness.outcomes import Outcome, is_not_reached
+from residency.harness.records import Records, RunInfo, moment
 from residency.harness.statistics import Change, Interval
 
 MARGIN = 0.05
@@ -52,6 +54,7 @@ class Taken:
     info: RunInfo
     machine: int  # its place among the machines
     shift: Shift | None = None  # what all tasks share against the run before, where something is marked
+    shares_its_day: bool = False  # whether another run started on the same day, in UTC
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Point:
     in_doubt: bool  # whether nobody can tell that it ran on the GPU
     data_changed: bool = False  # against the time before
     step: Step | None = None
+    outcome_changed: bool = False  # against the run before that reached it
 
 
 @dataclass(frozen=True)
@@ -194,8 +198,16 @@ def history(runs: Iterable[Records], margin: float = MARGIN, tasks: Sequence[str
     ]
     marked = _marked(all_series, margin)
     comparisons = sum(point.step is not None for series in marked for point in series.points)
-    shared = [replace(run, shift=_shared(place, marked)) for place, run in enumerate(taken)]
+    days = Counter(map(_day, taken))
+    shared = [
+        replace(run, shift=_shared(place, marked), shares_its_day=days[_day(run)] > 1)
+        for place, run in enumerate(taken)
+    ]
     return History(shared, machines.all, marked, margin, comparisons)
+
+
+def _day(run: Taken) -> date:
+    return moment(run.info.started).date()
 
 
 def _says_something(series: _Found) -> bool:
@@ -251,7 +263,7 @@ def _likeness(first: RunInfo, second: RunInfo) -> Likeness:
 
 def _series(key: Key, machine: int, found: _Found, margin: float) -> Series:
     """A series before its marks are decided."""
-    points, timed = [], _timed(found.seen)
+    points, timed, outcome = [], _timed(found.seen), ""
     raw = {
         now.run: (before, _between(before, now))
         for before, now in timed
@@ -279,6 +291,9 @@ def _series(key: Key, machine: int, found: _Found, margin: float) -> Series:
             beside = [others[run] for run in (since, after.get(seen.run)) if run in others]
             change = with_noise(changes[seen.run], list(others.values()), beside)
             point = replace(point, step=step_of(since, change, margin))
+        if not is_not_reached(point.outcome, point.reason):
+            point = replace(point, outcome_changed=outcome not in {"", point.outcome})
+            outcome = point.outcome
         points.append(point)
     series = Series(key, found.device, machine, points)
     return replace(series, whole=_whole(series, {seen.run: seen for seen in found.seen}, list(changes.values())))

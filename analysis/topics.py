@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from residency.analysis.contest import has_lost, rival
 from residency.analysis.crossover import Crossover, crossovers
 from residency.analysis.doubt import in_doubt
 from residency.analysis.gain import Gain, gains_of_topic
@@ -22,7 +23,8 @@ class OnCpu:
 
     compared: int  # where at least two have a time
     fastest: list[tuple[str, int]]  # libraries, and in how many of these each is clearly the fastest; the most first
-    undecided: int  # where the run cannot tell who is the fastest
+    undecided: int  # of these where two libraries have no clear winner: equivalent or inconclusive
+    one_library: int  # of these where all implementations are of one library
 
 
 @dataclass(frozen=True)
@@ -78,14 +80,15 @@ def _on_cpu(rows: Sequence[Row], records: Records) -> OnCpu:
     for row in comparable(rows, records):
         if row.cell.device == "cpu":
             groups.setdefault(row.group, []).append(row)
-    won, compared = Counter[str](), 0
+    won, compared, one_library = Counter[str](), 0, 0
     for group in groups.values():
-        if len(group) > 1:
-            compared += 1
-            first, second, *_ = sorted(group, key=lambda row: row.median)
-            if second.compared.speedup is not None and second.compared.speedup.verdict == "slower":
-                won[first.cell.library] += 1
-    return OnCpu(compared, won.most_common(), compared - won.total())
+        ranked = sorted(group, key=lambda row: row.median)
+        next_library = rival(ranked)
+        compared += len(ranked) > 1
+        one_library += next_library is None and len(ranked) > 1
+        if has_lost(next_library):
+            won[ranked[0].cell.library] += 1
+    return OnCpu(compared, won.most_common(), compared - one_library - won.total(), one_library)
 
 
 def comparable(rows: Sequence[Row], records: Records) -> list[Row]:

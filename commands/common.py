@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,19 +168,32 @@ def folder_of(named: Path | None, results: Path) -> Path:
     raise _not_found(named, results, {run.info.name for run in runs} - {""})
 
 
-def runs_in(folder: Path) -> list[FoundRun]:
+def identity(info: records.RunInfo) -> tuple[str, str, str]:
+    """What a run has in common with its copies alone: its id, its start and its machine."""
+    return info.id, info.started, json.dumps(info.machine, sort_keys=True, default=str)
+
+
+def copy_of(folder: Path) -> str:
+    """Why a run does not count beside the one in this folder."""
+    return f"it is a copy of {folder} (the same id and start)"
+
+
+def say(text: str) -> None:
+    """A line on stderr, beside the results of a command."""
+    screen.progress().print(words.one_line(text), style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+def runs_in(folder: Path, left_out: Callable[[str], None] = say) -> list[FoundRun]:
     """The runs directly in a folder, the newest last. A folder inside a run belongs to that run.
 
-    A run that cannot be read is left out, and stderr says so.
+    A run that cannot be read is left out: `left_out` is told which one, and why.
     """
     found = []
     for path in folder.glob(f"*/{records.RUN_FILE}"):
         try:
             found.append(FoundRun(path.parent, records.read_info(path.parent)))
         except RecordError as error:
-            screen.progress().print(
-                words.one_line(f"left out: {error}"), style="dim", highlight=False, markup=False, soft_wrap=True
-            )
+            left_out(f"left out: {error}")
     return sorted(found, key=lambda run: (records.moment(run.info.started), run.folder))
 
 
@@ -195,8 +208,7 @@ def _chosen(runs: list[FoundRun], among: str) -> Path:
     """The newest of several runs. If `among` is not empty, stderr says which run was taken."""
     newest = runs[-1]
     if among:
-        text = f"taken: {newest.folder}, started {newest.info.started}, {among}"
-        screen.progress().print(words.one_line(text), style="dim", highlight=False, markup=False, soft_wrap=True)
+        say(f"taken: {newest.folder}, started {newest.info.started}, {among}")
     return newest.folder
 
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,12 +56,14 @@ def show_history(
     """Show the trend over many runs: which implementations became slower, faster or wrong, and since which run?"""
     common.check_file(page)
     named = folders or [common.RESULTS]
-    found = history(_read(_runs(named)), margin, task or ())
+    notes = report.Notes()
+    found = history(_read(_runs(named, notes), notes), margin, task or ())
+    document = report.document(found, named, notes)
     command = ["residency", "history", *map(str, folders or ()), *_options(task or (), margin)]
     if page is not None:
-        common.write_file(page, _page(found, named, shlex.join(command)))
+        common.write_file(page, _page(found, document, shlex.join(command)))
     if json:
-        common.print_json(report.document(found, named))
+        common.print_json(document)
     else:
         report.show(found, named, screen.output())
 
@@ -71,7 +73,7 @@ def _options(tasks: list[str] | tuple[()], margin: float) -> list[str]:
     return said if margin == MARGIN else [*said, "--margin", f"{margin:g}"]
 
 
-def _runs(folders: list[Path]) -> list[common.FoundRun]:
+def _runs(folders: list[Path], notes: report.Notes) -> list[common.FoundRun]:
     """All runs directly in these folders, the oldest first; raises `UsageError` if one is not a folder of runs.
 
     Left out are runs whose start cannot be read, because their place in the history is unknown, and copies of a run.
@@ -82,54 +84,58 @@ def _runs(folders: list[Path]) -> list[common.FoundRun]:
             raise UsageError(f"no run in {folder}: there is no such folder; measure one with `residency run`")
         if (folder / records.RUN_FILE).is_file():
             raise UsageError(f"{folder} is one run; name a folder of runs, for example {folder.parent}")
-        for run in common.runs_in(folder):
+        for run in common.runs_in(folder, lambda text: _leave_out(text, notes)):
             found.setdefault(run.folder.resolve(), run)
     runs = sorted(found.values(), key=lambda run: (records.moment(run.info.started), run.folder))
-    placed = _placed(runs)
+    placed = _placed(runs, notes)
     future = [run for run in placed if records.moment(run.info.started) > datetime.now(UTC) + CLOCKS_DIFFER]
     if future:
         count = "1 run starts" if len(future) == 1 else f"{len(future)} runs start"
         newest = future[-1]
-        _say(
+        text = (
             f"{count} in the future, for example {newest.folder} ({newest.info.started}): a clock was wrong, "
             "and the order of the runs may be wrong"
         )
+        common.say(text)
+        notes.warnings.append(words.one_line(f"{text}."))
     return placed
 
 
-def _placed(runs: list[common.FoundRun]) -> list[common.FoundRun]:
+def _placed(runs: list[common.FoundRun], notes: report.Notes) -> list[common.FoundRun]:
     """These runs without those that have no place in a history."""
-    placed: dict[tuple[str, str], common.FoundRun] = {}
+    placed: dict[tuple[str, str, str], common.FoundRun] = {}
     for run in runs:
-        known = (run.info.id, run.info.started)
+        known = common.identity(run.info)
         if records.readable_moment(run.info.started) is None:
-            _say(
+            _leave_out(
                 f"left out: {run.folder}: it says {run.info.started!r} where its start should be, so its place among "
-                "the runs is unknown"
+                "the runs is unknown",
+                notes,
             )
         elif known in placed:
-            _say(f"left out: {run.folder}: it is a copy of {placed[known].folder} (the same id and start)")
+            _leave_out(f"left out: {run.folder}: {common.copy_of(placed[known].folder)}", notes)
         else:
             placed[known] = run
     return list(placed.values())
 
 
-def _say(text: str) -> None:
-    """A line on stderr."""
-    screen.progress().print(words.one_line(text), style="dim", highlight=False, markup=False, soft_wrap=True)
+def _leave_out(text: str, notes: report.Notes) -> None:
+    """Say on stderr, in the JSON and on the page that a run is not in the history."""
+    common.say(text)
+    notes.left_out.append(words.one_line(text.removeprefix("left out: ")))
 
 
-def _read(runs: list[common.FoundRun]) -> Iterator[records.Records]:
-    """The runs with their records. A run that cannot be read is left out, and stderr says so."""
+def _read(runs: list[common.FoundRun], notes: report.Notes) -> Iterator[records.Records]:
+    """The runs with their records. A run that cannot be read is left out."""
     for run in runs:
         try:
             yield records.read(run.folder)
         except RecordError as error:
-            _say(f"left out: {error}")
+            _leave_out(f"left out: {error}", notes)
 
 
-def _page(found: History, folders: list[Path], command: str) -> str:
+def _page(found: History, document: dict[str, Any], command: str) -> str:
     from residency.reports.page import history as shown
     from residency.reports.page import render
 
-    return render.page(shown.page(found, report.document(found, folders), command))
+    return render.page(shown.page(found, document, command))

@@ -144,7 +144,9 @@ def report(
     form = Format.HTML if slides else form or Format.CONSOLE
     _check(form, len(run or []), has_output=output is not None, has_recorded=recorded is not None, details=details)
     named: list[Path | None] = [*run] if run else [None]
-    folders = _folders([*named, recorded] if recorded is not None else named, results)
+    folders = _folders(named, results)
+    if recorded is not None:
+        folders.append(_other(recorded, folders[0], results))
     shown = [_findings(folder) for folder in folders]
     if form is Format.CONSOLE:
         _show(shown, has_recorded=recorded is not None, details=details)
@@ -174,17 +176,27 @@ def _check(form: Format, runs: int, *, has_output: bool, has_recorded: bool, det
 
 
 def _folders(named: Sequence[Path | None], results: Path) -> list[Path]:
-    """The folders of all runs; raises `UsageError` if two names lead to the same run."""
-    folders: list[Path] = []
-    seen: dict[Path, Path | str] = {}
+    """The folders of all runs. A run that is named twice, or has a copy, counts once, and stderr says so."""
+    seen: dict[tuple[str, str, str], Path] = {}
     for name in named:
-        folder, called = common.folder_of(name, results), name or "the newest run"
-        if (first := seen.get(folder.resolve())) is not None:
-            said = f"{first} is named twice" if first == called else f"{first} and {called} are the same run, {folder}"
-            raise UsageError(f"{said}; name each run once")
-        seen[folder.resolve()] = called
-        folders.append(folder)
-    return folders
+        folder = common.folder_of(name, results)
+        known = common.identity(records.read_info(folder))
+        first = seen.get(known)
+        if first is None:
+            seen[known] = folder
+        elif first.resolve() == folder.resolve():
+            common.say(f"{folder} is named twice: it counts once")
+        else:
+            common.say(f"left out: {folder}: {common.copy_of(first)}")
+    return list(seen.values())
+
+
+def _other(recorded: Path, folder: Path, results: Path) -> Path:
+    """The folder of the run to lay beside this one; raises `UsageError` if it is the same run, or a copy of it."""
+    other = common.folder_of(recorded, results)
+    if common.identity(records.read_info(other)) == common.identity(records.read_info(folder)):
+        raise UsageError(f"--beside {recorded} is the same run as {folder}: there is nothing to lay beside it")
+    return other
 
 
 def _findings(folder: Path) -> Findings:

@@ -19,7 +19,7 @@ OF_TIME = "of its time "  # written only once in a sentence
 OTHERS_NAMED = 4  # slower implementations that an answer names
 STAGES_NAMED = 2
 WON = {"faster": "The GPU wins", "slower": "The CPU wins", "equivalent": "GPU and CPU are equally fast"}
-UNDECIDED = "Not decided between GPU and CPU"
+UNDECIDED = "Inconclusive"
 NOT_TOLD = "it is not known whether anything ran on the GPU"
 
 
@@ -72,7 +72,7 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo, un
     if not measured and untold:
         return Answer(f"no answer: {NOT_TOLD}", [f"No answer: {NOT_TOLD}."])
     if not measured:
-        late = all(_is_late(row) or _could_not_run(row) for row in group) and any(map(_is_late, group))
+        late = all(_is_late(row) or _is_unavailable(row) for row in group) and any(map(_is_late, group))
         return Answer(
             f"no answer: {'not reached' if late else 'nothing was measured'}",
             [f"No answer: nothing was measured{'; ' if others else ''}{others}."],
@@ -85,7 +85,7 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo, un
 
 
 def _without_time(rows: Sequence[Row]) -> str:
-    """Which implementations have no time, and why: `x@cpu ended as wrong, 2 could not run here`."""
+    """Which implementations have no time, and why: `x@cpu ended as wrong, 2 unavailable here`."""
     parts = []
     failed = [row for row in rows if row.result.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]
     parts += [f"{row.cell.implementation} ended as {row.result.outcome}" for row in failed]
@@ -94,7 +94,7 @@ def _without_time(rows: Sequence[Row]) -> str:
     if late:
         parts.append(f"{', '.join(row.cell.implementation for row in late)} {_were(late)} not reached")
     if gone := len(absent) - len(late):
-        parts.append(f"{gone} could not run here")
+        parts.append(f"{gone} unavailable here")
     return ", ".join(parts)
 
 
@@ -122,7 +122,7 @@ def _between_devices(gpu: Row, baseline: Row, measured: Sequence[Row]) -> tuple[
         return f"{brief}, resident not known", [f"{text}; with the data resident, that is not known: {why}."], ""
     opponent = next((row for row in measured if row.cell.implementation == resident.baseline), baseline)
     far = rest(ratio.value, resident.value, [gpu], [less_computing(baseline, opponent)])
-    text += f"; with the data resident (the compute clock alone) {_resident(resident, baseline, opponent)}"
+    text += f"; with the data resident it {words.takes(resident.value)} {_resident(resident, baseline, opponent)}"
     explained = far.implementation if far is not None else None
     return f"{brief}, resident {words.resident(resident)}", [f"{text}.{sentences.rest(far)}"], explained or ""
 
@@ -212,7 +212,7 @@ def belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> list
         lines.append(f"Meanwhile other processes used up to {busy:.1f} cores, so times may be too long.")
     if any(event.startswith("timed ") for row in measured for event in row.facts.events):
         lines.append("Some implementations were timed before their warm-up was complete.")
-    wrong = [row for row in group if row.measured is None and not _could_not_run(row)]
+    wrong = [row for row in group if row.measured is None and not _is_unavailable(row)]
     if wrong:
         lines.append(f"Without a time: {_without_time(wrong)}.")
     return lines
@@ -222,5 +222,5 @@ def _is_late(row: Row) -> bool:
     return is_not_reached(row.result.outcome, row.result.reason)
 
 
-def _could_not_run(row: Row) -> bool:
+def _is_unavailable(row: Row) -> bool:
     return row.result.outcome == Outcome.UNAVAILABLE and not _is_late(row)

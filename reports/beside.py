@@ -35,10 +35,10 @@ class Side:
 
 def sides(here: Findings, recorded: Findings) -> tuple[Side, Side]:
     """The local run, and one that was recorded elsewhere."""
-    info = recorded.records.info
+    mine, theirs = here.records.info, recorded.records.info
     return (
-        Side(f"this run: {machine(here.records.info)}", here),
-        Side(f"recorded on {machine(info)}, {info.started[:10]}", recorded),
+        Side(f"this run: {machine(mine)}, {mine.started[:10]}", here),
+        Side(f"recorded on {machine(theirs)}, {theirs.started[:10]}", recorded),
     )
 
 
@@ -72,8 +72,8 @@ def without_times(side: Side) -> str:
 
 
 def doubts(side: Side) -> list[str]:
-    """What makes a run's times less sure: it was busy, or had few processes."""
-    said = []
+    """What makes a run's times less sure: it is made up, its machine was busy, or it had few processes."""
+    said = ["its numbers are made up: nothing was measured"] if side.found.records.info.made_up else []
     if side.found.busy is not None:
         tasks = side.found.busy.tasks
         said.append(f"its machine was busy{f' while it measured {words.joined(tasks)}' if tasks else ''}")
@@ -122,7 +122,7 @@ def show(here: Side, there: Side, found: Beside, console: Console) -> None:
 
 def _grid(found: Beside) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("task", "on", "this run", "recorded elsewhere"):
+    for name in ("task", "on", "this run", "recorded run"):
         grid.add_column(name, overflow="fold")
     for pair in found.pairs:
         for device in DEVICES:

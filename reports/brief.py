@@ -19,12 +19,12 @@ from residency.harness.errors import as_place
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import ENOUGH_REPLICATES
 from residency.reports import endings, sentences, words
-from residency.reports.answers import WON
+from residency.reports.answers import UNDECIDED, WON
 from residency.reports.brief_table import DISTURBED, FEW, OPEN, BriefTable, named, table
 from residency.reports.tables import Missing, Report, processes
 
 LINE = 80  # columns that each of the first lines should fit into
-REASONS = 5  # that the short report shows of what has no time, and of what could not run here
+REASONS = 5  # that the short report shows of what has no time, and of what is unavailable here
 NAMES = 3  # that it gives beside a reason
 NEVER_RAN = {Outcome.UNAVAILABLE, Outcome.FELL_BACK}  # on a GPU
 DISTURBANCES: dict[Disturbance, str] = {
@@ -53,7 +53,7 @@ class Brief:
     is_doubted: bool
     without_gpu: str  # why it says nothing about GPUs; empty if it does
     table: BriefTable
-    notes: list[str]  # the meaning of the signs, what has no time, and what could not run
+    notes: list[str]  # the meaning of the signs, what has no time, and what is unavailable
     measured: str  # when and where
     commands: list[Command]
 
@@ -84,12 +84,7 @@ def brief(found: Findings, said: Report) -> Brief:
 def _answer(found: Findings, contests: Sequence[Contest]) -> str:
     """What a GPU was worth here; without one, which CPU libraries won."""
     if found.gains:
-        means = [f"{words.times(gain.mean)} at {gain.size} ({_tasks(gain)})" for gain in found.gains]
-        if len(means) > 1:
-            return f"The GPU was {'; '.join(means)}."
-        (gain,) = found.gains
-        sure = "The" if gain.mean.low > 1 or gain.mean.high < 1 else "Not decided: the"
-        return f"{sure} GPU was {words.times(gain.mean)} as the CPU: {_tasks(gain)}."
+        return _of_means(found.gains)
     if all(row.measured is None for row in found.rows):
         if not found.rows:
             return "Nothing was measured: the run has no records."
@@ -102,17 +97,26 @@ def _answer(found: Findings, contests: Sequence[Contest]) -> str:
         return _of_one(contests[0])
     decided = verdicts(contests)
     if decided.total():
-        return (
-            f"GPU against CPU in {decided.total()} comparisons: faster in {decided['faster']}, slower in "
-            f"{decided['slower']}, equal in {decided['equivalent']}, not decided in {decided['inconclusive']}."
-        )
+        return f"GPU against CPU in {decided.total()} comparisons: {sentences.verdicts(decided)}."
     return _won(contests)
 
 
-def _tasks(gain: Gain) -> str:
-    """Over what the mean is taken, losses included."""
-    losses = "no loss" if not gain.slower else "1 loss" if gain.slower == 1 else f"{gain.slower} losses"
-    return f"mean of {gain.tasks} tasks, {losses}"
+def _of_means(gains: Sequence[Gain]) -> str:
+    """The mean over the tasks at each size, and the verdicts of its tasks: losses included."""
+    if len(gains) == 1:
+        (gain,) = gains
+        mean = f"the GPU {words.took(gain.mean.value)} {words.times(gain.mean)} as the CPU"
+        doubt = "" if gain.is_decided else "Inconclusive. "
+        return f"{doubt}Mean of {gain.tasks} tasks: {mean}; {_verdicts(gain)}."
+    means = [
+        f"{words.times(gain.mean)} at {gain.size}{'' if gain.is_decided else ', inconclusive'} ({_verdicts(gain)})"
+        for gain in gains
+    ]
+    return f"GPU against CPU, means over tasks: {'; '.join(means)}."
+
+
+def _verdicts(gain: Gain) -> str:
+    return sentences.verdicts(sentences.of_tasks(gain))
 
 
 def _of_one(entry: Contest) -> str:
@@ -124,9 +128,9 @@ def _of_one(entry: Contest) -> str:
         return f"Nothing to compare: only {named(only)} has a time that counts, {time}."
     if entry.gpu is None:
         return _fastest_on_the_cpu(first, second, ratio.verdict)
-    who = WON.get(ratio.verdict, "Not decided between GPU and CPU")
+    who = WON.get(ratio.verdict, UNDECIDED)
     resident = second.compared.resident
-    known = words.resident(resident) if resident is not None else "not known"
+    known = f"it {words.takes(resident.value)} {words.resident(resident)}" if resident is not None else "not known"
     by = f"{words.takes(ratio.value)} {words.times(ratio)}"
     return f"{who}: {named(second)} {by} as {named(first)}; with the data resident {known}."
 
@@ -137,22 +141,36 @@ def _fastest_on_the_cpu(first: Row, second: Row, verdict: str) -> str:
         return f"{named(first)} is the fastest: {time}."
     if verdict == "equivalent":
         return f"{named(first)} and {named(second)} are equally fast: {time}."
-    return f"Not decided between {named(first)} and {named(second)}."
+    return f"Inconclusive: {named(first)} had the shortest time, {time}, but {named(second)} may be as fast."
 
 
 def _won(contests: Sequence[Contest]) -> str:
-    """`CPU libraries that won: sklearn 4, polars 3, others 2; not decided: 4 of 13.` The rarest may be `others`."""
+    """`CPU libraries that won: sklearn 4, polars 3, others 2; no clear winner: 4 of 13.` The rarest may be `others`."""
     count = wins(contests)
+    total = sum(entry.rival is not None for entry in contests)
+    if not total:
+        return _not_compared(contests)
     ranked = [f"{name} {number}" for name, number in count.most_common()]
-    undecided = sum(entry.opponent is not None and entry.winner is None for entry in contests)
-    total = sum(entry.opponent is not None for entry in contests)
     for shown in range(len(ranked), -1, -1):
         others = sum(sorted(count.values(), reverse=True)[shown:])
         names = ", ".join([*ranked[:shown], *([f"others {others}"] if others else [])]) or "none"
-        text = f"CPU libraries that won: {names}; not decided: {undecided} of {total}."
+        text = f"CPU libraries that won: {names}; no clear winner: {total - count.total()} of {total}."
         if cell_len(text) <= LINE:
             break
     return text
+
+
+def _not_compared(contests: Sequence[Contest]) -> str:
+    """Why there is nothing to compare in any of several comparisons that have times."""
+    if not any(entry.measured for entry in contests):
+        return "Nothing to compare: it is not known whether anything ran on the GPU."
+    if all(len(entry.measured) < 2 for entry in contests):
+        return "Nothing to compare: only one implementation of each task has a time that counts."
+    if any(entry.cpu is not None and entry.gpu is not None for entry in contests):
+        return "Nothing to compare: no process measured GPU and CPU."
+    if not any(entry.cpu is not None for entry in contests):
+        return "Nothing to compare: only GPU implementations have a time that counts."
+    return "Nothing to compare between libraries: only one library of each task has a time that counts."
 
 
 def _doubts(found: Findings) -> list[str]:
@@ -199,7 +217,7 @@ def _in_a_line(doubted: list[str]) -> str:
 
 def _no_doubts(found: Findings) -> str:
     least = min(_replicates(found), default=0)
-    return f"Each was measured in {least} or more processes, and nothing disturbed it as far as is known."
+    return f"Each was measured in {least} or more processes, and the machine was not busy as far as is known."
 
 
 def _replicates(found: Findings) -> set[int]:
@@ -218,7 +236,7 @@ def _signs(found: Findings, used: set[str]) -> list[str]:
     meanings = {
         OPEN: "the run cannot tell which is faster",
         FEW: f"measured in {processes(few)}; {ENOUGH_REPLICATES} or more are better" if few else "",
-        DISTURBED: "disturbed: other work on the machine or its GPU, or a lowered clock",
+        DISTURBED: "busy machine: other work on it or on its GPU, or a lowered clock",
     }
     return [f"{sign} {meaning}" for sign, meaning in meanings.items() if sign in used]
 
@@ -265,14 +283,14 @@ def _who(rows: Sequence[Row], *, one: bool) -> str:
 
 
 def _not_run(missing: Sequence[Missing]) -> list[str]:
-    """What could not run here, a line for each reason."""
+    """What is unavailable here, a line for each reason."""
     lines = []
     for entry in missing:
         names = list(map(words.plain, entry.names))
         who = ", ".join(names) if len(names) <= NAMES else f"{entry.results} results"
         also = f", and {len(entry.further)} further reasons" if len(entry.further) > 1 else ""
-        lines.append(f"Not run here: {who}: {words.plain(entry.reason)}{also}")
-    return _first(lines, "reasons why others could not run here")
+        lines.append(f"Unavailable: {who}: {words.plain(entry.reason)}{also}")
+    return _first(lines, "reasons why others are unavailable here")
 
 
 def _first(lines: list[str], what: str) -> list[str]:
@@ -290,7 +308,7 @@ def _measured(found: Findings) -> str:
 
 
 def _commands(found: Findings) -> list[Command]:
-    """How to see more, to write the page, and to measure what is missing or undecided."""
+    """How to see more, to write the page, and to measure what is missing or inconclusive."""
     folder = as_place(found.records.folder)
     report, resume = ["residency", "report", folder], ["residency", "run", "--resume", folder]
     commands = [

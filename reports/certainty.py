@@ -56,7 +56,7 @@ def undecided(found: Undecided, go_on: Path | None) -> list[str]:
         most = max(found.processes.values())
         each = ", ".join(f"{name} {count}" for name, count in found.processes.items())
         command = f": residency run --resume {typed(go_on)} --replicates {most}" if go_on else ""
-        notes.append(f"Not decided yet. About {most} processes would decide ({each}){command}")
+        notes.append(f"Inconclusive. About {most} processes would decide ({each}){command}")
     if found.close:
-        notes.append(f"Not decided, and {MOST_NEEDED} processes would not decide: {', '.join(found.close)}")
+        notes.append(f"Inconclusive, and {MOST_NEEDED} processes would not decide: {', '.join(found.close)}")
     return notes

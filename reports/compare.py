@@ -31,18 +31,27 @@ FEWER = ("task", "data", "implementation", RATIO, "verdict")
 STACKED = ("task, data, implementation", RATIO, "verdict")
 NUMBERS = {"before", "now", RATIO}
 REASONS = {
+    Status.SAME: "Nothing became {slower}",
+    Status.REGRESSION: "Something became {slower}",
+    Status.CANNOT_COMPARE: "Nothing could be compared",
+    Status.INCONCLUSIVE: "What is inconclusive may have become {slower}: "
+    "use more replicates, a quieter machine or a wider margin",
+    Status.WRONG: "Something that was right is now wrong, or no longer runs",
+    Status.NO_DEVICE: "The baseline used a device that this machine lacks",
+}
+NOT_MEASURED = "Some cells of the baseline were not measured in the current run: measure the same tasks, sizes and seed"
+MEANINGS = {
     Status.SAME: "no regression",
     Status.REGRESSION: "something became slower",
-    Status.CANNOT_COMPARE: "nothing could be compared",
-    Status.INCONCLUSIVE: "some cells are inconclusive: use more replicates, a quieter machine or a wider margin",
-    Status.WRONG: "something that was right is now wrong, or no longer runs",
+    Status.CANNOT_COMPARE: "the runs cannot be compared",
+    Status.INCONCLUSIVE: "inconclusive",
+    Status.WRONG: "something that was right is now wrong or fails",
     Status.NO_DEVICE: "the baseline used a device that this machine lacks",
 }
-NOT_MEASURED = "some cells of the baseline were not measured in the current run: measure the same tasks, sizes and seed"
 
 
 def reason(found: Comparison) -> str:
-    """The result of a comparison, and why."""
+    """The result of a comparison, what happened first: `1 slower, 9 equivalent. Something became more than 5 % ...`."""
     if found.unseen is not None:
         seen = f"in its self-test the smallest effect was {100 * found.unseen.smallest:.2g} %"
         return f"this machine cannot detect a margin of {100 * found.unseen.margin:.3g} %: {seen}; use a wider --margin"
@@ -52,10 +61,22 @@ def reason(found: Comparison) -> str:
         return f"{_without_device(found)}. Nothing else can be compared: {why}" if found.cells else cannot
     if found.apart is not None:
         return _nothing_in_common(*found.apart)
-    if found.confirmed:
-        return f"{_status(found)} {_counted(found.cells)}; what seemed slower was measured again"
     text = _without_device(found) if found.status is Status.NO_DEVICE else _status(found)
-    return f"{text} {_counted(found.cells)}"
+    again = "; what seemed slower was measured again" if found.confirmed else ""
+    return f"{_counted(found.cells)}. {text}{again}"
+
+
+def meaning(found: Comparison) -> str:
+    """What the exit status says: `something became slower`."""
+    return MEANINGS[found.status]
+
+
+def made_up(found: Comparison) -> str:
+    """Says which of the runs were made up; empty if none was."""
+    sides = {"the baseline": found.baseline, "the current run": found.current}
+    names = [name for name, info in sides.items() if info.made_up]
+    which = "are made up: nothing was measured in them" if len(names) > 1 else "is made up: nothing was measured in it"
+    return f"Made-up numbers: {words.joined(names)} {which}." if names else ""
 
 
 def differences(found: Comparison) -> list[str]:
@@ -120,22 +141,29 @@ def ratio(cell: Cell) -> str:
 def _status(found: Comparison) -> str:
     if found.status is Status.INCONCLUSIVE and not any(cell.kind is Kind.INCONCLUSIVE for cell in found.cells):
         return NOT_MEASURED
-    return REASONS[found.status]
+    return REASONS[found.status].format(slower=_slower(found.cells))
+
+
+def _slower(cells: Sequence[Cell]) -> str:
+    """`more than 5 % slower`, by the margin of the cells with a ratio."""
+    margins = {cell.margin for cell in cells if cell.ratio is not None}
+    return f"more than {100 * margins.pop():.3g} % slower" if len(margins) == 1 else "slower by more than its margin"
 
 
 def _counted(cells: Sequence[Cell]) -> str:
-    """`(2 slower, 10 equivalent, 1 without a time in either run)`."""
+    """`2 slower, 10 equivalent, 1 without a time in either run`: what is worst first."""
     names = {
         Kind.WRONG: "wrong or failed",
         Kind.NO_DEVICE: "without their device",
         Kind.NEW: "without a time in the baseline",
     }
-    ordered = sorted(cells, key=lambda cell: (list(Kind).index(cell.kind), became(cell) == NOT_COMPARED))
+    order = [Kind.WRONG, *(kind for kind in Kind if kind is not Kind.WRONG)]
+    ordered = sorted(cells, key=lambda cell: (order.index(cell.kind), became(cell) == NOT_COMPARED))
     counts = Counter(
         "without a time in either run" if became(cell) == NOT_COMPARED else names.get(cell.kind, str(cell.kind))
         for cell in ordered
     )
-    return f"({', '.join(f'{count} {name}' for name, count in counts.items())})"
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 def _without_device(found: Comparison) -> str:
@@ -168,14 +196,17 @@ def show(found: Comparison, out: Console) -> None:
             break
     if shown:
         out.print(table)
-    said = differences(found)
-    if said:
+    lines = differences(found)
+    if lines:
         out.print("what differs between the runs:", style="dim", highlight=False)
-    for line in said:
+    for line in lines:
         out.print(f"  {escape(words.visible(line))}", style="dim", highlight=False)
     if found.shift is not None:
         out.print(f"\n{shared(found.shift)}", style="yellow", highlight=False)
-    out.print(f"\n{escape(words.visible(reason(found)))}", style="bold", highlight=False, soft_wrap=True)
+    if said := made_up(found):
+        out.print(f"\n{said}", style="yellow", highlight=False)
+    out.print(f"\n{escape(words.visible(reason(found)))}.", style="bold", highlight=False, soft_wrap=True)
+    out.print(f"Exit status {int(found.status)}: {meaning(found)}.", style="dim", highlight=False)
 
 
 def _table(cells: Sequence[Cell], columns: Sequence[str]) -> Table:

@@ -43,8 +43,8 @@ def sentences(task: str, unit: str, found: Crossover) -> list[str]:
 def resident(unit: str, found: Crossover) -> str:
     """The answer with the data resident, in words."""
     if found.resident is None:
-        return "With the data resident (the compute clock alone): not known."
-    return sentence("With the data resident (the compute clock alone)", unit, found.resident)
+        return "With the data resident: not known."
+    return sentence("With the data resident", unit, found.resident)
 
 
 def show(task: str, unit: str, found: Crossover, out: Console) -> None:

@@ -14,7 +14,7 @@ from residency.analysis.beside import Beside
 from residency.analysis.boards import share_of_cards
 from residency.analysis.crossover import Crossover, TaskCrossover, crossovers
 from residency.analysis.doubt import in_doubt
-from residency.analysis.gain import Gain, ResidentMean, gains
+from residency.analysis.gain import Gain, Mean, ResidentMean, gains
 from residency.analysis.glance import Glance, glance
 from residency.analysis.proof import Proof
 from residency.analysis.ratios import as_long
@@ -62,6 +62,8 @@ def _glance(found: Glance) -> dict[str, Any]:
             "only": _long(cpu.only) if cpu.only else None,
             "fastest": [{"library": library, "comparisons": count} for library, count in cpu.fastest],
             "undecided": cpu.undecided,
+            "one_library": cpu.one_library,
+            "verdict": cpu.verdict,
         }
         if cpu
         else None,
@@ -80,6 +82,7 @@ def _topic(found: TopicAtSize) -> dict[str, Any]:
             "compared": found.cpu.compared,
             "fastest": [{"library": library, "tasks": tasks} for library, tasks in found.cpu.fastest],
             "undecided": found.cpu.undecided,
+            "one_library": found.cpu.one_library,
         },
         "from_size": [
             {
@@ -247,9 +250,14 @@ def _gain(found: Gain) -> dict[str, Any]:
         "as_long": _as_long(found.mean),
         "least": found.least,
         "most": found.most,
-        "slower": found.slower,
+        **_verdicts(found),
         "resident": _resident_mean(found.resident) if found.resident else None,
     }
+
+
+def _verdicts(found: Mean) -> dict[str, int]:
+    """In how many of its tasks the GPU has each verdict."""
+    return {name: getattr(found, name) for name in ("slower", "faster", "equivalent", "inconclusive")}
 
 
 def _resident_mean(found: ResidentMean) -> dict[str, Any]:
@@ -259,7 +267,7 @@ def _resident_mean(found: ResidentMean) -> dict[str, Any]:
         "as_long": _as_long(found.mean),
         "least": found.least,
         "most": found.most,
-        "slower": found.slower,
+        **_verdicts(found),
         "at_least": found.at_least,
         "end_to_end": _interval(found.end_to_end, "mean"),
         "rest": asdict(found.rest) if found.rest else None,

@@ -15,7 +15,18 @@ from residency.analysis.compare import Cell, Comparison, Kind, Status
 from residency.analysis.shift import Shift
 from residency.harness.outcomes import Outcome
 from residency.harness.records import Records
-from residency.reports.compare import BAD, UNSURE, became, cell_reason, differences, doubt, doubts_of, ratio, reason
+from residency.reports.compare import (
+    BAD,
+    UNSURE,
+    became,
+    cell_reason,
+    differences,
+    doubt,
+    doubts_of,
+    meaning,
+    ratio,
+    reason,
+)
 from residency.reports.likeness import difference
 from residency.reports.words import visible
 
@@ -50,6 +61,7 @@ def document(found: Comparison, baseline: Records, current: Records, margin: flo
         "shift": _shift(found.shift) if found.shift else None,
         "unlike": [difference(each) for each in found.likeness.forbids],
         "status_name": found.status.name.lower(),
+        "status_means": meaning(found),
         "margin": margin,
         "runs": {"baseline": _run(baseline), "current": _run(current)},
     }
@@ -91,6 +103,7 @@ def _run(run: Records) -> dict[str, Any]:
         "command": info.command,
         "machine": info.machine,
         "versions": info.versions,
+        "made_up": info.made_up,
     }
 
 
@@ -140,7 +153,7 @@ class _Case:
 def junit(found: Comparison) -> bytes:
     """JUnit XML: one test for each cell. Its name stays the same from run to run.
 
-    A slower or wrong cell is a failure. A program that did not end normally is an error. A cell that is not decided is
+    A slower or wrong cell is a failure. A program that did not end normally is an error. An inconclusive cell is
     skipped. If the runs cannot be compared, there is one error.
     """
     suite = ElementTree.Element("testsuite", name=visible(f"{NAME} {found.baseline.id} {found.current.id}"))

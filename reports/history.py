@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,14 @@ HOW = (
     f"{words.percent(ASSUMED_NOISE)} from run to run is assumed."
 )
 INDENT = 2
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is said about the folders of runs, beyond the runs in them."""
+
+    left_out: list[str] = field(default_factory=list)  # runs that are not in the history, and why
+    warnings: list[str] = field(default_factory=list)
 
 
 def answer(found: History) -> str:
@@ -110,8 +118,9 @@ def run_name(run: Taken) -> str:
 
 
 def date(run: Taken) -> str:
-    """The day on which a run started, in UTC."""
-    return records.moment(run.info.started).date().isoformat()
+    """The day on which a run started, in UTC, with the time if another run started on the same day."""
+    started = records.moment(run.info.started)
+    return f"{started:%Y-%m-%d %H:%M}" if run.shares_its_day else f"{started:%Y-%m-%d}"
 
 
 def commit(run: Taken) -> str:
@@ -130,7 +139,7 @@ def mark_of(point: Point) -> str:
 
 
 def is_bad(point: Point) -> bool:
-    """Whether it went wrong; what could not run at all did not."""
+    """Whether it went wrong; what was unavailable did not."""
     return point.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}
 
 
@@ -184,7 +193,7 @@ def show(found: History, folders: Sequence[Path], out: Console) -> None:
         _say(out, nothing(folders))
         return
     _say(out, answer(found), "bold")
-    for line in filter(None, (visible(found), *shared_runs(found))):
+    for line in filter(None, (made_up(found), visible(found), *shared_runs(found))):
         _say(out, line)
     several = len(found.machines) > 1
     if several:
@@ -199,6 +208,9 @@ def show(found: History, folders: Sequence[Path], out: Console) -> None:
         them, they = ("series were", "They are") if once > 1 else ("series was", "It is")
         out.print()
         _say(out, f"{once} {them} measured in one run only. {they} not shown here: see --json or --page.")
+    if never := never_right(found):
+        out.print()
+        _say(out, f"Never right: {'; '.join(map(words.plain, never))}.")
     out.print()
     _say(out, f"{HOW} {shared_error(found)}", "dim")
 
@@ -282,20 +294,47 @@ def ratio(found: Interval | None) -> str:
 
 
 def events(series: Series, found: History) -> list[tuple[str, str]]:
-    """All that happened to a series, and when: `slower, 1.20 ×` and `2027-01-08 0123456`."""
-    said = []
-    for point in series.points:
-        at = day_and_commit(found.runs[point.run])
-        if point.data_changed:
-            said.append(("data changed", at))
-        if point.step is not None and point.step.mark:
-            said.append((change(point.step), at))
-        if is_bad(point):
-            said.append((point.outcome, at))
-    return said
+    """All that changed in a series, and when: `slower, 1.20 ×` and `2027-01-08 0123456`."""
+    return [(what, day_and_commit(found.runs[point.run])) for point in series.points for what in changes(point)]
 
 
-def document(found: History, folders: Sequence[Path]) -> dict[str, Any]:
+def changes(point: Point) -> list[str]:
+    """What changed in a series with this run: its data, its time, or how it ended."""
+    said = ["data changed"] if point.data_changed else []
+    said += [change(point.step)] if point.step is not None and point.step.mark else []
+    return [*said, _ending(point)] if point.outcome_changed else said
+
+
+def _ending(point: Point) -> str:
+    return "ok again" if point.outcome == Outcome.OK else point.outcome.replace("_", " ")
+
+
+def never_right(found: History) -> list[str]:
+    """The series that went wrong in every run, in a line each: no change, and no success either."""
+    return [
+        f"{named(series)}: {words.joined(list(dict.fromkeys(map(_ending, series.points))))} in all "
+        f"{len(series.points)} runs"
+        for series in found.series
+        if not series.is_single and all(map(is_bad, series.points))
+    ]
+
+
+def named(series: Series) -> str:
+    """`tabular/ridge, linear at lab, estimator@cpu`."""
+    task, dataset, size, implementation = series.key
+    return f"{task}, {dataset} at {size}, {implementation}"
+
+
+def made_up(found: History) -> str:
+    """Says how many runs were made up; empty if none was."""
+    count = sum(run.info.made_up for run in found.runs)
+    if not count:
+        return ""
+    which = f"all {count} runs are" if count == len(found.runs) else f"{count} of {len(found.runs)} runs are"
+    return f"Made-up numbers: {'the only run is' if len(found.runs) == 1 else which} made up, with nothing measured."
+
+
+def document(found: History, folders: Sequence[Path], notes: Notes) -> dict[str, Any]:
     """A history as one JSON object. `run` and `since` are places in `runs`, and `machine` is a place in `machines`."""
     return {
         "schema": SCHEMA,
@@ -310,6 +349,8 @@ def document(found: History, folders: Sequence[Path]) -> dict[str, Any]:
         "machines": [{**facts_of(machine), "name": machine_name(machine)} for machine in found.machines],
         "runs": [_run(run) for run in found.runs],
         "series": [_series(series) for series in found.series],
+        "left_out": notes.left_out,
+        "warnings": notes.warnings,
     }
 
 
@@ -321,6 +362,7 @@ def _run(run: Taken) -> dict[str, Any]:
         "started": run.info.started,
         "commit": run.info.commit,
         "machine": run.machine,
+        "made_up": run.info.made_up,
         "shift": _shift(run.shift) if run.shift else None,
     }
 
@@ -354,6 +396,7 @@ def _point(point: Point) -> dict[str, Any]:
     return {
         "run": point.run,
         "outcome": point.outcome,
+        "outcome_changed": point.outcome_changed,
         "reason": point.reason,
         "seconds": {**bounds, "samples": time.samples, "replicates": time.replicates} if time else None,
         "data_hash": point.data_hash,

@@ -19,8 +19,11 @@ def place(info: RunInfo) -> str:
     return f"{boards(gpus)} and {processor}" if gpus else processor
 
 
-def whens(runs: Sequence[RunInfo]) -> list[str]:
-    """`28 November` for each run, with year and time where they tell runs apart. A name comes first."""
+def whens(runs: Sequence[RunInfo], folders: Sequence[str] = ()) -> list[str]:
+    """`28 November` for each run, with year and time where they tell runs apart. A name comes first.
+
+    Runs that neither name nor time tells apart have their `folders` behind them; without these, their ids.
+    """
     try:
         read = [datetime.fromisoformat(info.started) for info in runs]
         started = [moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC) for moment in read]
@@ -34,12 +37,16 @@ def whens(runs: Sequence[RunInfo]) -> list[str]:
                 break
         else:
             days = [f"{moment.day} {moment:%B}{moment.strftime(year)}" for moment in started]
-    return [f"{info.name} ({day})" if info.name else day for info, day in zip(runs, days, strict=True)]
+    called = [f"{info.name} ({day})" if info.name else day for info, day in zip(runs, days, strict=True)]
+    if len(set(called)) == len(called):
+        return called
+    labels = folders or [info.id for info in runs]
+    return [f"{name} ({label})" for name, label in zip(called, labels, strict=True)]
 
 
-def against(current: RunInfo, baseline: RunInfo) -> str:
+def against(current: RunInfo, baseline: RunInfo, folders: Sequence[str] = ()) -> str:
     """`28 November against 20 November, on 2 cores of AMD EPYC`."""
-    return _placed([current, baseline], " against ")
+    return _placed([current, baseline], " against ", folders)
 
 
 def together(runs: Sequence[RunInfo]) -> str:
@@ -54,9 +61,9 @@ def beside(here: RunInfo, recorded: RunInfo) -> str:
     return _placed([here, recorded], ", beside ")
 
 
-def _placed(runs: Sequence[RunInfo], between: str) -> str:
+def _placed(runs: Sequence[RunInfo], between: str, folders: Sequence[str] = ()) -> str:
     """The runs with their machines; a machine that they share is named once."""
     places = [place(info) for info in runs]
     if len(set(places)) == 1:
-        return f"{between.join(whens(runs))}, on {places[0]}"
-    return between.join(f"{when} on {where}" for when, where in zip(whens(runs), places, strict=True))
+        return f"{between.join(whens(runs, folders))}, on {places[0]}"
+    return between.join(f"{when} on {where}" for when, where in zip(whens(runs, folders), places, strict=True))

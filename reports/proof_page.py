@@ -86,7 +86,7 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
     lines = [
         "Each is compared with the strongest correct CPU implementation in this run. At the smallest size all "
         "installed ones ran; at larger sizes only the one that was fastest before. The means leave out foundations. "
-        "Resident compares the compute clocks alone, among the same opponents: the data is already there on both "
+        "Resident compares only the stages that compute, among the same opponents: the data is already there on both "
         "sides.",
     ]
     lines += [text for gain in proved.gains for text in ("", sentences.gain(gain))]
@@ -96,7 +96,7 @@ def _speedups(found: Sequence[Row], proved: Proof) -> list[str]:
     on_cpu = [row for row in found if row.cell.device == "cpu" and not _is_too_large(row)]
     unavailable = [row for row in on_cpu if row.result.outcome == Outcome.UNAVAILABLE]
     if absent := sorted({row.cell.library for row in unavailable if row.result.reason != NOT_MEASURED}):
-        lines += ["", f"Opponents that could not run here, and might be stronger: {', '.join(absent)}."]
+        lines += ["", f"Opponents that were unavailable here, and might be stronger: {', '.join(absent)}."]
     lines += ["", line(HEADER), line(["---"] * len(HEADER)), *(line(_cells(row)) for row in measured)]
     if proved.alone:
         lines += ["", "Without an opponent, because its time or memory did not fit, or it did not succeed:", ""]
@@ -182,7 +182,7 @@ def _unavailable(found: Sequence[Row]) -> list[str]:
     for missing in missing_here(on_gpu):
         why = "; and ".join([missing.reason, *missing.further])
         lines += ["", f"{why}:", "", *(f"- `{name}`" for name in missing.names)]
-    return ["", "## What could not run here", *lines] if lines else []
+    return ["", "## What was unavailable here", *lines] if lines else []
 
 
 def _not_reached(records: Records, proved: Proof) -> list[str]:

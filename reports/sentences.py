@@ -11,6 +11,7 @@ from residency.analysis.rest import Rest
 from residency.harness.task_info import TaskInfo
 from residency.reports import words
 
+VERDICTS = ("faster", "slower", "equivalent", "inconclusive")
 SEVERAL = 2  # tasks that are named
 
 
@@ -24,7 +25,17 @@ def gain(found: Gain, *, sized: bool = True) -> str:
 
 
 def _extremes(found: Mean) -> str:
-    return f"from {words.once(found.least)} to {words.once(found.most)}; slower in {found.slower}"
+    return f"from {words.once(found.least)} to {words.once(found.most)}; {verdicts(of_tasks(found))}"
+
+
+def of_tasks(found: Mean) -> dict[str, int]:
+    """In how many tasks of a mean the GPU has each verdict."""
+    return {verdict: getattr(found, verdict) for verdict in VERDICTS}
+
+
+def verdicts(counts: Mapping[str, int]) -> str:
+    """`9 faster, 1 slower, 2 inconclusive`: each verdict that something has, with how many have it."""
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
 
 
 def _resident(found: Gain) -> str:
@@ -32,7 +43,7 @@ def _resident(found: Gain) -> str:
     resident = found.resident
     if resident is None:
         return "With the data resident: not known of two tasks or more."
-    said = f"With the data resident (the compute clock alone): {words.times(resident.mean)}, {_extremes(resident)}"
+    said = f"With the data resident: {words.times(resident.mean)}, {_extremes(resident)}"
     if resident.tasks < found.tasks:
         said += (
             f", over the {resident.tasks} tasks of which it is known; these are "

@@ -19,8 +19,8 @@ STAGES_SHOWN = 3
 MOST_PLACES = 6  # digits after the point
 STAGE_SHARE = 0.02  # of the time; a smaller stage is not shown
 ROUND_BY_ROUND = (
-    "The ratio is taken round by round, so slow moments of the machine cancel. "
-    "It is not the quotient of the two medians."
+    "A ratio compares times round by round, so slow moments of the machine cancel. "
+    "It can differ a little from the ratio of the medians."
 )
 LEAST_SHARE = 0.01  # of what a device can do; a smaller share is shown as `under 1 %`
 NOT_KNOWN = "[not known]"
@@ -130,6 +130,11 @@ def as_fast(ratio: float) -> str:
 def takes(ratio: float) -> str:
     """The verb before it: it `is` 12.0 × as fast, or it `takes` 4.65 × as long."""
     return "takes" if ratio < 1 else "is"
+
+
+def took(ratio: float) -> str:
+    """The same of a run: it `was` 12.0 × as fast, or it `took` 4.65 × as long."""
+    return "took" if ratio < 1 else "was"
 
 
 def bound(ratio: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from residency.analysis.compare import FALSE_DISCOVERIES, Comparison
@@ -42,7 +43,7 @@ def page(found: Comparison, document: Mapping[str, Any], command: Sequence[str])
     numbers = Places(document)
     cells = found.cells
     return Page(
-        title=f"Residency: {names.against(found.current, found.baseline)}",
+        title=f"Residency: {names.against(found.current, found.baseline, _folders(document))}",
         lead=_lead(found),
         guide=GUIDE if cells else (),
         sections=[
@@ -57,17 +58,30 @@ def page(found: Comparison, document: Mapping[str, Any], command: Sequence[str])
     )
 
 
+def _folders(document: Mapping[str, Any]) -> list[str]:
+    """The folders of the current run and of the baseline, by their names where these differ."""
+    folders = [Path(document["runs"][side]["folder"]) for side in ("current", "baseline")]
+    names = [folder.name for folder in folders]
+    return names if len(set(names)) > 1 else list(map(str, folders))
+
+
 def _lead(found: Comparison) -> list[Block]:
     """The verdict, what all tasks share, which runs these are, and the exit status for who set up a gate."""
     reason = said.reason(found)
     blocks: list[Block] = [Paragraph(f"{reason[0].upper()}{reason[1:]}.", "answer")]
+    if made_up := said.made_up(found):
+        blocks.append(Warned(made_up))
     if found.shift is not None:
         blocks.append(Warned(said.shared(found.shift)))
     runs: list[Text] = [
         f"{name}: run {info.id}, {words.moment(info.started)}, on {names.place(info)}"
         for name, info in (("Now", found.current), ("Baseline", found.baseline))
     ]
-    status: Text = ["Exit status: ", Number(str(int(found.status)), int(found.status), "status")]
+    status: Text = [
+        "Exit status: ",
+        Number(str(int(found.status)), int(found.status), "status"),
+        f", {said.meaning(found)}",
+    ]
     return [*blocks, Items([*runs, status])]
 
 

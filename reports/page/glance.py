@@ -11,6 +11,7 @@ from residency.reports import words
 from residency.reports.brief import DISTURBANCES
 from residency.reports.page.numbers import Numbers, RowNumbers
 from residency.reports.page.parts import Code, Items, Number, Part, Section, Strong
+from residency.reports.sentences import VERDICTS
 
 WORTH_NAMING = 0.03  # of the time; smaller shares are left out
 LIBRARIES = 3  # that a line names
@@ -28,7 +29,7 @@ ENDED = {
     "out_of_memory": "out of memory",
     "timeout": "too slow",
     "fell_back": "fell back to the CPU",
-    "unavailable": "could not run",
+    "unavailable": "unavailable",
     "not_reached": "not reached",
     "not_timed": "not timed",
 }
@@ -71,29 +72,32 @@ class _Lines:
         self._numbers = numbers
 
     def faster(self) -> list[Part]:
-        """All tasks together, with the copies and without; without a GPU, the CPU libraries."""
+        """All tasks together, end to end and with the data resident; without a GPU, the CPU libraries."""
         if self._of.value("gain") is None:
             return self._among_cpus()
         alone, size = self._of.value("alone"), self._of.value("gain/size")
         verdict = self._of.value("verdict")
         mean = self._of.value("gain/mean")
-        doubt = {"inconclusive": "it is not decided which is faster: ", "equivalent": "they are equally fast: "}
+        doubt = {"inconclusive": "inconclusive: ", "equivalent": "they are equally fast: "}
         said: list[Part] = [f"{alone} at {size}: " if alone else f"At {size}, ", doubt.get(verdict, "")]
-        said += [f"the GPU {words.takes(mean)} ", *self._times(self._of, "gain"), " as the CPU with the copies, "]
-        said += [*self._without_copies(), "."]
+        said += [f"the GPU {words.takes(mean)} ", *self._times(self._of, "gain"), " as the CPU end to end; "]
+        said += [*self._resident(), "."]
         if alone:
             return said
-        said += [" Mean of ", self._count("gain/tasks"), " tasks; slower in ", self._count("gain/slower"), "."]
+        said += [" Mean of ", self._count("gain/tasks"), " tasks: ", *verdicts(self._of, "gain"), "."]
         return said
 
-    def _without_copies(self) -> list[Part]:
+    def _resident(self) -> list[Part]:
         there = self._of.value("gain/resident")
         if there is None:
-            return ["without them not known"]
+            return ["with the data resident not known"]
         tasks, known = self._of.value("gain/tasks"), there["tasks"]
-        some: list[Part] = [" (known for ", self._count("gain/resident/tasks"), " of them)"] if known != tasks else []
+        some: list[Part] = (
+            [" (known for ", self._count("gain/resident/tasks"), " of the tasks)"] if known != tasks else []
+        )
         bound = words.bound(there["mean"]) if there["at_least"] else ""
-        return [bound, *self._times(self._of, "gain/resident"), " without them", *some]
+        lead = f"with the data resident it {words.takes(there['mean'])} {bound}"
+        return [lead, *self._times(self._of, "gain/resident"), *some]
 
     def _times(self, of: RowNumbers, name: str, middle: str = "mean") -> list[Part]:
         first, *bounds = of.times(name, middle)
@@ -105,26 +109,35 @@ class _Lines:
         cpu = self._of.value("cpu")
         lead = "" if self._of.value("belief/on_gpu") else "no GPU has a time; "
         if cpu is None:
-            return _capital([f"{lead}nothing to compare."])
+            return _capital([f"{lead}nothing to compare{self._why_not_compared()}."])
         if cpu["only"] is not None:
             said: list[Part]
-            doubt = "; it is not decided which is faster" if cpu["undecided"] else ""
+            doubt = "" if cpu["verdict"] == "slower" else f"; {cpu['verdict']}"
             first, second = cpu["sides"]
             said = [lead, f"on the CPU {first} is ", *self._times(self._of, "cpu/only", "ratio")]
             return _capital([*said, f" as {second}{doubt}."])
-        said = [lead, "clearly the fastest on the CPU: "]
+        if cpu["compared"] == cpu["one_library"]:
+            return _capital([lead, "nothing to compare between libraries: only one library of each task has a time."])
+        said = [lead, self._count("cpu/compared"), " comparisons on the CPU: "]
         for index, entry in enumerate(cpu["fastest"][:LIBRARIES]):
-            count = self._count(f"cpu/fastest/{index}/comparisons")
-            said += [", " if index else "", Strong(entry["library"]), " in ", count]
-        said += [" and others" if len(cpu["fastest"]) > LIBRARIES else "" if cpu["fastest"] else "none"]
-        said += [
-            "; not decided in ",
-            self._count("cpu/undecided"),
-            " of ",
-            self._count("cpu/compared"),
-            " comparisons.",
-        ]
-        return _capital(said)
+            said += [
+                ", " if index else "",
+                Strong(entry["library"]),
+                "" if index else " is clearly the fastest",
+                " in ",
+            ]
+            said += [self._count(f"cpu/fastest/{index}/comparisons")]
+        said += [", and others" if len(cpu["fastest"]) > LIBRARIES else "", "; " if cpu["fastest"] else ""]
+        said += ["no clear winner in ", self._count("cpu/undecided")]
+        said += ["; only one library in ", self._count("cpu/one_library")] if cpu["one_library"] else []
+        return _capital([*said, "."])
+
+    def _why_not_compared(self) -> str:
+        """Why no comparison has a ratio."""
+        timed = {row.cell.device for row in self._found.rows if row.measured is not None}
+        if not timed:
+            return ": nothing has a time"
+        return ": only GPU implementations have a time" if timed == {"gpu"} else ": only one implementation has a time"
 
     def why(self) -> list[Part]:
         """The largest shares of the time of each side."""
@@ -160,7 +173,7 @@ class _Lines:
             "always": "wins at all sizes measured in",
             "never": "wins at no size measured in",
             "not monotone": "wins at some sizes only in",
-            "inconclusive": "not decided in",
+            "inconclusive": "inconclusive in",
         }
         for answer, text in others.items():
             if answer in answers:
@@ -196,7 +209,7 @@ class _Lines:
         return [*_capital(said), ")."]
 
     def belief(self) -> list[Part]:
-        """Processes, disturbances, what is not decided, and what has no time."""
+        """Processes, disturbances, what is inconclusive, and what has no time."""
         said: list[Part] = ["made-up numbers; "] if self._found.records.info.made_up else []
         if not self._of.value("belief/on_gpu"):
             said += ["it says nothing about GPUs, because none has a time; "]
@@ -215,7 +228,11 @@ class _Lines:
                 said += [self._count("belief/timed"), f" result{'' if timed == 1 else 's'}"]
         total = self._of.value("belief/undecided") + self._of.value("belief/decided")
         if total:
-            said += ["; ", self._count("belief/undecided"), f" of {total} comparisons not decided"]
+            said += [
+                "; ",
+                self._count("belief/undecided"),
+                f" of {total} comparison{'s' * (total != 1)} inconclusive",
+            ]
         for ending, text in ENDED.items():
             if ending in self._of.value("belief/outcomes"):
                 said += ["; ", self._count(f"belief/outcomes/{ending}"), f" {text}"]
@@ -226,6 +243,15 @@ class _Lines:
 
     def _shown(self, name: str, write: Callable[[float], str]) -> Part:
         return self._of.number(name, write)
+
+
+def verdicts(of: RowNumbers, mean: str) -> list[Part]:
+    """`9 faster, 1 slower, 2 inconclusive`: the verdicts of the tasks of a mean, as numbers of the JSON report."""
+    said: list[Part] = []
+    for verdict in VERDICTS:
+        if of.value(f"{mean}/{verdict}"):
+            said += [", " if said else "", of.number(f"{mean}/{verdict}", lambda value: f"{value:.0f}"), f" {verdict}"]
+    return said
 
 
 def _bytes(value: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from residency.analysis.history import History, Point, Series
+from residency.analysis.history import History, Series
 from residency.reports import history as said
 from residency.reports import words
 from residency.reports.page.charts import trend
@@ -61,7 +61,11 @@ def _lead(found: History, document: Mapping[str, Any]) -> list[Block]:
         facts = [several if len(found.runs) > 1 else f"1 run: {said.run_name(first)}."]
         facts += [f"Machine {number}: {said.machine_name(each)}" for number, each in enumerate(found.machines, start=1)]
         blocks.append(Items([*facts, *filter(None, (said.visible(found),))]))
-    return [*blocks, *(Warned(line) for line in said.shared_runs(found))]
+    if made_up := said.made_up(found):
+        blocks.insert(1, Warned(made_up))
+    blocks += [Warned(line) for line in (*said.shared_runs(found), *document["warnings"])]
+    left_out = document["left_out"]
+    return [*blocks, *([Details(f"Left out of this history ({len(left_out)})", [Items(left_out)])] if left_out else [])]
 
 
 def _sections(found: History, numbers: Places) -> list[Section]:
@@ -72,23 +76,23 @@ def _sections(found: History, numbers: Places) -> list[Section]:
         topics.setdefault(task.partition("/")[0], []).append(chart)
     once = trend.singles(found, numbers)
     return [
-        Section("changes", "What changed?", [_changes(found, numbers)]),
+        Section("changes", "What changed?", [_changes(found, numbers), *_never_right(found)]),
         *(Section(f"trend-{topic}", topic, blocks, tags_of(f"{topic}/")) for topic, blocks in topics.items()),
         *([Section("once", "Measured in one run only", [Details(once.caption, [once])])] if once else []),
     ]
 
 
 def _changes(found: History, numbers: Places) -> Block:
-    """A line for each change, wrong result and change of data, the newest first; a sentence if there is none."""
+    """A line for each change of a time, an outcome or the data, the newest first; a sentence if there is none."""
     lines = [
         (point.run, series, place, number)
         for place, series in enumerate(found.series)
         for number, point in enumerate(series.points)
-        if _is_event(point)
+        if said.changes(point)
     ]
     if not lines:
         changed = "Nothing was marked" if found.judged else said.NOT_JUDGED.rstrip(".")
-        return Paragraph(f"{changed}. Nothing went wrong, and no data changed.")
+        return Paragraph(f"{changed}. No outcome changed, and no data changed.")
     lines.sort(key=lambda line: (-line[0], line[2]))
     several = len(found.machines) > 1
     return Table(
@@ -99,19 +103,20 @@ def _changes(found: History, numbers: Places) -> Block:
     )
 
 
-def _is_event(point: Point) -> bool:
-    return bool(said.mark_of(point)) or said.is_bad(point) or point.data_changed
+def _never_right(found: History) -> list[Block]:
+    """The series that went wrong in every run: they did not change, and stay in sight."""
+    lines = said.never_right(found)
+    return [Details(f"Never right ({len(lines)})", [Items(lines)])] if lines else []
 
 
 def _line(found: History, numbers: Places, series: Series, place: int, number: int) -> TableRow:
     point = series.points[number]
-    task, dataset, size, implementation = series.key
+    task, _, size, _ = series.key
     known = numbers.at(f"series/{place}/points/{number}")
     marked = said.mark_of(point)
-    what = marked or ("data changed" if point.data_changed else point.outcome)
     cells: list[Text] = [
-        f"{task}, {dataset} at {size}, {implementation}",
-        what,
+        said.named(series),
+        ", ".join(marked if marked and what.startswith(marked) else what for what in said.changes(point)),
         known.ratio("step") if marked else UNKNOWN,
         said.run_name(found.runs[point.run]),
         *([str(series.machine + 1)] if len(found.machines) > 1 else []),

@@ -36,9 +36,12 @@ COLUMNS = (
     "[..]: a 95 % interval by the spread between processes. The process is the unit: its rounds depend on each other.",
     "times as fast: the time of the strongest right CPU implementation (the baseline) divided by this one's. They take "
     "turns; the ratio is taken inside each round, then the median over the rounds of a process, then the mean over the "
-    "processes.",
-    "once the data is there (resident): the same for the stages that compute, without reading and copying. With the "
-    "copy (end to end): for the whole time.",
+    "processes. So it can differ a little from the ratio of the two medians.",
+    "mean over tasks: the geometric mean, one ratio for each task. Its interval says where the mean over other tasks "
+    "like these probably is: it comes from the spread between the tasks, and it is never narrower than the intervals "
+    "of these tasks allow. A single task keeps its own interval.",
+    "end to end: the ratio for the whole time. resident: the ratio with the data already on the device, so only of the "
+    "stages that compute (the compute clock), without reading and copying.",
     "verdict: `faster` or `slower` if the 99 % interval lies beyond a margin of 1 %, `equivalent` if it lies within, "
     "else `inconclusive`.",
     "quality: judged in the same way for all, apart from them. A result outside the tolerance is `wrong`: no time.",
@@ -187,11 +190,11 @@ def of_run(found: Findings, said: tables.Report, prefix: str) -> Section:
 
 
 def missing(said: tables.Report, prefix: str) -> list[Section]:
-    """What could not run, grouped by the reason."""
+    """What is unavailable, grouped by the reason."""
     if not said.missing:
         return []
     items = [_reason(entry) for entry in said.missing]
-    return [Section(f"{prefix}missing", "What could not run here", items)]
+    return [Section(f"{prefix}missing", "What is unavailable here", items)]
 
 
 def _reason(entry: tables.Missing) -> Block:

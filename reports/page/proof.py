@@ -31,7 +31,7 @@ from residency.reports.tables import facts
 GUIDE = (
     "Proved means: the implementation returned on this GPU, and its result passed the quality check of the task. "
     "Nothing else counts as proved.",
-    "What could not run, was not started or was not reached has not been seen on a real GPU in this run.",
+    "What was unavailable, was not started or was not reached has not been seen on a real GPU in this run.",
     "A speedup is how many times as fast an implementation is as the strongest correct one on the CPU in the same run. "
     "The numbers in brackets are a 95 % interval.",
 )

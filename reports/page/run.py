@@ -48,7 +48,7 @@ GUIDE = (
     "the run cannot tell who is faster. Several comparisons share the risk of a mistake, so a ratio may also be "
     "inconclusive if they do not.",
     words.ROUND_BY_ROUND,
-    "Only right results have a time. What was wrong, failed or could not run is shown with its reason (✕).",
+    "Only right results have a time. What was wrong, failed or was unavailable is shown with its reason (✕).",
 )
 
 
@@ -128,9 +128,9 @@ def _where(info: RunInfo) -> str:
 
 
 def _what(found: Findings) -> str:
-    """`12 tasks in 5 topics: 60 results are right, 12 wrong, 12 could not run`."""
+    """`12 tasks in 5 topics: 60 results are right, 12 wrong, 12 unavailable`."""
     outcomes = [ending(row) for row in found.rows]
-    said: dict[str, str] = {Outcome.OK: "right", Outcome.UNAVAILABLE: "could not run"}
+    said: dict[str, str] = {Outcome.OK: "right"}
     order = [REHEARSED, UNTIMED, *Outcome]
     ended = [
         f"{outcomes.count(outcome)} {said.get(outcome, outcome.replace('_', ' '))}"

@@ -14,6 +14,7 @@ from residency.reports import words
 from residency.reports.answers import name_of
 from residency.reports.endings import ending
 from residency.reports.page import doubts
+from residency.reports.page.glance import verdicts
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import Block, Details, Items, Number, Paragraph, Part, Strong, Text
 
@@ -75,7 +76,7 @@ class _Sentence:
         return [*self.at_size(), *self._from_size()]
 
     def at_size(self) -> list[Part]:
-        """`tabular, at lab: with the copies the GPU is 5.01 × as fast as the CPU; once the data is there, ...`."""
+        """`tabular, at lab: end to end the GPU is 5.01 × as fast as the CPU; with the data resident ...`."""
         size = f", {self._topic.size}" if self._topic.size == "full" else f", at {self._topic.size}"
         return [Strong(self._topic.topic), f"{size}: ", *self._said(), ".", *self._doubted()]
 
@@ -107,7 +108,7 @@ class _Sentence:
         return any(kind in disturbances(row) for row in self._rows if row.cell.task == task)
 
     def _between_devices(self) -> list[Part]:
-        """With the copies first, because that is the whole call; then without them. `words.times` tells ratios."""
+        """End to end first, because that is the whole call; then with the data resident. `words.times` tells ratios."""
         gain = self._topic.gpu
         assert gain is not None
         verb = words.takes(gain.mean.value)
@@ -115,12 +116,13 @@ class _Sentence:
             "faster": "the GPU",
             "slower": "the GPU is slower: it",
             "equivalent": "GPU and CPU are equally fast: the GPU",
-        }.get(self._standing(), "it is not decided which is faster: the GPU")
-        said = [f"with the copies {told} {verb} ", *self._ratio("gpu"), " as the CPU; without them "]
+        }.get(self._standing(), "inconclusive: the GPU")
+        said = [f"end to end {told} {verb} ", *self._ratio("gpu"), " as the CPU; with the data resident "]
         said += [*self._resident(), *self._known_of()]
         if gain.tasks == 1:
             return [*said, f". One task: {self._tasks()[0]}"]
-        return [*said, ". It lost in ", self._number("gpu/slower"), " of ", self._number("gpu/tasks"), " tasks"]
+        of = self._numbers.at(self._place)
+        return [*said, ". Of ", self._number("gpu/tasks"), " tasks: ", *verdicts(of, "gpu")]
 
     def _resident(self) -> list[Part]:
         """The ratio with the data resident."""
@@ -158,6 +160,8 @@ class _Sentence:
             return ["only one implementation of each task has a time, so there is nothing to compare"]
         if cpu.compared == 1:
             return self._one_task()
+        if cpu.compared == cpu.one_library:
+            return ["only one library of each task has a time, so there is nothing to compare between libraries"]
         noun = "tasks" if len({row.cell.task for row in self._rows}) == len(self._groups) else "comparisons"
         said: list[Part] = ["CPU against CPU, ", self._number("cpu/compared"), f" {noun}: "]
         for index, (library, _) in enumerate(cpu.fastest[:NAMED]):
@@ -166,7 +170,9 @@ class _Sentence:
         if more := cpu.fastest[NAMED:]:
             said += [f", {words.joined([library for library, _ in more])} in {sum(count for _, count in more)}"]
         if cpu.undecided:
-            said += ["; " if cpu.fastest else "", self._number("cpu/undecided"), " not decided"]
+            said += ["; " if cpu.fastest else "", self._number("cpu/undecided"), " without a clear winner"]
+        if cpu.one_library:
+            said += ["; ", self._number("cpu/one_library"), " of one library only"]
         return said
 
     def _one_task(self) -> list[Part]:
@@ -205,7 +211,7 @@ class _Sentence:
             elif known.found.answer == "not monotone":
                 said += [f" {task}: the GPU wins at some sizes and loses at larger ones."]
             else:
-                said += [f" {task}: from which size on the GPU wins is not decided."]
+                said += [f" {task}: from which size on the GPU wins is inconclusive."]
         return said
 
     def _named(self, known: FromSize) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from residency.analysis.crossover import Point, crossover
 from residency.analysis.gain import gains
-from residency.analysis.row import Ratio
+from residency.analysis.row import Ratio, Speedup
 from residency.harness import statistics
 from residency.reports.crossover import sentence
 from residency.reports.scaling import headline
@@ -67,21 +67,24 @@ def test_a_cluster_is_held_against_one_process_as_far_as_is_known(verdict: Any, 
 
 
 def test_a_task_on_two_datasets_is_one_task() -> None:
-    def row(task: str, dataset: str, ratio: float) -> Any:
+    def row(task: str, dataset: str, ratio: float, verdict: Any = F) -> Any:
         return SimpleNamespace(
             cell=SimpleNamespace(task=task, device="gpu"),
             group=(task, dataset, "lab"),
             result=SimpleNamespace(outcome="ok"),
             facts=SimpleNamespace(unknown={}),
             measured=SimpleNamespace(),
-            compared=SimpleNamespace(speedup=SimpleNamespace(value=ratio), resident=None),
+            compared=SimpleNamespace(speedup=Speedup(ratio, ratio, ratio, verdict, "one@cpu"), resident=None),
         )
 
     assert gains([row("t/a", "one", 4.0), row("t/a", "two", 9.0)]) == []
     (found,) = gains([row("t/a", "one", 4.0), row("t/a", "two", 9.0), row("t/b", "one", 24.0)])
     assert found.tasks == 2
     assert found.mean.value == pytest.approx(12.0)
+    assert (found.faster, found.slower, found.inconclusive) == (2, 0, 0)
     assert found.resident is None
+    (found,) = gains([row("t/a", "one", 4.0), row("t/a", "two", 0.9, "slower"), row("t/b", "one", 0.9, "inconclusive")])
+    assert (found.faster, found.slower, found.equivalent, found.inconclusive) == (0, 0, 0, 2)
 
 
 def times(generator: np.random.Generator, middle: float, spread: float) -> dict[int, list[float]]:

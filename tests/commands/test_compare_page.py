@@ -45,11 +45,13 @@ def test_the_page_says_what_the_command_says(here, both, tmp_path: Path) -> None
     found, page = json.loads(done.out), (tmp_path / "a.html").read_text()
     assert (done.status, found["status"]) == (4, 4)
     assert first_line(page) == (
-        "Something that was right is now wrong, or no longer runs (1 slower, 1 faster, 1 equivalent, 2 wrong or failed"
-        ", 2 missing, 1 without a time in the baseline)."
+        "2 wrong or failed, 1 slower, 1 faster, 1 equivalent, 2 missing, 1 without a time in the baseline. "
+        "Something that was right is now wrong, or no longer runs."
     )
     assert "status" in places_of(page)
     assert re.search(r"<h1>Residency: \d+ \w+.* against \d+ \w+.*, on 16 cores of AMD EPYC 9554</h1>", page)
+    (title,) = re.findall("<h1>Residency: (.*), on 16 cores", page)
+    assert len(set(title.split(" against "))) == 2
     rows = data_of(page)["charts"]["chart-0"]["rows"]
     assert [row["kind"] for row in rows] == [
         "wrong", "wrong", "slower", "missing", "missing", "equivalent", "faster", "new",
@@ -71,7 +73,7 @@ def test_the_page_says_what_the_command_says(here, both, tmp_path: Path) -> None
 def test_no_regression(here, both, tmp_path: Path) -> None:
     assert here("compare", both[0], both[0], "--page", "a.html").status == 0
     page = (tmp_path / "a.html").read_text()
-    assert first_line(page).startswith("No regression (7 equivalent).")
+    assert first_line(page).startswith("7 equivalent. Nothing became more than 5 % slower.")
     assert "Nothing that the runs record differs" in page
 
 

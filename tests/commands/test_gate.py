@@ -114,8 +114,8 @@ def test_a_gpu_that_is_gone(here, made_run, made, h100) -> None:
     before = made_run("before", *cells, machine=h100())
     done = here("compare", before, made_run("after", cells[0], lost))
     assert done.status == 5, done.out
-    assert "the baseline used a device that this machine lacks: NVIDIA H100 80GB HBM3" in done.out
-    assert "(1 equivalent, 1 without their device)" in done.out
+    assert "The baseline used a device that this machine lacks: NVIDIA H100 80GB HBM3" in done.out
+    assert "1 equivalent, 1 without their device. " in done.out
     assert here("compare", before, made_run("cpu_only", cells[0])).status == 5  # as by --devices cpu
     other = made_run("other", made("equations@cpu"), machine={"cpu": "Intel Xeon"})
     done = here("compare", before, other, "--github")
@@ -124,7 +124,7 @@ def test_a_gpu_that_is_gone(here, made_run, made, h100) -> None:
         "Nothing else can be compared: unlike machines: processor AMD EPYC 9554 in the baseline, Intel Xeon now"
         in done.out
     )
-    assert "::error title=residency compare::the baseline used a device" in done.out
+    assert "::error title=residency compare::The baseline used a device" in done.out
     assert "::warning title=tabular/ridge%2C linear at lab%2C equations@gpu::no device: " in done.out
 
 
@@ -133,7 +133,7 @@ def test_what_is_seen_on_the_processor_outranks_a_gpu_that_is_gone(here, made_ru
     before = made_run("before", *cells, machine=h100())
     slower = here("compare", before, made_run("slower", made("equations@cpu", 1.5)))
     assert slower.status == 1
-    assert "(1 slower, 1 without their device)" in slower.out
+    assert "1 slower, 1 without their device. " in slower.out
     wrong = here("compare", before, made_run("wrong", made("equations@cpu", outcome="wrong", reason="R² 0.1")))
     assert wrong.status == 4
 

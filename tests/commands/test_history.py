@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -193,6 +194,13 @@ def test_runs_are_ordered_by_their_start_and_those_without_a_place_are_left_out(
     assert "left out: runs/f: it says 'yesterday\\n' where its start should be" in done.err
     assert "1 run starts in the future, for example runs/e (9000-01-01T00:00:00Z)" in done.err
     assert len(done.err.splitlines()) == 3
+    assert found["left_out"][1] == "runs/c: it is a copy of runs/b (the same id and start)"
+    assert found["warnings"][0].startswith("1 run starts in the future")
+    here("history", "runs", "--page", "page.html")
+    page = (made_run("other", made("a@cpu")).parent / "page.html").read_text()
+    assert "Left out of this history (2)" in page
+    assert "runs/c: it is a copy of runs/b" in page
+    assert "1 run starts in the future" in page
     assert "Last run (9000-01-01)" in found["answer"]
 
 
@@ -226,3 +234,35 @@ def test_one_odd_run_is_noise_and_a_lasting_change_is_none(here, runs) -> None:
 
     runs(odd)
     assert list(marks(json.loads(here("history", "runs", "--json").out))) == [("tabular/etl", "estimator@cpu")]
+
+
+def test_only_transitions_of_an_outcome_are_changes(here, made_run, made, tmp_path: Path) -> None:
+    """What never changed is none; nor is a run that did not reach it."""
+    late = "not measured: the run ended before its turn"
+    ends = [
+        ("ok", ""),
+        ("unavailable", late),
+        ("ok", ""),
+        ("wrong", "quality 0.1"),
+        ("wrong", "quality 0.1"),
+        ("ok", ""),
+    ]
+    for number, (outcome, why) in enumerate(ends, start=1):
+        made_run(
+            f"runs/{number}",
+            made("a@cpu", outcome=outcome, reason=why),
+            made("never@cpu", outcome="failed", reason="no kernel"),
+            **(moment(1) | {"id": f"{number}", "started": f"2027-01-01T0{number}:00:00Z"}),
+        )
+    found = json.loads(here("history", "runs", "--json", "--page", "page.html").out)
+    changed = [(s["implementation"], p["run"], p["outcome"]) for s in found["series"] for p in s["points"]
+               if p["outcome_changed"]]  # fmt: skip
+    assert changed == [("a@cpu", 3, "wrong"), ("a@cpu", 5, "ok")]
+    page = (tmp_path / "page.html").read_text()
+    changes = page.partition("the newest first")[2].partition("</table>")[0]
+    assert re.findall(r"<td>(ok again|wrong|failed)</td>", changes) == ["ok again", "wrong"]
+    assert "2027-01-01 04:00, commit 01fffff" in changes
+    assert "Never right (1)" in page
+    assert "Never right: tabular/ridge, linear at lab, never@cpu: failed in all 6 runs." in " ".join(
+        here("history", "runs").out.split()
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import chain, combinations
 from pathlib import Path
 from time import perf_counter
@@ -170,8 +171,19 @@ def test_verdicts_are_judged_at_99_percent_against_the_margin(low: float, high: 
 
 
 def test_the_geometric_mean_of_tasks() -> None:
-    found = statistics.geometric_mean([0.5, 2.0, 8.0])
+    """By the spread between the tasks, and never narrower than their own intervals allow."""
+
+    def ratio(value: float, width: float = 1.0) -> statistics.Interval:
+        return statistics.Interval(value, value / width, value * width)
+
+    found = statistics.geometric_mean([ratio(0.5), ratio(2.0), ratio(8.0)])
     assert found.value == pytest.approx(2.0)
-    assert found.low < 0.5
-    with pytest.raises(ValueError, match="at least two"):
-        statistics.geometric_mean([3.0])
+    assert found.high == pytest.approx(2.0 * 4.0 ** (4.302653 / 3**0.5))  # Student's t with two degrees of freedom
+    assert found.low == pytest.approx(4.0 / found.high)
+    alike = statistics.geometric_mean([ratio(2.0, 3.0), ratio(2.0, 3.0)])
+    assert (alike.low, alike.high) == pytest.approx((2.0 / 3.0 ** (0.5**0.5), 2.0 * 3.0 ** (0.5**0.5)))
+    assert statistics.geometric_mean([ratio(3.0, 1.1)]) == ratio(3.0, 1.1)
+    unknown = statistics.geometric_mean([ratio(2.0), statistics.Interval(2.0, 0.0, math.inf)])
+    assert (unknown.value, unknown.low, unknown.high) == (pytest.approx(2.0), 0.0, math.inf)
+    with pytest.raises(ValueError, match="at least one"):
+        statistics.geometric_mean([])

@@ -125,9 +125,7 @@ def test_several_runs_are_shown_together_and_meet_in_one_section_only(text) -> N
 
 def test_what_cannot_be_shown_together_is_refused_in_one_line(refused, tmp_path) -> None:
     runs = Path(shutil.copytree(AMD, tmp_path / "runs" / "only")).parent
-    assert "is named twice; name each run once" in refused("report", AMD, AMD)
-    assert "are the same run" in refused("report", AMD, f"{AMD}/run.json")
-    assert "is named twice" in refused("report", AMD, "--beside", AMD)
+    assert "there is nothing to lay beside it" in refused("report", AMD, "--beside", AMD)
     assert "no run in nothing: there is no such folder" in refused("report", AMD, "nothing", "--format", "html")
     assert "no run in nothing" in refused("report", AMD, "--beside", "nothing")
     assert "holds one run, and 2 were named" in refused("report", AMD, XEON, "--format", "pytest-benchmark")
@@ -146,3 +144,14 @@ def test_of_a_folder_of_runs_the_newest_is_shown(residency, tmp_path) -> None:
     assert done.status == 0
     assert "taken: " in done.err
     assert [run["run"]["machine"]["cpu"] for run in done.json["runs"]] == ["Intel(R) Xeon(R) Processor", "AMD EPYC"]
+
+
+def test_a_run_that_is_named_twice_or_copied_counts_once(residency, tmp_path) -> None:
+    copy = shutil.copytree(AMD, tmp_path / "copy")
+    once = residency("report", AMD, "--format", "csv").out
+    for same, said in ((f"{AMD}/run.json", "is named twice: it counts once"), (copy, f"it is a copy of {AMD} (")):
+        done = residency("report", AMD, same, "--format", "csv")
+        assert (done.status, done.out) == (0, once)
+        assert said in done.err
+        assert len(done.err.splitlines()) == 1
+    assert residency("report", AMD, "--beside", copy).status == 2

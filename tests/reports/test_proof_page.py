@@ -68,8 +68,8 @@ def test_the_page_says_all_of_it(kept: records.Records) -> None:
     assert "| `t/fails:one@gpu` | numpy | wrong | - | - |" in text
     assert "| `t/absent" not in text
     assert "at smoke, best of each of 2 tasks: geometric mean 1.41 × as long [" in text
-    assert "slower in 1." in text
-    assert "could not run here, and might be stronger: x." in text
+    assert "1 faster, 1 slower." in text
+    assert "were unavailable here, and might be stronger: x." in text
     assert "- `t/fails:one@gpu` at smoke: wrong: R² 0 is below the floor of 0.3" in text
     assert "cudf is not installed: pip:" in text
     assert "- `t/absent:one@gpu`" in text
