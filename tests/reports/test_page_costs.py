@@ -88,7 +88,7 @@ def test_quality_stands_beside_time_with_the_band_that_decides(run, shown) -> No
     assert len({row["panel"] for row in chart["rows"]}) == 3
     assert "numpy (absent@gpu)" not in rows
     right, wrong = rows["numpy (one@gpu)"], rows["numpy (wrong@gpu)"]
-    assert right["about"] == "R², higher is better; at least 0.8990 is right (exact solution 0.9000)"
+    assert right["about"] == "R², higher is better; tolerance band: at least 0.8990 (exact solution 0.9000)"
     assert (right["worst"], right["wanted"], right["quality"]) == (pytest.approx(0.899), 0.9, 0.9)
     assert right["worse"] < right["worst"] < right["better"]
     assert (wrong["shape"], wrong["seconds"], wrong["text"]) == ("wrong", None, "wrong: 0.9000")

@@ -27,7 +27,7 @@ LEGEND = (
 )
 ROOM = 0.12  # of the span of qualities, beyond the outermost
 FAR = 4.0  # spans of the right qualities, from which on a wrong one and the band's edge are left out of the axis
-LEAST_SHARE = 0.1  # of the tolerance, shown at least: the lists beside the pictures have its digits and one more
+LEAST_SHARE = 0.1  # of the tolerance: right results that differ by more are shown without the band if it is far
 LEAST_SPAN = 0.01  # of the quality, shown at least
 LEAST_FACTOR = 4.0  # from the shortest to the longest time, shown at least
 FEW = 200.0  # from the shortest to the longest time: up to this, steps of about two are marked, beyond it of ten
@@ -148,13 +148,14 @@ def _qualities(panel: Panel) -> tuple[float, float]:
         quality, error = row.result.quality or 0.0, row.result.error or 0.0
         (wrong if row.measured is None else values).extend((quality - error, quality + error))
     values, others = (values, wrong) if values else (wrong, [])
+    band = [panel.band.wanted, panel.band.worst] if panel.band else []
+    if max(values) - min(values) < LEAST_SHARE * panel.told:  # no difference to be seen, so the band is
+        values, band = values + band, []
     low, high = min(values), max(values)
-    least = LEAST_SHARE * panel.told or LEAST_SPAN * max(abs(low), abs(high), LEAST_SPAN)
-    span = max(high - low, least)
-    others += [panel.band.wanted, panel.band.worst] if panel.band else []
-    near = [value for value in others if low - FAR * span <= value <= high + FAR * span]
+    far = FAR * (high - low) or math.inf
+    near = [value for value in others + band if low - far <= value <= high + far]
     low, high = min([low, *near]), max([high, *near])
-    room = max(ROOM * (high - low), (least - (high - low)) / 2)
+    room = ROOM * max(high - low, LEAST_SPAN * max(abs(low), abs(high), LEAST_SPAN))
     return low - room, high + room
 
 
