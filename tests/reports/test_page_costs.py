@@ -95,6 +95,21 @@ def test_quality_stands_beside_time_with_the_band_that_decides(run, shown) -> No
     assert rows["numpy (one@cpu)"]["doubt"] == "1 process"
 
 
+def test_quality_is_drawn_where_results_differ(written, made, shown) -> None:
+    """The band is drawn unless results differ visibly and its edge is far; then the words say where it is."""
+    run = written(*(made(f"t/{task}", f"one@{device}") for task in "ab" for device in ("cpu", "gpu")))
+    lines = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["kind"] == "outcome" and line["device"] == "gpu":
+            line["quality"] = 0.89985 if line["task"] == "t/a" else 0.89999
+    (run / "records.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    _, charts = shown(run)
+    rows = {row["title"].partition(",")[0]: row for row in charts["quality"][0]["rows"]}
+    assert (rows["t/a"]["edge"], rows["t/b"]["edge"]) == (False, True)
+    assert rows["t/a"]["about"].endswith("; its edge is below the picture")
+    assert "below" not in rows["t/b"]["about"]
+
+
 def test_memory_and_energy_say_what_is_not_known_and_why(run, shown) -> None:
     page, charts = shown(run)
     memory, energy = charts["resources"]

@@ -21,7 +21,7 @@ NARROW = 4.0  # span of an axis up to which its ticks are evenly spaced
 LEGEND = (
     "Each small picture is one implementation. ▲ means slower than the time before, and ▼ means faster, beyond the "
     "margin and the noise of the series. ✕ means that no time counts, for example because the result is wrong. A "
-    "dashed line means that the data changed. At the end of a line stands its last time. "
+    "dashed line means that the data changed. The text at the end of a line is the last run's time. "
     "All pictures of a task span the same factor from bottom to top."
 )
 
@@ -117,7 +117,7 @@ def _panel(found: History, series: Series, span: float, orders: Mapping[int, int
     last = series.points[-1].seconds
     return {
         "label": implementation,
-        "latest": {"text": words.seconds(last.value), "seconds": last.value} if last else None,
+        "latest": {"text": words.seconds(last.value) if last else "no time", "seconds": last.value if last else None},
         "data": f"{dataset}, {size}",
         "topic": task.partition("/")[0],
         "device": series.device,
