@@ -11,6 +11,7 @@ from residency.analysis.compare import FALSE_DISCOVERIES, Comparison
 from residency.harness.records import RunInfo
 from residency.reports import compare as said
 from residency.reports import names, words
+from residency.reports.page import sizes
 from residency.reports.page.charts import changes
 from residency.reports.page.numbers import Places
 from residency.reports.page.parts import (
@@ -53,7 +54,7 @@ def page(found: Comparison, document: Mapping[str, Any], command: Sequence[str])
         ],
         filters={
             "topic": list(dict.fromkeys(cell.task.partition("/")[0] for cell in cells)),
-            "size": list(dict.fromkeys(cell.size for cell in cells)),
+            "size": sizes.ordered(cell.size for cell in cells),
         },
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from residency.analysis.history import History, Series
 from residency.reports import history as said
 from residency.reports import words
+from residency.reports.page import sizes
 from residency.reports.page.charts import trend
 from residency.reports.page.numbers import UNKNOWN, Places
 from residency.reports.page.parts import (
@@ -48,7 +49,7 @@ def page(found: History, document: Mapping[str, Any], command: str) -> Page:
         filters={
             "topic": list(dict.fromkeys(each.key[0].partition("/")[0] for each in series)),
             "device": list(dict.fromkeys(each.device for each in series)),
-            "size": list(dict.fromkeys(each.key[2] for each in series)),
+            "size": sizes.ordered(each.key[2] for each in series),
         },
     )
 

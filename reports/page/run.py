@@ -13,7 +13,7 @@ from residency.reports import links, names, sentences, words
 from residency.reports.answers import answer
 from residency.reports.beside import named
 from residency.reports.endings import REHEARSED, UNTIMED, ending
-from residency.reports.page import doubts, glance, measured, study, topics
+from residency.reports.page import doubts, glance, measured, sizes, study, topics
 from residency.reports.page.beside import each_other
 from residency.reports.page.charts import (
     growth,
@@ -48,7 +48,7 @@ GUIDE = (
     "the run cannot tell who is faster. Several comparisons share the risk of a mistake, so a ratio may also be "
     "inconclusive if they do not.",
     words.ROUND_BY_ROUND,
-    "Only right results have a time. What was wrong, failed or was unavailable is shown with its reason (✕).",
+    "Only right results have a time. What was wrong, failed or unavailable is shown with its reason (✕).",
 )
 
 
@@ -60,6 +60,7 @@ def page(found: Findings) -> Page:
 def of_runs(runs: Sequence[Findings]) -> Page:
     """The page of several runs, one after the other: times of unlike machines never share an axis."""
     infos = [found.records.info for found in runs]
+    runs = [sizes.in_order(found) for found in runs]
     numbers = [Numbers(found, f"runs/{index}/" if len(runs) > 1 else "") for index, found in enumerate(runs)]
     if len(runs) == 1:
         lead, sections = _lead(runs[0], numbers[0], ""), _sections(runs[0], numbers[0], report(runs[0]), "")
@@ -89,6 +90,7 @@ def _filters(cells: Sequence[Cell]) -> dict[str, list[str]]:
         "size": [cell.size for cell in cells],
     }
     choices = {name: list(dict.fromkeys(values)) for name, values in known.items()}
+    choices |= {"topic": topics.ordered(choices["topic"]), "size": sizes.ordered(choices["size"])}
     return {name: values for name, values in choices.items() if len(values) > 1}
 
 

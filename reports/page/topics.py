@@ -13,7 +13,7 @@ from residency.analysis.topics import FromSize, TopicAtSize, comparable, topics
 from residency.reports import words
 from residency.reports.answers import name_of
 from residency.reports.endings import ending
-from residency.reports.page import doubts
+from residency.reports.page import doubts, sizes
 from residency.reports.page.glance import verdicts
 from residency.reports.page.numbers import Numbers
 from residency.reports.page.parts import Block, Details, Items, Number, Paragraph, Part, Strong, Text
@@ -51,6 +51,7 @@ def sentences(found: Findings, numbers: Numbers) -> dict[str, Said]:
     for name in ordered(topic.topic for _, topic in known):
         of_topic = [(index, topic) for index, topic in known if topic.topic == name]
         first, _ = max(of_topic, key=lambda entry: (entry[1].tasks, entry[1].rows or 0))
+        of_topic.sort(key=lambda entry: sizes.place(entry[1].size))
         made = {index: _Sentence(f"topics/{index}", topic, found, numbers) for index, topic in of_topic}
         said[name] = Said(made[first].whole(), [made[index].at_size() for index in made if index != first])
     return said

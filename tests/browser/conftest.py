@@ -11,12 +11,15 @@ import pytest
 
 from residency.analysis.compare import compare
 from residency.analysis.findings import findings
+from residency.analysis.history import history
 from residency.analysis.proof import proof as proved
 from residency.analysis.row import Ratio
 from residency.analysis.selftest import Control
 from residency.harness import records
 from residency.reports import gate
+from residency.reports.history import document as history_document
 from residency.reports.page import beside, comparison, proof, render, run, selftest
+from residency.reports.page import history as trend
 from residency.reports.page.parts import Page
 from residency.studies.selftest import document as selftest_document
 from tests.browser.pages import REFERENCE, Watched, chromium, page_of, started
@@ -118,6 +121,24 @@ def selftest_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     text = selftest_document(found, False)
     return page_file(tmp_path_factory.mktemp("selftest"), selftest.page(found, text, ["residency", "selftest"]))
+
+
+@pytest.fixture(scope="session")
+def history_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a history of three made-up runs on three days. In the last one, some results are wrong."""
+    folder = tmp_path_factory.mktemp("history")
+    days = [f"2026-01-0{day}T00:00:00.000Z" for day in (1, 2, 3)]
+    runs = [write(folder / day[:10], 2, replicates=2, rounds=2, started=day) for day in days]
+    for of_day in runs:
+        info = json.loads((of_day / "run.json").read_text())
+        (of_day / "run.json").write_text(json.dumps(info | {"id": of_day.name}))
+    lines = [json.loads(line) for line in (runs[-1] / "records.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["kind"] == "outcome" and line["implementation"] == "array@gpu":
+            line |= {"outcome": "wrong", "reason": "quality 0.1 is below the floor of 0.7"}
+    (runs[-1] / "records.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    found = history(map(records.read, runs))
+    return page_file(folder, trend.page(found, history_document(found, [folder]), "residency history"))
 
 
 def page_file(folder: Path, page: Page, name: str = "page.html") -> Path:

@@ -22,6 +22,7 @@ WINDOWS = [(1366, 900), (390, 800), (1024, 768), (1920, 1080), ZOOMED]
     [
         "class_page",
         pytest.param("comparison_page", marks=pytest.mark.slow),
+        pytest.param("history_page", marks=pytest.mark.slow),
         pytest.param("largest_page", marks=pytest.mark.slow),
     ],
 )

@@ -88,11 +88,26 @@ def test_quality_stands_beside_time_with_the_band_that_decides(run, shown) -> No
     assert len({row["panel"] for row in chart["rows"]}) == 3
     assert "numpy (absent@gpu)" not in rows
     right, wrong = rows["numpy (one@gpu)"], rows["numpy (wrong@gpu)"]
-    assert right["about"] == "R², higher is better; at least 0.8990 is right (exact solution 0.9000)"
+    assert right["about"] == "R², higher is better; tolerance band: at least 0.8990 (exact solution 0.9000)"
     assert (right["worst"], right["wanted"], right["quality"]) == (pytest.approx(0.899), 0.9, 0.9)
     assert right["worse"] < right["worst"] < right["better"]
     assert (wrong["shape"], wrong["seconds"], wrong["text"]) == ("wrong", None, "wrong: 0.9000")
     assert rows["numpy (one@cpu)"]["doubt"] == "1 process"
+
+
+def test_quality_is_drawn_where_results_differ(written, made, shown) -> None:
+    """The band is drawn unless results differ visibly and its edge is far; then the words say where it is."""
+    run = written(*(made(f"t/{task}", f"one@{device}") for task in "ab" for device in ("cpu", "gpu")))
+    lines = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["device"] == "gpu":
+            line["quality"] = 0.89985 if line["task"] == "t/a" else 0.89999
+    (run / "records.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    _, charts = shown(run)
+    rows = {row["title"].partition(",")[0]: row for row in charts["quality"][0]["rows"]}
+    assert (rows["t/a"]["edge"], rows["t/b"]["edge"]) == (False, True)
+    assert rows["t/a"]["about"].endswith("; its edge is below the picture")
+    assert "below" not in rows["t/b"]["about"]
 
 
 def test_memory_and_energy_say_what_is_not_known_and_why(run, shown) -> None:

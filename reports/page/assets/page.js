@@ -28,7 +28,7 @@
 
   function apply() {
     const wanted = chosen();
-    const fits = (tags) => wanted.every(([name, value]) => !tags[name] || tags[name] === value);
+    const fits = (tags) => wanted.every(([name, value]) => !tags[name] || [tags[name]].flat().includes(value)); // a row of a chart may have several topics
     const tagged = document.querySelectorAll("main [data-topic], main [data-device], main [data-size]");
     inPlace(() => {
       for (const element of tagged) element.hidden = !fits(element.dataset);

@@ -24,8 +24,8 @@ HEIGHT = 20.0  # of the axis, in letters; more where there are many labels
 GAP = 1.35  # between labels
 LETTERS = 36  # in a line of a label on a phone
 LEGEND = (
-    "● CPU, ▲ GPU, ■ cluster of CPUs, ◆ cluster of GPUs; thick: the fastest of each side; hollow: less sure. Bars are "
-    "95 % intervals of the median time. Both axes are logarithmic."
+    "● CPU, ▲ GPU, ■ cluster of CPUs, ◆ cluster of GPUs; thick: the fastest of each side at each size; "
+    "hollow: less sure. Bars are 95 % intervals of the median time. Both axes are logarithmic."
 )
 NO_GPU = "Nothing has a time on a GPU in this run, so it does not tell from which size on a GPU wins."
 ALONE = "No size was measured on both sides, so this run does not tell from which size on one of them wins."
@@ -57,6 +57,8 @@ def _chart(group: Sequence[Row], answer: tuple[int, TaskCrossover] | None, numbe
     upward = axes.time_axis("y", [bound for row in shown for bound in _bounds(row, numbers)])
     height = max(HEIGHT, GAP * (len(series) + 1))
     bands = _bands(answer[1]) if answer else []
+    best = _best(series, answer)
+    fastest = {(row.cell.implementation, row.cell.rows) for rows in best.values() for row in rows}
     strongest = _strongest(series, answer)
     ends = _ends(series, strongest, upward, height)
     return Chart(
@@ -64,7 +66,7 @@ def _chart(group: Sequence[Row], answer: tuple[int, TaskCrossover] | None, numbe
         title=f"{cell.task}, {cell.dataset}: time against {unit}",
         description=_description(series, unit, answer),
         rows=[
-            _point(row, name in strongest, numbers)
+            _point(row, (name, row.cell.rows) in fastest, answer, numbers)
             for name in sorted(series, key=lambda name: name in strongest)  # the last lies on top
             for row in series[name]
         ],
@@ -78,7 +80,7 @@ def _chart(group: Sequence[Row], answer: tuple[int, TaskCrossover] | None, numbe
             "listed": sum(len(end["lines"]) for end in ends),
             "axis": f"{unit}",
         },
-        more={"ends": ends, "bands": bands},
+        more={"ends": ends, "bands": bands, "best": [_best_point(side, row) for side in best for row in best[side]]},
         note=_note(series, group, unit, answer),
     )
 
@@ -133,6 +135,25 @@ def _strongest(series: Mapping[str, Sequence[Row]], answer: tuple[int, TaskCross
     return found
 
 
+def _best(series: Mapping[str, Sequence[Row]], answer: tuple[int, TaskCrossover] | None) -> dict[str, list[Row]]:
+    """The fastest of each side at each size, by which the sides cross; without sides, the fastest on each device."""
+    rows = {(row.cell.implementation, row.cell.rows): row for of_name in series.values() for row in of_name}
+    points = answer[1].found.points if answer else []
+    if not points:
+        return {name: list(series[name]) for name in _strongest(series, answer)}
+    sides = {
+        "challenger": [rows.get((point.challenger, point.rows)) for point in points],
+        "champion": [rows.get((point.champion, point.rows)) for point in points],
+    }
+    return {side: [row for row in found if row is not None] for side, found in sides.items()}
+
+
+def _best_point(side: str, row: Row) -> Mapping[str, Any]:
+    cell = row.cell
+    tags = {"topic": cell.task.partition("/")[0], "device": cell.device}
+    return {**tags, "side": side, "rows": cell.rows, "seconds": row.median}
+
+
 def _bounds(row: Row, numbers: Numbers) -> list[float]:
     """The time, and its bounds if they are known."""
     shown = numbers.of(row)
@@ -140,11 +161,16 @@ def _bounds(row: Row, numbers: Numbers) -> list[float]:
     return [value] if words.is_unknown(low, high) else [value, low, high]
 
 
-def _point(row: Row, strong: bool, numbers: Numbers) -> Mapping[str, Any]:
+def _point(row: Row, strong: bool, answer: tuple[int, TaskCrossover] | None, numbers: Numbers) -> Mapping[str, Any]:
     cell, doubt = row.cell, doubts.beside(row)
     bounds = _bounds(row, numbers)
     time = words.interval(row.measured.seconds) if row.measured else UNKNOWN
-    facts = (_label(row), f"{words.count(cell.rows or 0)} {row.facts.unit}: {time}", _ratio_in_words(row), doubt)
+    facts = (
+        _label(row),
+        f"{words.count(cell.rows or 0)} {row.facts.unit}: {time}",
+        _ratio_in_words(row, answer),
+        doubt,
+    )
     return {
         "topic": cell.task.partition("/")[0],
         "device": cell.device,
@@ -160,11 +186,13 @@ def _point(row: Row, strong: bool, numbers: Numbers) -> Mapping[str, Any]:
     }
 
 
-def _ratio_in_words(row: Row) -> str:
-    ratio = row.compared.speedup
-    if ratio is None or in_doubt(row) or ratio.baseline == row.cell.implementation:
-        return ""
-    return f"{ratio.verdict}: {words.times(ratio)}, over {ratio.baseline}"
+def _ratio_in_words(row: Row, answer: tuple[int, TaskCrossover] | None) -> str:
+    """The ratio of the sides at this size, by which they cross; other sides have theirs in the section of the task."""
+    points = answer[1].found.points if answer else []
+    for point in points:
+        if (point.challenger, point.rows) == (row.cell.implementation, row.cell.rows):
+            return f"{point.ratio.verdict}: {words.times(point.ratio)}, over {point.champion}"
+    return ""
 
 
 def _ends(
@@ -248,7 +276,28 @@ def _note(
     on_gpu = any(row.cell.device == "gpu" and row.measured for row in group)
     found = _sentences(answer[1]) if answer else ALONE if on_gpu else NO_GPU
     shaded = SHADED if answer and _has_interval(answer[1].found) else ""
-    return " ".join(filter(None, (found, *_less_sure(series, unit), *_without_time(series, group), LEGEND, shaded)))
+    sides = _sides(series, answer[1]) if answer else []
+    return " ".join(
+        filter(None, (found, *sides, *_less_sure(series, unit), *_without_time(series, group), LEGEND, shaded))
+    )
+
+
+def _sides(series: Mapping[str, Sequence[Row]], answer: TaskCrossover) -> list[str]:
+    """Which implementation stands for each side, where it changes with the size; and what is on no side."""
+    points, unit = answer.found.points, answer.unit
+    said = []
+    devices = {row.cell.implementation: row.cell.device for rows in series.values() for row in rows}
+    for names in ([point.challenger for point in points], [point.champion for point in points]):
+        if len(set(names)) > 1:
+            sizes = {
+                name: [point.rows for point, one in zip(points, names, strict=True) if one == name] for name in names
+            }
+            each = [f"{name} at {words.joined([words.count(size) for size in sizes[name]])} {unit}" for name in sizes]
+            said.append(f"The fastest on the {devices[names[0]].upper()}: {words.joined(each)}.")
+    compared = {*answer.challenger, *answer.champion}
+    if points and any(name not in compared and rows[0].cell.runner != "local" for name, rows in series.items()):
+        said.append("Clusters are drawn, but not compared: each side is one machine.")
+    return said
 
 
 def _has_interval(found: Crossover) -> bool:
@@ -305,13 +354,17 @@ def _table(
     unit = group[0].facts.unit
     shown = [row for row in group if row.cell.implementation in series]
     ratios = _ratios(answer, numbers)
+    opponents = _opponents(answer[1].found, shown) if answer else {}
     over = "; times as fast as the fastest of the other side" if answer else ""
     return Table(
         caption=f"times by {unit}, with 95 % intervals{over}",
-        header=("implementation", unit, "size", "median time", "times as fast", "resident", "remarks"),
+        header=("implementation", unit, "size", "median time", "times as fast", "resident", "compared with", "remarks"),
         rows=[
             *(_crossing(answer, group[0].cell.task, numbers) if answer else []),
-            *(TableRow(_cells(row, ratios, numbers), tags_of(row.cell.task, row.cell.device)) for row in shown),
+            *(
+                TableRow(_cells(row, ratios, opponents, numbers), tags_of(row.cell.task, row.cell.device))
+                for row in shown
+            ),
         ],
         right=frozenset({1, 3, 4, 5}),
     )
@@ -325,8 +378,20 @@ def _crossing(answer: tuple[int, TaskCrossover], task: str, numbers: Numbers) ->
         if of is not None and of.at is not None:
             at = f"crossovers/{index}{place}"
             size = cells.interval(numbers, at, words.about, middle="rows", unit="")
-            rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 4, "estimated"], tags_of(task)))
+            rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 5, "estimated"], tags_of(task)))
     return rows
+
+
+def _opponents(found: Crossover, rows: Sequence[Row]) -> Mapping[tuple[str, int], str]:
+    """The fastest of the other side, at a challenger's size; resident it may be another one, which is named too."""
+    labels = {row.cell.implementation: _label(row) for row in rows}
+    there = {point.rows: point.champion for point in (found.resident.points if found.resident else [])}
+    known = {}
+    for point in found.points:
+        other = there.get(point.rows, point.champion)
+        more = f"; resident: {labels.get(other, other)}" if other != point.champion else ""
+        known[point.challenger, point.rows] = f"{labels.get(point.champion, point.champion)}{more}"
+    return known
 
 
 Ratios = Mapping[tuple[str, int], Text]
@@ -356,15 +421,18 @@ def _ratio(point: Point, place: str, numbers: Numbers) -> Text:
     return [*(["at least "] if point.at_least else []), *shown, f" {point.ratio.verdict}"]
 
 
-def _cells(row: Row, ratios: tuple[Ratios, Ratios], numbers: Numbers) -> list[Text]:
+def _cells(
+    row: Row, ratios: tuple[Ratios, Ratios], opponents: Mapping[tuple[str, int], str], numbers: Numbers
+) -> list[Text]:
     cell, found = row.cell, numbers.of(row)
     whole, there = ratios
     key = cell.implementation, cell.rows or 0
     name = f"{cell.library} ({cell.implementation})"
     size = found.shown("rows", lambda value: words.count(int(value)))
     if row.measured is None:
-        return [name, size, cell.size, row.result.outcome, UNKNOWN, UNKNOWN, row.result.reason]
+        return [name, size, cell.size, row.result.outcome, *[UNKNOWN] * 3, row.result.reason]
     remarks = doubts.beside(row) or UNKNOWN
     if in_doubt(row):
         remarks = f"not known whether on the GPU; {remarks}".removesuffix(f"; {UNKNOWN}")
-    return [name, size, cell.size, found.time(), whole.get(key, UNKNOWN), there.get(key, UNKNOWN), remarks]
+    compared = whole.get(key, UNKNOWN), there.get(key, UNKNOWN), opponents.get(key, UNKNOWN)
+    return [name, size, cell.size, found.time(), *compared, remarks]

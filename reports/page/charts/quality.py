@@ -20,12 +20,14 @@ from residency.reports.page.parts import Block, Chart, Table, TableRow, Text, ta
 LEGEND = (
     "Each sign is an implementation, ● on the CPU and ■ on the GPU: to the left is faster, up is better. Above stand "
     "their numbers, the fastest first; those with similar times share a label, in which +3 means three more. "
-    "Both axes belong to one task only. The shaded band counts as right; its dashed edge is the tolerance, and what "
-    "chance in the judged items explains comes on top. ✕ is wrong: it has no time that counts. A vertical line is the "
+    "Both axes belong to one task only. Shaded is the tolerance band: what lies in it counts as right. Its dashed "
+    "edge is drawn where it is near the results; what chance in the judged items explains comes on top. "
+    "✕ is wrong: it has no time that counts. A vertical line is the "
     "quality's standard error."
 )
 ROOM = 0.12  # of the span of qualities, beyond the outermost
-FAR = 4.0  # spans of the right qualities, from which on a wrong one is drawn at the edge
+FAR = 4.0  # spans of the right qualities, from which on a wrong one and the band's edge are left out of the axis
+LEAST_SHARE = 0.1  # of the tolerance: right results that differ by more are shown without the band if it is far
 LEAST_SPAN = 0.01  # of the quality, shown at least
 LEAST_FACTOR = 4.0  # from the shortest to the longest time, shown at least
 FEW = 200.0  # from the shortest to the longest time: up to this, steps of about two are marked, beyond it of ten
@@ -112,6 +114,7 @@ def _entries(panel: Panel, numbers: Numbers) -> list[Mapping[str, Any]]:
         "longest": longest,
         "ticks": _ticks(shortest, longest),
         "worst": numbers.value(f"{panel.place}/worst") if panel.band else None,
+        "edge": panel.band is not None and low <= panel.band.worst <= high,
         "wanted": numbers.value(f"{panel.place}/wanted") if panel.band else None,
     }
     return [{**shared, **_entry(row, place, panel, numbers)} for place, row in enumerate(panel.rows, start=1)]
@@ -122,7 +125,7 @@ def _is_higher_better(panel: Panel) -> bool:
 
 
 def _about(panel: Panel, numbers: Numbers) -> str:
-    """`R², higher is better; at least 0.5047 is right (best 0.6309)`."""
+    """`R², higher is better; tolerance band: at least 0.5047 (best 0.6309), its edge is below the picture`."""
     task = panel.group.task
     if task is None:
         return ""
@@ -132,22 +135,26 @@ def _about(panel: Panel, numbers: Numbers) -> str:
     worst, wanted = (words.quality(numbers.value(f"{panel.place}/{name}"), panel.told) for name in ("worst", "wanted"))
     least = "at least" if task.better == "higher" else "at most"
     of = "exact solution" if panel.band.basis == "exact solution" else "best"
-    return f"{said}; {least} {worst} is right ({of} {wanted})"
+    low, high = _qualities(panel)
+    outside = "" if low <= panel.band.worst <= high else "; its edge is below the picture"
+    return f"{said}; tolerance band: {least} {worst} ({of} {wanted}){outside}"
 
 
 def _qualities(panel: Panel) -> tuple[float, float]:
-    """The ends of the axis: all right results with their errors, and the tolerance; wrong ones if they are near."""
+    """The ends of the axis: all right results with their errors; what is wrong and the tolerance if they are near."""
     values: list[float] = []
     wrong: list[float] = []
     for row in panel.rows:
         quality, error = row.result.quality or 0.0, row.result.error or 0.0
         (wrong if row.measured is None else values).extend((quality - error, quality + error))
-    if panel.band:
-        values += [panel.band.wanted, panel.band.worst]
-    values = values or wrong
-    span = max(values) - min(values)
-    values += [value for value in wrong if not span or min(values) - FAR * span <= value <= max(values) + FAR * span]
+    values, others = (values, wrong) if values else (wrong, [])
+    band = [panel.band.wanted, panel.band.worst] if panel.band else []
+    if max(values) - min(values) < LEAST_SHARE * panel.told:  # no difference to be seen, so the band is
+        values, band = values + band, []
     low, high = min(values), max(values)
+    far = FAR * (high - low) or math.inf
+    near = [value for value in others + band if low - far <= value <= high + far]
+    low, high = min([low, *near]), max([high, *near])
     room = ROOM * max(high - low, LEAST_SPAN * max(abs(low), abs(high), LEAST_SPAN))
     return low - room, high + room
 

@@ -56,7 +56,7 @@ ENERGY: Measures = {  # `joules` are those of the device
 
 def charts(found: Findings, numbers: Numbers, prefix: str) -> list[Block]:
     """The charts of a run: memory, and energy if any of it is known. What is not known is said with its reason."""
-    rows = [row for row in found.rows if row.measured]
+    rows = [row for group in found.groups for row in group.rows if row.measured]
     if not rows:
         return []
     return [*_memory(rows, found, numbers, prefix), *_energy(rows, numbers, prefix)]

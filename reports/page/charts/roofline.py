@@ -82,7 +82,7 @@ def _chart(rows: Sequence[Row], peaks: Mapping[Limit, Peak], numbers: Numbers) -
     memory, arithmetic = peaks["memory"].rate, peaks["arithmetic"].rate
     across = _decades([arithmetic / memory, *(_of(row).intensity or 1.0 for row in points)])
     upward = _decades([arithmetic, *(_of(row).achieved_flops_per_second for row in points)])
-    labels = {limit: f"{limit}: {_rate(numbers, peak).text} {UNITS[limit]}" for limit, peak in peaks.items()}
+    labels = {limit: f"peak of {limit}, {_rate(numbers, peak).text} {UNITS[limit]}" for limit, peak in peaks.items()}
     return Chart(
         spec="roofline",
         title=f"How near to the limits of the {device.upper()}?",
@@ -171,7 +171,9 @@ def _note(rows: Sequence[Row], points: Sequence[Row], peaks: Mapping[Limit, Peak
         cell = peak.row.cell
         source = f"{peak.figure} of {cell.implementation} in {cell.task} at {cell.size}"
         parts += [f"{limit} ", _rate(numbers, peak), f" {UNITS[limit]} ({source}), "]
-    parts.append("both measured in this run, not taken from a data sheet. Times are those of the compute clock.")
+    parts.append(
+        "both measured in this run, not taken from a data sheet. Times are resident: the data already on the device."
+    )
     if any(_of(row).limiter for row in points):
         parts.append(" Something else limits a task that says so, and there a low share is no fault.")
     if missing := len(rows) - len(points):

@@ -44,7 +44,7 @@ def chart(found: Sequence[Control], numbers: Places) -> Chart:
             "below": "shorter",
             "above": "longer",
         },
-        note="▶ seen as slower, ◀ seen as faster, ● seen as equally fast, hollow ◇ not decided. "
+        note="▶ seen as slower, ◀ seen as faster, ● seen as equally fast, hollow ◇ inconclusive. "
         "The band is the margin of a verdict, which the 99 % interval has to leave.",
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from residency.analysis.doubt import in_doubt
-from residency.analysis.row import Row, Speedup
+from residency.analysis.row import Group, Row, Speedup
 from residency.harness.outcomes import Outcome
 from residency.harness.statistics import Interval
 from residency.reports import endings, words
@@ -19,8 +19,9 @@ from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 MARGIN = 1.15  # factor beyond the outermost value
 LEAST_DOMAIN = 2.0  # the axis shows at least from 1/2 to 2
 MANY = 2_000.0  # from the lowest to the highest value: beyond it only powers of ten are marked
-LEGEND = "▶ faster, ◀ slower, ● equally fast, hollow ◇ not decided, ✕ no time that counts."
+LEGEND = "▶ faster, ◀ slower, ● equally fast, hollow ◇ inconclusive, ✕ no time that counts."
 LEGEND_REHEARSED = " ○ rehearsed without a GPU."
+TIMES = "Beside each bar: its median time against that of the strongest CPU side, and the ratio. "
 TITLE = "Times as fast as the strongest correct CPU implementation"
 UNTIMED = "Nothing to compare: no time beside a right result of a CPU"
 NOT_COMPARED = "not compared"
@@ -39,7 +40,8 @@ def chart(
         return None
     low, high = domain([row.compared.speedup for row in shown if row.compared.speedup and not in_doubt(row)])
     sizes = sizes or len({row.cell.size for row in shown}) > 1
-    entries = [_entry(row, numbers, named, sizes) for row in shown]
+    strongest = _baselines(rows)
+    entries = [_entry(row, strongest, numbers, named, sizes) for row in shown]
     return Chart(
         spec="speedups",
         title=title or (TITLE if any("ratio" in entry for entry in entries) else UNTIMED),
@@ -52,8 +54,13 @@ def chart(
             "ticks": ticks(low, high),
             "axis": "times as fast as the strongest correct CPU implementation (95 % interval)",
         },
-        note=f"{LEGEND}{LEGEND_REHEARSED if any(map(_is_rehearsed, shown)) else ''}",
+        note=_note(shown, entries),
     )
+
+
+def _note(shown: Sequence[Row], entries: Sequence[Mapping[str, Any]]) -> str:
+    times = TIMES if any("ratio" in entry for entry in entries) else ""
+    return f"{times}{LEGEND}{LEGEND_REHEARSED if any(map(_is_rehearsed, shown)) else ''}"
 
 
 def domain(ratios: Sequence[Interval]) -> tuple[float, float]:
@@ -84,6 +91,20 @@ def is_compared(row: Row) -> bool:
     return row.compared.speedup is not None and not is_baseline(row) and not in_doubt(row)
 
 
+Baselines = Mapping[tuple[Group, str], Row]
+"""The baselines by the group and the name of their implementation."""
+
+
+def _baselines(rows: Sequence[Row]) -> Baselines:
+    return {(row.group, row.cell.implementation): row for row in rows if is_baseline(row)}
+
+
+def _baseline(row: Row, strongest: Baselines) -> Row | None:
+    """What this row is compared with, if it is among the rows that are shown."""
+    ratio = row.compared.speedup
+    return strongest.get((row.group, ratio.baseline)) if ratio else None
+
+
 def _is_rehearsed(row: Row) -> bool:
     return endings.ending(row) == endings.REHEARSED
 
@@ -112,7 +133,7 @@ def _failures(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(endings.ending(row) for row in rows if row.measured is None))
 
 
-def _entry(row: Row, numbers: Numbers, named: str, sizes: bool) -> Mapping[str, Any]:
+def _entry(row: Row, strongest: Baselines, numbers: Numbers, named: str, sizes: bool) -> Mapping[str, Any]:
     """A row as data of the chart."""
     cell, ratio = row.cell, row.compared.speedup if not in_doubt(row) else None
     label = name_of(row)
@@ -133,6 +154,8 @@ def _entry(row: Row, numbers: Numbers, named: str, sizes: bool) -> Mapping[str, 
         return {**base, "tip": f"{label}\n{base['outcome']}: {base['reason']}"}
     found = numbers.of(row)
     doubt = doubts.beside(row)
+    opponent = _baseline(row, strongest)
+    time = _seconds(row, numbers) + (f" against {_seconds(opponent, numbers)}" if opponent else "")
     said = f"{_brief(ratio)}{' inconclusive' if ratio.verdict == 'inconclusive' else ''}"
     return {
         **base,
@@ -140,12 +163,31 @@ def _entry(row: Row, numbers: Numbers, named: str, sizes: bool) -> Mapping[str, 
         "low": found.value("speedup/low"),
         "high": found.value("speedup/high"),
         "verdict": ratio.verdict,
+        "time": time,
         "text": said,
         "doubt": doubt,
         "tip": "\n".join(
-            filter(None, (label, f"{ratio.verdict}: {words.times(ratio)}", f"baseline: {ratio.baseline}", doubt))
+            filter(
+                None,
+                (
+                    label,
+                    f"{ratio.verdict}: {words.times(ratio)}",
+                    f"time: {_seconds(row, numbers)}",
+                    f"baseline: {_named(opponent, ratio, numbers)}",
+                    doubt,
+                ),
+            )
         ),
     }
+
+
+def _seconds(row: Row, numbers: Numbers) -> str:
+    return words.seconds(numbers.of(row).value("seconds/median"))
+
+
+def _named(opponent: Row | None, ratio: Speedup, numbers: Numbers) -> str:
+    """`sklearn (estimator@cpu), 4.00 s`."""
+    return f"{name_of(opponent)}, {_seconds(opponent, numbers)}" if opponent else ratio.baseline
 
 
 def _brief(ratio: Speedup) -> str:
@@ -163,6 +205,7 @@ def _reason(row: Row) -> str:
 
 def table(rows: Sequence[Row], numbers: Numbers) -> Table:
     """Every implementation with its time, its ratio and its quality."""
+    strongest = _baselines(rows)
     return Table(
         caption="times, ratios and quality, with 95 % intervals",
         header=(
@@ -176,18 +219,24 @@ def table(rows: Sequence[Row], numbers: Numbers) -> Table:
             "memory",
             "how sure",
         ),
-        rows=[TableRow(_cells(row, numbers), tags_of(row.cell.task, row.cell.device, row.cell.size)) for row in rows],
+        rows=[
+            TableRow(_cells(row, strongest, numbers), tags_of(row.cell.task, row.cell.device, row.cell.size))
+            for row in rows
+        ],
         right=frozenset({3, 4, 6, 7}),
     )
 
 
-def _cells(row: Row, numbers: Numbers) -> list[Text]:
+def _cells(row: Row, strongest: Baselines, numbers: Numbers) -> list[Text]:
     found, cell = numbers.of(row), row.cell
     ratio = row.compared.speedup
     if row.measured is None:
         said: list[Text] = [endings.ending(row), UNKNOWN, endings.reason(row), UNKNOWN, UNKNOWN]
     else:
-        verdict = "baseline" if is_baseline(row) else ratio.verdict if ratio and not in_doubt(row) else NOT_COMPARED
+        opponent = _baseline(row, strongest)
+        verdict = "baseline" if is_baseline(row) else NOT_COMPARED
+        if ratio and is_compared(row):
+            verdict = f"{ratio.verdict}, against {name_of(opponent) if opponent else ratio.baseline}"
         said = [
             found.time(),
             UNKNOWN if is_baseline(row) or in_doubt(row) else found.ratio(),

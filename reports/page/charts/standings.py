@@ -14,7 +14,7 @@ PROVED = "proved"
 NEVER = "not proved"
 LEGEND = (
     "● proved, ✕ wrong or failed, hollow ◇ not clear whether it ran on the GPU, "
-    "□ could not run, not started or not reached."
+    "□ unavailable, not started or not reached."
 )
 QUIET = {Outcome.UNAVAILABLE, NOT_STARTED, NOT_REACHED, NOT_TRIED}
 

@@ -9,6 +9,7 @@ from typing import Any
 from residency.analysis.history import History, Point, Series
 from residency.reports import history as said
 from residency.reports import words
+from residency.reports.page import sizes
 from residency.reports.page.numbers import UNKNOWN, Places
 from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 
@@ -20,7 +21,8 @@ NARROW = 4.0  # span of an axis up to which its ticks are evenly spaced
 LEGEND = (
     "Each small picture is one implementation. ▲ means slower than the time before, and ▼ means faster, beyond the "
     "margin and the noise of the series. ✕ means that no time counts, for example because the result is wrong. A "
-    "dashed line means that the data changed. All pictures of a task span the same factor from bottom to top."
+    "dashed line means that the data changed. The text at the end of a line is the last run's time. "
+    "All pictures of a task span the same factor from bottom to top."
 )
 
 
@@ -31,8 +33,20 @@ def charts(found: History, numbers: Places) -> list[tuple[str, Chart]]:
         if not series.is_single:
             groups.setdefault((series.key[0], series.machine), []).append(place)
     several = len(found.machines) > 1
+
+    def by_size(place: int) -> tuple[int, int]:
+        return sizes.place(found.series[place].key[2])
+
     return [
-        (task, _chart(found, numbers, places, words.plain(f"{task} on machine {machine + 1}" if several else task)))
+        (
+            task,
+            _chart(
+                found,
+                numbers,
+                sorted(places, key=by_size),
+                words.plain(f"{task} on machine {machine + 1}" if several else task),
+            ),
+        )
         for (task, machine), places in sorted(groups.items())
     ]
 
@@ -100,8 +114,10 @@ def _panel(found: History, series: Series, span: float, orders: Mapping[int, int
     low, high = middle / math.sqrt(span), middle * math.sqrt(span)
     events = _events(series, orders)
     ends = [found.runs[run] for run in (min(orders), max(orders))]
+    last = series.points[-1].seconds
     return {
         "label": implementation,
+        "latest": {"text": words.seconds(last.value) if last else "no time", "seconds": last.value if last else None},
         "data": f"{dataset}, {size}",
         "topic": task.partition("/")[0],
         "device": series.device,

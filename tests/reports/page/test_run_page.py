@@ -142,6 +142,27 @@ def test_a_page_answers_first(page_of, class_run: Path) -> None:
     assert len(page.names) == len(set(page.names))
 
 
+def test_charts_say_times_and_opponents_and_have_sizes_in_order(page_of, class_run: Path) -> None:
+    page, document = page_of(class_run)
+    charts = json.loads(page.data)["charts"].values()
+    sizes = ["smoke", "lab", "lecture"]
+    assert [name.removeprefix("speedups-") for name in page.names if name.startswith("speedups-")] == sizes
+    assert re.findall("<option[^>]*>(smoke|lab|lecture)<", page.source) == sizes
+    lab = [chart for chart in charts if chart["spec"] == "speedups"][1]["rows"]
+    row = next(row for row in lab if row["label"].startswith("nlp/search · cuml"))
+    rows = {row["implementation"]: row for row in document["rows"] if row["task"] == "nlp/search"}
+    names = "estimator@gpu", rows["estimator@gpu"]["speedup"]["baseline"]
+    assert row["time"] == " against ".join(words.seconds(rows[name]["seconds"]["median"]) for name in names)
+    assert [row["label"].partition(":")[0] for row in lab if "ratio" not in row] == ["12 results"] * 3
+    (growth,) = [chart for chart in charts if chart["spec"] == "growth"]
+    points = document["crossovers"][0]["points"]
+    assert [row["rows"] for row in growth["more"]["best"]] == [point["rows"] for point in points] * 2
+    tips = {(row["name"], row["rows"]): row["tip"] for row in growth["rows"]}
+    for point in points:
+        assert f"over {point['champion']}" in tips[point["challenger"], point["rows"]]
+    assert "Clusters are drawn, but not compared" in page.text
+
+
 def test_a_rehearsal_says_what_was_seen_and_that_nothing_was_timed(page_of) -> None:
     page, _ = page_of(REFERENCE / "2-cores-amd-epyc-rehearsal")
     assert "of 63 results 60 rehearsed, 3 unavailable" in page.text
@@ -240,9 +261,10 @@ def test_a_run_of_a_hundred_thousand_samples_stays_small(residency, tmp_path: Pa
     assert residency("report", folder, "--format", "html", "-o", page).status == 0
     assert page.stat().st_size < 8e6
     data = page.read_text().partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
-    speedups = json.loads(data)["charts"]["chart-0"]["rows"]
-    assert len([row for row in speedups if "ratio" in row]) == 60
-    assert len(speedups) < 100
+    smoke, lab = (json.loads(data)["charts"][f"chart-{index}"]["rows"] for index in range(2))
+    assert ({row["size"] for row in smoke}, {row["size"] for row in lab}) == ({"smoke"}, {"lab"})
+    assert len([row for row in lab if "ratio" in row]) == 60
+    assert [row["label"].partition(":")[0] for row in lab if "ratio" not in row] == ["60 results"] * 3
 
 
 def test_a_run_at_a_glance(page_of, class_run: Path) -> None:
