@@ -25,7 +25,7 @@ from residency.reports.page import doubts
 
 Tone = Literal["", "baseline", "win", "unsure", "bad"]
 
-FEW, DISTURBED, OPEN = "*", "!", "?"
+FEW, DISTURBED, OPEN, TOO_FAST = "*", "!", "?", "#"
 MOST_LINES = 16  # of a table with a line for each implementation; a longer one has a line for each task
 INDENT = "  "  # below a heading
 NONE = "-"
@@ -101,7 +101,8 @@ def _shown(group: GroupFindings) -> list[Row]:
 def _doubts(row: Row | None) -> str:
     if row is None:
         return ""
-    return (FEW if doubts.few([row]) else "") + (DISTURBED if doubts.disturbed([row]) else "")
+    signs = {FEW: doubts.few([row]), DISTURBED: doubts.disturbed([row]), TOO_FAST: doubts.is_too_fast(row)}
+    return "".join(sign for sign, holds in signs.items() if holds)
 
 
 def _open(ratio: Speedup | None) -> str:
