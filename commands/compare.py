@@ -54,7 +54,7 @@ def compare_runs(
             "--confirm", help="Measure again, now and on this machine, what seems slower, and decide by that."
         ),
     ] = False,
-    junit: Annotated[Path | None, typer.Option(metavar="PATH", help="Write JUnit XML.")] = None,
+    junit: Annotated[Path | None, typer.Option(parser=options.file, metavar="PATH", help="Write JUnit XML.")] = None,
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations (with --json on stderr).")] = False,
     page: options.Page = None,
     results: options.Named = common.RESULTS,
@@ -62,6 +62,7 @@ def compare_runs(
 ) -> None:
     """Compare two runs of the same kind of machine: what has become slower, faster or wrong?"""
     common.check_file(page)
+    common.check_file(junit)
     runs = _runs(baseline, current, results)
     margins = _margins(task_margin or [], {outcome.cell.task for run in runs for outcome in run.outcomes})
     found = compare(*runs, margin, margins)
@@ -84,7 +85,7 @@ def compare_runs(
         for line in gate.workflow_commands(found):
             print(line, file=sys.stderr if json else sys.stdout)
     if junit is not None:
-        _write(gate.junit(found), junit)
+        common.write_file(junit, gate.junit(found))
     raise typer.Exit(int(found.status))
 
 
@@ -120,10 +121,3 @@ def _margins(given: list[str], tasks: Set[str]) -> dict[str, float]:
         if task not in tasks:
             raise UsageError(f"--task-margin {text}: the runs have no task `{task}`, only {', '.join(sorted(tasks))}")
     return margins
-
-
-def _write(text: bytes, path: Path) -> None:
-    try:
-        path.write_bytes(text)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error

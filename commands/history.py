@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from residency.analysis.history import MARGIN, History, history
-from residency.commands import common
+from residency.commands import common, options
 from residency.commands.compare import MOST
 from residency.harness import records
 from residency.harness.errors import RecordError, UsageError
@@ -48,9 +48,7 @@ def show_history(
     margin: Annotated[
         float, typer.Option(min=0.0, max=MOST, help="The smallest change that counts, as a fraction.")
     ] = MARGIN,
-    page: Annotated[
-        Path | None, typer.Option("--page", metavar="PATH", help="Write a page for a browser to this file.")
-    ] = None,
+    page: options.Page = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the trend over many runs: which implementations became slower, faster or wrong, and since which run?"""

@@ -150,8 +150,22 @@ RunName = Annotated[
         "--name", callback=_run_name, help="A name for the run. `report`, `compare` and `--resume` find the run by it."
     ),
 ]
+
+
+def file(text: str) -> Path:
+    """The path of a file to write; raises `UsageError` if it ends with a slash, which a `Path` does not keep."""
+    path = Path(text)
+    if text.endswith("/") and not path.is_dir():
+        if path.exists():
+            raise UsageError(f"cannot write {text}: {path} is no folder; leave out the slash at the end")
+        example = path / "page.html"
+        raise UsageError(f"cannot write {text}: with a slash at the end it is a folder; name a file, as {example}")
+    return path
+
+
 Page = Annotated[
-    Path | None, typer.Option(metavar="PATH", help="Write a page for a browser to this file.", show_default=False)
+    Path | None,
+    typer.Option(parser=file, metavar="PATH", help="Write a page for a browser to this file.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -122,7 +124,14 @@ def report(
         bool, typer.Option("--slides", help="Write slides for a class: predict first, then reveal. Implies html.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="PATH", help="Write the report to a file.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            parser=options.file,
+            metavar="PATH",
+            help="Write the report to a file. Default for html at a terminal: page.html, or with --slides slides.html.",
+        ),
     ] = None,
     recorded: Annotated[
         Path | None,
@@ -143,6 +152,7 @@ def report(
         raise UsageError("slides show runs one after the other: leave out --beside and name both runs")
     form = Format.HTML if slides else form or Format.CONSOLE
     _check(form, len(run or []), has_output=output is not None, has_recorded=recorded is not None, details=details)
+    output = _file_at_a_terminal(slides=slides) if output is None and form is Format.HTML else output
     named: list[Path | None] = [*run] if run else [None]
     folders = _folders(named, results)
     if recorded is not None:
@@ -159,6 +169,19 @@ def report(
     common.write_file(output, content)
     if not common.is_special(output):
         print(output)
+
+
+def _file_at_a_terminal(*, slides: bool) -> Path | None:
+    """Where a page goes that nobody named a file for: at a terminal a new file, else None, which prints it.
+
+    Raises `UsageError` if there is a file already.
+    """
+    if not sys.stdout.isatty():
+        return None
+    file = Path("slides.html" if slides else "page.html")
+    if os.path.lexists(file):
+        raise UsageError(f"{file} exists already and was not changed: name a file with -o; to replace it: -o {file}")
+    return file
 
 
 def _check(form: Format, runs: int, *, has_output: bool, has_recorded: bool, details: bool) -> None:

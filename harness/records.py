@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-from residency.harness.errors import RecordError, UsageError, typed
+from residency.harness.errors import RecordError, UsageError, quoted, typed
 from residency.harness.files import write_whole
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.schema import Mistaken, described, shown
@@ -33,6 +33,7 @@ RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
 SOURCE_FOLDER = "source"  # the user's own code that a run measured
 SAMPLE_LINE = b'{"kind": "sample"'  # how a sample's line begins
+MOST_RANGES = 8  # of damaged lines that a command names one by one
 
 T = TypeVar("T")
 Phase = Literal["cold", "warmup", "timed"]
@@ -288,25 +289,19 @@ class Growing:
         except OSError as error:
             raise RecordError(f"cannot read {path}: {error.strerror}") from error
         lines = text.split(b"\n")[:-1]
-        numbered = [
-            (number, line)
-            for number, line in enumerate(lines, start=self._lines + 1)
-            if self._samples or not line.startswith(SAMPLE_LINE)
-        ]
-        _add(self._records, path, numbered)
+        try:
+            _add(self._records, [line for line in lines if self._samples or not line.startswith(SAMPLE_LINE)])
+        except ValueError:
+            raise _damaged(path, dict(enumerate(lines, start=self._lines + 1))) from None
         self._bytes += sum(map(len, lines)) + len(lines)
         self._lines += len(lines)
         return self._records
 
 
-def _add(records: Records, path: Path, numbered: list[tuple[int, bytes]]) -> None:
-    """Add the records of these numbered lines."""
+def _add(records: Records, lines: list[bytes]) -> None:
+    """Add the records of these lines; raises `ValueError` if one of them is damaged."""
     with without_collection():
-        for (number, _), raw in zip(numbered, _parsed(path, numbered), strict=True):
-            try:
-                record = _record(raw)
-            except ValueError as error:
-                raise _damaged(path, number, error) from None
+        for record in map(_record, _parsed(lines)):
             if isinstance(record, Sample):
                 records.samples.append(record)
             else:
@@ -341,21 +336,12 @@ def read_info(folder: Path) -> RunInfo:
     return _build(RunInfo, {**raw, "cells": cells, "tasks": tasks})
 
 
-def _parsed(path: Path, numbered: list[tuple[int, bytes]]) -> list[Any]:
-    """The parsed lines. They are parsed all at once, which is faster, and one by one only to find a damaged line."""
-    try:
-        parsed = _json(b"[" + b",".join(line for _, line in numbered) + b"]")
-        if len(parsed) == len(numbered):
-            return list(parsed)
-    except ValueError:
-        pass
-    parsed = []
-    for number, line in numbered:
-        try:
-            parsed.append(_json(line))
-        except ValueError as error:
-            raise _damaged(path, number, error) from None
-    return parsed
+def _parsed(lines: list[bytes]) -> list[Any]:
+    """The parsed lines, all at once, which is faster; raises `ValueError` if a line is no JSON."""
+    parsed = _json(b"[" + b",".join(lines) + b"]")
+    if len(parsed) != len(lines):
+        raise ValueError("a line holds several values")
+    return list(parsed)
 
 
 def _json(text: str | bytes, parse_float: Callable[[str], float] | None = None) -> Any:
@@ -377,9 +363,39 @@ def _finite(text: str) -> float:
     return number
 
 
-def _damaged(path: Path, number: int, error: Exception) -> RecordError:
-    remedy = f"the others can be read without it: sed -i {number}d {typed(path)}"
-    return RecordError(f"{path}:{number}: damaged line: {error}; {remedy}")
+def _damaged(path: Path, lines: dict[int, bytes]) -> RecordError:
+    """What is wrong with the first damaged one of a file's numbered lines, and the command that keeps the others."""
+    damaged: dict[int, ValueError] = {}
+    for number, line in lines.items():
+        try:
+            _record(_json(line))
+        except ValueError as error:
+            damaged[number] = error
+    first, why = next(iter(damaged.items()))
+    more = f" (the first of {len(damaged)} damaged lines)" if len(damaged) > 1 else ""
+    return RecordError(f"{path}:{first}: damaged line{more}: {why}; {_remedy(path, list(damaged))}")
+
+
+def _remedy(path: Path, damaged: list[int]) -> str:
+    """The command that takes these lines out of a file. It keeps a copy of the file."""
+    ranges = _ranges(damaged)
+    if len(ranges) > MOST_RANGES:
+        script, what = f"{damaged[0]},$d", "remove all lines from there on, and measure them again with --resume"
+    else:
+        script = ";".join(f"{first}d" if first == last else f"{first},{last}d" for first, last in ranges)
+        what = "keep the other lines"
+    return f"to {what} (the whole file is kept as {path.name}.bak): sed -i.bak {quoted(script)} {typed(path)}"
+
+
+def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+    """`[3, 4, 5, 9]` as `[(3, 5), (9, 9)]`."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = ranges[-1][0], number
+        else:
+            ranges.append((number, number))
+    return ranges
 
 
 def _record(raw: Any) -> Sample | OutcomeRecord:

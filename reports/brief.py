@@ -20,7 +20,8 @@ from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import ENOUGH_REPLICATES
 from residency.reports import endings, sentences, words
 from residency.reports.answers import UNDECIDED, WON
-from residency.reports.brief_table import DISTURBED, FEW, OPEN, BriefTable, named, table
+from residency.reports.brief_table import DISTURBED, FEW, OPEN, TOO_FAST, BriefTable, named, table
+from residency.reports.page import doubts
 from residency.reports.tables import Missing, Report, processes
 
 LINE = 80  # columns that each of the first lines should fit into
@@ -177,6 +178,8 @@ def _doubts(found: Findings) -> list[str]:
     """What makes the answer less sure, what matters most first."""
     parts = ["made-up numbers"] if found.records.info.made_up else []
     parts += [f"{slowed.variable} slows a library" for slowed in found.slowed]
+    too_fast = sum(map(doubts.is_too_fast, found.rows))
+    parts += [f"{too_fast} faster than the device can be"] if too_fast else []
     timed = sum(row.measured is not None for row in found.rows)
     counted = Counter(kind for row in found.rows for kind in disturbances(row))
     disturbed = [
@@ -236,7 +239,8 @@ def _signs(found: Findings, used: set[str]) -> list[str]:
     meanings = {
         OPEN: "the run cannot tell which is faster",
         FEW: f"measured in {processes(few)}; {ENOUGH_REPLICATES} or more are better" if few else "",
-        DISTURBED: "busy machine: other work on it or on its GPU, or a lowered clock",
+        TOO_FAST: "faster than its device can be: the declared work or the clock is wrong, or the data lies in a cache",
+        DISTURBED: "busy machine, shared GPU or lowered GPU clock",
     }
     return [f"{sign} {meaning}" for sign, meaning in meanings.items() if sign in used]
 

@@ -1,6 +1,7 @@
 """The one table of a short report: a line for each implementation, or in a long report a line for each task.
 
-It has several layouts, the widest first. The first that fits is drawn, with a line about what it leaves out.
+It has several layouts, the widest first. The first that fits is drawn, with a line about what it leaves out. Where none
+fits, each row becomes several lines. However narrow the terminal is, every time and every ratio keeps its interval.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from residency.reports.page import doubts
 
 Tone = Literal["", "baseline", "win", "unsure", "bad"]
 
-FEW, DISTURBED, OPEN = "*", "!", "?"
+FEW, DISTURBED, OPEN, TOO_FAST = "*", "!", "?", "#"
 MOST_LINES = 16  # of a table with a line for each implementation; a longer one has a line for each task
 INDENT = "  "  # below a heading
 NONE = "-"
@@ -41,9 +42,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Layout:
-    """A way to write the table, and what it leaves out."""
+    """A way to write the table, and what it leaves out. Its blocks stand below each other."""
 
-    columns: list[Column]
+    blocks: list[list[Column]]
     without: list[str] = field(default_factory=list)
 
 
@@ -53,7 +54,7 @@ class BriefTable:
 
     parts: list[tuple[str, int]]  # each heading, and the number of rows below it
     tones: list[Tone]  # one for each row
-    layouts: list[Layout]
+    layouts: list[Layout]  # the last one has one block, and fits everywhere if each row becomes several lines
     signs: set[str]  # that mark doubts beside the numbers
 
 
@@ -100,7 +101,8 @@ def _shown(group: GroupFindings) -> list[Row]:
 def _doubts(row: Row | None) -> str:
     if row is None:
         return ""
-    return (FEW if doubts.few([row]) else "") + (DISTURBED if doubts.disturbed([row]) else "")
+    signs = {FEW: doubts.few([row]), DISTURBED: doubts.disturbed([row]), TOO_FAST: doubts.is_too_fast(row)}
+    return "".join(sign for sign, holds in signs.items() if holds)
 
 
 def _open(ratio: Speedup | None) -> str:
@@ -143,17 +145,17 @@ def _by_implementation(groups: Sequence[GroupFindings], titles: Sequence[str]) -
     time, ratio = Column("time [95 %]", times, right=True), Column(against, ratios, right=True)
     resident = [Column("resident [95 %]", residents, right=True)] if any(map(is_on_gpu, rows)) else []
     quality = Column("quality", [_quality(group, row) for group, row in shown], right=True)
-    median = Column("time", [words.seconds(row.measured.seconds.value) if row.measured else _end(row) for row in rows],
-                    right=True)  # fmt: skip
-    no_resident = ["the ratios with the data resident"] if resident else []
+    whole = [name, time, ratio, *resident, quality]
     layouts = [
-        Layout([name, time, ratio, *resident, quality]),
-        Layout([name, time, ratio, *resident], ["quality"]),
-        Layout([only_id, time, ratio, *resident], ["quality", "libraries"]),
-        Layout([name, time, ratio], ["quality", *no_resident]),
-        Layout([only_id, time, ratio], ["quality", *no_resident, "libraries"]),
-        Layout([only_id, time], ["quality", "libraries", "the ratios"]),
-        Layout([only_id, median], ["quality", "libraries", "the ratios", "the intervals"]),
+        Layout([whole]),
+        Layout([[name, time, ratio, *resident]], ["quality"]),
+        Layout([[only_id, time, ratio, *resident]], ["quality", "libraries"]),
+        *([Layout([[name, time, ratio], [name, *resident, quality]])] if resident else []),
+        Layout(
+            [[only_id, time, ratio], *([[only_id, *resident, quality]] if resident else [])],
+            ["libraries"] if resident else ["quality", "libraries"],
+        ),
+        Layout([whole]),
     ]
     tones = [_tone(row) for row in rows]
     signs = {sign for row in rows for sign in _doubts(row) + _open(row.compared.speedup) + _open(row.compared.resident)}
@@ -210,7 +212,6 @@ class _TaskLine:
     second: str = ""  # the library of its opponent
     ratio: str = NONE
     ratio_signs: str = ""
-    once: str = NONE  # the ratio without its interval
     resident: str = NONE
     resident_signs: str = ""
     tone: Tone = ""
@@ -228,8 +229,7 @@ def _by_task(found: Findings) -> BriefTable:
     ]
     for gain in found.gains:
         resident = bare(gain.resident.mean, "fast") if gain.resident else "not known"
-        label, once = f"{gain.tasks} tasks, {gain.size}", words.once(gain.mean.value)
-        lines.append(_TaskLine(label, ratio=bare(gain.mean, "fast"), once=once, resident=resident))
+        lines.append(_TaskLine(f"{gain.tasks} tasks, {gain.size}", ratio=bare(gain.mean, "fast"), resident=resident))
     parts += [("geometric mean", len(found.gains))] if found.gains else []
     signs = {sign for line in lines for sign in line.time_signs + line.ratio_signs + line.resident_signs}
     return BriefTable(parts, [line.tone for line in lines], _task_layouts(lines, on_gpu=on_gpu), signs)
@@ -269,7 +269,6 @@ def _task_line(label: str, group: GroupFindings, entry: Contest, *, on_gpu: bool
         time_signs=_doubts(first),
         second=library(second) if second is not None else NONE,
         ratio=_ratio(ratio, second, others, "fast" if on_gpu else "long") if on_gpu or first is not None else NONE,
-        once=words.once(ratio.value) if ratio is not None else NONE,
         ratio_signs=_open(ratio) + _doubts(second),
         resident=bare(resident, "fast") if resident is not None else NONE if second is None else "not known",
         resident_signs=_open(resident),
@@ -311,25 +310,20 @@ def _task_layouts(lines: Sequence[_TaskLine], *, on_gpu: bool) -> list[Layout]:
     header = "GPU against CPU [95 %]" if on_gpu else "next takes × as long [95 %]"
     timed = Column("fastest on the CPU [95 %]", _paired(firsts, times))
     alone = [line.time if line.first == NONE else line.first for line in lines]
-    first, second = Column("CPU" if on_gpu else "fastest", alone), Column(header, _paired(seconds, ratios))
+    first, second = Column("CPU", alone), Column(header, _paired(seconds, ratios))
     ratio = Column(header, ratios, right=True)
-    onces = _signed([line.once for line in lines], [line.ratio_signs for line in lines])
-    once = Column("GPU is" if on_gpu else "next takes", onces, right=True)
     if not on_gpu:
         return [
-            Layout([task, timed, second]),
-            Layout([task, timed, ratio], ["the next library"]),
-            Layout([task, first, ratio], ["the times", "the next library"]),
-            Layout([task, first, once], ["the times", "the next library", "the intervals"]),
-            Layout([task, first], ["the times", "the next library", "the ratios"]),
-            Layout([task], ["the times", "the libraries", "the ratios"]),
+            Layout([[task, timed, second]]),
+            Layout([[task, timed, ratio]], ["the next library"]),
+            Layout([[task, timed], [task, second]]),
+            Layout([[task, timed, second]]),
         ]
     return [
-        Layout([task, timed, second, resident]),
-        Layout([task, first, second, resident], ["the times"]),
-        Layout([task, second, resident], ["the times", "the CPU libraries"]),
-        Layout([task, ratio, resident], ["the times", "the libraries"]),
-        Layout([task, ratio], ["the times", "the libraries", "the ratios with the data resident"]),
-        Layout([task, once], ["the times", "the libraries", "the ratios with the data resident", "the intervals"]),
-        Layout([task], ["the times", "the libraries", "the ratios"]),
+        Layout([[task, timed, second, resident]]),
+        Layout([[task, first, second, resident]], ["the times"]),
+        Layout([[task, second, resident]], ["the times", "the CPU libraries"]),
+        Layout([[task, ratio, resident]], ["the times", "the libraries"]),
+        Layout([[task, ratio], [task, resident]], ["the times", "the libraries"]),
+        Layout([[task, ratio, resident]], ["the times", "the libraries"]),
     ]

@@ -53,16 +53,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Form:
-    """A way to write a column, and what this way leaves out."""
+    """A way to write a column."""
 
     header: str
     text: Callable[[Line], str]
-    without: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, its text for a line, and further ways to write it, each narrower than the one before."""
+    """A column: its name, its text for a line, and narrower ways to write the same."""
 
     name: str
     text: Callable[[Line], str]
@@ -73,11 +72,6 @@ class Column:
     def forms(self) -> tuple[Form, ...]:
         """All ways to write it, the widest first."""
         return Form(self.name, self.text), *self.narrower
-
-    @property
-    def plain(self) -> str:
-        """Its name without the level of the interval."""
-        return self.name.removesuffix(" [95 %]")
 
 
 def line(row: Row, told: float) -> Line:
@@ -116,11 +110,7 @@ def _time(entry: Line) -> str:
     return words.interval(entry.seconds) if entry.seconds else entry.outcome
 
 
-def _median(entry: Line) -> str:
-    return words.seconds(entry.seconds.value) if entry.seconds else entry.outcome
-
-
-def _against(entry: Line, times: Callable[[Speedup], str] = words.times, after: str = " ") -> str:
+def _against(entry: Line, after: str = " ") -> str:
     """The verdict and the ratio, with `after` between them."""
     if entry.seconds is None:
         return NONE
@@ -128,14 +118,10 @@ def _against(entry: Line, times: Callable[[Speedup], str] = words.times, after: 
         return f"not known whether{after}on the GPU"
     if entry.against is None:
         return "not compared"
-    return "baseline" if entry.is_baseline else f"{entry.against.verdict}:{after}{times(entry.against)}"
+    return "baseline" if entry.is_baseline else f"{entry.against.verdict}:{after}{words.times(entry.against)}"
 
 
-def _once(ratio: Speedup) -> str:
-    return words.once(ratio.value)
-
-
-def _resident(entry: Line, times: Callable[[Resident], str] = words.resident) -> str:
+def _resident(entry: Line, after: str = " ") -> str:
     """The ratio with the data resident, which says itself who is faster; if that is not sure, it says so."""
     if entry.seconds is None or entry.in_doubt:
         return NONE
@@ -143,12 +129,8 @@ def _resident(entry: Line, times: Callable[[Resident], str] = words.resident) ->
         return "not known"
     if entry.resident.baseline == entry.implementation:
         return "baseline"
-    unsure = "inconclusive: " if entry.resident.verdict == "inconclusive" and not entry.resident.at_least else ""
-    return f"{unsure}{times(entry.resident)}"
-
-
-def _resident_once(ratio: Resident) -> str:
-    return words.resident(ratio).partition(" [")[0]
+    unsure = f"inconclusive:{after}" if entry.resident.verdict == "inconclusive" and not entry.resident.at_least else ""
+    return f"{unsure}{words.resident(entry.resident)}"
 
 
 def _quality(entry: Line) -> str:
@@ -173,28 +155,18 @@ def _memory(entry: Line) -> str:
     return f"{host}, GPU {words.size(entry.device_bytes) if entry.device_bytes is not None else 'not known'}"
 
 
-WITHOUT = "the interval against the baseline"
-WITHOUT_RESIDENT = "the interval of the resident ratio"
 COLUMNS = (
     Column("implementation", lambda entry: entry.implementation),
     Column("library", lambda entry: entry.library),
     Column("cores", _cores, right=True),
-    Column("median time [95 %]", _time, (Form("median", _median, "the interval of the median time"),), right=True),
+    Column("median time [95 %]", _time, right=True),
     Column(
         "against the baseline [95 %]",
         _against,
-        (
-            Form("against the baseline", lambda entry: _against(entry, _once), WITHOUT),
-            Form("against the\nbaseline", lambda entry: _against(entry, _once, "\n"), WITHOUT),
-        ),
+        (Form("against the\nbaseline [95 %]", lambda entry: _against(entry, "\n")),),
         right=True,
     ),
-    Column(
-        RESIDENT,
-        _resident,
-        (Form("resident", lambda entry: _resident(entry, _resident_once), WITHOUT_RESIDENT),),
-        right=True,
-    ),
+    Column(RESIDENT, _resident, (Form(RESIDENT, lambda entry: _resident(entry, "\n")),), right=True),
     Column("quality", _quality, right=True),
     Column(
         "where the time went",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from itertools import product
 
 from rich import box
 from rich.cells import cell_len
@@ -14,40 +13,27 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from residency.analysis.findings import Findings
-from residency.harness.errors import quoted, typed
+from residency.harness.errors import quoted
 from residency.harness.outcomes import Outcome
 from residency.reports import words
 from residency.reports.brief import BELOW, MORE, Brief, Command, brief
 from residency.reports.brief_table import DISTURBED, BriefTable, Layout, Tone
+from residency.reports.brief_table import Column as BriefColumn
 from residency.reports.columns import RESIDENT, Column, Form, Line, shown
 from residency.reports.endings import REHEARSED
 from residency.reports.tables import Report, Table, report
 
-IMPORTANCE = (  # the columns that a narrow terminal keeps, the most important first
-    "implementation",
+FIRST = (
     "median time [95 %]",
     "against the baseline [95 %]",
-    "quality",
     RESIDENT,
-    "library",
-    "cores",
-    "memory",
-    "cold",
-    "where the time went",
-)
+    "quality",
+)  # columns, if not all fit side by side
 INDENT = 2  # characters, before a remark
 RULE = 4  # characters that a ruled line needs in addition to its title
 LABEL = 9  # characters, before a command
 UNBOUNDED = 10_000  # characters, more than any table needs
 STYLES: dict[Tone, str] = {"": "", "baseline": "bold", "win": "green", "unsure": "yellow", "bad": "red"}
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A table that fits into the terminal, and the columns that had to be left out."""
-
-    grid: Grid
-    dropped: list[str]
 
 
 def show(found: Findings, console: Console, *, details: bool = False, saved: bool = True) -> None:
@@ -96,14 +82,14 @@ def _typed(command: Command, width: int) -> str:
 
 def _show_brief(short: Brief, console: Console) -> None:
     """The table in the widest layout that fits, what this one leaves out, and what the signs mean."""
-    layout, grids = _laid_out(short.table, console)
-    if short.table.tones:
-        console.print(grids[0])
-        console.print(Rule(style="dim"), width=console.measure(grids[0]).maximum)
-    for (heading, _), grid in zip(short.table.parts, grids[1:], strict=True):
-        console.print(Text(heading, style="bold"), no_wrap=True, overflow="ellipsis", highlight=False)
-        if grid.row_count:
-            console.print(grid)
+    layout, gap = _laid_out(short.table, console.width)
+    for number, columns in enumerate(layout.blocks):
+        if number:
+            console.print()
+        if gap:
+            _show_block(short.table, columns, gap, console)
+        else:
+            _show_lines_of_rows(short.table, columns, console)
     for note in short.notes:
         _indented(console, note, "dim")
     if layout.without:
@@ -111,36 +97,69 @@ def _show_brief(short: Brief, console: Console) -> None:
         _indented(console, f"Not shown at {console.width} columns: {left_out}. --details has them.", "dim")
 
 
-def _laid_out(table: BriefTable, console: Console) -> tuple[Layout, list[Grid]]:
-    """The header and the parts of a table, all with the same widths, in the first layout that fits."""
+def _laid_out(table: BriefTable, width: int) -> tuple[Layout, int]:
+    """The first layout that fits, and the gap between its columns; 0 if none fits."""
     for layout in table.layouts:
         for gap in (2, 1):
-            widths = [max(map(cell_len, [column.header, *column.cells])) for column in layout.columns]
-            if sum(widths) + gap * (len(widths) - 1) <= console.width:
-                return layout, _parts(table, layout, widths, gap)
-    widths[0] -= sum(widths) + gap * (len(widths) - 1) - console.width
-    return layout, _parts(table, layout, widths, gap)
+            if all(sum(_widths(columns)) + gap * (len(columns) - 1) <= width for columns in layout.blocks):
+                return layout, gap
+    return table.layouts[-1], 0
 
 
-def _parts(table: BriefTable, layout: Layout, widths: list[int], gap: int) -> list[Grid]:
-    grids = [_columns(layout, widths, gap, header=True)]
+def _widths(columns: list[BriefColumn]) -> list[int]:
+    return [max(map(cell_len, [column.header, *column.cells])) for column in columns]
+
+
+def _show_block(table: BriefTable, columns: list[BriefColumn], gap: int, console: Console) -> None:
+    """A header and the parts of a table, all with the same widths."""
+    if table.tones:
+        header = _columns(columns, gap, header=True)
+        console.print(header)
+        console.print(Rule(style="dim"), width=console.measure(header).maximum)
     row = 0
-    for _, count in table.parts:
-        grid = _columns(layout, widths, gap)
+    for heading, count in table.parts:
+        console.print(Text(heading, style="bold"), highlight=False)
+        grid = _columns(columns, gap)
         for number in range(row, row + count):
-            grid.add_row(*(Text(column.cells[number]) for column in layout.columns), style=STYLES[table.tones[number]])
-        grids.append(grid)
+            grid.add_row(*(Text(column.cells[number]) for column in columns), style=STYLES[table.tones[number]])
+        if count:
+            console.print(grid)
         row += count
-    return grids
 
 
-def _columns(layout: Layout, widths: list[int], gap: int, *, header: bool = False) -> Grid:
-    """A table without rows. Only a name that is wider than the terminal is cut, with an ellipsis."""
+def _columns(columns: list[BriefColumn], gap: int, *, header: bool = False) -> Grid:
+    """A table without rows."""
     grid = Grid(box=None, padding=(0, gap, 0, 0), pad_edge=False, show_header=header)
-    for column, width in zip(layout.columns, widths, strict=True):
+    for column, width in zip(columns, _widths(columns), strict=True):
         justify: JustifyMethod = "right" if column.right else "left"
-        grid.add_column(column.header, justify=justify, width=max(1, width), no_wrap=True, overflow="ellipsis")
+        grid.add_column(column.header, justify=justify, width=width, no_wrap=True)
     return grid
+
+
+def _show_lines_of_rows(table: BriefTable, columns: list[BriefColumn], console: Console) -> None:
+    """Each row's name, and below it a line for each of its numbers."""
+    name, *others = columns
+    row = 0
+    for heading, count in table.parts:
+        console.print(Text(heading, style="bold"), highlight=False)
+        for number in range(row, row + count):
+            style = STYLES[table.tones[number]]
+            _indented(console, name.cells[number].strip(), style)
+            for column in others:
+                text = " ".join(column.cells[number].split())
+                _show_labelled(console, column.header, text, text, style)
+        row += count
+
+
+def _show_labelled(console: Console, label: str, text: str, narrow: str, style: str) -> None:
+    """`cold: 559 ms`. A text that does not fit beside its label stands below it, in the `narrow` form if it must."""
+    width = console.width - 2 * INDENT
+    if cell_len(beside := f"{label}: {text}") <= width:
+        _indented(console, beside, style, indent=2 * INDENT)
+        return
+    _indented(console, f"{label}:", style, indent=2 * INDENT)
+    for line in (text if cell_len(text) <= width - INDENT else narrow).split("\n"):
+        _indented(console, line, style, indent=3 * INDENT)
 
 
 def _show_details(said: Report, found: Findings, console: Console) -> None:
@@ -154,7 +173,7 @@ def _show_details(said: Report, found: Findings, console: Console) -> None:
         console.print(_safe(said.title), style="bold")
     if len(said.tables) > 1:
         _show_in_short(said.tables, console)
-    _show_tables(said.tables, found.records.folder, console)
+    _show_tables(said.tables, console)
     console.print()
     for line in said.summary:
         console.print(_safe(line), style="bold")
@@ -181,9 +200,8 @@ def _show_in_short(tables: list[Table], console: Console) -> None:
         _indented(console, text, first="- ")
 
 
-def _show_tables(tables: list[Table], folder: Path, console: Console) -> None:
-    """Each group. A note below a table says what it does not show, unless the table before has the same note."""
-    said: list[str] = []
+def _show_tables(tables: list[Table], console: Console) -> None:
+    """Each group, with all its columns."""
     for table in tables:
         console.print()
         console.print(_safe(table.title), style="bold")
@@ -192,28 +210,19 @@ def _show_tables(tables: list[Table], folder: Path, console: Console) -> None:
         console.print(f"[bold]Answer:[/] {_safe(' '.join(table.answer.sentences))}", highlight=False)
         console.print(_safe(table.caption), style="dim")
         if table.lines:
-            drawn = fitted(table, console)
-            console.print(drawn.grid)
-            if drawn.dropped and drawn.dropped != said:
-                _indented(console, _not_shown(drawn.dropped, console.width, folder), "dim")
-            said = drawn.dropped
+            _show_lines(table, console)
         for failure in table.failures:
             _indented(console, failure, "red")
         for note in table.notes:
             _indented(console, note, "dim")
 
 
-def _indented(console: Console, text: str | Text, style: str = "", first: str = "  ") -> None:
-    """Print a remark, with all its lines indented."""
+def _indented(console: Console, text: str | Text, style: str = "", first: str = "", indent: int = INDENT) -> None:
+    """Print a remark, with all its lines indented; `first` stands in the indent of the first line."""
     lines = Text(words.visible(text), style=style) if isinstance(text, str) else text
-    for number, line in enumerate(lines.wrap(console, max(1, console.width - INDENT))):
+    for number, line in enumerate(lines.wrap(console, max(1, console.width - indent))):
         line.rstrip()
-        console.print(Text.assemble(first if number == 0 else " " * INDENT, line), highlight=False)
-
-
-def _not_shown(dropped: list[str], width: int, folder: Path) -> str:
-    command = f"residency report {typed(folder)} --format markdown"
-    return f"not shown at {width} columns: {', '.join(dropped)}. To see all: {command}"
+        console.print(Text.assemble((first if number == 0 else "").ljust(indent), line), highlight=False)
 
 
 def _names(names: list[str], width: int) -> str:
@@ -222,29 +231,52 @@ def _names(names: list[str], width: int) -> str:
     return joined.replace(":", ": ") if any(cell_len(name) + 1 > width for name in names) else joined
 
 
-def fitted(table: Table, console: Console) -> Drawn:
-    """One group's table: all columns if they fit, else the most important that fit, each in its widest form."""
-    columns = shown(table.lines)
-    whole = {column.name: column.forms[0] for column in columns}
-    if _needed(made := _grid(table, whole), console) <= console.width:
-        return Drawn(made, [])
-    kept: dict[str, Form] = {}
-    dropped = []
-    for column in sorted(columns, key=lambda column: IMPORTANCE.index(column.name)):
-        for form in column.forms:
-            made = _grid(table, {**kept, column.name: form}, close=True)
-            if not kept or _needed(made, console) <= console.width:
-                kept[column.name] = form
+def _show_lines(table: Table, console: Console) -> None:
+    """One group's table. If it is wider than the terminal, it goes on below itself, or each number gets a line."""
+    blocks = fitted(table, console)
+    for number, grid in enumerate(blocks):
+        if number:
+            console.print()
+        console.print(grid)
+    if not blocks:
+        _show_stacked(table, console)
+
+
+def fitted(table: Table, console: Console) -> list[Grid]:
+    """The columns of a table in as few blocks as they need, each as wide as the terminal at most.
+
+    Empty if a column does not fit beside the implementations.
+    """
+    first, *others = _ordered(table)
+    whole = _grid(table, {column.name: column.forms[0] for column in (first, *others)})
+    if _needed(whole, console) <= console.width:
+        return [whole]
+    blocks: list[dict[str, Form]] = []
+    for column in others:
+        for form, block in product(column.forms, [*blocks, {first.name: first.forms[0]}]):
+            if _needed(_grid(table, {**block, column.name: form}, close=True), console) <= console.width:
+                block[column.name] = form
+                blocks += [] if block in blocks else [block]
                 break
-        dropped += [lacking] if (lacking := _lacking(table, column, kept.get(column.name))) else []
-    return Drawn(_grid(table, kept, close=True), dropped)
+        else:
+            return []
+    return [_grid(table, block, close=True) for block in blocks]
 
 
-def _lacking(table: Table, column: Column, form: Form | None) -> str:
-    """What this form of a column does not show."""
-    if form is None:
-        return column.plain
-    return form.without if any(form.text(line) != column.text(line) for line in table.lines) else ""
+def _show_stacked(table: Table, console: Console) -> None:
+    """Each implementation, and below it a line for each of its numbers."""
+    first, *others = _ordered(table)
+    for entry in table.lines:
+        style = _style(entry)
+        _indented(console, first.text(entry), style)
+        for column in others:
+            _show_labelled(console, column.name, column.text(entry), column.forms[-1].text(entry), style)
+
+
+def _ordered(table: Table) -> list[Column]:
+    """The implementations, then the columns that answer, then the others."""
+    first, *others = shown(table.lines)
+    return [first, *sorted(others, key=lambda column: column.name not in FIRST)]
 
 
 def _needed(made: Grid, console: Console) -> int:

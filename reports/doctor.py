@@ -1,4 +1,4 @@
-"""The report of `residency doctor` in a terminal: the machine, what slows it, its libraries, and what can run."""
+"""The report of `residency doctor` in a terminal: what can run, the machine, what slows it, and its libraries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from residency.harness import environment
@@ -17,6 +18,10 @@ from residency.harness.tiers import Tier
 from residency.reports import links, tables, words
 
 HOW = {"ucx": "UCX", "tcp": "TCP, through the host: UCX (distributed-ucxx) is not installed"}
+STEPS = (
+    "The steps are: the same lines with the CPU library; every call checked against the GPU library's real signatures; "
+    "the real GPU code on an emulated device; a real GPU."
+)
 FEW = 3  # implementations: so few are named even without --all
 
 
@@ -26,22 +31,37 @@ def show(told: Mapping[str, Any], free: int, everything: bool, out: Console) -> 
     Implementations that are alike are counted. With `everything`, all of them are named.
     """
     facts, states = told["machine"], told["implementations"]
+    _show_answer(out, states, [*told["warnings"], *told["health"]])
     _show_machine(out, facts, told["between_gpus"], free)
     _show_environment(out, told["environment"], told["warnings"])
     if facts["gpus"] or told["health"]:
         _show_health(out, told["health"])
-    _show_memory(out, told["memory"], everything)
-    out.print("\n[bold]Libraries[/]")
-    out.print("  " + ", ".join(f"{name} {version}" for name, version in told["versions"].items()), highlight=False)
-    out.print("\n[bold]Implementations[/]")
+    out.print("\n[bold]What can run here[/]")
     _show_implementations(out, states, everything)
-    out.print("\n[bold]How far the GPU implementations are proved[/]")
+    _show_memory(out, told["memory"], everything)
+    out.print("\n[bold]How far the GPU implementations were tested[/]")
     _show_tiers(out, states, everything)
+    out.print("\n[bold]Libraries[/]")
+    libraries = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    out.print(Padding(libraries, (0, 0, 0, 2)), highlight=False)
+
+
+def _show_answer(out: Console, states: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, str]]) -> None:
+    """How much can run here, and whether something will spoil a measurement."""
+    on = {device: [state for state in states if state["implementation"].endswith(device)] for device in ("cpu", "gpu")}
+    can = {device: sum(not _obstacle(state) for state in on[device]) for device in on}
+    parts = [f"{can[device]} of {len(on[device])} {device.upper()} implementations" for device in on]
+    out.print(f"[bold]Can run here: {' and '.join(parts)}.[/]", highlight=False)
+    if found:
+        count = f"{len(found)} thing{'s' * (len(found) > 1)}"
+        out.print(f"[yellow]{count} will slow or spoil a measurement; what to do is below.[/]\n", highlight=False)
+    else:
+        out.print("Nothing was found that will slow or spoil a measurement.\n")
 
 
 def _show_machine(out: Console, facts: Mapping[str, Any], protocol: str, free: int) -> None:
     out.print("[bold]Machine[/]")
-    out.print(f"  {facts['cpu']}, {facts['cores']} of {facts['cores_in_machine']} cores may be used", highlight=False)
+    out.print(f"  {facts['cpu']}, {facts['cores']} of {facts['cores_in_machine']} cores can be used", highlight=False)
     out.print(f"  {words.size(facts['memory_bytes'])} of memory, {words.size(free)} free")
     if facts["gpus"]:
         out.print(f"  {escape(words.gpus(facts['gpus']))}, driver {facts['gpus'][0]['driver']}", highlight=False)
@@ -65,11 +85,12 @@ def _show_health(out: Console, findings: Sequence[Mapping[str, str]]) -> None:
 
 def _show_memory(out: Console, forecasts: Sequence[Mapping[str, Any]], everything: bool) -> None:
     """How many tasks fit into each GPU's memory at each size; few that do not are named, with `everything` all."""
-    out.print("\n[bold]Sizes that fit a GPU's memory, by forecast[/] (residency list TASK says more)")
+    tasks = max((forecast["tasks"] for forecast in forecasts), default=0)
+    out.print(f"\n[bold]How many of the {tasks} tasks fit a GPU's memory, by forecast[/] (more: residency list TASK)")
     sizes = list(dict.fromkeys(forecast["size"] for forecast in forecasts))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("memory", *sizes):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     alike: dict[tuple[str, ...], list[int]] = {}  # numbers of GPUs of the same name, for which the same sizes fit
     for memory in dict.fromkeys(forecast["memory"] for forecast in forecasts):
         mine = {forecast["size"]: forecast for forecast in forecasts if forecast["memory"] == memory}
@@ -83,7 +104,7 @@ def _show_memory(out: Console, forecasts: Sequence[Mapping[str, Any]], everythin
 
 
 def _fitting(forecast: Mapping[str, Any], everything: bool) -> str:
-    """`15 of 16 tasks, not tabular/ridge`."""
+    """`15 of 16; not tabular/ridge`."""
     too_large, in_part = forecast["too_large"], forecast["in_part"]
     text = f"{forecast['tasks'] - len(too_large)} of {forecast['tasks']}"
     for names, word in ((too_large, "not"), (in_part, "in part")):
@@ -142,7 +163,7 @@ def _show_tiers(out: Console, states: Sequence[Mapping[str, Any]], everything: b
     """The tier that each GPU implementation has reached, and the next command. Without `everything`, only counts."""
     names = ("task", "implementation") if everything else ("implementations",)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in (*names, "seen on this machine", "best on record", "next"):
+    for column in (*names, "tested on this machine", "best in the recorded runs", "next"):
         table.add_column(column, no_wrap=column in names)
     reached = [(state["tier"].label, state["tier_on_record"].label, state) for state in states if "tier" in state]
     if everything:
@@ -154,4 +175,7 @@ def _show_tiers(out: Console, states: Sequence[Mapping[str, Any]], everything: b
             table.add_row(str(count), *texts)
     out.print(table)
     proved = sum(max(state["tier"], state["tier_on_record"]) is Tier.GPU for state in states if "tier" in state)
-    out.print(f"{proved} of {sum('tier' in state for state in states)} have run on a real GPU, by the recorded runs.")
+    out.print(
+        f"{proved} of {sum('tier' in state for state in states)} have run on a real GPU, in runs seen or recorded."
+    )
+    out.print(STEPS, style="dim", highlight=False)

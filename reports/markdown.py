@@ -38,7 +38,7 @@ def render(found: Findings) -> str:
 
 def _in_short(short: Brief) -> list[str]:
     """The one table, with its headings as rows, and the remarks below it."""
-    columns = short.table.layouts[0].columns
+    columns = short.table.layouts[0].blocks[0]
     lines = ["", line([column.header for column in columns]), line(["---"] * len(columns))] if short.table.tones else []
     row = 0
     for heading, count in short.table.parts:

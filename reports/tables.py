@@ -20,6 +20,7 @@ from residency.harness.records import Records, RunInfo
 from residency.reports import certainty, links, sentences, words
 from residency.reports.answers import Answer, answer
 from residency.reports.columns import Line, line
+from residency.reports.page import doubts
 
 SHOWN_SOURCES = 3
 DIFFERS, CLOCK_DIFFERS = 1.5, 1.1  # ratios from which on the GPUs of an implementation differ much
@@ -281,21 +282,25 @@ def _workers(row: Row, measured: Measured) -> str:
         return ""
     lanes, kind = (row.cell.workers, "GPU") if row.cell.device == "gpu" else (row.facts.threads, "thread")
     found = spent(measured.cluster, measured.seconds.value, lanes)
-    parts = [f"{found.tasks:.0%} in tasks"]
+    parts = [f"{_percent(found.tasks)} in tasks"]
     for share, said, moved in (
         (found.fetching, "fetching from each other", found.fetched),
         (found.spilling, "spilling to disk", found.spilled),
     ):
         if share:
-            parts.append(f"{share:.1%} {said}{f' ({words.size(moved)})' if moved else ''}")
+            parts.append(f"{_percent(share, 1)} {said}{f' ({words.size(moved)})' if moved else ''}")
     if found.moved_out or found.moved_back:
         ways = f"{words.size(found.moved_out)} out, {words.size(found.moved_back)} back"
-        parts.append(f"{found.moving:.1%} moving data to the host's memory because a card was full ({ways})")
+        parts.append(f"{_percent(found.moving, 1)} moving data to the host's memory because a card was full ({ways})")
     if found.shuffled:
         parts.append(f"{words.size(found.shuffled)} exchanged by key")
-    parts.append(f"{found.idle:.0%} without a task")
+    parts.append(f"{_percent(found.idle)} without a task")
     who = f"workers' {lanes} {kind}s were" if lanes > 1 else f"worker's {kind} was"
     return f"{row.cell.implementation}: its {who} {', '.join(parts)}"
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
 
 
 def _differing_gpus(row: Row) -> str:
@@ -313,20 +318,21 @@ def _differing_gpus(row: Row) -> str:
 
 
 def _disturbances(row: Row) -> list[str]:
-    """What disturbed the measurement of a row."""
+    """What disturbed the measurement of a row, each with the words that stand beside its numbers."""
     found, facts = list[str](), row.facts
     others = row.measured.other_cores if row.measured else None
     if others is not None and others > DISTURBED:
-        found.append(f"other processes kept {others:.1f} cores busy")
+        found.append(f"{doubts.SAID['busy']}: other processes kept {others:.1f} cores busy")
     if facts.tenants:
         noun = "GPUs" if len(facts.gpus) > 1 else "GPU"
-        found.append(f"{facts.tenants} other process{'es' if facts.tenants > 1 else ''} computed on the {noun}")
+        who = f"{facts.tenants} other process{'es' if facts.tenants > 1 else ''}"
+        found.append(f"{doubts.SAID['shared']}: {who} computed on the {noun}")
     if facts.slowed_by:
         slowed = [gpu["index"] for gpu in facts.gpus if gpu["slowed_by"]]
-        whose = f"the clock of GPU {words.listed(slowed)}" if len(facts.gpus) > 1 else "the GPU's clock"
+        of = f" of GPU {words.listed(slowed)}" if len(facts.gpus) > 1 else ""
         to = f" to {facts.device_megahertz} MHz" if facts.device_megahertz is not None else ""
-        found.append(f"{whose} was held down{to} by {', '.join(facts.slowed_by)}")
-    return [f"disturbed: {text} while {row.cell.implementation} was measured" for text in found]
+        found.append(f"{doubts.SAID['slowed']}: the clock{of} was held down{to} by {', '.join(facts.slowed_by)}")
+    return [f"{text} while {row.cell.implementation} was measured" for text in found]
 
 
 def _energy(shown: Sequence[Row]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,11 +11,13 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from residency.harness.mistakes import shown
 from residency.harness.outcomes import Ending
 from residency.harness.task import Task
 from residency.reports import words
+from residency.reports.tables import by_reason
 
 DIFFERENT = 1.25  # times the least need: beyond, both are shown
 
@@ -27,6 +31,9 @@ def show_all(tasks: Sequence[Task], out: Console) -> None:
         names = dict.fromkeys(implementation.id for implementation in task.implementations)
         table.add_row(task.path, escape(task.title), ", ".join(names))
     out.print(table)
+    topics = len({task.path.rpartition("/")[0] for task in tasks})
+    count = f"{len(tasks)} task{'s' * (len(tasks) > 1)} in {topics} topic{'s' * (topics > 1)}"
+    out.print(f"{count}. To see one of them in full: residency list {tasks[0].path}", highlight=False)
 
 
 def show(task: Task, unavailable: Mapping[str, Ending], forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:
@@ -35,7 +42,7 @@ def show(task: Task, unavailable: Mapping[str, Ending], forecasts: Sequence[Mapp
     `unavailable` says by id which cannot run here, and why. `forecasts` are those of `runners/forecast.py`, by size.
     """
     out.print(f"[bold]{task.path}[/]\n")
-    out.print(escape(task.card), highlight=False)
+    _show_card(task.card, out)
     out.print(f"\nQuality: {task.quality.name}, {task.quality.better} is better, tolerance {task.tolerance:g}")
     out.print(
         "Sizes: " + ", ".join(f"{size} {words.count(rows)}" for size, rows in task.sizes.items()) + f" {task.unit}"
@@ -46,13 +53,25 @@ def show(task: Task, unavailable: Mapping[str, Ending], forecasts: Sequence[Mapp
     out.print("Implementations:")
     for implementation in task.implementations:
         own = implementation.file in task.own_files
-        why = unavailable.get(implementation.id)
-        state = f"[yellow]{escape(why.reason)}[/]" if why else "[green]can run here[/]"
+        can = implementation.id not in unavailable
+        state = "[green]can run here[/]" if can else "[yellow]cannot run here[/]"
         place = " on a cluster" if implementation.runner == "cluster" else ""
         whose = f", yours: {escape(shown(implementation.file))}:{implementation.line}" if own else ""
         out.print(f"  {implementation.id} ({implementation.library}{place}{whose}): {state}", highlight=False)
+    for missing in by_reason((name, why.reason) for name, why in unavailable.items()):
+        out.print(f"[yellow]Cannot run here: {', '.join(missing.names)}: {escape(missing.reason)}[/]", highlight=False)
+        for reason in missing.further:
+            out.print(f"  [yellow]and {escape(reason)}[/]", highlight=False)
     if forecasts:
         _show_memory(forecasts, out)
+
+
+def _show_card(card: str, out: Console) -> None:
+    """The card as wide as the terminal. Its indented lines go on with the paragraph above them."""
+    for paragraph in re.sub(r"\n[ \t]+(?=\S)", " ", card).split("\n"):
+        label = re.match(r"\S+ {2,}", paragraph)
+        hanging = " " * (len(label[0]) if label else 0)
+        out.print(Text("\n".join(textwrap.wrap(paragraph, max(20, out.width), subsequent_indent=hanging))))
 
 
 def _show_memory(forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:

@@ -11,6 +11,7 @@ from residency.harness.statistics import ENOUGH_REPLICATES
 from residency.reports.endings import REHEARSED, ending
 
 SAID: dict[Disturbance, str] = {"busy": "busy machine", "shared": "GPU shared", "slowed": "GPU clock held down"}
+TOO_FAST = "faster than its device can be"
 
 
 def beside(row: Row) -> str:
@@ -20,7 +21,7 @@ def beside(row: Row) -> str:
 
 def of_rows(rows: Sequence[Row]) -> str:
     """The same of a number that was made from several rows: `1 to 5 processes, busy machine`."""
-    return ", ".join([*few(rows), *disturbed(rows)])
+    return ", ".join([*few(rows), *disturbed(rows), *([TOO_FAST] if any(map(is_too_fast, rows)) else [])])
 
 
 def few(rows: Sequence[Row]) -> list[str]:
@@ -33,6 +34,11 @@ def disturbed(rows: Sequence[Row]) -> list[str]:
     """What else used the machine, or slowed its GPU, while the rows were measured."""
     kinds = {kind for row in rows for kind in disturbances(row)}
     return [said for kind, said in SAID.items() if kind in kinds]
+
+
+def is_too_fast(row: Row) -> bool:
+    """Whether it is faster than its device can be, by the peaks that the run measured."""
+    return row.measured is not None and row.compared.roofline is not None and row.compared.roofline.mistaken
 
 
 def processes(counts: Sequence[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -97,11 +98,16 @@ def test_what_went_wrong_has_no_share(rows, peaks, made) -> None:
 def test_reports_show_shares_and_flag_what_no_device_can_do(written, residency, peaks, made) -> None:
     run = written(
         *peaks,
+        made("t/a", "one@cpu", seconds=5.0),
+        made("t/a", "magic@gpu", seconds=0.5, flops=9e12, bytes=1e9),
         made("t/a", "good@gpu", seconds=0.5, flops=1e12, bytes=310e9),
         made("t/a", "far@gpu", seconds=0.5, flops=1e9, bytes=1e9),
         made("t/a", "spread@gpu", seconds=0.5, flops=1e12, bytes=520e9),
-        made("t/a", "magic@gpu", seconds=0.5, flops=9e12, bytes=1e9),
     )
+    first = residency("report", run, COLUMNS="120").out.splitlines()
+    assert "1 faster than the device can be" in first[1]
+    assert any(re.search(r"magic@gpu.* #", line) for line in first)
+    assert any(line.startswith("  # faster than its device can be: ") for line in first)
     for form in (["--details"], ["--format", "markdown"]):
         text = residency("report", run, *form).out.replace("\N{NO-BREAK SPACE}", " ")
         assert "good@gpu 62 % of memory" in text

@@ -103,9 +103,10 @@ def test_damaged_records_are_named_by_file_and_line(residency, tmp_path: Path) -
     line = only_line(residency("report", records.parent))
     assert f"{records}:3: damaged line" in line
     assert records.read_bytes() == before
-    _, remedy = line.split("the others can be read without it: ")
+    _, remedy = line.split("to keep the other lines (the whole file is kept as records.jsonl.bak): ")
     subprocess.run(shlex.split(remedy), check=True)
     assert residency("report", records.parent).status == 0
+    assert records.with_name("records.jsonl.bak").read_bytes() == before
 
 
 MARKS = "\u202e\u2066\u200f\u061c\x1b[31m\x07\x9b"

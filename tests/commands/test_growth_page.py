@@ -158,7 +158,11 @@ def test_a_scale_run_says_first_whether_more_workers_help(seen) -> None:
 @pytest.mark.parametrize("command", [("scale", "tabular/etl"), ("crossover", "tabular/etl", "--of", "sql")])
 @pytest.mark.parametrize(
     ("page", "said"),
-    [("no/folder/page.html", "there is no folder no/folder"), (".", "it is a folder; name a file")],
+    [
+        ("no/folder/page.html", "there is no folder no/folder"),
+        (".", "it is a folder; name a file"),
+        ("new/", "with a slash at the end it is a folder; name a file, as new/page.html"),
+    ],
 )
 def test_a_page_that_cannot_be_written_is_told_before_measuring(here, command, page, said) -> None:
     ended = here(*command, "--page", page)

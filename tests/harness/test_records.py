@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -129,6 +130,26 @@ def test_a_damaged_line_is_named(run: Path, line: str, reason: str) -> None:
         records.read(run)
     assert f"{path}:2: damaged line" in str(caught.value)
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "remedy"),
+    [
+        ([2, 3, 4, 9], "to keep the other lines (the whole file is kept as records.jsonl.bak): sed -i.bak '2,4d;9d' "),
+        (list(range(2, 60, 2)), "and measure them again with --resume (the whole file is kept as records.jsonl.bak): "
+                                "sed -i.bak '2,$d' "),
+    ],
+)  # fmt: skip
+def test_many_damaged_lines_have_one_remedy(run: Path, damaged: list[int], remedy: str) -> None:
+    path = run / "records.jsonl"
+    lines = path.read_text().splitlines(keepends=True)[:1] * 60
+    path.write_text("".join("broken\n" if number in damaged else line for number, line in enumerate(lines, start=1)))
+    with pytest.raises(RecordError) as caught:
+        records.read(run)
+    assert f"records.jsonl:2: damaged line (the first of {len(damaged)} damaged lines): " in str(caught.value)
+    assert str(caught.value).endswith(f"{remedy}{path}")
+    subprocess.run(["sh", "-c", str(caught.value).rpartition(": ")[2]], check=True)
+    assert records.read(run).samples
 
 
 def test_lines_that_are_one_record_only_together_are_damaged(run: Path) -> None:

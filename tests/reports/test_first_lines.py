@@ -183,5 +183,5 @@ def test_what_the_workers_of_a_cluster_moved_is_said(written, made) -> None:
     moved = {"task_seconds": 1.5, "fetch_seconds": 0.2, "fetched_bytes": 3 * 2**20, "shuffled_bytes": 95 * 2**20}
     run = written(made(T, "one@2xcpu", runner="cluster", cluster=moved), made(T, "two@2xcpu", cluster={}))
     (table,) = report(findings(records.read(run))).tables
-    said = "one@2xcpu: its workers' 2 threads were 75% in tasks, 10.0% fetching from each other (3.00 MiB), "
-    assert f"{said}95.0 MiB exchanged by key, 25% without a task" in table.notes
+    said = "one@2xcpu: its workers' 2 threads were 75 % in tasks, 10.0 % fetching from each other (3.00 MiB), "
+    assert f"{said}95.0 MiB exchanged by key, 25 % without a task" in table.notes

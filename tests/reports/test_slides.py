@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.class_run import HOSTILE, write
+from tests.conftest import command
 from tests.page_numbers import assert_says_the_same
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -65,6 +69,18 @@ def read(text: str) -> dict[str, Element]:
     return {slide.given["id"] or "": slide for slide in Reader(text).top.named(".slide")}
 
 
+def at_a_terminal(folder: Path, said: str) -> None:
+    """`residency report run --slides` prints this at a terminal, and not the page."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*command(), "report", "run", "--slides"], cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    assert os.read(ours, 10_000).decode().startswith(said)
+    process.wait(60)
+    os.close(ours)
+
+
 def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Path) -> None:
     write(tmp_path / "run", tasks=2)
     done = residency("report", "run", "--slides", "-o", "deck.html")
@@ -72,6 +88,11 @@ def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Pa
     assert done.out.strip() == "deck.html"
     text = (tmp_path / "deck.html").read_text(encoding="utf-8")
     assert residency("report", "run", "--slides", "--format", "html").out == text  # the same bytes
+    at_a_terminal(tmp_path, "slides.html\r\n")
+    assert (tmp_path / "slides.html").read_text(encoding="utf-8") == text
+    at_a_terminal(
+        tmp_path, "residency: slides.html exists already and was not changed: name a file with -o; to replace"
+    )
     slides = read(text)
     assert list(slides) == [
         "opening", "agenda", "tabular-ridge-made-smoke", "tabular-ridge-made-smoke-why", "tabular-ridge-made-lab",
