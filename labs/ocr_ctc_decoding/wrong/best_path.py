@@ -77,8 +77,7 @@ def _rank(entry: tuple[tuple[int, ...], float, float]) -> tuple[float, tuple[int
 
 def _plus(one: float, other: float) -> float:
     """The logarithm of the sum of two probabilities that are given as logarithms."""
-    small, large = min(one, other), max(one, other)
-    return large
+    return max(one, other)
 
 
 def answer(question: str, *arguments: object) -> object:

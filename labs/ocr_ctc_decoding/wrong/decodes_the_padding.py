@@ -35,7 +35,7 @@ def beam(scores: np.ndarray, lengths: np.ndarray, width: int) -> tuple[np.ndarra
     Computed in float64, whatever the type of `scores`. README.md says what the beam keeps.
     """
     texts, probabilities = np.zeros(scores.shape[:2], np.int64), np.zeros(len(scores))
-    for number, (line, length) in enumerate(zip(scores, lengths, strict=True)):
+    for number, line in enumerate(scores):
         text, probabilities[number] = _searched(line.astype(np.float64).tolist(), width)
         texts[number, : len(text)] = text
     return texts, probabilities
