@@ -81,6 +81,16 @@ def at_a_terminal(folder: Path, said: str) -> None:
     os.close(ours)
 
 
+def test_slides_at_a_terminal_go_into_a_file(residency, tmp_path: Path) -> None:
+    write(tmp_path / "run", tasks=1)
+    text = residency("report", "run", "--slides").out
+    at_a_terminal(tmp_path, "slides.html\r\n")
+    assert (tmp_path / "slides.html").read_text(encoding="utf-8") == text
+    at_a_terminal(
+        tmp_path, "residency: slides.html exists already and was not changed: name a file with -o; to replace"
+    )
+
+
 def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Path) -> None:
     write(tmp_path / "run", tasks=2)
     done = residency("report", "run", "--slides", "-o", "deck.html")
@@ -88,11 +98,6 @@ def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Pa
     assert done.out.strip() == "deck.html"
     text = (tmp_path / "deck.html").read_text(encoding="utf-8")
     assert residency("report", "run", "--slides", "--format", "html").out == text  # the same bytes
-    at_a_terminal(tmp_path, "slides.html\r\n")
-    assert (tmp_path / "slides.html").read_text(encoding="utf-8") == text
-    at_a_terminal(
-        tmp_path, "residency: slides.html exists already and was not changed: name a file with -o; to replace"
-    )
     slides = read(text)
     assert list(slides) == [
         "opening", "agenda", "tabular-ridge-made-smoke", "tabular-ridge-made-smoke-why", "tabular-ridge-made-lab",
