@@ -96,7 +96,9 @@ def test_every_number_of_both_sections_is_in_the_json_report(seen, tmp_path: Pat
     names = {row["name"] for row in growth["rows"]}
     assert {"estimator@gpu", "array@cpu", "dask@cpu@8x"} <= names
     assert not any("approximate" in name or "script" in name for name in names)  # they have no time
-    assert {row["name"] for row in growth["rows"] if row["strong"]} == {"estimator@gpu", "estimator@cpu"}
+    points = report["crossovers"][0]["points"]
+    fastest = {(point[side], point["rows"]) for point in points for side in ("challenger", "champion")}
+    assert {(row["name"], row["rows"]) for row in growth["rows"] if row["strong"]} == fastest
     assert report["scaling"][0]["law"]["curve"][-1]["workers"] == pytest.approx(16)  # twice what was measured
     assert report["scaling"][0]["weak"] == []  # every number of workers at every size is no weak scaling
 

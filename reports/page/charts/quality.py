@@ -28,7 +28,7 @@ LEGEND = (
 ROOM = 0.12  # of the span of qualities, beyond the outermost
 FAR = 4.0  # spans of the right qualities, from which on a wrong one and the band's edge are left out of the axis
 LEAST_SHARE = 0.1  # of the tolerance: right results that differ by more are shown without the band if it is far
-LEAST_SPAN = 0.01  # of the quality, shown at least
+LEAST_SPAN = 0.01  # of the quality, shown at least where no tolerance says which differences count
 LEAST_FACTOR = 4.0  # from the shortest to the longest time, shown at least
 FEW = 200.0  # from the shortest to the longest time: up to this, steps of about two are marked, beyond it of ten
 
@@ -155,7 +155,8 @@ def _qualities(panel: Panel) -> tuple[float, float]:
     far = FAR * (high - low) or math.inf
     near = [value for value in others + band if low - far <= value <= high + far]
     low, high = min([low, *near]), max([high, *near])
-    room = ROOM * max(high - low, LEAST_SPAN * max(abs(low), abs(high), LEAST_SPAN))
+    least = 0.0 if panel.told else LEAST_SPAN * max(abs(low), abs(high), LEAST_SPAN)
+    room = ROOM * (max(high - low, least) or LEAST_SPAN)
     return low - room, high + room
 
 
