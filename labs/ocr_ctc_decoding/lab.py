@@ -143,7 +143,8 @@ def written(
         path[:, frame] = now
     scores = rng.random((lines, frames, classes), np.float32) * 3
     np.put_along_axis(scores, path[:, :, None], np.float32(6.0) + rng.random((lines, frames, 1), np.float32), axis=2)
-    return normalised(scores)
+    made: NDArray[np.float32] = normalised(scores)
+    return made
 
 
 def normalised(scores: Scores) -> Any:

@@ -1,4 +1,4 @@
-"""Takes as many probes as the budget allows on average: one question in three costs more.
+"""Takes as many probes as the budget allows on average: many questions cost more than the mean.
 
 Fails: build: topics of equal size
 Fails: build: a few huge topics
