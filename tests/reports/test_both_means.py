@@ -108,7 +108,8 @@ def test_a_terminal_shows_no_gain_in_green_that_nobody_can_tell(run: Path, width
     text = io.StringIO()
     console.show(findings(records.read(run)), Console(file=text, width=width, force_terminal=True), details=details)
     green = [line for line in text.getvalue().splitlines() if "\x1b[32m" in line]
-    assert len(green) == 2
+    assert len(green) in {2, 4, 6}  # two rows, in each block of a table that is wider than the terminal
+    assert all("one@gpu" in line for line in green)
     assert not any("not known" in line for line in green)
 
 
