@@ -25,7 +25,7 @@ MODES = ("RGB", "L", "P", "RGBA")
 
 lab = Lab(
     title="Read images at full rate",
-    order=10,
+    order=9,
     topic="image",
     entry="prepare",
     needs=("PIL",),

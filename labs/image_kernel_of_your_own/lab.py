@@ -36,7 +36,7 @@ SEEN = {  # what the simulator may say of a block
 
 lab = Lab(
     title="Write a kernel of your own",
-    order=9,
+    order=7,
     topic="image",
     entry="blur",
     needs=("numba",),

@@ -26,7 +26,7 @@ ERRORS = 3.0  # standard errors by which the recall on these may be below what w
 
 lab = Lab(
     title="Search under a budget",
-    order=13,
+    order=11,
     topic="nlp",
     entry="answer",
     seconds=20.0,
@@ -94,7 +94,7 @@ def _index(case: Case, answer: Any) -> Verdict:
     documents, wanted = case.arguments[1], case.secret
     if type(answer) is not list or len(answer) != 3:
         return Verdict("shape", "build must return three things: the centroids, the list of each document, the probes")
-    centroids, lists, probes = np.asarray(answer[0]), np.asarray(answer[1]), answer[2]
+    centroids, lists, probes = _array(answer[0]), _array(answer[1]), answer[2]
     if centroids.dtype.kind not in "iuf" or lists.dtype.kind not in "iu" or type(probes) is not int:
         return Verdict("type", "the centroids must be numbers; lists and probes must be whole numbers")
     if centroids.ndim != 2 or centroids.shape[1] != documents.shape[1] or not 1 <= len(centroids) <= len(documents):
@@ -123,11 +123,19 @@ def _index(case: Case, answer: Any) -> Verdict:
     return right(recall)
 
 
+def _array(part: Any) -> NDArray[Any]:
+    """A part of an answer as an array; one of texts, which no number is, for lists of different lengths."""
+    try:
+        return np.asarray(part)
+    except ValueError:
+        return np.array("")
+
+
 def _search(case: Case, answer: Any) -> Verdict:
     _, documents, centroids, lists, probes, questions, count = case.arguments
     if type(answer) is not list or len(answer) != 3:
         return Verdict("shape", "search must return three arrays: documents, cosines, vectors compared")
-    named, cosines, costs = (np.asarray(part) for part in answer)
+    named, cosines, costs = (_array(part) for part in answer)
     if named.dtype.kind not in "iu" or cosines.dtype.kind != "f" or costs.dtype.kind not in "iu":
         return Verdict("type", "documents and vectors compared must be whole numbers, cosines floating-point numbers")
     if named.shape != (len(questions), count):

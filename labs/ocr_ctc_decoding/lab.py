@@ -22,7 +22,7 @@ MOST_PATHS = 250  # of a line whose paths are all added up
 
 lab = Lab(
     title="Decode CTC: greedy, and by a beam",
-    order=11,
+    order=10,
     topic="ocr",
     entry="answer",
     points=Points(visible=2, hidden=5, fast=3),

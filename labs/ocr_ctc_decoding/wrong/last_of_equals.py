@@ -43,9 +43,8 @@ def beam(scores: np.ndarray, lengths: np.ndarray, width: int) -> tuple[np.ndarra
 
 def _searched(line: list[list[float]], width: int) -> tuple[tuple[int, ...], float]:
     """The most probable text that the beam holds after the last frame."""
-    kept: list[tuple[tuple[int, ...], float, float]] = [
-        ((), 0.0, NEVER)
-    ]  # text, and its paths that end in a blank and in its last letter
+    # A text, its paths that end in a blank, and those that end in its last letter.
+    kept: list[tuple[tuple[int, ...], float, float]] = [((), 0.0, NEVER)]
     for frame in line:
         blanks: dict[tuple[int, ...], float] = {}
         letters: dict[tuple[int, ...], float] = {}
