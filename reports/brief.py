@@ -240,7 +240,7 @@ def _signs(found: Findings, used: set[str]) -> list[str]:
         OPEN: "the run cannot tell which is faster",
         FEW: f"measured in {processes(few)}; {ENOUGH_REPLICATES} or more are better" if few else "",
         TOO_FAST: "faster than its device can be: the declared work or the clock is wrong, or the data lies in a cache",
-        DISTURBED: "busy machine, shared GPU or lowered GPU clock",
+        DISTURBED: "busy machine: other work on it or on its GPU, or a lowered clock",
     }
     return [f"{sign} {meaning}" for sign, meaning in meanings.items() if sign in used]
 
