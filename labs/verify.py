@@ -18,6 +18,7 @@ from residency.labs.lab import Lab
 
 FAILS = re.compile(r"^[# ]*Fails: (.+)$", re.MULTILINE)
 TIMING = "timing"
+TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,14 @@ def _graded(lab: Lab, files: Mapping[str, bytes], *, timing: bool) -> driver.Gra
 
 
 def _solution(lab: Lab) -> Proved:
-    graded = _graded(lab, driver.solved(lab), timing=True)
-    failed = _first_failure(graded)
-    if failed:
-        return Proved("the solution", False, f"fails: {failed}")
-    full = sum(graded.possible.values()) - graded.possible.get("gpu", 0)
+    """The solution is timed against itself: what it loses there comes from a busy machine, so it is tried again."""
+    for _ in range(TRIES):
+        graded = _graded(lab, driver.solved(lab), timing=True)
+        if failed := _first_failure(graded):
+            return Proved("the solution", False, f"fails: {failed}")
+        full = sum(graded.possible.values()) - graded.possible.get("gpu", 0)
+        if graded.total == full:
+            break
     return Proved("the solution", graded.total == full, f"{graded.total:g} of {full} points")
 
 
