@@ -27,7 +27,7 @@ from pathlib import Path
 
 import pytest
 
-from residency.labs import catalogue, driver, sandbox
+from residency.labs import catalogue, driver, judging, program, sandbox
 from residency.labs.lab import Lab
 
 pytestmark = pytest.mark.skipif(sandbox.means().kind != "bubblewrap", reason="needs bubblewrap and namespaces")
@@ -91,12 +91,12 @@ def skip_without(submission: Submission) -> None:
 
 
 @pytest.fixture(scope="module")
-def judges() -> Iterator[dict[Path, driver.JudgeProcess]]:
+def judges() -> Iterator[dict[Path, judging.JudgeProcess]]:
     """One judge for each lab: what is tried here is the submission."""
-    started: dict[Path, driver.JudgeProcess] = {}
+    started: dict[Path, judging.JudgeProcess] = {}
     yield started
     for judge in started.values():
-        driver.JudgeProcess.close(judge)
+        judging.JudgeProcess.close(judge)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def graded(judges, monkeypatch, tmp_path):
     def grade(submission: Submission):
         lab = submission.lab
         if lab.folder not in judges:
-            judges[lab.folder] = driver.JudgeProcess(lab)
+            judges[lab.folder] = judging.JudgeProcess(lab)
         judge = judges[lab.folder]
         monkeypatch.setattr(driver, "JudgeProcess", lambda _: judge)
         monkeypatch.setattr(judge, "close", lambda: None)
@@ -132,7 +132,7 @@ def timing(grader: driver.Grader, folder: Path):
     solution = driver.write(folder / "solution", driver.solved(grader.lab))
     try:
         mine, _ = grader._turns(solution, 0)
-    except driver.Ended as ended:
+    except program.Ended as ended:
         return "timing", ended.verdict.kind, ended.verdict.what
     if "slow" in Submission((folder / "files" / "work.py").read_text()).line("Fails") and min(mine) >= 0.5:
         return "timing", "slow", "the clock runs outside"
@@ -152,7 +152,7 @@ def test_a_cheat_fails_for_its_own_reason(file, graded, monkeypatch) -> None:
     submission = Submission(file.read_text())
     skip_without(submission)
     if "import took" in submission.line("Fails"):
-        monkeypatch.setattr(driver, "STARTING", 3.0)
+        monkeypatch.setattr(program, "STARTING", 3.0)
     kind, _, words = submission.line("Fails").partition(": ")
     here = next((number for number, line in enumerate(submission.text.splitlines(), 1) if line.endswith("# here")), 0)
     words = words.replace("HERE", str(here))

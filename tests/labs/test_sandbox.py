@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from residency.harness.errors import UsageError
-from residency.labs import boxed, catalogue, driver, groups, sandbox, scratch
+from residency.labs import boxed, catalogue, driver, groups, program, sandbox, scratch
 
 ROOT = os.geteuid() == 0
 LAB = catalogue.lab(str(Path(__file__).parent / "fixtures" / "same_shape"))
@@ -203,8 +203,8 @@ def test_an_interpreter_that_others_may_not_enter_is_refused_in_one_line(tmp_pat
 
 
 def test_computing_on_more_cores_is_told_from_processor_time() -> None:
-    program = driver.Program.__new__(driver.Program)
-    program.lab, program.boxed = LAB, boxed.Boxed(None, sandbox.Limits())  # type: ignore[arg-type]
+    tried = program.Program.__new__(program.Program)
+    tried.lab, tried.boxed = LAB, boxed.Boxed(None, sandbox.Limits())  # type: ignore[arg-type]
     for busy, wall, more in ((1.0, 1.0, False), (1.7, 1.0, True), (0.9, 0.3, False)):
-        program.busy, program.wall = busy, wall
-        assert program.has_more_cores() == more
+        tried.busy, tried.wall = busy, wall
+        assert tried.has_more_cores() == more
