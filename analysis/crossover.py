@@ -54,6 +54,11 @@ class Crossover:
         """Whether the interval begins at the smallest size measured: then the true size may be smaller still."""
         return self.at is not None and self.at.low == self.points[0].rows
 
+    @property
+    def value_is_open(self) -> bool:
+        """The same of the estimate: already at the smallest size, the ratio is 1 or more."""
+        return self.at is not None and self.at.value == self.points[0].rows
+
 
 @dataclass(frozen=True)
 class TaskCrossover:

@@ -26,9 +26,8 @@ from residency.analysis.topics import TopicAtSize, topics
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
-from residency.reports.crossover import champion
+from residency.reports.crossover import champion, sentence
 from residency.reports.crossover import resident as resident_sentence
-from residency.reports.crossover import sentence
 from residency.reports.scaling import headline
 
 SCHEMA = 1

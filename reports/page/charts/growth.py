@@ -30,8 +30,8 @@ LEGEND = (
 NO_GPU = "Nothing has a time on a GPU in this run, so it does not tell from which size on a GPU wins."
 ALONE = "No size was measured on both sides, so this run does not tell from which size on one of them wins."
 OTHER_CHOICE = (
-    ". An interval is wider, the more choices of the fastest it allows for: here the fastest of each side is chosen, in "
-    "“How much faster?” only the fastest on the CPU, clusters included. So the same ratio may have two intervals"
+    ". An interval allows for the choice of the fastest: here the fastest of each side is chosen, in “How much faster?” "
+    "only the fastest on the CPU, clusters included. So the same ratio may have two intervals"
 )
 SHADED = "The shaded band and the dashed frame are 95 % intervals."
 
@@ -255,7 +255,8 @@ def _brief(who: str, found: Crossover) -> str:
     if found.at is not None:
         less = "≤ " if found.low_is_open else ""
         bounds = f"[{less}{axes.count(found.at.low)}, {axes.count(found.at.high)}]"
-        return f"{who} faster from {axes.count(found.at.value)} {bounds}"
+        itself = "≤ " if found.value_is_open else ""
+        return f"{who} faster from {itself}{axes.count(found.at.value)} {bounds}"
     return {
         "always": f"{who} always faster, from {axes.count(first.rows)}",
         "never": f"{who} never faster, up to {axes.count(last.rows)}",
@@ -392,15 +393,15 @@ def _crossing(answer: tuple[int, TaskCrossover], task: str, numbers: Numbers) ->
     for kind, place, of in (("end to end", "", found.found), ("resident", "/resident", found.found.resident)):
         if of is not None and of.at is not None:
             at = f"crossovers/{index}{place}"
-            size = _size(numbers.at(at), said.or_less(of))
+            size = _size(numbers.at(at), said.itself_or_less(of), said.or_less(of))
             rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 5, "estimated"], tags_of(task)))
     return rows
 
 
-def _size(of: RowNumbers, or_less: str) -> Text:
+def _size(of: RowNumbers, itself_or_less: str, or_less: str) -> Text:
     """`2,300 [1,000 or less, 5,000]`."""
     middle, low, high = (of.number(name, words.about) for name in ("rows", "low", "high"))
-    return [middle, " [", low, f"{or_less}, ", high, "]"]
+    return [middle, f"{itself_or_less} [", low, f"{or_less}, ", high, "]"]
 
 
 def _opponents(found: Crossover, rows: Sequence[Row]) -> Mapping[tuple[str, int], str]:
