@@ -36,13 +36,18 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
         return f"{task}: this run cannot tell whether {who} overtakes {whom} up to {last.rows:,} {unit}{without}."
     bounds = f"[{words.about(found.at.low)}{or_less(found)}, {words.about(found.at.high)}]"
     bound = ", or at fewer: its ratio is a lower bound" if any(point.at_least for point in found.points) else ""
-    at = f"at about {words.about(found.at.value)} {unit} {bounds}"
+    at = f"at about {words.about(found.at.value)} {unit}{itself_or_less(found)} {bounds}"
     return f"{task}: {who} overtakes {whom} {at}{bound}{without}."
 
 
 def or_less(found: Crossover) -> str:
     """What follows the lower bound if nothing smaller was measured: ` or less`."""
     return " or less" if found.low_is_open else ""
+
+
+def itself_or_less(found: Crossover) -> str:
+    """The same of the estimate."""
+    return " or less" if found.value_is_open else ""
 
 
 def without_clusters(found: Crossover) -> str:

@@ -102,7 +102,7 @@ def _topic(found: TopicAtSize) -> dict[str, Any]:
 def _at(found: Crossover) -> dict[str, float | bool | None]:
     """The size where it crosses, with its bounds, and whether it may lie below all sizes measured."""
     at = _interval(found.at, "rows") if found.at else dict.fromkeys(("rows", "low", "high"))
-    return {**at, "low_is_open": found.low_is_open}
+    return {**at, "rows_is_open": found.value_is_open, "low_is_open": found.low_is_open}
 
 
 def several(documents: Sequence[dict[str, Any]], pairs: Sequence[Beside]) -> dict[str, Any]:

@@ -183,10 +183,10 @@ class _Lines:
     def _start(self, start: dict[str, Any]) -> list[Part]:
         of = self._numbers.at(start["place"])
         rows, low, high = (of.number(name, words.about) for name in ("rows", "low", "high"))
-        less = " or less" if of.value("low_is_open") else ""
+        itself, less = (" or less" if of.value(f"{name}_is_open") else "" for name in ("rows", "low"))
         clusters = ", clusters left out" if of.value("left_out") else ""
         return [
-            *(f"{start['task']} from about ", rows, f" {start['unit']} [", low, f"{less}, ", high, "]"),
+            *(f"{start['task']} from about ", rows, f" {start['unit']}{itself} [", low, f"{less}, ", high, "]"),
             f" (compared with {of.value('compared_with')}{clusters})",
         ]
 

@@ -203,7 +203,9 @@ class _Sentence:
                 low, high = (self._count(f"{place}/{bound}") for bound in ("low", "high"))
                 middle = self._count(f"{place}/rows")
                 less = crossover.or_less(known.found)
-                said += [f" {task}: the GPU wins from about ", middle, f" {known.unit} on [", low, f"{less}, ", high]
+                said += [f" {task}: the GPU wins from about ", middle]
+                itself = crossover.itself_or_less(known.found)
+                said += [f" {known.unit}{itself} on [", low, f"{less}, ", high]
                 said += [f"], compared with {self._named(known)}{crossover.without_clusters(known.found)}."]
             elif known.found.answer == "always":
                 said += [f" {task}: the GPU wins from the smallest size on, {words.count(first)} {known.unit}."]

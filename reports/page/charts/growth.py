@@ -30,8 +30,8 @@ LEGEND = (
 NO_GPU = "Nothing has a time on a GPU in this run, so it does not tell from which size on a GPU wins."
 ALONE = "No size was measured on both sides, so this run does not tell from which size on one of them wins."
 OTHER_CHOICE = (
-    ". An interval allows for the choice of the fastest: here the fastest of each side is chosen, in “How much faster?” "
-    "only the fastest on the CPU, clusters included. So the same ratio may have two intervals"
+    ". An interval allows for the choice of the fastest: here the fastest of each side is chosen, in “How much "
+    "faster?” only the fastest on the CPU, clusters included. So the same ratio may have two intervals"
 )
 SHADED = "The shaded band and the dashed frame are 95 % intervals."
 

@@ -30,8 +30,8 @@ NOTE = (
     "load: reads its data. put, get: copy it to the GPU and back; on a CPU, within the host's memory. "
     "compute: the work. other: what no stage covers. "
     "Both bars of a task have one scale; another task has another. "
-    f"{words.COLD}: with imports and compilation; it is no part of the bar. Imports below 1 ms are not told: the library, "
-    "NumPy for example, was loaded before. Parts below 1 % are in the table."
+    f"{words.COLD}: with imports and compilation; it is no part of the bar. Imports below 1 ms are not told: the "
+    "library, NumPy for example, was loaded before. Parts below 1 % are in the table."
 )
 
 

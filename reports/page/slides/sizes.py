@@ -98,7 +98,8 @@ def _answer(place: str, known: Crossover, unit: str, numbers: Numbers) -> Text:
     first, last = known.points[0].rows, known.points[-1].rows
     if known.at is not None:
         middle, low, high = (numbers.shown(f"{place}/{bound}", words.about) for bound in ("rows", "low", "high"))
-        return line("from about ", middle, f" {unit} on [", low, f"{crossover.or_less(known)}, ", high, "]")
+        itself, less = crossover.itself_or_less(known), crossover.or_less(known)
+        return line("from about ", middle, f" {unit}{itself} on [", low, f"{less}, ", high, "]")
     if known.answer == "always":
         return f"from the smallest size measured on, {words.count(first)} {unit}"
     if known.answer == "never":
