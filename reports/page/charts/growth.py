@@ -30,8 +30,8 @@ LEGEND = (
 NO_GPU = "Nothing has a time on a GPU in this run, so it does not tell from which size on a GPU wins."
 ALONE = "No size was measured on both sides, so this run does not tell from which size on one of them wins."
 OTHER_CHOICE = (
-    ". An interval allows for the choice of the fastest: here the fastest of each side is chosen, in “How much "
-    "faster?” only the fastest on the CPU, clusters included. So the same ratio may have two intervals"
+    "In the table, an interval allows for the choice of the fastest of each side; in “How much faster?” it allows for "
+    "the choice of the fastest on the CPU, clusters included, so the same ratio may have another interval there."
 )
 SHADED = "The shaded band and the dashed frame are 95 % intervals."
 
@@ -282,8 +282,9 @@ def _note(
     found = _sentences(answer[1]) if answer else ALONE if on_gpu else NO_GPU
     shaded = SHADED if answer and _has_interval(answer[1].found) else ""
     sides = _sides(series, answer[1]) if answer else []
+    choice = OTHER_CHOICE if answer and _differs(answer[1].found, group) else ""
     return " ".join(
-        filter(None, (found, *sides, *_less_sure(series, unit), *_without_time(series, group), LEGEND, shaded))
+        filter(None, (found, *sides, *_less_sure(series, unit), *_without_time(series, group), LEGEND, shaded, choice))
     )
 
 
@@ -361,7 +362,6 @@ def _table(
     ratios = _ratios(answer, numbers)
     opponents = _opponents(answer[1].found, shown) if answer else {}
     over = "; times as fast as the fastest of the other side" if answer else ""
-    over += OTHER_CHOICE if answer and _differs(answer[1].found, shown) else ""
     return Table(
         caption=f"times by {unit}, with 95 % intervals{over}",
         header=("implementation", unit, "size", "median time", "times as fast", "resident", "compared with", "remarks"),
