@@ -47,6 +47,17 @@ class Crossover:
     points: list[Point]  # by size
     resident: Crossover | None = None  # with the data resident, from the same sizes; None if it is known at none
     untold: list[str] = field(default_factory=list)  # of which nobody can tell whether they ran on the GPU
+    left_out: list[str] = field(default_factory=list)  # clusters that have a time and are on no side
+
+    @property
+    def low_is_open(self) -> bool:
+        """Whether the interval begins at the smallest size measured: then the true size may be smaller still."""
+        return self.at is not None and self.at.low == self.points[0].rows
+
+    @property
+    def value_is_open(self) -> bool:
+        """The same of the estimate: already at the smallest size, the ratio is 1 or more."""
+        return self.at is not None and self.at.value == self.points[0].rows
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,14 @@ def _both(
     known = crossover(points_of(timed, _told(rows), challenger, champion))
     there = _resident_points(computing, rows, challenger, champion)
     untold = [row.cell.implementation for row in _sides(rows, challenger, champion) if in_doubt(row)]
-    return replace(known, resident=crossover(there) if there else None, untold=list(dict.fromkeys(untold)))
+    sides = {*challenger, *champion}
+    clusters = [row.cell for row in rows if row.cell.runner == "cluster" and row.measured is not None]
+    return replace(
+        known,
+        resident=crossover(there) if there else None,
+        untold=list(dict.fromkeys(untold)),
+        left_out=list(dict.fromkeys(cell.implementation for cell in clusters if cell.implementation not in sides)),
+    )
 
 
 def points(records: Records, rows: Sequence[Row], challenger: Sequence[str], champion: Sequence[str]) -> list[Point]:

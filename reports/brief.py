@@ -237,7 +237,7 @@ def _signs(found: Findings, used: set[str]) -> list[str]:
     """What the signs in the table mean."""
     few = {count for count in _replicates(found) if count < ENOUGH_REPLICATES}
     meanings = {
-        OPEN: "the run cannot tell which is faster",
+        OPEN: words.INCONCLUSIVE,
         FEW: f"measured in {processes(few)}; {ENOUGH_REPLICATES} or more are better" if few else "",
         TOO_FAST: "faster than its device can be: the declared work or the clock is wrong, or the data lies in a cache",
         DISTURBED: "busy machine: other work on it or on its GPU, or a lowered clock",

@@ -196,6 +196,8 @@ def show(found: Comparison, out: Console) -> None:
             break
     if shown:
         out.print(table)
+    if any(cell.kind is Kind.INCONCLUSIVE for cell in shown):
+        out.print(f"{words.INCONCLUSIVE}.", style="dim", highlight=False)
     lines = differences(found)
     if lines:
         out.print("what differs between the runs:", style="dim", highlight=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -19,20 +21,59 @@ def sentence(task: str, unit: str, found: Crossover) -> str:
         doubt = f"; not known whether on the GPU: {', '.join(found.untold)}" if found.untold else ""
         return f"{task}: no size could be measured on both sides{doubt}."
     first, last = found.points[0], found.points[-1]
-    who, whom = last.challenger, last.champion
+    who, whom, without = challenger(found), champion(found), without_clusters(found)
     if found.answer == "always":
-        return f"{task}: {who} is faster than {whom} from the smallest size measured on, {first.rows:,} {unit}."
+        return (
+            f"{task}: {who} is faster than {whom} from the smallest size measured on, {first.rows:,} {unit}{without}."
+        )
     if found.answer == "never":
         times = f"it {words.takes(last.ratio.value)} {words.once(last.ratio.value)} there"
-        return f"{task}: {who} never overtakes {whom}, up to {last.rows:,} {unit} ({times})."
+        return f"{task}: {who} never overtakes {whom}, up to {last.rows:,} {unit} ({times}){without}."
     if found.answer == "not monotone":
-        return f"{task}: {who} is faster than {whom} at some sizes and slower at larger ones: there is no single size."
+        several = "at some sizes and slower at larger ones: there is no single size"
+        return f"{task}: {who} is faster than {whom} {several}{without}."
     if found.at is None:
-        return f"{task}: this run cannot tell whether {who} overtakes {whom} up to {last.rows:,} {unit}."
-    below = " or less" if found.at.low == first.rows else ""
-    bounds = f"[{words.about(found.at.low)}{below}, {words.about(found.at.high)}]"
+        return f"{task}: this run cannot tell whether {who} overtakes {whom} up to {last.rows:,} {unit}{without}."
+    bounds = f"[{words.about(found.at.low)}{or_less(found)}, {words.about(found.at.high)}]"
     bound = ", or at fewer: its ratio is a lower bound" if any(point.at_least for point in found.points) else ""
-    return f"{task}: {who} overtakes {whom} at about {words.about(found.at.value)} {unit} {bounds}{bound}."
+    at = f"at about {words.about(found.at.value)} {unit}{itself_or_less(found)} {bounds}"
+    return f"{task}: {who} overtakes {whom} {at}{bound}{without}."
+
+
+def or_less(found: Crossover) -> str:
+    """What follows the lower bound if nothing smaller was measured: ` or less`."""
+    return " or less" if found.low_is_open else ""
+
+
+def itself_or_less(found: Crossover) -> str:
+    """The same of the estimate."""
+    return " or less" if found.value_is_open else ""
+
+
+def without_clusters(found: Crossover) -> str:
+    """Ends a sentence in which clusters that were measured do not count: `, clusters left out`."""
+    return ", clusters left out" if found.left_out else ""
+
+
+def challenger(found: Crossover) -> str:
+    """Who may win: the implementation that is its side's fastest at all sizes, else the side."""
+    return _side([point.challenger for point in found.points])
+
+
+def champion(found: Crossover) -> str:
+    """With whom it is compared, in the same words."""
+    return _side([point.champion for point in found.points])
+
+
+def _side(names: Sequence[str]) -> str:
+    """`cupy@gpu`, `the fastest on the GPU`, or `the fastest of array@cpu and dask@cpu@2x`."""
+    known = list(dict.fromkeys(names))
+    if len(known) == 1:
+        return known[0]
+    for device in ("GPU", "CPU"):
+        if all(name.endswith(f"@{device.lower()}") for name in known):
+            return f"the fastest on the {device}"
+    return f"the fastest of {words.joined(known)}"
 
 
 def sentences(task: str, unit: str, found: Crossover) -> list[str]:

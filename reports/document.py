@@ -26,8 +26,8 @@ from residency.analysis.topics import TopicAtSize, topics
 from residency.harness.environment import slowed_in
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
+from residency.reports.crossover import champion, sentence
 from residency.reports.crossover import resident as resident_sentence
-from residency.reports.crossover import sentence
 from residency.reports.scaling import headline
 
 SCHEMA = 1
@@ -90,16 +90,19 @@ def _topic(found: TopicAtSize) -> dict[str, Any]:
                 "dataset": of_task.dataset,
                 "unit": of_task.unit,
                 "answer": of_task.found.answer,
-                **_at(of_task.found.at),
+                **_at(of_task.found),
+                "compared_with": champion(of_task.found) if of_task.found.points else None,
+                "left_out": of_task.found.left_out,
             }
             for of_task in found.from_size
         ],
     }
 
 
-def _at(found: Interval | None) -> dict[str, float | None]:
-    """The size where it crosses, with its bounds."""
-    return {**_interval(found, "rows")} if found else dict.fromkeys(("rows", "low", "high"))
+def _at(found: Crossover) -> dict[str, float | bool | None]:
+    """The size where it crosses, with its bounds, and whether it may lie below all sizes measured."""
+    at = _interval(found.at, "rows") if found.at else dict.fromkeys(("rows", "low", "high"))
+    return {**at, "rows_is_open": found.value_is_open, "low_is_open": found.low_is_open}
 
 
 def several(documents: Sequence[dict[str, Any]], pairs: Sequence[Beside]) -> dict[str, Any]:
@@ -291,11 +294,11 @@ def _task_crossover(found: TaskCrossover) -> dict[str, Any]:
 
 
 def _crossover(said: str, found: Crossover) -> dict[str, Any]:
-    at = found.at
     return {
         "said": said,
         "answer": found.answer,
-        **_at(at),
+        **_at(found),
+        "left_out": found.left_out,
         "points": [
             {
                 "rows": point.rows,

@@ -266,14 +266,14 @@ def _pays(even: BreakEven, row: Row) -> str:
     calls, least, most = even.calls, even.least, even.most
     who = "the GPU" if row.cell.device == "gpu" else "it"
     if calls is None and least is None:
-        return f"with its slow first call, {who} never gets ahead at this size"
+        return f"with its cold start, {who} never gets ahead at this size"
     if calls is None:
-        return f"with its slow first call, it is not known whether {who} gets ahead"
+        return f"with its cold start, it is not known whether {who} gets ahead"
     if most is None:
         first = "the first call" if least is None else f"the {words.ordinal(least)} call"
-        return f"with its slow first call, {who} may be ahead from {first} on, or never"
+        return f"with its cold start, {who} may be ahead from {first} on, or never"
     between = f" ({least} to {most})" if least != most else ""
-    return f"with its slow first call, {who} is ahead from the {words.ordinal(calls)} call on{between}"
+    return f"with its cold start, {who} is ahead from the {words.ordinal(calls)} call on{between}"
 
 
 def _workers(row: Row, measured: Measured) -> str:

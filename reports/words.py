@@ -22,6 +22,8 @@ ROUND_BY_ROUND = (
     "A ratio compares times round by round, so slow moments of the machine cancel. "
     "It can differ a little from the ratio of the medians."
 )
+INCONCLUSIVE = "inconclusive: the run cannot tell; verdicts are stricter than the 95 % interval"
+COLD = "cold (first call in a fresh process)"  # where a reader first meets the word
 LEAST_SHARE = 0.01  # of what a device can do; a smaller share is shown as `under 1 %`
 NOT_KNOWN = "[not known]"
 WIDEST = 1_000.0  # times the lower bound; a wider interval says nothing
@@ -120,6 +122,11 @@ def times(ratio: Interval) -> str:
     """
     told = as_long(ratio) if ratio.value < 1 else ratio
     return f"{digits(told.value)}{as_fast(ratio.value)} {bounds(told.low, told.high)}"
+
+
+def bar(ratio: Interval) -> str:
+    """A ratio beside its bar, with the number of the sentences: `12.0 × [..]`, or below 1 `4.65 × as long [..]`."""
+    return times(ratio) if ratio.value < 1 else f"{digits(ratio.value)} × {bounds(ratio.low, ratio.high)}"
 
 
 def as_fast(ratio: float) -> str:

@@ -25,6 +25,7 @@ SHOWN = [
     "timeseries/lag_features", "timeseries/matrix_profile", "image/classify", "image/preprocess", "ocr/binarise",
     "nlp/word_count", "nlp/search",
 ]  # fmt: skip
+QUALITY = {"ok": 0.9, "wrong": 0.61}  # what else ended has none
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -95,7 +96,8 @@ def _lines(
                 device_megahertz=1500 if on_gpu else None, tenants=0 if on_gpu else None,
             )  # fmt: skip
         yield records.OutcomeRecord(
-            cell=cell, replicate=replicate, outcome=kind.outcome, reason=kind.reason, quality=0.9, reference=0.91,
+            cell=cell, replicate=replicate, outcome=kind.outcome, reason=kind.reason,
+            quality=QUALITY.get(kind.outcome), reference=0.91,
             threads=8, data_hash="0123456789abcdef", parameters={"alpha": 1.0}, remarks=[], cores=1.8, flops=flops,
             bytes=moved, at=AT,
         )  # fmt: skip

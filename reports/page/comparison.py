@@ -34,6 +34,8 @@ GUIDE = (
     "A cell is one implementation of a task on one dataset at one size. Its ratio is its time now divided by its time "
     "in the baseline: above 1 is slower.",
     "The numbers in brackets are a 95 % interval. The grey band is the margin: how much slower is still allowed.",
+    f"{words.INCONCLUSIVE.capitalize()}. All cells share the risk of a mistake, and a cell whose interval lies above 1 "
+    "may still be within the margin.",
     "What makes a ratio less sure, such as few processes or a busy machine, stands beside it.",
     "A cell without a ratio was not compared. Its line says why.",
 )

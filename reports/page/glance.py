@@ -181,8 +181,14 @@ class _Lines:
         return [*_capital(said), "."]
 
     def _start(self, start: dict[str, Any]) -> list[Part]:
-        shown = self._numbers.at(start["place"]).number("rows", words.about)
-        return [f"{start['task']} from about ", shown, f" {start['unit']}"]
+        of = self._numbers.at(start["place"])
+        rows, low, high = (of.number(name, words.about) for name in ("rows", "low", "high"))
+        itself, less = (" or less" if of.value(f"{name}_is_open") else "" for name in ("rows", "low"))
+        clusters = ", clusters left out" if of.value("left_out") else ""
+        return [
+            *(f"{start['task']} from about ", rows, f" {start['unit']}{itself} [", low, f"{less}, ", high, "]"),
+            f" (compared with {of.value('compared_with')}{clusters})",
+        ]
 
     def cost(self) -> list[Part]:
         """Energy and memory of the GPU side against the strongest CPU side."""

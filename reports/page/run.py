@@ -44,9 +44,9 @@ from residency.reports.tables import Report, report
 
 GUIDE = (
     "A bar to the right of 1 is faster than the best CPU result, to the left it is slower: 5 × is a fifth of the time.",
-    "The line on a bar and the numbers in brackets show where the true value probably lies (95 %). If they include 1, "
-    "the run cannot tell who is faster. Several comparisons share the risk of a mistake, so a ratio may also be "
-    "inconclusive if they do not.",
+    "The line on a bar and the numbers in brackets show where the true value probably lies (95 %).",
+    f"{words.INCONCLUSIVE.capitalize()}. They are 99 % sure, need a difference of 1 % or more, and several comparisons "
+    "share the risk of a mistake. So even a ratio whose interval does not contain 1 may be inconclusive.",
     words.ROUND_BY_ROUND,
     "Only right results have a time. What was wrong, failed or unavailable is shown with its reason (✕).",
 )

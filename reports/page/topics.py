@@ -10,7 +10,7 @@ from residency.analysis.findings import Findings
 from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Row
 from residency.analysis.topics import FromSize, TopicAtSize, comparable, topics
-from residency.reports import words
+from residency.reports import crossover, words
 from residency.reports.answers import name_of
 from residency.reports.endings import ending
 from residency.reports.page import doubts, sizes
@@ -202,9 +202,11 @@ class _Sentence:
             if known.found.at is not None:
                 low, high = (self._count(f"{place}/{bound}") for bound in ("low", "high"))
                 middle = self._count(f"{place}/rows")
-                less = " or less" if known.found.at.low == first else ""
-                said += [f" {task}: the GPU wins from about ", middle, f" {known.unit} on [", low, f"{less}, ", high]
-                said += [f"], compared with {self._named(known)}."]
+                less = crossover.or_less(known.found)
+                said += [f" {task}: the GPU wins from about ", middle]
+                itself = crossover.itself_or_less(known.found)
+                said += [f" {known.unit}{itself} on [", low, f"{less}, ", high]
+                said += [f"], compared with {self._named(known)}{crossover.without_clusters(known.found)}."]
             elif known.found.answer == "always":
                 said += [f" {task}: the GPU wins from the smallest size on, {words.count(first)} {known.unit}."]
             elif known.found.answer == "never":
@@ -216,8 +218,8 @@ class _Sentence:
         return said
 
     def _named(self, known: FromSize) -> str:
-        """The CPU side at the largest size, with its library."""
-        champion = known.found.points[-1].champion
+        """The CPU side, with its library if one implementation is the fastest at all sizes."""
+        champion = crossover.champion(known.found)
         rows = (row for row in self._found.rows if row.cell.task == known.task and row.cell.implementation == champion)
         return next(map(name_of, rows), champion)
 

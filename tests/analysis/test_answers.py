@@ -46,7 +46,7 @@ def test_no_more_is_said_of_sizes_than_was_seen(known: list[tuple[str, float]], 
 def test_a_crossover_that_may_lie_below_all_sizes_is_said_to() -> None:
     found = crossover(points((U, 1.02), (F, 3.0)))
     assert found.answer == "crosses"
-    assert "[1,000 or less, " in sentence("t/a", "rows", found)
+    assert "at about 1,000 rows or less [1,000 or less, " in sentence("t/a", "rows", found)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ FINE = {1.35: 0.05, 2.0: 0.1, 3.5: 0.25, 7.0: 0.5}  # distance of the ticks, up 
 NARROW = 40  # letters of a line on a phone
 MOST_LINES = 3
 LEGEND = (
-    "▶ slower, ◀ faster, ● equivalent, hollow ◇ inconclusive, ✕ wrong or failed, □ not compared. "
+    f"▶ slower, ◀ faster, ● equivalent, ✕ wrong or failed, □ not compared, hollow ◇ {words.INCONCLUSIVE}. "
     "The band is the allowed margin."
 )
 WORST_FIRST = (

@@ -17,7 +17,7 @@ from residency.reports import crossover as said
 from residency.reports import words
 from residency.reports.page import doubts
 from residency.reports.page.charts import axes, cells
-from residency.reports.page.numbers import UNKNOWN, Numbers
+from residency.reports.page.numbers import UNKNOWN, Numbers, RowNumbers
 from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 
 HEIGHT = 20.0  # of the axis, in letters; more where there are many labels
@@ -29,6 +29,10 @@ LEGEND = (
 )
 NO_GPU = "Nothing has a time on a GPU in this run, so it does not tell from which size on a GPU wins."
 ALONE = "No size was measured on both sides, so this run does not tell from which size on one of them wins."
+OTHER_CHOICE = (
+    "In the table, an interval allows for the choice of the fastest of each side; in “How much faster?” it allows for "
+    "the choice of the fastest on the CPU, clusters included, so the same ratio may have another interval there."
+)
 SHADED = "The shaded band and the dashed frame are 95 % intervals."
 
 
@@ -249,9 +253,10 @@ def _brief(who: str, found: Crossover) -> str:
         return "not known"
     first, last = found.points[0], found.points[-1]
     if found.at is not None:
-        less = "≤ " if found.at.low == first.rows else ""
+        less = "≤ " if found.low_is_open else ""
         bounds = f"[{less}{axes.count(found.at.low)}, {axes.count(found.at.high)}]"
-        return f"{who} faster from {axes.count(found.at.value)} {bounds}"
+        itself = "≤ " if found.value_is_open else ""
+        return f"{who} faster from {itself}{axes.count(found.at.value)} {bounds}"
     return {
         "always": f"{who} always faster, from {axes.count(first.rows)}",
         "never": f"{who} never faster, up to {axes.count(last.rows)}",
@@ -277,8 +282,9 @@ def _note(
     found = _sentences(answer[1]) if answer else ALONE if on_gpu else NO_GPU
     shaded = SHADED if answer and _has_interval(answer[1].found) else ""
     sides = _sides(series, answer[1]) if answer else []
+    choice = OTHER_CHOICE if answer and _differs(answer[1].found, group) else ""
     return " ".join(
-        filter(None, (found, *sides, *_less_sure(series, unit), *_without_time(series, group), LEGEND, shaded))
+        filter(None, (found, *sides, *_less_sure(series, unit), *_without_time(series, group), LEGEND, shaded, choice))
     )
 
 
@@ -370,6 +376,16 @@ def _table(
     )
 
 
+def _differs(found: Crossover, rows: Sequence[Row]) -> bool:
+    """Whether the same two implementations have another interval in the section on how much faster they are."""
+    speedups = {(row.cell.implementation, row.cell.rows): row.compared.speedup for row in rows}
+    for point in found.points:
+        other = speedups.get((point.challenger, point.rows))
+        if other is not None and other.baseline == point.champion and other.low != point.ratio.low:
+            return True
+    return False
+
+
 def _crossing(answer: tuple[int, TaskCrossover], task: str, numbers: Numbers) -> list[TableRow]:
     """The sizes at which the sides cross, end to end and with the data resident."""
     index, found = answer
@@ -377,9 +393,15 @@ def _crossing(answer: tuple[int, TaskCrossover], task: str, numbers: Numbers) ->
     for kind, place, of in (("end to end", "", found.found), ("resident", "/resident", found.found.resident)):
         if of is not None and of.at is not None:
             at = f"crossovers/{index}{place}"
-            size = cells.interval(numbers, at, words.about, middle="rows", unit="")
+            size = _size(numbers.at(at), said.itself_or_less(of), said.or_less(of))
             rows.append(TableRow([f"crossover, {kind}", size, *[UNKNOWN] * 5, "estimated"], tags_of(task)))
     return rows
+
+
+def _size(of: RowNumbers, itself_or_less: str, or_less: str) -> Text:
+    """`2,300 [1,000 or less, 5,000]`."""
+    middle, low, high = (of.number(name, words.about) for name in ("rows", "low", "high"))
+    return [middle, f"{itself_or_less} [", low, f"{or_less}, ", high, "]"]
 
 
 def _opponents(found: Crossover, rows: Sequence[Row]) -> Mapping[tuple[str, int], str]:

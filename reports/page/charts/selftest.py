@@ -44,7 +44,8 @@ def chart(found: Sequence[Control], numbers: Places) -> Chart:
             "below": "shorter",
             "above": "longer",
         },
-        note="▶ seen as slower, ◀ seen as faster, ● seen as equally fast, hollow ◇ inconclusive. "
+        note="▶ seen as slower, ◀ seen as faster, ● seen as equally fast, "
+        f"hollow ◇ {words.INCONCLUSIVE}. "
         "The band is the margin of a verdict, which the 99 % interval has to leave.",
     )
 

@@ -19,7 +19,7 @@ from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 MARGIN = 1.15  # factor beyond the outermost value
 LEAST_DOMAIN = 2.0  # the axis shows at least from 1/2 to 2
 MANY = 2_000.0  # from the lowest to the highest value: beyond it only powers of ten are marked
-LEGEND = "▶ faster, ◀ slower, ● equally fast, hollow ◇ inconclusive, ✕ no time that counts."
+LEGEND = f"▶ faster, ◀ slower, ● equally fast, ✕ no time that counts, hollow ◇ {words.INCONCLUSIVE}."
 LEGEND_REHEARSED = " ○ rehearsed without a GPU."
 TIMES = "Beside each bar: its median time against that of the strongest CPU side, and the ratio. "
 TITLE = "Times as fast as the strongest correct CPU implementation"
@@ -156,7 +156,7 @@ def _entry(row: Row, strongest: Baselines, numbers: Numbers, named: str, sizes: 
     doubt = doubts.beside(row)
     opponent = _baseline(row, strongest)
     time = _seconds(row, numbers) + (f" against {_seconds(opponent, numbers)}" if opponent else "")
-    said = f"{_brief(ratio)}{' inconclusive' if ratio.verdict == 'inconclusive' else ''}"
+    said = f"{words.bar(ratio)}{' inconclusive' if ratio.verdict == 'inconclusive' else ''}"
     return {
         **base,
         "ratio": found.value("speedup/ratio"),
@@ -188,11 +188,6 @@ def _seconds(row: Row, numbers: Numbers) -> str:
 def _named(opponent: Row | None, ratio: Speedup, numbers: Numbers) -> str:
     """`sklearn (estimator@cpu), 4.00 s`."""
     return f"{name_of(opponent)}, {_seconds(opponent, numbers)}" if opponent else ratio.baseline
-
-
-def _brief(ratio: Speedup) -> str:
-    """`14.0 × [12.1, 16.2]`, in the direction of the axis."""
-    return f"{words.digits(ratio.value)} × {words.bounds(ratio.low, ratio.high)}"
 
 
 def _reason(row: Row) -> str:

@@ -29,9 +29,9 @@ LEAST_IMPORTS = 1e-3  # seconds; an import that takes less finds its library loa
 NOTE = (
     "load: reads its data. put, get: copy it to the GPU and back; on a CPU, within the host's memory. "
     "compute: the work. other: what no stage covers. "
-    "Both bars of a task have one scale; another task has another. first call: the cold first execution in a fresh "
-    "process, with imports and compilation; it is no part of the bar. Imports below 1 ms are not told: the library, "
-    "NumPy for example, was loaded before. Parts below 1 % are in the table."
+    "Both bars of a task have one scale; another task has another. "
+    f"{words.COLD}: with imports and compilation; it is no part of the bar. Imports below 1 ms are not told: the "
+    "library, NumPy for example, was loaded before. Parts below 1 % are in the table."
 )
 
 
@@ -136,12 +136,12 @@ def _entry(row: Row, measured: Measured, longest: float) -> Mapping[str, Any]:
 
 
 def _cold(measured: Measured) -> str:
-    """`first call: 1.02 s (imports 1.00 s)`."""
+    """`cold: 1.02 s (imports 1.00 s)`."""
     if measured.cold_seconds is None:
-        return "first call: not measured"
+        return "cold: not measured"
     imports = measured.clocks.imports or 0.0
     of_that = f" (imports {words.seconds(imports)})" if imports >= LEAST_IMPORTS else ""
-    return f"first call: {words.seconds(measured.cold_seconds)}{of_that}"
+    return f"cold: {words.seconds(measured.cold_seconds)}{of_that}"
 
 
 def _table(topic: str, rows: Sequence[Row], numbers: Numbers) -> Table:
@@ -153,7 +153,7 @@ def _table(topic: str, rows: Sequence[Row], numbers: Numbers) -> Table:
             "dataset, size",
             "median time",
             *PLACES,
-            "first call",
+            "cold",
             "its imports",
             "how sure",
         ),

@@ -66,4 +66,4 @@ def table(bars: Sequence[Bar], *, caption: str, header: Sequence[str]) -> Table:
 
 def _text(bar: Bar) -> str:
     unsure = " inconclusive" if bar.ratio.verdict == "inconclusive" else ""
-    return f"{words.digits(bar.ratio.value)} × {words.bounds(bar.ratio.low, bar.ratio.high)}{unsure}"
+    return f"{words.bar(bar.ratio)}{unsure}"

@@ -188,8 +188,8 @@ def _opening(found: Findings, groups: Sequence[GroupFindings], asked: int, *, is
                 [
                     "Say: you will predict each result before you see it.",
                     "Explain the example; its numbers are not from this run. The bar ends at the measured value. The "
-                    "black line is the 95 % interval: where the true value is likely to be. If it crosses 1, the run "
-                    "is inconclusive. Right beside 1 it is too, because a verdict must be 99 % sure.",
+                    "black line is the 95 % interval: where the true value is likely to be. A verdict must be 99 % "
+                    "sure, so an interval that lies beside 1 may be inconclusive, too.",
                     "End to end is the whole call, with the copies to the GPU and back. Resident is the work alone, "
                     "with the data already on the device.",
                 ]
@@ -214,7 +214,7 @@ def _example() -> Chart:
     """How to read a chart, by numbers of no run: a real one would give an answer away before the vote."""
     examples = [
         ("faster: interval above 1", Ratio(5.0, 4.2, 6.0, "faster")),
-        ("inconclusive: contains 1", Ratio(1.2, 0.8, 1.8, "inconclusive")),
+        ("inconclusive: cannot tell", Ratio(1.2, 0.8, 1.8, "inconclusive")),
         ("slower: interval below 1", Ratio(0.5, 0.4, 0.62, "slower")),
     ]
     drawn = [bars.Bar(label, "gpu", ratio, [words.times(ratio)]) for label, ratio in examples]
@@ -223,7 +223,8 @@ def _example() -> Chart:
         title="How to read a speedup (an example, not from this run)",
         description="Three examples: one that is faster than 1 ×, one that is inconclusive, and one that is slower.",
         table=bars.table(drawn, caption="the numbers of the example", header=("what it means", "times as fast")),
-        note="The bar ends at the measured value, and the line is its 95 % interval. 1 × means equally fast.",
+        note="The bar ends at the measured value, and the line is its 95 % interval. 1 × means equally fast. "
+        f"{words.INCONCLUSIVE.capitalize()}.",
         ends=(0.25, 8.0),
     )
 

@@ -9,7 +9,7 @@ from residency.analysis.findings import Findings
 from residency.analysis.gain import Gain
 from residency.analysis.row import Row
 from residency.analysis.topics import FromSize, TopicAtSize, comparable, topics
-from residency.reports import words
+from residency.reports import crossover, words
 from residency.reports.answers import name_of
 from residency.reports.page import doubts
 from residency.reports.page.numbers import Numbers, RowNumbers
@@ -65,10 +65,10 @@ def _verdict(gain: Gain, rows: Sequence[Row]) -> str:
 def _from_size(of: RowNumbers, number: int, known: FromSize, tasks: int) -> Text:
     place, name = f"from_size/{number}", known.task.partition("/")[2]
     rows, low, high = (of.number(f"{place}/{bound}", words.about) for bound in ("rows", "low", "high"))
-    less = " or less" if known.found.at is not None and known.found.at.low == known.found.points[0].rows else ""
+    itself, less = crossover.itself_or_less(known.found), crossover.or_less(known.found)
     first = " first" if tasks > 1 else ""
     return line(
-        f"The GPU wins{first} in {name}: from about ", rows, f" {known.unit} on [", low, f"{less}, ", high, "]."
+        f"The GPU wins{first} in {name}: from about ", rows, f" {known.unit}{itself} on [", low, f"{less}, ", high, "]."
     )
 
 

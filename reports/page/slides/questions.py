@@ -15,7 +15,7 @@ from residency.analysis.contest import Contest, contest
 from residency.analysis.doubt import in_doubt
 from residency.analysis.findings import GroupFindings
 from residency.analysis.rest import APART
-from residency.analysis.row import Row, Speedup
+from residency.analysis.row import Row
 from residency.harness.outcomes import Outcome
 from residency.harness.records import RunInfo
 from residency.reports import words
@@ -330,21 +330,15 @@ def _surprises(group: GroupFindings, rivals: Contest, numbers: Numbers) -> list[
             both = numbers.of(rivals.gpu)
             found.append(line("End to end ", both.times(), ", resident ", both.times("resident"), "."))
     if ratio is not None and ratio.verdict not in {"faster", "slower", "equivalent"}:
-        found.append(_undecided(ratio))
+        found.append(f"{words.INCONCLUSIVE.capitalize()}.")
     for row in group.ranked:
         if row.result.outcome == Outcome.WRONG:
             found.append(f"{name_of(row)} returned a wrong result, so its time does not count: {row.result.reason}.")
         elif row.measured and (row.measured.cold_seconds or 0.0) > LONG_START * row.median:
             start = numbers.of(row).shown("cold_seconds", words.seconds)
             later = numbers.of(row).shown("seconds/median", words.seconds)
-            found.append(line(f"The first call of {name_of(row)} took ", start, ", a later one ", later, "."))
+            found.append(line(f"{name_of(row)} took ", start, f" {words.COLD}, and ", later, " warm."))
     return found or ["Nothing in the numbers stands out."]
-
-
-def _undecided(ratio: Speedup) -> str:
-    """Why a ratio has no verdict: its interval may leave 1 out and still be too wide for that."""
-    why = "the interval contains 1" if ratio.low <= 1 <= ratio.high else "the difference could still be chance"
-    return f"The run cannot tell who is faster: {why}."
 
 
 def command(group: GroupFindings, info: RunInfo) -> str:

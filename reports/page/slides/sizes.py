@@ -12,7 +12,7 @@ from residency.analysis.crossover import Crossover, Point, TaskCrossover
 from residency.analysis.doubt import is_on_gpu
 from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.row import Row
-from residency.reports import words
+from residency.reports import crossover, words
 from residency.reports.answers import name_of
 from residency.reports.page import doubts
 from residency.reports.page.charts import growth
@@ -98,8 +98,8 @@ def _answer(place: str, known: Crossover, unit: str, numbers: Numbers) -> Text:
     first, last = known.points[0].rows, known.points[-1].rows
     if known.at is not None:
         middle, low, high = (numbers.shown(f"{place}/{bound}", words.about) for bound in ("rows", "low", "high"))
-        less = " or less" if known.at.low == first else ""
-        return line("from about ", middle, f" {unit} on [", low, f"{less}, ", high, "]")
+        itself, less = crossover.itself_or_less(known), crossover.or_less(known)
+        return line("from about ", middle, f" {unit}{itself} on [", low, f"{less}, ", high, "]")
     if known.answer == "always":
         return f"from the smallest size measured on, {words.count(first)} {unit}"
     if known.answer == "never":

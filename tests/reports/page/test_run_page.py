@@ -275,7 +275,12 @@ def test_a_run_at_a_glance(page_of, class_run: Path) -> None:
     assert f"How much faster: At lab, the GPU is {words.digits(gain['mean'])} × as fast" in page.text
     assert f"Mean of {gain['tasks']} tasks: {gain['faster']} faster." in page.text
     assert re.search(r"Why: The GPU side spends \d+\s% of its time computing and \d+\s% copying; the CPU", page.text)
-    assert re.search(r"From which size on: tabular/ridge from about [\d,]+ rows\.", page.text)
+    assert re.search(r"From which size on: tabular/ridge from about [\d,]+ rows \[1,000 or less, [\d,]+\]", page.text)
+    assert "] (compared with estimator@cpu, clusters left out)." in page.text
+    assert re.search(r"crossover, end to end[\d,]+ \[1,000 or less, [\d,]+\]", page.text)  # the table
+    assert "the fastest on the GPU overtakes estimator@cpu at about" in page.text
+    (crossing,) = document["crossovers"]
+    assert (crossing["low_is_open"], crossing["rows_is_open"], len(crossing["left_out"])) == (True, False, 4)
     assert re.search(r"At what cost: The GPU side takes [\d.]+ × the CPU's energy; GPU memory up to", page.text)
     assert "Can it be believed: Made-up numbers; 1 to 3 processes each (5 are enough); the machine" in page.text
     assert "14 tasks in 6 topics; 2 measure the hardware and are in no mean; 16 comparisons, because" in page.text
