@@ -17,6 +17,7 @@ from residency.analysis.row import Ratio
 from residency.analysis.selftest import Control
 from residency.harness import records
 from residency.reports import gate
+from residency.reports.history import Notes
 from residency.reports.history import document as history_document
 from residency.reports.page import beside, comparison, proof, render, run, selftest
 from residency.reports.page import history as trend
@@ -138,7 +139,7 @@ def history_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             line |= {"outcome": "wrong", "reason": "quality 0.1 is below the floor of 0.7"}
     (runs[-1] / "records.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     found = history(map(records.read, runs))
-    return page_file(folder, trend.page(found, history_document(found, [folder]), "residency history"))
+    return page_file(folder, trend.page(found, history_document(found, [folder], Notes()), "residency history"))
 
 
 def page_file(folder: Path, page: Page, name: str = "page.html") -> Path:
