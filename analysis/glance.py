@@ -17,6 +17,7 @@ from residency.analysis.disturbed import disturbances
 from residency.analysis.doubt import is_on_gpu
 from residency.analysis.gain import Gain, gains
 from residency.analysis.ratios import as_long
+from residency.analysis.resident import FETCHES, READS
 from residency.analysis.rest import rest_of
 from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Group, Row
@@ -63,6 +64,8 @@ class Spent:
     copying: float
     reading: float
     other: float  # outside their stages
+    reading_inside: int  # of these results, whose computing includes their reading, as in a lazy query engine
+    fetching_inside: int  # whose computing includes getting the data to the workers of a cluster
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,18 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Peak:
+    """The result that needs the most memory of its device, of all right results on that device."""
+
+    task: str
+    size: str
+    library: str
+    implementation: str
+    bytes: int
+    results: int  # of which it is the most
+
+
+@dataclass(frozen=True)
 class Cost:
     """What the fastest on the GPU takes compared with the strongest CPU side; without a GPU, compared with the next."""
 
@@ -112,6 +127,7 @@ class Cost:
     no_energy: str  # why it is not known
     memory: Memory | None
     no_memory: str
+    peak: Peak | None
 
 
 @dataclass(frozen=True)
@@ -161,7 +177,7 @@ def glance(records: Records, rows: Sequence[Row], topics: Sequence[TopicAtSize])
         cpu=None if gain else _on_cpus(asked),
         spent=_spent(asked),
         from_size=_from_size(topics),
-        cost=_cost(asked),
+        cost=_cost(asked, _peak(rows, "gpu" if gain else "cpu")),
         belief=_belief(rows, contests.values()),
     )
 
@@ -228,9 +244,16 @@ def _spent(asked: Sequence[Contest]) -> list[Spent]:
                     copying=fmean(found.put + found.get for found in rests),
                     reading=fmean(found.io for found in rests),
                     other=fmean(found.other for found in rests),
+                    reading_inside=_whose_computing(rows, READS),
+                    fetching_inside=_whose_computing(rows, FETCHES),
                 )
             )
     return made
+
+
+def _whose_computing(rows: Sequence[Row], includes: str) -> int:
+    """How many of these rows have no resident time for this reason."""
+    return sum(row.facts.unknown.get("resident") == includes for row in rows if row.measured)
 
 
 def _from_size(topics: Sequence[TopicAtSize]) -> FromSize:
@@ -251,7 +274,7 @@ def _from_size(topics: Sequence[TopicAtSize]) -> FromSize:
     )
 
 
-def _cost(asked: Sequence[Contest]) -> Cost:
+def _cost(asked: Sequence[Contest], peak: Peak | None) -> Cost:
     pairs = [
         (found.gpu, found.cpu) if found.gpu is not None else (found.cpu, found.opponent)
         for found in asked
@@ -265,6 +288,7 @@ def _cost(asked: Sequence[Contest]) -> Cost:
         no_energy="" if energy else _why("joules", known),
         memory=memory,
         no_memory="" if memory else _why(device, known),
+        peak=peak,
     )
 
 
@@ -297,14 +321,25 @@ def _all_joules(row: Row) -> float:
 
 
 def _memory(pairs: Sequence[tuple[Row, Row]]) -> Memory | None:
-    known = [(amount, row, other) for row, other in pairs if (amount := _peak(row)) is not None]
+    known = [(amount, row, other) for row, other in pairs if (amount := _memory_of(row)) is not None]
     if not known:
         return None
     amount, row, other = max(known, key=lambda entry: entry[0])
     return Memory(row.cell.task, row.cell.size, amount, other.facts.peak_host_bytes)
 
 
-def _peak(row: Row) -> int | None:
+def _peak(rows: Sequence[Row], device: str) -> Peak | None:
+    """Of the right results on this device; None if it is known of none."""
+    right = [row for row in rows if row.cell.device == device and row.measured is not None]
+    known = [(amount, row) for row in right if (amount := _memory_of(row)) is not None]
+    if not known:
+        return None
+    amount, row = max(known, key=lambda entry: entry[0])
+    cell = row.cell
+    return Peak(cell.task, cell.size, cell.library, cell.implementation, amount, len(known))
+
+
+def _memory_of(row: Row) -> int | None:
     return row.facts.peak_device_bytes if row.cell.device == "gpu" else row.facts.peak_host_bytes
 
 

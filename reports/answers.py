@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from residency.analysis.clocks import kind_of
 from residency.analysis.contest import contest
 from residency.analysis.disturbed import DISTURBED
+from residency.analysis.resident import FETCHES, READS
 from residency.analysis.rest import less_computing, rest
 from residency.analysis.row import Resident, Row
 from residency.harness import statistics
@@ -177,7 +178,15 @@ def where_it_went(row: Row) -> str:
     parts += [f"{copying:.0%} {OF_TIME}{moving}"] if copying >= words.STAGE_SHARE else []
     first, *others = parts
     listed = words.joined([first, *(part.replace(OF_TIME, "") for part in others)])
-    return f"In {row.cell.task}, {name_of(row)} spends {listed}.".replace("%", "\N{NO-BREAK SPACE}%")
+    return f"In {row.cell.task}, {name_of(row)} spends {listed}{_inside(row)}.".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def _inside(row: Row) -> str:
+    """What its computing holds beyond computing, where no stage tells it apart."""
+    return {
+        READS: "; reading its data is included",
+        FETCHES: "; getting the data to its workers is included, so its compute time is not known",
+    }.get(row.facts.unknown.get("resident", ""), "")
 
 
 def _processes(measured: Sequence[Row]) -> int:

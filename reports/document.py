@@ -269,7 +269,7 @@ def _resident_mean(found: ResidentMean) -> dict[str, Any]:
         "most": found.most,
         **_verdicts(found),
         "at_least": found.at_least,
-        "end_to_end": _interval(found.end_to_end, "mean"),
+        "end_to_end": {**_interval(found.end_to_end, "mean"), "as_long": _as_long(found.end_to_end)},
         "rest": asdict(found.rest) if found.rest else None,
     }
 

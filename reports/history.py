@@ -112,7 +112,7 @@ def nothing_marked(found: History) -> str:
     if not found.compared:
         return NOT_JUDGED.rstrip(".")
     if not found.judged:
-        return f"Nothing was marked, but these runs cannot tell: even a change of {words.percent(found.large)} can go unseen"
+        return f"Nothing was marked, but it cannot be told: even a change of {words.percent(found.large)} can go unseen"
     return "Nothing was marked"
 
 

@@ -171,6 +171,11 @@ def about(value: float) -> str:
     return f"{round(value / step) * step:,}"
 
 
+def at_size(size: str) -> str:
+    """`at lab`, or `at size 1,000,000`."""
+    return f"at size {int(size):,}" if size.isdigit() else f"at {size}"
+
+
 def size(value: int) -> str:
     """`1.2 GiB`."""
     amount = float(value)

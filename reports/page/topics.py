@@ -139,7 +139,10 @@ class _Sentence:
         gain = self._topic.gpu
         if gain is None or gain.resident is None or gain.resident.tasks == gain.tasks:
             return []
-        return [" (known for ", self._number("gpu/resident/tasks"), " of ", self._number("gpu/tasks"), " tasks)"]
+        of = self._numbers.at(self._place)
+        whole = of.times("gpu/resident/end_to_end", "mean")
+        counted = [self._number("gpu/resident/tasks"), " of ", self._number("gpu/tasks")]
+        return [" (known for ", *counted, " tasks; end to end these are ", *whole, ")"]
 
     def _standing(self) -> str:
         """Whether the GPU is faster: a task's own verdict; over several, whether the mean's interval is beyond 1."""

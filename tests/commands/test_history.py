@@ -235,8 +235,8 @@ def test_what_could_not_show_a_large_change_is_not_called_unchanged(here, made_r
     found = json.loads(here("history", "runs", "--json").out)
     assert found["answer"] == (
         "1 of 3 series can be judged; it did not change. Cannot tell for 2 more: too few processes or a busy machine, "
-        "so even a change of 50\N{NO-BREAK SPACE}% can go unseen. Last run (2027-01-02, commit 02fffff): in 1 of 3 series nothing "
-        "became slower, cannot tell for 2 series."
+        "so even a change of 50\N{NO-BREAK SPACE}% can go unseen. Last run (2027-01-02, commit 02fffff): "
+        "in 1 of 3 series nothing became slower, cannot tell for 2 series."
     )
     assert (found["series_judged"], found["series_cannot_tell"], found["series_compared"]) == (1, 2, 3)
     assert here("history", "runs").out.count("cannot tell\n") == 2
