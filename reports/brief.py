@@ -294,7 +294,7 @@ def _not_run(missing: Sequence[Missing]) -> list[str]:
         who = ", ".join(names) if len(names) <= NAMES else f"{entry.results} results"
         also = f", and {len(entry.further)} further reasons" if len(entry.further) > 1 else ""
         lines.append(f"Unavailable: {who}: {words.plain(entry.reason)}{also}")
-    return _first(lines, "reasons why others are unavailable here")
+    return _first(lines, "reasons why others are unavailable")
 
 
 def _first(lines: list[str], what: str) -> list[str]:

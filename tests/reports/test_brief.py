@@ -49,7 +49,7 @@ def test_many_tasks_are_one_table_that_fits(residency, lesson: Path, width: int)
     assert len(rows) == (32 if width == 60 else 16)  # there the ratios with the data resident are a second block
     loss = lines[rows[2]] if width >= 60 else words_of("\n".join(lines[rows[2] : rows[3]]))
     assert re.search(r"ridge, smoke .*1\.\d+ × as long \[[\d., ]+\] \?\*", loss)
-    assert len(re.findall(r"× (?:as long )?\[\d", text)) == 32  # all ratios have their intervals
+    assert len(re.findall(r"× (?:as long )?\[\d", text)) == 33  # all ratios have their intervals
     assert "? the run cannot tell which is faster" in text
     assert "* measured in 1 to 2 processes" in text
     assert "wrong: approximate@gpu, 14 times: quality 0.61 is below the floor of 0.7" in text

@@ -138,7 +138,7 @@ def test_a_page_answers_first(page_of, class_run: Path) -> None:
     assert "another machine" in page.warnings[0]
     assert page.headings[:2] == ["At a glance", "How to read this page"]
     assert page.headings[2:4] == ["How much faster?", "Where does the time go?"]
-    assert page.headings[-2:] == ["What is unavailable here", "How was this measured?"]
+    assert page.headings[-2:] == ["What was unavailable", "How was this measured?"]
     assert {link.removeprefix("#") for link in page.links} <= set(page.names)
     assert len(page.names) == len(set(page.names))
 
