@@ -7,11 +7,11 @@ are of the size at which most tasks can be compared; else of all CPU libraries a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, geometric_mean
 
-from residency.analysis.contest import Contest, contest, wins
+from residency.analysis.contest import Contest, Win, clear_wins, contest, wins
 from residency.analysis.crossover import Answer
 from residency.analysis.disturbed import disturbances
 from residency.analysis.doubt import is_on_gpu
@@ -26,6 +26,7 @@ from residency.analysis.topics import TopicAtSize
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
+from residency.harness.task_info import TaskInfo
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Counts:
     topics: int
     tasks: int
     hardware: int  # of these tasks measure the devices, and are in no mean
-    comparisons: int  # a task on a dataset at a size
+    comparisons: int  # a task on a dataset at a size in which at least two implementations are compared
     several: list[str]  # tasks with more than one of these
     sizes: bool  # whether these differ in their sizes
     datasets: bool  # or in their datasets
@@ -52,6 +53,7 @@ class OnCpus:
     undecided: int  # without a clear winner: equivalent or inconclusive
     one_library: int  # comparisons in which all implementations are of one library; 0 of a single comparison
     verdict: str  # of the only comparison on the next one: slower, equivalent or inconclusive; empty over several
+    wins: list[Win]  # the comparisons with a clear winner, the largest factor first
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def glance(records: Records, rows: Sequence[Row], topics: Sequence[TopicAtSize])
     asked = [found for key, found in contests.items() if not key[0].startswith(TOPIC) or len(contests) == 1]
     asked = [found for found in asked if found.ratio is not None and (gain is None or _is_in(found, gain))]
     return Glance(
-        counts=counts(rows),
+        counts=counts(rows, records.info.tasks),
         gain=gain,
         verdict=_verdict(gain, asked) if gain else "",
         alone=_alone(asked) if gain and gain.tasks == 1 else "",
@@ -186,18 +188,22 @@ def _is_in(found: Contest, gain: Gain) -> bool:
     return found.between_devices and found.cpu is not None and found.cpu.cell.size == gain.size
 
 
-def counts(rows: Sequence[Row]) -> Counts:
-    """How many topics, tasks and comparisons a run has."""
-    groups = dict.fromkeys(row.group for row in rows)
-    of_task = Counter(task for task, _, _ in groups)
+def counts(rows: Sequence[Row], known: Mapping[str, TaskInfo]) -> Counts:
+    """How many topics, tasks and comparisons a run has; `known` are its tasks by their names."""
+    groups: dict[Group, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    tasks = {task for task, _, _ in groups}
+    compared = [group for group, of_it in groups.items() if contest(of_it, known.get(group[0])).ratio is not None]
+    of_task = Counter(task for task, _, _ in compared)
     return Counts(
-        topics=len({task.partition("/")[0] for task in of_task}),
-        tasks=len(of_task),
-        hardware=sum(task.startswith(TOPIC) for task in of_task),
-        comparisons=len(groups),
+        topics=len({task.partition("/")[0] for task in tasks}),
+        tasks=len(tasks),
+        hardware=sum(task.startswith(TOPIC) for task in tasks),
+        comparisons=len(compared),
         several=[task for task, number in of_task.items() if number > 1],
-        sizes=len({(task, size) for task, _, size in groups}) > len(of_task),
-        datasets=len({(task, dataset) for task, dataset, _ in groups}) > len(of_task),
+        sizes=len({(task, size) for task, _, size in compared}) > len(of_task),
+        datasets=len({(task, dataset) for task, dataset, _ in compared}) > len(of_task),
     )
 
 
@@ -219,10 +225,19 @@ def _on_cpus(asked: Sequence[Contest]) -> OnCpus | None:
     if len(ratios) == 1:
         (found,), (ratio,) = asked, ratios
         sides = [_named(row) for row in (found.cpu, found.opponent) if row is not None]
-        return OnCpus(1, sides, as_long(ratio), wins(asked).most_common(), ratio.verdict != "slower", 0, ratio.verdict)
+        return OnCpus(
+            1,
+            sides,
+            as_long(ratio),
+            wins(asked).most_common(),
+            ratio.verdict != "slower",
+            0,
+            ratio.verdict,
+            clear_wins(asked),
+        )
     one_library, won = sum(found.rival is None for found in asked), wins(asked)
     undecided = len(ratios) - one_library - won.total()
-    return OnCpus(len(ratios), [], None, won.most_common(), undecided, one_library, "")
+    return OnCpus(len(ratios), [], None, won.most_common(), undecided, one_library, "", clear_wins(asked))
 
 
 def _named(row: Row) -> str:

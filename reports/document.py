@@ -64,6 +64,7 @@ def _glance(found: Glance) -> dict[str, Any]:
             "undecided": cpu.undecided,
             "one_library": cpu.one_library,
             "verdict": cpu.verdict,
+            "wins": [{**asdict(win), **_long(win.ratio)} for win in cpu.wins],
         }
         if cpu
         else None,

@@ -126,7 +126,9 @@ def _sources(records: Records) -> list[str]:
 def _table(found: GroupFindings, whole: Findings) -> Table:
     group, task = found.rows, found.task
     cell, unit, records = group[0].cell, group[0].facts.unit, whole.records
-    at = f"{cell.dataset}, {cell.size}"
+    at = cell.dataset
+    if not (found.count is not None and cell.size == str(found.count)):  # a size that is the number of rows itself
+        at += f", {cell.size}"
     if found.count is not None:
         at += f", {words.count(found.count)} {unit.removesuffix('s') if found.count == 1 else unit}"
     caption = f"{task.title} " if task else ""

@@ -14,7 +14,7 @@ from residency.reports.page.parts import Code, Items, Number, Part, Section, Str
 from residency.reports.sentences import VERDICTS
 
 WORTH_NAMING = 0.03  # of the time; smaller shares are left out
-LIBRARIES = 3  # that a line names
+WINS = 3  # clear winners that a line names
 NAMED = 2  # shares of a side that a line names
 SHARES = {"computing": "computing", "copying": "copying", "reading": "reading data", "other": "outside its stages"}
 INSIDE = {"reading_inside": "reading included", "fetching_inside": "getting the data to the workers included"}
@@ -115,7 +115,7 @@ class _Lines:
     def _among_cpus(self) -> list[Part]:
         """Which CPU libraries won; with a single comparison, by how much."""
         cpu = self._of.value("cpu")
-        lead = "" if self._of.value("belief/on_gpu") else "no GPU has a time; "
+        lead = "" if self._of.value("belief/on_gpu") else "no GPU has a time, so this says nothing about GPUs; "
         if cpu is None:
             return _capital([f"{lead}nothing to compare{self._why_not_compared()}."])
         if cpu["only"] is not None:
@@ -127,15 +127,14 @@ class _Lines:
         if cpu["compared"] == cpu["one_library"]:
             return _capital([lead, "nothing to compare between libraries: only one library of each task has a time."])
         said = [lead, self._count("cpu/compared"), " comparisons on the CPU: "]
-        for index, entry in enumerate(cpu["fastest"][:LIBRARIES]):
-            said += [
-                ", " if index else "",
-                Strong(entry["library"]),
-                "" if index else " is clearly the fastest",
-                " in ",
-            ]
-            said += [self._count(f"cpu/fastest/{index}/comparisons")]
-        said += [", and others" if len(cpu["fastest"]) > LIBRARIES else "", "; " if cpu["fastest"] else ""]
+        said += [f"clear winner in {len(cpu['wins'])}: "] if cpu["wins"] else []
+        sizes = len({win["size"] for win in cpu["wins"]}) > 1
+        for index, win in enumerate(cpu["wins"][:WINS]):
+            where = f" in {win['task']}{' ' + words.at_size(win['size']) if sizes else ''} ("
+            said += [", " if index else "", Strong(win["library"]), where]
+            said += [*self._times(self._of, f"cpu/wins/{index}", "ratio"), f" as {win['rival']})"]
+        more = len(cpu["wins"]) - WINS
+        said += [f", and {more} more" if more > 0 else "", "; " if cpu["wins"] else ""]
         said += ["no clear winner in ", self._count("cpu/undecided")]
         said += ["; only one library in ", self._count("cpu/one_library")] if cpu["one_library"] else []
         return _capital([*said, "."])
@@ -178,7 +177,7 @@ class _Lines:
     def from_size(self) -> list[Part]:
         """The least and the largest size from which on the GPU wins."""
         if not self._of.value("belief/on_gpu"):
-            return ["Not known for a GPU, because none has a time."]
+            return ["Not measured."]
         if not self._of.value("from_size/tasks"):
             task = self._of.value("alone") or "TASK"
             return ["Measured at one size only: ", Code(f"residency crossover {task}"), " finds it."]
@@ -229,8 +228,6 @@ class _Lines:
     def belief(self) -> list[Part]:
         """Processes, disturbances, what is inconclusive, and what has no time."""
         said: list[Part] = ["made-up numbers; "] if self._found.records.info.made_up else []
-        if not self._of.value("belief/on_gpu"):
-            said += ["it says nothing about GPUs, because none has a time; "]
         least, most = self._of.value("belief/least"), self._of.value("belief/most")
         if least is None:
             said += ["nothing has a time"]

@@ -138,7 +138,7 @@ def _what(found: Findings) -> str:
         f"{outcomes.count(outcome)} {said.get(outcome, outcome.replace('_', ' '))}"
         for outcome in sorted(set(outcomes), key=order.index)
     ]
-    where = sentences.counted(counts(found.rows))
+    where = sentences.counted(counts(found.rows, found.records.info.tasks))
     if not outcomes:
         return "The run has no records."
     if set(outcomes) == {str(Outcome.OK)}:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from residency.analysis.disturbed import Disturbance, disturbances
+from residency.analysis.doubt import is_on_gpu
 from residency.analysis.findings import Findings
 from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Row
@@ -89,6 +90,8 @@ class _Sentence:
             return [f"nothing was timed; results: {words.joined(ended)}"]
         if f"{self._topic.topic}/" == TOPIC and any(row.cell.device == "gpu" for row in self._rows):
             return ["these tasks measure the limits of the hardware, so they are left out of the means"]
+        if not any(map(is_on_gpu, self._found.rows)):  # said once, at the top of the page
+            return self._on_cpu()
         return [*self._on_cpu(), f". {NO_GPU}"]
 
     def _doubted(self) -> list[Part]:
