@@ -153,7 +153,8 @@ def _won(contests: Sequence[Contest]) -> str:
     if not total:
         return _not_compared(contests)
     if not won:
-        return f"No clear winner in {total} comparison{'s' * (total != 1)} of CPU libraries."
+        which = f"{total} comparisons" if total > 1 else "the only comparison"
+        return f"No clear winner in {which} of CPU libraries."
     named = [_of_win(win, first=not number) for number, win in enumerate(won[:WINS])]
     named += [f"{len(won) - WINS} more"] if len(won) > WINS else []
     return f"Clear winner in {len(won)} of {total} comparison{'s' * (total != 1)} of CPU libraries: {', '.join(named)}."

@@ -126,16 +126,16 @@ class _Lines:
             return _capital([*said, f" as {second}{doubt}."])
         if cpu["compared"] == cpu["one_library"]:
             return _capital([lead, "nothing to compare between libraries: only one library of each task has a time."])
-        said = [lead, self._count("cpu/compared"), " comparisons on the CPU: "]
-        said += [f"clear winner in {len(cpu['wins'])}: "] if cpu["wins"] else []
+        said = [lead, f"{'clear winner in ' if cpu['wins'] else 'no clear winner in '}"]
+        said += [f"{len(cpu['wins'])} of "] if cpu["wins"] else []
+        said += [self._count("cpu/compared"), " comparisons on the CPU", ": " if cpu["wins"] else ""]
         sizes = len({win["size"] for win in cpu["wins"]}) > 1
         for index, win in enumerate(cpu["wins"][:WINS]):
             where = f" in {win['task']}{' ' + words.at_size(win['size']) if sizes else ''} ("
             said += [", " if index else "", Strong(win["library"]), where]
             said += [*self._times(self._of, f"cpu/wins/{index}", "ratio"), f" as {win['rival']})"]
         more = len(cpu["wins"]) - WINS
-        said += [f", and {more} more" if more > 0 else "", "; " if cpu["wins"] else ""]
-        said += ["no clear winner in ", self._count("cpu/undecided")]
+        said += [f", and {more} more" if more > 0 else ""]
         said += ["; only one library in ", self._count("cpu/one_library")] if cpu["one_library"] else []
         return _capital([*said, "."])
 

@@ -178,11 +178,17 @@ def test_a_page_without_a_gpu_says_nothing_about_gpus(page_of) -> None:
     won = document["topics"][0]["cpu"]["fastest"][0]
     assert f"CPU against CPU, 6 tasks: {won['library']} is fastest in {won['tasks']}" in answer
     assert "all 17 results are right" in page.text
+    assert "without a clear winner. Measured in 2 to 3 processes. One task (etl)" in answer
+    assert page.text.count("nothing about GPUs") == 1
     assert (
-        "Nothing was timed on a GPU, so this says nothing about GPUs. Measured in 2 to 3 processes. One task (etl)"
-        in answer
+        "No GPU has a time, so this says nothing about GPUs; clear winner in 3 of 6 comparisons on the CPU" in page.text
     )
-    assert "No GPU, so CPU against CPU" in page.warnings[0]
+    best = document["glance"]["cpu"]["wins"][0]
+    assert f"sklearnex in tabular/random_forest ({words.digits(best['ratio'])} × as fast [" in page.text
+    most = max(row["peak_host_bytes"] for row in document["rows"])
+    assert document["glance"]["cost"]["peak"]["bytes"] == most
+    assert f"memory up to {words.size(most)} (the most of 17 right results: pandas (data_frame@cpu)" in page.text
+    assert "The fastest spends 100\N{NO-BREAK SPACE}% of its time computing (reading included in 1 of 6)." in page.text
     command = next(code for code in page.code if code.startswith("residency run tabular/ridge "))
     assert command == (
         "residency run tabular/ridge --size lab --dataset linear --implementations "
@@ -226,7 +232,7 @@ def test_pages_of_runs_with_little_in_them(page_of, written, made) -> None:
     assert "took longer than 60 s" in page.text
     page, _ = page_of(written(made("t/a", "one@cpu", replicates=1), folder="one", gpus=()))
     assert "only one implementation of each task has a time" in page.answers[0]
-    assert "Nothing was timed on a GPU, so this says nothing about GPUs. Measured in 1 process." in page.answers[0]
+    assert "nothing to compare. Measured in 1 process." in page.answers[0]
     assert "Where does the time go?" in page.headings
 
 
