@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from residency.analysis.doubt import in_doubt
+from residency.analysis.ratios import as_long
 from residency.analysis.row import Row, Speedup
+from residency.harness.statistics import Interval
 from residency.harness.task_info import TaskInfo
 
 
@@ -77,6 +79,31 @@ def rival(ranked: Sequence[Row]) -> Row | None:
 def has_lost(row: Row | None) -> bool:
     """Whether a row is clearly slower than the fastest."""
     return row is not None and row.compared.speedup is not None and row.compared.speedup.verdict == "slower"
+
+
+@dataclass(frozen=True)
+class Win:
+    """A comparison that one CPU library clearly won."""
+
+    task: str
+    dataset: str
+    size: str
+    library: str
+    implementation: str
+    rival: str  # the next library
+    ratio: Interval  # how many times as fast as the rival it is
+
+
+def clear_wins(contests: Iterable[Contest]) -> list[Win]:
+    """The comparisons that one CPU library clearly won, the largest factor first."""
+    found = []
+    for entry in contests:
+        winner, lost = entry.winner, entry.rival
+        if winner is not None and lost is not None and lost.compared.speedup is not None:
+            cell, ratio = winner.cell, as_long(lost.compared.speedup)
+            names = cell.task, cell.dataset, cell.size, library(winner), cell.implementation, library(lost)
+            found.append(Win(*names, ratio))
+    return sorted(found, key=lambda win: -win.ratio.value)
 
 
 def verdicts(contests: Iterable[Contest]) -> Counter[str]:

@@ -16,8 +16,18 @@ def disturbances(row: Row) -> list[Disturbance]:
     if row.measured is None:
         return []
     told: dict[Disturbance, bool] = {
-        "busy": row.measured.waiting > BUSY or (row.measured.other_cores or 0) > DISTURBED,
+        "busy": waited(row) or has_others(row),
         "shared": bool(row.facts.tenants),
         "slowed": bool(row.facts.slowed_by),
     }
     return [name for name, holds in told.items() if holds]
+
+
+def waited(row: Row) -> bool:
+    """Whether its work, or that of the implementations with which it took turns, waited long for a core."""
+    return row.measured is not None and row.measured.waiting > BUSY
+
+
+def has_others(row: Row) -> bool:
+    """Whether other processes kept cores busy meanwhile."""
+    return row.measured is not None and (row.measured.other_cores or 0.0) > DISTURBED

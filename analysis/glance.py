@@ -7,16 +7,17 @@ are of the size at which most tasks can be compared; else of all CPU libraries a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, geometric_mean
 
-from residency.analysis.contest import Contest, contest, wins
+from residency.analysis.contest import Contest, Win, clear_wins, contest, wins
 from residency.analysis.crossover import Answer
 from residency.analysis.disturbed import disturbances
 from residency.analysis.doubt import is_on_gpu
 from residency.analysis.gain import Gain, gains
 from residency.analysis.ratios import as_long
+from residency.analysis.resident import FETCHES, READS
 from residency.analysis.rest import rest_of
 from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Group, Row
@@ -25,6 +26,7 @@ from residency.analysis.topics import TopicAtSize
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import Records
 from residency.harness.statistics import Interval
+from residency.harness.task_info import TaskInfo
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Counts:
     topics: int
     tasks: int
     hardware: int  # of these tasks measure the devices, and are in no mean
-    comparisons: int  # a task on a dataset at a size
+    comparisons: int  # a task on a dataset at a size in which at least two implementations are compared
     several: list[str]  # tasks with more than one of these
     sizes: bool  # whether these differ in their sizes
     datasets: bool  # or in their datasets
@@ -51,6 +53,7 @@ class OnCpus:
     undecided: int  # without a clear winner: equivalent or inconclusive
     one_library: int  # comparisons in which all implementations are of one library; 0 of a single comparison
     verdict: str  # of the only comparison on the next one: slower, equivalent or inconclusive; empty over several
+    wins: list[Win]  # the comparisons with a clear winner, the largest factor first
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Spent:
     copying: float
     reading: float
     other: float  # outside their stages
+    reading_inside: int  # of these results, whose computing includes their reading, as in a lazy query engine
+    fetching_inside: int  # whose computing includes getting the data to the workers of a cluster
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,18 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Peak:
+    """The result that needs the most memory of its device, of all right results on that device."""
+
+    task: str
+    size: str
+    library: str
+    implementation: str
+    bytes: int
+    results: int  # of which it is the most
+
+
+@dataclass(frozen=True)
 class Cost:
     """What the fastest on the GPU takes compared with the strongest CPU side; without a GPU, compared with the next."""
 
@@ -112,6 +129,7 @@ class Cost:
     no_energy: str  # why it is not known
     memory: Memory | None
     no_memory: str
+    peak: Peak | None
 
 
 @dataclass(frozen=True)
@@ -154,14 +172,14 @@ def glance(records: Records, rows: Sequence[Row], topics: Sequence[TopicAtSize])
     asked = [found for key, found in contests.items() if not key[0].startswith(TOPIC) or len(contests) == 1]
     asked = [found for found in asked if found.ratio is not None and (gain is None or _is_in(found, gain))]
     return Glance(
-        counts=counts(rows),
+        counts=counts(rows, records.info.tasks),
         gain=gain,
         verdict=_verdict(gain, asked) if gain else "",
         alone=_alone(asked) if gain and gain.tasks == 1 else "",
         cpu=None if gain else _on_cpus(asked),
         spent=_spent(asked),
         from_size=_from_size(topics),
-        cost=_cost(asked),
+        cost=_cost(asked, _peak(rows, "gpu" if gain else "cpu")),
         belief=_belief(rows, contests.values()),
     )
 
@@ -170,18 +188,22 @@ def _is_in(found: Contest, gain: Gain) -> bool:
     return found.between_devices and found.cpu is not None and found.cpu.cell.size == gain.size
 
 
-def counts(rows: Sequence[Row]) -> Counts:
-    """How many topics, tasks and comparisons a run has."""
-    groups = dict.fromkeys(row.group for row in rows)
-    of_task = Counter(task for task, _, _ in groups)
+def counts(rows: Sequence[Row], known: Mapping[str, TaskInfo]) -> Counts:
+    """How many topics, tasks and comparisons a run has; `known` are its tasks by their names."""
+    groups: dict[Group, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    tasks = {task for task, _, _ in groups}
+    compared = [group for group, of_it in groups.items() if contest(of_it, known.get(group[0])).ratio is not None]
+    of_task = Counter(task for task, _, _ in compared)
     return Counts(
-        topics=len({task.partition("/")[0] for task in of_task}),
-        tasks=len(of_task),
-        hardware=sum(task.startswith(TOPIC) for task in of_task),
-        comparisons=len(groups),
+        topics=len({task.partition("/")[0] for task in tasks}),
+        tasks=len(tasks),
+        hardware=sum(task.startswith(TOPIC) for task in tasks),
+        comparisons=len(compared),
         several=[task for task, number in of_task.items() if number > 1],
-        sizes=len({(task, size) for task, _, size in groups}) > len(of_task),
-        datasets=len({(task, dataset) for task, dataset, _ in groups}) > len(of_task),
+        sizes=len({(task, size) for task, _, size in compared}) > len(of_task),
+        datasets=len({(task, dataset) for task, dataset, _ in compared}) > len(of_task),
     )
 
 
@@ -203,10 +225,19 @@ def _on_cpus(asked: Sequence[Contest]) -> OnCpus | None:
     if len(ratios) == 1:
         (found,), (ratio,) = asked, ratios
         sides = [_named(row) for row in (found.cpu, found.opponent) if row is not None]
-        return OnCpus(1, sides, as_long(ratio), wins(asked).most_common(), ratio.verdict != "slower", 0, ratio.verdict)
+        return OnCpus(
+            1,
+            sides,
+            as_long(ratio),
+            wins(asked).most_common(),
+            ratio.verdict != "slower",
+            0,
+            ratio.verdict,
+            clear_wins(asked),
+        )
     one_library, won = sum(found.rival is None for found in asked), wins(asked)
     undecided = len(ratios) - one_library - won.total()
-    return OnCpus(len(ratios), [], None, won.most_common(), undecided, one_library, "")
+    return OnCpus(len(ratios), [], None, won.most_common(), undecided, one_library, "", clear_wins(asked))
 
 
 def _named(row: Row) -> str:
@@ -228,9 +259,16 @@ def _spent(asked: Sequence[Contest]) -> list[Spent]:
                     copying=fmean(found.put + found.get for found in rests),
                     reading=fmean(found.io for found in rests),
                     other=fmean(found.other for found in rests),
+                    reading_inside=_whose_computing(rows, READS),
+                    fetching_inside=_whose_computing(rows, FETCHES),
                 )
             )
     return made
+
+
+def _whose_computing(rows: Sequence[Row], includes: str) -> int:
+    """How many of these rows have no resident time for this reason."""
+    return sum(row.facts.unknown.get("resident") == includes for row in rows if row.measured)
 
 
 def _from_size(topics: Sequence[TopicAtSize]) -> FromSize:
@@ -251,7 +289,7 @@ def _from_size(topics: Sequence[TopicAtSize]) -> FromSize:
     )
 
 
-def _cost(asked: Sequence[Contest]) -> Cost:
+def _cost(asked: Sequence[Contest], peak: Peak | None) -> Cost:
     pairs = [
         (found.gpu, found.cpu) if found.gpu is not None else (found.cpu, found.opponent)
         for found in asked
@@ -265,6 +303,7 @@ def _cost(asked: Sequence[Contest]) -> Cost:
         no_energy="" if energy else _why("joules", known),
         memory=memory,
         no_memory="" if memory else _why(device, known),
+        peak=peak,
     )
 
 
@@ -297,14 +336,25 @@ def _all_joules(row: Row) -> float:
 
 
 def _memory(pairs: Sequence[tuple[Row, Row]]) -> Memory | None:
-    known = [(amount, row, other) for row, other in pairs if (amount := _peak(row)) is not None]
+    known = [(amount, row, other) for row, other in pairs if (amount := _memory_of(row)) is not None]
     if not known:
         return None
     amount, row, other = max(known, key=lambda entry: entry[0])
     return Memory(row.cell.task, row.cell.size, amount, other.facts.peak_host_bytes)
 
 
-def _peak(row: Row) -> int | None:
+def _peak(rows: Sequence[Row], device: str) -> Peak | None:
+    """Of the right results on this device; None if it is known of none."""
+    right = [row for row in rows if row.cell.device == device and row.measured is not None]
+    known = [(amount, row) for row in right if (amount := _memory_of(row)) is not None]
+    if not known:
+        return None
+    amount, row = max(known, key=lambda entry: entry[0])
+    cell = row.cell
+    return Peak(cell.task, cell.size, cell.library, cell.implementation, amount, len(known))
+
+
+def _memory_of(row: Row) -> int | None:
     return row.facts.peak_device_bytes if row.cell.device == "gpu" else row.facts.peak_host_bytes
 
 

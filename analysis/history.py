@@ -35,6 +35,7 @@ from residency.harness.records import Records, RunInfo, moment
 from residency.harness.statistics import Change, Interval
 
 MARGIN = 0.05
+LARGE = 0.5  # a fraction: a series in which only larger changes would be marked cannot tell whether it changed
 HIDDEN = "_"  # how a topic begins that only this project's own studies use
 
 
@@ -115,9 +116,31 @@ class History:
     comparisons: int  # that share the error
 
     @property
-    def judged(self) -> list[Series]:
+    def compared(self) -> list[Series]:
         """The series with a comparison: two times or more on the same data."""
         return [series for series in self.series if any(point.step is not None for point in series.points)]
+
+    @property
+    def large(self) -> float:
+        """The change, as a fraction, that a comparison must be able to show: else it cannot tell whether one is there.
+
+        It is at least twice the margin, because a change within the margin is never marked.
+        """
+        return max(LARGE, 2 * self.margin)
+
+    def can_tell(self, step: Step) -> bool:
+        """Whether a comparison tells something: it is marked, or a large change would have been."""
+        return bool(step.mark) or step.visible <= self.large
+
+    def is_judged(self, series: Series) -> bool:
+        """Whether a series has a mark, or would show a large change in at least half of its comparisons."""
+        steps = [point.step for point in series.points if point.step is not None]
+        return bool(series.marks) or (bool(steps) and median(step.visible for step in steps) <= self.large)
+
+    @property
+    def judged(self) -> list[Series]:
+        """The compared series that can tell whether they changed."""
+        return [series for series in self.compared if self.is_judged(series)]
 
     @property
     def changed(self) -> list[Series]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from residency.analysis.clocks import kind_of
 from residency.analysis.contest import contest
-from residency.analysis.disturbed import DISTURBED
+from residency.analysis.disturbed import DISTURBED, disturbances
+from residency.analysis.resident import FETCHES, READS
 from residency.analysis.rest import less_computing, rest
-from residency.analysis.row import Resident, Row
+from residency.analysis.row import Measured, Resident, Row
 from residency.harness import statistics
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.records import RunInfo
+from residency.harness.statistics import BUSY
 from residency.reports import sentences, words
 
 OF_TIME = "of its time "  # written only once in a sentence
@@ -85,7 +87,7 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo, un
 
 
 def _without_time(rows: Sequence[Row]) -> str:
-    """Which implementations have no time, and why: `x@cpu ended as wrong, 2 unavailable here`."""
+    """Which implementations have no time, and why: `x@cpu ended as wrong, 2 unavailable`."""
     parts = []
     failed = [row for row in rows if row.result.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]
     parts += [f"{row.cell.implementation} ended as {row.result.outcome}" for row in failed]
@@ -94,7 +96,7 @@ def _without_time(rows: Sequence[Row]) -> str:
     if late:
         parts.append(f"{', '.join(row.cell.implementation for row in late)} {_were(late)} not reached")
     if gone := len(absent) - len(late):
-        parts.append(f"{gone} unavailable here")
+        parts.append(f"{gone} unavailable")
     return ", ".join(parts)
 
 
@@ -177,7 +179,15 @@ def where_it_went(row: Row) -> str:
     parts += [f"{copying:.0%} {OF_TIME}{moving}"] if copying >= words.STAGE_SHARE else []
     first, *others = parts
     listed = words.joined([first, *(part.replace(OF_TIME, "") for part in others)])
-    return f"In {row.cell.task}, {name_of(row)} spends {listed}.".replace("%", "\N{NO-BREAK SPACE}%")
+    return f"In {row.cell.task}, {name_of(row)} spends {listed}{_inside(row)}.".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def _inside(row: Row) -> str:
+    """What its computing holds beyond computing, where no stage tells it apart."""
+    return {
+        READS: "; reading its data is included",
+        FETCHES: "; getting the data to its workers is included, so its compute time is not known",
+    }.get(row.facts.unknown.get("resident", ""), "")
 
 
 def _processes(measured: Sequence[Row]) -> int:
@@ -207,15 +217,23 @@ def belief(measured: Sequence[Row], group: Sequence[Row], info: RunInfo) -> list
         lines[0] += f", which is too few for small differences: use {statistics.ENOUGH_REPLICATES} or more."
     else:
         lines[0] += "."
-    busy = max((row.measured.other_cores or 0.0 for row in measured if row.measured), default=0.0)
-    if busy > DISTURBED:
-        lines.append(f"Meanwhile other processes used up to {busy:.1f} cores, so times may be too long.")
+    if causes := _busy([row.measured for row in measured if row.measured and "busy" in disturbances(row)]):
+        lines.append(f"{causes}, so times may be too long.")
     if any(event.startswith("timed ") for row in measured for event in row.facts.events):
         lines.append("Some implementations were timed before their warm-up was complete.")
     wrong = [row for row in group if row.measured is None and not _is_unavailable(row)]
     if wrong:
         lines.append(f"Without a time: {_without_time(wrong)}.")
     return lines
+
+
+def _busy(disturbed: Sequence[Measured]) -> str:
+    """What made these results busy: waiting for a core, other processes, or both; empty if there are none."""
+    waiting = max((row.waiting for row in disturbed), default=0.0)
+    others = max((row.other_cores or 0.0 for row in disturbed), default=0.0)
+    causes = [f"the work waited for a core up to {words.percent(waiting)} of its time"] if waiting > BUSY else []
+    causes += [f"other processes used up to {others:.2g} cores"] if others > DISTURBED else []
+    return f"Meanwhile {' and '.join(causes)}" if causes else ""
 
 
 def _is_late(row: Row) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from residency.analysis.contest import Contest, contest, verdicts, wins
+from residency.analysis.contest import Contest, Win, clear_wins, contest, verdicts
 from residency.analysis.disturbed import Disturbance, disturbances
 from residency.analysis.doubt import in_doubt, is_on_gpu
 from residency.analysis.findings import Findings
@@ -24,6 +24,7 @@ from residency.reports.brief_table import DISTURBED, FEW, OPEN, TOO_FAST, BriefT
 from residency.reports.page import doubts
 from residency.reports.tables import Missing, Report, processes
 
+WINS = 3  # that the answer names
 LINE = 80  # columns that each of the first lines should fit into
 REASONS = 5  # that the short report shows of what has no time, and of what is unavailable here
 NAMES = 3  # that it gives beside a reason
@@ -146,19 +147,23 @@ def _fastest_on_the_cpu(first: Row, second: Row, verdict: str) -> str:
 
 
 def _won(contests: Sequence[Contest]) -> str:
-    """`CPU libraries that won: sklearn 4, polars 3, others 2; no clear winner: 4 of 13.` The rarest may be `others`."""
-    count = wins(contests)
+    """`Clear winner in 2 of 6 comparisons of CPU libraries: scipy 2.57 × as fast as the next in anomaly, ...`."""
+    won = clear_wins(contests)
     total = sum(entry.rival is not None for entry in contests)
     if not total:
         return _not_compared(contests)
-    ranked = [f"{name} {number}" for name, number in count.most_common()]
-    for shown in range(len(ranked), -1, -1):
-        others = sum(sorted(count.values(), reverse=True)[shown:])
-        names = ", ".join([*ranked[:shown], *([f"others {others}"] if others else [])]) or "none"
-        text = f"CPU libraries that won: {names}; no clear winner: {total - count.total()} of {total}."
-        if cell_len(text) <= LINE:
-            break
-    return text
+    if not won:
+        which = f"{total} comparisons" if total > 1 else "the only comparison"
+        return f"No clear winner in {which} of CPU libraries."
+    named = [_of_win(win, first=not number) for number, win in enumerate(won[:WINS])]
+    named += [f"{len(won) - WINS} more"] if len(won) > WINS else []
+    return f"Clear winner in {len(won)} of {total} comparison{'s' * (total != 1)} of CPU libraries: {', '.join(named)}."
+
+
+def _of_win(win: Win, *, first: bool) -> str:
+    """`scipy 2.57 × as fast as the next in anomaly`; only the first says what the factor compares."""
+    factor = f"{words.digits(win.ratio.value)} ×{' as fast as the next' if first else ''}"
+    return words.plain(f"{win.library} {factor} in {win.task.rpartition('/')[2]}")
 
 
 def _not_compared(contests: Sequence[Contest]) -> str:
@@ -229,7 +234,7 @@ def _replicates(found: Findings) -> set[int]:
 
 def _counted(found: Findings) -> list[str]:
     """What the number of tasks and of comparisons counts, where these differ."""
-    counted = counts(found.rows)
+    counted = counts(found.rows, found.records.info.tasks)
     return [sentences.counted(counted)] if found.gains and counted.tasks != counted.comparisons else []
 
 
@@ -294,7 +299,7 @@ def _not_run(missing: Sequence[Missing]) -> list[str]:
         who = ", ".join(names) if len(names) <= NAMES else f"{entry.results} results"
         also = f", and {len(entry.further)} further reasons" if len(entry.further) > 1 else ""
         lines.append(f"Unavailable: {who}: {words.plain(entry.reason)}{also}")
-    return _first(lines, "reasons why others are unavailable here")
+    return _first(lines, "reasons why others are unavailable")
 
 
 def _first(lines: list[str], what: str) -> list[str]:

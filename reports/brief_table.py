@@ -16,6 +16,7 @@ from rich.cells import cell_len, set_cell_size
 from residency.analysis.contest import Contest, contest
 from residency.analysis.doubt import in_doubt, is_on_gpu
 from residency.analysis.findings import Findings, GroupFindings
+from residency.analysis.gain import Gain
 from residency.analysis.row import Resident, Row, Speedup
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import Interval
@@ -228,11 +229,23 @@ def _by_task(found: Findings) -> BriefTable:
         for label, group, entry in zip(labels, found.groups, contests, strict=True)
     ]
     for gain in found.gains:
-        resident = bare(gain.resident.mean, "fast") if gain.resident else "not known"
-        lines.append(_TaskLine(f"{gain.tasks} tasks, {gain.size}", ratio=bare(gain.mean, "fast"), resident=resident))
-    parts += [("geometric mean", len(found.gains))] if found.gains else []
+        lines += _means(gain)
+    parts += [("geometric mean", sum(len(_means(gain)) for gain in found.gains))] if found.gains else []
     signs = {sign for line in lines for sign in line.time_signs + line.ratio_signs + line.resident_signs}
     return BriefTable(parts, [line.tone for line in lines], _task_layouts(lines, on_gpu=on_gpu), signs)
+
+
+def _means(gain: Gain) -> list[_TaskLine]:
+    """Both means of a size. Where they are over different tasks, each pair over the same tasks has a line."""
+    label, there = f"{gain.tasks} tasks, {gain.size}", gain.resident
+    resident = bare(there.mean, "fast") if there else "not known"
+    if there is None or there.tasks == gain.tasks:
+        return [_TaskLine(label, ratio=bare(gain.mean, "fast"), resident=resident)]
+    both = f"{there.tasks} of these, {gain.size}"
+    return [
+        _TaskLine(label, ratio=bare(gain.mean, "fast"), resident="not known"),
+        _TaskLine(both, ratio=bare(there.end_to_end, "fast"), resident=resident),
+    ]
 
 
 def _labels(groups: Sequence[GroupFindings]) -> list[str]:

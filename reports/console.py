@@ -178,7 +178,7 @@ def _show_details(said: Report, found: Findings, console: Console) -> None:
     for line in said.summary:
         console.print(_safe(line), style="bold")
     for missing in said.missing:
-        console.print(f"\nNot run here: {_safe(missing.reason)}", style="yellow")
+        console.print(f"\nNot run: {_safe(missing.reason)}", style="yellow")
         for reason in missing.further:
             _indented(console, f"and {reason}", "yellow")
         _indented(console, _names(missing.names, console.width - INDENT), "dim")

@@ -64,6 +64,7 @@ def _glance(found: Glance) -> dict[str, Any]:
             "undecided": cpu.undecided,
             "one_library": cpu.one_library,
             "verdict": cpu.verdict,
+            "wins": [{**asdict(win), **_long(win.ratio)} for win in cpu.wins],
         }
         if cpu
         else None,
@@ -272,7 +273,7 @@ def _resident_mean(found: ResidentMean) -> dict[str, Any]:
         "most": found.most,
         **_verdicts(found),
         "at_least": found.at_least,
-        "end_to_end": _interval(found.end_to_end, "mean"),
+        "end_to_end": {**_interval(found.end_to_end, "mean"), "as_long": _as_long(found.end_to_end)},
         "rest": asdict(found.rest) if found.rest else None,
     }
 

@@ -56,9 +56,16 @@ def answer(found: History) -> str:
 
 def _changed(found: History) -> str:
     """How many series could be judged, if not all, and how many of them changed."""
-    count, judged, changed = len(found.series), len(found.judged), len(found.changed)
-    if not judged:
+    count, compared = len(found.series), len(found.compared)
+    judged, changed = len(found.judged), len(found.changed)
+    if not compared:
         return NOT_JUDGED
+    if not judged:
+        which = "the only series" if count == 1 else f"any of {count} series"
+        return f"Cannot tell whether {which} changed: {_too_few(found)}."
+    if unclear := compared - judged:
+        end = f"{changed or 'none'} of them changed" if judged > 1 else "it changed" if changed else "it did not change"
+        return f"{judged} of {count} series can be judged; {end}. Cannot tell for {unclear} more: {_too_few(found)}."
     if count == 1:
         return "The only series changed." if changed else "The only series did not change."
     if judged == count:
@@ -69,14 +76,22 @@ def _changed(found: History) -> str:
     return f"{judged} of {count} series were measured often enough to judge; {changed or 'none'} of them changed."
 
 
+def _too_few(found: History) -> str:
+    """Why a series cannot tell whether it changed."""
+    return f"too few processes or a busy machine, so even a change of {words.percent(found.large)} can go unseen"
+
+
 def _last(found: History) -> str:
     points = [point for _, point in found.in_last_run()]
-    marks = Counter(point.step.mark for point in points if point.step is not None)
+    steps = [point.step for point in points if point.step is not None]
+    marks = Counter(step.mark for step in steps if found.can_tell(step))
+    unclear = len(steps) - marks.total()
     outcomes = Counter(point.outcome for point in points if is_bad(point))
     alone = sum(point.seconds is not None and point.step is None for point in points)
     parts = [f"{marks[mark]} became {mark}" for mark in ("slower", "faster") if marks[mark]]
     if marks.total() and not marks["slower"]:
-        parts.insert(0, "nothing became slower")
+        parts.insert(0, f"{f'in {marks.total()} of {len(steps)} series ' if unclear else ''}nothing became slower")
+    parts += [f"cannot tell for {unclear} series"] if unclear else []
     parts += [f"{count} {outcome}" for outcome, count in sorted(outcomes.items())]
     parts += [f"{alone} series {'has' if alone == 1 else 'have'} no earlier time to compare with"] if alone else []
     return ", ".join(parts) or "it has no times"
@@ -90,6 +105,15 @@ def visible(found: History) -> str:
     last = any(point.step for _, point in found.in_last_run())
     which = "a typical series of the last run" if last else "a typical series"
     return f"In {which}, only a change of {much} is marked. A smaller change can go unseen."
+
+
+def nothing_marked(found: History) -> str:
+    """Says that no change is marked, and whether these runs could have shown one; without the full stop."""
+    if not found.compared:
+        return NOT_JUDGED.rstrip(".")
+    if not found.judged:
+        return f"Nothing was marked, but it cannot be told: even a change of {words.percent(found.large)} can go unseen"
+    return "Nothing was marked"
 
 
 def _or_more(share: float) -> str:
@@ -260,8 +284,13 @@ def _cells(series: Series, found: History, several: bool) -> list[str]:
         str(len(series.points)),
         f"{first}\n{last}",
         ratio(series.whole),
-        "\n".join(line for event in events(series, found) for line in event) or "-",
+        "\n".join(line for event in events(series, found) for line in event) or _unchanged(series, found),
     ]
+
+
+def _unchanged(series: Series, found: History) -> str:
+    """Of a series without a change: a hyphen, or that it cannot tell."""
+    return "cannot tell" if series in found.compared and not found.is_judged(series) else "-"
 
 
 def _lines(series: Series, found: History, several: bool) -> list[str]:
@@ -342,13 +371,16 @@ def document(found: History, folders: Sequence[Path], notes: Notes) -> dict[str,
         "answer": answer(found) if found.runs else nothing(folders),
         "series_judged": len(found.judged),
         "series_changed": len(found.changed),
+        "series_compared": len(found.compared),
+        "series_cannot_tell": len(found.compared) - len(found.judged),
+        "large": found.large,
         "comparisons": found.comparisons,
         "error": ERROR,
         "margin": found.margin,
         "visible": found.visible,
         "machines": [{**facts_of(machine), "name": machine_name(machine)} for machine in found.machines],
         "runs": [_run(run) for run in found.runs],
-        "series": [_series(series) for series in found.series],
+        "series": [_series(series, found) for series in found.series],
         "left_out": notes.left_out,
         "warnings": notes.warnings,
     }
@@ -375,7 +407,7 @@ def _interval(found: Interval) -> dict[str, float]:
     return {"ratio": found.value, "low": found.low, "high": found.high}
 
 
-def _series(series: Series) -> dict[str, Any]:
+def _series(series: Series, found: History) -> dict[str, Any]:
     task, dataset, size, implementation = series.key
     return {
         "task": task,
@@ -385,6 +417,7 @@ def _series(series: Series) -> dict[str, Any]:
         "device": series.device,
         "machine": series.machine,
         "changed": bool(series.marks),
+        "judged": found.is_judged(series),
         "last_over_first": _interval(series.whole) if series.whole else None,
         "points": [_point(point) for point in series.points],
     }

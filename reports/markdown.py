@@ -31,7 +31,7 @@ def render(found: Findings) -> str:
     lines += ["", "## In all", "", *map(_text, said.summary)]
     for missing in said.missing:
         why = "; and ".join([missing.reason, *missing.further])
-        lines += ["", f"Not run here: {_text(why)}", "", *(f"- {_code(name)}" for name in missing.names)]
+        lines += ["", f"Not run: {_text(why)}", "", *(f"- {_code(name)}" for name in missing.names)]
     lines += ["", "## Where and when", "", *(f"- {_text(fact)}" for fact in said.facts)]
     return "\n".join(lines) + "\n"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from residency.analysis.cost import Shortfall
-from residency.analysis.disturbed import DISTURBED
+from residency.analysis.disturbed import has_others, waited
 from residency.analysis.doubt import FELL_BACK, in_doubt, is_on_gpu
 from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.naive import own_figures
@@ -92,7 +92,7 @@ def facts(info: RunInfo, *, nobody: bool = True) -> list[str]:
         lines += [words.gpus(gpus), *links.described(machine)]
     else:
         used = " Nothing in this run used a GPU." if nobody else ""
-        lines.append(f"No GPU: {machine['no_gpu_because']}.{used}")
+        lines.append(f"No GPU: {words.elsewhere(str(machine['no_gpu_because']))}.{used}")
     if variables := info.environment.get("variables"):
         values = ", ".join(f"{name}={environment.shown(value)}" for name, value in variables.items())
         lines.append(f"Environment: {values}")
@@ -126,7 +126,9 @@ def _sources(records: Records) -> list[str]:
 def _table(found: GroupFindings, whole: Findings) -> Table:
     group, task = found.rows, found.task
     cell, unit, records = group[0].cell, group[0].facts.unit, whole.records
-    at = f"{cell.dataset}, {cell.size}"
+    at = cell.dataset
+    if not (found.count is not None and cell.size == str(found.count)):  # a size that is the number of rows itself
+        at += f", {cell.size}"
     if found.count is not None:
         at += f", {words.count(found.count)} {unit.removesuffix('s') if found.count == 1 else unit}"
     caption = f"{task.title} " if task else ""
@@ -320,9 +322,13 @@ def _differing_gpus(row: Row) -> str:
 def _disturbances(row: Row) -> list[str]:
     """What disturbed the measurement of a row, each with the words that stand beside its numbers."""
     found, facts = list[str](), row.facts
-    others = row.measured.other_cores if row.measured else None
-    if others is not None and others > DISTURBED:
-        found.append(f"{doubts.SAID['busy']}: other processes kept {others:.1f} cores busy")
+    if row.measured is not None and (waited(row) or has_others(row)):
+        causes = (
+            [f"the work waited for a core {words.percent(row.measured.waiting)} of its time"] if waited(row) else []
+        )
+        others = f"other processes kept {row.measured.other_cores or 0.0:.2g} cores busy"
+        causes += [others] if has_others(row) else []
+        found.append(f"{doubts.SAID['busy']}: {' and '.join(causes)}")
     if facts.tenants:
         noun = "GPUs" if len(facts.gpus) > 1 else "GPU"
         who = f"{facts.tenants} other process{'es' if facts.tenants > 1 else ''}"
@@ -409,7 +415,7 @@ def _unknown(found: Sequence[Row]) -> list[str]:
     unknown = [row.facts.unknown for row in found if row.measured is not None]
     reasons = [reasons_by_measure["joules"] for reasons_by_measure in unknown if "joules" in reasons_by_measure]
     machine = [reason for reason in reasons if "shorter" not in reason]
-    return [f"Energy is not known: {max(set(machine), key=machine.count)}."] if machine else []
+    return [f"Energy is not known: {words.elsewhere(max(set(machine), key=machine.count))}."] if machine else []
 
 
 def _range(values: set[int]) -> str:
@@ -420,7 +426,8 @@ def missing_here(found: Sequence[Row]) -> list[Missing]:
     """What could not run in a run, and why."""
     absent = [row for row in found if _could_not_run(row)]
     return by_reason(
-        (f"{row.cell.task}:{row.cell.implementation}", row.result.reason.removeprefix(NOT_STARTED)) for row in absent
+        (f"{row.cell.task}:{row.cell.implementation}", words.elsewhere(row.result.reason.removeprefix(NOT_STARTED)))
+        for row in absent
     )
 
 

@@ -178,6 +178,16 @@ def about(value: float) -> str:
     return f"{round(value / step) * step:,}"
 
 
+def elsewhere(text: str) -> str:
+    """A reason on record without `this machine`: a reader may sit at another one."""
+    return text.replace("on this machine", "on the run's machine").replace(" are not here,", " are missing,")
+
+
+def at_size(size: str) -> str:
+    """`at lab`, or `at size 1,000,000`."""
+    return f"at size {int(size):,}" if size.isdigit() else f"at {size}"
+
+
 def size(value: int) -> str:
     """`1.2 GiB`."""
     amount = float(value)

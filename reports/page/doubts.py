@@ -59,8 +59,6 @@ def of_run(found: Findings) -> list[str]:
     rehearsed = any(ending(row) == REHEARSED for row in found.rows)
     if rehearsed:
         said.append("a rehearsal of GPU code without a GPU, so nothing was timed")
-    elif not found.records.info.machine.get("gpus"):
-        said.append("no GPU, so CPU against CPU")
     if not found.here:
         said.append("recorded on another machine than the one that made this page")
     return said

@@ -14,11 +14,12 @@ from residency.reports.page.parts import Code, Items, Number, Part, Section, Str
 from residency.reports.sentences import VERDICTS
 
 WORTH_NAMING = 0.03  # of the time; smaller shares are left out
-LIBRARIES = 3  # that a line names
+WINS = 3  # clear winners that a line names
 NAMED = 2  # shares of a side that a line names
 SHARES = {"computing": "computing", "copying": "copying", "reading": "reading data", "other": "outside its stages"}
+INSIDE = {"reading_inside": "reading included", "fetching_inside": "getting the data to the workers included"}
 WHY_NOT = {  # the reasons on record, in a few words; others are shown as they are
-    "the processors' energy counters": "no energy counters here",
+    "the processors' energy counters": "no energy counters",
     "shorter than": "the calls are too short",
     "NVML does not tell": "the driver does not tell",
     "runs on the CPU": "nothing ran on a GPU",
@@ -92,9 +93,16 @@ class _Lines:
         if there is None:
             return ["with the data resident not known"]
         tasks, known = self._of.value("gain/tasks"), there["tasks"]
-        some: list[Part] = (
-            [" (known for ", self._count("gain/resident/tasks"), " of the tasks)"] if known != tasks else []
-        )
+        some: list[Part] = []
+        if known != tasks:
+            whole = self._of.times("gain/resident/end_to_end", "mean")
+            some = [
+                " over the ",
+                self._count("gain/resident/tasks"),
+                " tasks of which that is known (end to end ",
+                *whole,
+            ]
+            some.append(")")
         bound = words.bound(there["mean"]) if there["at_least"] else ""
         lead = f"with the data resident it {words.takes(there['mean'])} {bound}"
         return [lead, *self._times(self._of, "gain/resident"), *some]
@@ -107,7 +115,7 @@ class _Lines:
     def _among_cpus(self) -> list[Part]:
         """Which CPU libraries won; with a single comparison, by how much."""
         cpu = self._of.value("cpu")
-        lead = "" if self._of.value("belief/on_gpu") else "no GPU has a time; "
+        lead = "" if self._of.value("belief/on_gpu") else "no GPU has a time, so this says nothing about GPUs; "
         if cpu is None:
             return _capital([f"{lead}nothing to compare{self._why_not_compared()}."])
         if cpu["only"] is not None:
@@ -118,17 +126,16 @@ class _Lines:
             return _capital([*said, f" as {second}{doubt}."])
         if cpu["compared"] == cpu["one_library"]:
             return _capital([lead, "nothing to compare between libraries: only one library of each task has a time."])
-        said = [lead, self._count("cpu/compared"), " comparisons on the CPU: "]
-        for index, entry in enumerate(cpu["fastest"][:LIBRARIES]):
-            said += [
-                ", " if index else "",
-                Strong(entry["library"]),
-                "" if index else " is clearly the fastest",
-                " in ",
-            ]
-            said += [self._count(f"cpu/fastest/{index}/comparisons")]
-        said += [", and others" if len(cpu["fastest"]) > LIBRARIES else "", "; " if cpu["fastest"] else ""]
-        said += ["no clear winner in ", self._count("cpu/undecided")]
+        said = [lead, f"{'clear winner in ' if cpu['wins'] else 'no clear winner in '}"]
+        said += [f"{len(cpu['wins'])} of "] if cpu["wins"] else []
+        said += [self._count("cpu/compared"), " comparisons on the CPU", ": " if cpu["wins"] else ""]
+        sizes = len({win["size"] for win in cpu["wins"]}) > 1
+        for index, win in enumerate(cpu["wins"][:WINS]):
+            where = f" in {win['task']}{' ' + words.at_size(win['size']) if sizes else ''} ("
+            said += [", " if index else "", Strong(win["library"]), where]
+            said += [*self._times(self._of, f"cpu/wins/{index}", "ratio"), f" as {win['rival']})"]
+        more = len(cpu["wins"]) - WINS
+        said += [f", and {more} more" if more > 0 else ""]
         said += ["; only one library in ", self._count("cpu/one_library")] if cpu["one_library"] else []
         return _capital([*said, "."])
 
@@ -153,12 +160,24 @@ class _Lines:
             for number, name in enumerate(shares[:NAMED]):
                 percent = self._shown(f"spent/{index}/{name}", words.percent)
                 said += [" and " if number else "", percent, f" {'of its time ' if not number else ''}{SHARES[name]}"]
+                said += self._included(index) if name == "computing" else []
         return [*_capital(said), "."]
+
+    def _included(self, index: int) -> list[Part]:
+        """What computing holds beyond computing, where no stage tells it apart."""
+        results, said = self._of.value(f"spent/{index}/results"), list[Part]()
+        for kind, text in INSIDE.items():
+            count = self._of.value(f"spent/{index}/{kind}")
+            if count and count == results:
+                said += [f", {text}"]
+            elif count:
+                said += [f" ({text} in ", self._count(f"spent/{index}/{kind}"), f" of {results})"]
+        return said
 
     def from_size(self) -> list[Part]:
         """The least and the largest size from which on the GPU wins."""
         if not self._of.value("belief/on_gpu"):
-            return ["Not known for a GPU, because none has a time."]
+            return ["Not measured."]
         if not self._of.value("from_size/tasks"):
             task = self._of.value("alone") or "TASK"
             return ["Measured at one size only: ", Code(f"residency crossover {task}"), " finds it."]
@@ -204,21 +223,17 @@ class _Lines:
         else:
             said += ["energy not recorded: ", _why_not(self._of.value("cost/no_energy")), "; "]
         kind = "GPU memory" if gpu else "memory"
-        if self._of.value("cost/memory") is None:
+        peak = self._of.value("cost/peak")
+        if peak is None:
             return [*_capital(said), f"{kind} not recorded: ", _why_not(self._of.value("cost/no_memory")), "."]
-        said += [f"{kind} up to ", self._of.number("cost/memory/bytes", _bytes)]
-        said += [f" ({self._of.value('cost/memory/task')}"]
-        if self._of.value("cost/memory/opponent_bytes") is not None:
-            where = f"{whom}" if not gpu else "the CPU takes"
-            amount = self._of.number("cost/memory/opponent_bytes", _bytes)
-            said += [f"; {where} ", amount, " of the host's" if gpu else ""]
-        return [*_capital(said), ")."]
+        said += [f"{kind} up to ", self._of.number("cost/peak/bytes", _bytes)]
+        said += [f" (the most of {peak['results']} right results" if peak["results"] > 1 else " (the only right result"]
+        said += [f": {peak['library']} ({peak['implementation']}) in {peak['task']} {words.at_size(peak['size'])})."]
+        return _capital(said)
 
     def belief(self) -> list[Part]:
         """Processes, disturbances, what is inconclusive, and what has no time."""
         said: list[Part] = ["made-up numbers; "] if self._found.records.info.made_up else []
-        if not self._of.value("belief/on_gpu"):
-            said += ["it says nothing about GPUs, because none has a time; "]
         least, most = self._of.value("belief/least"), self._of.value("belief/most")
         if least is None:
             said += ["nothing has a time"]
@@ -226,7 +241,7 @@ class _Lines:
             said += [self._count("belief/least")]
             said += [" to ", self._count("belief/most")] if least != most else []
             said += [" process" if most == 1 else " processes"]
-            said += [f" each ({ENOUGH_REPLICATES} are enough)" if least < ENOUGH_REPLICATES else " each"]
+            said += [f" each ({ENOUGH_REPLICATES} or more are better)" if least < ENOUGH_REPLICATES else " each"]
         timed = self._of.value("belief/timed")
         for kind, text in DISTURBANCES.items():
             if kind in self._of.value("belief/disturbed"):

@@ -92,7 +92,7 @@ def _changes(found: History, numbers: Places) -> Block:
         if said.changes(point)
     ]
     if not lines:
-        changed = "Nothing was marked" if found.judged else said.NOT_JUDGED.rstrip(".")
+        changed = said.nothing_marked(found)
         return Paragraph(f"{changed}. No outcome changed, and no data changed.")
     lines.sort(key=lambda line: (-line[0], line[2]))
     several = len(found.machines) > 1

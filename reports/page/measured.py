@@ -194,7 +194,7 @@ def missing(said: tables.Report, prefix: str) -> list[Section]:
     if not said.missing:
         return []
     items = [_reason(entry) for entry in said.missing]
-    return [Section(f"{prefix}missing", "What is unavailable here", items)]
+    return [Section(f"{prefix}missing", "What was unavailable", items)]
 
 
 def _reason(entry: tables.Missing) -> Block:

@@ -124,7 +124,7 @@ def _where(info: RunInfo) -> str:
     cores = f"{machine['cores']} of {machine['cores_in_machine']} cores"
     host = f"{words.moment(info.started)} on {machine['host']}: {machine['cpu']}, {cores}, {memory} of memory"
     if not gpus:
-        return f"{host}. No GPU: {machine['no_gpu_because']}."
+        return f"{host}. No GPU: {words.elsewhere(str(machine['no_gpu_because']))}."
     between = "; ".join(links.described(machine))
     return f"{host}. GPU: {words.gpus(gpus)}{f'; {between}' if between else ''}."
 
@@ -138,7 +138,7 @@ def _what(found: Findings) -> str:
         f"{outcomes.count(outcome)} {said.get(outcome, outcome.replace('_', ' '))}"
         for outcome in sorted(set(outcomes), key=order.index)
     ]
-    where = sentences.counted(counts(found.rows))
+    where = sentences.counted(counts(found.rows, found.records.info.tasks))
     if not outcomes:
         return "The run has no records."
     if set(outcomes) == {str(Outcome.OK)}:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from residency.analysis.disturbed import Disturbance, disturbances
+from residency.analysis.doubt import is_on_gpu
 from residency.analysis.findings import Findings
 from residency.analysis.roofline import TOPIC
 from residency.analysis.row import Row
@@ -89,6 +90,8 @@ class _Sentence:
             return [f"nothing was timed; results: {words.joined(ended)}"]
         if f"{self._topic.topic}/" == TOPIC and any(row.cell.device == "gpu" for row in self._rows):
             return ["these tasks measure the limits of the hardware, so they are left out of the means"]
+        if not any(map(is_on_gpu, self._found.rows)):  # said once, at the top of the page
+            return self._on_cpu()
         return [*self._on_cpu(), f". {NO_GPU}"]
 
     def _doubted(self) -> list[Part]:
@@ -139,7 +142,10 @@ class _Sentence:
         gain = self._topic.gpu
         if gain is None or gain.resident is None or gain.resident.tasks == gain.tasks:
             return []
-        return [" (known for ", self._number("gpu/resident/tasks"), " of ", self._number("gpu/tasks"), " tasks)"]
+        of = self._numbers.at(self._place)
+        whole = of.times("gpu/resident/end_to_end", "mean")
+        counted = [self._number("gpu/resident/tasks"), " of ", self._number("gpu/tasks")]
+        return [" (known for ", *counted, " tasks; end to end these are ", *whole, ")"]
 
     def _standing(self) -> str:
         """Whether the GPU is faster: a task's own verdict; over several, whether the mean's interval is beyond 1."""

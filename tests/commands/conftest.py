@@ -35,6 +35,7 @@ class Made:
     reason: str = ""
     task: str = "tabular/ridge"
     data_hash: str = "0123456789abcdef"
+    spread: tuple[float, ...] = SPREAD  # a process each
 
     @property
     def cell(self) -> records.Cell:
@@ -42,7 +43,7 @@ class Made:
         return records.Cell(self.task, "linear", "lab", 1_000_000, self.implementation, "numpy", device)
 
     def write(self, recorder: records.Recorder) -> None:
-        for replicate, factor in enumerate(SPREAD if self.outcome == "ok" else SPREAD[:1]):
+        for replicate, factor in enumerate(self.spread if self.outcome == "ok" else self.spread[:1]):
             for round_ in range(4 if self.outcome == "ok" else 0):
                 recorder.add(self._sample(replicate, round_, self.seconds * factor))
             recorder.add(self._ended(replicate))

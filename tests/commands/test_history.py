@@ -228,6 +228,20 @@ def test_how_many_series_could_be_judged_is_said_first(here, made_run, made, tmp
     assert (found["series_judged"], found["series_changed"]) == (1, 1)
 
 
+def test_what_could_not_show_a_large_change_is_not_called_unchanged(here, made_run, made) -> None:
+    for number in (1, 2):
+        slow = [made(name, spread=(0.5, 1.0, 2.0)) for name in ("a@cpu", "b@cpu")]
+        made_run(f"runs/{number}", *slow, made("a@cpu", task="tabular/etl"), **moment(number))
+    found = json.loads(here("history", "runs", "--json").out)
+    assert found["answer"] == (
+        "1 of 3 series can be judged; it did not change. Cannot tell for 2 more: too few processes or a busy machine, "
+        "so even a change of 50\N{NO-BREAK SPACE}% can go unseen. Last run (2027-01-02, commit 02fffff): "
+        "in 1 of 3 series nothing became slower, cannot tell for 2 series."
+    )
+    assert (found["series_judged"], found["series_cannot_tell"], found["series_compared"]) == (1, 2, 3)
+    assert here("history", "runs").out.count("cannot tell\n") == 2
+
+
 def test_one_odd_run_is_noise_and_a_lasting_change_is_none(here, runs) -> None:
     def odd(number: int, one):
         return replace(one, seconds=1.3 * one.seconds) if number == 4 and one.task == "image/classify" else None

@@ -150,7 +150,7 @@ def test_the_page_of_a_proof_has_both(run: Path) -> None:
 def test_a_run_elsewhere_does_not_say_that_nothing_used_a_gpu(written, made) -> None:
     said = report(findings(records.read(written(made("t/a", "one@cpu"), made("t/a", "one@gpu", doubt=DOUBT), gpus=()))))
     assert said.summary == ["It is not known whether anything ran on a GPU, so this run says nothing about GPUs."]
-    assert "No GPU: no NVIDIA GPU on this machine." in said.facts
+    assert "No GPU: no NVIDIA GPU on the run's machine." in said.facts
 
 
 def test_a_crossover_says_both(written, made) -> None:

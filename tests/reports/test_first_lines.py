@@ -77,7 +77,7 @@ def test_with_nothing_to_compare_a_line_says_why(answer, made) -> None:
     absent = made(T, "one@gpu", seconds=None, outcome="unavailable", reason="no GPU here")
     said = answer(made(T, "one@cpu"), late, absent)
     assert said.startswith("Nothing to compare: only numpy (one@cpu) was measured, 1.00 [1.00, 1.00] s; ")
-    assert "; late@cpu ended as timeout, 1 unavailable here." in said
+    assert "; late@cpu ended as timeout, 1 unavailable." in said
 
 
 def test_with_nothing_measured_a_line_says_why(answer, made) -> None:

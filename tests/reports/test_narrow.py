@@ -85,7 +85,7 @@ def test_ids_numbers_and_reasons_stay_whole(run: Path, shown_in: In, width: int)
         assert any(column.name.split()[0] in line for line in lines)
     text = " ".join(" ".join(lines).split())
     assert f"{IDS[2]}: timeout: {REASON}" in text
-    assert "Not run here: no GPU here" in text
+    assert "Not run: no GPU here" in text
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])

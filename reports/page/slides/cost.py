@@ -7,7 +7,7 @@ from collections.abc import Callable
 from residency.reports import words
 from residency.reports.page.numbers import Numbers, RowNumbers
 from residency.reports.page.parts import Block, Code, Items, Paragraph, Text
-from residency.reports.page.slides.slide import Reveal, Slide, at_size, line
+from residency.reports.page.slides.slide import Reveal, Slide, line
 
 
 def slide(numbers: Numbers, again: str) -> Slide | None:
@@ -20,7 +20,7 @@ def slide(numbers: Numbers, again: str) -> Slide | None:
     if not gpu and of.value("cpu") is None:
         return None
     side, other = ("the GPU side", "the CPU side") if gpu else ("the fastest", "the next fastest")
-    energy, memory = _energy(of, side, other), _memory(of, other, gpu=gpu)
+    energy, memory = _energy(of, side, other), _memory(of, side, other, gpu=gpu)
     known = of.value("cost/energy") is not None or of.value("cost/memory") is not None
     told: list[Block] = [Paragraph(energy, "big"), Paragraph(memory, "big")]
     if of.value("cost/energy") is None or of.value("cost/memory") is None:
@@ -70,12 +70,13 @@ def _energy(of: RowNumbers, side: str, other: str) -> Text:
     return line(f"Energy: {side} takes ", ratio, f" × as much as {other}{said}.")
 
 
-def _memory(of: RowNumbers, other: str, *, gpu: bool) -> Text:
+def _memory(of: RowNumbers, side: str, other: str, *, gpu: bool) -> Text:
     if of.value("cost/memory") is None:
         return f"Memory: not measured ({of.value('cost/no_memory') or 'no reason on record'})."
     size: Callable[[float], str] = lambda value: words.size(int(value))  # noqa: E731
-    where = f"{of.value('cost/memory/task')} {at_size(of.value('cost/memory/size'))}"
-    said = line("Memory: up to ", of.number("cost/memory/bytes", size), f" {'on the GPU ' if gpu else ''}({where})")
+    where = f"{of.value('cost/memory/task')} {words.at_size(of.value('cost/memory/size'))}"
+    most = of.number("cost/memory/bytes", size)
+    said = line(f"Memory: {side} takes up to ", most, f" {'on the GPU ' if gpu else ''}({where})")
     if of.value("cost/memory/opponent_bytes") is None:
         return [*said, "."]
     amount = of.number("cost/memory/opponent_bytes", size)

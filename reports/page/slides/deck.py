@@ -195,7 +195,9 @@ def _opening(found: Findings, groups: Sequence[GroupFindings], asked: int, *, is
                 ]
             ),
             Paragraph("How it was measured", "head"),
-            Items([f"Measured {when}.", f"{sentences.counted(counts(found.rows))}.", *machine]),
+            Items(
+                [f"Measured {when}.", f"{sentences.counted(counts(found.rows, found.records.info.tasks))}.", *machine]
+            ),
             *([Paragraph(warning)] if warning else []),
             _reproduced(info),
         ],

@@ -13,8 +13,8 @@ from residency.reports import crossover, words
 from residency.reports.answers import name_of
 from residency.reports.page import doubts
 from residency.reports.page.numbers import Numbers, RowNumbers
-from residency.reports.page.parts import Strong, Text
-from residency.reports.page.slides.slide import RESIDENT, at_size, line
+from residency.reports.page.parts import Part, Strong, Text
+from residency.reports.page.slides.slide import RESIDENT, line
 
 FACTS = 4
 LIBRARIES = 3  # that a line names
@@ -33,10 +33,10 @@ def facts(topic: str, found: Findings, numbers: Numbers) -> list[Text]:
 
 
 def _on_gpu(gain: Gain, main: TopicAtSize, rows: Sequence[Row], of: RowNumbers) -> list[Text]:
-    tasks = line(f"{_only(rows)} {at_size(main.size)}")
+    tasks = line(f"{_only(rows)} {words.at_size(main.size)}")
     if gain.tasks > 1:
         counted, slower = (of.number(f"gpu/{name}", _whole) for name in ("tasks", "slower"))
-        tasks = line("mean of ", counted, f" tasks {at_size(main.size)}; slower in ", slower)
+        tasks = line("mean of ", counted, f" tasks {words.at_size(main.size)}; slower in ", slower)
     verb = words.takes(gain.mean.value)
     unsure = f", {verdict}" if (verdict := _verdict(gain, rows)) in {"inconclusive", "equivalent"} else ""
     told: list[Text] = [
@@ -45,8 +45,11 @@ def _on_gpu(gain: Gain, main: TopicAtSize, rows: Sequence[Row], of: RowNumbers) 
     there = gain.resident
     if there is not None:
         bound = words.bound(there.mean.value) if there.at_least else ""
-        some = f" (known for {there.tasks} of {gain.tasks})" if there.tasks != gain.tasks else ""
-        told.append(line(f"{RESIDENT}: {bound}", *_times(of, "gpu/resident"), f"{some}."))
+        some: list[Part] = []
+        if there.tasks != gain.tasks:
+            whole = of.times("gpu/resident/end_to_end", "mean")
+            some = [f" (over {there.tasks} of {gain.tasks} tasks; end to end ", *whole, ")"]
+        told.append(line(f"{RESIDENT}: {bound}", *_times(of, "gpu/resident"), *some, "."))
     crossing = [(number, known) for number, known in enumerate(main.from_size) if known.found.at is not None]
     if crossing:
         number, known = min(crossing, key=lambda entry: entry[1].found.at.value if entry[1].found.at else 0.0)

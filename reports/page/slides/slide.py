@@ -81,11 +81,6 @@ def beginning(text: str, length: int) -> tuple[str, str]:
     return first, " ".join(others)
 
 
-def at_size(size: str) -> str:
-    """`at lab`, or `at size 1,000,000`."""
-    return f"at size {int(size):,}" if size.isdigit() else f"at {size}"
-
-
 def asked_in(question: str) -> tuple[str, str]:
     """The first question of a text, for a title, and what else the text says."""
     said = re.split(r"(?<=[.?!]) +(?=[A-Z])", question)
