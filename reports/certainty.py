@@ -9,6 +9,7 @@ from residency.analysis.certainty import BusyMachine, Undecided
 from residency.harness.environment import Slowed
 from residency.harness.errors import typed
 from residency.harness.statistics import MOST_NEEDED
+from residency.reports import words
 
 OTHERS = 0.1  # of the cores: fewer that other processes keep busy do not explain why the work waited
 MADE_UP = "The numbers of this run are made up: nothing was measured."
@@ -32,7 +33,7 @@ def _busy(found: BusyMachine) -> str:
     whose = f"the work of {', '.join(found.tasks)}" if found.tasks else "the work"
     figures = []
     if found.waited is not None:
-        figures.append(f"{whose} waited for a core {found.waited:.0%} of its time")
+        figures.append(f"{whose} waited for a core {words.percent(found.waited)} of its time")
     if found.other_cores is not None and (found.waited is None or found.other_cores > OTHERS * found.cores):
         figures.append(f"other processes kept {found.other_cores:.1f} of {found.cores} cores busy")
     remedies = ["at another time", *(["with --threads 1"] if found.threads > 1 else [])]

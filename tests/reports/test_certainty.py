@@ -53,14 +53,14 @@ def test_a_report_begins_with_a_busy_machine(kept: records.Records) -> None:
     assert lines[1] == "Doubts: the machine was busy during 2 of 2 results; 1 process."
     assert lines[2] == "No GPU in this run, so it says nothing about GPUs."
     first = lines[5]
-    assert first.startswith("The machine was busy: the work waited for a core 50% of its time. ")
+    assert first.startswith("The machine was busy: the work waited for a core 50\N{NO-BREAK SPACE}% of its time. ")
     assert "measure again at another time, with --threads 1 or with --replicates 20." in first
     markdown_lines = markdown.render(findings(busy)).splitlines()
     assert markdown_lines[4] == lines[1]
     assert markdown_lines[6].startswith("**The machine was busy")
     assert "--threads 1" not in shown(changed(busy, threads=1))
     long = changed(kept, waited_seconds=2.0, cpu_seconds=2.0, seconds=2.0, other_cpu_seconds=2.8)
-    assert "50% of its time, other processes kept 1.4 of 8 cores busy." in shown(long)
+    assert "50\N{NO-BREAK SPACE}% of its time, other processes kept 1.4 of 8 cores busy." in shown(long)
     before = changed(long, waited_seconds=None, other_cpu_seconds=15.0)  # as records of older versions say it
     assert "The machine was busy: other processes kept 7.5 of 8 cores busy." in shown(before)
 
