@@ -95,7 +95,7 @@ GPU = {"index": 0, "peak_bytes": None, "joules": None, "megahertz": 1_000, "slow
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("{not json", "damaged line"),
+        ("{not json", "it is no JSON: Expecting property name enclosed in double quotes at character 2"),
         ("[]", "not a sample or an outcome"),
         ('{"kind": "guess"}', "not a sample or an outcome"),
         (json.dumps({**records.to_json(SAMPLE), "seconds": "fast"}), "field `seconds` is 'fast'"),
@@ -238,7 +238,7 @@ def test_whatever_was_edited_in_run_json_is_named_or_taken(run: Path) -> None:
         (b"", "damaged: Expecting value"),
         (b"[]", "damaged: it is no object"),
         (b"{}", "field `schema` is missing"),
-        (b"\xff\xfe{", "damaged: it is no text in UTF-8: byte 1 is 0xff"),
+        (b"\xff\xfe{", "damaged: it is no text in UTF-8: it holds the byte 0xff"),
         (b"[" * 100_000, "damaged: it is nested too deeply"),
         (b'{"schema": 1, "seed": 1e999}', "damaged: it holds 1e999, which is too large"),
         (b'{"schema": 1, "seed": ' + b"9" * 5_000 + b"}", "damaged: it holds a number of 5,000 digits"),
