@@ -6,6 +6,7 @@ are of the size at which most tasks can be compared; else of all CPU libraries a
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -315,13 +316,15 @@ def _why(name: str, pairs: Sequence[tuple[Row, Row]]) -> str:
 
 def _energy(pairs: Sequence[tuple[Row, Row]]) -> Energy | None:
     """With the processors of the GPU's side where these are known of all, else of its board alone."""
-    known = [(row, other) for row, other in pairs if _joules(row) and _joules(other)]
+    known = [(row, other) for row, other in pairs if _joules(row) > 0 and _joules(other) > 0]
     if not known:
         return None
     on_gpu = [row for row, _ in known if row.cell.device == "gpu"]
     whole = all(row.measured is not None and row.measured.cpu_joules is not None for row in on_gpu)
     of: Callable[[Row], float] = _all_joules if whole else _joules
-    ratios = [of(row) / _joules(other) for row, other in known]
+    ratios = [ratio for row, other in known if 0 < (ratio := of(row) / _joules(other)) < math.inf]
+    if not ratios:
+        return None
     return Energy(len(ratios), geometric_mean(ratios), whole)
 
 

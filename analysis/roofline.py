@@ -11,6 +11,7 @@ at the largest size. Nothing is taken from a data sheet. A share above one is no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -106,6 +107,9 @@ def _roofline(row: Row, seconds: float, peaks: Mapping[Limit, float | None]) -> 
     times: dict[Limit, float] = {"memory": moved / memory, "arithmetic": flops / arithmetic}
     limit: Limit = "memory" if times["memory"] >= times["arithmetic"] else "arithmetic"
     share = times[limit] / seconds
+    rates = (share, flops / seconds, flops / moved if moved else 0.0)
+    if not all(map(math.isfinite, rates)):
+        return "its work, its time or the peaks of its device are too far from each other to be compared"
     return Roofline(
         share=share,
         limit=limit,

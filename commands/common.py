@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from residency.harness.discovery import Catalogue
 from residency.harness.errors import RecordError, UsageError, typed, unknown
 from residency.harness.files import write_whole
 from residency.harness.task import Task
-from residency.reports import screen, words
+from residency.reports import document, screen, words
 from residency.runners import machine
 from residency.suites import SHIPPED
 
@@ -68,7 +68,7 @@ def is_here(info: records.RunInfo) -> bool:
 
 def print_json(value: Any) -> None:
     """Print one JSON value on stdout."""
-    print(json.dumps(value, indent=2, default=str))
+    print(document.text(value, default=str))
 
 
 def check_file(path: Path | None) -> None:
@@ -114,7 +114,7 @@ def write_page_of(measured: records.Records, path: Path | None) -> None:
     except UsageError as error:
         again = f"residency report {typed(measured.folder)} --format html -o page.html"
         raise UsageError(f"{error}. What was measured is saved. Write its page with: {again}") from error
-    screen.progress().print(f"Page: {path}", highlight=False, markup=False, soft_wrap=True)
+    screen.progress().print(f"Page: {words.one_line(str(path))}", highlight=False, markup=False, soft_wrap=True)
 
 
 def kept_words(folder: Path, page: Path | None) -> str:
@@ -128,9 +128,16 @@ def kept_words(folder: Path, page: Path | None) -> str:
 def _writing(path: Path) -> Iterator[Path]:
     """The file that a path leads to, links followed; raises `UsageError` if the system refuses it."""
     try:
-        yield path if is_special(path) else Path(os.path.realpath(path))
+        yield path if is_special(path) else _followed(path)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        raise UsageError(f"cannot write {words.one_line(str(path))}: {error.strerror}") from error
+
+
+def _followed(path: Path) -> Path:
+    """What a path leads to, links followed; raises `OSError` if the links lead in a circle."""
+    with suppress(FileNotFoundError, NotADirectoryError):  # the checks that follow name these
+        path.stat()
+    return Path(os.path.realpath(path))
 
 
 def _belongs_to_a_run(place: Path) -> bool:

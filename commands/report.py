@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -17,9 +16,9 @@ from residency.analysis.findings import Findings, findings
 from residency.analysis.rows import timed_samples
 from residency.commands import common, options
 from residency.harness import records
-from residency.harness.errors import UsageError
+from residency.harness.errors import UsageError, typed
 from residency.reports import beside as machines
-from residency.reports import console, document, flat, markdown, pytest_benchmark, screen
+from residency.reports import console, document, flat, markdown, pytest_benchmark, screen, words
 
 EPILOG = """
 Examples:  [bold]residency report[/]   [bold]residency report results/runs/RUN --format markdown -o ridge.md[/]
@@ -61,7 +60,7 @@ def _markdown(runs: Sequence[Findings]) -> str:
 
 
 def _indented(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2) + "\n"
+    return document.text(value) + "\n"
 
 
 def _html(runs: Sequence[Findings]) -> str:
@@ -144,8 +143,20 @@ def report(
     ] = None,
     results: options.Named = common.RESULTS,
     details: options.Details = False,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Write no report: take damaged lines out of a run's records. A copy of the file as it was is kept.",
+        ),
+    ] = False,
 ) -> None:
     """Show what runs measured."""
+    if repair:
+        if slides or form or output or recorded or details:
+            raise UsageError("--repair writes no report: leave out all other options")
+        _repair(run or [], results)
+        return
     if slides and form not in {None, Format.HTML}:
         raise UsageError(f"slides are written as html: leave out --format {form}, or use --format html")
     if slides and recorded is not None:
@@ -168,7 +179,23 @@ def report(
         return
     common.write_file(output, content)
     if not common.is_special(output):
-        print(output)
+        print(words.one_line(str(output)))
+
+
+def _repair(runs: Sequence[Path], results: Path) -> None:
+    """Repair one run, and say what was done."""
+    if len(runs) != 1:
+        raise UsageError("--repair changes one run: name one run")
+    folder = common.folder_of(runs[0], results)
+    done = records.repair(folder)
+    file = words.one_line(str(folder / records.RECORDS_FILE))
+    if done.copy is None:
+        print(f"No line of {file} is damaged: nothing was changed.")
+        return
+    lines = "1 damaged line was" if done.left_out == 1 else f"{words.count(done.left_out)} damaged lines were"
+    print(f"{lines} left out of {file}; {words.count(done.kept)} are kept.")
+    print(f"The file as it was: {words.one_line(str(done.copy))}")
+    print(f"Measure what is missing now: residency run --resume {typed(folder)}")
 
 
 def _file_at_a_terminal(*, slides: bool) -> Path | None:

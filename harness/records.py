@@ -10,11 +10,12 @@ from __future__ import annotations
 import fcntl
 import functools
 import gc
+import itertools
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -22,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-from residency.harness.errors import RecordError, UsageError, quoted, typed
+from residency.harness.errors import RecordError, UsageError, typed
 from residency.harness.files import write_whole
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.schema import Mistaken, described, shown
@@ -33,7 +34,10 @@ RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
 SOURCE_FOLDER = "source"  # the user's own code that a run measured
 SAMPLE_LINE = b'{"kind": "sample"'  # how a sample's line begins
-MOST_RANGES = 8  # of damaged lines that a command names one by one
+MARK = b"\xef\xbb\xbf"  # some editors begin a file in UTF-8 with it (BOM)
+MOST_DIGITS = 300  # of an integer; a larger one is no number that a run can hold
+
+RESTORE = f"a run needs both {RUN_FILE} and {RECORDS_FILE}: restore the file from a copy of the run, or measure again"
 
 T = TypeVar("T")
 Phase = Literal["cold", "warmup", "timed"]
@@ -184,12 +188,7 @@ class Recorder:
 
     def _begin(self, info: RunInfo | None) -> None:
         """Lock the records, then write `run.json`. Only one process gets the lock, even from several containers."""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"another process is writing to {self.folder}; wait for it, or end it") from None
-        except OSError:
-            pass  # a file system without locks, as some network file systems are
+        _lock(self._file, self.folder)
         if info is not None:
             if (self.folder / RUN_FILE).exists():
                 raise UsageError(f"{self.folder} already holds a run; nothing was changed, name another folder")
@@ -232,6 +231,16 @@ class Recorder:
             ) from error
 
 
+def _lock(file: int, folder: Path) -> None:
+    """Lock a run's records; raises `UsageError` if another process has locked them."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(f"another process is writing to {folder}; wait for it, or end it") from None
+    except OSError:
+        pass  # a file system without locks, as some network file systems are
+
+
 def now() -> str:
     """The time in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -263,7 +272,8 @@ def read(folder: Path, samples: bool = True) -> Records:
 
     Without `samples` only the outcomes are read, which takes a hundredth of the time.
 
-    A last line without its newline is ignored: its process was killed while it wrote.
+    Empty lines are ignored, and so is a byte order mark (BOM) at the start. A last line without its newline is ignored
+    too: its process was killed while it wrote.
     """
     return Growing(folder, samples).read()
 
@@ -285,17 +295,68 @@ class Growing:
                 file.seek(self._bytes)
                 text = file.read()
         except FileNotFoundError:
-            raise RecordError(f"{self._records.folder}: damaged: it has {RUN_FILE} but no {RECORDS_FILE}") from None
+            raise RecordError(
+                f"{self._records.folder}: damaged: it has {RUN_FILE} but no {RECORDS_FILE}; {RESTORE}"
+            ) from None
         except OSError as error:
             raise RecordError(f"cannot read {path}: {error.strerror}") from error
-        lines = text.split(b"\n")[:-1]
+        lines = _numbered(text, self._lines, is_start=self._bytes == 0)
         try:
-            _add(self._records, [line for line in lines if self._samples or not line.startswith(SAMPLE_LINE)])
+            _add(self._records, [line for line in lines.values() if self._samples or not line.startswith(SAMPLE_LINE)])
         except ValueError:
-            raise _damaged(path, dict(enumerate(lines, start=self._lines + 1))) from None
-        self._bytes += sum(map(len, lines)) + len(lines)
-        self._lines += len(lines)
+            raise _damaged(path, _mistakes(lines)) from None
+        self._bytes += text.rfind(b"\n") + 1
+        self._lines += text.count(b"\n")
         return self._records
+
+
+def _numbered(text: bytes, before: int, *, is_start: bool) -> dict[int, bytes]:
+    """The whole lines of a text that are not empty, by their numbers; `before` is the number of lines before it."""
+    lines = text.removeprefix(MARK).split(b"\n")[:-1] if is_start else text.split(b"\n")[:-1]
+    return {number: line for number, line in enumerate(lines, start=before + 1) if line and not line.isspace()}
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What `repair` did."""
+
+    kept: int  # lines
+    left_out: int  # damaged lines
+    copy: Path | None  # of the file as it was; None if no line was damaged, and nothing was changed
+
+
+def repair(folder: Path) -> Repaired:
+    """Take the damaged lines out of a run's records. A copy of the file as it was is kept, under a name of its own.
+
+    Raises `RecordError` if `run.json` cannot be read, and `UsageError` if another process writes to the run, or if a
+    file cannot be written.
+    """
+    read_info(folder)
+    path = folder / RECORDS_FILE
+    try:
+        with path.open("rb") as file:
+            _lock(file.fileno(), folder)
+            text = file.read()
+            lines = _numbered(text, 0, is_start=True)
+            mistakes = _mistakes(lines)
+            if not mistakes:
+                return Repaired(len(lines), 0, None)
+            copy = _kept_copy(path, text)
+            good = [line + b"\n" for number, line in lines.items() if number not in mistakes]
+            write_whole(path, b"".join(good))
+            return Repaired(len(good), len(mistakes), copy)
+    except OSError as error:
+        raise UsageError(f"cannot repair {path}: {error.strerror}; nothing was changed") from error
+
+
+def _kept_copy(path: Path, content: bytes) -> Path:
+    """Write the content beside the file, as the first of `records.jsonl.damaged-1`, `-2`, ... that does not exist."""
+    for number in itertools.count(1):
+        copy = path.with_name(f"{path.name}.damaged-{number}")
+        with suppress(FileExistsError), copy.open("xb") as file:
+            file.write(content)
+            return copy
+    raise AssertionError
 
 
 def _add(records: Records, lines: list[bytes]) -> None:
@@ -312,44 +373,54 @@ def read_info(folder: Path) -> RunInfo:
     """Read `run.json` alone; raises `RecordError` as `read` does."""
     path = folder / RUN_FILE
     try:
-        raw = _json(path.read_text(encoding="utf-8"), parse_float=_finite)
+        raw = _json(path.read_bytes().removeprefix(MARK), exact=True)
     except FileNotFoundError:
         missing = f"it has no {RUN_FILE}" if folder.is_dir() else "there is no such folder"
         raise RecordError(f"no run in {folder}: {missing}") from None
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
-        raise RecordError(f"{path}: damaged: {error}") from None
+        raise _damaged_info(path, str(error)) from None
     if not isinstance(raw, dict):
-        raise RecordError(f"{path}: damaged: it is no object")
+        raise _damaged_info(path, "it is no object")
     if "schema" not in raw:
-        raise RecordError(f"{path}: damaged: field `schema` is missing")
+        raise _damaged_info(path, "field `schema` is missing")
     if raw["schema"] != SCHEMA:
         found = f"schema {shown(raw['schema'])} is not one this version reads ({SCHEMA})"
         raise RecordError(f"{path}: {found}; use the version that wrote it")
     try:
         described("run").check(raw)
     except Mistaken as mistaken:
-        raise RecordError(f"{path}: damaged: {mistaken}") from None
+        raise _damaged_info(path, str(mistaken)) from None
     cells = [_build(Cell, cell) for cell in raw.pop("cells")]
     tasks = {name: _build(TaskInfo, task) for name, task in raw.pop("tasks").items()}
     return _build(RunInfo, {**raw, "cells": cells, "tasks": tasks})
 
 
-def _parsed(lines: list[bytes]) -> list[Any]:
+def _damaged_info(path: Path, why: str) -> RecordError:
+    return RecordError(f"{path}: damaged: {why}; {RESTORE}")
+
+
+def _parsed(lines: list[bytes], *, exact: bool = False) -> list[Any]:
     """The parsed lines, all at once, which is faster; raises `ValueError` if a line is no JSON."""
-    parsed = _json(b"[" + b",".join(lines) + b"]")
+    parsed = _json(b"[" + b",".join(lines) + b"]", exact=exact)
     if len(parsed) != len(lines):
         raise ValueError("a line holds several values")
     return list(parsed)
 
 
-def _json(text: str | bytes, parse_float: Callable[[str], float] | None = None) -> Any:
-    """The value of a JSON text; raises `ValueError` if it holds a NaN or an infinity, which are no JSON."""
+def _json(text: bytes, *, exact: bool = False) -> Any:
+    """The value of a JSON text in UTF-8; raises `ValueError` if it holds a NaN or an infinity, which are no JSON.
+
+    `exact` looks at each number: one that is too large is an error that says so. This takes longer.
+    """
+    hooks: dict[str, Any] = {"parse_float": _finite, "parse_int": _integer} if exact else {}
     try:
-        return json.loads(text, parse_constant=_no_number, parse_float=parse_float)
+        return json.loads(text.decode(), parse_constant=_no_number, **hooks)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is no text in UTF-8: it holds the byte {text[error.start]:#04x}") from None
 
 
 def _no_number(name: str) -> None:
@@ -363,39 +434,32 @@ def _finite(text: str) -> float:
     return number
 
 
-def _damaged(path: Path, lines: dict[int, bytes]) -> RecordError:
-    """What is wrong with the first damaged one of a file's numbered lines, and the command that keeps the others."""
-    damaged: dict[int, ValueError] = {}
+def _integer(text: str) -> int:
+    """The integer; raises `ValueError` if it has too many digits."""
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"it holds a number of {len(text):,} digits, which is too large")
+    return int(text)
+
+
+def _mistakes(lines: Mapping[int, bytes]) -> dict[int, ValueError]:
+    """What is wrong with each damaged one of numbered lines."""
+    mistakes: dict[int, ValueError] = {}
     for number, line in lines.items():
         try:
-            _record(_json(line))
+            _record(*_parsed([line], exact=True))
+        except json.JSONDecodeError as error:  # its first character is the bracket before the line
+            mistakes[number] = ValueError(f"it is no JSON: {error.msg} at character {error.colno - 1}")
         except ValueError as error:
-            damaged[number] = error
-    first, why = next(iter(damaged.items()))
-    more = f" (the first of {len(damaged)} damaged lines)" if len(damaged) > 1 else ""
-    return RecordError(f"{path}:{first}: damaged line{more}: {why}; {_remedy(path, list(damaged))}")
+            mistakes[number] = error
+    return mistakes
 
 
-def _remedy(path: Path, damaged: list[int]) -> str:
-    """The command that takes these lines out of a file. It keeps a copy of the file."""
-    ranges = _ranges(damaged)
-    if len(ranges) > MOST_RANGES:
-        script, what = f"{damaged[0]},$d", "remove all lines from there on, and measure them again with --resume"
-    else:
-        script = ";".join(f"{first}d" if first == last else f"{first},{last}d" for first, last in ranges)
-        what = "keep the other lines"
-    return f"to {what} (the whole file is kept as {path.name}.bak): sed -i.bak {quoted(script)} {typed(path)}"
-
-
-def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
-    """`[3, 4, 5, 9]` as `[(3, 5), (9, 9)]`."""
-    ranges: list[tuple[int, int]] = []
-    for number in numbers:
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1] = ranges[-1][0], number
-        else:
-            ranges.append((number, number))
-    return ranges
+def _damaged(path: Path, mistakes: Mapping[int, ValueError]) -> RecordError:
+    """What is wrong with the first damaged line of a file, and the command that keeps the other lines."""
+    first, why = next(iter(mistakes.items()))
+    more = f" (the first of {len(mistakes)} damaged lines)" if len(mistakes) > 1 else ""
+    remedy = f"to keep all other lines, and a copy of the file: residency report {typed(path.parent)} --repair"
+    return RecordError(f"{path}:{first}: damaged line{more}: {why}; {remedy}")
 
 
 def _record(raw: Any) -> Sample | OutcomeRecord:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 import reprlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,7 @@ TYPES: dict[str, set[type]] = {
 }
 BOUNDS = {"minimum", "maximum"}
 # Keywords that are not checked here. Runs of older versions may have other names; a sample's cell is checked by itself.
-FOR_OTHERS = {"title", "description", "format", "pattern", "if", "then", "allOf"}
+FOR_OTHERS = {"title", "description", "format", "if", "then", "allOf"}
 SHOWN = reprlib.Repr()  # a wrong value may be long
 SHOWN.maxstring = SHOWN.maxlong = SHOWN.maxother = 60
 
@@ -82,6 +83,8 @@ def _described(schema: Mapping[str, Any]) -> Described:
     names = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
     types = frozenset().union(*(TYPES[name] for name in names))
     rules = [RULES[name](rule) for name, rule in schema.items() if name not in {"type", *BOUNDS, *FOR_OTHERS}]
+    if dict in types and not schema.keys() & {"properties", "additionalProperties"}:
+        rules.append(_finite_inside)
     if types & {int, float}:
         rules.append(_between(schema.get("minimum", -math.inf), schema.get("maximum", math.inf)))
     return Described(types, tuple(rules), " or ".join(names))
@@ -119,6 +122,30 @@ def _between(least: float, most: float) -> Callable[[Any], None]:
             raise _wrong(value, f"less than {least:g}" if value < least else f"more than {high:g}")
 
     return rule
+
+
+def _pattern(pattern: str) -> Callable[[Any], None]:
+    """The rule for a text of a form. What stands for `$` in JSON Schema does not match before a last new line."""
+    form = re.compile(pattern.removesuffix("$") + r"\Z" if pattern.endswith("$") else pattern)
+
+    def rule(value: str) -> None:
+        if not form.search(value):
+            raise _wrong(value, f"not of the form {pattern}")
+
+    return rule
+
+
+def _finite_inside(value: Any) -> None:
+    """The rule for an object that may hold anything: its numbers are finite, because JSON has no others."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Mistaken("is too large for a number")
+    if isinstance(value, dict | list):
+        for name, member in value.items() if isinstance(value, dict) else enumerate(value):
+            try:
+                _finite_inside(member)
+            except Mistaken as mistaken:
+                mistaken.place.append(name)
+                raise
 
 
 def _least_members(count: int) -> Callable[[Any], None]:
@@ -194,6 +221,7 @@ RULES: dict[str, Callable[[Any], Callable[[Any], None]]] = {
     "additionalProperties": _members,
     "items": _items,
     "minProperties": _least_members,
+    "pattern": _pattern,
     "properties": _properties,
     "required": _required,
 }

@@ -306,6 +306,7 @@ def student(error: float, freedom: float, shares: int = 1) -> float:
 def _interval(centre: float, spread: float, freedom: int, counts: tuple[int, int], shares: int = 1) -> Estimate:
     """`counts` are the numbers of samples and of replicates."""
     narrow, wide = (student(error, freedom, shares) for error in (0.05, 0.01))
-    bounds = [np.exp(centre + step * spread) for step in (0.0, -narrow, narrow, -wide, wide)]
+    with np.errstate(over="ignore", under="ignore"):  # a bound of a very wide interval is 0 or infinite
+        bounds = [np.exp(centre + step * spread) for step in (0.0, -narrow, narrow, -wide, wide)]
     value, low, high, low99, high99 = (float(bound) for bound in bounds)
     return Estimate(value, low, high, low99, high99, *counts)

@@ -5,8 +5,9 @@ Keys are stable. No key is renamed or removed without a new schema number, even 
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -36,7 +37,7 @@ SCHEMA = 1
 def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
     """A run, its rows, and warnings about what slows its libraries."""
     by_topic = topics(records, rows)
-    return {
+    whole = {
         "schema": SCHEMA,
         "run": {**asdict(records.info), "folder": str(records.folder)},
         "rows": [_row(row, records.info.machine) for row in rows],
@@ -48,6 +49,23 @@ def document(records: Records, rows: Sequence[Row]) -> dict[str, Any]:
         "tolerated": [asdict(band) for band in tolerated(rows, records.info.tasks)],
         "glance": _glance(glance(records, rows, by_topic)),
     }
+    return {name: finite(value) for name, value in whole.items()}
+
+
+def text(value: Any, default: Callable[[Any], Any] | None = None) -> str:
+    """A value as JSON text, with null for numbers that JSON does not have; `default` as in `json.dumps`."""
+    return json.dumps(finite(value), indent=2, default=default, allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    """The value with None for infinities and NaN: a derived number that no one can know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
 
 
 def _glance(found: Glance) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from residency.analysis.ratios import as_long
 from residency.analysis.row import Resident, Roofline, Speedup
+from residency.harness.records import readable_moment
 from residency.harness.statistics import Interval
 
 Write = Callable[[float], str]
@@ -54,12 +54,8 @@ def one_line(text: str) -> str:
 
 def moment(started: str) -> str:
     """`2026-11-29 07:11 UTC`, or the text itself if it is no time."""
-    try:
-        read = datetime.fromisoformat(started)
-    except ValueError:
-        return started
-    read = read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-    return f"{read:%Y-%m-%d %H:%M} UTC"
+    read = readable_moment(started)
+    return started if read is None else f"{read:%Y-%m-%d %H:%M} UTC"
 
 
 def seconds(value: float) -> str:

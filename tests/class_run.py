@@ -51,7 +51,7 @@ KINDS = [
     Kind("compiled@gpu", "jax", 0, 0, "unavailable", "jax is not installed: python -m pip install jax"),
     Kind(f"{HOSTILE}@gpu", HOSTILE, 0, 0, "failed", f"RuntimeError: {HOSTILE} & <b>no kernel</b>"),
 ]
-CLUSTER = [Kind(f"dask@cpu@{count}x", "dask", 0.05, 1.1 * (0.1 + 0.9 / count), workers=count) for count in (1, 2, 4, 8)]
+CLUSTER = [Kind(f"dask@{count}xcpu", "dask", 0.05, 1.1 * (0.1 + 0.9 / count), workers=count) for count in (1, 2, 4, 8)]
 
 
 def _cell(task: str, size: str, kind: Kind, rows: int) -> records.Cell:

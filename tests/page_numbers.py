@@ -16,7 +16,8 @@ TIMES = [FACTORS[unit] for unit in ("µs", "ms", "s", "min", "h")]  # the unit o
 
 def at(document: Any, place: str) -> Any:
     """What a JSON pointer names."""
-    for key in place.split("/"):
+    for part in place.split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
         document = document[int(key)] if isinstance(document, list) else document[key]
     return document
 

@@ -14,6 +14,15 @@ from residency.reports.page.parts import Number, Part, Text
 UNKNOWN = "-"
 
 
+def escaped(name: str) -> str:
+    """A name as one part of a place, as in a JSON pointer (RFC 6901): `read GB/s` is `read GB~1s`."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _unescaped(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")
+
+
 class Places:
     """A JSON document whose values are known by their places. `prefix` is its place in a larger one."""
 
@@ -27,7 +36,7 @@ class Places:
     def value(self, place: str) -> Any:
         """The value at a place; None if there is none on the way."""
         value: Any = self.document
-        for key in place.split("/"):
+        for key in map(_unescaped, place.split("/")):
             if value is None:
                 return None
             value = value[int(key)] if isinstance(value, list | tuple) else value.get(key)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from residency.harness.discovery import Catalogue
 from residency.runners.plan import Selection, plan
 from residency.suites import SHIPPED
+from tests.class_run import write
+from tests.page_numbers import assert_says_the_same
 
 
 def only_line(done) -> str:
@@ -103,10 +105,12 @@ def test_damaged_records_are_named_by_file_and_line(residency, tmp_path: Path) -
     line = only_line(residency("report", records.parent))
     assert f"{records}:3: damaged line" in line
     assert records.read_bytes() == before
-    _, remedy = line.split("to keep the other lines (the whole file is kept as records.jsonl.bak): ")
-    subprocess.run(shlex.split(remedy), check=True)
+    command = line.rpartition(": ")[2].split()
+    done = residency(*command[1:])
+    assert done.status == 0, done.err
+    assert "1 damaged line was left out" in done.out
+    assert records.with_name("records.jsonl.damaged-1").read_bytes() == before
     assert residency("report", records.parent).status == 0
-    assert records.with_name("records.jsonl.bak").read_bytes() == before
 
 
 MARKS = "\u202e\u2066\u200f\u061c\x1b[31m\x07\x9b"
@@ -216,3 +220,38 @@ def test_an_outcome_without_its_reason_is_a_damaged_line(here, made_run, made) -
     done = here("report", run)
     assert done.status == 2
     assert "field `reason` is empty" in done.err
+
+
+def refuse(name: str) -> NoReturn:
+    """Of a number that JSON does not have."""
+    raise AssertionError(name)
+
+
+def test_extreme_numbers_and_names_are_reported(here, tmp_path: Path) -> None:
+    run = write(tmp_path / "runs" / "extreme", tasks=1, replicates=2, rounds=1, started="9999-12-31T23:59:59-05:00")
+    lines = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["kind"] == "outcome":
+            line |= {"bytes": 1e30, "flops": 1e30, "quality": 1e308}
+        elif line["figures"]:
+            line["figures"] = {**dict.fromkeys(line["figures"], 1e-300), "read GB/s": 1.0, "a~1b": 2.0}
+        elif line["implementation"] == "array@cpu":
+            line |= {"seconds": 1e-12 if line["replicate"] else 1e5, "stages": {}}
+    (run / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for arguments in ([], ["--format", "html"], ["--slides"]):
+        done = here("report", run, *arguments)
+        assert (done.status, done.err) == (0, "")
+        if arguments == ["--slides"]:
+            assert 'figures/read GB~1s">1.00' in done.out
+    document = json.loads(here("report", run, "--format", "json").out, parse_constant=refuse)
+    assert_says_the_same(done.out, document)
+    assert here("compare", run, run, "--page", "compare.html").status in {0, 2, 3}
+
+
+def test_a_file_is_shown_as_escapes_and_a_link_to_itself_is_refused(here, made_run, made, tmp_path: Path) -> None:
+    run = made_run("run", made("a@cpu"))
+    assert here("report", run, "--format", "csv", "-o", "e\x1b[31m.csv").out == "e\\x1b[31m.csv\n"
+    (tmp_path / "loop.html").symlink_to("loop.html")
+    done = here("report", run, "--format", "html", "-o", "loop.html")
+    assert (done.status, done.err) == (2, "residency: cannot write loop.html: Too many levels of symbolic links\n")
+    assert (tmp_path / "loop.html").is_symlink()

@@ -94,7 +94,7 @@ def test_every_number_of_both_sections_is_in_the_json_report(seen, tmp_path: Pat
     assert any(place.startswith("crossovers/0/resident/points/") for place in places_of(page.source))
     (growth,) = page.of("growth")
     names = {row["name"] for row in growth["rows"]}
-    assert {"estimator@gpu", "array@cpu", "dask@cpu@8x"} <= names
+    assert {"estimator@gpu", "array@cpu", "dask@8xcpu"} <= names
     assert not any("approximate" in name or "script" in name for name in names)  # they have no time
     points = report["crossovers"][0]["points"]
     fastest = {(point[side], point["rows"]) for point in points for side in ("challenger", "champion")}

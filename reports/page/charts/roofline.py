@@ -14,7 +14,7 @@ from residency.analysis.row import Limit, Roofline, Row
 from residency.reports import words
 from residency.reports.page import doubts
 from residency.reports.page.charts import folded
-from residency.reports.page.numbers import UNKNOWN, Numbers
+from residency.reports.page.numbers import UNKNOWN, Numbers, escaped
 from residency.reports.page.parts import (
     Block,
     Chart,
@@ -116,7 +116,7 @@ def _decades(values: Sequence[float]) -> list[float]:
 
 def _rate(numbers: Numbers, peak: Peak) -> Number:
     """A peak in the unit in which it was measured."""
-    return numbers.of(peak.row).number(f"figures/{peak.figure}", words.digits)
+    return numbers.of(peak.row).number(f"figures/{escaped(peak.figure)}", words.digits)
 
 
 def _description(points: Sequence[Row], device: str) -> str:

@@ -170,9 +170,10 @@ def _single(scaled: Scaling) -> list[Mapping[str, Any]]:
     if row is None or row.measured is None:
         return []
     bounds = _time_bounds(row)
+    low, high = bounds[1:] or (None, None)
     doubt = doubts.beside(row)
     tip = f"{ONE_PROCESS}: {row.cell.library} ({row.cell.implementation})\ntime: {words.interval(row.measured.seconds)}"
-    return [{"seconds": bounds[0], "low": bounds[-2], "high": bounds[-1], "tip": f"{tip}\n{doubt}".strip()}]
+    return [{"seconds": bounds[0], "low": low, "high": high, "tip": f"{tip}\n{doubt}".strip()}]
 
 
 def _ends(curve: Sequence[Mapping[str, Any]], last: float, upward: Mapping[str, Any]) -> list[Mapping[str, Any]]:

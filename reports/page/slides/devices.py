@@ -17,7 +17,7 @@ from residency.harness.records import RunInfo
 from residency.reports import words
 from residency.reports.answers import belief, name_of
 from residency.reports.page import doubts
-from residency.reports.page.numbers import Numbers
+from residency.reports.page.numbers import Numbers, escaped
 from residency.reports.page.parts import Block, Items, Paragraph, Table, TableRow, Text, prose
 from residency.reports.page.slides import questions
 from residency.reports.page.slides.slide import Reveal, Slide, address, asked_in, line
@@ -93,7 +93,7 @@ def _said(device: str, rows: Sequence[Row], names: Sequence[str], numbers: Numbe
 def _range(rows: Sequence[Row], name: str, numbers: Numbers) -> Text:
     """A figure from the least to the most of any implementation."""
     having = sorted((row for row in rows if name in _figures(row)), key=lambda row: _figures(row)[name])
-    least, most = (numbers.of(row).number(f"figures/{name}", words.digits) for row in (having[0], having[-1]))
+    least, most = (numbers.of(row).number(f"figures/{escaped(name)}", words.digits) for row in (having[0], having[-1]))
     called, unit = _name_and_unit(name)
     both = [least, " to ", most] if least.text != most.text else [most]
     return line(f"{called} " if called else "", *both, f" {unit}" if unit else "")
@@ -119,7 +119,11 @@ def _called(figure: str) -> str:
 
 def _table(rows: Sequence[Row], names: Sequence[str], numbers: Numbers) -> Table:
     """All figures; the longer of the two lists goes down."""
-    cells = {(row.key, name): numbers.of(row).shown(f"figures/{name}", words.digits) for row in rows for name in names}
+    cells = {
+        (row.key, name): numbers.of(row).shown(f"figures/{escaped(name)}", words.digits)
+        for row in rows
+        for name in names
+    }
     caption = "what each implementation measured"
     if len(names) > len(rows):
         lines = [TableRow([_called(name), *(cells[row.key, name] for row in rows)]) for name in names]
@@ -158,4 +162,4 @@ def limits(found: Findings, numbers: Numbers) -> list[Text]:
 
 
 def _rate(peak: Peak, numbers: Numbers) -> Text:
-    return numbers.of(peak.row).number(f"figures/{peak.figure}", words.digits)
+    return numbers.of(peak.row).number(f"figures/{escaped(peak.figure)}", words.digits)
