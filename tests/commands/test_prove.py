@@ -57,6 +57,7 @@ def standings(proved) -> dict[str, list[str]]:
     return {f"{one['task']}:{one['implementation']}": list(one["sizes"].values()) for one in found}
 
 
+@pytest.mark.slow
 def test_the_page_says_what_was_proved_with_the_numbers_of_the_json(proved) -> None:
     run, done = proved
     page = (run.parent.parent.parent / "proof.html").read_text()
@@ -69,6 +70,7 @@ def test_the_page_says_what_was_proved_with_the_numbers_of_the_json(proved) -> N
     assert_says_the_same(page, done.json)
 
 
+@pytest.mark.slow
 def test_what_is_proved_and_what_is_not(standings) -> None:
     assert standings == {
         "proving/quick:naps@gpu": ["ok", "ok", "ok"],
@@ -78,6 +80,7 @@ def test_what_is_proved_and_what_is_not(standings) -> None:
     }
 
 
+@pytest.mark.slow
 def test_above_smoke_the_strongest_of_the_cpu_stands_beside_in_three_processes(proved) -> None:
     rows = {(row["task"], row["size"], row["implementation"]): row for row in proved[1].json["rows"]}
     measured = {key: row["seconds"]["replicates"] for key, row in rows.items() if row["seconds"] is not None}
@@ -92,6 +95,7 @@ def test_above_smoke_the_strongest_of_the_cpu_stands_beside_in_three_processes(p
     assert lab["low"] <= lab["ratio"] <= lab["high"]
 
 
+@pytest.mark.slow
 def test_both_means_are_proved(proved) -> None:
     """One task copies before it computes; the other has no stage that copies, so its ratio is a bound."""
     run, done = proved
@@ -113,6 +117,7 @@ def test_both_means_are_proved(proved) -> None:
     assert "faster: at least 15.0 × as fast [" in page
 
 
+@pytest.mark.slow
 def test_a_cpu_side_that_does_not_fit_is_left_out_and_said(proved) -> None:
     done = proved[1]
     assert "proving/growing, answered at lecture: without counts@cpu: about " in done.err
@@ -124,6 +129,7 @@ def test_a_cpu_side_that_does_not_fit_is_left_out_and_said(proved) -> None:
     assert alone["seconds"] == pytest.approx(30.0)
 
 
+@pytest.mark.slow
 def test_the_page_and_the_records_stand_in_a_folder_named_after_the_machine(proved) -> None:
     run, done = proved
     machine = done.json["run"]["machine"]
@@ -142,6 +148,7 @@ def test_the_page_and_the_records_stand_in_a_folder_named_after_the_machine(prov
         validator.validate(json.loads(line))
 
 
+@pytest.mark.slow
 def test_all_of_smoke_comes_before_all_of_lab(proved) -> None:
     lines = [json.loads(line) for line in (proved[0] / "records.jsonl").read_text().splitlines()]
     sizes = [line["size"] for line in lines]
@@ -150,6 +157,7 @@ def test_all_of_smoke_comes_before_all_of_lab(proved) -> None:
     assert lab == sorted(lab)  # one of everything before a second of anything
 
 
+@pytest.mark.slow
 def test_a_report_shows_it_as_any_run(proved, residency) -> None:
     text = residency("report", proved[0], "--details").out
     assert "proving/growing  answered, lecture, 300,000 rows" in text
@@ -164,6 +172,7 @@ def test_a_report_shows_it_as_any_run(proved, residency) -> None:
     assert json.loads(residency("report", proved[0], "--format", "json").out)["gains"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_there_is_not_written_over(proved, residency_in, gpu) -> None:
     run, _ = proved
     before = {one: one.read_bytes() for one in run.rglob("*.*") if one.is_file()}
@@ -297,6 +306,7 @@ def test_where_nothing_can_run_nothing_is_proved(residency, gpu, tmp_path: Path)
     assert "- `proving/lacking:solves@gpu`" in page.partition("## What was unavailable here")[2]
 
 
+@pytest.mark.slow
 def test_going_on_needs_a_proof_of_this_machine(residency, gpu, proved, stand_in_gpu, tmp_path: Path) -> None:
     run, _ = proved
     done = residency("prove", "--resume", run, **SUITES, **stand_in_gpu(name="NVIDIA Other"))
