@@ -8,9 +8,6 @@ as the canary tells.
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +22,7 @@ from residency.harness.records import Records
 from residency.harness.sources import HOUSE, sources_of
 from residency.harness.task import Task
 from residency.suites import SHIPPED
+from tests import passed
 from tests.written import Made
 
 CATALOGUE = Catalogue([SHIPPED])
@@ -37,24 +35,17 @@ CANARY = "tabular/ridge"  # always runs: it tells what breaks the contract of al
 def code_of(task: Task) -> str:
     """A hash of the code that is a task's own, the same on every machine."""
     own = [file for file in sources_of(*task.files) if any(file.is_relative_to(room) for room in OWN)]
-    texts = [f"{file.relative_to(HOUSE)} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in own]
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+    return passed.code_of(own)
 
 
-def is_unchanged(task: Task, passed: Path) -> bool:
+def is_unchanged(task: Task, known: Path) -> bool:
     """Whether a task has passed with the code that it has now."""
-    return bool(json.loads(passed.read_text()).get(task.path) == code_of(task))
+    return passed.is_unchanged(task.path, code_of(task), known)
 
 
-def note(task: Task, passed: Path) -> None:
-    """Put on record that a task has passed, a line a task; other test processes may do so at the same time."""
-    with passed.open("r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        known = {**json.load(file), task.path: code_of(task)}
-        text = json.dumps({name: known[name] for name in sorted(known)}, indent=1) + "\n"
-        file.seek(0)
-        file.write(text)
-        file.truncate()
+def note(task: Task, known: Path) -> None:
+    """Put on record that a task has passed."""
+    passed.note(task.path, code_of(task), known)
 
 
 @pytest.fixture(scope="session")
@@ -106,20 +97,20 @@ def test_time_outside_every_stage_counts_if_no_sample_is_without_it(tmp_path: Pa
 
 
 def test_a_task_that_changed_runs_again(tmp_path: Path) -> None:
-    passed = tmp_path / "passed.json"
-    passed.write_text("{}")
+    known = tmp_path / "passed.json"
+    known.write_text("{}")
     own, other = CATALOGUE.task("tabular/etl"), CATALOGUE.task("nlp/search")
-    assert not is_unchanged(own, passed)
-    note(own, passed)
-    note(other, passed)
-    assert is_unchanged(own, passed)
-    assert is_unchanged(other, passed)
-    before = passed.read_text()
-    passed.write_text(before.replace(code_of(own), "another"))
-    assert not is_unchanged(own, passed)
-    assert is_unchanged(other, passed)
-    note(own, passed)
-    assert passed.read_text() == before
+    assert not is_unchanged(own, known)
+    note(own, known)
+    note(other, known)
+    assert is_unchanged(own, known)
+    assert is_unchanged(other, known)
+    before = known.read_text()
+    known.write_text(before.replace(code_of(own), "another"))
+    assert not is_unchanged(own, known)
+    assert is_unchanged(other, known)
+    note(own, known)
+    assert known.read_text() == before
 
 
 def test_a_tasks_own_code_is_its_file_and_its_data() -> None:
