@@ -115,6 +115,7 @@ def test_nothing_is_begun_when_the_budget_is_used_up(residency, tmp_path: Path) 
     assert all(reason.startswith("not measured: the budget of 6 s was used up ") for reason in reasons)
 
 
+@pytest.mark.slow
 def test_going_on_measures_what_was_not_reached(residency, tmp_path: Path) -> None:
     done = residency(*RUN, "--budget", "0", **SUITES)
     assert done.status == 1, done.err

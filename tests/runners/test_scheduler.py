@@ -209,6 +209,7 @@ def test_a_scheduler_without_workers_and_too_many_asked_for(residency, hand: Han
     assert "has 1 workers and all are used: leave out --workers" in done.err
 
 
+@pytest.mark.slow
 def test_a_cluster_listens_on_loopback_alone_and_goes_with_a_killed_command(
     residency_in, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def test_every_gpu_is_on_record(environment, stand_in_gpu, count: int, memory: i
     assert all(link["peer"] and link["nvlink"] for link in told["links"])
 
 
+@pytest.mark.slow
 def test_doctor_is_short_about_eight_gpus(residency, stand_in_gpu) -> None:
     """Two quads with NVLink inside each; a process of another, and a compute mode that is wrong, on several."""
     inside = {f"{first}.{second}.{name}": LINKED[name] for first in range(8) for second in range(first + 1, 8)

@@ -107,7 +107,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     launch.recorded.cache_clear()
 
 
-@pytest.mark.parametrize(("steps", "replays"), [(300, 0), (1_000, 1), (2_500, 2)])
+@pytest.mark.parametrize(("steps", "replays"), [pytest.param(300, 0, marks=pytest.mark.slow), (1_000, 1), (2_500, 2)])
 def test_a_recorded_graph_takes_every_step(data: States, graphs: list[Any], steps: int, replays: int) -> None:
     import torch
 

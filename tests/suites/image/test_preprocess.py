@@ -45,11 +45,8 @@ def test_sizes_may_differ_as_they_like(implementation: Any) -> None:
     assert done.quality == pytest.approx(58.92, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    "implementation",
-    [CPU[0], *(pytest.param(one, marks=pytest.mark.slow) for one in CPU[1:])],
-    ids=lambda one: one.name,
-)
+@pytest.mark.parametrize("implementation", CPU, ids=lambda one: one.name)
+@pytest.mark.slow
 def test_the_last_chunk_may_be_short(implementation: Any) -> None:
     one = synthetic_photos.maker(1, 8)
     rows = CHUNK + 1

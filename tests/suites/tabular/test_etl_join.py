@@ -154,6 +154,7 @@ def test_cells_are_right_where_they_are_equal(data: Sales) -> None:
             correct_cells(data, wrong)
 
 
+@pytest.mark.slow
 def test_the_fewest_lines(tmp_path: Path, cluster: DaskCluster) -> None:
     few = sales.maker(sales.least_rows, 3, tmp_path)
     for implementation in (one.values[0] for one in LOCAL if one.id != "spark"):

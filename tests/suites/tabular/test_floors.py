@@ -34,7 +34,11 @@ def make(task: str, dataset: str, folder: Path) -> Any:
 
 @pytest.mark.parametrize(
     ("task", "dataset"),
-    [one for one in MADE if one[0] in {"tabular/ridge", "tabular/gradient_boosting", "tabular/random_forest"}],
+    [
+        pytest.param(*one, marks=pytest.mark.slow) if one[0] == "tabular/gradient_boosting" else one
+        for one in MADE
+        if one[0] in {"tabular/ridge", "tabular/gradient_boosting", "tabular/random_forest"}
+    ],
 )
 def test_a_shuffled_target_teaches_nothing(task: str, dataset: str, tmp_path: Path) -> None:
     found = CATALOGUE.task(task)
