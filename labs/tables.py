@@ -62,7 +62,7 @@ def source(path: Path, target: str | None, *, whole: bool = True) -> Source:
     shares = _of_file(given)
     for part in (shares.team, *_parts(shares.team, VISIBLE), *([shares.kept] if whole else [])):
         if part[column.name].nunique() < 2:
-            raise file.refusal(f"{file.name}: column `{visible(column.name)}` hardly varies: take more rows")
+            raise file.refusal(f"{file.name}: too few different rows to judge `{visible(column.name)}`: take more")
     return given
 
 
@@ -178,5 +178,5 @@ def shown(lab: Lab, given: Source | None) -> str:
     few = f" (never more than {MOST_ROWS:,} rows)" if len(shares.team) == MOST_ROWS else ""
     return (
         f"{DATA} holds {number_of(len(shares.team), 'row')} of {whose}, chosen by a hash of the row, about "
-        f"{1 - KEPT:.0%}{few}; {len(shares.kept)} others judge your work. Column to predict: {visible(shares.target)}"
+        f"{100 * (1 - KEPT):.0f} %{few}; {len(shares.kept)} others judge your work. Column to predict: {visible(shares.target)}"
     )
