@@ -24,10 +24,12 @@ WHO = {"user.name": "Residency", "user.email": "residency@localhost"}
 def start(lab: Lab, folder: Path, *, as_notebook: bool = False, table: tables.Source | None = None) -> None:
     """Make a Git repository with what the resident begins with, committed; raises `UsageError`."""
     extra = notebook.files(lab) if as_notebook else {}
+    if lab.shipped is not None:
+        extra |= tables.files(lab.shipped, table)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty; name another folder with --into")
     try:
-        write(folder, {**catalogue.begun(lab), **tables.files(lab, table), **extra})
+        write(folder, {**catalogue.begun(lab), **extra})
         if as_notebook:
             notebook.write(folder)
     except OSError as error:

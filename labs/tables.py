@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,14 +18,13 @@ from residency.datasets.reading import Category, Column, OwnFile, read_file
 from residency.datasets.target import target_column
 from residency.harness.dataset import number_of, printable
 from residency.harness.errors import UsageError, visible
-from residency.labs import catalogue
-from residency.labs.lab import Case, Lab
 
 KEPT = 0.3  # share of the rows that the judge keeps
 MOST_ROWS = 10_000  # that a team gets
 LEAST_OF_CLASS = 10  # rows of either class in the file
 VISIBLE, HIDDEN = "visible", "hidden"  # which parting a row's hash is for
 DATA, ABOUT = "data.csv", "data.toml"
+Shipped = Callable[[], tuple[Any, str]]  # the table that comes with a lab, a pandas.DataFrame, and its target
 REMEDY = f"get them back with: git checkout -- {DATA} {ABOUT}"
 
 
@@ -66,10 +66,8 @@ def source(path: Path, target: str | None, *, whole: bool = True) -> Source:
     return given
 
 
-def of_team(lab: Lab, folder: Path) -> Source | None:
-    """The table in a team's folder; None if the lab takes none. Raises `UsageError` if it is missing or damaged."""
-    if lab.shipped is None:
-        return None
+def of_team(folder: Path) -> Source:
+    """The table in a team's folder; raises `UsageError` if it is missing or damaged."""
     try:
         target = tomllib.loads((folder / ABOUT).read_text())["target"]
     except (OSError, ValueError, KeyError):
@@ -79,24 +77,22 @@ def of_team(lab: Lab, folder: Path) -> Source | None:
     return source(folder / DATA, str(target), whole=False)
 
 
-def files(lab: Lab, given: Source | None) -> dict[str, bytes]:
+def files(shipped: Shipped, given: Source | None) -> dict[str, bytes]:
     """What a team begins with: its rows, and which column is to be predicted."""
-    if lab.shipped is None:
-        return {}
-    shares = _known(lab, given)
+    shares = _known(shipped, given)
     quoted = shares.target.replace("\\", "\\\\").replace('"', '\\"')
     about = f'# The column of {DATA} to predict.\ntarget = "{quoted}"\n'
     return {DATA: _csv(shares.team), ABOUT: about.encode()}
 
 
-def case(lab: Lab, *, visible: bool) -> Case:
-    """The arguments of a call, CSV, the target's name, CSV without it; the judge alone knows the target in these rows.
+def call(shipped: Shipped, given: Source | None, *, visible: bool) -> tuple[tuple[bytes, str, bytes], Any]:
+    """The arguments of a call: CSV, the target's name, CSV without it; and the target in these rows, a secret.
 
     Visible: a part of the team's rows. Hidden: the rows that the team never had.
     """
-    shares = _known(lab, lab.given)
+    shares = _known(shipped, given)
     train, rows = _parts(shares.team, VISIBLE) if visible else (shares.team, shares.kept)
-    return Case((_csv(train), shares.target, _csv(rows.drop(columns=shares.target))), rows[shares.target].to_numpy())
+    return (_csv(train), shares.target, _csv(rows.drop(columns=shares.target))), rows[shares.target].to_numpy()
 
 
 def asked(data: Path | None, target: str | None) -> Source | None:
@@ -132,8 +128,8 @@ def _read(path: Path, target: str | None) -> tuple[OwnFile, Column]:
     return file, column
 
 
-def _known(lab: Lab, given: Source | None) -> Shares:
-    return _of_file(given) if given is not None else _of_lab(lab.folder)
+def _known(shipped: Shipped, given: Source | None) -> Shares:
+    return _of_file(given) if given is not None else _of_lab(shipped)
 
 
 @cache
@@ -144,9 +140,7 @@ def _of_file(given: Source) -> Shares:
 
 
 @cache
-def _of_lab(folder: Path) -> Shares:
-    shipped = catalogue.load(folder).shipped
-    assert shipped is not None
+def _of_lab(shipped: Shipped) -> Shares:
     frame, target = shipped()
     return Shares(*_parts(frame, HIDDEN), target)
 
@@ -171,12 +165,13 @@ def _csv(frame: Any) -> bytes:
     return bytes(frame.to_csv(index=False).encode())
 
 
-def shown(lab: Lab, given: Source | None) -> str:
+def shown(shipped: Shipped, given: Source | None) -> str:
     """Which rows a team got, in a sentence."""
-    shares = _known(lab, given)
+    shares = _known(shipped, given)
     whose = printable(Path(given.path).name) if given else "the table of this lab"
     few = f" (never more than {MOST_ROWS:,} rows)" if len(shares.team) == MOST_ROWS else ""
     return (
         f"{DATA} holds {number_of(len(shares.team), 'row')} of {whose}, chosen by a hash of the row, about "
-        f"{100 * (1 - KEPT):.0f} %{few}; {len(shares.kept)} others judge your work. Column to predict: {visible(shares.target)}"
+        f"{100 * (1 - KEPT):.0f} %{few}; {len(shares.kept)} others judge your work. Column to predict: "
+        f"{visible(shares.target)}"
     )

@@ -52,18 +52,16 @@ def test_a_team_never_has_the_rows_that_judge_it(sales: Path, tmp_path: Path, en
     assert done.status == 0, done.err
     assert "about 70 %" in done.out
     own = read((tmp_path / "mine" / "data.csv").read_bytes())
-    LAB.given = tables.source(sales, "bought")
-    try:
-        hidden, visible = (tables.case(LAB, visible=seen) for seen in (False, True))
-    finally:
-        LAB.given = None
-    kept = [(*row, str(said)) for row, said in zip(read(hidden.arguments[2]), hidden.secret, strict=True)]
+    assert LAB.shipped is not None
+    given = tables.source(sales, "bought")
+    hidden, visible = (tables.call(LAB.shipped, given, visible=seen) for seen in (False, True))
+    kept = [(*row, str(said)) for row, said in zip(read(hidden[0][2]), hidden[1], strict=True)]
     assert sorted([*own, *kept]) == sorted(read(sales.read_bytes()))
     assert not set(own) & set(kept)  # equal rows are on one side
     assert abs(len(own) / (ROWS + 100) - SHARE) < 0.1
-    assert read(hidden.arguments[0]) == own
-    learned, asked, secret = read(visible.arguments[0]), read(visible.arguments[2]), visible.secret
-    assert {*learned, *((*row, str(said)) for row, said in zip(asked, secret, strict=True))} == set(own)
+    assert read(hidden[0][0]) == own
+    learned, asked = read(visible[0][0]), read(visible[0][2])
+    assert {*learned, *((*row, str(said)) for row, said in zip(asked, visible[1], strict=True))} == set(own)
 
 
 @boxed
@@ -118,9 +116,8 @@ def test_what_is_no_table_for_it_is_one_clear_line(sales: Path, tmp_path: Path, 
 def test_a_team_that_loses_its_table_is_told_how_to_get_it_back(tmp_path: Path) -> None:
     for lost in ("data.toml", "data.csv"):
         with pytest.raises(UsageError, match=r"git checkout -- data\.csv data\.toml"):
-            tables.of_team(LAB, tmp_path)
+            tables.of_team(tmp_path)
         (tmp_path / lost).write_text('target = "b"\n')
-    assert tables.of_team(catalogue.lab("foundations-vectorise"), tmp_path) is None
 
 
 def test_challenges_stand_below_the_labs(tmp_path: Path, environment: dict[str, str]) -> None:
