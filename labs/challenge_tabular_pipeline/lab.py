@@ -12,7 +12,7 @@ from residency.labs.lab import Case, Demand, Lab, Points, Random, Verdict, right
 
 LEARNED, JUDGED = 2_000, 2_000  # rows
 ERRORS = 3.0  # standard errors of the difference to the teacher's quality
-SLACK_AREA, SLACK_ERROR = 0.01, 0.05  # by which good programs differ: of the area, and of the teacher's mean error
+SLACK_AREA, SLACK_ERROR = 0.02, 0.07  # by which good programs differ: of the area, and of the teacher's mean error
 MOST_DOUBT = 0.5  # of the teacher's mean error: one wild prediction makes any standard error large
 STORES, BEGIN = 12, np.datetime64("2026-01-05")  # a Monday
 ERRATIC = 40  # rows that an export repeated
@@ -52,7 +52,6 @@ class Sales:
         effect = rng.normal(0, 0.8, STORES)
         self.signal = 1.2 * np.sign(self.age - 45) * np.sign(self.visits - 3.5) - 0.9 * (np.log(self.price) - 3)
         self.signal += effect[self.store]
-        self.columns: dict[str, np.ndarray] = {}
         self.stores = np.array([f"store {letter}" for letter in "ABCDEFGHIJKL"])
 
     def hide(self, share: float) -> None:
@@ -73,7 +72,7 @@ class Sales:
         texts = np.char.replace(when.astype(str), "T", " ")
         made = {
             "when": texts, "store": self.stores[self.store], "price": self.price, "visits": self.visits,
-            "age": self.age, "currency": np.full(self.rows, "EUR"), **self.columns, **more, "bought": y,
+            "age": self.age, "currency": np.full(self.rows, "EUR"), "bought": y, **more,
         }  # fmt: skip
         frame = pd.DataFrame(made)
         if split is not None:
