@@ -15,7 +15,7 @@ ERRORS = 3.0  # standard errors of the difference to the teacher's quality
 SLACK_AREA, SLACK_ERROR = 0.02, 0.07  # by which good programs differ: of the area, and of the teacher's mean error
 MOST_DOUBT = 0.5  # of the teacher's mean error: one wild prediction makes any standard error large
 STORES, BEGIN = 12, np.datetime64("2026-01-05")  # a Monday
-ERRATIC = 40  # rows that an export repeated
+ERRATIC, COPIES = 40, 200  # rows that an export repeated, and how often
 
 lab = Lab(
     title="From a CSV to a prediction, for any table",
@@ -263,11 +263,12 @@ def repeated(rng: Random) -> Case:
 
     import pandas as pd
 
-    case = Sales(rng, learned=LEARNED // 2).case()
+    case = Sales(rng).case()
     train = pd.read_csv(io.BytesIO(case.arguments[0]))
     odd = train.sample(ERRATIC, random_state=int(rng.integers(1 << 30)))
+    train = train.drop(odd.index)
     odd = odd.assign(bought=1 - odd["bought"])
-    train = pd.concat([train, *[odd] * 100]).sample(frac=1, random_state=int(rng.integers(1 << 30)))
+    train = pd.concat([train, *[odd] * COPIES]).sample(frac=1, random_state=int(rng.integers(1 << 30)))
     twice = pd.read_csv(io.BytesIO(case.arguments[2]))
     twice, truth = pd.concat([twice, twice[:500]]), np.concatenate([case.secret, case.secret[:500]])
     return Case((train.to_csv(index=False).encode(), "bought", twice.to_csv(index=False).encode()), truth)
