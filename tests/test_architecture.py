@@ -18,10 +18,11 @@ import yaml
 
 HERE = Path(__file__).parent.parent
 # From the top floor down: a room imports only from rooms below it.
-ROOMS = ["commands", "labs", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"]
+ROOMS = ["commands", "labs", "planner", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"]
 BELOW = {
-    "commands": {"labs", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"},
+    "commands": {"labs", "planner", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"},
     "labs": {"studies", "reports", "analysis", "suites", "datasets", "runners", "harness"},
+    "planner": {"studies", "reports", "analysis", "suites", "datasets", "runners", "harness"},
     "studies": {"reports", "analysis", "suites", "datasets", "runners", "harness"},
     "reports": {"analysis", "harness"},
     "analysis": {"harness"},
