@@ -1,1 +1,4 @@
-"""From measured times to hardware for a cohort: how many GPUs, of which kind, shared how."""
+"""The planner: from measured times to the hardware that a cohort needs (`residency plan`).
+
+Time in its simulation is in minutes. 0.0 is Monday, 00:00 UTC. Memory is in bytes.
+"""
