@@ -1,7 +1,7 @@
 """The event simulation: people who think and run jobs, and the units of hardware that they share.
 
-A person is a generator. It yields a number of minutes (it thinks) or a `Job` (it waits until this has ended, and gets
-back how long it waited for a unit). A pool is a list of units.
+A person is a generator. It yields a number of minutes (it thinks) or a `Job` (it waits until this has ended), and gets
+back what time it is then. A pool is a list of units.
 
     Exclusive   a card or a MIG slice: runs one job at a time
     Shared      a card with time slicing: runs several jobs at a time, each more slowly
@@ -117,7 +117,8 @@ class Waiting:
 class Trace:
     """What happened: a row for each job that started, in the order of the starts.
 
-    `end` is infinite for a job that still ran when the simulation stopped. `unit` is its place in the pool; for a gang,
+    `service` is what the job asked for, on a unit of speed 1. `end` is infinite for a job that still ran when the
+    simulation stopped. `unit` is its place in the pool; for a gang,
     that of its first unit. `gangs` has all units of each gang by its row. `busy` has, for each unit of the pool,
     the minutes in which it ran at least one job. `unfinished` has those who were still waiting. `stopped` is when the
     simulation stopped: `until`, or the last event.
@@ -127,6 +128,7 @@ class Trace:
     tag: array[int] = field(default_factory=lambda: array("q"))
     arrival: array[float] = field(default_factory=lambda: array("d"))
     start: array[float] = field(default_factory=lambda: array("d"))
+    service: array[float] = field(default_factory=lambda: array("d"))
     end: array[float] = field(default_factory=lambda: array("d"))
     unit: array[int] = field(default_factory=lambda: array("i"))
     gangs: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -257,7 +259,7 @@ class _Card:
         self.kind = kind
         self.unit = unit
         self.left = kind.model.memory
-        self.jobs: list[tuple[float, int, int, int, float, _Send]] = []  # heap: end by `work`, order, row, memory, ...
+        self.jobs: list[tuple[float, int, int, int, _Send]] = []  # heap: end by `work`, order, row, memory, ...
         self.work = self.seen = self.busy = 0.0
         self.rate = 0.0
         self.version = 0  # of the event that is its next end: older ones count no more
@@ -284,11 +286,12 @@ class _Card:
 
 
 # An event: its time and order, which sort it; then what happens.
-#   somebody has finished thinking:  their `send`, None, None, 0
-#   a job on exclusive units ends:   their `send`, the wait, the kind, the unit or units
-#   a job on a shared card ends:     None, None, the card, the event's version
-#   a reservation begins or ends:    None, None, None, the number of places that are now reserved
-_Event = tuple[float, int, _Send | None, float | None, Any, Any]
+#   somebody begins:                 their `send`, None, None
+#   somebody has finished thinking:  their `send`, None, 0
+#   a job on exclusive units ends:   their `send`, the kind, the unit or units
+#   a job on a shared card ends:     None, the card, the event's version
+#   a reservation begins or ends:    None, None, the number of places that are now reserved
+_Event = tuple[float, int, _Send | None, Any, Any]
 
 
 class _Simulation:
@@ -309,18 +312,18 @@ class _Simulation:
         self.lines: dict[tuple[int, int, int], _Line] = {}
         self.kinds = _kinds(pool)
         self.events: list[_Event] = [
-            (time, self.order(), None, None, None, places) for time, places in _levels(reserved)
+            (time, self.order(), None, None, places) for time, places in _levels(reserved)
         ]
         for start, person in people:
             _check(0.0 <= start < math.inf, "start", start)
-            self.events.append((start, self.order(), person.send, None, None, 0))
+            self.events.append((start, self.order(), person.send, None, None))
         heapify(self.events)
 
     def run(self) -> Trace:
         events, until, order = self.events, self.until, self.order
         last = 0.0
         while events and events[0][0] <= until:
-            now, _, send, wait, kind, what = heappop(events)
+            now, _, send, kind, what = heappop(events)
             if kind is None:
                 if send is None:
                     self.reserved = what
@@ -329,18 +332,18 @@ class _Simulation:
             elif send is not None:
                 self.end(kind, what, now)
             elif what == kind.version:
-                send, wait = self.end_shared(kind, now)
+                send = self.end_shared(kind, now)
             else:
                 continue
             last = now
             try:
-                request = send(wait)
+                request = send(None if what is None else now)
             except StopIteration:
                 continue
             if type(request) is Job:
                 self.arrive(request, send, now)
             elif 0.0 <= request < math.inf:  # type: ignore[operator]  # a number: Job is final
-                heappush(events, (now + request, order(), send, None, None, 0))  # type: ignore[operator]
+                heappush(events, (now + request, order(), send, None, 0))  # type: ignore[operator]
             else:
                 raise ValueError(f"a person thinks for {request} minutes")
         return self.finish(last)
@@ -443,7 +446,7 @@ class _Simulation:
         if job.gang > 1:
             unit = (unit, *(heappop(kind.free) for _ in range(job.gang - 1)))
             self.trace.gangs[len(self.trace) - 1] = unit
-        heappush(self.events, (end, self.order(), send, now - arrival, kind, unit))
+        heappush(self.events, (end, self.order(), send, kind, unit))
 
     def end(self, kind: _Cards, unit: Any, now: float) -> None:
         """A job on exclusive units ends: free its unit, or a gang's units, and start whoever may start."""
@@ -462,14 +465,14 @@ class _Simulation:
         card.advance(now)
         self.record(job, arrival, now, math.inf, card.unit)
         row = len(self.trace) - 1
-        heappush(card.jobs, (card.work + job.service, self.order(), row, job.memory, now - arrival, send))
+        heappush(card.jobs, (card.work + job.service, self.order(), row, job.memory, send))
         card.left -= job.memory
         card.moved(len(card.jobs) - 1)
 
-    def end_shared(self, card: _Card, now: float) -> tuple[_Send, float]:
-        """End the job on a shared card that is due, and start whoever may start; the job's person and its wait."""
+    def end_shared(self, card: _Card, now: float) -> _Send:
+        """End the job on a shared card that is due, and start whoever may start; the job's person."""
         card.advance(now)
-        card.work, _, row, memory, wait, send = heappop(card.jobs)
+        card.work, _, row, memory, send = heappop(card.jobs)
         self.trace.end[row] = now
         card.left += memory
         card.moved(len(card.jobs) + 1)
@@ -478,14 +481,14 @@ class _Simulation:
         elif card.kind.lines:
             self.serve_shared(card.kind, now)
         self.schedule(card, now)
-        return send, wait
+        return send
 
     def schedule(self, card: _Card, now: float) -> None:
         """Plan the next end on a shared card."""
         card.version += 1
         if card.jobs:
             end = now + max(0.0, card.jobs[0][0] - card.work) / card.rate
-            heappush(self.events, (end, self.order(), None, None, card, card.version))
+            heappush(self.events, (end, self.order(), None, card, card.version))
 
     def record(self, job: Job, arrival: float, start: float, end: float, unit: int) -> None:
         trace = self.trace
@@ -493,6 +496,7 @@ class _Simulation:
         trace.tag.append(job.tag)
         trace.arrival.append(arrival)
         trace.start.append(start)
+        trace.service.append(job.service)
         trace.end.append(end)
         trace.unit.append(unit)
 

@@ -86,3 +86,15 @@ def _below(name: str, part: str) -> str:
 def _named(part: Any, place: int) -> str:
     """A part of a list by its name, where it has one."""
     return str(getattr(part, "name", place))
+
+
+def fields(cohort: Cohort) -> list[str]:
+    """The names of all quantities, facts as well as assumptions."""
+    found: list[str] = []
+
+    def noted(name: str, known: Quantity) -> Quantity:
+        found.append(name)
+        return known
+
+    changed(cohort, noted)
+    return found

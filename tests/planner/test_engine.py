@@ -32,16 +32,16 @@ def test_priority_comes_before_arrival_and_stops_nobody() -> None:
     assert starts(run([Exclusive(0)], people)) == [(0, 0.0), (3, 10.0), (2, 20.0), (1, 30.0)]
 
 
-def test_a_person_learns_how_long_the_job_waited() -> None:
-    waits = []
+def test_a_person_learns_what_time_it_is() -> None:
+    times = []
 
     def person():
-        waits.append((yield Job(0, 0, 2.0)))
-        yield 1.0
-        waits.append((yield Job(0, 0, 2.0)))
+        times.append((yield Job(0, 0, 2.0)))
+        times.append((yield 1.0))
+        times.append((yield Job(0, 0, 2.0)))
 
     run([Exclusive(0)], [(0.0, person()), (0.0, person())])
-    assert waits == [0.0, 2.0, 1.0, 1.0]
+    assert times == [2.0, 3.0, 4.0, 5.0, 6.0, 8.0]
 
 
 def test_a_job_takes_the_smallest_unit_that_it_fits() -> None:
