@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -34,7 +34,8 @@ class Option:
 
     name: str
     needs: tuple[Need, ...]
-    evaluated: tuple[Evaluated, ...]
+    evaluated: tuple[Evaluated, ...]  # what the answer rests on
+    screened: tuple[Evaluated, ...] = ()  # other numbers of cards, with few replications
     refused: str = ""
 
 
@@ -114,12 +115,12 @@ def answer(
     for place, hardware in enumerate(cohort.hardware):
         settled = settle(cohort, place, profiles, measured)
         if isinstance(settled, Unknown):
-            options.append(Option(hardware.name, (), (), settled.reason))
+            options.append(Option(hardware.name, (), (), refused=settled.reason))
             continue
         settled_at[place] = settled
         found = search.fewest(settled, team, say)
-        refused = "" if found else too_large(settled, max(hardware.count))
-        options.append(Option(hardware.name, settled.needs, tuple(found), refused))
+        refused = "" if found.confirmed else too_large(settled, max(hardware.count))
+        options.append(Option(hardware.name, settled.needs, found.confirmed, found.screened, refused))
     simulated = [one for option in options for one in option.evaluated]
     limits = [target.wait_minutes for target in cohort.targets]
     chosen = search.cheapest(simulated)
@@ -177,9 +178,7 @@ def _factor(factor: float, at_most: float) -> Callable[[Quantity], Quantity]:
 
 def _staggered(settled: Settled, shown: Evaluated, team: Workers, say: Say) -> Staggered | None:
     """None if there are no classes, or if their practice is too short for it."""
-    longest = [
-        each.practice_minutes - each.start_window_minutes.high - STAGGER for each in settled.cohort.classes
-    ]
+    longest = [each.practice_minutes - each.start_window_minutes.high - STAGGER for each in settled.cohort.classes]
     if not longest or min(longest) < 0:
         return None
     say(f"what if: starts spread over {STAGGER} minutes more")
@@ -190,7 +189,7 @@ def _staggered(settled: Settled, shown: Evaluated, team: Workers, say: Say) -> S
     place = settled.place
     options = (*later.cohort.hardware[:place], hardware, *later.cohort.hardware[place + 1 :])
     fewer = search.fewest(replace(later, cohort=later.cohort.model_copy(update={"hardware": options})), team, say)
-    meeting = [one for one in fewer if one.meets and one.count < shown.count]
+    meeting = [one for one in fewer.confirmed if one.meets and one.count < shown.count]
     if not meeting:
         return Staggered(STAGGER, wait, None, None)
     saved = shown.price.week - meeting[0].price.week if shown.price and meeting[0].price else None
@@ -219,7 +218,7 @@ def _fit(need: Need, hardware: Hardware, unit: str, size: int) -> Fit:
     at_once = min(most, size // memory if memory else most)
     slices = hardware.card.slices.values() if hardware.card else ()
     enough = sorted((part for part in slices if part.memory >= memory), key=lambda part: part.memory)
-    if not enough or need.gang > 1:
+    if not enough or need.gang > 1 or hardware.card is None:
         return Fit(need.name, memory, unit, size, at_once)
     smallest = enough[0]
     return Fit(need.name, memory, unit, size, at_once, smallest.name, mig.most(hardware.card, smallest.name))
@@ -256,6 +255,7 @@ def document(found: Answer) -> dict[str, Any]:
                 "refused": option.refused or None,
                 "needs": [asdict(need) for need in option.needs],
                 "evaluated": [_evaluated(one, cohort) for one in option.evaluated],
+                "screened": [_evaluated(one, cohort) for one in option.screened],
             }
             for option in found.options
         ],

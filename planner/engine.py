@@ -311,9 +311,7 @@ class _Simulation:
         self.reserved = 0  # places
         self.lines: dict[tuple[int, int, int], _Line] = {}
         self.kinds = _kinds(pool)
-        self.events: list[_Event] = [
-            (time, self.order(), None, None, places) for time, places in _levels(reserved)
-        ]
+        self.events: list[_Event] = [(time, self.order(), None, None, places) for time, places in _levels(reserved)]
         for start, person in people:
             _check(0.0 <= start < math.inf, "start", start)
             self.events.append((start, self.order(), person.send, None, None))

@@ -125,7 +125,7 @@ def _lab(
         return lab.model_copy(update={"gpu": False}), Need(name, "", None, None, None, "runs on the CPU")
     if hardware.device == "gpu":
         return Unknown(
-            f"labs: no run measured `{name}` on a GPU: give [[labs]] name = \"{name}\" with minutes and memory_gb"
+            f'labs: no run measured `{name}` on a GPU: give [[labs]] name = "{name}" with minutes and memory_gb'
         )
     minutes = profile.seconds / 60
     source = "the lab's own profile, for another machine"

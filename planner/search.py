@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from residency.harness.statistics import Interval
-from residency.planner import simulate
+from residency.planner import simulate, timetable
 from residency.planner.cohort import Cohort, Hardware
 from residency.planner.interval import of_mean
 from residency.planner.needs import Settled, too_large
@@ -89,7 +89,9 @@ class Workers:
     def __init__(self, pool: ProcessPoolExecutor | None) -> None:
         self._pool = pool
 
-    def replications(self, settled: Settled, count: int, numbers: Sequence[int], *, by_hour: int = -1) -> list[Replication]:
+    def replications(
+        self, settled: Settled, count: int, numbers: Sequence[int], *, by_hour: int = -1
+    ) -> list[Replication]:
         """Replications with these numbers, in their order; the one numbered `by_hour` also tells its hours."""
         few = _weeks_of(settled)
         tasks = [(settled.cohort, settled.place, count, few(number), number, number == by_hour) for number in numbers]
@@ -154,7 +156,7 @@ def summary(settled: Settled, count: int, found: Sequence[Replication]) -> Evalu
     limits = [target.wait_minutes for target in cohort.targets]
     targets = tuple(of_mean([one.targets[place] for one in found]) for place in range(len(limits)))
     price = price_of(hardware, count, cohort)
-    paid = cohort.calendar.total * (price.hours if price else simulate.calendar.WEEK / 60)
+    paid = cohort.calendar.total * (price.hours if price else timetable.WEEK / 60)
     places = simulate.places_of(hardware, count) if hardware.sharing != "time-sliced" else count
     possible = [one for one in found if one.tries_possible]
     judged = [one for one in found if one.sessions]
@@ -205,32 +207,41 @@ def _waits(found: Sequence[Replication]) -> dict[str, Wait]:
     return waits
 
 
-def fewest(settled: Settled, team: Workers, say: Say) -> list[Evaluated]:
-    """The fewest cards of an option that meet the targets, and one less if it was offered; else the most, which miss.
+@dataclass(frozen=True)
+class Found:
+    """What was simulated of an option. Both are in the order of the cards."""
 
-    Empty if a job fits on no number of its cards.
-    """
+    confirmed: tuple[Evaluated, ...] = ()  # the fewest cards that meet the targets, and one less; else the most
+    screened: tuple[Evaluated, ...] = ()  # other numbers of cards, with few replications
+
+
+def fewest(settled: Settled, team: Workers, say: Say) -> Found:
+    """The fewest cards of an option that meet the targets; nothing if a job fits on no number of its cards."""
     counts = [count for count in settled.hardware.count if not too_large(settled, count)]
     if not counts:
-        return []
+        return Found()
+    seen: dict[int, Evaluated] = {}
     limits = [target.wait_minutes for target in settled.cohort.targets]
 
     def misses(place: int) -> bool:
         say(f"{settled.hardware.name}: {counts[place]}")
-        screened = evaluate(settled, counts[place], team, SCREENING)
+        screened = seen[counts[place]] = evaluate(settled, counts[place], team, SCREENING)
         return any(interval.value > limit for interval, limit in zip(screened.targets, limits, strict=True))
 
     low, high = 0, len(counts) - 1
     while low < high:
         middle = (low + high) // 2
         low, high = (middle + 1, high) if misses(middle) else (low, middle)
-    found = evaluate(settled, counts[low], team)
-    while not found.meets and low + 1 < len(counts):
+    confirmed = [evaluate(settled, counts[low], team)]
+    while not confirmed[-1].meets and low + 1 < len(counts):
         low += 1
         say(f"{settled.hardware.name}: {counts[low]}, confirming")
-        found = evaluate(settled, counts[low], team)
-    less = [evaluate(settled, counts[low - 1], team)] if low and found.meets else []
-    return [*less, found]
+        confirmed.append(evaluate(settled, counts[low], team))
+    if confirmed[-1].meets and len(confirmed) == 1 and low:
+        confirmed.insert(0, evaluate(settled, counts[low - 1], team))
+    known = {one.count for one in confirmed}
+    screened = [seen[count] for count in sorted(seen) if count not in known]
+    return Found(tuple(confirmed), tuple(screened))
 
 
 def cheapest(found: Sequence[Evaluated]) -> Evaluated | None:

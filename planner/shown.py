@@ -12,6 +12,7 @@ from residency.planner.search import Evaluated
 from residency.reports import words
 
 WHO = {"class": "tries in class", "project": "jobs of projects", "grading": "submissions", "all": "jobs"}
+TIME_SLICED = "Time slicing protects neither memory nor the others: one job can fail or slow all on its card."
 LABELS = 15  # columns of the names of lines
 
 
@@ -28,6 +29,8 @@ def lines(found: Answer) -> Iterator[str]:
     yield f"{'Plan' if found.chosen else 'Nearest'}: {option(shown)}{_price(shown)}"
     for target, interval in zip(cohort.targets, shown.targets, strict=True):
         yield f"{_sentence(target, interval)}"
+    if shown.hardware.sharing == "time-sliced":
+        yield TIME_SLICED
     yield ""
     yield from _waits(shown)
     yield ""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import count as counting
 from random import Random
 
@@ -129,27 +130,30 @@ def work_of(given: Given, scv: float | None = None) -> Work:
     return work if scv is None else Work(work.name, work.minutes, work.memory, work.gang, scv)
 
 
-def replicate(cohort: Cohort, place: int, count: int, weeks: Sequence[Kind], number: int, *, by_hour: bool = False) -> Replication:
+def replicate(
+    cohort: Cohort, place: int, count: int, weeks: Sequence[Kind], number: int, *, by_hour: bool = False
+) -> Replication:
     """Simulate one replication of a settled cohort on so many cards of its hardware at this place.
 
     The same seed and number give the same people on every hardware.
     """
     known = uncertain.in_replication(cohort, number)
-    hardware = known.hardware[place]
-    units = pool(hardware, count)
-    results = [_Week(known, hardware, units, kind, number, index).run(by_hour) for index, kind in enumerate(weeks)]
-    return _joined(known, results, number)
+    option = known.hardware[place], pool(known.hardware[place], count)
+    randoms = partial(draw.person_random, known.seed, number)
+    results = [
+        _Week(known, option, kind, map(randoms, counting(index << 20))).run(by_hour) for index, kind in enumerate(weeks)
+    ]
+    return _joined(known, results)
 
 
 class _Week:
     """One week of a replication."""
 
     def __init__(
-        self, cohort: Cohort, hardware: Hardware, units: Sequence[Unit], kind: Kind, number: int, index: int
+        self, cohort: Cohort, option: tuple[Hardware, Sequence[Unit]], kind: Kind, randoms: Iterator[Random]
     ) -> None:
-        self.cohort, self.hardware, self.units, self.kind = cohort, hardware, units, kind
-        people = counting(index << 20)
-        self.randoms: Iterator[Random] = (draw.person_random(cohort.seed, number, next(people)) for _ in counting())
+        self.cohort, self.kind, self.randoms = cohort, kind, randoms
+        self.hardware, self.units = option
         self.practices: list[Practice] = []
 
     def run(self, by_hour: bool) -> _Result:
@@ -278,8 +282,7 @@ def _by_hour(result: _Result, arrival: Floats, start: Floats, end: Floats, units
     )
 
 
-def _joined(cohort: Cohort, results: Sequence[_Result], number: int) -> Replication:
-    del number
+def _joined(cohort: Cohort, results: Sequence[_Result]) -> Replication:
     activity = np.concatenate([result.activity for result in results])
     wait = np.concatenate([result.wait for result in results])
     took = np.concatenate([result.result for result in results])

@@ -1,7 +1,7 @@
-"""What is not known exactly: the assumptions of a cohort, their values in one replication, and other values for what-ifs.
+"""What is not known exactly: the assumptions of a cohort, what a replication takes them for, and other values.
 
-Each replication draws every assumption once, so the answer's intervals hold what is not known as well as chance. Half of
-the draws lie below the value and none beyond the range; near the value they are most dense.
+Each replication draws every assumption once, so the answer's intervals hold what is not known as well as chance. Half
+of the draws lie below the value and none beyond the range; near the value they are most dense.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ def _changed(value: Any, name: str, change: Callable[[str, Quantity], Quantity])
         parts = {field: _changed(getattr(value, field), _below(name, field), change) for field in fields}
         return value.model_copy(update=parts)
     if isinstance(value, tuple):
-        return tuple(
-            _changed(part, _below(name, _named(part, place)), change) for place, part in enumerate(value)
-        )
+        return tuple(_changed(part, _below(name, _named(part, place)), change) for place, part in enumerate(value))
     if isinstance(value, dict):
         return {key: _changed(part, _below(name, str(key)), change) for key, part in value.items()}
     return value
