@@ -55,7 +55,7 @@ class Quantity(Model):
         if isinstance(given, int | float) and not isinstance(given, bool):
             return {"value": given, "low": given, "high": given, "source": ""}
         if isinstance(given, dict) and isinstance(given.get("source"), str) and not given["source"].strip():
-            raise ValueError('is empty; say where the range comes from, for example source = "a guess"')
+            raise ValueError('has an empty source; say where the range comes from, as in source = "a guess"')
         return given
 
     @model_validator(mode="after")
@@ -110,7 +110,7 @@ def _time_of_day(given: Any) -> Any:
         hour, minute, second = (int(part or 0) for part in clock.groups())
         return datetime.time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else given
     if isinstance(given, datetime.datetime) or (isinstance(given, str) and re.search(r"\d[Z+-]|\d [+-]?\d", given)):
-        raise ValueError("must be a local time of day without a date or an offset, such as 09:00:00")
+        raise ValueError(f"is {visible(str(given))}; it must be a local time of day, without date or offset: 09:00:00")
     return given
 
 
@@ -150,6 +150,8 @@ def _counts(given: Any) -> Any:
         if last > MOST_CARDS:
             raise ValueError(f"goes to {last}; at most {MOST_CARDS} cards can be planned")
         return tuple(range(first, last + 1))
+    if not isinstance(given, list | tuple):
+        raise ValueError("must be written as count = 4, or [1, 2, 4], or { from = 1, to = 16 }")
     return given
 
 
@@ -326,8 +328,9 @@ class Hardware(Model):
 
     @property
     def is_measured_kind(self) -> bool:
-        """Whether its times come from the kind of hardware that it is."""
-        return self.measured_on is None or (self.gpu or "cpu") in self.measured_on.lower()
+        """Whether its times come from the kind of hardware that it is, so that it needs no `speed`."""
+        family = (self.gpu or "").split("-")[0]
+        return self.measured_on is None or family in self.measured_on.lower()
 
     def speed_of(self, name: str) -> Quantity:
         """A slice's speed against its card: the user's, or its share of the card with a wide range."""
@@ -382,11 +385,6 @@ class Cohort(Model):
     def teams(self) -> int:
         """All teams; the last of a site may be smaller."""
         return sum(-(-site.residents // self.people.team_size) for site in self.places)
-
-    @property
-    def seats(self) -> float:
-        """Residents that come to a session of all sites, on average."""
-        return self.residents * self.people.attendance.value
 
 
 def zone_of(site: Site) -> ZoneInfo:
