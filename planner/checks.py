@@ -15,8 +15,7 @@ Place = tuple[str | int, ...]
 Problem = tuple[Place, str]
 DAY = 24 * 60  # minutes
 NIGHT = (23 * 60, 29 * 60)  # local minutes: 23:00 to 05:00
-NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-SITES_FOR_HOURS = 200  # the timetable of more sites takes seconds
+MANY_SITES = 200  # a year's timetable of more sites takes seconds
 
 
 def problems(cohort: Cohort) -> list[Problem]:
@@ -269,8 +268,9 @@ def _timetable(cohort: Cohort) -> Iterator[Problem]:
 
 
 def _weeks(cohort: Cohort) -> range:
-    """The weeks that are looked at: all, since the clocks change on different days; with many sites, only the first."""
-    return range(1, 1 + (cohort.calendar.total if len(cohort.places) <= SITES_FOR_HOURS else 1))
+    """The weeks that are looked at: all if a class has one moment for several zones, whose clocks do not agree."""
+    varies = any(each.time_zone for each in cohort.classes) and len(cohort.places) <= MANY_SITES
+    return range(1, 1 + (cohort.calendar.total if varies else 1))
 
 
 def _local(monday: datetime.date, minute: float, site: Site) -> datetime.datetime:
@@ -333,7 +333,7 @@ def _hours(cohort: Cohort) -> Iterator[Problem]:
     if cohort.projects is None:
         return
     spans = timetable.week(cohort, 1).projects
-    for site in cohort.places[:SITES_FOR_HOURS]:
+    for site in cohort.places:
         there = sum(end - begin for begin, end in spans[site.name]) / 60
         if cohort.projects.hours_per_week > there + 1e-9:
             yield (

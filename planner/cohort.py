@@ -22,6 +22,7 @@ from residency.planner.mig import CARDS, Card
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOST_RESIDENTS = 100_000
+SMALLEST, LARGEST = 0.001, 1_000_000  # of numbers that must be more than 0; beyond, no simulation would end
 GB = 10**9
 T = TypeVar("T")
 
@@ -77,13 +78,11 @@ def fact(value: float) -> Quantity:
 
 
 def _at_least_zero(number: Quantity) -> Quantity:
-    return _within(number, 0.0, float("inf"), "at least 0")
+    return _within(number, 0.0, LARGEST, f"at least 0 and at most {LARGEST}")
 
 
 def _positive(number: Quantity) -> Quantity:
-    if number.low <= 0:
-        raise ValueError(f"is {_shown(number)}; it must be more than 0")
-    return number
+    return _within(number, SMALLEST, LARGEST, f"at least {SMALLEST} and at most {LARGEST}")
 
 
 def _share(number: Quantity) -> Quantity:
@@ -91,7 +90,11 @@ def _share(number: Quantity) -> Quantity:
 
 
 def _factor(number: Quantity) -> Quantity:
-    return _within(number, 1.0, float("inf"), "at least 1, which is no surge")
+    return _within(number, 1.0, 100.0, "at least 1, which is no surge, and at most 100")
+
+
+def _tries(number: Quantity) -> Quantity:
+    return _within(number, SMALLEST, 1000.0, "more than 0 and at most 1000")
 
 
 def _within(number: Quantity, low: float, high: float, words: str) -> Quantity:
@@ -168,11 +171,12 @@ Many = Annotated[tuple[T, ...], Field(strict=False)]  # a list of the file
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 TimeOfDay = Annotated[datetime.time, BeforeValidator(_time_of_day)]
 DayName = Annotated[Day, BeforeValidator(_day)]
-Zone = Annotated[str, AfterValidator(_zone)]
+Zone = Annotated[str, Field(max_length=100), AfterValidator(_zone)]
 Positive = Annotated[Quantity, AfterValidator(_positive)]
 NotNegative = Annotated[Quantity, AfterValidator(_at_least_zero)]
 Share = Annotated[Quantity, AfterValidator(_share)]
 Factor = Annotated[Quantity, AfterValidator(_factor)]
+Tries = Annotated[Quantity, AfterValidator(_tries)]
 Count = Annotated[int, Field(ge=1, le=MOST_CARDS)]
 Counts = Annotated[
     tuple[Count, ...], Field(strict=False, min_length=1), BeforeValidator(_counts), AfterValidator(_in_order)
@@ -221,7 +225,7 @@ class Class(Model):
     labs: Annotated[Many[Name], Field(min_length=1)]  # taught in turn, one a session
     start_window_minutes: NotNegative  # within which all start the exercise, evenly
     think_minutes: NotNegative  # between the end of a try and the next
-    tries: Positive | None = None  # of one resident in a session; None: from the lab
+    tries: Tries | None = None  # of one resident in a session; None: from the lab
     sites: Annotated[Many[Name], Field(min_length=1)] | None = None  # None: all
     time_zone: Zone | None = None  # of `start`; None: each site's own
     at_night: bool = False  # whether it may fall into the night of a site
@@ -249,7 +253,7 @@ class Work(Model):
 class Lab(Work):
     """A lab's demand where the lab's own profile is not wanted, or an exercise of the user's own."""
 
-    tries: Positive | None = None  # of one resident in a session
+    tries: Tries | None = None  # of one resident in a session
 
 
 class Job(Work):
@@ -304,7 +308,7 @@ class Hardware(Model):
     sharing: Literal["exclusive", "mig", "time-sliced"] = "exclusive"
     slices: Annotated[Many[Name], Field(min_length=1)] | None = None  # of one card, for MIG
     slots_per_card: int | None = Field(default=None, ge=2, le=100)  # for time slicing
-    price: float | None = Field(default=None, ge=0)  # of a card: an hour, or to buy it
+    price: float | None = Field(default=None, ge=0, le=1e9)  # of a card: an hour, or to buy it
     price_per: Literal["hour", "card"] = "hour"
     lifetime_years: float | None = Field(default=None, gt=0, le=50)  # over which a bought card is paid
     price_date: datetime.date | None = None
@@ -347,7 +351,7 @@ class Target(Model):
     """The service that is wanted: this percentile of waiting is at most so many minutes."""
 
     percentile: float = Field(default=95, gt=0, lt=100)
-    wait_minutes: float = Field(ge=0)
+    wait_minutes: float = Field(ge=0, le=100_000)
     of: Literal["class", "project", "grading", "all"] = "class"
 
 

@@ -165,7 +165,7 @@ def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
     for detail in details:
         place, kind = detail["loc"], detail["type"]
         if kind == "missing" and any(
-            place[:-1] == other[:-1] and likely(str(other[-1]), _fields(place[:-1]))[:1] == [place[-1]]
+            place[:-1] == other[:-1] and likely(str(other[-1])[:100], _fields(place[:-1]))[:1] == [place[-1]]
             for other in unknown
         ):
             continue
@@ -232,14 +232,14 @@ def _remedy(place: Place) -> str:
 
 def _choice(given: object, expected: str) -> str:
     options = re.findall(r"'([^']*)'", expected)
-    near = likely(given, options) if isinstance(given, str) else []
+    near = likely(given[:100], options) if isinstance(given, str) else []
     listed = ", ".join(f'"{option}"' for option in options)
     return f'is {_given(given)}; did you mean "{near[0]}"?' if near else f"is {_given(given)}; write one of {listed}"
 
 
 def _unknown(place: Place) -> str:
     known = _fields(place[:-1])
-    near = likely(str(place[-1]), known)
+    near = likely(str(place[-1])[:100], known)
     if near:
         return f"no such field; did you mean {' or '.join(f'`{name}`' for name in near)}?"
     return f"no such field; there are: {', '.join(sorted(known))}"

@@ -21,8 +21,8 @@ MINUTES = {"s": 1 / 60, "sec": 1 / 60, "min": 1.0, "h": 60.0}
 def with_residents(cohort: Cohort, residents: int) -> Cohort:
     """So many residents; several sites keep their shares of them, and each has at least one."""
     if not max(1, len(cohort.sites)) <= residents <= MOST_RESIDENTS:
-        least = f"{len(cohort.sites)}, one for each site" if cohort.sites else "1"
-        raise UsageError(f"--residents {residents}: must be between {least}, and {MOST_RESIDENTS}")
+        least = f"{len(cohort.sites)}, one for each site," if cohort.sites else "1"
+        raise UsageError(f"--residents {residents}: must be at least {least} and at most {MOST_RESIDENTS}")
     if not cohort.sites:
         return _changed("--residents", cohort, people=cohort.people.model_copy(update={"residents": residents}))
     sites = tuple(
