@@ -22,6 +22,7 @@ from residency.planner.mig import CARDS, Card
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOST_RESIDENTS = 100_000
+SMALLEST, LARGEST = 0.001, 1_000_000  # of numbers that must be more than 0; beyond, no simulation would end
 GB = 10**9
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class Quantity(Model):
         if isinstance(given, int | float) and not isinstance(given, bool):
             return {"value": given, "low": given, "high": given, "source": ""}
         if isinstance(given, dict) and isinstance(given.get("source"), str) and not given["source"].strip():
-            raise ValueError('is empty; say where the range comes from, for example source = "a guess"')
+            raise ValueError('has an empty source; say where the range comes from, as in source = "a guess"')
         return given
 
     @model_validator(mode="after")
@@ -77,13 +78,11 @@ def fact(value: float) -> Quantity:
 
 
 def _at_least_zero(number: Quantity) -> Quantity:
-    return _within(number, 0.0, float("inf"), "at least 0")
+    return _within(number, 0.0, LARGEST, f"at least 0 and at most {LARGEST}")
 
 
 def _positive(number: Quantity) -> Quantity:
-    if number.low <= 0:
-        raise ValueError(f"is {_shown(number)}; it must be more than 0")
-    return number
+    return _within(number, SMALLEST, LARGEST, f"at least {SMALLEST} and at most {LARGEST}")
 
 
 def _share(number: Quantity) -> Quantity:
@@ -91,7 +90,11 @@ def _share(number: Quantity) -> Quantity:
 
 
 def _factor(number: Quantity) -> Quantity:
-    return _within(number, 1.0, float("inf"), "at least 1, which is no surge")
+    return _within(number, 1.0, 100.0, "at least 1, which is no surge, and at most 100")
+
+
+def _tries(number: Quantity) -> Quantity:
+    return _within(number, SMALLEST, 1000.0, "more than 0 and at most 1000")
 
 
 def _within(number: Quantity, low: float, high: float, words: str) -> Quantity:
@@ -110,7 +113,7 @@ def _time_of_day(given: Any) -> Any:
         hour, minute, second = (int(part or 0) for part in clock.groups())
         return datetime.time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else given
     if isinstance(given, datetime.datetime) or (isinstance(given, str) and re.search(r"\d[Z+-]|\d [+-]?\d", given)):
-        raise ValueError("must be a local time of day without a date or an offset, such as 09:00:00")
+        raise ValueError(f"is {visible(str(given))}; it must be a local time of day, without date or offset: 09:00:00")
     return given
 
 
@@ -150,6 +153,8 @@ def _counts(given: Any) -> Any:
         if last > MOST_CARDS:
             raise ValueError(f"goes to {last}; at most {MOST_CARDS} cards can be planned")
         return tuple(range(first, last + 1))
+    if not isinstance(given, list | tuple):
+        raise ValueError("must be written as count = 4, or [1, 2, 4], or { from = 1, to = 16 }")
     return given
 
 
@@ -166,11 +171,12 @@ Many = Annotated[tuple[T, ...], Field(strict=False)]  # a list of the file
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 TimeOfDay = Annotated[datetime.time, BeforeValidator(_time_of_day)]
 DayName = Annotated[Day, BeforeValidator(_day)]
-Zone = Annotated[str, AfterValidator(_zone)]
+Zone = Annotated[str, Field(max_length=100), AfterValidator(_zone)]
 Positive = Annotated[Quantity, AfterValidator(_positive)]
 NotNegative = Annotated[Quantity, AfterValidator(_at_least_zero)]
 Share = Annotated[Quantity, AfterValidator(_share)]
 Factor = Annotated[Quantity, AfterValidator(_factor)]
+Tries = Annotated[Quantity, AfterValidator(_tries)]
 Count = Annotated[int, Field(ge=1, le=MOST_CARDS)]
 Counts = Annotated[
     tuple[Count, ...], Field(strict=False, min_length=1), BeforeValidator(_counts), AfterValidator(_in_order)
@@ -219,7 +225,7 @@ class Class(Model):
     labs: Annotated[Many[Name], Field(min_length=1)]  # taught in turn, one a session
     start_window_minutes: NotNegative  # within which all start the exercise, evenly
     think_minutes: NotNegative  # between the end of a try and the next
-    tries: Positive | None = None  # of one resident in a session; None: from the lab
+    tries: Tries | None = None  # of one resident in a session; None: from the lab
     sites: Annotated[Many[Name], Field(min_length=1)] | None = None  # None: all
     time_zone: Zone | None = None  # of `start`; None: each site's own
     at_night: bool = False  # whether it may fall into the night of a site
@@ -247,7 +253,7 @@ class Work(Model):
 class Lab(Work):
     """A lab's demand where the lab's own profile is not wanted, or an exercise of the user's own."""
 
-    tries: Positive | None = None  # of one resident in a session
+    tries: Tries | None = None  # of one resident in a session
 
 
 class Job(Work):
@@ -302,7 +308,7 @@ class Hardware(Model):
     sharing: Literal["exclusive", "mig", "time-sliced"] = "exclusive"
     slices: Annotated[Many[Name], Field(min_length=1)] | None = None  # of one card, for MIG
     slots_per_card: int | None = Field(default=None, ge=2, le=100)  # for time slicing
-    price: float | None = Field(default=None, ge=0)  # of a card: an hour, or to buy it
+    price: float | None = Field(default=None, ge=0, le=1e9)  # of a card: an hour, or to buy it
     price_per: Literal["hour", "card"] = "hour"
     lifetime_years: float | None = Field(default=None, gt=0, le=50)  # over which a bought card is paid
     price_date: datetime.date | None = None
@@ -326,8 +332,9 @@ class Hardware(Model):
 
     @property
     def is_measured_kind(self) -> bool:
-        """Whether its times come from the kind of hardware that it is."""
-        return self.measured_on is None or (self.gpu or "cpu") in self.measured_on.lower()
+        """Whether its times come from the kind of hardware that it is, so that it needs no `speed`."""
+        family = (self.gpu or "").split("-")[0]
+        return self.measured_on is None or family in self.measured_on.lower()
 
     def speed_of(self, name: str) -> Quantity:
         """A slice's speed against its card: the user's, or its share of the card with a wide range."""
@@ -344,7 +351,7 @@ class Target(Model):
     """The service that is wanted: this percentile of waiting is at most so many minutes."""
 
     percentile: float = Field(default=95, gt=0, lt=100)
-    wait_minutes: float = Field(ge=0)
+    wait_minutes: float = Field(ge=0, le=100_000)
     of: Literal["class", "project", "grading", "all"] = "class"
 
 
@@ -382,11 +389,6 @@ class Cohort(Model):
     def teams(self) -> int:
         """All teams; the last of a site may be smaller."""
         return sum(-(-site.residents // self.people.team_size) for site in self.places)
-
-    @property
-    def seats(self) -> float:
-        """Residents that come to a session of all sites, on average."""
-        return self.residents * self.people.attendance.value
 
 
 def zone_of(site: Site) -> ZoneInfo:

@@ -48,8 +48,8 @@ class Card:
         return self.slices[name].width / (4 if self.kind == "a30" else 8)
 
 
-# Where profiles of a width begin, as an A100 and an H100 say. The guide gives the same numbers of instances for the H200
-# and the B200, so their places are taken to be the same.
+# Where profiles of a width begin, as an A100 and an H100 say. The guide has the same numbers of instances for the H200
+# and the B200: their places are taken to be the same.
 ONE, DOUBLE, TWO, THREE, FOUR = (1, tuple(range(7))), (2, (0, 2, 4, 6)), (2, (0, 2, 4)), (4, (0, 4)), (4, (0,))
 
 
