@@ -63,6 +63,7 @@ class Point:
 
     rows: int
     processes: Sequence[float]
+    disturbance: float = 0.0  # what is known of the spread between processes, beyond that of a quiet machine
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def model(points: Sequence[Point], quantity: Quantity = SECONDS, growth: float |
     counts = np.array([len(point.processes) for point in known], np.float64)
     logs = [np.log(np.asarray(point.processes, np.float64)) for point in known]
     means = np.array([values.mean() for values in logs])
-    spread = _spread(logs, quantity)
+    spread = _spread(logs, quantity.spread**2 + float(np.mean([point.disturbance**2 for point in known])))
     shares, powers, misfits = (axis.ravel() for axis in np.meshgrid(SHARES, POWERS, MISFITS, indexing="ij"))
     residuals = means - np.log(_growth(rows / rows[-1], shares[:, None], powers[:, None]))
     precisions = 1 / (misfits[:, None] ** 2 + spread**2 / counts)
@@ -186,11 +187,11 @@ def _growth(
     return np.asarray(shares + (1 - shares) * np.power(ratio, powers))
 
 
-def _spread(logs: Sequence[NDArray[np.float64]], quantity: Quantity) -> float:
+def _spread(logs: Sequence[NDArray[np.float64]], variance: float) -> float:
     """Between processes: what was measured at all sizes, pooled with what is known beforehand."""
     squares = sum(float(((values - values.mean()) ** 2).sum()) for values in logs)
     freedom = sum(len(values) - 1 for values in logs)
-    return math.sqrt((KNOWN_WEIGHT * quantity.spread**2 + squares) / (KNOWN_WEIGHT + freedom))
+    return math.sqrt((KNOWN_WEIGHT * variance + squares) / (KNOWN_WEIGHT + freedom))
 
 
 def _prior(quantity: Quantity, growth: float | None) -> NDArray[np.float64]:
