@@ -204,15 +204,14 @@ def _closed(people: int, servers: int, think: float, service: float, minutes: fl
         clock = 0.0
         if waits:  # exponential: what is left of a service time is as long as a whole one
             minutes_left = exponential(random, service)
-            clock += minutes_left + (yield Job(0, 0, minutes_left, tag=FIRST))
+            clock = yield Job(0, 0, minutes_left, tag=FIRST)
         while True:
             thinks = exponential(random, think)
             clock += thinks
             if clock > minutes:
                 return
             yield thinks
-            needs = exponential(random, service)
-            clock += needs + (yield Job(0, 0, needs, tag=COUNTED))
+            clock = yield Job(0, 0, exponential(random, service), tag=COUNTED)
 
     return run([Exclusive(0)] * servers, [(0.0, person(number < present)) for number in range(people)])
 

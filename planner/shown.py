@@ -9,6 +9,7 @@ from residency.harness.statistics import Interval
 from residency.planner.answer import SHARE, Answer, Fit
 from residency.planner.cohort import GB, Cohort, Hardware, Target
 from residency.planner.search import Evaluated
+from residency.planner.selftest import Check
 from residency.reports import words
 
 WHO = {"class": "tries in class", "project": "jobs of projects", "grading": "submissions", "all": "jobs"}
@@ -192,3 +193,17 @@ def details(found: Answer, cohort: Cohort) -> Iterator[str]:
     shown = found.shown
     for fit in found.fits:
         yield f"  {memory(fit, shown.hardware)}" if shown else ""
+
+
+def checks(found: Sequence[Check]) -> Iterator[str]:
+    """The self-test: what is known exactly, and what the simulation says."""
+    width = max(len(check.name) for check in found)
+    yield f"{'':<6}{'What is known exactly':<{width}}  {'exact':>9}  simulated, with its interval"
+    for check in found:
+        simulated = check.simulated
+        span = f" ({simulated.low:.4g} to {simulated.high:.4g})" if simulated.low < simulated.high else ""
+        mark = "ok" if check.holds else "WRONG"
+        yield f"{mark:<6}{check.name:<{width}}  {check.expected:>9.4g}  {simulated.value:.4g}{span}"
+    wrong = sum(not check.holds for check in found)
+    yield ""
+    yield f"{len(found) - wrong} of {len(found)} hold." + (" Do not trust plans of this installation." if wrong else "")
