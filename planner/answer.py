@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,6 @@ from residency.planner.whatif import with_stagger
 
 SHARE = 0.3  # by which each kind of number is changed, both ways
 STAGGER = 5  # minutes by which starts are spread more
-FEW = 16  # replications of a what-if: they see the same people as the answer
 KINDS: Mapping[str, str] = {  # what is changed together, by the fields of a cohort
     "attendance": r"people\.attendance",
     "think time in class": r"classes\..*\.think_minutes",
@@ -118,7 +118,8 @@ def answer(
             options.append(Option(hardware.name, (), (), refused=settled.reason))
             continue
         settled_at[place] = settled
-        found = search.fewest(settled, team, say)
+        best = search.cheapest([one for option in options for one in option.evaluated])
+        found = search.fewest(settled, team, say, best.price.week if best and best.price else math.inf)
         refused = "" if found.confirmed else too_large(settled, max(hardware.count))
         options.append(Option(hardware.name, settled.needs, found.confirmed, found.screened, refused))
     simulated = [one for option in options for one in option.evaluated]
@@ -156,7 +157,7 @@ def _influences(settled: Settled, count: int, team: Workers, say: Say) -> list[I
 
 
 def _wait(settled: Settled, count: int, team: Workers) -> Interval:
-    return search.evaluate(settled, count, team, FEW).targets[0]
+    return search.evaluate(settled, count, team, search.effort(settled).what_if).targets[0]
 
 
 def _scaled(settled: Settled, pattern: str, factor: float) -> Settled:

@@ -7,6 +7,7 @@ all counts see the same people.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -18,16 +19,31 @@ from dataclasses import dataclass, replace
 from residency.harness.statistics import Interval
 from residency.planner import simulate, timetable
 from residency.planner.cohort import Cohort, Hardware
-from residency.planner.interval import of_mean
+from residency.planner.interval import REPLICATIONS, of_mean
 from residency.planner.needs import Settled, too_large
 from residency.planner.price import Price, price_of
 from residency.planner.simulate import ByHour, Kind, Replication
 
-SCREENING = 8  # replications that look for the number of cards
-CONFIRMING = 40  # replications that the answer rests on
-LARGE = 200_000  # jobs of a replication beyond which it simulates fewer weeks
+LARGE = 20_000  # jobs of a replication: beyond, chance evens out within one, and fewer are enough
+WEEKS = 200_000  # jobs of a replication: beyond, it simulates one of the calendar's weeks
 SECOND = 1 / 60  # in place of a target of no wait at all
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many replications each part of the answer rests on."""
+
+    screening: int  # that look for the number of cards
+    confirming: int  # that the answer rests on
+    what_if: int
+
+
+def effort(settled: Settled) -> Effort:
+    """Fewer replications for a large cohort; never fewer than 20 for the answer."""
+    if expected_jobs(settled) * len(settled.weeks) <= LARGE:
+        return Effort(8, 40, 16)
+    return Effort(2, REPLICATIONS, 4)
 
 
 @dataclass(frozen=True)
@@ -112,7 +128,7 @@ def _weeks_of(settled: Settled) -> Callable[[int], Sequence[Kind]]:
     Fractions of the golden ratio spread the replications evenly over the calendar.
     """
     weeks = settled.weeks
-    if expected_jobs(settled) * len(weeks) <= LARGE:
+    if expected_jobs(settled) * len(weeks) <= WEEKS:
         return lambda number: weeks
     total = sum(kind.times for kind in weeks)
 
@@ -143,9 +159,10 @@ def expected_jobs(settled: Settled) -> float:
 
 
 def evaluate(
-    settled: Settled, count: int, team: Workers, replications: int = CONFIRMING, *, by_hour: bool = False
+    settled: Settled, count: int, team: Workers, replications: int | None = None, *, by_hour: bool = False
 ) -> Evaluated:
-    """What the option is with so many cards, over this many replications."""
+    """What the option is with so many cards, over this many replications; by default as many as confirm it."""
+    replications = replications or effort(settled).confirming
     found = team.replications(settled, count, range(replications), by_hour=0 if by_hour else -1)
     return summary(settled, count, found)
 
@@ -215,20 +232,28 @@ class Found:
     screened: tuple[Evaluated, ...] = ()  # other numbers of cards, with few replications
 
 
-def fewest(settled: Settled, team: Workers, say: Say) -> Found:
-    """The fewest cards of an option that meet the targets; nothing if a job fits on no number of its cards."""
-    counts = [count for count in settled.hardware.count if not too_large(settled, count)]
+def fewest(settled: Settled, team: Workers, say: Say, below: float = math.inf) -> Found:
+    """The fewest cards of an option that meet the targets; nothing if a job fits on no number of its cards.
+
+    `below` is the price of a week of a plan that is known: more expensive numbers of cards are left out, apart from the
+    fewest, which show what the option can do.
+    """
+    possible = [count for count in settled.hardware.count if not too_large(settled, count)]
+    counts = [count for count in possible if _week(settled, count) < below] or possible[:1]
     if not counts:
         return Found()
     seen: dict[int, Evaluated] = {}
     limits = [target.wait_minutes for target in settled.cohort.targets]
+    replications = effort(settled).screening
 
     def misses(place: int) -> bool:
         say(f"{settled.hardware.name}: {counts[place]}")
-        screened = seen[counts[place]] = evaluate(settled, counts[place], team, SCREENING)
+        screened = seen[counts[place]] = evaluate(settled, counts[place], team, replications)
         return any(interval.value > limit for interval, limit in zip(screened.targets, limits, strict=True))
 
     low, high = 0, len(counts) - 1
+    if below < math.inf and high and misses(high):
+        low = high  # none of those that are cheaper meets the targets
     while low < high:
         middle = (low + high) // 2
         low, high = (middle + 1, high) if misses(middle) else (low, middle)
@@ -242,6 +267,12 @@ def fewest(settled: Settled, team: Workers, say: Say) -> Found:
     known = {one.count for one in confirmed}
     screened = [seen[count] for count in sorted(seen) if count not in known]
     return Found(tuple(confirmed), tuple(screened))
+
+
+def _week(settled: Settled, count: int) -> float:
+    """The price of a week; 0 if none was given, so that nothing is left out."""
+    price = price_of(settled.hardware, count, settled.cohort)
+    return price.week if price else 0.0
 
 
 def cheapest(found: Sequence[Evaluated]) -> Evaluated | None:

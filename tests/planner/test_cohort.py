@@ -242,7 +242,7 @@ def test_flags_change_the_cohort(cohort: Cohort) -> None:
     assert [site.residents for site in whatif.with_residents(cohort, 3).sites] == [2, 1]
     assert [(option.name, option.count) for option in whatif.with_gpus(cohort, "h200:2").hardware] == [
         ("whole H200", (2,)),
-        ("H200 in seven slices", (2,)),
+        ("H200 in five slices", (2,)),
     ]
     assert whatif.with_stagger(cohort, "5min").classes[0].start_window_minutes.value == 6
     assert whatif.with_target(cohort, "p99.9 wait <= 30 s of project").targets == (

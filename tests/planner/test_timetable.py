@@ -31,7 +31,7 @@ def test_a_session_is_in_utc_and_moves_with_the_clocks() -> None:
 def test_labs_are_taught_in_turn_over_the_weeks() -> None:
     given = cohort(('["mon", "wed", "fri"]', '["fri", "mon"]'))
     taught = [session.lab for number in (1, 2, 3) for session in timetable.week(given, number).sessions]
-    assert taught == ["tabular-boosted-trees", "image-at-rate", "fine-tuning"] * 2
+    assert taught == ["tabular-first-gpu-table", "image-at-rate", "fine-tuning"] * 2
 
 
 def test_a_session_stays_whole_over_midnight_and_the_ends_of_the_week() -> None:
