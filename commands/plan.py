@@ -69,7 +69,7 @@ def plan(
     if cohort is None:
         raise UsageError("name a cohort, for example: residency plan cohort.toml. Write one: residency plan --example")
     common.check_file(page)
-    asked = _changed(reading.read(cohort), residents, gpus, stagger, target)
+    asked = _changed(_read(cohort), residents, gpus, stagger, target)
     measured = from_runs([records.read(common.folder_of(name, results)) for name in run or ()])
     found = _answer(asked, measured)
     if found.shown is None:
@@ -89,6 +89,14 @@ def plan(
         common.write_file(page, render.page(drawing.page(found, answering.document(found))))
         screen.progress().print(f"Page: {words.one_line(str(page))}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(0 if found.chosen else 1)
+
+
+def _read(file: Path) -> Cohort:
+    """The cohort in a file; every mistake is a line of its own."""
+    try:
+        return reading.read(file)
+    except reading.CohortError as error:
+        raise UsageError("\nresidency: ".join(error.lines)) from None
 
 
 def _changed(

@@ -26,6 +26,7 @@ from residency.planner.simulate import ByHour, Kind, Replication
 
 LARGE = 20_000  # jobs of a replication: beyond, chance evens out within one, and fewer are enough
 WEEKS = 200_000  # jobs of a replication: beyond, it simulates one of the calendar's weeks
+WORTH = 1_000  # jobs of a replication from which on processes are worth their start
 SECOND = 1 / 60  # in place of a target of no wait at all
 Say = Callable[[str], None]
 
@@ -82,28 +83,25 @@ class Evaluated:
 
 @contextmanager
 def workers(processes: int | None = None) -> Iterator[Workers]:
-    """Processes that simulate, one a core; they leave Ctrl-C to the parent."""
-    number = processes or len(os.sched_getaffinity(0))
-    if number == 1:
-        yield Workers(None)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(number, mp_context=context, initializer=_ignore_interrupts)
+    """Processes that simulate, by default one for each core; they start when there is enough to do."""
+    team = Workers(processes or len(os.sched_getaffinity(0)))
     try:
-        yield Workers(pool)
+        yield team
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        team.close()
 
 
 def _ignore_interrupts() -> None:
+    """Ctrl-C belongs to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Workers:
-    """Simulates replications, beside each other where there are processes."""
+    """Simulates replications, beside each other where that is worth starting processes."""
 
-    def __init__(self, pool: ProcessPoolExecutor | None) -> None:
-        self._pool = pool
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+        self._pool: ProcessPoolExecutor | None = None
 
     def replications(
         self, settled: Settled, count: int, numbers: Sequence[int], *, by_hour: int = -1
@@ -111,10 +109,18 @@ class Workers:
         """Replications with these numbers, in their order; the one numbered `by_hour` also tells its hours."""
         few = _weeks_of(settled)
         tasks = [(settled.cohort, settled.place, count, few(number), number, number == by_hour) for number in numbers]
-        if self._pool is None:
+        if self._processes == 1 or expected_jobs(settled) * len(settled.weeks) < WORTH:
             return [_replicate(task) for task in tasks]
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._processes, mp_context=context, initializer=_ignore_interrupts)
         pending: list[Future[Replication]] = [self._pool.submit(_replicate, task) for task in tasks]
         return [future.result() for future in pending]
+
+    def close(self) -> None:
+        """Stop the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _replicate(task: tuple[Cohort, int, int, Sequence[Kind], int, bool]) -> Replication:

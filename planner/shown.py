@@ -14,6 +14,7 @@ from residency.reports import words
 
 WHO = {"class": "tries in class", "project": "jobs of projects", "grading": "submissions", "all": "jobs"}
 TIME_SLICED = "Time slicing protects neither memory nor the others: one job can fail or slow all on its card."
+SLOWER = 1.25  # times the time to a result, from which on the screen says so
 LABELS = 15  # columns of the names of lines
 
 
@@ -99,6 +100,7 @@ def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
     if one.price is not None:
         all_weeks = one.price.week * cohort.calendar.total / cohort.residents
         yield _line("Per resident", f"{_money(all_weeks)} {one.price.currency} for {cohort.calendar.total} weeks")
+    yield from _slower(found, one)
     if found.fits:
         yield _line("Memory", memory(max(found.fits, key=lambda fit: fit.memory_bytes), one.hardware))
     if found.staggered is not None:
@@ -145,11 +147,12 @@ def _staggered(found: Answer, one: Evaluated) -> str:
 
 
 def _others(found: Answer, shown: Evaluated) -> Iterator[str]:
+    """The other options at their best, and the chosen one with one card less."""
     name = "Others"
     for known in found.options:
-        for one in known.evaluated:
-            if (one.place, one.count) == (shown.place, shown.count):
-                continue
+        same = [one for one in known.evaluated if one.place == shown.place and one.count != shown.count]
+        best = [one for one in known.evaluated[-1:] if one.place != shown.place]
+        for one in (*same, *best):
             price = f"{_money(one.price.week)} {one.price.currency} a week, " if one.price else ""
             wait = worst(one, found.cohort.targets)
             yield _line(name, f"{option(one)}: {price}{wait} min{'' if one.meets else ', misses'}")
@@ -157,6 +160,19 @@ def _others(found: Answer, shown: Evaluated) -> Iterator[str]:
         if known.refused:
             yield _line(name, f"{visible(known.name)}: not possible: {known.refused}")
             name = ""
+
+
+def _slower(found: Answer, shown: Evaluated) -> Iterator[str]:
+    """Who waits less may still compute longer: on a slice, or on a shared card."""
+    mine = shown.waits.get("class")
+    others = [one for option in found.options for one in option.evaluated if one.meets and "class" in one.waits]
+    if mine is None or not others:
+        return
+    fastest = min(others, key=lambda one: one.waits["class"].result_p50.value)
+    theirs = fastest.waits["class"].result_p50.value
+    if mine.result_p50.value > SLOWER * theirs:
+        text = f"half of the tries in class take {minutes(mine.result_p50.value)} min or more to a result"
+        yield _line("Slower tries", f"{text}; {minutes(theirs)} min with {option(fastest)}")
 
 
 def worst(one: Evaluated, targets: Sequence[Target]) -> str:
