@@ -21,7 +21,6 @@ from residency.planner.engine import Job, Person
 
 ACTIVITIES = ("class", "project", "grading")  # in the order of their priority
 CLASS, PROJECT, GRADING = range(3)
-TRY_SCV = 0.25  # of the times of one lab's tries, whose programs differ: an assumption
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Work:
     minutes: float
     memory: int
     gang: int = 1
-    scv: float = TRY_SCV
+    scv: float = 1.0  # squared coefficient of variation of the minutes
 
 
 @dataclass

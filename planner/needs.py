@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from residency.harness.statistics import Interval
 from residency.planner import simulate
-from residency.planner.cohort import GB, Cohort, Grading, Hardware, Lab, Quantity, Work, fact
+from residency.planner.cohort import GB, Cohort, Grading, Hardware, Lab, Work, assumption, fact
 from residency.planner.demand import Demand, Kind, Measured, Request
 from residency.planner.engine import misfit
 from residency.planner.fit import Refused
@@ -129,7 +129,7 @@ def _lab(
         )
     minutes = profile.seconds / 60
     source = "the lab's own profile, for another machine"
-    quantity = Quantity(value=minutes, low=minutes / PROFILE_RANGE, high=minutes * PROFILE_RANGE, source=source)
+    quantity = assumption(minutes, minutes / PROFILE_RANGE, minutes * PROFILE_RANGE, source)
     memory = fact(profile.memory_bytes / GB)
     lab = lab.model_copy(update={"minutes": quantity, "memory_gb": memory})
     return lab, _assumed(lab, f"labs.{name}")
@@ -189,7 +189,8 @@ def _with(work: Given, need: Need) -> Given:
     """The job with its needs as quantities; one that does not use the hardware stays as it is."""
     if need.minutes is None:
         return work
-    source = "" if need.minutes.low == need.minutes.high else need.source
-    minutes = Quantity(value=need.minutes.value, low=need.minutes.low, high=need.minutes.high, source=source)
+    found = need.minutes
+    known = found.low == found.high
+    minutes = fact(found.value) if known else assumption(found.value, found.low, found.high, need.source)
     memory = fact((need.memory_bytes or 0) / GB)
     return work.model_copy(update={"minutes": minutes, "memory_gb": memory})

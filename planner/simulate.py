@@ -25,6 +25,7 @@ from residency.planner.engine import Exclusive, Person, Reserved, Shared, Unit
 
 DAY = 24 * 60.0
 EARLY = DAY  # before Monday 00:00 UTC a week may begin east of Greenwich; simulated time has no negative numbers
+GRADING_SCV = 0.25  # of the times of submissions: an assumption
 HOURS = 9 * 24  # of a week that are shown: from a day before Monday 00:00 UTC to a day after Sunday
 Floats = NDArray[np.float64]
 
@@ -122,12 +123,11 @@ def uses(given: Given, hardware: Hardware) -> bool:
     return given.gpu or hardware.device == "cpu"
 
 
-def work_of(given: Given, scv: float | None = None) -> Work:
+def work_of(given: Given, scv: float) -> Work:
     """A job of a settled cohort, whose minutes and memory are known."""
     assert given.minutes is not None
     memory = round(given.memory_gb.high * GB) if given.memory_gb else 0
-    work = Work(given.name, given.minutes.value, memory, given.gang)
-    return work if scv is None else Work(work.name, work.minutes, work.memory, work.gang, scv)
+    return Work(given.name, given.minutes.value, memory, given.gang, scv)
 
 
 def replicate(
@@ -178,7 +178,7 @@ class _Week:
             practice = Practice(
                 start=session.start + EARLY,
                 end=session.end + EARLY,
-                work=work_of(lab),
+                work=work_of(lab, lab.scv.value),
                 tries=tries.value if tries else 1.0,
                 window=given.start_window_minutes.value,
                 think=given.think_minutes.value,
@@ -195,7 +195,7 @@ class _Week:
         grading = self.cohort.grading
         if grading is None or not (grading.gpu or self.hardware.device == "cpu"):
             return
-        work = Work("grading", grading.minutes_per_submission.value, round(grading.memory_gb.high * GB))
+        work = Work("grading", grading.minutes_per_submission.value, round(grading.memory_gb.high * GB), 1, GRADING_SCV)
         for session in self.kind.week.sessions:
             size = self.cohort.people.team_size if grading.per == "team" else 1
             for _ in range(-(-session.residents // size)):

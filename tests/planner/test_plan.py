@@ -85,7 +85,11 @@ def test_the_fewest_cards_that_meet_the_target_win_by_their_price(cohort, reside
     fewer = small["evaluated"][0]
     assert (fewer["count"], fewer["meets"]) == (plan["count"] - 1, False)
     assert not any(one["meets"] and one["price"]["week"] < plan["price"]["week"] for one in large["evaluated"])
-    assert {one["field"] for one in done.json["assumptions"]} == {"people.attendance", "labs.exercise.minutes"}
+    assert {one["field"] for one in done.json["assumptions"]} == {
+        "people.attendance",
+        "labs.exercise.minutes",
+        "labs.exercise.scv",
+    }
     assert done.json["memory"][0]["memory_bytes"] == 10e9
 
     again = residency("plan", "cohort.toml", "--json")
@@ -120,6 +124,24 @@ def test_the_first_lines_say_the_plan_its_price_and_the_wait(cohort, residency: 
     none = residency("plan", "cohort.toml", "--gpus", "h200:1")
     assert none.status == 1
     assert "No option meets the target. The nearest is:" in none.out
+
+
+@pytest.mark.parametrize(("window", "cards"), [(1, 14), (3, 11), (10, 6)])
+def test_a_class_that_starts_together_needs_more_than_the_average_says(
+    cohort, residency: Residency, window: int, cards: int
+) -> None:
+    """Thirty residents, one job of two minutes: on average five cards are enough (Erlang's formula, by the hour)."""
+    file = cohort(
+        **{
+            "residents = 12": "residents = 30",
+            'attendance = { value = 0.9, low = 0.8, high = 1.0, source = "a guess" }': "attendance = 1",
+            "start_window_minutes = 1": f"start_window_minutes = {window}",
+            'minutes = { value = 1, low = 0.8, high = 1.2, source = "a guess" }': "minutes = 2\nscv = 0",
+            "tries = 4": "tries = 1",
+            "count = { from = 1, to = 12 }": "count = { from = 1, to = 30 }",
+        }
+    )
+    assert residency("plan", file, "--json").json["plan"]["count"] == cards
 
 
 def test_sites_in_other_time_zones_use_the_hardware_at_other_hours(cohort, residency: Residency) -> None:
@@ -159,5 +181,7 @@ def test_the_selftest_prints_both_figures(residency: Residency) -> None:
     done = residency("plan", "--selftest")
     assert done.status == 0
     assert " hold." in done.out.splitlines()[-1]
-    (burst,) = [line for line in done.out.splitlines() if "burst of 30 exponential jobs of 5 min, 8 units: mean" in line]
+    (burst,) = [
+        line for line in done.out.splitlines() if "burst of 30 exponential jobs of 5 min, 8 units: mean" in line
+    ]
     assert " 5.271 " in burst
