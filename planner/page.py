@@ -36,7 +36,7 @@ from residency.reports.page.parts import (
 )
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-IDLE = 0.05  # share of the places below which an hour without jobs is not shown
+IDLE = 0.1  # share of the places below which an hour without jobs is not shown
 SHAPES = 6  # that the specification has
 BEYOND = 1.1  # the ends of an axis, times what is outermost
 MOST_WAIT = 100.0  # minutes, in a chart: times that are longer are drawn at its end
@@ -129,7 +129,7 @@ class _Drawn:
         return [*blocks, *(Warned(sentence) for sentence in self._unmeasured())]
 
     def _wait(self, place: int) -> list[Part]:
-        """`95 of 100 tries in class wait at most 1.5 min (95 % interval 1.3 to 1.7). The target, 2 min, is met.`"""
+        """`95 of 100 tries in class wait at most 1.5 min (95 % interval 1.3 to 1.7)`, and whether that is met."""
         known = self.plan.number
         met = self.one.targets[place].high <= self.targets[place].wait_minutes
         return [
@@ -231,10 +231,12 @@ class _Drawn:
     ) -> Chart:
         known = self.numbers.at(f"hours/{kind}")
         inside = [hour for hour in hours if hour.start.time() in times]
-        sprint = ", in a sprint before a delivery" if self.one.hours[kind].is_sprint else ""
-        limits = words.joined(
-            [f"{_of(target)} wait longer than {target.wait_minutes:g} min" for target in self.targets]
+        limits = " or ".join(
+            f"more than {100 - target.percentile:g} of 100 {shown.WHO[target.of]} wait longer than "
+            f"{target.wait_minutes:g} min"
+            for target in self.targets
         )
+        sprint = ", in a sprint before a delivery" if self.one.hours[kind].is_sprint else ""
         return Chart(
             spec="week",
             title=f"{title}{sprint}: share of the places in use",
@@ -247,7 +249,7 @@ class _Drawn:
                 known.number("times", _count),
                 " of ",
                 *_parts(self.numbers.shown("weeks", _count)),
-                f". Framed with ▲: of the jobs sent in this hour, fewer than {limits.replace(' wait longer than ', ' wait at most ')}.",
+                f". A frame with ▲: of what is sent in this hour, {limits}.",
             ],
             table=Table(
                 caption="share in use, jobs and waits by hour",
@@ -316,7 +318,7 @@ class _Drawn:
             title=f"What it costs, and how long {shown.WHO[target.of]} wait",
             description=f"A point with its interval for each number of cards: to the right {across}, upwards the wait "
             f"of {_of(target)}. A dashed line is the target; a ring marks {role}.",
-            rows=[self._mark(point, drawn, priced=priced) for point in drawn],
+            rows=[self._mark(point, priced=priced) for point in drawn],
             more={"legend": legend},
             settings={
                 "most": BEYOND * max(*costs, 1e-9),
@@ -360,8 +362,7 @@ class _Drawn:
     def _is_shown(self, one: Evaluated) -> bool:
         return (one.place, one.count) == (self.one.place, self.one.count)
 
-    def _mark(self, point: _Point, points: Sequence[_Point], *, priced: bool) -> Mapping[str, Any]:
-        del points
+    def _mark(self, point: _Point, *, priced: bool) -> Mapping[str, Any]:
         wait, low, high = (point.known.value(f"targets/0/{bound}") for bound in ("value", "low", "high"))
         week = point.known.value("price/week") if priced else None
         said = f"{shown.minutes(wait)} min [{shown.minutes(low)}, {shown.minutes(high)}]"
@@ -612,13 +613,13 @@ class _Drawn:
                 *_parts(self.numbers.shown("seed", _count)),
                 ": the same seed gives the same answer.",
             ],
-            "Each different kind of week is simulated once each time, and counts as often as the calendar has it. Weeks "
-            "are independent: what still waits on Sunday is finished before the next. Very large cohorts simulate one "
-            "kind of week each time.",
+            "Each different kind of week is simulated once each time, and counts as often as the calendar has it. "
+            "Weeks are independent: what still waits on Sunday is finished before the next. Very large cohorts "
+            "simulate one kind of week each time.",
             "In class, all start within the start window. Each runs a try, waits for it, thinks, and runs the next, "
             "until its tries or the practice are over.",
-            "In projects, each resident thinks, runs a job, and thinks again, in the project hours. A job that fails is "
-            "run again at once. Submissions of a class are graded all at the same moment.",
+            "In projects, each resident thinks, runs a job, and thinks again, in the project hours. A job that fails "
+            "is run again at once. Submissions of a class are graded all at the same moment.",
             f"Times to think are exponential. Times of jobs are lognormal; those of tries in class with a squared "
             f"coefficient of variation of {TRY_SCV:g}.",
             *hardware,
