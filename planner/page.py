@@ -36,7 +36,8 @@ from residency.reports.page.parts import (
 )
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-IDLE = 0.1  # share of the places below which an hour without jobs is not shown
+IDLE = 0.2  # times the use of the busiest hour: hours with less are not shown
+SHOWN = 0.005  # the smallest share that is not shown as 0 %
 SHAPES = 6  # that the specification has
 BEYOND = 1.1  # the ends of an axis, times what is outermost
 MOST_WAIT = 100.0  # minutes, in a chart: times that are longer are drawn at its end
@@ -114,7 +115,9 @@ class _Drawn:
 
     def lead(self) -> list[Block]:
         """The plan, its price, the wait; then what else decides."""
-        said: list[Part] = [] if self.found.chosen else [Strong("No option meets the target."), " The nearest is "]
+        said: list[Part] = ["The plan is "]
+        if self.found.chosen is None:
+            said = [Strong("No option meets the target."), " The nearest is "]
         said += [Strong(self.plan.number("count", _count)), Strong(f" x {words.plain(self.one.hardware.name)}")]
         if self.one.price is None:
             said.append(" (no price given).")
@@ -155,7 +158,7 @@ class _Drawn:
         if self.one.sessions_missed is not None:
             missed += [", and in ", known("sessions_missed/value", words.percent), " of the class sessions"]
         yield [*missed, "."]
-        if self.one.tries_lost is not None:
+        if self.one.tries_lost is not None and self.one.tries_lost.value >= SHOWN:
             yield ["Waiting leaves no time for ", known("tries_lost/value", words.percent), " of the tries in class."]
         used: list[Part] = ["In use: ", known("busy/value", words.percent), " of the paid time."]
         if self.one.price is None:
@@ -193,7 +196,8 @@ class _Drawn:
         busiest = max(kinds, key=lambda kind: sum(self.one.hours[kind].busy))
         chosen = dict.fromkeys((ordinary, busiest))
         hours = {kind: self._hours(kind) for kind in chosen}
-        used = [hour for kind in chosen for hour in hours[kind] if self._is_used(kind, hour.place)]
+        least = IDLE * max(max(self.one.hours[kind].busy) for kind in chosen)
+        used = [hour for kind in chosen for hour in hours[kind] if self._is_used(kind, hour.place, least)]
         if not used:
             return []
         days = range(min(hour.day for hour in used), max(hour.day for hour in used) + 1)
@@ -207,8 +211,8 @@ class _Drawn:
         return [
             Paragraph(
                 f"How much of the hardware is in use, in each hour of the week (time in {zone}). All is the mean over "
-                f"the simulated residencies. Hours without new jobs and less than {words.percent(IDLE)} in use are "
-                "left out."
+                f"the simulated residencies. Hours and days with less than {words.percent(IDLE)} of the use of the "
+                "busiest hour are left out, unless a target is missed in them."
             ),
             *charts,
         ]
@@ -222,9 +226,10 @@ class _Drawn:
         ]
         return [_Hour(place, (start.date() - monday).days, start) for place, start in enumerate(starts)]
 
-    def _is_used(self, kind: int, place: int) -> bool:
+    def _is_used(self, kind: int, place: int, least: float) -> bool:
         known = self.one.hours[kind]
-        return known.busy[place] >= IDLE or known.jobs[place] > 0
+        waits = [(found[place], target.wait_minutes) for found, target in zip(known.targets, self.targets, strict=True)]
+        return known.busy[place] >= max(least, 1e-9) or any(wait is not None and wait > most for wait, most in waits)
 
     def _week(
         self, title: str, kind: int, hours: Sequence[_Hour], days: Sequence[int], times: Sequence[datetime.time]
@@ -268,7 +273,6 @@ class _Drawn:
                         ]
                     )
                     for hour in inside
-                    if self._is_used(kind, hour.place)
                 ],
                 right=frozenset(range(1, 4 + len(self.targets))),
             ),
@@ -417,7 +421,8 @@ class _Drawn:
     def waits(self) -> list[Block]:
         """The table of waits."""
         fields = ("p50", "p95", "p99", "result_p50", "result_p95")
-        names = {name: shown.WHO[name] for name in (*ACTIVITIES, "all") if name in self.one.waits}
+        who = {**shown.WHO, "all": "all jobs"}
+        names = {name: who[name] for name in (*ACTIVITIES, "all") if name in self.one.waits}
         rows = [
             TableRow(
                 [

@@ -277,7 +277,7 @@ class _Result:
 def _by_hour(result: _Result, times: tuple[Floats, Floats, Floats], units: int, targets: Sequence[Target]) -> ByHour:
     """Share in use and waits of each hour; `times` are arrivals, starts and ends."""
     arrival, start, end = times
-    edges = 60.0 * np.arange(HOURS + 1)
+    edges: Floats = 60.0 * np.arange(HOURS + 1, dtype=np.float64)
     rate = np.divide(result.used, end - start, out=np.zeros_like(end), where=end > start)
     # Work done before each edge: the difference of neighbours is the work of an hour.
     before: Floats = np.subtract(_since(start, rate, edges), _since(end, rate, edges))
