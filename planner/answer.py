@@ -6,14 +6,16 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from residency.harness.statistics import Interval
-from residency.planner import mig, search, uncertain
+from residency.planner import mig, search, simulate, timetable, uncertain
 from residency.planner.cohort import Cohort, Hardware, Quantity, Target
 from residency.planner.demand import Measured
 from residency.planner.needs import Need, Profile, Settled, Unknown, settle, too_large
 from residency.planner.search import Evaluated, Say, Workers
+from residency.planner.simulate import ByHour
 from residency.planner.whatif import with_stagger
 
 SHARE = 0.3  # by which each kind of number is changed, both ways
@@ -46,6 +48,7 @@ class Influence:
     name: str
     smaller: float
     larger: float
+    unchanged: float  # with the same people and as few replications
 
     @property
     def range(self) -> float:
@@ -147,12 +150,13 @@ def answer(
 def _influences(settled: Settled, count: int, team: Workers, say: Say) -> list[Influence]:
     """The kinds of numbers, the most influential first."""
     found = []
+    unchanged = _wait(settled, count, team).value
     for name, pattern in KINDS.items():
         if not any(re.fullmatch(pattern, field) for field in uncertain.fields(settled.cohort)):
             continue
         say(f"what if: {name}")
-        waits = [_wait(_scaled(settled, pattern, factor), count, team).value for factor in (1 - SHARE, 1 + SHARE)]
-        found.append(Influence(name, *waits))
+        smaller, larger = (_wait(_scaled(settled, pattern, factor), count, team) for factor in (1 - SHARE, 1 + SHARE))
+        found.append(Influence(name, smaller.value, larger.value, unchanged))
     return sorted(found, key=lambda one: -one.range)
 
 
@@ -264,8 +268,15 @@ def document(found: Answer) -> dict[str, Any]:
         "staggered": asdict(found.staggered) if found.staggered else None,
         "memory": [asdict(fit) for fit in found.fits],
         "assumptions": [asdict(one) for one in found.assumptions],
-        "hours": [asdict(hour) for hour in found.shown.hours] if found.shown else [],
+        "time_zone": cohort.places[0].time_zone or "UTC",
+        "hours": [_hours(hour, cohort) for hour in found.shown.hours] if found.shown else [],
     }
+
+
+def _hours(found: ByHour, cohort: Cohort) -> dict[str, Any]:
+    """A kind of week; `begins` is its first hour, and the others follow one by one."""
+    monday = datetime.combine(timetable.monday_of(cohort, found.week), time(), tzinfo=UTC)
+    return {**asdict(found), "begins": (monday - timedelta(minutes=simulate.EARLY)).isoformat()}
 
 
 def _target(target: Target) -> dict[str, Any]:

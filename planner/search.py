@@ -78,7 +78,7 @@ class Evaluated:
     busy: Interval  # share of the places, in the hours that are paid
     price: Price | None
     meets: bool
-    hours: tuple[ByHour, ...] = ()
+    hours: tuple[ByHour, ...] = ()  # by kind of week
 
 
 @contextmanager
@@ -104,11 +104,11 @@ class Workers:
         self._pool: ProcessPoolExecutor | None = None
 
     def replications(
-        self, settled: Settled, count: int, numbers: Sequence[int], *, by_hour: int = -1
+        self, settled: Settled, count: int, numbers: Sequence[int], *, by_hour: bool = False
     ) -> list[Replication]:
-        """Replications with these numbers, in their order; the one numbered `by_hour` also tells its hours."""
+        """Replications with these numbers, in their order; with `by_hour` they also tell their hours."""
         few = _weeks_of(settled)
-        tasks = [(settled.cohort, settled.place, count, few(number), number, number == by_hour) for number in numbers]
+        tasks = [(settled.cohort, settled.place, count, few(number), number, by_hour) for number in numbers]
         if self._processes == 1 or expected_jobs(settled) * len(settled.weeks) < WORTH:
             return [_replicate(task) for task in tasks]
         if self._pool is None:
@@ -169,7 +169,7 @@ def evaluate(
 ) -> Evaluated:
     """What the option is with so many cards, over this many replications; by default as many as confirm it."""
     replications = replications or effort(settled).confirming
-    found = team.replications(settled, count, range(replications), by_hour=0 if by_hour else -1)
+    found = team.replications(settled, count, range(replications), by_hour=by_hour)
     return summary(settled, count, found)
 
 
@@ -177,7 +177,7 @@ def summary(settled: Settled, count: int, found: Sequence[Replication]) -> Evalu
     """What replications say together."""
     cohort, hardware = settled.cohort, settled.hardware
     limits = [target.wait_minutes for target in cohort.targets]
-    targets = tuple(of_mean([one.targets[place] for one in found]) for place in range(len(limits)))
+    targets = tuple(_mean([one.targets[place] for one in found]) for place in range(len(limits)))
     price = price_of(hardware, count, cohort)
     paid = cohort.calendar.total * (price.hours if price else timetable.WEEK / 60)
     places = simulate.places_of(hardware, count) if hardware.sharing != "time-sliced" else count
@@ -201,8 +201,16 @@ def summary(settled: Settled, count: int, found: Sequence[Replication]) -> Evalu
         busy=_mean([one.busy_minutes / (60.0 * places * paid) for one in found]),
         price=price,
         meets=all(interval.high <= limit for interval, limit in zip(targets, limits, strict=True)),
-        hours=tuple(hour for one in found for hour in one.hours),
+        hours=_hours(found),
     )
+
+
+def _hours(found: Sequence[Replication]) -> tuple[ByHour, ...]:
+    """The hours of each kind of week, over the replications that simulated it."""
+    weeks: dict[int, list[ByHour]] = {}
+    for hour in (hour for one in found for hour in one.hours):
+        weeks.setdefault(hour.week, []).append(hour)
+    return tuple(simulate.mean_hours(weeks[number]) for number in sorted(weeks))
 
 
 def _beyond(minutes: float, limit: float) -> bool:
@@ -210,7 +218,9 @@ def _beyond(minutes: float, limit: float) -> bool:
 
 
 def _mean(values: Sequence[float]) -> Interval:
-    return of_mean(values) if len(values) > 1 else Interval(values[0], values[0], values[0])
+    """The mean of what is never negative: its interval is not, either."""
+    mean = of_mean(values) if len(values) > 1 else Interval(values[0], values[0], values[0])
+    return replace(mean, low=max(0.0, mean.low))
 
 
 def _nine_of_ten(values: Sequence[float]) -> tuple[float, float]:

@@ -53,12 +53,15 @@ class Waits:
 
 @dataclass(frozen=True)
 class ByHour:
-    """A week hour by hour, from a day before Monday 00:00 UTC."""
+    """A kind of week hour by hour, from a day before Monday 00:00 UTC."""
 
-    week: int  # its number
+    week: int  # the number of the first week of this kind
+    times: int  # weeks of the calendar that are of this kind
+    is_sprint: bool
     busy: tuple[float, ...]  # share of the places that compute
-    waits: tuple[float, ...]  # 95th percentile of the jobs that arrived in this hour, all activities; minutes
-    jobs: tuple[int, ...]
+    jobs: tuple[float, ...]  # that arrive
+    waits: tuple[float | None, ...]  # their 95th percentile, all activities; minutes. None: none arrives
+    targets: tuple[tuple[float | None, ...], ...]  # by target: its percentile of the jobs that it is about
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ class _Week:
             if self.hardware.reserve_for_class
         ]
         trace = engine.run(self.units, people, reserved)
-        return _Result(self.kind, trace, self.units, self.practices, by_hour)
+        return _Result(self.kind, trace, self.units, self.practices, self.cohort.targets if by_hour else ())
 
     def people(self) -> Iterator[tuple[float, Person]]:
         fastest = max(unit.speed for unit in self.units)
@@ -242,7 +245,12 @@ class _Result:
     """What one simulated week left behind."""
 
     def __init__(
-        self, kind: Kind, trace: engine.Trace, units: Sequence[Unit], practices: Sequence[Practice], by_hour: bool
+        self,
+        kind: Kind,
+        trace: engine.Trace,
+        units: Sequence[Unit],
+        practices: Sequence[Practice],
+        by_hour_for: Sequence[Target],
     ) -> None:
         self.kind, self.practices, self.jobs = kind, practices, len(trace)
         self.activity = np.frombuffer(trace.activity, np.int32) if self.jobs else np.zeros(0, np.int32)
@@ -263,23 +271,66 @@ class _Result:
         # A shared card's place computes at the card's speed divided by its jobs: count what it did, not how long.
         self.used: Floats = self.gangs * np.where(shared[unit], service / speeds[unit], end - start)
         self.busy = float(self.used.sum())
-        self.hours = (_by_hour(self, arrival, start, end, sum(1 for _ in units)),) if by_hour else ()
+        self.hours = (_by_hour(self, (arrival, start, end), len(units), by_hour_for),) if by_hour_for else ()
 
 
-def _by_hour(result: _Result, arrival: Floats, start: Floats, end: Floats, units: int) -> ByHour:
-    """Busy share and waits of each hour."""
-    edges = 60.0 * np.arange(HOURS + 1)
-    weight = np.divide(result.used, end - start, out=np.zeros_like(end), where=end > start)
+def _by_hour(result: _Result, times: tuple[Floats, Floats, Floats], units: int, targets: Sequence[Target]) -> ByHour:
+    """Share in use and waits of each hour; `times` are arrivals, starts and ends."""
+    arrival, start, end = times
+    edges: Floats = 60.0 * np.arange(HOURS + 1, dtype=np.float64)
+    rate = np.divide(result.used, end - start, out=np.zeros_like(end), where=end > start)
     # Work done before each edge: the difference of neighbours is the work of an hour.
-    before = np.array([float((weight * np.clip(edge - start, 0.0, end - start)).sum()) for edge in edges])
-    hour = np.clip((arrival // 60).astype(np.int64), 0, HOURS - 1)
-    waits = [result.wait[hour == number] for number in range(HOURS)]
+    before: Floats = np.subtract(_since(start, rate, edges), _since(end, rate, edges))
+    order = np.argsort(arrival, kind="stable")
+    cuts = np.searchsorted(arrival[order], edges[1:-1])
+    wait, activity = np.split(result.wait[order], cuts), np.split(result.activity[order], cuts)
+
+    def percentiles(share: float, of: str) -> tuple[float | None, ...]:
+        chosen = [
+            waits if of == "all" else waits[acts == ACTIVITIES.index(of)]
+            for waits, acts in zip(wait, activity, strict=True)
+        ]
+        return tuple(quantile(found, None, share) if len(found) else None for found in chosen)
+
     return ByHour(
         week=result.kind.week.number,
-        busy=tuple(float(share) for share in np.diff(before) / (60.0 * units)),
-        waits=tuple(float(np.quantile(found, 0.95, method="inverted_cdf")) if len(found) else 0.0 for found in waits),
-        jobs=tuple(len(found) for found in waits),
+        times=result.kind.times,
+        is_sprint=result.kind.week.is_sprint,
+        busy=tuple(max(0.0, float(share)) for share in np.diff(before) / (60.0 * units)),
+        jobs=tuple(float(len(found)) for found in wait),
+        waits=percentiles(0.95, "all"),
+        targets=tuple(percentiles(target.percentile / 100, target.of) for target in targets),
     )
+
+
+def _since(begun: Floats, rate: Floats, edges: Floats) -> Floats:
+    """What these rates add up to from their beginnings to each edge."""
+    order = np.argsort(begun, kind="stable")
+    rates = np.concatenate([[0.0], np.cumsum(rate[order])])
+    moments = np.concatenate([[0.0], np.cumsum(rate[order] * begun[order])])
+    places = np.searchsorted(begun[order], edges)
+    found: Floats = edges * rates[places] - moments[places]
+    return found
+
+
+def mean_hours(found: Sequence[ByHour]) -> ByHour:
+    """The mean of several replications of a kind of week; a wait is that of the replications in which jobs arrive."""
+    first = found[0]
+    return ByHour(
+        week=first.week,
+        times=first.times,
+        is_sprint=first.is_sprint,
+        busy=tuple(np.mean([one.busy for one in found], axis=0).tolist()),
+        jobs=tuple(np.mean([one.jobs for one in found], axis=0).tolist()),
+        waits=_means([one.waits for one in found]),
+        targets=tuple(_means([one.targets[place] for one in found]) for place in range(len(first.targets))),
+    )
+
+
+def _means(found: Sequence[Sequence[float | None]]) -> tuple[float | None, ...]:
+    """The mean of what is known of each hour."""
+    known = ([value for value in values if value is not None] for values in zip(*found, strict=True))
+    return tuple(sum(values) / len(values) if values else None for values in known)
 
 
 def _joined(cohort: Cohort, results: Sequence[_Result]) -> Replication:

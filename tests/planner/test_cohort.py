@@ -140,8 +140,8 @@ MISTAKES = [
     ),
     (SEVEN, '"1g.18gb", "1g.10gb"', "hardware[1].slices: no slice `1g.10gb` of the h200; did you mean `1g.18gb`?"),
     (
-        'gpu = "h200"\ncount = [',
-        'gpu = "l40s"\nmemory_gb = 48\ncount = [',
+        'gpu = "h200"\ncount = { from = 1, to = 8 }',
+        'gpu = "l40s"\nmemory_gb = 48\ncount = 8',
         'hardware[1].sharing: is "mig", but no slices of "l40s" are known; known are: '
         "a30, a100-40gb, a100-80gb, h100-80gb, h200, b200",
     ),
