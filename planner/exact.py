@@ -75,8 +75,10 @@ def _present(people: int, servers: int, think: float, service: float) -> tuple[f
     for number in range(1, people + 1):
         up, down = (people - number + 1) / think, min(number, servers) / service
         logs.append(logs[-1] + math.log(up / down))
-    weights = [math.exp(log - max(logs)) for log in logs]
-    return tuple(weight / sum(weights) for weight in weights)
+    top = max(logs)
+    weights = [math.exp(log - top) for log in logs]
+    total = math.fsum(weights)
+    return tuple(weight / total for weight in weights)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import count
+from itertools import accumulate, count
 from random import Random
 
 import pytest
@@ -299,7 +299,7 @@ def units_of(trace: Trace, row: int) -> tuple[int, ...]:
 
 def test_random_systems_do_what_a_slow_and_plain_simulation_does() -> None:
     reserved = gangs = shared = 0
-    for seed in range(40):
+    for seed in range(100):
         pool, memories, gang, windows = system(seed)
         trace = run(pool, people_of(seed, memories, gang), windows)
         expected = Slow(pool, people_of(seed, memories, gang), windows).run()
@@ -312,7 +312,7 @@ def test_random_systems_do_what_a_slow_and_plain_simulation_does() -> None:
         reserved += bool(windows)
         gangs += len(trace.gangs)
         shared += any(isinstance(unit, Shared) for unit in pool)
-    assert min(reserved, gangs, shared) > 10  # the systems differ as they should
+    assert min(reserved, gangs, shared) > 20  # the systems differ as they should
 
 
 def test_random_systems_keep_the_rules() -> None:
@@ -347,3 +347,113 @@ def test_random_systems_keep_the_rules() -> None:
                     on = [o for o in rows if trace.unit[o] == unit and trace.start[o] <= moment < trace.end[o]]
                     most, used = getattr(model, "most", 1), sum(kept[other].memory for other in on)
                     assert len(on) == most or used + job.memory > model.memory
+
+
+# Other simulators. They get the same draws, so they must find the same waits, not only the same mean.
+
+
+def thinker(random: Random, priority: int, waits: list[float]):
+    """A person who thinks and runs jobs in turn; notes the waits."""
+    for _ in range(40):
+        yield draw.exponential(random, 6.0)
+        waits.append((yield Job(0, priority, draw.lognormal(random, 2.0, 4.0))))
+
+
+def randoms(count: int) -> list[Random]:
+    return [draw.person_random(5, 0, number) for number in range(count)]
+
+
+def test_simpy_finds_the_same_waits_of_people_who_think_and_of_a_burst() -> None:
+    simpy = pytest.importorskip("simpy", reason="the other simulator is not installed: pip install simpy")
+
+    def simpys(waits: list[float], environment, units, random: Random, priority: int):
+        for _ in range(40):
+            yield environment.timeout(draw.exponential(random, 6.0))
+            service, asked = draw.lognormal(random, 2.0, 4.0), environment.now
+            with units.request(priority=priority) as request:
+                yield request
+                waits.append(environment.now - asked)
+                yield environment.timeout(service)
+
+    ours: list[list[float]] = [[] for _ in range(20)]
+    run([Exclusive(0)] * 5, [(0.0, thinker(random, n % 3, ours[n])) for n, random in enumerate(randoms(20))])
+    theirs: list[list[float]] = [[] for _ in range(20)]
+    environment = simpy.Environment()
+    units = simpy.PriorityResource(environment, capacity=5)
+    for number, random in enumerate(randoms(20)):
+        environment.process(simpys(theirs[number], environment, units, random, number % 3))
+    environment.run()
+    assert ours == [pytest.approx(waits) for waits in theirs]
+
+    services = [draw.exponential(random, 5.0) for random in randoms(30)]
+    trace = run([Exclusive(0)] * 8, [(0.0, once(Job(0, 0, service))) for service in services])
+    environment, waits = simpy.Environment(), []
+    units = simpy.PriorityResource(environment, capacity=8)
+
+    def one(service: float):
+        with units.request() as request:
+            yield request
+            waits.append(environment.now)
+            yield environment.timeout(service)
+
+    for service in services:
+        environment.process(one(service))
+    environment.run()
+    assert list(trace.start) == pytest.approx(waits)
+
+
+def test_ciw_finds_the_same_waits_of_two_priority_classes() -> None:
+    ciw = pytest.importorskip("ciw", reason="the other simulator is not installed: pip install ciw")
+    random, size = draw.person_random(6, 0, 0), 400
+    gaps = [[draw.exponential(random, mean) for _ in range(size)] for mean in (3.0, 2.0)]
+    services = [[draw.lognormal(random, 2.0, 2.0) for _ in range(size)] for _ in range(2)]
+    people = [
+        (arrival, once(Job(kind, kind, service)))
+        for kind in range(2)
+        for arrival, service in zip(accumulate(gaps[kind]), services[kind], strict=True)
+    ]
+    trace = run([Exclusive(0)] * 2, people)
+    network = ciw.create_network(
+        arrival_distributions={f"class {n}": [ciw.dists.Sequential([*gaps[n], math.inf])] for n in range(2)},
+        service_distributions={f"class {n}": [ciw.dists.Sequential(services[n])] for n in range(2)},
+        number_of_servers=[2],
+        priority_classes={"class 0": 0, "class 1": 1},
+    )
+    simulation = ciw.Simulation(network)
+    simulation.simulate_until_max_customers(2 * size, method="Finish")
+    records = simulation.get_all_records()
+    for kind in range(2):
+        ours = sorted(zip(trace.arrival, trace.start, trace.activity, strict=True))
+        waits = [start - arrival for arrival, start, activity in ours if activity == kind]
+        theirs = sorted((r.arrival_date, r.waiting_time) for r in records if r.customer_class == f"class {kind}")
+        assert waits == pytest.approx([wait for _, wait in theirs], abs=1e-9)
+
+
+# The same everywhere.
+
+
+def test_equal_seeds_give_equal_traces_on_every_machine() -> None:
+    def trace(seed: int) -> Trace:
+        pool = [Exclusive(20, 0.5, whole=False), Exclusive(80), Exclusive(80), Shared(140, 4, overhead=0.1)]
+        return run(pool, people_of(seed, [0, 10, 50], 2), [Reserved(5.0, 9.0, 2)], until=60.0)
+
+    assert trace(1).digest() == trace(1).digest() != trace(2).digest()
+    assert trace(1).digest()[:16] == "d6433311382807ab"
+
+
+def test_draws_have_their_means_and_spread() -> None:
+    random, size = draw.person_random(3, 0, 0), 40_000
+    cases = {
+        (2.0, 1.0): lambda: draw.exponential(random, 2.0),
+        (2.0, 3.0): lambda: draw.lognormal(random, 2.0, 3.0),
+        (3.0, 1 / 27): lambda: draw.uniform(random, 2.0, 4.0),
+        (4.0, 21 / 18 / 16): lambda: draw.triangular(random, 1.0, 5.0, 6.0),
+    }
+    for (mean, scv), one in cases.items():
+        values = [one() for _ in range(size)]
+        found = math.fsum(values) / size
+        assert found == pytest.approx(mean, rel=0.03)
+        assert math.fsum((value - found) ** 2 for value in values) / size / found**2 == pytest.approx(scv, rel=0.15)
+    assert draw.lognormal(random, 2.0, 0.0) == 2.0
+    with pytest.raises(ValueError, match="replication -1"):
+        draw.person_random(0, -1, 0)
