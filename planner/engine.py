@@ -8,7 +8,7 @@ back what time it is then. A pool is a list of units.
 
 Rules
     Choice of a unit    A job takes the smallest free unit on which its memory fits; of equal ones the fastest; of
-                        shared cards the one with the fewest jobs.
+                        shared cards the one with the fewest jobs, and of these the one that has had them longest.
     Choice of a job     A free unit takes the first in line of those that fit. The line is ordered by priority (0 is
                         first), then by arrival. No running job is stopped. On a shared card, a job that needs little
                         memory may pass one that needs more than is left.
@@ -389,44 +389,63 @@ class _Simulation:
         return free - job.gang >= self.reserved
 
     def serve_all(self, now: float) -> None:
-        """Start whoever may start, on any unit."""
-        for kind in self.kinds:
-            if kind.lines:
-                self.serve(kind, now)
+        """Start whoever may start, on any unit, in the order of the line."""
+        while self.start_first(now):
+            pass
 
-    def serve(self, kind: _Cards | _SharedCards, now: float) -> None:
-        """Start whoever may start on units of this kind, in the order of the line."""
-        if isinstance(kind, _SharedCards):
-            self.serve_shared(kind, now)
-            return
+    def start_first(self, now: float) -> bool:
+        """Start the first in line who may start; False if nobody may."""
+        held: list[_Cards | _SharedCards] = []  # for gangs
+        for line in sorted((line for line in self.lines.values() if line.entries), key=_head):
+            if not self.reserved or self.leaves_enough(line.entries[0][3]):
+                for kind in line.kinds:
+                    if kind in held:
+                        continue
+                    if isinstance(kind, _Cards):
+                        if len(kind.free) >= line.gang:
+                            self.start_next(kind, line, now)
+                            return True
+                    elif card := kind.choose(line.memory):
+                        self.start_next_shared(card, line, now)
+                        self.schedule(card, now)
+                        return True
+            if line.gang > 1:
+                held += line.kinds
+        return False
+
+    def serve(self, kind: _Cards, now: float) -> None:
+        """Start whoever may start on units of this kind, while nothing is reserved."""
         while kind.free and kind.lines:
             line = kind.lines[0] if len(kind.lines) == 1 else min(kind.lines, key=_head)
-            job = line.entries[0][3]
-            if len(kind.free) < job.gang or (self.reserved and not self.leaves_enough(job)):
+            if len(kind.free) < line.gang:
                 return
-            _, _, arrival, _, send = self.leave(line)
-            self.start(kind, job, send, arrival, now)
-            if job.gang > 1:  # it also held units of the other kinds on which it fits
-                for other in line.kinds:
-                    if other is not kind and other.lines:
-                        self.serve(other, now)
+            self.start_next(kind, line, now)
+            if line.gang > 1:  # it also held units of the other kinds on which it fits
+                self.serve_all(now)
 
     def serve_shared(self, kind: _SharedCards, now: float) -> None:
-        """The same for shared cards: whoever fits into the memory that is left."""
+        """Start whoever fits into the memory that is left on shared cards, while nothing is reserved."""
         changed: dict[_Card, None] = {}
         while kind.lines and kind.places:
             for line in sorted(kind.lines, key=_head) if len(kind.lines) > 1 else kind.lines:
                 if card := kind.choose(line.memory):
+                    self.start_next_shared(card, line, now)
+                    changed[card] = None
                     break
             else:
                 break
-            if self.reserved and not self.leaves_enough(line.entries[0][3]):
-                break
-            _, _, arrival, job, send = self.leave(line)
-            self.start_shared(card, job, send, arrival, now)
-            changed[card] = None
         for card in changed:
             self.schedule(card, now)
+
+    def start_next(self, kind: _Cards, line: _Line, now: float) -> None:
+        """The first of a line starts on exclusive units."""
+        _, _, arrival, job, send = self.leave(line)
+        self.start(kind, job, send, arrival, now)
+
+    def start_next_shared(self, card: _Card, line: _Line, now: float) -> None:
+        """The first of a line starts on a shared card; `schedule` must follow."""
+        _, _, arrival, job, send = self.leave(line)
+        self.start_shared(card, job, send, arrival, now)
 
     def leave(self, line: _Line) -> _Entry:
         """The first of a line leaves it."""

@@ -46,6 +46,10 @@ def mmc(rate: float, service: float, servers: int) -> Queue:
 class FiniteSource:
     """A number of people who each think, then run one job, then think again, in their steady state: M/M/c//N."""
 
+    people: int
+    servers: int
+    think: float
+    service: float
     mean: float  # wait
     waiting: float  # probability that a job waits at all
     rate: float  # jobs per minute of all people together
@@ -63,7 +67,7 @@ def finite_source(people: int, servers: int, think: float, service: float) -> Fi
     thinking = sum((people - number) * share for number, share in enumerate(present))
     rate = thinking / think
     others = _present(people - 1, servers, think, service)
-    return FiniteSource(line / rate, sum(others[servers:]), rate, present)
+    return FiniteSource(people, servers, think, service, line / rate, sum(others[servers:]), rate, present)
 
 
 def _present(people: int, servers: int, think: float, service: float) -> tuple[float, ...]:
@@ -71,8 +75,10 @@ def _present(people: int, servers: int, think: float, service: float) -> tuple[f
     for number in range(1, people + 1):
         up, down = (people - number + 1) / think, min(number, servers) / service
         logs.append(logs[-1] + math.log(up / down))
-    weights = [math.exp(log - max(logs)) for log in logs]
-    return tuple(weight / sum(weights) for weight in weights)
+    top = max(logs)
+    weights = [math.exp(log - top) for log in logs]
+    total = math.fsum(weights)
+    return tuple(weight / total for weight in weights)
 
 
 @dataclass(frozen=True)
