@@ -14,7 +14,7 @@ from residency.planner import mig, search, simulate, timetable, uncertain
 from residency.planner.cohort import Cohort, Hardware, Quantity, Target
 from residency.planner.demand import Measured
 from residency.planner.needs import Need, Profile, Settled, Unknown, settle, too_large
-from residency.planner.search import Evaluated, Say, Workers
+from residency.planner.search import Effort, Evaluated, Say, Workers
 from residency.planner.simulate import ByHour
 from residency.planner.whatif import with_stagger
 
@@ -103,6 +103,7 @@ class Answer:
     staggered: Staggered | None
     fits: tuple[Fit, ...]
     assumptions: tuple[Assumption, ...]
+    effort: Effort  # of what the details are about
 
     @property
     def shown(self) -> Evaluated | None:
@@ -131,7 +132,7 @@ def answer(
     near = None if chosen else search.nearest(simulated, limits)
     shown = chosen or near
     if shown is None:
-        return Answer(cohort, tuple(options), None, None, (), None, (), ())
+        return Answer(cohort, tuple(options), None, None, (), None, (), (), Effort(0, 0, 0))
     settled = settled_at[shown.place]
     say("hour by hour")
     detailed = search.evaluate(settled, shown.count, team, shown.replications, by_hour=True)
@@ -144,6 +145,7 @@ def answer(
         _staggered(settled, shown, team, say),
         tuple(_fits(settled)),
         tuple(_assumptions(settled)),
+        search.effort(settled),
     )
 
 
@@ -264,6 +266,7 @@ def document(found: Answer) -> dict[str, Any]:
             }
             for option in found.options
         ],
+        "replications": asdict(found.effort),
         "influences": [asdict(one) for one in found.influences],
         "staggered": asdict(found.staggered) if found.staggered else None,
         "memory": [asdict(fit) for fit in found.fits],

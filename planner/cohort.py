@@ -254,6 +254,9 @@ class Lab(Work):
     """A lab's demand where the lab's own profile is not wanted, or an exercise of the user's own."""
 
     tries: Tries | None = None  # of one resident in a session
+    scv: NotNegative = assumption(
+        0.25, 0.0, 1.0, "the programs of one exercise differ less than jobs at large"
+    )  # squared coefficient of variation of the minutes
 
 
 class Job(Work):

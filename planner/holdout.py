@@ -38,7 +38,8 @@ def holdout(runs: Iterable[Records], level: float = LEVEL) -> list[Held]:
     held: list[Held] = []
     for known in series([(run, rows(run)) for run in sorted(runs, key=lambda run: moment(run.info.started))]):
         for what, quantity in QUANTITIES.items():
-            *kept, last = known.points(what) or [None]
+            points = known.points(what)
+            kept, last = points[:-1], points[-1] if points else None
             if last is None or len(kept) < LEAST or last.rows > BEYOND * kept[-1].rows:
                 continue
             predicted = model(kept, quantity, known.growth).predict(last.rows, level)

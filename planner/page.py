@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from residency.planner import search, shown
-from residency.planner.answer import FEW, SHARE, Answer
-from residency.planner.behaviour import ACTIVITIES, TRY_SCV
+from residency.planner import shown
+from residency.planner.answer import SHARE, Answer
+from residency.planner.behaviour import ACTIVITIES
 from residency.planner.cohort import GB, Target
 from residency.planner.search import Evaluated
 from residency.reports import words
@@ -333,9 +333,9 @@ class _Drawn:
                 "up": f"minutes that {_of(target)} wait at most",
                 "said": f"target: {target.wait_minutes:g} min",
             },
-            note=f"The number at a point is its number of cards. Filled: simulated {search.CONFIRMING} times. Hollow: "
-            f"simulated {search.SCREENING} times, to look for the number of cards. The scale of the wait is finer near "
-            "0.",
+            note="The number at a point is its number of cards. Filled: simulated "
+            f"{self.found.effort.confirming} times. Hollow: simulated {self.found.effort.screening} times, to look for "
+            "the number of cards. The scale of the wait is finer near 0.",
             table=self._cost_table(points),
         )
         refused: list[Text] = [
@@ -473,7 +473,8 @@ class _Drawn:
                 "axis": f"minutes that {_of(target)} wait at most",
             },
             note=f"◇ {change} less, ● {change} more. Solid line: unchanged; dashed: the target, where it fits. Shares "
-            f"stay at most {words.percent(1)}. Each was simulated {FEW} times, with the same people.",
+            f"stay at most {words.percent(1)}. Each was simulated {self.found.effort.what_if} times, with the same "
+            "people.",
             table=Table(
                 caption="minutes that the first target's jobs wait at most",
                 header=("what is changed", f"{change} less", "unchanged", f"{change} more"),
@@ -625,8 +626,8 @@ class _Drawn:
             "until its tries or the practice are over.",
             "In projects, each resident thinks, runs a job, and thinks again, in the project hours. A job that fails "
             "is run again at once. Submissions of a class are graded all at the same moment.",
-            f"Times to think are exponential. Times of jobs are lognormal; those of tries in class with a squared "
-            f"coefficient of variation of {TRY_SCV:g}.",
+            "Times to think are exponential. Times of jobs are lognormal, as uneven as the cohort says (scv, the "
+            "squared coefficient of variation).",
             *hardware,
             "Not simulated: cards that fail, time to load data, and people who change their habits when they wait.",
             [

@@ -355,8 +355,9 @@ def test_random_systems_keep_the_rules() -> None:
 def thinker(random: Random, priority: int, waits: list[float]):
     """A person who thinks and runs jobs in turn; notes the waits."""
     for _ in range(40):
-        yield draw.exponential(random, 6.0)
-        waits.append((yield Job(0, priority, draw.lognormal(random, 2.0, 4.0))))
+        arrival = yield draw.exponential(random, 6.0)
+        service = draw.lognormal(random, 2.0, 4.0)
+        waits.append((yield Job(0, priority, service)) - arrival - service)
 
 
 def randoms(count: int) -> list[Random]:

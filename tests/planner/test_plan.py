@@ -126,24 +126,6 @@ def test_the_first_lines_say_the_plan_its_price_and_the_wait(cohort, residency: 
     assert "No option meets the target. The nearest is:" in none.out
 
 
-@pytest.mark.parametrize(("window", "cards"), [(1, 14), (3, 11), (10, 6)])
-def test_a_class_that_starts_together_needs_more_than_the_average_says(
-    cohort, residency: Residency, window: int, cards: int
-) -> None:
-    """Thirty residents, one job of two minutes: on average five cards are enough (Erlang's formula, by the hour)."""
-    file = cohort(
-        **{
-            "residents = 12": "residents = 30",
-            'attendance = { value = 0.9, low = 0.8, high = 1.0, source = "a guess" }': "attendance = 1",
-            "start_window_minutes = 1": f"start_window_minutes = {window}",
-            'minutes = { value = 1, low = 0.8, high = 1.2, source = "a guess" }': "minutes = 2\nscv = 0",
-            "tries = 4": "tries = 1",
-            "count = { from = 1, to = 12 }": "count = { from = 1, to = 30 }",
-        }
-    )
-    assert residency("plan", file, "--json").json["plan"]["count"] == cards
-
-
 def test_sites_in_other_time_zones_use_the_hardware_at_other_hours(cohort, residency: Residency) -> None:
     sites = '[[sites]]\nname = "Berlin"\nresidents = 12\n[[sites]]\nname = "Bogota"\nresidents = 12\n'
     same = residency("plan", cohort(**{"residents = 12": "", "[[classes]]": f"{sites}[[classes]]"}), "--json")

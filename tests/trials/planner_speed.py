@@ -41,16 +41,15 @@ def resident(random: Random, weeks: int) -> Person:
                 clock = start
                 for _ in range(3):
                     service = draw.exponential(random, 1.0)
-                    clock += service + (yield Job(0, 0, service, MEMORIES[exercise % 3]))
+                    yield Job(0, 0, service, MEMORIES[exercise % 3])
                     think = draw.exponential(random, 1.5)
-                    yield think
-                    clock += think
+                    clock = yield think
             while clock < week * WEEK + begin + 15 * 60.0:
                 think = draw.exponential(random, 3.0)
                 yield think
                 service = draw.lognormal(random, 1.5, 38.9)
                 memory = MEMORIES[int(3 * random.random())]
-                clock += think + service + (yield Job(1, 1, service, memory))
+                clock = yield Job(1, 1, service, memory)
 
 
 def grader(random: Random, weeks: int) -> Person:
