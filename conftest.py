@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 collect_ignore = [
-    "suites", "datasets", "harness", "runners", "analysis", "reports", "studies", "commands", "results",
+    "suites", "datasets", "harness", "runners", "analysis", "reports", "studies", "planner", "commands", "results",
 ]  # fmt: skip
 
 BENCHMARKS = Path(__file__).parent / "tests" / "suite_benchmarks.py"

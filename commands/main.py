@@ -20,6 +20,7 @@ from residency.commands import (
     history,
     lab,
     list_tasks,
+    plan,
     prove,
     rehearse,
     report,
@@ -59,6 +60,7 @@ app.command("selftest", epilog=selftest.EPILOG)(selftest.selftest)
 app.command("compare", epilog=compare.EPILOG)(compare.compare_runs)
 app.command("history", epilog=history.EPILOG)(history.show_history)
 app.add_typer(lab.app, name="lab")
+app.command("plan", epilog=plan.EPILOG)(plan.plan)
 
 
 def _version(wanted: bool) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 FIXTURES = Path(__file__).parent / "fixtures" / "suites"
 DRIVER = Path(__file__).parent / "fixtures" / "driver"
-READERS = {"report", "compare", "history"}  # commands that start no process
+READERS = {"report", "compare", "history", "plan"}  # commands that start no process (a small plan)
 MOST_BYTES = 4 * 2**30
 LIBRARIES = {"nvml.c": "libnvidia-ml.so.1", "cuda.c": "libcuda.so.1"}
 

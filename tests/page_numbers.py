@@ -9,7 +9,8 @@ from typing import Any
 NUMBER = re.compile(r'<data value="([^"]+)" data-from="([^"]+)">([^<]*)</data>')
 FACTORS = {"FLOP/s": 1.0, "MFLOP/s": 1e-6, "GFLOP/s": 1e-9, "TFLOP/s": 1e-12, "MB/s": 1e-6, "GB/s": 1e-9,
     "µs": 1e6, "ms": 1e3, "s": 1.0, "min": 1 / 60, "h": 1 / 3600, "thousand": 1e-3, "million": 1e-6, "billion": 1e-9,
-    "B": 1.0, "KiB": 2.0**-10, "MiB": 2.0**-20, "GiB": 2.0**-30, "TiB": 2.0**-40, "×": 1.0, "%": 100.0, "J": 1.0,
+    "B": 1.0, "KiB": 2.0**-10, "MiB": 2.0**-20, "GiB": 2.0**-30, "TiB": 2.0**-40, "GB": 1e-9,
+    "×": 1.0, "%": 100.0, "J": 1.0,
 }  # fmt: skip
 TIMES = [FACTORS[unit] for unit in ("µs", "ms", "s", "min", "h")]  # the unit of a time may stand outside the number
 

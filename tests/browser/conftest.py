@@ -16,6 +16,7 @@ from residency.analysis.proof import proof as proved
 from residency.analysis.row import Ratio
 from residency.analysis.selftest import Control
 from residency.harness import records
+from residency.planner import page as planning
 from residency.reports import gate
 from residency.reports.history import Notes
 from residency.reports.history import document as history_document
@@ -25,6 +26,7 @@ from residency.reports.page.parts import Page
 from residency.studies.selftest import document as selftest_document
 from tests.browser.pages import REFERENCE, Watched, chromium, page_of, started
 from tests.class_run import write
+from tests.planner.small import planned
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -122,6 +124,12 @@ def selftest_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     text = selftest_document(found, False)
     return page_file(tmp_path_factory.mktemp("selftest"), selftest.page(found, text, ["residency", "selftest"]))
+
+
+@pytest.fixture(scope="session")
+def plan_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a plan for a small cohort."""
+    return page_file(tmp_path_factory.mktemp("plan"), planning.page(*planned()))
 
 
 @pytest.fixture(scope="session")

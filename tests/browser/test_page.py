@@ -23,6 +23,7 @@ WINDOWS = [(1366, 900), (390, 800), (1024, 768), (1920, 1080), ZOOMED]
         "class_page",
         pytest.param("comparison_page", marks=pytest.mark.slow),
         pytest.param("history_page", marks=pytest.mark.slow),
+        pytest.param("plan_page", marks=pytest.mark.slow),
         pytest.param("largest_page", marks=pytest.mark.slow),
     ],
 )
@@ -172,7 +173,9 @@ def test_names_never_become_elements(class_page: Path, opened: Open) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["small_page", "comparison_page", "beside_page", "selftest_page", "proof_page"])
+@pytest.mark.parametrize(
+    "name", ["small_page", "comparison_page", "beside_page", "selftest_page", "proof_page", "plan_page"]
+)
 def test_axe_finds_nothing_serious(name: str, opened: Open, request: pytest.FixtureRequest) -> None:
     axe = pytest.importorskip("axe_playwright_python", reason="axe is not installed: make setup")
     script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")

@@ -1,0 +1,144 @@
+"""`residency plan`: how many GPUs does this cohort need?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from residency.commands import common
+from residency.harness import records
+from residency.harness.errors import UsageError
+from residency.labs import catalogue
+from residency.planner import answer as answering
+from residency.planner import reading, search, shown, whatif
+from residency.planner.cohort import Cohort
+from residency.planner.demand import Measured, from_runs
+from residency.planner.needs import Profile
+from residency.reports import screen, words
+
+EPILOG = """
+Examples:  [bold]residency plan --example > cohort.toml[/]   [bold]residency plan cohort.toml[/]
+[bold]residency plan cohort.toml --residents 40 --stagger 5min --page plan.html[/]
+[bold]residency plan cohort.toml --run results/runs/RUN[/]   (times from a run that was measured)
+
+Exit status: 0 a plan meets the target; 1 none does, and the nearest is shown; 2 the input is wrong.
+"""
+
+
+SEED = 1  # of the self-test, so that it says the same on every machine
+
+
+def plan(
+    cohort: Annotated[
+        Path | None, typer.Argument(metavar="[COHORT.toml]", help="The cohort: people, timetable, hardware, target.")
+    ] = None,
+    residents: Annotated[int | None, typer.Option(help="What if there were so many residents?")] = None,
+    gpus: Annotated[str | None, typer.Option(metavar="KIND:COUNT", help="Only this hardware, such as h200:2.")] = None,
+    stagger: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Spread the starts in class over more time, such as 5min.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="TEXT", help='Another target, such as "p95 wait <= 2 min of class".')
+    ] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN", help="A measured run that times and memory come from. Repeat it for several."),
+    ] = None,
+    details: Annotated[bool, typer.Option("--details", help="Also list all assumptions.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the answer as a page, with the week hour by hour.")
+    ] = None,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where named runs are.")] = common.RESULTS,
+    example: Annotated[bool, typer.Option("--example", help="Print an example of a cohort, with comments.")] = False,
+    selftest: Annotated[
+        bool, typer.Option("--selftest", help="Compare the simulation with what is known exactly.")
+    ] = False,
+) -> None:
+    """Find the cheapest hardware with which a cohort does not wait too long."""
+    if example:
+        sys.stdout.write(reading.example())
+        return
+    if selftest:
+        _selftest(json)
+        return
+    if cohort is None:
+        raise UsageError("name a cohort, for example: residency plan cohort.toml. Write one: residency plan --example")
+    common.check_file(page)
+    asked = _changed(_read(cohort), residents, gpus, stagger, target)
+    measured = from_runs([records.read(common.folder_of(name, results)) for name in run or ()])
+    found = _answer(asked, measured)
+    if found.shown is None:
+        reasons = "; ".join(f"{option.name}: {option.refused}" for option in found.options)
+        raise UsageError(f"{cohort}: nothing can be planned: {reasons}")
+    if json:
+        common.print_json(answering.document(found))
+    else:
+        _print(shown.lines(found))
+        if details:
+            _print(iter([""]))
+            _print(shown.details(found, asked))
+    if page is not None:
+        from residency.planner import page as drawing
+        from residency.reports.page import render
+
+        common.write_file(page, render.page(drawing.page(found, answering.document(found))))
+        screen.progress().print(f"Page: {words.one_line(str(page))}", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(0 if found.chosen else 1)
+
+
+def _read(file: Path) -> Cohort:
+    """The cohort in a file; every mistake is a line of its own."""
+    try:
+        return reading.read(file)
+    except reading.CohortError as error:
+        raise UsageError("\nresidency: ".join(error.lines)) from None
+
+
+def _changed(
+    cohort: Cohort, residents: int | None, gpus: str | None, stagger: str | None, target: str | None
+) -> Cohort:
+    if residents is not None:
+        cohort = whatif.with_residents(cohort, residents)
+    if gpus is not None:
+        cohort = whatif.with_gpus(cohort, gpus)
+    if stagger is not None:
+        cohort = whatif.with_stagger(cohort, stagger)
+    return cohort if target is None else whatif.with_target(cohort, target)
+
+
+def _answer(cohort: Cohort, measured: Measured) -> answering.Answer:
+    with screen.progress().status("planning ...") as status, search.workers() as team:
+        return answering.answer(cohort, _profiles(), measured, team, lambda what: status.update(words.one_line(what)))
+
+
+def _profiles() -> Mapping[str, Profile]:
+    """What the labs say of themselves."""
+    return {
+        lab.name: Profile(lab.demand.seconds, lab.demand.memory_bytes, lab.demand.tries, lab.demand.gpu)
+        for lab in catalogue.labs().values()
+    }
+
+
+def _print(said: Iterator[str]) -> None:
+    out = screen.output()
+    for line in said:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _selftest(as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from residency.planner import selftest
+
+    checks = selftest.checks(SEED)
+    if as_json:
+        common.print_json([asdict(check) for check in checks])
+    else:
+        _print(shown.checks(checks))
+    if not all(check.holds for check in checks):
+        raise typer.Exit(1)

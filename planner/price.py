@@ -1,0 +1,51 @@
+"""What an option costs: the user's prices, for the hours that are paid. No price is built in."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from residency.planner import timetable
+from residency.planner.cohort import Cohort, Hardware
+
+WEEKS_A_YEAR = 365.25 / 7
+ALL_HOURS = timetable.WEEK / 60
+
+
+@dataclass(frozen=True)
+class Price:
+    """What some cards cost, in the cohort's currency."""
+
+    hour: float  # that is paid
+    week: float
+    hours: float  # paid in a week
+    currency: str
+    read_on: datetime.date
+
+
+def price_of(hardware: Hardware, count: int, cohort: Cohort) -> Price | None:
+    """The price of so many cards; None if the user gave none. A bought card costs the same in every hour."""
+    if hardware.price is None or hardware.price_date is None:
+        return None
+    hours = paid_hours(hardware, cohort)
+    if hardware.price_per == "card":
+        week = count * hardware.price / ((hardware.lifetime_years or 1.0) * WEEKS_A_YEAR)
+        return Price(week / hours, week, hours, cohort.currency or "", hardware.price_date)
+    hour = count * hardware.price
+    return Price(hour, hour * hours, hours, cohort.currency or "", hardware.price_date)
+
+
+def paid_hours(hardware: Hardware, cohort: Cohort) -> float:
+    """Hours of a week that are paid: all, or those of classes and projects, on any site."""
+    if hardware.hours == "always" or hardware.price_per == "card":
+        return ALL_HOURS
+    week = timetable.week(cohort, 1)
+    spans = sorted(
+        [(session.begin, session.end) for session in week.sessions]
+        + [span for found in week.projects.values() for span in found]
+    )
+    minutes, last = 0.0, float("-inf")
+    for begin, end in spans:
+        minutes += max(0.0, end - max(begin, last))
+        last = max(last, end)
+    return minutes / 60

@@ -1,0 +1,308 @@
+"""The cheapest plan that meets the target: for each option the fewest cards, and then the price.
+
+An option's fewest cards are found by halving, with few replications, and confirmed with more: a plan meets its targets
+if the upper end of the 95 % interval of the mean does. More cards never make anyone wait longer, apart from chance, and
+all counts see the same people.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from residency.harness.statistics import Interval
+from residency.planner import simulate, timetable
+from residency.planner.cohort import Cohort, Hardware
+from residency.planner.interval import REPLICATIONS, of_mean
+from residency.planner.needs import Settled, too_large
+from residency.planner.price import Price, price_of
+from residency.planner.simulate import ByHour, Kind, Replication
+
+LARGE = 20_000  # jobs of a replication: beyond, chance evens out within one, and fewer are enough
+WEEKS = 200_000  # jobs of a replication: beyond, it simulates one of the calendar's weeks
+WORTH = 1_000  # jobs of a replication from which on processes are worth their start
+SECOND = 1 / 60  # in place of a target of no wait at all
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many replications each part of the answer rests on."""
+
+    screening: int  # that look for the number of cards
+    confirming: int  # that the answer rests on
+    what_if: int
+
+
+def effort(settled: Settled) -> Effort:
+    """Fewer replications for a large cohort; never fewer than 20 for the answer."""
+    if expected_jobs(settled) * len(settled.weeks) <= LARGE:
+        return Effort(8, 40, 16)
+    return Effort(2, REPLICATIONS, 4)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What the jobs of an activity wait; minutes, means over the replications with their 95 % intervals."""
+
+    jobs: float  # in the whole calendar
+    mean: Interval
+    p50: Interval
+    p95: Interval
+    p99: Interval
+    result_p50: Interval  # from the start of a try to its result
+    result_p95: Interval
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An option with a number of cards, and what the replications say of it."""
+
+    place: int  # of the hardware in the cohort
+    hardware: Hardware
+    count: int
+    replications: int
+    jobs_simulated: int
+    targets: tuple[Interval, ...]  # minutes: the percentile that each target names
+    spread: tuple[tuple[float, float], ...]  # 9 of 10 replications lie between
+    missed: float  # share of the replications that miss a target
+    sessions_missed: Interval | None  # share of the sessions of classes; None: no target of classes
+    waits: Mapping[str, Wait]
+    tries_lost: Interval | None  # share of the tries in class for which waiting left no time; None: no classes
+    busy: Interval  # share of the places, in the hours that are paid
+    price: Price | None
+    meets: bool
+    hours: tuple[ByHour, ...] = ()  # by kind of week
+
+
+@contextmanager
+def workers(processes: int | None = None) -> Iterator[Workers]:
+    """Processes that simulate, by default one for each core; they start when there is enough to do."""
+    team = Workers(processes or len(os.sched_getaffinity(0)))
+    try:
+        yield team
+    finally:
+        team.close()
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C belongs to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Workers:
+    """Simulates replications, beside each other where that is worth starting processes."""
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+        self._pool: ProcessPoolExecutor | None = None
+
+    def replications(
+        self, settled: Settled, count: int, numbers: Sequence[int], *, by_hour: bool = False
+    ) -> list[Replication]:
+        """Replications with these numbers, in their order; with `by_hour` they also tell their hours."""
+        few = _weeks_of(settled)
+        tasks = [(settled.cohort, settled.place, count, few(number), number, by_hour) for number in numbers]
+        if self._processes == 1 or expected_jobs(settled) * len(settled.weeks) < WORTH:
+            return [_replicate(task) for task in tasks]
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._processes, mp_context=context, initializer=_ignore_interrupts)
+        pending: list[Future[Replication]] = [self._pool.submit(_replicate, task) for task in tasks]
+        return [future.result() for future in pending]
+
+    def close(self) -> None:
+        """Stop the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _replicate(task: tuple[Cohort, int, int, Sequence[Kind], int, bool]) -> Replication:
+    cohort, place, count, weeks, number, by_hour = task
+    return simulate.replicate(cohort, place, count, weeks, number, by_hour=by_hour)
+
+
+def _weeks_of(settled: Settled) -> Callable[[int], Sequence[Kind]]:
+    """The weeks of a replication: all, or where that is too much one, as often as the calendar has it.
+
+    Fractions of the golden ratio spread the replications evenly over the calendar.
+    """
+    weeks = settled.weeks
+    if expected_jobs(settled) * len(weeks) <= WEEKS:
+        return lambda number: weeks
+    total = sum(kind.times for kind in weeks)
+
+    def chosen(number: int) -> Sequence[Kind]:
+        left = (number * 0.6180339887498949 % 1.0) * total
+        for kind in weeks:
+            left -= kind.times
+            if left < 0:
+                return [replace(kind, times=total)]
+        return [replace(weeks[-1], times=total)]
+
+    return chosen
+
+
+def expected_jobs(settled: Settled) -> float:
+    """About how many jobs a week has."""
+    cohort, hardware = settled.cohort, settled.hardware
+    jobs = 0.0
+    labs = {lab.name: lab for lab in cohort.labs if simulate.uses(lab, hardware)}
+    for session in (session for kind in settled.weeks[:1] for session in kind.week.sessions):
+        if session.lab in labs:
+            tries = labs[session.lab].tries
+            jobs += session.residents * (tries.value if tries else 1.0)
+    if cohort.projects:
+        used = sum(job.share for job in cohort.projects.jobs if simulate.uses(job, hardware))
+        jobs += used * cohort.residents * 60 * cohort.projects.hours_per_week / cohort.projects.think_minutes.value
+    return jobs
+
+
+def evaluate(
+    settled: Settled, count: int, team: Workers, replications: int | None = None, *, by_hour: bool = False
+) -> Evaluated:
+    """What the option is with so many cards, over this many replications; by default as many as confirm it."""
+    replications = replications or effort(settled).confirming
+    found = team.replications(settled, count, range(replications), by_hour=by_hour)
+    return summary(settled, count, found)
+
+
+def summary(settled: Settled, count: int, found: Sequence[Replication]) -> Evaluated:
+    """What replications say together."""
+    cohort, hardware = settled.cohort, settled.hardware
+    limits = [target.wait_minutes for target in cohort.targets]
+    targets = tuple(_mean([one.targets[place] for one in found]) for place in range(len(limits)))
+    price = price_of(hardware, count, cohort)
+    paid = cohort.calendar.total * (price.hours if price else timetable.WEEK / 60)
+    places = simulate.places_of(hardware, count) if hardware.sharing != "time-sliced" else count
+    possible = [one for one in found if one.tries_possible]
+    judged = [one for one in found if one.sessions]
+    of_class = [place for place, target in enumerate(cohort.targets) if target.of == "class"]
+    return Evaluated(
+        place=settled.place,
+        hardware=hardware,
+        count=count,
+        replications=len(found),
+        jobs_simulated=sum(one.jobs for one in found),
+        targets=targets,
+        spread=tuple(_nine_of_ten([one.targets[place] for one in found]) for place in range(len(limits))),
+        missed=sum(any(map(_beyond, one.targets, limits)) for one in found) / len(found),
+        sessions_missed=_mean([max(one.missed[place] for place in of_class) / one.sessions for one in judged])
+        if of_class and judged
+        else None,
+        waits=_waits(found),
+        tries_lost=_mean([1.0 - one.tries_made / one.tries_possible for one in possible]) if possible else None,
+        busy=_mean([one.busy_minutes / (60.0 * places * paid) for one in found]),
+        price=price,
+        meets=all(interval.high <= limit for interval, limit in zip(targets, limits, strict=True)),
+        hours=_hours(found),
+    )
+
+
+def _hours(found: Sequence[Replication]) -> tuple[ByHour, ...]:
+    """The hours of each kind of week, over the replications that simulated it."""
+    weeks: dict[int, list[ByHour]] = {}
+    for hour in (hour for one in found for hour in one.hours):
+        weeks.setdefault(hour.week, []).append(hour)
+    return tuple(simulate.mean_hours(weeks[number]) for number in sorted(weeks))
+
+
+def _beyond(minutes: float, limit: float) -> bool:
+    return minutes > limit
+
+
+def _mean(values: Sequence[float]) -> Interval:
+    """The mean of what is never negative: its interval is not, either."""
+    mean = of_mean(values) if len(values) > 1 else Interval(values[0], values[0], values[0])
+    return replace(mean, low=max(0.0, mean.low))
+
+
+def _nine_of_ten(values: Sequence[float]) -> tuple[float, float]:
+    ordered = sorted(values)
+    left_out = len(ordered) // 20
+    return ordered[left_out], ordered[-1 - left_out]
+
+
+def _waits(found: Sequence[Replication]) -> dict[str, Wait]:
+    names = dict.fromkeys(name for one in found for name in one.waits)
+    waits = {}
+    for name in names:
+        mine = [one.waits[name] for one in found if name in one.waits]
+        fields = ("mean", "p50", "p95", "p99", "result_p50", "result_p95")
+        means = {field: _mean([getattr(one, field) for one in mine]) for field in fields}
+        waits[name] = Wait(jobs=sum(one.jobs for one in mine) / len(found), **means)
+    return waits
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was simulated of an option. Both are in the order of the cards."""
+
+    confirmed: tuple[Evaluated, ...] = ()  # the fewest cards that meet the targets, and one less; else the most
+    screened: tuple[Evaluated, ...] = ()  # other numbers of cards, with few replications
+
+
+def fewest(settled: Settled, team: Workers, say: Say, below: float = math.inf) -> Found:
+    """The fewest cards of an option that meet the targets; nothing if a job fits on no number of its cards.
+
+    `below` is the price of a week of a plan that is known: more expensive numbers of cards are left out, apart from the
+    fewest, which show what the option can do.
+    """
+    possible = [count for count in settled.hardware.count if not too_large(settled, count)]
+    counts = [count for count in possible if _week(settled, count) < below] or possible[:1]
+    if not counts:
+        return Found()
+    seen: dict[int, Evaluated] = {}
+    limits = [target.wait_minutes for target in settled.cohort.targets]
+    replications = effort(settled).screening
+
+    def misses(place: int) -> bool:
+        say(f"{settled.hardware.name}: {counts[place]}")
+        screened = seen[counts[place]] = evaluate(settled, counts[place], team, replications)
+        return any(interval.value > limit for interval, limit in zip(screened.targets, limits, strict=True))
+
+    low, high = 0, len(counts) - 1
+    if below < math.inf and high and misses(high):
+        low = high  # none of those that are cheaper meets the targets
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if misses(middle) else (low, middle)
+    confirmed = [evaluate(settled, counts[low], team)]
+    while not confirmed[-1].meets and low + 1 < len(counts):
+        low += 1
+        say(f"{settled.hardware.name}: {counts[low]}, confirming")
+        confirmed.append(evaluate(settled, counts[low], team))
+    if confirmed[-1].meets and len(confirmed) == 1 and low:
+        confirmed.insert(0, evaluate(settled, counts[low - 1], team))
+    known = {one.count for one in confirmed}
+    screened = [seen[count] for count in sorted(seen) if count not in known]
+    return Found(tuple(confirmed), tuple(screened))
+
+
+def _week(settled: Settled, count: int) -> float:
+    """The price of a week; 0 if none was given, so that nothing is left out."""
+    price = price_of(settled.hardware, count, settled.cohort)
+    return price.week if price else 0.0
+
+
+def cheapest(found: Sequence[Evaluated]) -> Evaluated | None:
+    """The cheapest of those that meet the targets; those without a price come last, by their number of cards."""
+    meeting = [one for one in found if one.meets]
+    return min(meeting, key=lambda one: (one.price is None, one.price.week if one.price else one.count), default=None)
+
+
+def nearest(found: Sequence[Evaluated], limits: Sequence[float]) -> Evaluated | None:
+    """If none meets the targets: the one that comes nearest, by how many times the wait is too long."""
+    return min(
+        found,
+        key=lambda one: max(
+            interval.high / max(limit, SECOND) for interval, limit in zip(one.targets, limits, strict=True)
+        ),
+        default=None,
+    )

@@ -1,0 +1,225 @@
+"""The answer in a terminal: the plan, its price and the wait first; one screen, to be read aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from residency.harness.errors import visible
+from residency.harness.statistics import Interval
+from residency.planner.answer import SHARE, Answer, Fit
+from residency.planner.cohort import GB, Cohort, Hardware, Target
+from residency.planner.search import Evaluated
+from residency.planner.selftest import Check
+from residency.reports import words
+
+WHO = {"class": "tries in class", "project": "jobs of projects", "grading": "submissions", "all": "jobs"}
+TIME_SLICED = "Time slicing protects neither memory nor the others: one job can fail or slow all on its card."
+SLOWER = 1.25  # times the time to a result, from which on the screen says so
+LABELS = 15  # columns of the names of lines
+
+
+def lines(found: Answer) -> Iterator[str]:
+    """The whole answer."""
+    cohort = found.cohort
+    residents = f"{cohort.residents} resident{'s' if cohort.residents > 1 else ''}"
+    yield f"{visible(cohort.name)}: {residents}, {cohort.calendar.total} weeks"
+    yield ""
+    shown = found.shown
+    assert shown is not None  # else nothing could be simulated, which the command has said
+    if found.chosen is None:
+        yield "No option meets the target. The nearest is:"
+    yield f"{'Plan' if found.chosen else 'Nearest'}: {option(shown)}{_price(shown)}"
+    for target, interval in zip(cohort.targets, shown.targets, strict=True):
+        yield f"{_sentence(target, interval)}"
+    if shown.hardware.sharing == "time-sliced":
+        yield TIME_SLICED
+    yield ""
+    yield from _waits(shown)
+    yield ""
+    yield from _facts(found, shown)
+    yield from _others(found, shown)
+    yield from _assumed(found)
+    yield ""
+    yield (
+        f"Simulated: {shown.replications} times the {cohort.calendar.total} weeks, each time with other values of the "
+        f"assumptions. Seed {cohort.seed}."
+    )
+
+
+def option(one: Evaluated) -> str:
+    """`8 x whole H200`."""
+    return f"{one.count} x {visible(one.hardware.name)}"
+
+
+def _price(one: Evaluated) -> str:
+    if one.price is None:
+        return " (no price given)"
+    price = one.price
+    return f": {_money(price.hour)} {price.currency} an hour, {_money(price.week)} {price.currency} a week"
+
+
+def _money(value: float) -> str:
+    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def minutes(value: float) -> str:
+    """Minutes as a wait is told: tenths."""
+    return f"{value:.1f}"
+
+
+def _sentence(target: Target, found: Interval) -> str:
+    holds = "" if found.high <= target.wait_minutes else ": missed"
+    return (
+        f"{target.percentile:g} of 100 {WHO[target.of]} wait at most {minutes(found.value)} min "
+        f"(95 % interval {minutes(max(0.0, found.low))} to {minutes(found.high)}; "
+        f"target {target.wait_minutes:g} min{holds})"
+    )
+
+
+def _waits(one: Evaluated) -> Iterator[str]:
+    yield f"{'Minutes':<{LABELS}}{'wait: half':>12}{'95 of 100':>11}{'99 of 100':>11}{'result after: half':>20}"
+    for name, wait in one.waits.items():
+        if name == "all" and len(one.waits) == 2:
+            continue
+        cells = (wait.p50, wait.p95, wait.p99)
+        text = "".join(f"{minutes(cell.value):>{width}}" for cell, width in zip(cells, (12, 11, 11), strict=True))
+        yield f"  {name:<{LABELS - 2}}{text}{minutes(wait.result_p50.value):>20}"
+
+
+def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
+    cohort = found.cohort
+    missed = f"{_of_hundred(one.missed)} simulated residencies"
+    sessions = f", and {_of_hundred(one.sessions_missed.value)} class sessions" if one.sessions_missed else ""
+    yield _line("Target missed", f"in {missed}{sessions}")
+    if one.tries_lost is not None and one.tries_lost.value >= 0.005:
+        yield _line("Lost in class", f"waiting leaves no time for {_of_hundred(one.tries_lost.value)} tries")
+    idle = ""
+    if one.price is not None:
+        idle = f"; idle time costs {_money(one.price.hour * (1 - one.busy.value))} {one.price.currency} an hour"
+    yield _line("In use", f"{words.percent(one.busy.value)} of the paid time{idle}")
+    if one.price is not None:
+        all_weeks = one.price.week * cohort.calendar.total / cohort.residents
+        yield _line("Per resident", f"{_money(all_weeks)} {one.price.currency} for {cohort.calendar.total} weeks")
+    yield from _slower(found, one)
+    if found.fits:
+        yield _line("Memory", memory(max(found.fits, key=lambda fit: fit.memory_bytes), one.hardware))
+    if found.staggered is not None:
+        yield _line("Stagger starts", _staggered(found, one))
+    if found.influences:
+        most = found.influences[0]
+        low, high = sorted((most.smaller, most.larger))
+        yield _line(
+            "Matters most",
+            f"{most.name}: {words.percent(SHARE)} less or more gives {minutes(low)} to {minutes(high)} min",
+        )
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:<{LABELS}}{text}"
+
+
+def _of_hundred(share: float) -> str:
+    return f"{100 * share:.0f} of 100"
+
+
+def memory(fit: Fit, hardware: Hardware) -> str:
+    """What the largest job needs, and what that means."""
+    need, size = (f"{bytes_ / GB:.3g} GB" for bytes_ in (fit.memory_bytes, fit.unit_bytes))
+    place = "a card" if fit.unit == "card" else f"a slice {fit.unit}"
+    said = f"{visible(fit.name)} needs up to {need}, and {place} has {size}"
+    if hardware.sharing == "time-sliced":
+        return f"{said}: {fit.at_once} at once"
+    if fit.smallest_slice and fit.slices_a_card > 1 and hardware.sharing == "exclusive":
+        return f"{said}; it would fit a slice {fit.smallest_slice}: {fit.slices_a_card} such slices a card"
+    return said
+
+
+def _staggered(found: Answer, one: Evaluated) -> str:
+    spread = found.staggered
+    assert spread is not None
+    said = f"spread over {spread.minutes} min more: {minutes(spread.wait.value)} min"
+    if spread.count is None:
+        return f"{said}; as many cards are needed"
+    saved = ""
+    if spread.week_saved is not None and one.price is not None:
+        saved = f", {_money(spread.week_saved)} {one.price.currency} a week less"
+    return f"{said}; {spread.count} would do{saved}"
+
+
+def _others(found: Answer, shown: Evaluated) -> Iterator[str]:
+    """The other options at their best, and the chosen one with one card less."""
+    name = "Others"
+    for known in found.options:
+        same = [one for one in known.evaluated if one.place == shown.place and one.count != shown.count]
+        best = [one for one in known.evaluated[-1:] if one.place != shown.place]
+        for one in (*same, *best):
+            price = f"{_money(one.price.week)} {one.price.currency} a week, " if one.price else ""
+            wait = worst(one, found.cohort.targets)
+            yield _line(name, f"{option(one)}: {price}{wait} min{'' if one.meets else ', misses'}")
+            name = ""
+        if known.refused:
+            yield _line(name, f"{visible(known.name)}: not possible: {known.refused}")
+            name = ""
+
+
+def _slower(found: Answer, shown: Evaluated) -> Iterator[str]:
+    """Who waits less may still compute longer: on a slice, or on a shared card."""
+    mine = shown.waits.get("class")
+    others = [one for option in found.options for one in option.evaluated if one.meets and "class" in one.waits]
+    if mine is None or not others:
+        return
+    fastest = min(others, key=lambda one: one.waits["class"].result_p50.value)
+    theirs = fastest.waits["class"].result_p50.value
+    if mine.result_p50.value > SLOWER * theirs:
+        text = f"half of the tries in class take {minutes(mine.result_p50.value)} min or more to a result"
+        yield _line("Slower tries", f"{text}; {minutes(theirs)} min with {option(fastest)}")
+
+
+def worst(one: Evaluated, targets: Sequence[Target]) -> str:
+    """The wait of the target that comes nearest to being missed, or is missed most."""
+    pairs = zip(one.targets, targets, strict=True)
+    interval, _ = max(pairs, key=lambda pair: pair[0].high / max(pair[1].wait_minutes, 1e-9))
+    return minutes(interval.value)
+
+
+def _assumed(found: Answer) -> Iterator[str]:
+    assumed = [one for one in found.assumptions if one.kind == "assumed"]
+    measured = [one for one in found.assumptions if one.kind == "measured"]
+    moved = [one for one in found.assumptions if one.kind == "transferred"]
+    if not found.assumptions:
+        return
+    said = [f"{len(measured)} measured"] if measured else ["none is measured"]
+    if moved:
+        said.append(f"{len(moved)} transferred from other hardware")
+    yield _line("Not known", f"{len(assumed)} numbers are assumptions; {', '.join(said)}. --details lists them")
+
+
+def details(found: Answer, cohort: Cohort) -> Iterator[str]:
+    """Every number that is not known exactly, with its range and where it comes from; then what else matters."""
+    del cohort
+    yield "Numbers with a range"
+    for one in found.assumptions:
+        yield f"  {one.field}: {one.value:.3g} ({one.low:.3g} to {one.high:.3g}); {one.kind}: {visible(one.source)}"
+    yield ""
+    yield f"{words.percent(SHARE)} less or more, and what the wait becomes"
+    for influence in found.influences:
+        yield f"  {influence.name}: {minutes(influence.smaller)} and {minutes(influence.larger)} min"
+    yield ""
+    yield "Memory"
+    shown = found.shown
+    for fit in found.fits:
+        yield f"  {memory(fit, shown.hardware)}" if shown else ""
+
+
+def checks(found: Sequence[Check]) -> Iterator[str]:
+    """The self-test: what is known exactly, and what the simulation says."""
+    width = max(len(check.name) for check in found)
+    yield f"{'':<6}{'What is known exactly':<{width}}  {'exact':>9}  simulated, with its interval"
+    for check in found:
+        simulated = check.simulated
+        span = f" ({simulated.low:.4g} to {simulated.high:.4g})" if simulated.low < simulated.high else ""
+        mark = "ok" if check.holds else "WRONG"
+        yield f"{mark:<6}{check.name:<{width}}  {check.expected:>9.4g}  {simulated.value:.4g}{span}"
+    wrong = sum(not check.holds for check in found)
+    yield ""
+    yield f"{len(found) - wrong} of {len(found)} hold." + (" Do not trust plans of this installation." if wrong else "")

@@ -1,0 +1,169 @@
+"""`residency plan`: the cheapest hardware that meets the target, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Residency
+
+SMALL = """
+name = "a small class"
+currency = "EUR"
+
+[calendar]
+weeks = 2
+start = 2027-01-11
+time_zone = "Europe/Berlin"
+
+[people]
+residents = 12
+attendance = { value = 0.9, low = 0.8, high = 1.0, source = "a guess" }
+
+[[classes]]
+name = "practice"
+days = ["mon", "thu"]
+start = 09:00:00
+hours = 2
+practice = 0.5
+labs = ["exercise"]
+start_window_minutes = 1
+think_minutes = 5
+
+[[labs]]
+name = "exercise"
+minutes = { value = 1, low = 0.8, high = 1.2, source = "a guess" }
+memory_gb = 10
+tries = 4
+
+[[hardware]]
+name = "small card"
+gpu = "l40s"
+memory_gb = 48
+count = { from = 1, to = 12 }
+price = 1
+price_date = 2026-11-29
+
+[[hardware]]
+name = "large card"
+gpu = "h200"
+count = [1, 2, 3, 4, 6, 8, 12]
+price = 4
+price_date = 2026-11-29
+
+[[targets]]
+wait_minutes = 2
+"""
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Callable[..., Path]:
+    """Write the small cohort, with some texts replaced."""
+
+    def write(**changes: str) -> Path:
+        text = SMALL
+        for old, new in changes.items():
+            assert old in text
+            text = text.replace(old, new)
+        file = tmp_path / "cohort.toml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+def test_the_fewest_cards_that_meet_the_target_win_by_their_price(cohort, residency: Residency) -> None:
+    done = residency("plan", cohort(), "--json")
+    assert (done.status, done.err) == (0, "")
+    plan = done.json["plan"]
+    assert plan["hardware"] == "small card"
+    assert plan["targets"][0]["high"] <= 2
+    assert plan["price"]["week"] == plan["count"] * 168
+    small, large = done.json["options"]
+    fewer = small["evaluated"][0]
+    assert (fewer["count"], fewer["meets"]) == (plan["count"] - 1, False)
+    assert not any(one["meets"] and one["price"]["week"] < plan["price"]["week"] for one in large["evaluated"])
+    assert {one["field"] for one in done.json["assumptions"]} == {
+        "people.attendance",
+        "labs.exercise.minutes",
+        "labs.exercise.scv",
+    }
+    assert done.json["memory"][0]["memory_bytes"] == 10e9
+
+    again = residency("plan", "cohort.toml", "--json")
+    assert again.out == done.out  # the same seed gives the same answer, whichever process simulates what
+
+
+def test_what_if_flags_change_the_question(cohort, residency: Residency) -> None:
+    file = cohort()
+    few = residency("plan", file, "--gpus", "l40s:3", "--target", "p50 wait <= 30 min", "--json").json["plan"]
+    assert (few["count"], few["meets"]) == (3, True)
+    more = residency("plan", file, "--gpus", "l40s:3", "--residents", "24", "--json")
+    assert more.status == 1
+    assert more.json["plan"] is None
+    assert more.json["nearest"]["targets"][0]["value"] > few["targets"][0]["value"]
+    spread = residency("plan", file, "--gpus", "l40s:3", "--stagger", "20min", "--json").json
+    plain = residency("plan", file, "--gpus", "l40s:3", "--json").json
+    waits = [(one["plan"] or one["nearest"])["waits"]["class"]["p95"]["value"] for one in (spread, plain)]
+    assert waits[0] < waits[1]
+
+
+def test_the_first_lines_say_the_plan_its_price_and_the_wait(cohort, residency: Residency) -> None:
+    done = residency("plan", cohort())
+    lines = done.out.splitlines()
+    assert lines[0] == "a small class: 12 residents, 2 weeks"
+    assert lines[2].startswith("Plan: ")
+    assert "x small card" in lines[2]
+    assert lines[2].endswith("EUR a week")
+    assert lines[3].startswith("95 of 100 tries in class wait at most ")
+    assert lines[3].endswith("target 2 min)")
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 110
+    none = residency("plan", "cohort.toml", "--gpus", "h200:1")
+    assert none.status == 1
+    assert "No option meets the target. The nearest is:" in none.out
+
+
+def test_sites_in_other_time_zones_use_the_hardware_at_other_hours(cohort, residency: Residency) -> None:
+    sites = '[[sites]]\nname = "Berlin"\nresidents = 12\n[[sites]]\nname = "Bogota"\nresidents = 12\n'
+    same = residency("plan", cohort(**{"residents = 12": "", "[[classes]]": f"{sites}[[classes]]"}), "--json")
+    apart = f'{sites}time_zone = "America/Bogota"\n[[classes]]'
+    other = residency("plan", cohort(**{"residents = 12": "", "[[classes]]": apart}), "--json")
+    assert other.json["plan"]["waits"]["class"]["jobs"] > 2 * 2 * 2 * 12
+    assert other.json["plan"]["count"] < same.json["plan"]["count"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('labs = ["exercise"]', 'labs = ["exercize"]', "nobody measured `exercize`"),
+        ("minutes = { value = 1, low = 0.8, high = 1.2, source = \"a guess\" }", 'task = "tabular/etl"\nrows = 1000',
+         "no run measured the task tabular/etl"),
+        ("memory_gb = 10", "memory_gb = 200", "it needs 200 GB; the largest unit has"),
+    ],
+)  # fmt: skip
+def test_what_nobody_measured_or_what_fits_nowhere_is_refused(
+    cohort, residency: Residency, old: str, new: str, said: str
+) -> None:
+    done = residency("plan", cohort(**{old: new}))
+    assert done.status == 2
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_every_mistake_of_a_file_is_a_line(cohort, residency: Residency) -> None:
+    done = residency("plan", cohort(**{"residents = 12": "residents = -3", 'currency = "EUR"': ""}))
+    assert done.status == 2
+    assert [line.split(": ")[2] for line in done.err.splitlines()][:1] == ["people.residents"]
+
+
+def test_the_selftest_prints_both_figures(residency: Residency) -> None:
+    done = residency("plan", "--selftest")
+    assert done.status == 0
+    assert " hold." in done.out.splitlines()[-1]
+    (burst,) = [
+        line for line in done.out.splitlines() if "burst of 30 exponential jobs of 5 min, 8 units: mean" in line
+    ]
+    assert " 5.271 " in burst
