@@ -51,7 +51,7 @@ class Size:
     run: str
     values: Mapping[What, Sequence[float]]
     work: float | None  # floating-point operations, else bytes, as far as declared
-    disturbance: float  # what is known of the spread between processes, beyond that of a quiet machine
+    disturbance: float  # of its times: what is known of the spread between processes, beyond that of a quiet machine
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Series:
     def points(self, what: What) -> list[Point]:
         """The measured sizes with values of this quantity."""
         known = [(size, size.values.get(what, ())) for size in self.sizes]
-        return [Point(size.rows, values, size.disturbance) for size, values in known if values]
+        is_time = QUANTITIES[what].unit == "s"
+        return [Point(size.rows, values, size.disturbance if is_time else 0.0) for size, values in known if values]
 
     def fit(self, what: What) -> Model | None:
         """The law through them, fitted once; None if there are none."""
