@@ -5,7 +5,7 @@ processes, as a posterior over a small grid; so a prediction comes with an inter
 the same one.
 
     power         mostly within 0.1 of 1, or of the growth of the declared work; a part of the prior reaches 0.3 to 3.2
-    fixed cost    log-normal around what is usual for the quantity
+    fixed cost    log-normal around what is usual for the quantity; the growth's size may be any
     process       fresh processes differ (`KNOWN_SPREAD` of harness/statistics.py, pooled with what was measured)
     misfit        no law is exact: caches fill up, allocators round up. Each size departs from it by a share of its own,
                   and beyond the measured sizes the departure grows with the distance
@@ -53,7 +53,7 @@ SECONDS = Quantity("s", fixed=0.01, fixed_spread=2.5, spread=KNOWN_SPREAD / math
 """A warm execution: its fixed cost is milliseconds. The constant is that of a ratio of two processes."""
 FIRST_SECONDS = Quantity("s", fixed=1.0, fixed_spread=1.0, spread=KNOWN_SPREAD / math.sqrt(2), misfit=0.06)
 """The first execution in a fresh process, with its imports and compilation."""
-BYTES = Quantity("bytes", fixed=250e6, fixed_spread=1.0, spread=0.03, misfit=0.06)
+BYTES = Quantity("bytes", fixed=250e6, fixed_spread=1.0, spread=0.03, misfit=0.04)
 """A process's peak of memory, with what its libraries take before any data."""
 
 
@@ -201,8 +201,7 @@ def _prior(quantity: Quantity, growth: float | None) -> NDArray[np.float64]:
         near = (near + _normal(POWERS, growth, NEAR)) / 2
     power = (0.55 * near + 0.45 * np.exp(-np.abs(POWERS - 1) / 0.5)) * np.gradient(POWERS)
     misfit = np.gradient(MISFITS) / (1 + (MISFITS / quantity.misfit) ** 2)
-    share = 1 - SHARES  # a fixed cost of any size is as likely, by its logarithm
-    return np.asarray(np.log(share[:, None, None] * power[:, None] * misfit).ravel())
+    return np.tile(np.log(power[:, None] * misfit).ravel(), len(SHARES))
 
 
 def _prior_of_fixed(

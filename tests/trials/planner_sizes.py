@@ -24,6 +24,7 @@ from residency.studies.measuring import info_of, measure
 from residency.suites import SHIPPED
 
 SIZES = 4
+COMMAND = ["python", "tests/trials/planner_sizes.py", *sys.argv[1:]]
 # The smallest and the largest number of rows; the implementations, all on the CPU, that are measured.
 MEASURED: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "foundations/bandwidth": (2_097_152, 50_000_000, ("arrays", "tensors")),
@@ -69,7 +70,7 @@ def main() -> None:
     planned, settings = groups(), Settings(replicates=5, rounds=4, threads=1, budget=float(sys.argv[1]))
     before = records.read(Path(sys.argv[2])) if len(sys.argv) > 2 else None
     selection = Selection(tasks=tuple(MEASURED), devices=("cpu",))
-    info = before.info if before else info_of(planned, settings, selection, "sizes")
+    info = before.info if before else replace(info_of(planned, settings, selection, "sizes"), command=COMMAND)
     folder = before.folder if before else Path("results/runs") / info.id
     measure(planned, settings, info, folder, before)
     print(folder)
