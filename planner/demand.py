@@ -96,6 +96,7 @@ class Measured:
             return count
         if isinstance(known, Refused):
             return known
+        known = sorted(known, key=lambda one: -one.sizes[-1].rows)  # the reason that counts is that of the widest reach
         here = [one for one in known if is_named(request.machine, one.key.machine)]
         names = sorted({one.key.machine for one in here})
         if len(names) > 1:
@@ -182,9 +183,9 @@ class Measured:
             if 0 < one.key.workers <= request.workers and replace(one.key, workers=key.workers) == key
         ]
         found = _demand(max(alike, key=lambda one: one.key.workers), request, count, level)
-        return (
-            {} if isinstance(found, Refused) else {"memory_bytes": found.memory_bytes, "host_bytes": found.host_bytes}
-        )
+        if isinstance(found, Refused):
+            return {}
+        return {"memory_bytes": found.memory_bytes, "host_bytes": found.host_bytes}
 
     def _elsewhere(self, request: Request, known: Sequence[Series], count: int, level: float) -> list[Demand | Refused]:
         """On hardware where the task was not measured: through the roofline."""

@@ -13,6 +13,11 @@ the same one.
 A prediction is for a fresh process, as a job is one. It is refused beyond `BEYOND` times the largest measured size and
 below a quarter of the smallest: there the law was never tested. One size alone says nothing about the growth: what
 remains is the prior, and the interval is wide.
+
+On eight made-up laws (a fixed cost with powers 0.7, 1, 1.3 and 2, no fixed cost, hardly any growth, n log n, a step
+where a cache is full) with 3 or 4 sizes, three processes that differ by 5 or 10 %, and a prediction at 3 to 4 times the
+largest size, the 90 % interval holds a fresh process's time in 92 to 100 % of 100 seeds each. Its ends differ by a
+factor of 1.6 to 3.3.
 """
 
 from __future__ import annotations
