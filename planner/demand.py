@@ -96,15 +96,22 @@ class Measured:
             return count
         if isinstance(known, Refused):
             return known
+        known = sorted(known, key=lambda one: -one.sizes[-1].rows)  # the reason that counts is that of the widest reach
         here = [one for one in known if is_named(request.machine, one.key.machine)]
         names = sorted({one.key.machine for one in here})
         if len(names) > 1:
             return Refused(f"{request.task} was measured on {' and on '.join(names)}: name one of them")
-        tried = [self._on(one, request, count, level) for one in here] or self._elsewhere(request, known, count, level)
+        if not here:
+            tried = self._elsewhere(request, known, count, level)
+        elif exact := [one for one in here if max(1, one.key.workers) == request.workers]:
+            tried = [_demand(one, request, count, level) for one in exact]
+        else:
+            tried = [self._scaled(one, request, count, level) for one in here if one.key.workers == 1]
         made = [one for one in tried if isinstance(one, Demand)]
         if made:
             return min(made, key=lambda one: one.minutes.value)
-        return next(one for one in tried if isinstance(one, Refused))
+        reasons = [one for one in tried if isinstance(one, Refused)]
+        return reasons[0] if reasons else Refused(f"{request.task} was not measured on one worker: no law can be asked")
 
     def _count(self, request: Request) -> int | Refused:
         """The number of rows."""
@@ -148,12 +155,6 @@ class Measured:
         what = request.implementation or ("an implementation for a cluster" if clustered else "one process")
         return Refused(f"no run has a right result of {request.task} on {dataset} and {place} by {what}: measure it")
 
-    def _on(self, known: Series, request: Request, count: int, level: float) -> Demand | Refused:
-        """By one series, on the machine where it was measured."""
-        if request.workers in (max(1, known.key.workers), known.key.workers):
-            return _demand(known, request, count, level)
-        return self._scaled(known, request, count, level)
-
     def _scaled(self, known: Series, request: Request, count: int, level: float) -> Demand | Refused:
         """On another number of workers than any that was measured, by the scaling law from one worker on."""
         scaled = self.laws.get(known.key)
@@ -171,7 +172,20 @@ class Measured:
             return one
         speed = _speed(scaled.law, request.workers)
         source = f"{one.source}; divided by the scaling law of run {scaled.run} at {request.workers} workers"
-        return replace(one, minutes=_divided(one.minutes, speed), source=source)
+        memory = self._of_most(known.key, request, count, level)
+        return replace(one, minutes=_divided(one.minutes, speed), source=source, **memory)
+
+    def _of_most(self, key: Key, request: Request, count: int, level: float) -> dict[str, Interval | None]:
+        """The memory of each worker where the most were measured, up to as many as are asked for: more need less."""
+        alike = [
+            one
+            for one in self.series
+            if 0 < one.key.workers <= request.workers and replace(one.key, workers=key.workers) == key
+        ]
+        found = _demand(max(alike, key=lambda one: one.key.workers), request, count, level)
+        if isinstance(found, Refused):
+            return {}
+        return {"memory_bytes": found.memory_bytes, "host_bytes": found.host_bytes}
 
     def _elsewhere(self, request: Request, known: Sequence[Series], count: int, level: float) -> list[Demand | Refused]:
         """On hardware where the task was not measured: through the roofline."""

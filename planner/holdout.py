@@ -30,7 +30,7 @@ class Held:
     @property
     def inside(self) -> bool:
         """Whether the interval holds what was measured."""
-        return self.predicted.low <= self.measured <= self.predicted.high
+        return bool(self.predicted.low <= self.measured <= self.predicted.high)
 
 
 def holdout(runs: Iterable[Records], level: float = LEVEL) -> list[Held]:

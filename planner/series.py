@@ -39,7 +39,7 @@ class Key:
     implementation: str  # without the number of workers: `partitions@cpu`
     device: str
     machine: str  # the GPU's name; of a CPU also the cores: `AMD EPYC, 2 cores`
-    threads: int  # of each process; 0 on a GPU
+    threads: int  # of its process; 0 on a GPU and on a cluster
     workers: int  # 0: one process, no cluster
 
 
@@ -51,7 +51,7 @@ class Size:
     run: str
     values: Mapping[What, Sequence[float]]
     work: float | None  # floating-point operations, else bytes, as far as declared
-    disturbance: float  # what is known of the spread between processes, beyond that of a quiet machine
+    disturbance: float  # of its times: what is known of the spread between processes, beyond that of a quiet machine
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Series:
     def points(self, what: What) -> list[Point]:
         """The measured sizes with values of this quantity."""
         known = [(size, size.values.get(what, ())) for size in self.sizes]
-        return [Point(size.rows, values, size.disturbance) for size, values in known if values]
+        is_time = QUANTITIES[what].unit == "s"
+        return [Point(size.rows, values, size.disturbance if is_time else 0.0) for size, values in known if values]
 
     def fit(self, what: What) -> Model | None:
         """The law through them, fitted once; None if there are none."""
@@ -118,7 +119,8 @@ def series(runs: Iterable[tuple[Records, Sequence[Row]]]) -> list[Series]:
                 continue
             sizes.setdefault(key, {})[row.cell.rows] = _size(row, samples[row.key], run.folder.name)
             declared = bool(row.facts.flops or row.facts.bytes)
-            about[key] = (row.facts.unit, declared, row.facts.limiter, run.info.made_up)
+            made_up = run.info.made_up or (key in about and about[key][3])
+            about[key] = (row.facts.unit, declared, row.facts.limiter, made_up)
     return [
         Series(key, [size for _, size in sorted(of_key.items())], *about[key]) for key, of_key in sorted(sizes.items())
     ]
@@ -139,8 +141,8 @@ def key_of(row: Row, machine: Mapping[str, Any]) -> Key | None:
         return None
     cell, on_cpu = row.cell, row.cell.device == "cpu"
     name = f"{cell.implementation.partition('@')[0]}@{cell.device}"
-    threads = (row.facts.threads or 0) if on_cpu else 0
     workers = cell.workers if cell.runner == "cluster" else 0
+    threads = (row.facts.threads or 0) if on_cpu and not workers else 0
     return Key(cell.task, cell.dataset, name, cell.device, machine_of(cell.device, machine), threads, workers)
 
 

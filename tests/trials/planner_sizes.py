@@ -1,10 +1,11 @@
 """Measure the suites at four sizes each, up to a quarter of `lab` or so: what the planner's fits are checked by.
 
-    python tests/trials/planner_sizes.py BUDGET [NAME]
+    python tests/trials/planner_sizes.py BUDGET [RUN]
 
 The sizes of a task are in equal ratios, from its `smoke` size or a hundredth of `lab` to the largest named below.
-Writes a run into results/runs and prints its folder. Tasks whose smallest size takes long are left out. Each process
-has one thread: on a busy machine, threads that wait for each other would make the times of a size differ tenfold.
+Writes a run into results/runs and prints its folder, or continues the run in that folder. Tasks whose smallest size
+takes long are left out. Each process has one thread: on a busy machine, threads that wait for each other would make the
+times of a size differ tenfold.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from residency.harness import records
 from residency.harness.discovery import Catalogue
 from residency.runners.plan import Group, Selection, plan
 from residency.runners.settings import Settings
@@ -22,6 +24,7 @@ from residency.studies.measuring import info_of, measure
 from residency.suites import SHIPPED
 
 SIZES = 4
+COMMAND = ["python", "tests/trials/planner_sizes.py", *sys.argv[1:]]
 # The smallest and the largest number of rows; the implementations, all on the CPU, that are measured.
 MEASURED: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "foundations/bandwidth": (2_097_152, 50_000_000, ("arrays", "tensors")),
@@ -65,9 +68,11 @@ def groups() -> list[Group]:
 def main() -> None:
     """Measure within the budget, in seconds."""
     planned, settings = groups(), Settings(replicates=5, rounds=4, threads=1, budget=float(sys.argv[1]))
-    info = info_of(planned, settings, Selection(tasks=tuple(MEASURED), devices=("cpu",)), *sys.argv[2:])
-    folder = Path("results/runs") / info.id
-    measure(planned, settings, info, folder, None)
+    before = records.read(Path(sys.argv[2])) if len(sys.argv) > 2 else None
+    selection = Selection(tasks=tuple(MEASURED), devices=("cpu",))
+    info = before.info if before else replace(info_of(planned, settings, selection, "sizes"), command=COMMAND)
+    folder = before.folder if before else Path("results/runs") / info.id
+    measure(planned, settings, info, folder, before)
     print(folder)
 
 
