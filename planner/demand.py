@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -175,7 +175,7 @@ class Measured:
         memory = self._of_most(known.key, request, count, level)
         return replace(one, minutes=_divided(one.minutes, speed), source=source, **memory)
 
-    def _of_most(self, key: Key, request: Request, count: int, level: float) -> dict[str, Interval | None]:
+    def _of_most(self, key: Key, request: Request, count: int, level: float) -> dict[str, Any]:
         """The memory of each worker where the most were measured, up to as many as are asked for: more need less."""
         alike = [
             one
