@@ -72,7 +72,7 @@ class Fit:
 
     name: str
     memory_bytes: int
-    unit: str  # `card`, or the slice's name
+    unit: str  # `card`, `machine`, or the slice's name
     unit_bytes: int
     at_once: int  # 0: it does not fit
     smallest_slice: str = ""  # the smallest MIG slice of this card that it fits, if the card has any
@@ -216,7 +216,7 @@ def _units(hardware: Hardware) -> dict[str, int]:
     """The kinds of units by name, with their bytes."""
     if hardware.sharing == "mig" and hardware.card:
         return {name: hardware.card.slices[name].memory for name in dict.fromkeys(hardware.slices or ())}
-    return {"card": hardware.memory}
+    return {"card" if hardware.device == "gpu" else "machine": hardware.memory}
 
 
 def _fit(need: Need, hardware: Hardware, unit: str, size: int) -> Fit:

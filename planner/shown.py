@@ -96,7 +96,7 @@ def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
     idle = ""
     if one.price is not None:
         idle = f"; idle time costs {_money(one.price.hour * (1 - one.busy.value))} {one.price.currency} an hour"
-    yield _line("In use", f"{words.percent(one.busy.value)} of the paid time{idle}")
+    yield _line("In use", f"{_share(one.busy.value)} of the paid time{idle}")
     if one.price is not None:
         all_weeks = one.price.week * cohort.calendar.total / cohort.residents
         yield _line("Per resident", f"{_money(all_weeks)} {one.price.currency} for {cohort.calendar.total} weeks")
@@ -114,6 +114,10 @@ def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
         )
 
 
+def _share(share: float) -> str:
+    return "less than 1 %" if 0 < share < 0.005 else words.percent(share)
+
+
 def _line(name: str, text: str) -> str:
     return f"{name:<{LABELS}}{text}"
 
@@ -125,7 +129,7 @@ def _of_hundred(share: float) -> str:
 def memory(fit: Fit, hardware: Hardware) -> str:
     """What the largest job needs, and what that means."""
     need, size = (f"{bytes_ / GB:.3g} GB" for bytes_ in (fit.memory_bytes, fit.unit_bytes))
-    place = "a card" if fit.unit == "card" else f"a slice {fit.unit}"
+    place = f"a {fit.unit}" if fit.unit in {"card", "machine"} else f"a slice {fit.unit}"
     said = f"{visible(fit.name)} needs up to {need}, and {place} has {size}"
     if hardware.sharing == "time-sliced":
         return f"{said}: {fit.at_once} at once"
