@@ -549,7 +549,7 @@ class _Drawn:
         rows = []
         for place, fit in enumerate(self.found.fits):
             known = self.numbers.at(f"memory/{place}")
-            unit = "a card" if fit.unit == "card" else f"slice {fit.unit}"
+            unit = f"a {fit.unit}" if fit.unit in {"card", "machine"} else f"slice {fit.unit}"
             slices: Text = [known.number("slices_a_card", _count), f" x {fit.smallest_slice}"]
             rows.append(
                 TableRow(
