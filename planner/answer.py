@@ -310,6 +310,7 @@ def _evaluated(one: Evaluated, cohort: Cohort) -> dict[str, Any]:
             "resident": price.week * cohort.calendar.total / cohort.residents,
             "idle_hour": price.hour * max(0.0, 1.0 - one.busy.value),
             "paid_hours": price.hours,
+            "overtime_hours": price.overtime,
             "currency": price.currency,
             "read_on": price.read_on.isoformat(),
         }

@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from residency.harness.statistics import Interval
-from residency.planner import simulate, timetable
+from residency.planner import simulate
 from residency.planner.cohort import Cohort, Hardware
 from residency.planner.interval import REPLICATIONS, of_mean
 from residency.planner.needs import Settled, too_large
-from residency.planner.price import Price, price_of
+from residency.planner.price import Price, paid_hours, price_of
 from residency.planner.simulate import ByHour, Kind, Replication
 
 LARGE = 20_000  # jobs of a replication: beyond, chance evens out within one, and fewer are enough
@@ -178,9 +178,11 @@ def summary(settled: Settled, count: int, found: Sequence[Replication]) -> Evalu
     cohort, hardware = settled.cohort, settled.hardware
     limits = [target.wait_minutes for target in cohort.targets]
     targets = tuple(_mean([one.targets[place] for one in found]) for place in range(len(limits)))
-    price = price_of(hardware, count, cohort)
-    paid = cohort.calendar.total * (price.hours if price else timetable.WEEK / 60)
-    places = simulate.places_of(hardware, count) if hardware.sharing != "time-sliced" else count
+    weeks = cohort.calendar.total
+    overtime = sum(one.overtime for one in found) / len(found) / 60 / weeks
+    price = price_of(hardware, count, cohort, overtime)
+    paid = 60.0 * weeks * count * paid_hours(hardware, cohort)  # minutes of cards
+    units = simulate.places_of(hardware, 1) if hardware.sharing != "time-sliced" else 1
     possible = [one for one in found if one.tries_possible]
     judged = [one for one in found if one.sessions]
     of_class = [place for place, target in enumerate(cohort.targets) if target.of == "class"]
@@ -198,7 +200,7 @@ def summary(settled: Settled, count: int, found: Sequence[Replication]) -> Evalu
         else None,
         waits=_waits(found),
         tries_lost=_mean([1.0 - one.tries_made / one.tries_possible for one in possible]) if possible else None,
-        busy=_mean([one.busy_minutes / (60.0 * places * paid) for one in found]),
+        busy=_mean([one.busy_minutes / (units * (paid + one.overtime)) for one in found]),
         price=price,
         meets=all(interval.high <= limit for interval, limit in zip(targets, limits, strict=True)),
         hours=_hours(found),

@@ -22,6 +22,7 @@ from residency.planner.behaviour import ACTIVITIES, CLASS, Mix, Practice, Work, 
 from residency.planner.cohort import GB, Cohort, Hardware, Target
 from residency.planner.cohort import Work as Given
 from residency.planner.engine import Exclusive, Person, Reserved, Shared, Unit
+from residency.planner.price import is_always_paid
 
 DAY = 24 * 60.0
 EARLY = DAY  # before Monday 00:00 UTC a week may begin east of Greenwich; simulated time has no negative numbers
@@ -76,6 +77,7 @@ class Replication:
     tries_possible: float
     tries_made: float
     busy_minutes: float  # of all places, in the whole calendar
+    overtime: float  # minutes of single cards outside the timetable in which they compute, in the whole calendar
     hours: tuple[ByHour, ...] = ()
 
 
@@ -167,7 +169,10 @@ class _Week:
             if self.hardware.reserve_for_class
         ]
         trace = engine.run(self.units, people, reserved)
-        return _Result(self.kind, trace, self.units, self.practices, self.cohort.targets if by_hour else ())
+        result = _Result(self.kind, trace, self.units, self.practices, self.cohort.targets if by_hour else ())
+        if not is_always_paid(self.hardware):
+            result.overtime = _overtime(trace, len(self.hardware.slices or (1,)), calendar.open_spans(self.kind.week))
+        return result
 
     def people(self) -> Iterator[tuple[float, Person]]:
         fastest = max(unit.speed for unit in self.units)
@@ -252,6 +257,7 @@ class _Result:
         practices: Sequence[Practice],
         by_hour_for: Sequence[Target],
     ) -> None:
+        self.overtime = 0.0  # minutes of cards, where only the timetable is paid
         self.kind, self.practices, self.jobs = kind, practices, len(trace)
         self.activity = np.frombuffer(trace.activity, np.int32) if self.jobs else np.zeros(0, np.int32)
         self.tag = np.array(trace.tag, np.int64)
@@ -272,6 +278,29 @@ class _Result:
         self.used: Floats = self.gangs * np.where(shared[unit], service / speeds[unit], end - start)
         self.busy = float(self.used.sum())
         self.hours = (_by_hour(self, (arrival, start, end), len(units), by_hour_for),) if by_hour_for else ()
+
+
+def _overtime(trace: engine.Trace, slices: int, open_spans: Sequence[calendar.Span]) -> float:
+    """Minutes outside these spans in which cards run at least one job; `slices` are the units of a card."""
+    row = np.arange(len(trace))
+    unit, start, end = np.array(trace.unit, np.int64), np.array(trace.start), np.array(trace.end)
+    for place, members in trace.gangs.items():
+        row = np.append(row, [place] * (len(members) - 1))
+        unit = np.append(unit, members[1:])
+    card, start, end = unit // slices, start[row], end[row]
+    order = np.lexsort((start, card))
+    card, start, end = card[order], start[order], end[order]
+    # A card's busy spans: a job begins a new one if it starts after all earlier jobs of the card have ended.
+    shift = card * (end.max(initial=0.0) + 1.0)  # one card after the other on one axis
+    reached = np.maximum.accumulate(end + shift)
+    first = np.append(True, start[1:] + shift[1:] > reached[:-1]) if len(row) else np.zeros(0, bool)
+    begins, last = start[first], np.append(np.flatnonzero(first)[1:] - 1, len(row) - 1)
+    ends = (reached[last] - shift[last]) if len(row) else start
+    edges = EARLY + np.array([edge for span in open_spans for edge in span] or [0.0])
+    length = np.zeros(len(edges))
+    length[1::2] = edges[1::2] - edges[::2][: len(edges[1::2])]
+    inside = np.interp(ends, edges, length.cumsum()) - np.interp(begins, edges, length.cumsum())
+    return float((ends - begins - inside).sum())
 
 
 def _by_hour(result: _Result, times: tuple[Floats, Floats, Floats], units: int, targets: Sequence[Target]) -> ByHour:
@@ -353,6 +382,7 @@ def _joined(cohort: Cohort, results: Sequence[_Result]) -> Replication:
         tries_possible=float(sum(result.kind.times * practice.tally.possible for result, practice in sessions)),
         tries_made=float(sum(result.kind.times * practice.tally.made for result, practice in sessions)),
         busy_minutes=float(sum(result.kind.times * result.busy for result in results)),
+        overtime=float(sum(result.kind.times * result.overtime for result in results)),
         hours=tuple(hour for result in results for hour in result.hours),
     )
 

@@ -72,6 +72,19 @@ def week(cohort: Cohort, number: int) -> Week:
     )
 
 
+def open_spans(of: Week) -> list[Span]:
+    """When there is a class or project hours at any site, in order and without overlaps."""
+    spans = [(session.begin, session.end) for session in of.sessions]
+    spans += [span for found in of.projects.values() for span in found]
+    merged: list[Span] = []
+    for begin, end in sorted(spans):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((begin, end))
+    return merged
+
+
 def monday_of(cohort: Cohort, number: int) -> datetime.date:
     """The Monday on which a week begins; week 1 holds the calendar's start."""
     start = cohort.calendar.start

@@ -126,6 +126,27 @@ def test_the_first_lines_say_the_plan_its_price_and_the_wait(cohort, residency: 
     assert "No option meets the target. The nearest is:" in none.out
 
 
+def test_a_card_that_is_rented_by_the_hour_is_paid_until_its_jobs_end(cohort, residency: Residency) -> None:
+    """One resident, one try of 90 minutes in a practice of 60, twice a week: three hours are paid, and all are used."""
+    file = cohort(
+        **{
+            "residents = 12": "residents = 1",
+            'attendance = { value = 0.9, low = 0.8, high = 1.0, source = "a guess" }': "attendance = 1",
+            "hours = 2": "hours = 1",
+            "practice = 0.5": "practice = 1",
+            "start_window_minutes = 1": "start_window_minutes = 0",
+            'minutes = { value = 1, low = 0.8, high = 1.2, source = "a guess" }': "minutes = 90\nscv = 0",
+            "tries = 4": "tries = 1",
+            "price = 1": 'price = 1\nhours = "timetable"',
+        }
+    )
+    plan = residency("plan", file, "--gpus", "l40s:1", "--json").json["plan"]
+    price = plan["price"]
+    assert (price["paid_hours"], price["overtime_hours"], price["week"]) == (2, 1, 3)
+    assert plan["busy"]["value"] == pytest.approx(1)
+    assert plan["waits"]["class"]["result_p50"]["value"] == 90
+
+
 def test_sites_in_other_time_zones_use_the_hardware_at_other_hours(cohort, residency: Residency) -> None:
     sites = '[[sites]]\nname = "Berlin"\nresidents = 12\n[[sites]]\nname = "Bogota"\nresidents = 12\n'
     same = residency("plan", cohort(**{"residents = 12": "", "[[classes]]": f"{sites}[[classes]]"}), "--json")
