@@ -23,10 +23,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command("list", epilog="Example:  [bold]residency lab list[/]")
 def list_labs(json: Json = False) -> None:
-    """List the labs in the order in which they are taught."""
+    """List the labs in the order in which they are taught, and the challenges for teams."""
     found = list(catalogue.labs().values())
     if json:
-        common.print_json([{"lab": lab.name, "title": lab.title, "topic": lab.topic} for lab in found])
+        common.print_json(
+            [{"lab": lab.name, "title": lab.title, "topic": lab.topic, "team": lab.team} for lab in found]
+        )
         return
     _print(shown.labs(found))
 
@@ -74,6 +76,7 @@ def check(
         if graded.timed is not None:
             _print(shown.timed(graded.timed, lab.points.fast))
         out.print("Hidden checks are run when it is graded." if graded.is_right else "", markup=False, highlight=False)
+        _print(shown.by_people(lab))
     if not graded.is_right:
         raise typer.Exit(1)
 
@@ -84,8 +87,10 @@ def submit(
 ) -> None:
     """Tag the commit that shall be graded."""
     lab = repository.lab_of(folder.resolve())
-    tag, commit = repository.submit(repository.root_of(folder.resolve()))
+    root = repository.root_of(folder.resolve())
+    tag, commit = repository.submit(root)
     _print([f"Submitted commit {commit} of {lab.name} as {tag}.", "If you use a server:  git push --tags"])
+    _print(shown.by_people(lab, repository.unedited(lab, root)))
 
 
 @app.command("author", epilog="Example:  [bold]residency lab author tabular-my-lab --into our-labs[/]")

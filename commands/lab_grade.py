@@ -15,7 +15,7 @@ from residency.commands import common
 from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.files import write_whole
-from residency.labs import audit, cohort, feedback, gradebook, sandbox, shown
+from residency.labs import audit, cohort, feedback, gradebook, people, sandbox, shown
 from residency.labs.progress import Progress
 from residency.reports import screen
 from residency.studies import parting
@@ -53,6 +53,12 @@ def grade(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse where this machine cannot isolate submissions.")
     ] = False,
+    points: Annotated[
+        Path | None,
+        typer.Option(
+            "--people", metavar="FILE", help="A CSV file of points for report.md: clone or team, points, note."
+        ),
+    ] = None,
     again: Annotated[
         Path | None, typer.Option("--again", metavar="AUDIT.json", help="Grade that commit again with its seeds.")
     ] = None,
@@ -65,7 +71,7 @@ def grade(
     for line in shown.means(isolation):
         screen.progress().print(line, markup=False, highlight=False, soft_wrap=True)
     if again is not None:
-        _refuse_beside("--again", [folder, lab, results, jobs, resume, roster, tag, seconds])
+        _refuse_beside("--again", [folder, lab, results, jobs, resume, roster, tag, seconds, points])
         _grade_again(again, as_json)
         return
     if resume is not None:
@@ -76,6 +82,9 @@ def grade(
     else:
         raise UsageError("name the folder of clones, for example: residency lab grade clones/")
     with found as grading:
+        if points is not None:
+            with cohort.saving(grading.results):
+                people.keep(points, list(grading.labs.values()), grading.results)
         if resume is not None and folder is not None and str(folder.resolve()) != grading.plan.folder:
             raise UsageError(f"{resume} holds results of {grading.plan.folder}, not of {folder}")
         _grade(grading, jobs, as_json)
@@ -96,6 +105,7 @@ def _grade(grading: cohort.Grading, asked: int | None, as_json: bool) -> None:
         with Progress(whole, before) as progress:
             failed = cohort.grade(grading, jobs, progress)
         made = cohort.cohort(grading, time.monotonic() - begun, jobs)
+        people.give(made, grading.results)
         with interrupts.whole(), cohort.saving(grading.results):
             _write(grading, made)
     except UsageError as error:

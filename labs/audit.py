@@ -24,6 +24,7 @@ from residency.labs.teams import Member
 
 SCHEMA = 1
 TIME = "%Y-%m-%d %H:%M:%S"
+PEOPLE = "people"  # the part of the points that people give
 LONGEST = 80  # characters of a file's name
 
 
@@ -38,6 +39,8 @@ class Record:
     title: str = ""
     lab_version: str = ""
     possible: dict[str, int] = field(default_factory=dict)  # the points that could be earned here, by part
+    by_people: int = 0  # points that people give for `report.md`; they are `possible` only once they are given
+    note_of_people: str = ""
     problem: str = ""
     commit: str = ""
     tag: str = ""
@@ -66,6 +69,11 @@ class Record:
     def most(self) -> int:
         """The points that could be earned here."""
         return sum(self.possible.values())
+
+    @property
+    def waits_for_people(self) -> int:
+        """The points that people have still to give."""
+        return self.by_people if PEOPLE not in self.possible else 0
 
     @property
     def failed(self) -> list[Checked]:
@@ -121,7 +129,7 @@ def _timed(found: Mapping[str, Any] | None) -> Timed | None:
 def empty(clone: Path, lab: Lab) -> Record:
     """The record of a clone of which nothing is known yet."""
     record = Record(clone.name, str(clone), lab.name, str(lab.folder), lab.title, version(lab), possible(lab))
-    record.at = now()
+    record.at, record.by_people = now(), lab.points.people
     return record
 
 
@@ -131,7 +139,7 @@ def now() -> str:
 
 
 def possible(lab: Lab) -> dict[str, int]:
-    """The points that a lab gives without a GPU, by part."""
+    """The points that a lab gives by machine and without a GPU, by part."""
     points = {"visible": lab.points.visible, "hidden": lab.points.hidden}
     return {**points, "fast": lab.points.fast} if lab.timing is not None else points
 

@@ -22,14 +22,19 @@ HERE = Path(__file__).parent
 VARIABLE = "RESIDENCY_LABS"
 OWN = f"for a lab of your own, set {VARIABLE} to the folder that holds it"
 MAKE = "residency lab author NAME --into DIR"
+REPORT, TEAM = "report.md", "team.toml"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+NOBODY = """# Who is in this team. The address is the one that you commit with: git config user.email
+name = ""
+"""
+MEMBER = '\n[[member]]\nname = ""\nemail = ""\n'
 ANSWER = re.compile(r"""^([a-z_]+) = (?:"[^"]*"|[0-9._]+)""")  # a line of `answers.toml`: its comment stays
 
 
 def labs() -> dict[str, Lab]:
     """All labs in the order in which they are taught, by name; raises `UsageError`."""
     found = [load(folder) for folder in _folders().values()]
-    return {lab.name: lab for lab in sorted(found, key=lambda lab: (lab.order, lab.name))}
+    return {lab.name: lab for lab in sorted(found, key=lambda lab: lab.place)}
 
 
 def lab(name: str) -> Lab:
@@ -155,6 +160,10 @@ def protected(lab: Lab) -> dict[str, bytes]:
 def begun(lab: Lab) -> dict[str, bytes]:
     """All files that a resident starts with, by path."""
     edited = {name: starter((lab.folder / name).read_text(), name).encode() for name in lab.files}
+    if (lab.folder / REPORT).is_file():
+        edited[REPORT] = (lab.folder / REPORT).read_bytes()
+    if lab.team > 1:
+        edited[TEAM] = (NOBODY + lab.team * MEMBER).encode()
     return {**protected(lab), **edited}
 
 

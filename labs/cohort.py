@@ -100,7 +100,7 @@ class Grading:
     def labs(self) -> dict[str, Lab]:
         """The labs of the clones, by name."""
         found = {task.lab.name: task.lab for task in self.tasks if task.lab is not None}
-        return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
+        return dict(sorted(found.items(), key=lambda item: item[1].place))
 
     def file(self, clone: Path) -> Path:
         """Where the record of a clone is."""

@@ -73,6 +73,7 @@ class Graded:
     points: dict[str, float] = field(default_factory=dict)
     possible: dict[str, int] = field(default_factory=dict)
     not_graded: list[str] = field(default_factory=list)
+    by_people: int = 0  # points that people give for `report.md`; they are part of `points` only once they are given
     gpu: Graded | None = None  # the same on a GPU, where the lab gives points for it and there is one
 
     @property
@@ -312,6 +313,7 @@ class Grader:
         if self.lab.timing is not None:
             earned = graded.timed.share if graded.timed is not None and graded.is_right else 0.0
             graded.possible["fast"], graded.points["fast"] = most.fast, round(most.fast * earned, 2)
+        graded.by_people = most.people
         return graded
 
 

@@ -20,6 +20,7 @@ NAMES = {
     "hidden": "the hidden checks: the same function on other inputs",
     "fast": "the time",
     "gpu": "the time on a GPU",
+    "people": "`report.md`, given by your instructor",
 }
 KINDS = {
     "wrong": "wrong",
@@ -84,6 +85,17 @@ def _parts(record: Record) -> Iterator[str]:
     for part in record.graded.not_graded:
         yield f"| not graded here | | {NAMES.get(part, part)} |"
     yield ""
+    if record.waits_for_people:
+        yield by_people(record.waits_for_people)
+        yield ""
+    if record.note_of_people:
+        yield f"Your instructor on `report.md`: {plain(record.note_of_people)}"
+        yield ""
+
+
+def by_people(points: int) -> str:
+    """Whose the points for the report are. They are no part of what a machine counts, neither earned nor lost."""
+    return f"{points} points for report.md are given by your instructor. They are not counted here."
 
 
 def _failures(record: Record) -> Iterator[str]:
@@ -154,6 +166,8 @@ def next_step(record: Record) -> str:
     timed = record.graded.timed
     if timed is not None and timed.share < 1:
         return "It is right. Now make it faster: see the hints in README.md, and measure with `residency lab check`."
+    if record.waits_for_people:
+        return "All that a machine can grade is done. Make sure that report.md says what README.md asks for."
     return "Nothing is left to do here: go on with the next lab."
 
 

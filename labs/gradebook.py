@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from residency.labs.audit import SCHEMA, Record, file_name
+from residency.labs.audit import PEOPLE, SCHEMA, Record, file_name
 from residency.labs.teams import Member, Teams
 from residency.reports import words
 
@@ -30,8 +30,8 @@ NBGRADER = (
     "score",
     "max_score",
 )
-PARTS = ("visible", "hidden", "fast", "gpu")
-OURS = ("team", *PARTS, "times_solution", "low", "high", "failed", "problem", "tag", "commit")
+PARTS = ("visible", "hidden", "fast", "gpu", PEOPLE)
+OURS = ("team", *PARTS, "by_people", "times_solution", "low", "high", "failed", "problem", "tag", "commit")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for a formula (OWASP, CSV injection)
 LEFT_OUT = ("seeds", "machine", "versions", "told")  # of a record in `grades.json`: the audit has them
 NO_CLONE = "there is no clone of this team"
@@ -96,6 +96,9 @@ class Cohort:
             "tag": record.tag,
             "commit": record.commit,
             "failed": "; ".join(checked.title for checked in record.failed),
+            "by_people": f"{waiting} points for report.md are not given yet"
+            if (waiting := record.waits_for_people)
+            else "",
         }
         if record.graded is not None:
             row |= {part: record.graded.points[part] for part in PARTS if part in record.graded.points}

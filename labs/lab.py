@@ -44,16 +44,17 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Points:
-    """What a lab is worth. `gpu` points need a GPU; without one they are not graded."""
+    """What a lab is worth. `gpu` points need a GPU; without one they are not graded. `people` points need a reader."""
 
     visible: int = 2  # the checks that a resident can run
     hidden: int = 4  # checks of the same function on other inputs
     fast: int = 4  # the time, against the solution's
     gpu: int = 0
+    people: int = 0  # for `report.md`: people read it and give these points, by hand
 
     @property
     def here(self) -> int:
-        """What can be earned without a GPU."""
+        """What can be earned by machine, without a GPU."""
         return self.visible + self.hidden + self.fast
 
 
@@ -112,7 +113,7 @@ class Lab:
     """One exercise. Everything beyond these fields is registered by the decorators below."""
 
     title: str
-    order: int  # in the course
+    order: int  # in the course; challenges have an order of their own
     topic: str
     entry: str = ""  # the function in `work.py`; empty: a lab of questions, answered in `answers.toml`
     demand: Demand = field(default_factory=lambda: Demand(seconds=20, memory_bytes=500_000_000, tries=6))
@@ -122,6 +123,7 @@ class Lab:
     memory_bytes: int = 1 << 30
     output_bytes: int = 64 << 20
     threads: int = 1
+    team: int = 1  # how many residents do it together: with more than one it is a challenge
     service: str = ""  # `module:Class` in `support/`: what the function gets as its first argument
     pair: tuple[str, str] | None = None  # NumPy or pandas and its GPU twin: given to the function before its arguments
     work: Callable[..., tuple[float, float]] | None = None  # operations and bytes of a call's arguments, at least
@@ -137,6 +139,11 @@ class Lab:
     def name(self) -> str:
         """Its folder's name, as it is typed: `foundations-vectorise`."""
         return self.folder.name.replace("_", "-")
+
+    @property
+    def place(self) -> tuple[bool, int, str]:
+        """Its place in lists: labs first, then challenges."""
+        return self.team > 1, self.order, self.name
 
     @property
     def files(self) -> tuple[str, ...]:

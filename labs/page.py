@@ -34,7 +34,13 @@ from residency.reports.page.parts import (
     prose,
 )
 
-NAMES = {"visible": "visible checks", "hidden": "hidden checks", "fast": "time", "gpu": "time on a GPU"}
+NAMES = {
+    "visible": "visible checks",
+    "hidden": "hidden checks",
+    "fast": "time",
+    "gpu": "time on a GPU",
+    "people": "report",
+}
 GUIDE = (
     "A team is graded once; each member gets its points in grades.csv.",
     "Visible checks are those that a team can run itself. Hidden checks are the same function on other inputs.",
@@ -80,6 +86,9 @@ def _lead(found: Cohort) -> list[Block]:
     said = [f"{len(graded)} of {len(found.clones)} clones were graded. {full} earned all points"]
     right = sum(record.graded is not None and record.graded.is_right for record in graded)
     said.append(f"; {right} passed every check.")
+    if waiting := [record for record in found.graded if record.graded is not None and record.waits_for_people]:
+        most = max(record.waits_for_people for record in waiting)
+        said.append(f" Up to {most} points for report.md are still to be given by you, to {len(waiting)} of them.")
     if nothing:
         said.append(f" In {nothing} there was nothing to grade.")
     blocks: list[Block] = [Paragraph("".join(said), "answer")]

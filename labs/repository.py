@@ -84,6 +84,13 @@ def edited(lab: Lab, folder: Path) -> dict[str, bytes]:
     return {**found, **catalogue.protected(lab)}
 
 
+def unedited(lab: Lab, folder: Path) -> list[str]:
+    """What a team has to fill in, and has not touched since the starter."""
+    begun, names = catalogue.begun(lab), (catalogue.REPORT, catalogue.TEAM)
+    found = [name for name in names if name in begun and (folder / name).is_file()]
+    return [name for name in found if (folder / name).read_bytes() == begun[name]]
+
+
 def submit(folder: Path) -> tuple[str, str]:
     """Tag the commit that is submitted; gives the tag and the commit's short name. Raises `UsageError`."""
     inside = git(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from residency.harness.errors import typed
-from residency.labs import catalogue
+from residency.labs import catalogue, feedback
 from residency.labs.audit import Record
 from residency.labs.driver import Checked, Graded, Timed
 from residency.labs.feedback import hint_of
@@ -16,6 +16,7 @@ from residency.labs.sandbox import Means
 from residency.labs.verify import Proved
 from residency.reports import words
 
+NUMBERS = {2: "two", 3: "three", 4: "four"}
 KINDS = {
     "right": "right",
     "wrong": "WRONG",
@@ -32,9 +33,13 @@ KINDS = {
 
 
 def labs(found: Sequence[Lab]) -> Iterator[str]:
-    """The list of labs."""
+    """The list of labs, and below them the challenges."""
     width = max((len(lab.name) for lab in found), default=0)
-    for lab in found:
+    size = 1
+    for lab in sorted(found, key=lambda lab: lab.place):
+        if lab.team > 1 and lab.team != size:
+            yield from ("", f"Challenges, for teams of {NUMBERS.get(lab.team, lab.team)}:")
+            size = lab.team
         yield f"{lab.order:>2}  {lab.name:<{width}}  {lab.title}"
 
 
@@ -43,6 +48,11 @@ def started(lab: Lab, folder: Path, *, is_found: bool, as_notebook: bool) -> Ite
     yield f"Started {lab.title!r} in {folder}."
     yield ""
     yield f"Next:  cd {typed(folder)}   and read README.md"
+    if lab.team > 1:
+        yield "Team:  one of you puts this folder on a server:  git remote add origin URL; git push -u origin main"
+        yield "       The others take it from there:            git clone URL"
+        yield f"       Write all {NUMBERS.get(lab.team, lab.team)} names and addresses into team.toml."
+        yield "       Each of you commits with this address (git config user.email): that shows who wrote what."
     if as_notebook:
         yield "Open work.ipynb in Jupyter with Jupytext: saving it writes work.py, which is checked and graded."
     if not is_found:
@@ -91,6 +101,14 @@ def points(graded: Graded) -> Iterator[str]:
         yield f"          not graded here: {', '.join(graded.not_graded)} points (they need a GPU)"
 
 
+def by_people(lab: Lab, unedited: Sequence[str] = ()) -> Iterator[str]:
+    """The points that no machine gives, and what a team has not filled in yet."""
+    if lab.points.people:
+        yield feedback.by_people(lab.points.people)
+    if unedited:
+        yield f"{' and '.join(unedited)}: still as in the starter. Fill in, commit, and submit again."
+
+
 def proved(one: Proved) -> str:
     """One thing that `verify` tried."""
     return f"{'ok' if one.holds else 'FAILED':<8}  {one.what}: {one.how}"
@@ -112,6 +130,10 @@ def cohort(found: Cohort, place: Path) -> list[str]:
     ]
     said += [f"{words.plain(line)}" for line in found.teams.lines]
     files = "grades.csv, grades.json, cohort.html, feedback/, audit/"
+    if most := max((record.waits_for_people for record in found.graded), default=0):
+        said.append(
+            f"You give up to {most} points for report.md: residency lab grade --resume {typed(place)} --people FILE.csv"
+        )
     return [*said, "", f"Saved in {place}: {files}", f"Open:  {place / 'cohort.html'}"]
 
 

@@ -107,30 +107,41 @@ def _alone(clone: Path) -> Team:
 # --- The instructor's roster ----------------------------------------------------------------------------------------
 
 
-def _rows(roster: Path, lines: list[str]) -> list[_Row]:
+def read_cells(
+    file: Path, what: str, wanted: Sequence[str], columns: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of an instructor's CSV file that are not blank, with their numbers: what can be shown, by column.
+
+    One of the `wanted` columns is needed; each of `columns` may occur once. Raises `UsageError`.
+    """
     try:
-        with roster.open("rb") as file:
-            text = file.read(ROSTER_BYTES + 1)
+        with file.open("rb") as opened:
+            text = opened.read(ROSTER_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{roster} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     if len(text) > ROSTER_BYTES:
-        raise UsageError(f"{roster} has more than {ROSTER_BYTES >> 20} MB: it is no roster")
+        raise UsageError(f"{file} has more than {ROSTER_BYTES >> 20} MB: it is no {what}")
     try:
         table = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{roster} is no CSV file in UTF-8: {error}") from None
+        raise UsageError(f"{file} is no CSV file in UTF-8: {error}") from None
     head = [_column(name) for name in table[0]] if table else []
-    if not {"student_id", "email"} & set(head):
-        raise UsageError(f"{roster} needs the column student_id or email; known columns: {', '.join(COLUMNS)}")
-    if twice := sorted({name for name in head if name in COLUMNS and head.count(name) > 1}):
-        raise UsageError(f"{roster} has the column {twice[0]} twice")
-    found: dict[_Row, int] = {}
+    if not set(wanted) & set(head):
+        raise UsageError(f"{file} needs the column {' or '.join(wanted)}; known columns: {', '.join(columns)}")
+    if twice := sorted({name for name in head if name in columns and head.count(name) > 1}):
+        raise UsageError(f"{file} has the column {twice[0]} twice")
     for number, cells in enumerate(table[1:], 2):
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(head):
-            raise UsageError(f"{roster}, row {number}: {len(cells)} cells, and the first row has {len(head)}")
-        row = _row({name: visible(cell.strip()[:LENGTH]) for name, cell in zip(head, cells, strict=True)})
+            raise UsageError(f"{file}, row {number}: {len(cells)} cells, and the first row has {len(head)}")
+        yield number, {name: visible(cell.strip()) for name, cell in zip(head, cells, strict=True)}
+
+
+def _rows(roster: Path, lines: list[str]) -> list[_Row]:
+    found: dict[_Row, int] = {}
+    for number, cells in read_cells(roster, "roster", ("student_id", "email"), COLUMNS):
+        row = _row({name: cell[:LENGTH] for name, cell in cells.items()})
         if not row.member.student_id:
             raise UsageError(f"{roster}, row {number}: no student_id and no email")
         if row in found:
@@ -172,14 +183,14 @@ def _team(kind: str, name: str, rows: Sequence[_Row], clones: Sequence[Path], li
     if len(named) > 1:
         lines.append(f"Team {name} has {len(named)} clones in the roster: {named[0]} is taken.")
     wanted = named[0] if named else name
-    clone = next((clone for clone in clones if wanted in _called(clone)), None)
+    clone = next((clone for clone in clones if wanted in called(clone)), None)
     if clone is None:
         who = f"Team {name}" if len(rows) > 1 or kind == "team" else members[0].label
         lines.append(f"{who} has no clone: there is no folder {wanted}.")
     return Team(name, members, clone)
 
 
-def _called(clone: Path) -> set[str]:
+def called(clone: Path) -> set[str]:
     """What a roster may call a clone."""
     name = visible(clone.name)
     return {name, name.removesuffix(".git"), visible(str(clone))}
@@ -250,10 +261,14 @@ def _members(said: Any) -> list[Member]:
         if not isinstance(entry, dict) or not all(isinstance(entry.get(key, ""), str) for key in COLUMNS):
             raise ValueError("member")
         cells = {key: visible(entry.get(key, "").strip()[:LENGTH]) for key in ("student_id", "name", "email")}
+        if not any(cells.values()):
+            continue  # a place of the starter's that nobody took
         if not cells["name"] and not cells["email"]:
             raise ValueError("member")
         member = Member(**cells)
         found.append(member if member.student_id else replace(member, student_id=member.email or member.name))
+    if not found:
+        raise ValueError("members")
     return found
 
 

@@ -54,6 +54,10 @@ def _rules(lab: Lab) -> Iterator[Proved]:
         yield Proved("checks", False, f"a hidden check needs a hint: {', '.join(silent)}")
     if not (lab.folder / "README.md").is_file():
         yield Proved("page", False, "README.md is missing")
+    if bool(lab.points.people) != (lab.folder / catalogue.REPORT).is_file():
+        yield Proved(
+            "report", False, "a lab with points that people give has a report.md to begin with, and no other has"
+        )
 
 
 def _graded(lab: Lab, files: Mapping[str, bytes], *, timing: bool) -> driver.Graded:

@@ -12,15 +12,16 @@ import signal
 import subprocess
 import time
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from residency.harness.errors import UsageError
-from residency.labs import audit, catalogue, cohort, feedback, gradebook, page, sandbox
+from residency.labs import audit, catalogue, cohort, feedback, gradebook, page, people, sandbox
 from residency.labs.audit import Record
 from residency.labs.driver import Checked, Graded, Timed
-from residency.labs.lab import Verdict
+from residency.labs.lab import Points, Verdict
 from residency.labs.teams import Member, Team, Teams
 from residency.reports.page import render
 from tests.conftest import Done, Residency, command, in_this_process
@@ -319,6 +320,44 @@ def test_feedback_says_the_next_step() -> None:
     assert text.startswith(f"# {LAB.title}: ")
     assert "\n# y" not in text
     assert "measured again with 2 more pairs" in feedback.feedback(steps["Now make it faster"], "b")
+
+
+def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
+    def made() -> gradebook.Cohort:
+        return whole(record("a", by_people=4), record("b", by_people=4), record("c", graded=None, by_people=4))
+
+    waiting = made()
+    text = feedback.feedback(waiting.graded[0], "a")
+    assert "4 points for report.md are given by your instructor" in text
+    assert "of 10 points" in text
+    assert waiting.members()[0]["by_people"] == "4 points for report.md are not given yet"
+    points = tmp_path / "points.csv"
+    points.write_text("clone,points,note\na,3.5,A clear <b>question\nc,1,\nd,2,\n")
+    lab = replace(LAB, points=Points(people=4))
+    people.keep(points, [lab], tmp_path)
+    given = made()
+    people.give(given, tmp_path)
+    first, second, _ = given.graded
+    assert (first.total, first.most, second.total, second.most) == (8.17, 14, 4.67, 10)
+    assert "A clear \\<b\\>question" in feedback.feedback(first, "a")
+    assert given.members()[0]["people"] == 3.5
+    assert [line.rpartition(": ")[2] for line in given.teams.lines[1:]] == [
+        "there is nothing graded.",
+        "there is no such clone or team.",
+    ]
+    html = render.page(page.page(given, json.loads(json.dumps(given.as_json()))))
+    assert "report" in html
+    for wrong, said in {
+        "points\n1\n": "needs the column clone or team",
+        "clone,points\na,5\n": "row 2: points '5': give a number from 0 to 4",
+        "clone,points\na,nan\n": "row 2: points 'nan'",
+        "team,points\na,1\na,2\n": "row 3: a stands there twice",
+    }.items():
+        points.write_text(wrong)
+        with pytest.raises(UsageError, match=said):
+            people.keep(points, [lab], tmp_path)
+    with pytest.raises(UsageError, match="no lab here has points that people give"):
+        people.keep(points, [LAB], tmp_path)
 
 
 def test_differences_between_two_gradings_are_sentences() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from residency.harness.errors import UsageError
+from residency.labs import catalogue
 from residency.labs.teams import teams
 
 ANN, BOB = b'[[member]]\nname = "Ann"\nemail = "ann@x.org"\n', b'[[member]]\nname = "Bob"\nemail = "bob@x.org"\n'
@@ -81,6 +82,16 @@ def test_without_a_roster_team_toml_or_the_folder_decides() -> None:
         "Ann is in 2 teams: Reds and e. Each gives a result; decide which counts.",
         "Bob is in 2 teams: Reds and e. Each gives a result; decide which counts.",
     )
+
+
+def test_two_of_three_places_of_the_starter_are_a_team_of_two() -> None:
+    begun = (catalogue.NOBODY + 3 * catalogue.MEMBER).encode()
+    filled = begun.replace(b'name = ""\nemail = ""', b'name = "Ann"\nemail = "ann@x.org"', 2)
+    filled = filled.replace(b"ann@x.org", b"bob@x.org", 1)
+    (a, b) = clones("a", "b")
+    found = teams([a, b], None, {a: begun, b: filled})
+    assert [len(team.members) for team in found.teams] == [1, 2]
+    assert found.lines == ("The team.toml of a cannot be read: it needs [[member]] with name and email.",)
 
 
 @pytest.mark.parametrize(

@@ -47,5 +47,8 @@ def test_a_lab_is_proved(name: str, thorough: bool) -> None:
 
 def test_labs_are_taught_in_one_order() -> None:
     found = list(catalogue.labs().values())
-    assert [lab.order for lab in found] == list(range(1, len(found) + 1))
-    assert {lab.topic for lab in found} == {"foundations", "tabular", "timeseries", "image", "ocr", "nlp"}
+    alone, teams = ([lab for lab in found if (lab.team > 1) == several] for several in (False, True))
+    for some in (alone, teams):
+        assert [lab.order for lab in some] == list(range(1, len(some) + 1))
+    assert [*alone, *teams] == found
+    assert {lab.topic for lab in alone} == {"foundations", "tabular", "timeseries", "image", "ocr", "nlp"}
