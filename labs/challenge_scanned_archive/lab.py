@@ -185,8 +185,8 @@ def variants(word: str) -> set[str]:
 # --- The texts ------------------------------------------------------------------------------------------------------
 
 COMMON = tuple(word.lower() for word in WORDS)
-START = ("b", "br", "c", "d", "dr", "f", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "r", "s", "st", "t", "v", "w")
-MIDDLE, END = ("a", "e", "i", "o", "u", "ai", "ea", "ou"), ("", "l", "n", "r", "s", "nd", "rt", "ck", "m", "x")
+START = ("b", "br", "c", "d", "dr", "f", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "qu", "r", "s", "t", "v", "w", "z")
+MIDDLE, END = ("a", "e", "i", "o", "u", "y"), ("", "l", "n", "r", "s", "t", "ck", "m", "x")
 
 
 def names(rng: Random, count: int) -> list[str]:
@@ -299,12 +299,12 @@ def printed(lines: Sequence[str], machine: Machine, rng: Random) -> Grey:
 
 
 def damaged(rng: Random, ink: Grey, spots: float) -> Grey:
-    """The ink with round spots where it is gone, 1.5 to 3 pixels in radius, each on ink."""
+    """The ink with round spots where it is gone, 1 to 2 pixels in radius, each on ink."""
     made, where = ink.copy(), np.argwhere(ink > WHITE // 2)
     if not len(where):
         return made
     for y, x in where[rng.integers(0, len(where), rng.poisson(spots))]:
-        radius = rng.uniform(1.0, 2.2)
+        radius = rng.uniform(1.0, 2.0)
         reach = int(np.ceil(radius))
         rows, columns = slice(max(0, y - reach), y + reach + 1), slice(max(0, x - reach), x + reach + 1)
         down, across = np.ogrid[rows.start : min(rows.stop, len(ink)), columns.start : min(columns.stop, ink.shape[1])]

@@ -7,9 +7,10 @@ from scipy import ndimage
 
 ### BEGIN SOLUTION
 WORD = re.compile("[a-z0-9]+")
-ANGLES = np.sort(np.linspace(-1.5, 1.5, 61))  # degrees
+ANGLES = np.linspace(-1.2, 1.2, 41)  # degrees
 STRIP = 16  # columns that are shifted together while the angle is searched
 PALEST = 0.4  # the least part of the light that ink takes
+PRESENT, SURE = 0.3, 5.0  # the part of a letter that must be there at least, and its standard errors
 DOUBT = 0.9  # a letter is replaced if the picture prefers it by less than this part of what a perfect print would
 ### END SOLUTION
 
@@ -36,39 +37,50 @@ def read(pages: list[np.ndarray], glyphs: np.ndarray, alphabet: str, words: list
     apart = ((prints[:, None] - prints[None]) ** 2).sum(axis=2)
     texts = []
     for page in pages:
-        scores, gain = scored(page, prints, height, width)
-        texts.append("\n".join(line_text(line, alphabet, lists, apart * gain**2) for line in scores))
+        scores, inked, depth = compared(page, prints, height, width)
+        lines = [line_text(*line, alphabet, lists, apart * depth**2) for line in zip(scores, inked, strict=True)]
+        texts.append("\n".join(lines))
     return texts
     ### END SOLUTION
 
 
 ### BEGIN SOLUTION
-def scored(page: np.ndarray, prints: np.ndarray, height: int, width: int) -> tuple[np.ndarray, float]:
-    """How much better each letter explains each cell than paper does, (lines, columns, letters); and the ink's depth."""
+def compared(page: np.ndarray, prints: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """How well each letter explains each cell (lines, columns, letters), which cells hold ink, and how dark ink is."""
     ink = ink_of(page, height)
-    gain = PALEST
-    for _ in range(4):  # the mean of what is nearer to ink than to paper
-        dark = ink[ink > gain / 2]
-        gain = max(PALEST, float(dark.mean())) if len(dark) else PALEST
-    paper = ink[ink < gain / 2]
-    noise = 1.4826 * float(np.median(np.abs(paper - np.median(paper)))) if len(paper) else 0.0
-    upright = turned(ink, height)
+    depth, noise = measured(ink)
+    upright = turned(ink)
     rows, columns = -(-upright.shape[0] // height) + 1, -(-upright.shape[1] // width) + 1
     wide = np.zeros((rows * height + 2, columns * width + 2), np.float32)
     down, right = phase(upright, prints, height, width)
     wide[down + 1 : down + 1 + upright.shape[0], right + 1 : right + 1 + upright.shape[1]] = upright
-    energy = gain**2 * (prints**2).sum(axis=1)
+    energy = (prints**2).sum(axis=1)
     best = None
     for top in range(3):
-        for left in range(3):
+        for left in range(3):  # a pixel off
             part = wide[top : top + rows * height, left : left + columns * width]
             cells = part.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(rows, columns, -1)
-            scores = 2 * gain * (cells @ prints.T) - energy
+            overlap = cells @ prints.T
+            scores = 2 * depth * overlap - depth**2 * energy  # squared error of paper less that of the letter
             total = float(scores.max(axis=2).clip(0).sum())
             if best is None or total > best[0]:
-                best = total, scores
+                best = total, scores, overlap
     assert best is not None
-    return best[1] - 20 * noise**2 - 0.1 * energy.min(), gain
+    _, scores, overlap = best
+    present = overlap / (depth * energy)  # 1 where the whole letter is there
+    needed = np.maximum(PRESENT, SURE * noise / (depth * np.sqrt(energy)))
+    chosen = scores.argmax(axis=2)
+    inked = np.take_along_axis(present, chosen[:, :, None], 2)[:, :, 0] > needed[chosen]
+    return scores, inked, depth
+
+
+def measured(ink: np.ndarray) -> tuple[float, float]:
+    """How dark ink is, and the standard deviation of paper."""
+    depth = PALEST
+    for _ in range(4):  # the mean of what is nearer to ink than to paper
+        dark = ink[ink > depth / 2]
+        depth = max(PALEST, float(dark.mean())) if len(dark) else PALEST
+    return depth, float(ink[ink < depth / 2].std())
 
 
 def ink_of(page: np.ndarray, height: int) -> np.ndarray:
@@ -84,19 +96,17 @@ def ink_of(page: np.ndarray, height: int) -> np.ndarray:
     return np.clip(1 - value / np.maximum(paper, 1), -1, 1)
 
 
-def turned(ink: np.ndarray, height: int) -> np.ndarray:
+def turned(ink: np.ndarray) -> np.ndarray:
     """The page upright: at the angle where the counts of ink in rows differ most."""
     dark = ink.clip(0)
     count = -(-dark.shape[1] // STRIP)
     strips = np.pad(dark, ((0, 0), (0, count * STRIP - dark.shape[1]))).reshape(len(dark), count, STRIP).sum(axis=2)
     centre = (np.arange(count) + 0.5) * STRIP - dark.shape[1] / 2
+    row, column = np.arange(len(dark))[:, None], np.arange(count)
     squares = []
-    for angle in ANGLES:
-        shift = np.rint(np.tan(np.radians(angle)) * centre).astype(int)
-        row = np.zeros(len(dark))
-        for number, by in enumerate(shift):
-            row += np.roll(strips[:, number], -by)
-        squares.append((row**2).sum())
+    for slope in np.tan(np.radians(ANGLES)):
+        shift = np.rint(slope * centre).astype(int)
+        squares.append((strips[(row + shift) % len(dark), column].sum(axis=1) ** 2).sum())
     angle = ANGLES[int(np.argmax(squares))]
     return ndimage.rotate(ink, angle, reshape=False, order=1)
 
@@ -113,10 +123,9 @@ def phase(ink: np.ndarray, prints: np.ndarray, height: int, width: int) -> tuple
     return int(down), int(right)
 
 
-def line_text(scores: np.ndarray, alphabet: str, lists: dict, apart: np.ndarray) -> str:
+def line_text(scores: np.ndarray, inked: np.ndarray, alphabet: str, lists: dict, apart: np.ndarray) -> str:
     """The text of a line of cells: the best letter of each, corrected by the words of the list."""
     chosen = scores.argmax(axis=1)
-    inked = scores.max(axis=1) > 0
     text = "".join(alphabet[one] if dark else " " for one, dark in zip(chosen, inked, strict=True))
     return re.sub(r"[^ ]+", lambda found: corrected(found, scores, alphabet, lists, apart), text)
 
