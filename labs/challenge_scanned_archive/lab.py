@@ -38,11 +38,12 @@ FIRST = 5  # pages asked for
 lab = Lab(
     title="Find the answer in scanned pages",
     order=2,
+    team=3,
     topic="ocr",
     entry="answer",
     needs=("scipy", "matplotlib", "PIL", "skimage"),
     seconds=30.0,
-    points=Points(visible=2, hidden=5, fast=3),
+    points=Points(visible=2, hidden=5, fast=3, people=4),
     demand=Demand(seconds=40, memory_bytes=400_000_000, tries=6),
 )
 
@@ -109,9 +110,9 @@ def _read(written: Written, answer: Any) -> Verdict:
         return wrong("a text is several times as long as what is on the page")
     errors = distances(np.array(written.texts), np.array(theirs)).astype(np.float64)
     letters = np.array([len(text) for text in written.texts], np.float64)
-    rate = float(errors.sum() / letters.sum())
+    rate = float(errors.sum() / max(1.0, letters.sum()))
     spread = errors - rate * letters
-    error = float(np.sqrt((spread**2).sum() * len(letters) / max(1, len(letters) - 1)) / letters.sum())
+    error = float(np.sqrt((spread**2).sum() * len(letters) / max(1, len(letters) - 1)) / max(1.0, letters.sum()))
     said = f"{100 * rate:.1f} (give or take {100 * error:.1f}) of 100 characters are wrong"
     if rate > written.limit + min(ERRORS * error, written.limit):
         return wrong(f"{said}; at most {100 * written.limit:.1f} may be", 1 - rate)
@@ -335,3 +336,326 @@ def photographed(rng: Random, shape: tuple[int, ...]) -> NDArray[np.float32]:
     rows, columns = min(shape[0], stretched.shape[0]), min(shape[1], stretched.shape[1])
     light[:rows, :columns] = stretched[:rows, :columns]
     return np.clip(light / paper.max(), 0.2, 1.0).astype(np.float32)
+
+
+TELEPRINTER = Machine()
+COLUMNS = 30  # letters in a line
+
+
+def to_read(
+    rng: Random,
+    pages: Sequence[Sequence[str]],
+    scan: Scan,
+    words: Sequence[str],
+    *,
+    limit: float,
+    machine: Machine = TELEPRINTER,
+) -> Case:
+    """The pictures of pages that hold these lines, and a list of likely words."""
+    pictures = [scan(rng, lines, machine) for lines in pages]
+    arguments = ("read", pictures, machine.glyphs(), ALPHABET, sorted({*COMMON, *words}))
+    return Case(arguments, Written([whole(lines) for lines in pages], limit))
+
+
+def to_print(rng: Random, special: Sequence[str], *, pages: int = 5, words: int = 60) -> list[list[str]]:
+    """The lines of some pages that hold about so many words."""
+    return [typed(sentence(rng, int(words * rng.uniform(0.7, 1.3)), special), COLUMNS) for _ in range(pages)]
+
+
+def archive(rng: Random, pages: int, scan: Scan, *, misspelt: bool = False) -> Case:
+    """Pages that have names in common, and questions of two names and a common word of one page each."""
+    known = names(rng, 40)
+    texts, questions, answers = [], [], []
+    for _ in range(pages):
+        chosen = [str(name) for name in rng.choice(known, 6, replace=False)]
+        texts.append(sentence(rng, 24, chosen, 0.1))
+        for place, name in zip(rng.choice(24, 6, replace=False), chosen, strict=True):
+            texts[-1].insert(int(place), name)
+    for _ in range(3 * pages):
+        page = int(rng.integers(pages))
+        special = [word for word in words_of(" ".join(texts[page])) if word in known]
+        one, other = (str(name) for name in rng.choice(sorted(set(special)), 2, replace=False))
+        if misspelt:
+            one, other = mistyped(rng, one), mistyped(rng, other)
+        asked = [one, str(rng.choice(words_of(" ".join(texts[page])))), other]
+        questions.append(" ".join(rng.permutation(asked)))
+        answers.append(page)
+    lines = [typed(text, COLUMNS) for text in texts]
+    scores, _ = similarities([whole(page) for page in lines], questions)
+    sure = [place for place, (row, page) in enumerate(zip(scores, answers, strict=True)) if (row >= row[page]).sum() <= 2]
+    pictures = [scan(rng, page, TELEPRINTER) for page in lines]
+    listed = sorted({*COMMON, *known})
+    asked = [questions[place] for place in sure]
+    arguments = ("find", pictures, TELEPRINTER.glyphs(), ALPHABET, listed, asked, FIRST)
+    return Case(arguments, Planted([answers[place] for place in sure], 0.95))
+
+
+def mistyped(rng: Random, word: str) -> str:
+    """The word with one character inserted, deleted or replaced."""
+    return str(rng.choice(sorted(variants(word))))
+
+
+def documented(rng: Random, pages: int, words: int) -> list[list[str]]:
+    """The beginning of the documentation of so many of NumPy's functions, in lower case, without other characters."""
+    texts = [inspect.getdoc(getattr(np, name)) or "" for name in sorted(np.__all__)]
+    plain = [re.sub(r"[^a-z0-9., ]+", " ", text.lower()).split() for text in texts]
+    long = [text for text in plain if len(text) >= words and max(map(len, text[:words])) <= COLUMNS]
+    return [long[place][:words] for place in rng.choice(len(long), pages, replace=False)]
+
+
+# --- To read --------------------------------------------------------------------------------------------------------
+
+
+@lab.check("read: pages in good light", visible=True)
+def good(rng: Random) -> Case:
+    special = names(rng, 80)
+    return to_read(rng, to_print(rng, special), Scan(), special, limit=0.01)
+
+
+@lab.check(
+    "read: a strong shadow",
+    hint="Wrong where a shadow lies on the page: paper in the shadow is darker than ink in the light. Compare each pixel "
+    "with the paper around it, not with one value for the whole page.",
+)
+def shadow(rng: Random) -> Case:
+    special = names(rng, 80)
+    return to_read(rng, to_print(rng, special), Scan(shadow=0.75, noise=6.0), special, limit=0.02)
+
+
+@lab.check(
+    "read: the light of a photograph",
+    hint="Wrong in the light of a real photograph, which changes faster at the edges than in the middle: how wide is the "
+    "window in which you look for paper?",
+)
+def photograph(rng: Random) -> Case:
+    special = names(rng, 80)
+    return to_read(rng, to_print(rng, special), Scan(light=True), special, limit=0.01)
+
+
+@lab.check(
+    "read: white on black",
+    hint="Wrong where letters are white on black: find out for each page what the few are, the bright or the dark ones. "
+    "A page that is dark on average may just lie in a shadow.",
+)
+def negative(rng: Random) -> Case:
+    special = names(rng, 80)
+    pages = to_print(rng, special, pages=6)
+    case = to_read(rng, pages[:3], Scan(shadow=0.4, negative=True), special, limit=0.01)
+    other = to_read(rng, pages[3:], Scan(shadow=0.75), special, limit=0.01)
+    return _joined(rng, case, other)
+
+
+def _joined(rng: Random, one: Case, other: Case) -> Case:
+    """The pages of both cases, mixed, with the words of the first."""
+    pictures, texts = [*one.arguments[1], *other.arguments[1]], [*one.secret.texts, *other.secret.texts]
+    order = rng.permutation(len(pictures))
+    arguments = ("read", [pictures[place] for place in order], *one.arguments[2:])
+    return Case(arguments, Written([texts[place] for place in order], one.secret.limit))
+
+
+@lab.check(
+    "read: noise",
+    hint="Wrong where the scan is noisy: use all pixels of a letter at once. A threshold for each pixel throws away how "
+    "sure it was, and single black pixels are not full stops.",
+)
+def noisy(rng: Random) -> Case:
+    special = names(rng, 80)
+    return to_read(rng, to_print(rng, special), Scan(noise=25.0, dust=0.01), special, limit=0.02)
+
+
+@lab.check(
+    "read: broken letters",
+    hint="Wrong where pieces of letters are missing: what is left fits several letters. Which of the words on the list "
+    "fits the picture of the whole word best?",
+)
+def broken(rng: Random) -> Case:
+    special = names(rng, 80)
+    return to_read(rng, to_print(rng, special, pages=6, words=80), Scan(broken=1.2), special, limit=0.02)
+
+
+@lab.check(
+    "read: pages of different length",
+    hint="Wrong where pages have one line or many, and lines of different length: the corner of the first letter, the "
+    "angle and the darkness of ink must come from each page itself.",
+)
+def lengths(rng: Random) -> Case:
+    special = names(rng, 80)
+    pages = [typed(sentence(rng, int(count), special), COLUMNS) for count in rng.permutation([1, 2, 6, 20, 60, 150])]
+    pages[0][2:2] = ["", ""]  # lines without a word
+    return to_read(rng, pages, Scan(), special, limit=0.01)
+
+
+@lab.check(
+    "read: words that are not on the list",
+    hint="Wrong where words are not on the list: names are often one letter away from a word that is. If the picture is "
+    "clear, believe the picture.",
+)
+def unlisted(rng: Random) -> Case:
+    special = names(rng, 60)
+    close = [mistyped(rng, word) for word in special for _ in range(6)]
+    return to_read(rng, to_print(rng, special), Scan(), sorted({*close} - {*special}), limit=0.01)
+
+
+@lab.check(
+    "read: empty pages",
+    hint="Wrong where nothing is on the page: a threshold that splits the pixels of a page in two always finds some ink. "
+    "How dark is ink at least?",
+)
+def empty(rng: Random) -> Case:
+    special = names(rng, 80)
+    pages = to_print(rng, special, pages=2)
+    blank = [[" " * COLUMNS] * int(count) for count in rng.integers(5, 16, 4)]
+    mixed = [[*pages, *blank][place] for place in rng.permutation(6)]
+    return to_read(rng, mixed, Scan(shadow=0.5), special, limit=0.01)
+
+
+@lab.check(
+    "read: another teleprinter",
+    hint="Wrong where letters have another shape and size: both are in `glyphs`, and no number in your program may know "
+    "them.",
+)
+def other_type(rng: Random) -> Case:
+    special = names(rng, 80)
+    bold = Machine("DejaVuSansMono-Bold", int(rng.integers(20, 24)), 30)
+    return to_read(rng, to_print(rng, special), Scan(shadow=0.4), special, limit=0.01, machine=bold)
+
+
+# --- To search ------------------------------------------------------------------------------------------------------
+
+
+def to_search(rng: Random, texts: list[str], questions: list[str], count: int = FIRST) -> tuple[Any, ...]:
+    return "search", texts, questions, count
+
+
+def corpus(rng: Random, pages: int, words: int = 40) -> list[str]:
+    """Texts that have names in common."""
+    known = names(rng, 60)
+    made = []
+    for _ in range(pages):
+        chosen = [str(name) for name in rng.choice(known, 5, replace=False)]
+        made.append(" ".join(sentence(rng, words, chosen)))
+    return made
+
+
+def asked_of(rng: Random, texts: Sequence[str], count: int, words: int = 4) -> list[str]:
+    """Questions of some words of one text each."""
+    full = [words_of(text) for text in texts if len(words_of(text)) >= words]
+    chosen = [full[place] for place in rng.integers(0, len(full), count)]
+    return [" ".join(rng.choice(text, words, replace=False)) for text in chosen]
+
+
+@lab.check("search: a small archive", visible=True)
+def small(rng: Random) -> tuple[Any, ...]:
+    texts = corpus(rng, 60)
+    return to_search(rng, texts, asked_of(rng, texts, 40))
+
+
+@lab.check(
+    "search: texts of very different length",
+    hint="Wrong where texts have very different lengths: a long text has many words by chance. A cosine divides by both "
+    "lengths.",
+)
+def uneven(rng: Random) -> tuple[Any, ...]:
+    texts = [" ".join(corpus(rng, 1, int(words))) for words in rng.integers(3, 400, 50)]
+    return to_search(rng, texts, asked_of(rng, texts, 40, 3))
+
+
+@lab.check(
+    "search: questions with typing errors",
+    hint="Wrong where a question has a typing error: README.md says which word of the pages is meant. A character may be "
+    "missing or too much, and several words may be as near.",
+)
+def typos(rng: Random) -> tuple[Any, ...]:
+    texts = corpus(rng, 60)
+    wrong_words = [
+        " ".join(mistyped(rng, word) if rng.random() < 0.6 else word for word in question.split())
+        for question in asked_of(rng, texts, 80)
+    ]
+    return to_search(rng, texts, wrong_words)
+
+
+@lab.check(
+    "search: short words",
+    hint="Wrong where a short word of a question stands on no page: README.md says from how many letters on a word is "
+    "repaired.",
+)
+def brief(rng: Random) -> tuple[Any, ...]:
+    texts = corpus(rng, 40)
+    strange = ["".join(rng.choice(list(ALPHABET[:36]), int(rng.integers(1, 4)))) for _ in range(120)]
+    questions = [f"{one} {other}" for one, other in zip(strange, asked_of(rng, texts, 120, 1), strict=True)]
+    return to_search(rng, texts, questions)
+
+
+@lab.check(
+    "search: pages that are equal",
+    hint="Wrong where pages are equal: a sum in another order may differ in the last bit. README.md says which of equal "
+    "pages is first.",
+)
+def equal(rng: Random) -> tuple[Any, ...]:
+    texts = corpus(rng, 20)
+    copies = [texts[place] for place in rng.integers(0, 20, 45)]
+    shuffled = [" ".join(rng.permutation(text.split())) for text in copies]
+    every = [*texts, *shuffled]
+    return to_search(rng, [every[place] for place in rng.permutation(len(every))], asked_of(rng, texts, 40))
+
+
+@lab.check(
+    "search: empty texts",
+    hint="Wrong where a text is empty, as an empty page is: its length is 0, and 0 / 0 is NaN. It still counts as a page.",
+)
+def blank(rng: Random) -> tuple[Any, ...]:
+    texts = corpus(rng, 30)
+    for place in rng.choice(30, 10, replace=False):
+        texts[place] = "" if rng.random() < 0.5 else " ., \n"
+    return to_search(rng, texts, asked_of(rng, texts, 30), 25)
+
+
+@lab.check(
+    "search: nothing to be found",
+    hint="Wrong where fewer pages than asked for have a word of the question, or none: README.md says what stands in the "
+    "places left over.",
+)
+def nothing(rng: Random) -> tuple[Any, ...]:
+    texts = corpus(rng, int(rng.integers(2, 5)))
+    strange = ["0" * int(rng.integers(6, 12)) for _ in range(6)]
+    questions = [*strange, *asked_of(rng, texts, 10, 2), ""]
+    return to_search(rng, texts, [questions[place] for place in rng.permutation(len(questions))])
+
+
+# --- The whole ------------------------------------------------------------------------------------------------------
+
+
+@lab.check("find: a small archive", visible=True)
+def whole_small(rng: Random) -> Case:
+    return archive(rng, 20, Scan())
+
+
+@lab.check(
+    "find: broken letters and typing errors",
+    hint="Wrong where pages are read with errors and questions have some, too: a name is found if it is read right on "
+    "its page, or understood in the question. Which of the two stages fails?",
+)
+def whole_broken(rng: Random) -> Case:
+    return archive(rng, 20, Scan(broken=1.0), misspelt=True)
+
+
+@lab.check(
+    "find: NumPy's documentation",
+    hint="Wrong on real text: most of its words are not on your list, and many pages begin with the same words.",
+)
+def documentation(rng: Random) -> Case:
+    pages = documented(rng, 16, 40)
+    lines = [typed(words, COLUMNS) for words in pages]
+    texts = [whole(page) for page in lines]
+    questions = asked_of(rng, texts, 64, 4)
+    scores, _ = similarities(texts, questions)
+    scan = Scan(light=True)
+    pictures = [scan(rng, page, TELEPRINTER) for page in lines]
+    sure = [place for place, row in enumerate(scores) if (row > EQUAL).sum() and (np.sort(row)[-2] < 0.8 * row.max())]
+    arguments = ("find", pictures, TELEPRINTER.glyphs(), ALPHABET, sorted(COMMON), [questions[n] for n in sure], FIRST)
+    return Case(arguments, Planted([int(scores[n].argmax()) for n in sure], 0.95))
+
+
+@lab.timed
+def many(rng: Random) -> Case:
+    return archive(rng, int(rng.integers(15, 18)), Scan(shadow=0.5))

@@ -9,8 +9,8 @@ from scipy import ndimage
 WORD = re.compile("[a-z0-9]+")
 ANGLES = np.linspace(-1.2, 1.2, 41)  # degrees
 STRIP = 16  # columns that are shifted together while the angle is searched
-PALEST = 0.4  # the least part of the light that ink takes
-PRESENT, SURE = 0.3, 5.0  # the part of a letter that must be there at least, and its standard errors
+PALEST = 0.5  # the least part of the light that ink takes
+PRESENT, DOT, SURE = 0.3, 0.6, 5.0  # the part of a letter, or of a dot, that must be there; and its standard errors
 DOUBT = 0.9  # a letter is replaced if the picture prefers it by less than this part of what a perfect print would
 ### END SOLUTION
 
@@ -68,7 +68,8 @@ def compared(page: np.ndarray, prints: np.ndarray, height: int, width: int) -> t
     assert best is not None
     _, scores, overlap = best
     present = overlap / (depth * energy)  # 1 where the whole letter is there
-    needed = np.maximum(PRESENT, SURE * noise / (depth * np.sqrt(energy)))
+    least = np.where(energy < np.median(energy) / 2, DOT, PRESENT)
+    needed = np.maximum(least, SURE * noise / (depth * np.sqrt(energy)))
     chosen = scores.argmax(axis=2)
     inked = np.take_along_axis(present, chosen[:, :, None], 2)[:, :, 0] > needed[chosen]
     return scores, inked, depth
@@ -80,7 +81,8 @@ def measured(ink: np.ndarray) -> tuple[float, float]:
     for _ in range(4):  # the mean of what is nearer to ink than to paper
         dark = ink[ink > depth / 2]
         depth = max(PALEST, float(dark.mean())) if len(dark) else PALEST
-    return depth, float(ink[ink < depth / 2].std())
+    light = ink[ink < 0]  # the brighter half of the paper
+    return depth, float(np.sqrt((light**2).mean())) if len(light) else 0.0
 
 
 def ink_of(page: np.ndarray, height: int) -> np.ndarray:
@@ -90,9 +92,11 @@ def ink_of(page: np.ndarray, height: int) -> np.ndarray:
     mean = ndimage.uniform_filter(value, around)
     if ((value - mean) ** 3).mean() > 0:  # the few are bright: a negative
         value, mean = 255 - value, 255 - mean
-    bright = (value >= mean).astype(np.float32)
-    share = ndimage.uniform_filter(bright, around)
-    paper = ndimage.uniform_filter(value * bright, around) / np.maximum(share, 1e-3)
+    paper = mean
+    for part in (1.0, 0.8):  # the mean of what is bright, then of all that is not ink compared with it
+        bright = (value >= part * paper).astype(np.float32)
+        share = ndimage.uniform_filter(bright, around)
+        paper = ndimage.uniform_filter(value * bright, around) / np.maximum(share, 1e-3)
     return np.clip(1 - value / np.maximum(paper, 1), -1, 1)
 
 
