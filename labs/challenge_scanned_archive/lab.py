@@ -194,21 +194,23 @@ def names(rng: Random, count: int) -> list[str]:
     """So many different invented words of two or three syllables."""
     made: dict[str, None] = {}
     while len(made) < count:
-        parts = [rng.choice(START) + rng.choice(MIDDLE) + rng.choice(END) for _ in range(int(rng.integers(2, 4)))]
-        made.setdefault("".join(parts))
+        syllables = (START[rng.integers(len(START))] + MIDDLE[rng.integers(len(MIDDLE))] for _ in range(3))
+        parts = [syllable + END[rng.integers(len(END))] for syllable in syllables]
+        made.setdefault("".join(parts[: int(rng.integers(2, 4))]))
     return list(made)
 
 
 def sentence(rng: Random, count: int, special: Sequence[str] = (), share: float = 0.25) -> list[str]:
     """So many words: common ones, numbers, and a share of special ones; some are followed by a comma or a full stop."""
     made = []
-    for _ in range(count):
-        word = str(rng.choice(COMMON))
-        if special and rng.random() < share:
-            word = str(rng.choice(special))
-        elif rng.random() < 0.06:
+    for chance, mark in zip(rng.random(count), rng.integers(0, 7, count), strict=True):
+        if special and chance < share:
+            word = special[rng.integers(len(special))]
+        elif chance > 0.95:
             word = str(rng.integers(0, 10_000))
-        made.append(word + str(rng.choice(["", "", "", "", "", ",", "."])))
+        else:
+            word = COMMON[rng.integers(len(COMMON))]
+        made.append(word + {0: ",", 1: "."}.get(int(mark), ""))
     return made
 
 
@@ -324,18 +326,23 @@ def shaded(rng: Random, shape: tuple[int, ...], depth: float) -> NDArray[np.floa
 
 
 def photographed(rng: Random, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """The light on one of scikit-image's photographs of printed pages, stretched over this page."""
+    """The light on one of scikit-image's photographs of printed pages, stretched over a page of this shape."""
+    light = _lights()[int(rng.integers(2))]
+    down, right = (np.linspace(0, size - 1, wanted) for size, wanted in zip(light.shape, shape, strict=True))
+    tall = np.stack([np.interp(down, np.arange(len(light)), column) for column in light.T], axis=1)
+    stretched = np.stack([np.interp(right, np.arange(tall.shape[1]), row) for row in tall])
+    return stretched.astype(np.float32)
+
+
+@functools.cache
+def _lights() -> list[Floats]:
+    """The brightness of the paper in both photographs, 1 in the brightest place."""
     from scipy import ndimage
 
     images: Any = import_module("skimage.data")  # its functions have no types
-    picture = (images.page() if rng.random() < 0.5 else images.text()).astype(np.float32)
-    paper = ndimage.gaussian_filter(ndimage.percentile_filter(picture, 90, 31), 8)
-    stretched = ndimage.zoom(paper, (shape[0] / paper.shape[0], shape[1] / paper.shape[1]), order=1, grid_mode=False)
-    light = np.zeros(shape, np.float32)
-    light[:] = np.median(stretched)
-    rows, columns = min(shape[0], stretched.shape[0]), min(shape[1], stretched.shape[1])
-    light[:rows, :columns] = stretched[:rows, :columns]
-    return np.clip(light / paper.max(), 0.2, 1.0).astype(np.float32)
+    papers = [ndimage.percentile_filter(picture, 80, 25).astype(np.float64) for picture in (images.page(), images.text())]
+    smooth = [ndimage.gaussian_filter(paper, 8) for paper in papers]
+    return [paper / paper.max() for paper in smooth]
 
 
 TELEPRINTER = Machine()
@@ -470,7 +477,7 @@ def noisy(rng: Random) -> Case:
 )
 def broken(rng: Random) -> Case:
     special = names(rng, 80)
-    return to_read(rng, to_print(rng, special, pages=6, words=80), Scan(broken=1.2), special, limit=0.02)
+    return to_read(rng, to_print(rng, special, pages=6, words=80), Scan(broken=1.5), special, limit=0.025)
 
 
 @lab.check(
@@ -556,7 +563,8 @@ def small(rng: Random) -> tuple[Any, ...]:
     "lengths.",
 )
 def uneven(rng: Random) -> tuple[Any, ...]:
-    texts = [" ".join(corpus(rng, 1, int(words))) for words in rng.integers(3, 400, 50)]
+    known = names(rng, 60)
+    texts = [" ".join(sentence(rng, int(words), known)) for words in rng.integers(3, 400, 50)]
     return to_search(rng, texts, asked_of(rng, texts, 40, 3))
 
 

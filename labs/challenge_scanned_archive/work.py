@@ -11,7 +11,7 @@ ANGLES = np.linspace(-1.2, 1.2, 41)  # degrees
 STRIP = 16  # columns that are shifted together while the angle is searched
 PALEST = 0.5  # the least part of the light that ink takes
 PRESENT, DOT, SURE = 0.3, 0.6, 5.0  # the part of a letter, or of a dot, that must be there; and its standard errors
-DOUBT = 0.9  # a letter is replaced if the picture prefers it by less than this part of what a perfect print would
+DOUBT = 0.7  # a letter is replaced if the picture prefers it by less than this part of what a perfect print would
 ### END SOLUTION
 
 
