@@ -76,7 +76,7 @@ def compared(page: np.ndarray, prints: np.ndarray, height: int, width: int) -> t
 
 def measured(ink: np.ndarray) -> tuple[float, float]:
     """How dark ink is, and the standard deviation of paper."""
-    depth = float(ink.max())
+    depth = 0.05
     for _ in range(4):  # the mean of what is nearer to ink than to paper
         dark = ink[ink > depth / 2]
         depth = float(dark.mean()) if len(dark) else PALEST

@@ -90,7 +90,7 @@ def ink_of(page: np.ndarray, height: int) -> np.ndarray:
     few = value[::SPARSE, ::SPARSE]  # enough to see the light, which changes slowly
     around = 2 * height // SPARSE + 1
     mean = ndimage.uniform_filter(few, around)
-    if few.mean() < 128:
+    if few.mean() < 100:
         value, few, mean = 255 - value, 255 - few, 255 - mean
     paper = mean
     for part in (1.0, 0.8):  # the mean of what is bright, then of all that is not ink compared with it

@@ -38,7 +38,7 @@ def read(pages: list[np.ndarray], glyphs: np.ndarray, alphabet: str, words: list
     }
     apart = ((prints[:, None] - prints[None]) ** 2).sum(axis=2)
     texts = []
-    dark = sum(pages[0].mean() < 128 for _ in pages[:1])
+    dark = sum(pages[0].mean() < 100 for _ in pages[:1])
     for page in pages:
         page = 255 - page if dark else page
         scores, inked, depth = compared(page, prints, height, width)

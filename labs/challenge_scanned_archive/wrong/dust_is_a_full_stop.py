@@ -1,4 +1,4 @@
-"""Divides by the number of words instead of the length of the vector.
+"""Takes whatever is a little darker than paper for a letter.
 
 Fails: ??
 """
@@ -68,7 +68,7 @@ def compared(page: np.ndarray, prints: np.ndarray, height: int, width: int) -> t
             best[lines], scores[lines], overlap[lines] = total[lines], better[lines], found[lines]
     present = overlap / (depth * energy)  # 1 where the whole letter is there
     least = np.where(energy < np.median(energy) / 2, DOT, PRESENT)
-    needed = np.maximum(least, SURE * noise / (depth * np.sqrt(energy)))
+    needed = 0.25 * np.ones(len(least))
     chosen = scores.argmax(axis=2)
     inked = np.take_along_axis(present, chosen[:, :, None], 2)[:, :, 0] > needed[chosen]
     return scores, inked, depth
@@ -172,7 +172,7 @@ def search(texts: list[str], questions: list[str], count: int) -> np.ndarray:
         np.add.at(row, [places[word] for word in bag], 1)
     often = (counts > 0).sum(axis=0)
     weight = np.log((1 + len(texts)) / (1 + often)) + 1
-    pages = counts * weight / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    pages = unit(counts * weight)
     asked = np.zeros((len(questions), len(places)))
     for row, question in zip(asked, questions, strict=True):
         for word in WORD.findall(question.lower()):
