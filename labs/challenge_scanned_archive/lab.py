@@ -186,7 +186,30 @@ def variants(word: str) -> set[str]:
 # --- The texts ------------------------------------------------------------------------------------------------------
 
 COMMON = tuple(word.lower() for word in WORDS)
-START = ("b", "br", "c", "d", "dr", "f", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "qu", "r", "s", "t", "v", "w", "z")
+START = (
+    "b",
+    "br",
+    "c",
+    "d",
+    "dr",
+    "f",
+    "g",
+    "gr",
+    "h",
+    "j",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "qu",
+    "r",
+    "s",
+    "t",
+    "v",
+    "w",
+    "z",
+)
 MIDDLE, END = ("a", "e", "i", "o", "u", "y"), ("", "l", "n", "r", "s", "t", "ck", "m", "x")
 
 
@@ -205,7 +228,7 @@ def sentence(rng: Random, count: int, special: Sequence[str] = (), share: float 
     made = []
     for chance, mark in zip(rng.random(count), rng.integers(0, 7, count), strict=True):
         if special and chance < share:
-            word = special[rng.integers(len(special))]
+            word = special[int(rng.integers(len(special)))]
         elif chance > 0.95:
             word = str(rng.integers(0, 10_000))
         else:
@@ -342,7 +365,8 @@ def _light() -> Floats:
 
     images: Any = import_module("skimage.data")  # its functions have no types
     paper: Floats = ndimage.gaussian_filter(ndimage.percentile_filter(images.page(), 80, 25).astype(np.float64), 8)
-    return paper / paper.max()
+    light: Floats = paper / paper.max()
+    return light
 
 
 TELEPRINTER = Machine()
@@ -389,7 +413,9 @@ def archive(rng: Random, pages: int, scan: Scan, *, misspelt: bool = False) -> C
         answers.append(page)
     lines = [typed(text, COLUMNS) for text in texts]
     scores, _ = similarities([whole(page) for page in lines], questions)
-    sure = [place for place, (row, page) in enumerate(zip(scores, answers, strict=True)) if (row >= row[page]).sum() <= 2]
+    sure = [
+        place for place, (row, page) in enumerate(zip(scores, answers, strict=True)) if (row >= row[page]).sum() <= 2
+    ]
     pictures = [scan(rng, page, TELEPRINTER) for page in lines]
     listed = sorted({*COMMON, *known})
     asked = [questions[place] for place in sure]
@@ -467,7 +493,7 @@ def _joined(rng: Random, one: Case, other: Case) -> Case:
 )
 def noisy(rng: Random) -> Case:
     special = names(rng, 80)
-    return to_read(rng, to_print(rng, special), Scan(noise=25.0, dust=0.01), special, limit=0.02)
+    return to_read(rng, to_print(rng, special), Scan(noise=25.0, dust=0.015), special, limit=0.012)
 
 
 @lab.check(
@@ -478,7 +504,8 @@ def noisy(rng: Random) -> Case:
 def broken(rng: Random) -> Case:
     special = names(rng, 80)
     pages = [
-        typed(words_of(" ".join(sentence(rng, 60, special))), COLUMNS) for _ in range(5)  # a dot would be gone
+        typed(words_of(" ".join(sentence(rng, 60, special))), COLUMNS)
+        for _ in range(5)  # a dot would be gone
     ]
     return to_read(rng, pages, Scan(broken=1.5), special, limit=0.015)
 
@@ -614,7 +641,8 @@ def equal(rng: Random) -> tuple[Any, ...]:
 
 @lab.check(
     "search: empty texts",
-    hint="Wrong where a text is empty, as an empty page is: its length is 0, and 0 / 0 is NaN. It still counts as a page.",
+    hint="Wrong where a text is empty, as an empty page is: it still counts as one of the N pages. Its length is 0, and "
+    "0 / 0 is NaN.",
 )
 def blank(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, 30)

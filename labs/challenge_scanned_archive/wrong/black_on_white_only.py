@@ -1,6 +1,6 @@
 """Knows no page with white letters.
 
-Fails: ??
+Fails: read: white on black
 """
 
 import re
@@ -151,8 +151,6 @@ def corrected(found: re.Match, scores: np.ndarray, alphabet: str, lists: dict, a
     return (same[best] if loss.max(initial=0.0) < DOUBT else word) + end
 
 
-
-
 def search(texts: list[str], questions: list[str], count: int) -> np.ndarray:
     """The pages that answer each question, (questions, count), the most similar first; -1 where there are no more.
 
@@ -189,7 +187,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def nearest(word: str, places: dict[str, int], often: np.ndarray) -> str:
-    """The word of the pages that differs by one letter; of several the most frequent, then the first in the alphabet."""
+    """The word of the pages that differs by one character: the most frequent, then the first in the alphabet."""
     if len(word) < 4:
         return ""
     near = [known for known in places if abs(len(known) - len(word)) <= 1 and differs_by_one(word, known)]
@@ -197,14 +195,12 @@ def nearest(word: str, places: dict[str, int], often: np.ndarray) -> str:
 
 
 def differs_by_one(one: str, other: str) -> bool:
-    """Whether one letter inserted, deleted or replaced makes one word the other."""
+    """Whether one character inserted, deleted or replaced makes one word the other."""
     short, long = sorted((one, other), key=len)
     same = 0
     while same < len(short) and short[same] == long[same]:
         same += 1
     return short[same + (len(short) == len(long)) :] == long[same + 1 :]
-
-
 
 
 def find(
@@ -213,6 +209,7 @@ def find(
     alphabet: str,
     words: list[str],
     questions: list[str],
+    *,
     count: int,
 ) -> np.ndarray:
     """The pages that answer each question, as `search` gives them: from the pictures."""
@@ -221,4 +218,7 @@ def find(
 
 def answer(task: str, *arguments: object) -> object:
     """What the grader calls: `read`, `search` or `find`. Leave it as it is."""
-    return {"read": read, "search": search, "find": find}[task](*arguments)  # type: ignore[operator]
+    if task == "find":
+        *pages_to_questions, count = arguments
+        return find(*pages_to_questions, count=count)  # type: ignore[arg-type]
+    return {"read": read, "search": search}[task](*arguments)  # type: ignore[operator]
