@@ -1,7 +1,7 @@
 """Find the answer in scanned pages: from grey pictures to text, from text to an index, from a question to pages.
 
-Pages are typed by a teleprinter, so that every letter has the same width, and scanned: turned by up to a degree, unevenly
-lit, noisy. The judge knows the text of each page, so reading is judged by characters, searching exactly, and the whole
+Pages are typed by a teleprinter, so that every letter has the same width, and scanned: turned by up to a degree,
+unevenly lit, noisy. The judge knows the text of each page, so reading is judged by characters, searching exactly, and the whole
 by the pages that were planted as answers.
 """
 
@@ -447,8 +447,8 @@ def good(rng: Random) -> Case:
 
 @lab.check(
     "read: a strong shadow",
-    hint="Wrong where a shadow lies on the page: paper in the shadow is darker than ink in the light. Compare each pixel "
-    "with the paper around it, not with one value for the whole page.",
+    hint="Wrong where a shadow lies on the page: paper in the shadow is darker than ink in the light. Compare "
+    "each pixel with the paper around it, not with one value for the whole page.",
 )
 def shadow(rng: Random) -> Case:
     special = names(rng, 80)
@@ -457,8 +457,8 @@ def shadow(rng: Random) -> Case:
 
 @lab.check(
     "read: the light of a photograph",
-    hint="Wrong in the light of a real photograph, which changes faster at the edges than in the middle: how wide is the "
-    "window in which you look for paper?",
+    hint="Wrong in the light of a real photograph, which changes faster at the edges than in the middle: how "
+    "wide is the window in which you look for paper?",
 )
 def photograph(rng: Random) -> Case:
     special = names(rng, 80)
@@ -467,8 +467,8 @@ def photograph(rng: Random) -> Case:
 
 @lab.check(
     "read: white on black",
-    hint="Wrong where letters are white on black: find out for each page what the few are, the bright or the dark ones. "
-    "A page that is dark on average may just have had a weak lamp.",
+    hint="Wrong where letters are white on black: find out for each page what the few are, the bright or the "
+    "dark ones. A page that is dark on average may just have had a weak lamp.",
 )
 def negative(rng: Random) -> Case:
     special = names(rng, 80)
@@ -488,18 +488,18 @@ def _joined(rng: Random, one: Case, other: Case) -> Case:
 
 @lab.check(
     "read: noise",
-    hint="Wrong where the scan is noisy: single black pixels are not full stops. How much of a dot must be there, and "
-    "how surely, before you read it?",
+    hint="Wrong where the scan is noisy: single black pixels are not full stops. How much of a dot must be "
+    "there, and how surely, before you read it?",
 )
 def noisy(rng: Random) -> Case:
     special = names(rng, 80)
-    return to_read(rng, to_print(rng, special), Scan(noise=25.0, dust=0.015), special, limit=0.012)
+    return to_read(rng, to_print(rng, special), Scan(noise=25.0, dust=0.01), special, limit=0.015)
 
 
 @lab.check(
     "read: broken letters",
-    hint="Wrong where pieces of letters are missing: what is left fits several letters. Which of the words on the list "
-    "fits the picture of the whole word best?",
+    hint="Wrong where pieces of letters are missing: what is left fits several letters. Which of the words on "
+    "the list fits the picture of the whole word best?",
 )
 def broken(rng: Random) -> Case:
     special = names(rng, 80)
@@ -512,8 +512,8 @@ def broken(rng: Random) -> Case:
 
 @lab.check(
     "read: pages of different length",
-    hint="Wrong where pages have one line or many, and lines of different length: the corner of the first letter, the "
-    "angle and the darkness of ink must come from each page itself.",
+    hint="Wrong where pages have one line or many, and lines of different length: the corner of the first "
+    "letter, the angle and the darkness of ink must come from each page itself.",
 )
 def lengths(rng: Random) -> Case:
     special = names(rng, 80)
@@ -526,8 +526,8 @@ def lengths(rng: Random) -> Case:
 
 @lab.check(
     "read: words that are not on the list",
-    hint="Wrong where words are not on the list: names are often one letter away from a word that is. If the picture is "
-    "clear, believe the picture.",
+    hint="Wrong where words are not on the list: names are often one letter away from a word that is. If the "
+    "picture is clear, believe the picture.",
 )
 def unlisted(rng: Random) -> Case:
     special = names(rng, 60)
@@ -537,8 +537,8 @@ def unlisted(rng: Random) -> Case:
 
 @lab.check(
     "read: empty pages",
-    hint="Wrong where nothing is on the page: a threshold that splits the pixels of a page in two always finds some ink. "
-    "How dark is ink at least?",
+    hint="Wrong where nothing is on the page: a threshold that splits the pixels of a page in two always finds "
+    "some ink. How dark is ink at least?",
 )
 def empty(rng: Random) -> Case:
     special = names(rng, 80)
@@ -550,8 +550,8 @@ def empty(rng: Random) -> Case:
 
 @lab.check(
     "read: another teleprinter",
-    hint="Wrong where letters have another shape and size: both are in `glyphs`, and no number in your program may know "
-    "them.",
+    hint="Wrong where letters have another shape and size: both are in `glyphs`, and no number in your program "
+    "may know them.",
 )
 def other_type(rng: Random) -> Case:
     special = names(rng, 80)
@@ -591,8 +591,8 @@ def small(rng: Random) -> tuple[Any, ...]:
 
 @lab.check(
     "search: texts of very different length",
-    hint="Wrong where texts have very different lengths: a long text has many words by chance. A cosine divides by both "
-    "lengths.",
+    hint="Wrong where texts have very different lengths: a long text has many words by chance. A cosine "
+    "divides by both lengths.",
 )
 def uneven(rng: Random) -> tuple[Any, ...]:
     known = names(rng, 60)
@@ -602,8 +602,8 @@ def uneven(rng: Random) -> tuple[Any, ...]:
 
 @lab.check(
     "search: questions with typing errors",
-    hint="Wrong where a question has a typing error: README.md says which word of the pages is meant. A character may be "
-    "missing or too much, and several words may be as near.",
+    hint="Wrong where a question has a typing error: README.md says which word of the pages is meant. A "
+    "character may be missing or too much, and several words may be as near.",
 )
 def typos(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, 60)
@@ -616,8 +616,8 @@ def typos(rng: Random) -> tuple[Any, ...]:
 
 @lab.check(
     "search: short words",
-    hint="Wrong where a short word of a question stands on no page: README.md says from how many letters on a word is "
-    "repaired.",
+    hint="Wrong where a short word of a question stands on no page: README.md says from how many letters on a "
+    "word is repaired.",
 )
 def brief(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, 40)
@@ -628,8 +628,8 @@ def brief(rng: Random) -> tuple[Any, ...]:
 
 @lab.check(
     "search: pages that are equal",
-    hint="Wrong where pages are equal: a sum in another order may differ in the last bit. README.md says which of equal "
-    "pages is first.",
+    hint="Wrong where pages are equal: a sum in another order may differ in the last bit. README.md says which "
+    "of equal pages is first.",
 )
 def equal(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, 20)
@@ -641,8 +641,8 @@ def equal(rng: Random) -> tuple[Any, ...]:
 
 @lab.check(
     "search: empty texts",
-    hint="Wrong where a text is empty, as an empty page is: it still counts as one of the N pages. Its length is 0, and "
-    "0 / 0 is NaN.",
+    hint="Wrong where a text is empty, as an empty page is: it still counts as one of the N pages. Its length "
+    "is 0, and 0 / 0 is NaN.",
 )
 def blank(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, 30)
@@ -653,8 +653,8 @@ def blank(rng: Random) -> tuple[Any, ...]:
 
 @lab.check(
     "search: nothing to be found",
-    hint="Wrong where fewer pages than asked for have a word of the question, or none: README.md says what stands in the "
-    "places left over.",
+    hint="Wrong where fewer pages than asked for have a word of the question, or none: README.md says what "
+    "stands in the places left over.",
 )
 def nothing(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, int(rng.integers(2, 5)))
@@ -673,8 +673,8 @@ def whole_small(rng: Random) -> Case:
 
 @lab.check(
     "find: broken letters and typing errors",
-    hint="Wrong where pages are read with errors and questions have some, too: a name is found if it is read right on "
-    "its page, or understood in the question. Which of the two stages fails?",
+    hint="Wrong where pages are read with errors and questions have some, too: a name is found if it is read "
+    "right on its page, or understood in the question. Which of the two stages fails?",
 )
 def whole_broken(rng: Random) -> Case:
     return archive(rng, 14, Scan(broken=1.0), misspelt=True)
@@ -699,4 +699,4 @@ def documentation(rng: Random) -> Case:
 
 @lab.timed
 def many(rng: Random) -> Case:
-    return archive(rng, int(rng.integers(9, 12)), Scan(shadow=0.5))
+    return archive(rng, int(rng.integers(7, 10)), Scan(shadow=0.5))

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 WORD = re.compile("[a-z0-9]+")
+Lists = dict[int, tuple[list[str], np.ndarray]]  # words of one length, and the places of their letters
 ANGLES = np.linspace(-1.2, 1.2, 49)  # degrees
 SPARSE = 3  # every third pixel of every third row shows the light
 BRIGHT = 0.2  # the skewness of a negative, at least: that of empty paper is near 0
@@ -131,14 +132,14 @@ def phase(ink: np.ndarray, prints: np.ndarray, height: int, width: int) -> tuple
     return int(down), int(right)
 
 
-def line_text(scores: np.ndarray, inked: np.ndarray, alphabet: str, lists: dict, apart: np.ndarray) -> str:
+def line_text(scores: np.ndarray, inked: np.ndarray, alphabet: str, lists: Lists, apart: np.ndarray) -> str:
     """The text of a line of cells: the best letter of each, corrected by the words of the list."""
     chosen = scores.argmax(axis=1)
     text = "".join(alphabet[one] if dark else " " for one, dark in zip(chosen, inked, strict=True))
     return re.sub(r"[^ ]+", lambda found: corrected(found, scores, alphabet, lists, apart), text)
 
 
-def corrected(found: re.Match, scores: np.ndarray, alphabet: str, lists: dict, apart: np.ndarray) -> str:
+def corrected(found: re.Match[str], scores: np.ndarray, alphabet: str, lists: Lists, apart: np.ndarray) -> str:
     """The word, or the one of the list that the picture allows as well."""
     word = found.group()
     end = word[-1] if word[-1] in ".," and len(word) > 1 else ""
