@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import errno
+import gc
+import importlib
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from typing import NoReturn
 
 import typer
 
-from residency.commands import (
-    check,
-    compare,
-    crossover,
-    data,
-    doctor,
-    history,
-    lab,
-    list_tasks,
-    plan,
-    prove,
-    rehearse,
-    report,
-    run,
-    scale,
-    selftest,
-)
 from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
@@ -38,29 +24,48 @@ from residency.studies import parting
 AND = "\nresidency: "  # between several errors in one
 DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO}
 
-app = typer.Typer(
-    name="residency",
-    help="Measure CPU and GPU implementations of the same machine-learning work, and say how sure that is.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
-)
-app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
-app.command("list", epilog=list_tasks.EPILOG)(list_tasks.list_tasks)
-app.command("check", epilog=check.EPILOG)(check.check)
-app.add_typer(data.app, name="data")
-app.command("run", epilog=run.EPILOG)(run.run)
-app.command("prove", epilog=prove.EPILOG)(prove.prove)
-app.command("scale", epilog=scale.EPILOG)(scale.scale)
-app.command("crossover", epilog=crossover.EPILOG)(crossover.find_crossover)
-app.command("rehearse", epilog=rehearse.EPILOG)(rehearse.rehearse)
-app.command("report", epilog=report.EPILOG)(report.report)
-app.command("selftest", epilog=selftest.EPILOG)(selftest.selftest)
-app.command("compare", epilog=compare.EPILOG)(compare.compare_runs)
-app.command("history", epilog=history.EPILOG)(history.show_history)
-app.add_typer(lab.app, name="lab")
-app.command("plan", epilog=plan.EPILOG)(plan.plan)
+COMMANDS = {  # in the order of `--help`: the module of this folder, and what is its command or its group of commands
+    "doctor": ("doctor", "doctor"),
+    "list": ("list_tasks", "list_tasks"),
+    "check": ("check", "check"),
+    "data": ("data", "app"),
+    "run": ("run", "run"),
+    "prove": ("prove", "prove"),
+    "scale": ("scale", "scale"),
+    "crossover": ("crossover", "find_crossover"),
+    "rehearse": ("rehearse", "rehearse"),
+    "report": ("report", "report"),
+    "selftest": ("selftest", "selftest"),
+    "compare": ("compare", "compare_runs"),
+    "history": ("history", "show_history"),
+    "lab": ("lab", "app"),
+    "plan": ("plan", "plan"),
+}
+
+
+def app(typed: Sequence[str] = ()) -> typer.Typer:
+    """The command line. Of all commands only the one that was `typed` is imported: importing all takes much longer.
+
+    All are imported if the first word is no command, for `--help` and to suggest what was meant.
+    """
+    made = typer.Typer(
+        name="residency",
+        help="Measure CPU and GPU implementations of the same machine-learning work, and say how sure that is.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode="rich",
+    )
+    made.callback()(_root)
+    for name in [typed[0]] if typed and typed[0] in COMMANDS else COMMANDS:
+        file, attribute = COMMANDS[name]
+        module = importlib.import_module(f"residency.commands.{file}")
+        command = getattr(module, attribute)
+        if isinstance(command, typer.Typer):
+            made.add_typer(command, name=name)
+        else:
+            made.command(name, epilog=module.EPILOG)(command)
+    return made
 
 
 def _version(wanted: bool) -> None:
@@ -69,7 +74,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
@@ -88,7 +92,9 @@ def main() -> None:
 def _run() -> None:
     try:
         try:
-            app()
+            command = app(sys.argv[1:])
+            gc.enable()  # `start.py` turned it off
+            command()
         finally:
             sys.stdout.flush()
     except SystemExit:

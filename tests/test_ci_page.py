@@ -66,7 +66,7 @@ def test_the_scripts_are_shell() -> None:
 
 
 def test_every_command_has_the_options_that_are_named() -> None:
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(app())
     names = set()
     for words in commands():
         names.add(words[0])

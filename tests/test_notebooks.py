@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import matplotlib.pyplot as plt
 import pytest
 
 from tests.class_run import write
@@ -89,6 +87,9 @@ def test_a_notebook_measures_and_runs_from_top_to_bottom(source: Path, tmp_path:
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The figures that a source draws, without a screen."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
     matplotlib.use("agg")
     yield plt.get_fignums()
     plt.close("all")

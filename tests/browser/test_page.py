@@ -20,7 +20,8 @@ WINDOWS = [(1366, 900), (390, 800), (1024, 768), (1920, 1080), ZOOMED]
 @pytest.mark.parametrize(
     "name",
     [
-        "class_page",
+        "small_page",
+        pytest.param("class_page", marks=pytest.mark.slow),
         pytest.param("comparison_page", marks=pytest.mark.slow),
         pytest.param("history_page", marks=pytest.mark.slow),
         pytest.param("plan_page", marks=pytest.mark.slow),
@@ -100,8 +101,8 @@ def tab_to(window: Watched, name: str) -> None:
     raise AssertionError(f"Tab does not reach {name}")
 
 
-def test_redrawing_moves_nothing(class_page: Path, opened: Open) -> None:
-    window = opened(class_page)
+def test_redrawing_moves_nothing(small_page: Path, opened: Open) -> None:
+    window = opened(small_page)
     window.drawn()
     window.page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
     window.ask("frames")  # this scrolling's own event comes a frame later
@@ -132,8 +133,8 @@ def test_filtering_keeps_the_place_of_the_reader(class_page: Path, opened: Open)
     assert abs(now["y"] - place["y"]) < 2  # pixels
 
 
-def test_the_dark_scheme_needs_no_redrawing(class_page: Path, opened: Open) -> None:
-    window = opened(class_page)
+def test_the_dark_scheme_needs_no_redrawing(small_page: Path, opened: Open) -> None:
+    window = opened(small_page)
     window.drawn()
     light = window.ask("colourOfText")
     window.ask("mark")
@@ -142,8 +143,8 @@ def test_the_dark_scheme_needs_no_redrawing(class_page: Path, opened: Open) -> N
     assert not window.ask("isNew")
 
 
-def test_tooltips_are_plain_text_and_can_be_dismissed(class_page: Path, opened: Open) -> None:
-    window = opened(class_page, has_touch=True)
+def test_tooltips_are_plain_text_and_can_be_dismissed(small_page: Path, opened: Open) -> None:
+    window = opened(small_page, has_touch=True)
     window.drawn()
     assert HOSTILE in "".join(window.ask("texts"))
     for wanted in (HOSTILE, "baseline: "):
@@ -161,8 +162,8 @@ def test_tooltips_are_plain_text_and_can_be_dismissed(class_page: Path, opened: 
     assert window.ask("tip") == ""
 
 
-def test_names_never_become_elements(class_page: Path, opened: Open) -> None:
-    window = opened(class_page)
+def test_names_never_become_elements(small_page: Path, opened: Open) -> None:
+    window = opened(small_page)
     window.drawn()
     window.ask("openAll")
     window.drawn()
@@ -233,8 +234,8 @@ def test_without_javascript_all_tables_are_complete(class_page: Path, opened: Op
     assert window.page.locator("noscript p").is_visible()
 
 
-def test_a_chart_that_cannot_be_drawn_leaves_its_table(class_page: Path, opened: Open) -> None:
-    window = opened(class_page, expected=1)
+def test_a_chart_that_cannot_be_drawn_leaves_its_table(small_page: Path, opened: Open) -> None:
+    window = opened(small_page, expected=1)
     window.drawn()
     window.ask("breakFirst")
     window.drawn()

@@ -198,3 +198,4 @@ def test_doctor_counts_what_is_alike_and_names_all_when_asked(here) -> None:
     assert all(name in long for name in names)
     assert sum(name in short for name in names) < 10  # a few that have a reason of their own
     assert "cannot run here: " in short
+    assert "can run here" in short

@@ -6,7 +6,6 @@ import io
 
 import numpy as np
 import pytest
-import scipy.ndimage
 from PIL import Image
 
 from residency.datasets.image.photographs import photographs
@@ -46,6 +45,8 @@ def test_the_shipped_photographs_are_eight_crops_of_ten() -> None:
 
 @pytest.mark.parametrize("source", [1, 2, 100, SIDE, 225, 260, 480, 1_411])
 def test_blur_and_resize_are_scipys(source: int) -> None:
+    import scipy.ndimage
+
     line = np.random.default_rng(source).random(source)
     soft = (
         scipy.ndimage.gaussian_filter1d(line, max(0.0, (source / SIDE - 1) / 2), mode="nearest")

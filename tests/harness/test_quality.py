@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics
 
 from residency.harness import quality
 from residency.harness.errors import WrongResult
@@ -25,6 +24,8 @@ def data(truth) -> SimpleNamespace:
 @settings(deadline=None)
 @given(SCORES)
 def test_ranking_metrics_with_many_ties(rows) -> None:
+    from sklearn import metrics
+
     truth = np.array([one for one, _ in rows], dtype=float)
     score = np.array([one for _, one in rows], dtype=np.float32)
     assert quality.auc(data(truth), score) == pytest.approx(metrics.roc_auc_score(truth, score))
@@ -33,6 +34,8 @@ def test_ranking_metrics_with_many_ties(rows) -> None:
 
 
 def test_r2() -> None:
+    from sklearn import metrics
+
     generator = np.random.default_rng(0)
     truth = generator.standard_normal(500).astype(np.float32)
     predicted = truth + generator.standard_normal(500).astype(np.float32)

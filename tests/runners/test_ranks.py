@@ -16,11 +16,11 @@ from residency.runners import ranks
 from residency.runners.cluster import DaskCluster
 
 pytest.importorskip("distributed")
-pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[DaskCluster]:
+    pytest.importorskip("torch")
     with closing(DaskCluster("cpu", workers=2, threads=1)) as made:
         made.open()
         yield made

@@ -14,9 +14,9 @@ from residency.harness.dataset import Dataset, Request
 from residency.runners.cluster import DaskCluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[DaskCluster]:
-    """Two workers of two threads."""
+    """Two workers of two threads. They end with the tests of this folder: idle workers use the processor too."""
     pytest.importorskip("distributed")
     with closing(DaskCluster("cpu", workers=2, threads=2, dashboard="127.0.0.1:0")) as made:
         made.open()

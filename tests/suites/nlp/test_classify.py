@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
 
 from residency.datasets.nlp import docstrings as docstrings_of
 from residency.datasets.nlp.ag_news import ADDRESS, ag_news
@@ -122,6 +121,8 @@ def test_columns_hold_scikit_learns_tf_idf(texts: Texts) -> None:
     ],
 )
 def test_macro_f1_is_the_textbooks(truth: list[int], predicted: list[int], texts: Texts) -> None:
+    from sklearn.metrics import f1_score
+
     data = replace(texts, y_test=np.array(truth, np.int32))
     expected = f1_score(truth, predicted, average="macro", zero_division=0)
     assert macro_f1(data, np.array(predicted)) == pytest.approx(expected, abs=1e-12)
