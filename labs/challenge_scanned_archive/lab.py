@@ -1,8 +1,8 @@
 """Find the answer in scanned pages: from grey pictures to text, from text to an index, from a question to pages.
 
 Pages are typed by a teleprinter, so that every letter has the same width, and scanned: turned by up to a degree,
-unevenly lit, noisy. The judge knows the text of each page, so reading is judged by characters, searching exactly, and the whole
-by the pages that were planted as answers.
+unevenly lit, noisy. The judge knows the text of each page, so reading is judged by characters, searching exactly, and
+the whole by the pages that were planted as answers.
 """
 
 from __future__ import annotations
