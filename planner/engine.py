@@ -229,7 +229,7 @@ class _Cards:
 class _SharedCards:
     """Equal shared cards, by the number of jobs that they run."""
 
-    __slots__ = ("by_jobs", "lines", "model", "places")
+    __slots__ = ("by_jobs", "lines", "model", "most_left", "places")
 
     def __init__(self, model: Shared, places: list[int]) -> None:
         self.model = model
@@ -237,13 +237,19 @@ class _SharedCards:
         cards = (_Card(self, place) for place in places)
         self.by_jobs: list[dict[_Card, None]] = [dict.fromkeys(cards)]  # dicts: sets that keep their order
         self.places = model.most * len(places)  # that are free
+        self.most_left = model.memory  # no card with a place has more; may be too high, and saves a search otherwise
 
     def choose(self, memory: int) -> _Card | None:
         """The card with the fewest jobs that has a place and this much memory left."""
+        if memory > self.most_left:
+            return None
+        most_left = -1
         for cards in self.by_jobs[: self.model.most]:
             for card in cards:
                 if card.left >= memory:
                     return card
+                most_left = max(most_left, card.left)
+        self.most_left = most_left
         return None
 
 
@@ -423,19 +429,11 @@ class _Simulation:
             if line.gang > 1:  # it also held units of the other kinds on which it fits
                 self.serve_all(now)
 
-    def serve_shared(self, kind: _SharedCards, now: float) -> None:
-        """Start whoever fits into the memory that is left on shared cards, while nothing is reserved."""
-        changed: dict[_Card, None] = {}
-        while kind.lines and kind.places:
-            for line in sorted(kind.lines, key=_head) if len(kind.lines) > 1 else kind.lines:
-                if card := kind.choose(line.memory):
-                    self.start_next_shared(card, line, now)
-                    changed[card] = None
-                    break
-            else:
-                break
-        for card in changed:
-            self.schedule(card, now)
+    def serve_shared(self, card: _Card, now: float) -> None:
+        """Start whoever fits on this shared card, while nothing is reserved: who waits then fits on no other card."""
+        lines, most = card.kind.lines, card.kind.model.most
+        while len(card.jobs) < most and (fitting := [line for line in lines if line.memory <= card.left]):
+            self.start_next_shared(card, min(fitting, key=_head), now)
 
     def start_next(self, kind: _Cards, line: _Line, now: float) -> None:
         """The first of a line starts on exclusive units."""
@@ -493,10 +491,14 @@ class _Simulation:
         self.trace.end[row] = now
         card.left += memory
         card.moved(len(card.jobs) + 1)
+        kind = card.kind
         if self.reserved:
+            kind.most_left = max(kind.most_left, card.left)
             self.serve_all(now)
-        elif card.kind.lines:
-            self.serve_shared(card.kind, now)
+        else:
+            if kind.lines:
+                self.serve_shared(card, now)
+            kind.most_left = max(kind.most_left, card.left)
         self.schedule(card, now)
         return send
 

@@ -23,10 +23,10 @@ RESIDENTS = 20
 JOBS_A_WEEK = 11_600  # about, with all people below
 MEMORIES = (8 * GB, 16 * GB, 31 * GB)
 POOLS: dict[str, list[Unit]] = {
-    "8 cards": [Exclusive(80 * GB)] * 8,
-    "4 cards, 14 slices": [*[Exclusive(141 * GB)] * 4, *[Exclusive(34 * GB, 0.25, whole=False)] * 14],
-    "4 shared cards": [Shared(141 * GB, 8, overhead=0.02)] * 4,
-    "2 cards, 3 shared cards": [*[Exclusive(80 * GB)] * 2, *[Shared(141 * GB, 8, overhead=0.02)] * 3],
+    "6 cards": [Exclusive(80 * GB)] * 6,
+    "3 cards, 14 slices": [*[Exclusive(141 * GB)] * 3, *[Exclusive(34 * GB, 0.25, whole=False)] * 14],
+    "2 shared cards": [Shared(141 * GB, 4, speed=2.0, overhead=0.02)] * 2,
+    "2 cards, 1 shared card": [*[Exclusive(80 * GB)] * 2, *[Shared(141 * GB, 4, speed=2.0, overhead=0.02)]],
 }
 
 
