@@ -652,10 +652,10 @@ def equal(rng: Random) -> tuple[Any, ...]:
     "is 0, and 0 / 0 is NaN.",
 )
 def blank(rng: Random) -> tuple[Any, ...]:
-    texts = corpus(rng, 30)
-    for place in rng.choice(30, 10, replace=False):
+    texts = corpus(rng, 60)
+    for place in rng.choice(60, 30, replace=False):
         texts[place] = "" if rng.random() < 0.5 else " ., \n"
-    return to_search(texts, asked_of(rng, texts, 30), 25)
+    return to_search(texts, asked_of(rng, texts, 100), 35)
 
 
 @lab.check(
@@ -666,7 +666,10 @@ def blank(rng: Random) -> tuple[Any, ...]:
 def nothing(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, int(rng.integers(2, 5)))
     strange = ["0" * int(rng.integers(6, 12)) for _ in range(6)]
-    questions = [*strange, *asked_of(rng, texts, 10, 2), ""]
+    asked = asked_of(rng, texts, 30, 2)
+    scores, _ = similarities(texts, asked)
+    alone = [question for question, row in zip(asked, scores, strict=True) if (row > EQUAL).sum() == 1]
+    questions = [*strange, *alone, ""]
     return to_search(texts, [questions[place] for place in rng.permutation(len(questions))])
 
 
