@@ -1,8 +1,8 @@
 """Find the answer in scanned pages: from grey pictures to text, from text to an index, from a question to pages.
 
 Pages are typed by a teleprinter, so that every letter has the same width, and scanned: turned by up to a degree,
-unevenly lit, noisy. The judge knows the text of each page, so reading is judged by characters, searching exactly, and
-the whole by the pages that were planted as answers.
+unevenly lit, noisy. The judge knows the text of each page: reading is judged by characters, searching exactly, and the
+whole by the pages that were planted as answers.
 """
 
 from __future__ import annotations
@@ -562,7 +562,7 @@ def other_type(rng: Random) -> Case:
 # --- To search ------------------------------------------------------------------------------------------------------
 
 
-def to_search(rng: Random, texts: list[str], questions: list[str], count: int = FIRST) -> tuple[Any, ...]:
+def to_search(texts: list[str], questions: list[str], count: int = FIRST) -> tuple[Any, ...]:
     return "search", texts, questions, count
 
 
@@ -583,10 +583,16 @@ def asked_of(rng: Random, texts: Sequence[str], count: int, words: int = 4) -> l
     return [" ".join(rng.choice(text, words, replace=False)) for text in chosen]
 
 
+def answered(texts: Sequence[str], questions: Sequence[str]) -> list[str]:
+    """The questions for which there are enough pages."""
+    scores, _ = similarities(texts, questions)
+    return [question for question, row in zip(questions, scores, strict=True) if (row > EQUAL).sum() >= FIRST]
+
+
 @lab.check("search: a small archive", visible=True)
 def small(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, 60)
-    return to_search(rng, texts, asked_of(rng, texts, 40))
+    return to_search(texts, answered(texts, asked_of(rng, texts, 40)))
 
 
 @lab.check(
@@ -597,7 +603,7 @@ def small(rng: Random) -> tuple[Any, ...]:
 def uneven(rng: Random) -> tuple[Any, ...]:
     known = names(rng, 60)
     texts = [" ".join(sentence(rng, int(words), known)) for words in rng.integers(3, 400, 50)]
-    return to_search(rng, texts, asked_of(rng, texts, 40, 3))
+    return to_search(texts, answered(texts, asked_of(rng, texts, 40, 3)))
 
 
 @lab.check(
@@ -611,7 +617,7 @@ def typos(rng: Random) -> tuple[Any, ...]:
         " ".join(mistyped(rng, word) if rng.random() < 0.6 else word for word in question.split())
         for question in asked_of(rng, texts, 80)
     ]
-    return to_search(rng, texts, wrong_words)
+    return to_search(texts, answered(texts, wrong_words))
 
 
 @lab.check(
@@ -623,7 +629,7 @@ def brief(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, 40)
     strange = ["".join(rng.choice(list(ALPHABET[:36]), int(rng.integers(1, 4)))) for _ in range(120)]
     questions = [f"{one} {other}" for one, other in zip(strange, asked_of(rng, texts, 120, 1), strict=True)]
-    return to_search(rng, texts, questions)
+    return to_search(texts, questions)
 
 
 @lab.check(
@@ -636,7 +642,8 @@ def equal(rng: Random) -> tuple[Any, ...]:
     copies = [texts[place] for place in rng.integers(0, 20, 45)]
     shuffled = [" ".join(rng.permutation(text.split())) for text in copies]
     every = [*texts, *shuffled]
-    return to_search(rng, [every[place] for place in rng.permutation(len(every))], asked_of(rng, texts, 40))
+    mixed = [every[place] for place in rng.permutation(len(every))]
+    return to_search(mixed, answered(mixed, asked_of(rng, texts, 40)))
 
 
 @lab.check(
@@ -645,10 +652,10 @@ def equal(rng: Random) -> tuple[Any, ...]:
     "is 0, and 0 / 0 is NaN.",
 )
 def blank(rng: Random) -> tuple[Any, ...]:
-    texts = corpus(rng, 30)
-    for place in rng.choice(30, 10, replace=False):
+    texts = corpus(rng, 60)
+    for place in rng.choice(60, 30, replace=False):
         texts[place] = "" if rng.random() < 0.5 else " ., \n"
-    return to_search(rng, texts, asked_of(rng, texts, 30), 25)
+    return to_search(texts, asked_of(rng, texts, 100), 35)
 
 
 @lab.check(
@@ -659,8 +666,11 @@ def blank(rng: Random) -> tuple[Any, ...]:
 def nothing(rng: Random) -> tuple[Any, ...]:
     texts = corpus(rng, int(rng.integers(2, 5)))
     strange = ["0" * int(rng.integers(6, 12)) for _ in range(6)]
-    questions = [*strange, *asked_of(rng, texts, 10, 2), ""]
-    return to_search(rng, texts, [questions[place] for place in rng.permutation(len(questions))])
+    asked = asked_of(rng, texts, 30, 2)
+    scores, _ = similarities(texts, asked)
+    alone = [question for question, row in zip(asked, scores, strict=True) if (row > EQUAL).sum() == 1]
+    questions = [*strange, *alone, ""]
+    return to_search(texts, [questions[place] for place in rng.permutation(len(questions))])
 
 
 # --- The whole ------------------------------------------------------------------------------------------------------

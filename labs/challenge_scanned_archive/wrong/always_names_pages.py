@@ -1,6 +1,5 @@
 """Fills all places, also with pages that have no word of the question.
 
-Fails: search: questions with typing errors
 Fails: search: short words
 Fails: search: empty texts
 Fails: search: nothing to be found

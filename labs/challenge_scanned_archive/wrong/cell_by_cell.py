@@ -1,4 +1,4 @@
-"""Compares line by line and letter by letter in a loop.
+"""Compares cell by cell in a loop.
 
 Fails: timing
 """
@@ -64,8 +64,8 @@ def compared(page: np.ndarray, prints: np.ndarray, height: int, width: int) -> t
             cells = part.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(rows, columns, -1)
             found = np.zeros((rows, columns, len(prints)), np.float32)
             for row in range(rows):
-                for letter, shape in enumerate(prints):
-                    found[row, :, letter] = (cells[row] * shape).sum(axis=1)
+                for column in range(columns):
+                    found[row, column] = (prints * cells[row, column]).sum(axis=1)
             better = 2 * depth * found - depth**2 * energy  # squared error of paper less that of the letter
             total = better.max(axis=2).clip(0).sum(axis=1)
             lines = total > best
