@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent.parent
-ROOMS = ["commands", "labs", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"]
+ROOMS = ["commands", "labs", "planner", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness"]
 
 
 @pytest.fixture(scope="module")
