@@ -347,7 +347,7 @@ class _Simulation:
             if type(request) is Job:
                 self.arrive(request, send, now)
             elif 0.0 <= request < math.inf:
-                heappush(events, (now + request, order(), send, None, None, 0))  # type: ignore[operator]
+                heappush(events, (now + request, order(), send, None, None, 0))
             else:
                 raise ValueError(f"a person thinks for {request} minutes")
         return self.finish(last)
