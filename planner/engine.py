@@ -34,13 +34,14 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Any
+from typing import Any, final
 
 from residency.harness.errors import UsageError
 
 GIGABYTE = 1e9
 
 
+@final
 @dataclass(slots=True)
 class Job:
     """One piece of work for the pool.
@@ -346,8 +347,8 @@ class _Simulation:
                 continue
             if type(request) is Job:
                 self.arrive(request, send, now)
-            elif 0.0 <= request < math.inf:  # type: ignore[operator]  # a number: Job is final
-                heappush(events, (now + request, order(), send, None, 0))  # type: ignore[operator]
+            elif 0.0 <= request < math.inf:
+                heappush(events, (now + request, order(), send, None, 0))
             else:
                 raise ValueError(f"a person thinks for {request} minutes")
         return self.finish(last)
