@@ -42,7 +42,10 @@ def compare_runs(
     baseline: Annotated[Path, typer.Argument(help="The run before: its folder, its name, or a folder of runs.")],
     current: Annotated[Path, typer.Argument(help="The run after, given in the same way.")],
     margin: Annotated[
-        float, typer.Option(min=0.0, max=MOST, help="How much slower is still allowed, as a fraction.")
+        float,
+        typer.Option(
+            min=0.0, max=MOST, callback=options.number, help="How much slower is still allowed, as a fraction."
+        ),
     ] = 0.05,
     task_margin: Annotated[
         list[str] | None,

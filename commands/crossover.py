@@ -37,13 +37,20 @@ def find_crossover(
     ] = "lab",
     precision: Annotated[
         float,
-        typer.Option(min=0.01, help="Search until the answer lies between two sizes that differ by this fraction."),
+        typer.Option(
+            min=0.01,
+            callback=options.number,
+            help="Search until the answer lies between two sizes that differ by this fraction.",
+        ),
     ] = 0.25,
     workers: options.Workers = "",
     replicates: options.Replicates = 5,
     rounds: options.PlainRounds = ROUNDS,
     budget: Annotated[
-        float | None, typer.Option(min=0, max=options.LONGEST, metavar="SECONDS", help="The time for each size.")
+        float | None,
+        typer.Option(
+            min=0, max=options.LONGEST, callback=options.number, metavar="SECONDS", help="The time for each size."
+        ),
     ] = None,
     timeout: options.Timeout = None,
     results: options.Results = common.RESULTS,

@@ -46,7 +46,10 @@ def show_history(
         typer.Option("--task", metavar="TOPIC[/TASK]", help="Only this topic or task. Repeat the option for several."),
     ] = None,
     margin: Annotated[
-        float, typer.Option(min=0.0, max=MOST, help="The smallest change that counts, as a fraction.")
+        float,
+        typer.Option(
+            min=0.0, max=MOST, callback=options.number, help="The smallest change that counts, as a fraction."
+        ),
     ] = MARGIN,
     page: options.Page = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

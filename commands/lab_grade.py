@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from residency.commands import common
+from residency.commands import common, options
 from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.files import write_whole
@@ -55,7 +55,13 @@ def grade(
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option("--seconds", min=1, metavar="S", help="The limit of one submission. [default: 30 slowest calls]"),
+        typer.Option(
+            "--seconds",
+            min=1,
+            callback=options.number,
+            metavar="S",
+            help="The limit of one submission. [default: 30 slowest calls]",
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse where this machine cannot isolate submissions.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,13 +80,20 @@ Rounds = Annotated[
 ]
 
 
+def number(value: float | None) -> float | None:
+    """The value of an option. Refuse NaN, which no comparison with a limit refuses."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number.")
+    return value
+
+
 def _budget(more: str = "") -> Any:
     text = (
         "Start nothing new after this time. An execution that is running may finish. The report names what was not "
         f"measured. Default: 24 for a task at smoke size, 100 at lab, 600 at lecture{more}. With the default, every "
         "implementation is measured at least once, however long that takes."
     )
-    return typer.Option(min=0, max=LONGEST, metavar="SECONDS", help=text)
+    return typer.Option(min=0, max=LONGEST, callback=number, metavar="SECONDS", help=text)
 
 
 Budget = Annotated[float | None, _budget(", three times as much with --gate")]
@@ -95,6 +103,7 @@ Precision = Annotated[
     float | None,
     typer.Option(
         min=0.001,
+        callback=number,
         metavar="FRACTION",
         help="Measure until every ratio is known to ± this fraction, for example 0.05, with at most eight times the "
         "replicates.",
@@ -102,13 +111,14 @@ Precision = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option(min=0.1, max=LONGEST, metavar="SECONDS", help="The time limit for one execution."),
+    typer.Option(min=0.1, max=LONGEST, callback=number, metavar="SECONDS", help="The time limit for one execution."),
 ]
 Memory = Annotated[
     float | None,
     typer.Option(
         min=0.1,
         max=LARGEST,
+        callback=number,
         metavar="GIB",
         help="The memory limit for a process on the CPU, and for each worker of a cluster.",
     ),

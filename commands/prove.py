@@ -36,6 +36,7 @@ def prove(
         typer.Option(
             min=1,
             max=options.LONGEST,
+            callback=options.number,
             metavar="SECONDS",
             help="Stop after this time, even in the middle of an execution.",
         ),

@@ -188,10 +188,13 @@ def test_an_unknown_option_ends_with_status_2(residency) -> None:
         ("replicates", "9" * 18),
         ("seed", "-1"),
         ("budget", "nan"),
+        ("timeout", "nan"),
+        ("memory", "nan"),
+        ("precision", "nan"),
     ],
 )
-def test_numbers_that_cannot_be_used(residency, tmp_path: Path, option: str, value: str) -> None:
-    done = residency("run", "tabular/ridge", f"--{option}", value, "--results", "runs")
+def test_numbers_that_cannot_be_used(here, tmp_path: Path, option: str, value: str) -> None:
+    done = here("run", "tabular/ridge", f"--{option}", value, "--results", "runs")
     assert done.status == 2
     assert f"Invalid value for '--{option}'" in done.err
     assert "Traceback" not in done.err

@@ -113,20 +113,20 @@ def test_doctor_names_a_run_that_it_cannot_read(residency, tmp_path: Path) -> No
     assert "can run here" in done.out
 
 
-def test_list_shows_tasks_and_one_in_full(residency) -> None:
-    tasks = residency("list", "--json").json
+def test_list_shows_tasks_and_one_in_full(here) -> None:
+    tasks = json.loads(here("list", "--json").out)
     assert {task["task"] for task in tasks} >= {"tabular/ridge"}
-    assert "tabular/ridge" in residency("list").out
-    shown = residency("list", "tabular/ridge").out
+    assert "tabular/ridge" in here("list").out
+    shown = here("list", "tabular/ridge").out
     for expected in ("Question", "Expect", "diabetes (shipped)", "normal_equations@gpu (cupy)"):
         assert expected in shown
 
 
-def test_data_list_shows_cards(residency) -> None:
-    listed = residency("data", "list").out
+def test_data_list_shows_cards(here) -> None:
+    listed = here("data", "list").out
     assert "linear" in listed
     assert "diabetes" in listed
-    assert "Efron" in residency("data", "list", "diabetes").out
+    assert "Efron" in here("data", "list", "diabetes").out
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,9 @@ def shell(environment: dict[str, str], tmp_path: Path) -> Shell:
         ("cat plain.csv | R $C run tabular/ridge --data -", "standard input"),
         ("R $C run tabular/ridge --data <(cat plain.csv)", "a pipe"),
         ("mkfifo table; cat plain.csv > table & R $C run tabular/ridge --data table", "the pipe table"),
-        ('R $C run tabular/ridge --data - <<< "$(cat plain.csv)"', "standard input"),
+        pytest.param(
+            'R $C run tabular/ridge --data - <<< "$(cat plain.csv)"', "standard input", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_pipe_is_read_once_and_told(shell: Shell, tmp_path: Path, line: str, origin: str) -> None:
