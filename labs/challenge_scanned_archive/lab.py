@@ -700,7 +700,7 @@ def documentation(rng: Random) -> Case:
     texts = [whole(page) for page in lines]
     questions = asked_of(rng, texts, 48, 4)
     scores, _ = similarities(texts, questions)
-    scan = Scan(light=True)
+    scan = Scan(shadow=0.3)
     pictures = [scan(rng, page, TELEPRINTER) for page in lines]
     sure = [place for place, row in enumerate(scores) if (row > EQUAL).sum() and (np.sort(row)[-2] < 0.8 * row.max())]
     arguments = ("find", pictures, TELEPRINTER.glyphs(), ALPHABET, sorted(COMMON), [questions[n] for n in sure], 1)
