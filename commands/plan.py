@@ -73,8 +73,7 @@ def plan(
     measured = from_runs([records.read(common.folder_of(name, results)) for name in run or ()])
     found = _answer(asked, measured)
     if found.shown is None:
-        reasons = "; ".join(f"{option.name}: {option.refused}" for option in found.options)
-        raise UsageError(f"{cohort}: nothing can be planned: {reasons}")
+        raise UsageError(f"{cohort}: nothing can be planned: {_reasons(found)}")
     if json:
         common.print_json(answering.document(found))
     else:
@@ -89,6 +88,14 @@ def plan(
         common.write_file(page, render.page(drawing.page(found, answering.document(found))))
         screen.progress().print(f"Page: {words.one_line(str(page))}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(0 if found.chosen else 1)
+
+
+def _reasons(found: answering.Answer) -> str:
+    """Why each option was refused; options with the same reason together."""
+    names: dict[str, list[str]] = {}
+    for option in found.options:
+        names.setdefault(option.refused, []).append(option.name)
+    return "; ".join(f"{', '.join(options)}: {reason}" for reason, options in names.items())
 
 
 def _read(file: Path) -> Cohort:

@@ -131,7 +131,7 @@ def _projects(cohort: Cohort) -> Iterator[Problem]:
             ("projects", "to"),
             f"is {projects.end}, not after from = {projects.start}; write a later time of that day",
         )
-    if projects.sprint_weeks > cohort.calendar.weeks:
+    if "sprint_weeks" in projects.model_fields_set and projects.sprint_weeks > cohort.calendar.weeks:
         said = f"is {projects.sprint_weeks}, but an iteration has {cohort.calendar.weeks} weeks; write at most that"
         yield ("projects", "sprint_weeks"), said
 

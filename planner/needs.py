@@ -91,6 +91,8 @@ def settle(cohort: Cohort, place: int, profiles: Mapping[str, Profile], measured
         if grading.gpu or hardware.device == "cpu":
             needs.append(_of_grading(grading))
         grading = grading.model_copy(update={"memory_gb": fact(grading.memory_gb.high)})
+    if all(need.kind is None for need in needs):
+        return Unknown("nothing in this cohort runs on a GPU")
     settled = cohort.model_copy(update={"labs": tuple(labs), "projects": projects, "grading": grading})
     return Settled(settled, place, tuple(needs), tuple(simulate.kinds(settled)))
 

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.resource_tracker import ensure_running
 
+from residency.harness import interrupts
 from residency.harness.statistics import Interval
 from residency.planner import simulate
 from residency.planner.cohort import Cohort, Hardware
@@ -87,13 +89,22 @@ def workers(processes: int | None = None) -> Iterator[Workers]:
     team = Workers(processes or len(os.sched_getaffinity(0)))
     try:
         yield team
+    except BaseException:
+        team.close(at_once=True)
+        raise
+    team.close()
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes that are started in the block never get Ctrl-C or the end of the terminal; both belong to this one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
+    try:
+        ensure_running()  # as the first of them: it unblocks SIGINT
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        yield
     finally:
-        team.close()
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C belongs to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Workers:
@@ -111,16 +122,20 @@ class Workers:
         tasks = [(settled.cohort, settled.place, count, few(number), number, by_hour) for number in numbers]
         if self._processes == 1 or expected_jobs(settled) * len(settled.weeks) < WORTH:
             return [_replicate(task) for task in tasks]
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._processes, mp_context=context, initializer=_ignore_interrupts)
-        pending: list[Future[Replication]] = [self._pool.submit(_replicate, task) for task in tasks]
+        with _deaf_children():  # the first task starts them all
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(self._processes, mp_context=multiprocessing.get_context("spawn"))
+            pending: list[Future[Replication]] = [self._pool.submit(_replicate, task) for task in tasks]
         return [future.result() for future in pending]
 
-    def close(self) -> None:
-        """Stop the processes."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+    def close(self, *, at_once: bool = False) -> None:
+        """Stop the processes, and wait until they have ended; `at_once` leaves their work unfinished."""
+        if self._pool is None:
+            return
+        with interrupts.whole():
+            for process in multiprocessing.active_children() if at_once else ():
+                process.kill()
+            self._pool.shutdown(cancel_futures=True)
 
 
 def _replicate(task: tuple[Cohort, int, int, Sequence[Kind], int, bool]) -> Replication:

@@ -23,14 +23,13 @@ def lines(found: Answer) -> Iterator[str]:
     cohort = found.cohort
     residents = f"{cohort.residents} resident{'s' if cohort.residents > 1 else ''}"
     yield f"{visible(cohort.name)}: {residents}, {cohort.calendar.total} weeks"
-    yield ""
     shown = found.shown
     assert shown is not None  # else nothing could be simulated, which the command has said
     if found.chosen is None:
         yield "No option meets the target. The nearest is:"
     yield f"{'Plan' if found.chosen else 'Nearest'}: {option(shown)}{_price(shown)}"
     for target, interval in zip(cohort.targets, shown.targets, strict=True):
-        yield f"{_sentence(target, interval)}"
+        yield _sentence(target, interval) if _is_waited(target, shown) else _nobody(target)
     if shown.hardware.sharing == "time-sliced":
         yield TIME_SLICED
     yield ""
@@ -39,11 +38,8 @@ def lines(found: Answer) -> Iterator[str]:
     yield from _facts(found, shown)
     yield from _others(found, shown)
     yield from _assumed(found)
-    yield ""
-    yield (
-        f"Simulated: {shown.replications} times the {cohort.calendar.total} weeks, each time with other values of the "
-        f"assumptions. Seed {cohort.seed}."
-    )
+    drawn = ", each with other values assumed" if found.assumptions else ""
+    yield _line("Simulated", f"{shown.replications} times{drawn}; 95 % intervals; seed {cohort.seed}")
 
 
 def option(one: Evaluated) -> str:
@@ -71,12 +67,22 @@ def _sentence(target: Target, found: Interval) -> str:
     holds = "" if found.high <= target.wait_minutes else ": missed"
     return (
         f"{target.percentile:g} of 100 {WHO[target.of]} wait at most {minutes(found.value)} min "
-        f"(95 % interval {minutes(max(0.0, found.low))} to {minutes(found.high)}; "
-        f"target {target.wait_minutes:g} min{holds})"
+        f"(interval {minutes(max(0.0, found.low))} to {minutes(found.high)}; target {target.wait_minutes:g}{holds})"
     )
 
 
+def _is_waited(target: Target, one: Evaluated) -> bool:
+    """Whether anything ran that the target is about."""
+    return target.of in one.waits
+
+
+def _nobody(target: Target) -> str:
+    return f"No {WHO[target.of]} ran on it, so that nobody waits (target {target.wait_minutes:g} min)"
+
+
 def _waits(one: Evaluated) -> Iterator[str]:
+    if not one.waits:
+        return
     yield f"{'Minutes':<{LABELS}}{'wait: half':>12}{'95 of 100':>11}{'99 of 100':>11}{'result after: half':>20}"
     for name, wait in one.waits.items():
         if name == "all" and len(one.waits) == 2:
@@ -89,13 +95,15 @@ def _waits(one: Evaluated) -> Iterator[str]:
 def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
     cohort = found.cohort
     missed = f"{_of_hundred(one.missed)} simulated residencies"
-    sessions = f", and {_of_hundred(one.sessions_missed.value)} class sessions" if one.sessions_missed else ""
+    sessions = f", {_of_hundred(one.sessions_missed.value)} class sessions" if one.sessions_missed else ""
     yield _line("Target missed", f"in {missed}{sessions}")
     if one.tries_lost is not None and one.tries_lost.value >= 0.005:
         yield _line("Lost in class", f"waiting leaves no time for {_of_hundred(one.tries_lost.value)} tries")
     idle = ""
     if one.price is not None:
-        idle = f"; idle time costs {_money(one.price.hour * (1 - one.busy.value))} {one.price.currency} an hour"
+        idle = (
+            f"; idle time costs {_money(one.price.hour * max(0.0, 1.0 - one.busy.value))} {one.price.currency} an hour"
+        )
     yield _line("In use", f"{_share(one.busy.value)} of the paid time{idle}")
     if one.price is not None:
         all_weeks = one.price.week * cohort.calendar.total / cohort.residents
@@ -105,7 +113,7 @@ def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
         yield _line("Memory", memory(max(found.fits, key=lambda fit: fit.memory_bytes), one.hardware))
     if found.staggered is not None:
         yield _line("Stagger starts", _staggered(found, one))
-    if found.influences:
+    if found.influences and found.influences[0].range > 0:
         most = found.influences[0]
         low, high = sorted((most.smaller, most.larger))
         yield _line(
@@ -130,11 +138,11 @@ def memory(fit: Fit, hardware: Hardware) -> str:
     """What the largest job needs, and what that means."""
     need, size = (f"{bytes_ / GB:.3g} GB" for bytes_ in (fit.memory_bytes, fit.unit_bytes))
     place = f"a {fit.unit}" if fit.unit in {"card", "machine"} else f"a slice {fit.unit}"
-    said = f"{visible(fit.name)} needs up to {need}, and {place} has {size}"
+    said = f"{visible(fit.name)} needs up to {need}, {place} has {size}"
     if hardware.sharing == "time-sliced":
         return f"{said}: {fit.at_once} at once"
     if fit.smallest_slice and fit.slices_a_card > 1 and hardware.sharing == "exclusive":
-        return f"{said}; it would fit a slice {fit.smallest_slice}: {fit.slices_a_card} such slices a card"
+        return f"{said}; or {fit.slices_a_card} slices {fit.smallest_slice} a card"
     return said
 
 
@@ -175,8 +183,8 @@ def _slower(found: Answer, shown: Evaluated) -> Iterator[str]:
     fastest = min(others, key=lambda one: one.waits["class"].result_p50.value)
     theirs = fastest.waits["class"].result_p50.value
     if mine.result_p50.value > SLOWER * theirs:
-        text = f"half of the tries in class take {minutes(mine.result_p50.value)} min or more to a result"
-        yield _line("Slower tries", f"{text}; {minutes(theirs)} min with {option(fastest)}")
+        text = f"half the tries take {minutes(mine.result_p50.value)} min or more"
+        yield _line("Slower tries", f"{text}; {minutes(theirs)} with {option(fastest)}")
 
 
 def worst(one: Evaluated, targets: Sequence[Target]) -> str:

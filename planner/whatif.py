@@ -47,8 +47,10 @@ def _shared(sites: tuple[Site, ...], residents: int) -> list[int]:
 def with_gpus(cohort: Cohort, text: str) -> Cohort:
     """Only options of one kind (or one name), in this number: `h200:2`."""
     kind, colon, number = text.rpartition(":")
-    count = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 0
-    if not colon or not kind or not 1 <= count <= MOST_CARDS:
+    count = int(number) if number.isascii() and number.isdigit() and len(number) < 100 else 0
+    if count > MOST_CARDS:
+        raise UsageError(f"--gpus {visible(text)}: at most {MOST_CARDS} cards can be planned")
+    if not colon or not kind or count < 1:
         raise UsageError(f"--gpus {visible(text)}: write a kind and a number of cards, such as h200:2")
     wanted = kind.strip().lower()
     options = [option for option in cohort.hardware if wanted in (option.gpu, option.name.lower())]
