@@ -100,7 +100,7 @@ def submit(folder: Path) -> tuple[str, str]:
     )
     del inside
     notebook.refuse_unsaved(folder)
-    if changed := git(folder, "status", "--porcelain", "--untracked-files=no").strip():
+    if changed := git(folder, "status", "--porcelain", "--untracked-files=no").rstrip():
         names = ", ".join(line[3:] for line in changed.splitlines()[:3])
         raise UsageError(f"{names} changed since the last commit: commit first, with `git commit --all -m MESSAGE`")
     tags = git(folder, "tag", "--list", f"{TAG}*").split()
