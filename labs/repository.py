@@ -87,10 +87,13 @@ def edited(lab: Lab, folder: Path) -> dict[str, bytes]:
 
 
 def unedited(lab: Lab, folder: Path) -> list[str]:
-    """What a team has to fill in, and has not touched since the starter."""
+    """What a team has to fill in, and is missing or as in the starter."""
     begun, names = catalogue.begun(lab), (catalogue.REPORT, catalogue.TEAM)
-    found = [name for name in names if name in begun and (folder / name).is_file()]
-    return [name for name in found if (folder / name).read_bytes() == begun[name]]
+    return [name for name in names if name in begun and _content(folder / name) in (None, begun[name])]
+
+
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
 
 
 def submit(folder: Path) -> tuple[str, str]:
