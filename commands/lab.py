@@ -68,7 +68,7 @@ def check(
     out, progress = screen.output(), screen.progress()
     with scratch.folder() as place:
         copied = driver.write(place / "files", files)
-        with driver.Grader(lab, copied, table=table) as grader:
+        with driver.Grader(lab, copied, table=table, own=True) as grader:
             for checked in grader.checks([check for check in lab.checks.values() if check.visible]):
                 if not json:
                     _print(shown.checked(checked))

@@ -219,14 +219,9 @@ def begun(
 def resumed(place: Path) -> Iterator[Grading]:
     """Continue a cohort: what is graded stays as it is; raises `UsageError`."""
     plan = _plan(place)
-    if plan.table is not None:
-        Source(**plan.table).refuse_another(f"{place} was begun")
     folder = Path(plan.folder)
     chosen = catalogue.lab(plan.lab) if plan.lab else None
     grading = Grading(plan, place, tasks_of(clones_in(folder), chosen))
-    for name, lab in grading.labs.items():
-        if plan.versions.get(name, audit.version(lab)) != audit.version(lab):
-            raise UsageError(f"lab {name} has changed since {place} was begun: grade all anew, so that all are equal")
     with _locked(place, new=False):
         for name in (AUDIT, FEEDBACK):
             with saving(place):
@@ -234,7 +229,19 @@ def resumed(place: Path) -> Iterator[Grading]:
         for todo in grading.tasks:
             if (file := grading.file(todo.clone)).is_file():
                 grading.records[todo.clone.name] = audit.read(file)
+        if len(grading.records) < len(grading.tasks):  # else only points of people are added
+            _refuse_another(grading)
         yield grading
+
+
+def _refuse_another(grading: Grading) -> None:
+    """Raise `UsageError` if a lab or its table has changed, so that all who are graded are graded in the same way."""
+    plan, place = grading.plan, grading.results
+    if plan.table is not None:
+        Source(**plan.table).refuse_another(f"{place} was begun")
+    for name, lab in grading.labs.items():
+        if plan.versions.get(name, audit.version(lab)) != audit.version(lab):
+            raise UsageError(f"lab {name} has changed since {place} was begun: grade all anew, so that all are equal")
 
 
 def _plan(place: Path) -> Plan:

@@ -110,9 +110,13 @@ class Grader:
         *,
         until: float = math.inf,
         table: Source | None = None,
+        own: bool = False,
     ) -> None:
-        """`until` is when the time of the whole submission is up, by `time.perf_counter`; `table` is the user's own."""
-        self.lab, self.files, self.device, self.until = lab, files, device, until
+        """`until` is when the time of the whole submission is up, by `time.perf_counter`; `table` is the user's own.
+
+        `own`: the author of the submission runs this, and reads the messages of its exceptions.
+        """
+        self.lab, self.files, self.device, self.until, self.own = lab, files, device, until, own
         self._seed = seed or (lambda _: fresh())
         self.graded = Graded(lab.name)
         self.judge = JudgeProcess(lab, table)
@@ -133,7 +137,7 @@ class Grader:
 
     def checks(self, wanted: Sequence[Check]) -> Iterator[Checked]:
         """Run these checks, one after the other; each is yielded when it is known."""
-        program = Program(self.lab, self.files, self.judge, device=self.device, until=self.until)
+        program = Program(self.lab, self.files, self.judge, device=self.device, until=self.until, own=self.own)
         try:
             for check in wanted:
                 if time.perf_counter() >= self.until:
@@ -252,7 +256,7 @@ class Grader:
     def _turns(self, solution: Path, replicate: int) -> tuple[list[float], list[float]]:
         """One pair of fresh processes that take turns, in alternating order; each answer is judged after its clock."""
         with (
-            Program(self.lab, self.files, self.judge, device=self.device, until=self.until) as submission,
+            Program(self.lab, self.files, self.judge, device=self.device, until=self.until, own=self.own) as submission,
             Program(self.lab, solution, self.judge, device=self.device, until=self.until) as reference,
         ):
             times: dict[Program, list[float]] = {submission: [], reference: []}

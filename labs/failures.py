@@ -1,7 +1,8 @@
 """What a resident reads when a submission raised, ended or was ended. All of it comes from lists that are known here.
 
 A submission chooses its exceptions' names, messages and lines, its exit status and its answer's type. Any of them could
-carry a hidden input out, so only what is in these lists is told.
+carry a hidden input out, so only what is in these lists is told. A resident who runs the visible checks also reads the
+message.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from residency.harness.errors import visible
 from residency.labs.lab import Verdict
 
 EXCEPTIONS = frozenset(
@@ -38,6 +40,7 @@ RETURNED = {
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 WRITTEN = "the channel to the grader was written to"
 LARGEST_FILE = 4 << 20
+LONGEST_MESSAGE = 200  # characters that are shown
 
 
 def lines(folder: Path) -> dict[str, int]:
@@ -49,8 +52,8 @@ def lines(folder: Path) -> dict[str, int]:
     return counted
 
 
-def raised(error: Any, files: Mapping[str, int], when: str) -> Verdict:
-    """An exception of a submission."""
+def raised(error: Any, files: Mapping[str, int], when: str, *, own: bool = False) -> Verdict:
+    """An exception of a submission; `own`: with the first line of its message, for its author."""
     if not isinstance(error, dict):
         return Verdict("failed", WRITTEN)
     kind = error.get("type")
@@ -63,7 +66,13 @@ def raised(error: Any, files: Mapping[str, int], when: str) -> Verdict:
         what = RETURNED.get(returned, "something else") if isinstance(returned, str) else "something else"
         return Verdict("type", f"it returned {what}: return plain NumPy arrays, numbers, texts, or lists of them")
     name = kind if isinstance(kind, str) and kind in EXCEPTIONS else "an exception"
-    return Verdict("failed", f"{name}{_where(error, files)}, {when}")
+    return Verdict("failed", f"{name}{_where(error, files)}, {when}{_message(error) if own else ''}")
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    message = error.get("message")
+    lines = message.strip().splitlines() if isinstance(message, str) else []
+    return f": {visible(lines[0].strip()[:LONGEST_MESSAGE])}" if lines else ""
 
 
 def _where(error: Mapping[str, Any], files: Mapping[str, int]) -> str:

@@ -189,11 +189,11 @@ class Lab:
         """
         self.shipped = function
         self.check("your table, data.csv", visible=True)(
-            lambda _: Case(*tables.call(function, self.given, visible=True))
+            lambda rng: Case(*tables.call(function, self.given, rng, visible=True))
         )
         hint = "Worse than possible on the rows of your table that you never had: judge your work on rows set aside."
         self.check("rows of your table that you never had", hint=hint)(
-            lambda _: Case(*tables.call(function, self.given, visible=False))
+            lambda rng: Case(*tables.call(function, self.given, rng, visible=False))
         )
         return function
 

@@ -68,15 +68,21 @@ def give(found: Cohort, results: Path) -> None:
         return
     teams = {team.name: team.clone.name for team in found.teams.teams if team.clone is not None}
     clones = {name: clone.name for clone in found.clones for name in called(clone)}
-    said = []
+    said, having = [], set()
     for given in read(file, max((record.by_people for record in found.graded), default=0) or 1):
-        record = found.records.get(clones.get(given.name) or teams.get(given.name, ""))
+        clone = clones.get(given.name) or teams.get(given.name, "")
+        record = found.records.get(clone)
         if record is None or record.graded is None:
             why = "there is no such clone or team" if record is None else "there is nothing graded"
             said.append(f"The points for the report of {given.name} count nowhere: {why}.")
+        elif clone in having:
+            said.append(
+                f"The points for the report of {given.name} count nowhere: {clone} has points in an earlier row."
+            )
         elif given.points > record.by_people:
             said.append(f"{given.name} has {given.points:g} points for its report; there are {record.by_people}.")
         else:
+            having.add(clone)
             _give(record, given)
     found.teams = replace(found.teams, lines=(*found.teams.lines, *said))
 

@@ -59,10 +59,11 @@ class Program:
         device: Device = "cpu",
         *,
         until: float = math.inf,
+        own: bool = False,
     ) -> None:
-        """`until` is when the time of the whole submission is up, by `time.perf_counter`."""
+        """`until` is when the time of the whole submission is up, by `time.perf_counter`; `own`: its author runs it."""
         self.lab, self.folder, self.judge, self.module, self.device = lab, folder, judge, module, device
-        self.until = until
+        self.until, self.own = until, own
         self.boxed: sandbox.Boxed | None = None
         self.busy, self.wall = 0.0, 0.0  # processor seconds and seconds of its timed calls
         self._lines = failures.lines(folder)
@@ -97,7 +98,7 @@ class Program:
         seen = sandbox.place(self.folder, "/submission")
         command = [f"{sandbox.place(grader, '/grader')}/runner.py", str(channel), seen]
         library = self.lab.pair[self.device == "gpu"] if self.lab.pair else "-"
-        command += [f"{self.module}:{self.lab.entry}", self.lab.service or "-", library]
+        command += [f"{self.module}:{self.lab.entry}", self.lab.service or "-", library, "own" if self.own else "-"]
         limits = sandbox.Limits(self.lab.memory_bytes, threads=self.lab.threads, gpu=self.device == "gpu")
         return sandbox.start(command, {grader: "/grader", self.folder: "/submission"}, limits, [channel])
 
@@ -180,7 +181,7 @@ class Program:
 
     def raised(self, error: Any, when: str) -> Verdict:
         """What is told of an exception: the limit that it broke, if it did, or the exception's kind and line."""
-        return self._broken() or failures.raised(error, self._lines, when)
+        return self._broken() or failures.raised(error, self._lines, when, own=self.own)
 
     def _broken(self) -> Verdict | None:
         """The limit that it broke, if it did."""

@@ -87,10 +87,13 @@ def edited(lab: Lab, folder: Path) -> dict[str, bytes]:
 
 
 def unedited(lab: Lab, folder: Path) -> list[str]:
-    """What a team has to fill in, and has not touched since the starter."""
+    """What a team has to fill in, and is missing or as in the starter."""
     begun, names = catalogue.begun(lab), (catalogue.REPORT, catalogue.TEAM)
-    found = [name for name in names if name in begun and (folder / name).is_file()]
-    return [name for name in found if (folder / name).read_bytes() == begun[name]]
+    return [name for name in names if name in begun and _content(folder / name) in (None, begun[name])]
+
+
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
 
 
 def submit(folder: Path) -> tuple[str, str]:
@@ -100,7 +103,7 @@ def submit(folder: Path) -> tuple[str, str]:
     )
     del inside
     notebook.refuse_unsaved(folder)
-    if changed := git(folder, "status", "--porcelain", "--untracked-files=no").strip():
+    if changed := git(folder, "status", "--porcelain", "--untracked-files=no").rstrip():
         names = ", ".join(line[3:] for line in changed.splitlines()[:3])
         raise UsageError(f"{names} changed since the last commit: commit first, with `git commit --all -m MESSAGE`")
     tags = git(folder, "tag", "--list", f"{TAG}*").split()

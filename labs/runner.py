@@ -1,4 +1,5 @@
-"""The process in which a submission runs: `python -I runner.py CHANNEL FOLDER ENTRY SERVICE LIBRARY`, in the sandbox.
+"""The process in which a submission runs: `python -I runner.py CHANNEL FOLDER ENTRY SERVICE LIBRARY
+OWN`, in the sandbox.
 
 It imports the submission, calls its function for each frame that arrives, and sends back what it returned. Whatever the
 submission changes in this process (clocks, NumPy, this file's own functions) changes nothing elsewhere: the driver
@@ -6,7 +7,7 @@ measures from outside, and the judge looks at what came back.
 
 Arguments: the number of the channel's descriptor, the submission's folder, `module:function`; then, or `-`, a service
 (`module:Class` of the support files, made with `ask`) and a library (NumPy or its GPU twin). What there is of them is
-given to the function before the call's own arguments.
+given to the function before the call's own arguments. Last `own` if the submission's author runs it, or `-`.
 
 This file is used inside the sandbox, where this project cannot be imported.
 """
@@ -35,6 +36,7 @@ else:
 
 POISON = 0xA5  # what a call's arrays hold after it: who keeps a view of them finds this
 LARGEST_INPUT = 1 << 32
+LONGEST_MESSAGE = 1_000  # of an exception
 # By identity: a class may lie about its name, its module and what it equals.
 KNOWN = {
     id(kind): kind.__name__
@@ -135,10 +137,12 @@ def _plain(value: Any) -> Any:
 
 
 def _error(error: BaseException, folder: str) -> dict[str, Any]:
-    """What kind of exception it is, and where it was raised. Its message is left out: it may hold inputs."""
+    """What kind of exception it is, and where it was raised. Its message may hold inputs: it is for its author alone."""
     told: dict[str, Any] = {"type": "Exception"}
     with contextlib.suppress(BaseException):
         told["type"] = next(KNOWN[id(kind)] for kind in type.mro(type(error)) if id(kind) in KNOWN)
+        if sys.argv[6] == "own":
+            told["message"] = str(error.msg if isinstance(error, SyntaxError) else error)[:LONGEST_MESSAGE]
         if isinstance(error, wire.WireError):
             told["returned"] = str(error).removeprefix(wire.CANNOT)
         for step in traceback.extract_tb(error.__traceback__, limit=-100):

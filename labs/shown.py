@@ -110,7 +110,7 @@ def by_people(lab: Lab, unedited: Sequence[str] = ()) -> Iterator[str]:
     if lab.points.people:
         yield feedback.by_people(lab.points.people)
     if unedited:
-        yield f"{' and '.join(unedited)}: still as in the starter. Fill in, commit, and submit again."
+        yield f"{' and '.join(unedited)}: missing, or still as in the starter. Fill in, commit, and submit again."
 
 
 def proved(one: Proved) -> str:

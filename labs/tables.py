@@ -1,7 +1,9 @@
 """A table that a lab takes: the user's own or the one that comes with it, and which of its rows a team gets.
 
 A row belongs to the team or to the judge by a hash of its cells, so equal rows are on one side, and a row stays there
-when the file grows or is sorted. The team gets 70 % of the rows as `data.csv`; the judge keeps 30 %.
+when the file grows or is sorted. The cell to predict is left out of the hash, which would tell it otherwise: with a wrong
+guess in its place, a row of the judge's would mostly be the team's. The team gets 70 % of the rows as `data.csv`; the judge
+keeps 30 %, and asks for them in a secret order, because many files are sorted by what is to be predicted.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from residency.datasets.reading import Category, Column, OwnFile, read_file
 from residency.datasets.target import target_column
 from residency.harness.dataset import number_of, printable
@@ -22,6 +26,7 @@ from residency.harness.errors import UsageError, visible
 KEPT = 0.3  # share of the rows that the judge keeps
 MOST_ROWS = 10_000  # that a team gets
 LEAST_OF_CLASS = 10  # rows of either class in the file
+LEAST_IN_PART = 3  # of them in every part that is learned from or judged: fewer have no spread
 VISIBLE, HIDDEN = "visible", "hidden"  # which parting a row's hash is for
 DATA, ABOUT = "data.csv", "data.toml"
 Shipped = Callable[[], tuple[Any, str]]  # the table that comes with a lab, a pandas.DataFrame, and its target
@@ -60,8 +65,10 @@ def source(path: Path, target: str | None, *, whole: bool = True) -> Source:
     file, column = _read(path, target)
     given = Source(str(path.resolve()), column.name, hashlib.sha256(path.read_bytes()).hexdigest(), whole)
     shares = _of_file(given)
-    for part in (shares.team, *_parts(shares.team, VISIBLE), *([shares.kept] if whole else [])):
-        if part[column.name].nunique() < 2:
+    least = (2, LEAST_IN_PART) if len(column.labels) == 2 else (LEAST_IN_PART, 1)
+    for part in (shares.team, *_parts(shares.team, column.name, VISIBLE), *([shares.kept] if whole else [])):
+        rows = part[column.name].value_counts()
+        if len(rows) < least[0] or rows.min() < least[1]:
             raise file.refusal(f"{file.name}: too few different rows to judge `{visible(column.name)}`: take more")
     return given
 
@@ -85,13 +92,16 @@ def files(shipped: Shipped, given: Source | None) -> dict[str, bytes]:
     return {DATA: _csv(shares.team), ABOUT: about.encode()}
 
 
-def call(shipped: Shipped, given: Source | None, *, visible: bool) -> tuple[tuple[bytes, str, bytes], Any]:
+def call(
+    shipped: Shipped, given: Source | None, rng: np.random.Generator, *, visible: bool
+) -> tuple[tuple[bytes, str, bytes], Any]:
     """The arguments of a call: CSV, the target's name, CSV without it; and the target in these rows, a secret.
 
-    Visible: a part of the team's rows. Hidden: the rows that the team never had.
+    Visible: a part of the team's rows. Hidden: the rows that the team never had. `rng` orders the rows to predict.
     """
     shares = _known(shipped, given)
-    train, rows = _parts(shares.team, VISIBLE) if visible else (shares.team, shares.kept)
+    train, rows = _parts(shares.team, shares.target, VISIBLE) if visible else (shares.team, shares.kept)
+    rows = rows.iloc[rng.permutation(len(rows))]
     return (_csv(train), shares.target, _csv(rows.drop(columns=shares.target))), rows[shares.target].to_numpy()
 
 
@@ -136,18 +146,18 @@ def _known(shipped: Shipped, given: Source | None) -> Shares:
 def _of_file(given: Source) -> Shares:
     file, column = _read(Path(given.path), given.target)
     frame = file.frame[column.present]
-    return Shares(*(_parts(frame, HIDDEN) if given.whole else (frame, frame[:0])), column.name)
+    return Shares(*(_parts(frame, column.name, HIDDEN) if given.whole else (frame, frame[:0])), column.name)
 
 
 @cache
 def _of_lab(shipped: Shipped) -> Shares:
     frame, target = shipped()
-    return Shares(*_parts(frame, HIDDEN), target)
+    return Shares(*_parts(frame, target, HIDDEN), target)
 
 
-def _parts(frame: Any, salt: str) -> tuple[Any, Any]:
+def _parts(frame: Any, target: str, salt: str) -> tuple[Any, Any]:
     """The rows of a table in two parts, in their order, each with no more rows than are needed."""
-    places = [_place(cells, salt) for cells in frame.itertuples(index=False)]
+    places = [_place(cells, salt) for cells in frame.drop(columns=target).itertuples(index=False)]
     order = sorted(range(len(places)), key=places.__getitem__)
     kept = [row for row in order if places[row] < KEPT]
     rest = [row for row in order if places[row] >= KEPT]

@@ -176,18 +176,23 @@ def _from_roster(clones: Sequence[Path], rows: Sequence[_Row], lines: list[str])
 def _team(kind: str, name: str, rows: Sequence[_Row], clones: Sequence[Path], lines: list[str]) -> Team:
     members = tuple(row.member for row in rows)
     if kind == "team" and len(rows) == 1:
-        lines.append(f"Team {name} has one member: {members[0].label}.")
+        lines.append(f"{_named(name)} has one member: {members[0].label}.")
     if kind != "team" and len(rows) == 1:
         name = rows[0].member.student_id
     named = list(dict.fromkeys(row.clone for row in rows if row.clone))
     if len(named) > 1:
-        lines.append(f"Team {name} has {len(named)} clones in the roster: {named[0]} is taken.")
+        lines.append(f"{_named(name)} has {len(named)} clones in the roster: {named[0]} is taken.")
     wanted = named[0] if named else name
     clone = next((clone for clone in clones if wanted in called(clone)), None)
     if clone is None:
-        who = f"Team {name}" if len(rows) > 1 or kind == "team" else members[0].label
+        who = _named(name) if len(rows) > 1 or kind == "team" else members[0].label
         lines.append(f"{who} has no clone: there is no folder {wanted}.")
     return Team(name, members, clone)
+
+
+def _named(name: str, word: str = "Team") -> str:
+    """A team's name in a sentence: not `Team Team 1`."""
+    return name if name.casefold().startswith("team") else f"{word} {name}"
 
 
 def called(clone: Path) -> set[str]:
@@ -224,7 +229,7 @@ def _contradicted(found: Sequence[Team], own: Mapping[Path, Team | None]) -> Ite
         named = {member.email.casefold() for member in said.members if member.email}
         listed = {member.email.casefold() for member in team.members if member.email}
         if named and named != listed:
-            yield f"The team.toml of team {team.name} names other members than the roster; the roster counts."
+            yield f"The team.toml of {_named(team.name, 'team')} names other members than the roster; the roster counts."
 
 
 # --- A clone's own team.toml ----------------------------------------------------------------------------------------
@@ -248,7 +253,7 @@ def _told(clone: Path, text: bytes, lines: list[str]) -> Team | None:
     team = said.get("name")
     called = visible(team.strip()[:LENGTH]) if isinstance(team, str) and team.strip() else name
     if len(known) == 1:
-        lines.append(f"Team {called} has one member: {members[0].label}.")
+        lines.append(f"{_named(called)} has one member: {members[0].label}.")
     return Team(called, tuple(known.values()), clone)
 
 

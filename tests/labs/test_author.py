@@ -56,6 +56,12 @@ def test_a_new_lab_is_found_by_its_name(residency: Residency, tmp_path: Path) ->
     residency("lab", "start", "tabular-row-sums", "--into", "mine", **own)
     checked = residency("lab", "check", "mine", **own)
     assert "not implemented yet" in checked.out
+    work = tmp_path / "mine" / "work.py"
+    work.write_text(work.read_text().replace("raise NotImplementedError", "raise ValueError"))
+    checked = residency("lab", "check", "mine", **own)
+    assert ", during a call: your code here" in checked.out  # the author of the work reads the message
+    submitted = residency("lab", "submit", "mine", **own)
+    assert "residency: work.py changed since the last commit" in submitted.err
 
 
 @boxed

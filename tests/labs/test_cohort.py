@@ -332,7 +332,7 @@ def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
     assert "of 10 points" in text
     assert waiting.members()[0]["by_people"] == "4 points for report.md are not given yet"
     points = tmp_path / "points.csv"
-    points.write_text("clone,points,note\na,3.5,A clear <b>question\nc,1,\nd,2,\n")
+    points.write_text("clone,points,note\na,3.5,A clear <b>question\nc,1,\nd,2,\n/clones/a,1,\n")
     lab = replace(LAB, points=Points(people=4))
     people.keep(points, [lab], tmp_path)
     given = made()
@@ -344,6 +344,7 @@ def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
     assert [line.rpartition(": ")[2] for line in given.teams.lines[1:]] == [
         "there is nothing graded.",
         "there is no such clone or team.",
+        "a has points in an earlier row.",
     ]
     html = render.page(page.page(given, json.loads(json.dumps(given.as_json()))))
     assert "report" in html

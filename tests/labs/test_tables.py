@@ -9,6 +9,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from residency.harness.errors import UsageError
@@ -54,7 +55,9 @@ def test_a_team_never_has_the_rows_that_judge_it(sales: Path, tmp_path: Path, en
     own = read((tmp_path / "mine" / "data.csv").read_bytes())
     assert LAB.shipped is not None
     given = tables.source(sales, "bought")
-    hidden, visible = (tables.call(LAB.shipped, given, visible=seen) for seen in (False, True))
+    hidden, visible = (
+        tables.call(LAB.shipped, given, np.random.default_rng(1), visible=seen) for seen in (False, True)
+    )
     kept = [(*row, str(said)) for row, said in zip(read(hidden[0][2]), hidden[1], strict=True)]
     assert sorted([*own, *kept]) == sorted(read(sales.read_bytes()))
     assert not set(own) & set(kept)  # equal rows are on one side
@@ -62,6 +65,24 @@ def test_a_team_never_has_the_rows_that_judge_it(sales: Path, tmp_path: Path, en
     assert read(hidden[0][0]) == own
     learned, asked = read(visible[0][0]), read(visible[0][2])
     assert {*learned, *((*row, str(said)) for row, said in zip(asked, visible[1], strict=True))} == set(own)
+
+
+def test_neither_which_rows_are_asked_for_nor_their_order_tells_the_target(tmp_path: Path) -> None:
+    asked = []
+    for half in (ROWS // 2, ROWS // 3):
+        rows = [[number, "yes" if number < half else "no"] for number in range(ROWS)]  # sorted by the target
+        given = tables.source(written(tmp_path / f"{half}.csv", [["number", "bought"], *rows]), "bought")
+        assert LAB.shipped is not None
+        calls = [tables.call(LAB.shipped, given, np.random.default_rng(seed), visible=False) for seed in (1, 2)]
+        orders = [[int(row[0]) for row in read(arguments[2])] for arguments, _ in calls]
+        assert orders[0] != orders[1]
+        assert all(
+            said == ("yes" if number < half else "no")
+            for order, (_, secret) in zip(orders, calls, strict=True)
+            for number, said in zip(order, secret, strict=True)
+        )
+        asked.append(sorted(orders[0]))
+    assert asked[0] == asked[1]
 
 
 @boxed
@@ -90,6 +111,7 @@ def test_what_is_no_table_for_it_is_one_clear_line(sales: Path, tmp_path: Path, 
     written(tmp_path / "constant.csv", [["a", "b"], *([x, 1] for x, _ in numbers)])
     written(tmp_path / "alone.csv", [["b"], *([y] for _, y in numbers)])
     written(tmp_path / "rare.csv", [["a", "b"], *([x, int(place < 3)] for place, (x, _) in enumerate(numbers))])
+    written(tmp_path / "few.csv", [["a", "b"], *([x, int(place < 10)] for place, (x, _) in enumerate(numbers))])
     written(tmp_path / "words.csv", [["a", "b"], *([x, drawn.choice("uvw")] for x, _ in numbers)])
     said = {
         ("--data", "five.csv"): "at least 50 are needed",
@@ -99,6 +121,7 @@ def test_what_is_no_table_for_it_is_one_clear_line(sales: Path, tmp_path: Path, 
         ("--data", "constant.csv"): "name a column whose values differ",
         ("--data", "alone.csv"): "add what predicts it",
         ("--data", "rare.csv"): "is 1 in 3 rows; at least 10 are needed",
+        ("--data", "few.csv"): "too few different rows to judge `b`: take more",
         ("--data", "words.csv"): "name a column with two values, or with numbers",
         ("--data", "."): "is a folder",
         ("--data", str(sales)): "no column `b` in sales.csv",
