@@ -85,6 +85,20 @@ def test_neither_which_rows_are_asked_for_nor_their_order_tells_the_target(tmp_p
     assert asked[0] == asked[1]
 
 
+def test_what_decides_the_sales_is_another_thing_in_each_call() -> None:
+    seen = set()
+    for seed in range(8):
+        case = LAB.case("a number", seed)
+        rows = list(csv.DictReader(io.StringIO(case.arguments[2].decode())))
+        told = [
+            (float(row["age"]) > 45) == (float(row["visits"]) > 3.5) if row["age"] and row["visits"] else None
+            for row in rows
+        ]
+        both = [[y for y, said in zip(case.secret, told, strict=True) if said is one] for one in (True, False)]
+        seen.add(np.mean(both[0]) > np.mean(both[1]))
+    assert seen == {True, False}
+
+
 @boxed
 def test_the_table_of_the_user_is_what_judges(sales: Path, tmp_path: Path) -> None:
     files = driver.write(tmp_path / "files", {**driver.solved(LAB), "work.py": BY_AGE})
