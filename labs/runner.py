@@ -1,5 +1,6 @@
-"""The process in which a submission runs: `python -I runner.py CHANNEL FOLDER ENTRY SERVICE LIBRARY
-OWN`, in the sandbox.
+"""The process in which a submission runs, in the sandbox.
+
+    python -I runner.py CHANNEL FOLDER ENTRY SERVICE LIBRARY OWN
 
 It imports the submission, calls its function for each frame that arrives, and sends back what it returned. Whatever the
 submission changes in this process (clocks, NumPy, this file's own functions) changes nothing elsewhere: the driver
@@ -137,7 +138,7 @@ def _plain(value: Any) -> Any:
 
 
 def _error(error: BaseException, folder: str) -> dict[str, Any]:
-    """What kind of exception it is, and where it was raised. Its message may hold inputs: it is for its author alone."""
+    """Which exception it is, and where it was raised. Its message may hold inputs: only its author reads it."""
     told: dict[str, Any] = {"type": "Exception"}
     with contextlib.suppress(BaseException):
         told["type"] = next(KNOWN[id(kind)] for kind in type.mro(type(error)) if id(kind) in KNOWN)

@@ -1,9 +1,9 @@
 """A table that a lab takes: the user's own or the one that comes with it, and which of its rows a team gets.
 
 A row belongs to the team or to the judge by a hash of its cells, so equal rows are on one side, and a row stays there
-when the file grows or is sorted. The cell to predict is left out of the hash, which would tell it otherwise: with a wrong
-guess in its place, a row of the judge's would mostly be the team's. The team gets 70 % of the rows as `data.csv`; the judge
-keeps 30 %, and asks for them in a secret order, because many files are sorted by what is to be predicted.
+when the file grows or is sorted. The cell to predict is left out of the hash, which would tell it otherwise: with a
+wrong guess in its place, a row of the judge's would mostly be the team's. The team gets 70 % of the rows as `data.csv`;
+the judge keeps 30 %, and asks for them in a secret order, because many files are sorted by what is to be predicted.
 """
 
 from __future__ import annotations

@@ -229,7 +229,8 @@ def _contradicted(found: Sequence[Team], own: Mapping[Path, Team | None]) -> Ite
         named = {member.email.casefold() for member in said.members if member.email}
         listed = {member.email.casefold() for member in team.members if member.email}
         if named and named != listed:
-            yield f"The team.toml of {_named(team.name, 'team')} names other members than the roster; the roster counts."
+            whose = _named(team.name, "team")
+            yield f"The team.toml of {whose} names other members than the roster; the roster counts."
 
 
 # --- A clone's own team.toml ----------------------------------------------------------------------------------------

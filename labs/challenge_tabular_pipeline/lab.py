@@ -50,7 +50,10 @@ class Sales:
         self.age = rng.normal(45, 15, rows).round()
         self.store = rng.integers(0, STORES, rows)
         effect = rng.normal(0, 0.8, STORES)
-        self.signal = 1.2 * np.sign(self.age - 45) * np.sign(self.visits - 3.5) - 0.9 * (np.log(self.price) - 3)
+        # Either way round, drawn for each call: a formula that was learned once from this file predicts nothing.
+        together, dear = rng.choice([-1.0, 1.0], 2)
+        self.signal = 1.2 * together * np.sign(self.age - 45) * np.sign(self.visits - 3.5)
+        self.signal += 0.9 * dear * (np.log(self.price) - 3)
         self.signal += effect[self.store]
         self.stores = np.array([f"store {letter}" for letter in "ABCDEFGHIJKL"])
 

@@ -32,7 +32,7 @@ def numbers(text: pd.Series, learned: int) -> dict[str, np.ndarray]:
     if values.notna().sum() >= MOSTLY * present:
         return {"": values.to_numpy(np.float64)}
     if known.str.contains(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", regex=True).mean() >= MOSTLY:
-        times = pd.to_datetime(text, errors="coerce", format="mixed")
+        times = pd.to_datetime(text, errors="coerce", format="mixed", utc=True)  # some may name a zone
         days = (times - times.min()) / pd.Timedelta(days=1)
         clock = {"hour": times.dt.hour + times.dt.minute / 60, "weekday": times.dt.weekday}
         return {"": days.to_numpy(), **{name: part.to_numpy(np.float64) for name, part in clock.items()}}

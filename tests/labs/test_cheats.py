@@ -109,7 +109,7 @@ def graded(judges, monkeypatch, tmp_path):
         if lab.folder not in judges:
             judges[lab.folder] = judging.JudgeProcess(lab)
         judge = judges[lab.folder]
-        monkeypatch.setattr(driver, "JudgeProcess", lambda _: judge)
+        monkeypatch.setattr(driver, "JudgeProcess", lambda *_: judge)
         monkeypatch.setattr(judge, "close", lambda: None)
         files = driver.write(tmp_path / "files", submission.files())
         with driver.Grader(lab, files) as grader:

@@ -174,6 +174,14 @@ def test_two_graders_never_write_to_one_folder(clones: Path, tmp_path) -> None:
             pass
     with cohort.resumed(tmp_path / "results") as again:
         assert again.plan == first.plan
+    plan = tmp_path / "results" / "cohort.json"
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "versions": {LAB.name: "another"}}))
+    with pytest.raises(UsageError, match="has changed since"), cohort.resumed(tmp_path / "results"):
+        pass
+    for task in first.tasks:
+        audit.write(first.file(task.clone), audit.empty(task.clone, LAB))
+    with cohort.resumed(tmp_path / "results") as whole:  # all is graded: points of people can be added
+        assert not whole.missing
     with pytest.raises(UsageError, match="continue with --resume"), begun():
         pass
 

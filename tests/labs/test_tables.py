@@ -14,6 +14,7 @@ import pytest
 
 from residency.harness.errors import UsageError
 from residency.labs import catalogue, driver, sandbox, tables
+from residency.labs.lab import Case
 from tests.conftest import in_this_process
 
 boxed = pytest.mark.skipif(sandbox.means().kind != "bubblewrap", reason="needs bubblewrap and namespaces")
@@ -83,6 +84,30 @@ def test_neither_which_rows_are_asked_for_nor_their_order_tells_the_target(tmp_p
         )
         asked.append(sorted(orders[0]))
     assert asked[0] == asked[1]
+
+
+def test_what_decides_the_sales_is_another_thing_in_each_call() -> None:
+    seen = set()
+    for seed in range(8):
+        case = LAB.case("a number", seed)
+        rows = list(csv.DictReader(io.StringIO(case.arguments[2].decode())))
+        told = [
+            (float(row["age"]) > 45) == (float(row["visits"]) > 3.5) if row["age"] and row["visits"] else None
+            for row in rows
+        ]
+        both = [[y for y, said in zip(case.secret, told, strict=True) if said is one] for one in (True, False)]
+        seen.add(np.mean(both[0]) > np.mean(both[1]))
+    assert seen == {True, False}
+
+
+def test_dates_in_several_forms_can_be_judged(tmp_path: Path) -> None:
+    forms = ("2026-01-{:02} 08:30:00", "2026-01-{:02}T08:30:00Z", "{:02}.01.2026", "")
+    rows = [[forms[number % 4].format(1 + number % 28), number, number % 2] for number in range(200)]
+    given = tables.source(written(tmp_path / "dates.csv", [["when", "number", "bought"], *rows]), "bought")
+    assert LAB.shipped is not None
+    assert LAB.judging is not None
+    arguments, secret = tables.call(LAB.shipped, given, np.random.default_rng(1), visible=False)
+    assert LAB.judging(Case(arguments, secret), secret).is_right
 
 
 @boxed
