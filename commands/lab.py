@@ -10,7 +10,7 @@ import typer
 
 from residency.commands import common, lab_grade
 from residency.harness.errors import UsageError
-from residency.labs import author, catalogue, driver, repository, sandbox, scratch, shown
+from residency.labs import author, catalogue, driver, repository, sandbox, scratch, shown, tables
 from residency.labs import verify as verifying
 from residency.reports import screen
 
@@ -42,12 +42,17 @@ def start(
     as_notebook: Annotated[
         bool, typer.Option("--notebook", help="Also write work.ipynb, which Jupytext keeps equal to work.py.")
     ] = False,
+    data: lab_grade.Data = None,
+    target: lab_grade.Target = None,
 ) -> None:
     """Begin a lab: a Git repository with the starter, committed."""
     lab = catalogue.lab(name)
     folder = into or Path(lab.name)
-    repository.start(lab, folder, as_notebook=as_notebook)
-    _print(shown.started(lab, folder, is_found=catalogue.is_found(lab), as_notebook=as_notebook))
+    if lab.shipped is None and (data or target):
+        raise UsageError(f"lab {lab.name} takes no table of yours: leave out --data and --target")
+    table = tables.asked(data, target)
+    repository.start(lab, folder, as_notebook=as_notebook, table=table)
+    _print(shown.started(lab, folder, is_found=catalogue.is_found(lab), as_notebook=as_notebook, table=table))
 
 
 @app.command("check", epilog="Example:  [bold]residency lab check[/]   (in the lab's folder)")
@@ -59,10 +64,11 @@ def check(
     """Run the visible checks, and measure the speedup over the baseline. Takes less than a minute."""
     lab = repository.lab_of(folder.resolve())
     files = repository.edited(lab, repository.root_of(folder.resolve()))
+    table = tables.of_team(repository.root_of(folder.resolve())) if lab.shipped is not None else None
     out, progress = screen.output(), screen.progress()
     with scratch.folder() as place:
         copied = driver.write(place / "files", files)
-        with driver.Grader(lab, copied) as grader:
+        with driver.Grader(lab, copied, table=table) as grader:
             for checked in grader.checks([check for check in lab.checks.values() if check.visible]):
                 if not json:
                     _print(shown.checked(checked))

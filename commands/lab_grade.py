@@ -15,11 +15,18 @@ from residency.commands import common
 from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.files import write_whole
-from residency.labs import audit, cohort, feedback, gradebook, people, sandbox, shown
+from residency.labs import audit, cohort, feedback, gradebook, people, sandbox, shown, tables
 from residency.labs.progress import Progress
 from residency.reports import screen
 from residency.studies import parting
 
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="A table of your own, CSV or Parquet, for a challenge that takes one."),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="COLUMN", help="The column of the table that is to be predicted.")
+]
 EPILOG = "Example:  [bold]residency lab grade clones/ --roster roster.csv[/]"
 
 
@@ -59,6 +66,8 @@ def grade(
             "--people", metavar="FILE", help="A CSV file of points for report.md: clone or team, points, note."
         ),
     ] = None,
+    data: Data = None,
+    target: Target = None,
     again: Annotated[
         Path | None, typer.Option("--again", metavar="AUDIT.json", help="Grade that commit again with its seeds.")
     ] = None,
@@ -71,14 +80,16 @@ def grade(
     for line in shown.means(isolation):
         screen.progress().print(line, markup=False, highlight=False, soft_wrap=True)
     if again is not None:
-        _refuse_beside("--again", [folder, lab, results, jobs, resume, roster, tag, seconds, points])
+        _refuse_beside("--again", [folder, lab, results, jobs, resume, roster, tag, seconds, points, data, target])
         _grade_again(again, as_json)
         return
     if resume is not None:
-        _refuse_beside("--resume", [lab, results, roster, tag, seconds])
+        _refuse_beside("--resume", [lab, results, roster, tag, seconds, data, target])
         found = cohort.resumed(resume)
     elif folder is not None:
-        found = cohort.begun(folder, lab, results, tag=tag, roster=roster, seconds=seconds)
+        found = cohort.begun(
+            folder, lab, results, tag=tag, roster=roster, seconds=seconds, table=tables.asked(data, target)
+        )
     else:
         raise UsageError("name the folder of clones, for example: residency lab grade clones/")
     with found as grading:

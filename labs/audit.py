@@ -53,6 +53,7 @@ class Record:
     contribution: dict[str, Any] = field(default_factory=dict)
     seeds: dict[str, int] = field(default_factory=dict)
     limit: float = 0.0  # seconds
+    table: dict[str, Any] | None = None  # the instructor's own, if the lab took one: path, target, SHA-256
     at: str = ""  # when it was graded, in UTC
     seconds: float = 0.0  # how long that took
     cores: list[int] = field(default_factory=list)

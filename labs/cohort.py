@@ -33,6 +33,7 @@ from residency.labs import audit, catalogue, one, repository, sandbox, scratch
 from residency.labs.audit import Record
 from residency.labs.gradebook import Cohort
 from residency.labs.lab import Lab
+from residency.labs.tables import Source
 from residency.labs.teams import teams
 from residency.runners import machine
 
@@ -57,6 +58,7 @@ class Plan:
     seconds: float | None
     versions: Mapping[str, str]  # of the labs, by name
     at: str
+    table: Mapping[str, Any] | None = None  # a `tables.Source`
     schema: int = audit.SCHEMA
 
 
@@ -169,12 +171,21 @@ def _beginning(file: Path) -> bytes:
 
 @contextmanager
 def begun(
-    folder: Path, lab: str | None, results: Path | None, *, tag: str | None, roster: Path | None, seconds: float | None
+    folder: Path,
+    lab: str | None,
+    results: Path | None,
+    *,
+    tag: str | None,
+    roster: Path | None,
+    seconds: float | None,
+    table: Source | None = None,
 ) -> Iterator[Grading]:
     """Begin a cohort in a new folder of results, locked until the block ends; raises `UsageError`."""
     clones = clones_in(folder)
     chosen = catalogue.lab(lab) if lab else None
     tasks = tasks_of(clones, chosen)
+    if table is not None and not any(todo.lab is not None and todo.lab.shipped for todo in tasks):
+        raise UsageError("no lab here takes a table of yours: leave out --data and --target")
     if roster is not None:
         teams(clones, roster)  # a roster that cannot be read is refused before anything is graded
     plan = Plan(
@@ -185,6 +196,7 @@ def begun(
         seconds,
         {todo.lab.name: audit.version(todo.lab) for todo in tasks if todo.lab is not None},
         audit.now(),
+        asdict(table) if table is not None else None,
     )
     names = list(plan.versions)
     named = names[0] if len(names) == 1 else "labs"
@@ -207,6 +219,8 @@ def begun(
 def resumed(place: Path) -> Iterator[Grading]:
     """Continue a cohort: what is graded stays as it is; raises `UsageError`."""
     plan = _plan(place)
+    if plan.table is not None:
+        Source(**plan.table).refuse_another(f"{place} was begun")
     folder = Path(plan.folder)
     chosen = catalogue.lab(plan.lab) if plan.lab else None
     grading = Grading(plan, place, tasks_of(clones_in(folder), chosen))
@@ -419,6 +433,7 @@ def _request(plan: Plan, clone: Path, lab: Lab, limit: float, cores: list[int]) 
         "limit": limit,
         "cores": cores,
         "seeds": None,
+        "table": plan.table,
     }
 
 
@@ -516,6 +531,8 @@ def again(file: Path, said: Callable[[str], None] = lambda _: None) -> tuple[Rec
     first = audit.read(file)
     if first.graded is None:
         raise UsageError(f"{file}: nothing was graded, since {first.problem}")
+    if first.table is not None:
+        Source(**first.table).refuse_another("it was graded")
     clone = Path(first.clone)
     if not clone.is_dir():
         raise UsageError(f"{file}: the clone {visible(first.clone)} is not there any more")
@@ -526,6 +543,7 @@ def again(file: Path, said: Callable[[str], None] = lambda _: None) -> tuple[Rec
         "roster": None,
         "limit": first.limit,
         "seeds": first.seeds,
+        "table": first.table,
     }
     second = one.graded(request, said)
     if second.problem:

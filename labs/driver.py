@@ -26,6 +26,7 @@ from residency.labs import catalogue, limits, score, scratch, wire
 from residency.labs.judging import JudgeProcess
 from residency.labs.lab import Check, Lab, Verdict
 from residency.labs.program import USED_UP, Device, Ended, Program
+from residency.labs.tables import Source
 from residency.runners import machine
 
 PROCESSES, MOST_PROCESSES = 3, 7  # pairs of fresh processes that take turns; more where the interval straddles a step
@@ -108,12 +109,13 @@ class Grader:
         device: Device = "cpu",
         *,
         until: float = math.inf,
+        table: Source | None = None,
     ) -> None:
-        """`until` is when the time of the whole submission is up, by `time.perf_counter`."""
+        """`until` is when the time of the whole submission is up, by `time.perf_counter`; `table` is the user's own."""
         self.lab, self.files, self.device, self.until = lab, files, device, until
         self._seed = seed or (lambda _: fresh())
         self.graded = Graded(lab.name)
-        self.judge = JudgeProcess(lab)
+        self.judge = JudgeProcess(lab, table)
         self._answered = 0  # bytes of the last timed answer
         self._unusable: Verdict | None = None  # why it cannot be imported
 
@@ -352,10 +354,11 @@ def grade(
     seed: Callable[[str], int] | None = None,
     said: Callable[[str], None] = lambda _: None,
     limit: float = math.inf,
+    table: Source | None = None,
 ) -> Graded:
     """Grade the files of one submission. `limit` is how many seconds all its calls may take together."""
     until = time.perf_counter() + limit
-    with Grader(lab, files, seed, until=until) as grader:
+    with Grader(lab, files, seed, until=until, table=table) as grader:
         wanted = [check for check in lab.checks.values() if check.visible or hidden]
         for checked in grader.checks(wanted):
             said(checked.title)
@@ -363,18 +366,26 @@ def grade(
             grader.timing(baseline, lambda done: said(f"timing {done + 1}"))
         graded = grader.points()
     if lab.points.gpu:
-        _on_gpu(lab, files, graded, seed, until)
+        _on_gpu(lab, files, graded, seed, until=until, table=table)
     return graded
 
 
-def _on_gpu(lab: Lab, files: Path, graded: Graded, seed: Callable[[str], int] | None, until: float) -> None:
+def _on_gpu(
+    lab: Lab,
+    files: Path,
+    graded: Graded,
+    seed: Callable[[str], int] | None,
+    *,
+    until: float,
+    table: Source | None,
+) -> None:
     """The GPU's points: the same checks and the same timing with the pair's GPU library, where there is a GPU."""
     if not machine.gpus()[0]:
         graded.not_graded.append("gpu")
         return
     graded.possible["gpu"], graded.points["gpu"] = lab.points.gpu, 0.0
     seeds = (lambda what: seed(f"{GPU}{what}")) if seed else None  # as `all_seeds` names them
-    with Grader(lab, files, seeds, "gpu", until=until) as grader:
+    with Grader(lab, files, seeds, "gpu", until=until, table=table) as grader:
         for _ in grader.checks(list(lab.checks.values())):
             pass
         if grader.graded.is_right:

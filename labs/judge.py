@@ -1,12 +1,13 @@
 """The judge: makes the inputs of every call from its seed, and judges what came back. It never imports a submission.
 
-`python -m residency.labs.judge CHANNEL LAB_FOLDER`. It answers the driver alone. Frames of a submission reach it as
-bytes, and it reads them by `wire.unpack`, which checks everything.
+`python -m residency.labs.judge CHANNEL LAB_FOLDER [TABLE]`. It answers the driver alone. Frames of a submission
+reach it as bytes, and it reads them by `wire.unpack`, which checks everything.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import sys
 from collections import Counter, deque
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.labs import catalogue, wire
+from residency.labs import catalogue, tables, wire
 from residency.labs.lab import Case, Lab, Later, Verdict, Within, compared, right
 
 REMEMBERED = 6  # earlier answers that are known again when a submission replays one
@@ -98,8 +99,11 @@ def _values(expected: Any) -> int:
 
 def main() -> None:
     """Serve the driver until it ends."""
+    lab = catalogue.load(Path(sys.argv[2]))
+    if len(sys.argv) > 3:
+        lab.given = tables.Source(**json.loads(sys.argv[3]))
     with contextlib.suppress(wire.Closed):
-        _serve(socket.socket(fileno=int(sys.argv[1])), Judge(catalogue.load(Path(sys.argv[2]))))
+        _serve(socket.socket(fileno=int(sys.argv[1])), Judge(lab))
 
 
 def _serve(channel: socket.socket, judge: Judge) -> None:

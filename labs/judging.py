@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 
 from residency.harness.errors import UsageError
 from residency.labs import wire
 from residency.labs.lab import Lab, Verdict
+from residency.labs.tables import Source
 from residency.runners import process
 
 JUDGING = 120.0  # seconds in which the judge must answer
@@ -19,13 +22,15 @@ JUDGING = 120.0  # seconds in which the judge must answer
 class JudgeProcess:
     """The judge of a lab, in a process of its own."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab, self._number = lab, 0
+    def __init__(self, lab: Lab, table: Source | None = None) -> None:
+        self._lab, self._table, self._number = lab, table, 0
         self._begin(lab)
 
     def _begin(self, lab: Lab) -> None:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "residency.labs.judge", str(theirs.fileno()), str(lab.folder)]
+        if self._table is not None:
+            command.append(json.dumps(asdict(self._table)))
         # Not in the current folder, which may hold a resident's own `numpy.py`; and Ctrl-C is for the driver alone.
         self._popen = subprocess.Popen(
             command,

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from residency.harness.errors import UsageError
+from residency.labs import tables
 
 Kind = Literal[
     "right",
@@ -130,6 +131,8 @@ class Lab:
     folder: Path = field(default_factory=Path, repr=False)
     checks: dict[str, Check] = field(default_factory=dict, repr=False)
     timing: Callable[[Random], Any] | None = field(default=None, repr=False)
+    shipped: tables.Shipped | None = field(default=None, repr=False)
+    given: tables.Source | None = field(default=None, repr=False)  # the user's own table: set in the judge's process
     truths: Callable[..., Any] | None = field(default=None, repr=False)
     judging: Callable[[Case, Any], Verdict] | None = field(default=None, repr=False)
     answering: Callable[..., Any] | None = field(default=None, repr=False)
@@ -176,6 +179,22 @@ class Lab:
     def timed(self, function: Callable[[Random], Any]) -> Callable[[Random], Any]:
         """Register the arguments of the calls that are timed."""
         self.timing = function
+        return function
+
+    def table(self, function: tables.Shipped) -> tables.Shipped:
+        """Register the table (a pandas frame, the column to predict) that a user's own, `--data FILE`, may replace.
+
+        It adds a check of the team's rows and one of the rows that the team never had: the function gets CSV, the name
+        of the column, and CSV without it; the values of this column in these rows are the case's secret.
+        """
+        self.shipped = function
+        self.check("your table, data.csv", visible=True)(
+            lambda _: Case(*tables.call(function, self.given, visible=True))
+        )
+        hint = "Worse than possible on the rows of your table that you never had: judge your work on rows set aside."
+        self.check("rows of your table that you never had", hint=hint)(
+            lambda _: Case(*tables.call(function, self.given, visible=False))
+        )
         return function
 
     def answers(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -25,6 +25,7 @@ from residency.labs.audit import Record
 from residency.labs.contribution import contribution
 from residency.labs.lab import Lab
 from residency.labs.submissions import Submission, read, shown
+from residency.labs.tables import Source
 from residency.labs.teams import Team, teams
 from residency.runners import machine
 
@@ -52,10 +53,12 @@ def main() -> None:
 
 
 def graded(request: Mapping[str, Any], said: Said = lambda _: None) -> Record:
-    """The record of one submission: `clone`, `lab`, `tag`, `roster`, `limit`, and the `seeds` of an earlier grading."""
+    """The record of one submission: `clone`, `lab`, `tag`, `roster`, `limit`, `table`, earlier `seeds`."""
     clone, lab = Path(request["clone"]), catalogue.lab(request["lab"])
     record = audit.empty(clone, lab)
     record.limit = request["limit"]
+    if lab.shipped is not None:
+        record.table = request["table"]
     record.isolation, record.machine, record.versions = asdict(sandbox.means()), machine.facts(), machine.versions()
     begun = time.perf_counter()
     said("reading the clone")
@@ -112,7 +115,8 @@ def _grade(record: Record, lab: Lab, submission: Submission, seeds: Mapping[str,
     with scratch.folder() as place:
         files = driver.write(place / "files", submission.files)
         known = (lambda what: seeds[what] if what in seeds else driver.fresh()) if seeds else None
-        record.graded = driver.grade(lab, files, seed=known, said=said, limit=record.limit)
+        table = Source(**record.table) if record.table else None
+        record.graded = driver.grade(lab, files, seed=known, said=said, limit=record.limit, table=table)
     record.seeds = record.graded.all_seeds
     record.possible = dict(record.graded.possible)
 

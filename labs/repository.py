@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from residency.harness.errors import UsageError
-from residency.labs import catalogue, notebook
+from residency.labs import catalogue, notebook, tables
 from residency.labs.lab import Lab
 
 TAG = "submission-"
@@ -21,9 +21,11 @@ MARK = "lab.toml"
 WHO = {"user.name": "Residency", "user.email": "residency@localhost"}
 
 
-def start(lab: Lab, folder: Path, *, as_notebook: bool = False) -> None:
+def start(lab: Lab, folder: Path, *, as_notebook: bool = False, table: tables.Source | None = None) -> None:
     """Make a Git repository with what the resident begins with, committed; raises `UsageError`."""
     extra = notebook.files(lab) if as_notebook else {}
+    if lab.shipped is not None:
+        extra |= tables.files(lab.shipped, table)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty; name another folder with --into")
     try:

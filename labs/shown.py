@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from residency.harness.errors import typed
-from residency.labs import catalogue, feedback
+from residency.labs import catalogue, feedback, tables
 from residency.labs.audit import Record
 from residency.labs.driver import Checked, Graded, Timed
 from residency.labs.feedback import hint_of
@@ -43,11 +43,15 @@ def labs(found: Sequence[Lab]) -> Iterator[str]:
         yield f"{lab.order:>2}  {lab.name:<{width}}  {lab.title}"
 
 
-def started(lab: Lab, folder: Path, *, is_found: bool, as_notebook: bool) -> Iterator[str]:
+def started(
+    lab: Lab, folder: Path, *, is_found: bool, as_notebook: bool, table: tables.Source | None = None
+) -> Iterator[str]:
     """What was made for a resident, and what comes next."""
     yield f"Started {lab.title!r} in {folder}."
     yield ""
     yield f"Next:  cd {typed(folder)}   and read README.md"
+    if lab.shipped is not None:
+        yield f"Table: {tables.shown(lab.shipped, table)}"
     if lab.team > 1:
         yield "Team:  one of you puts this folder on a server:  git remote add origin URL; git push -u origin main"
         yield "       The others take it from there:            git clone URL"
