@@ -303,6 +303,7 @@ def _evaluated(one: Evaluated, cohort: Cohort) -> dict[str, Any]:
         "waits": {name: asdict(wait) for name, wait in one.waits.items()},
         "tries_lost": asdict(one.tries_lost) if one.tries_lost else None,
         "busy": asdict(one.busy),
+        "unpaid": one.unpaid,
         "price": {
             "hour": price.hour,
             "week": price.week,

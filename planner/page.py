@@ -161,6 +161,9 @@ class _Drawn:
         if self.one.tries_lost is not None and self.one.tries_lost.value >= SHOWN:
             yield ["Waiting leaves no time for ", known("tries_lost/value", words.percent), " of the tries in class."]
         used: list[Part] = ["In use: ", known("busy/value", words.percent), " of the paid time."]
+        if self.one.unpaid >= SHOWN:
+            text = " of the computing is outside the paid hours, and not in the price."
+            used += [" ", known("unpaid", words.percent), text]
         if self.one.price is None:
             yield used
             return

@@ -37,15 +37,25 @@ def price_of(hardware: Hardware, count: int, cohort: Cohort) -> Price | None:
 
 def paid_hours(hardware: Hardware, cohort: Cohort) -> float:
     """Hours of a week that are paid: all, or those of classes and projects, on any site."""
-    if hardware.hours == "always" or hardware.price_per == "card":
+    if pays_always(hardware):
         return ALL_HOURS
-    week = timetable.week(cohort, 1)
+    return sum(end - begin for begin, end in paid_spans(timetable.week(cohort, 1))) / 60
+
+
+def pays_always(hardware: Hardware) -> bool:
+    """Whether all hours are paid, and not only those of the timetable."""
+    return hardware.price is None or hardware.hours == "always" or hardware.price_per == "card"
+
+
+def paid_spans(week: timetable.Week) -> list[timetable.Span]:
+    """The hours of classes and projects of a week, on any site; in order, none overlaps another."""
     spans = sorted(
         [(session.begin, session.end) for session in week.sessions]
         + [span for found in week.projects.values() for span in found]
     )
-    minutes, last = 0.0, float("-inf")
+    found: list[timetable.Span] = []
     for begin, end in spans:
-        minutes += max(0.0, end - max(begin, last))
-        last = max(last, end)
-    return minutes / 60
+        first = max(begin, found[-1][1]) if found else begin
+        if end > first:
+            found.append((first, end))
+    return found

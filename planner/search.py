@@ -78,6 +78,7 @@ class Evaluated:
     waits: Mapping[str, Wait]
     tries_lost: Interval | None  # share of the tries in class for which waiting left no time; None: no classes
     busy: Interval  # share of the places, in the hours that are paid
+    unpaid: float  # share of the computing that falls outside the hours that are paid
     price: Price | None
     meets: bool
     hours: tuple[ByHour, ...] = ()  # by kind of week
@@ -213,7 +214,8 @@ def summary(settled: Settled, count: int, found: Sequence[Replication]) -> Evalu
         else None,
         waits=_waits(found),
         tries_lost=_mean([1.0 - one.tries_made / one.tries_possible for one in possible]) if possible else None,
-        busy=_mean([one.busy_minutes / (60.0 * places * paid) for one in found]),
+        busy=_mean([one.paid_minutes / (60.0 * places * paid) for one in found]),
+        unpaid=_unpaid(found),
         price=price,
         meets=all(interval.high <= limit for interval, limit in zip(targets, limits, strict=True)),
         hours=_hours(found),
@@ -226,6 +228,11 @@ def _hours(found: Sequence[Replication]) -> tuple[ByHour, ...]:
     for hour in (hour for one in found for hour in one.hours):
         weeks.setdefault(hour.week, []).append(hour)
     return tuple(simulate.mean_hours(weeks[number]) for number in sorted(weeks))
+
+
+def _unpaid(found: Sequence[Replication]) -> float:
+    busy = sum(one.busy_minutes for one in found)
+    return max(0.0, 1.0 - sum(one.paid_minutes for one in found) / busy) if busy else 0.0
 
 
 def _beyond(minutes: float, limit: float) -> bool:

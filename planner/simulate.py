@@ -22,6 +22,7 @@ from residency.planner.behaviour import ACTIVITIES, CLASS, Mix, Practice, Work, 
 from residency.planner.cohort import GB, Cohort, Hardware, Target
 from residency.planner.cohort import Work as Given
 from residency.planner.engine import Exclusive, Person, Reserved, Shared, Unit
+from residency.planner.price import paid_spans, pays_always
 
 DAY = 24 * 60.0
 EARLY = DAY  # before Monday 00:00 UTC a week may begin east of Greenwich; simulated time has no negative numbers
@@ -76,6 +77,7 @@ class Replication:
     tries_possible: float
     tries_made: float
     busy_minutes: float  # of all places, in the whole calendar
+    paid_minutes: float  # of these, in the hours that are paid
     hours: tuple[ByHour, ...] = ()
 
 
@@ -167,7 +169,10 @@ class _Week:
             if self.hardware.reserve_for_class
         ]
         trace = engine.run(self.units, people, reserved)
-        return _Result(self.kind, trace, self.units, self.practices, self.cohort.targets if by_hour else ())
+        paid = None if pays_always(self.hardware) else paid_spans(self.kind.week)
+        return _Result(
+            self.kind, trace, self.units, self.practices, paid=paid, by_hour_for=self.cohort.targets if by_hour else ()
+        )
 
     def people(self) -> Iterator[tuple[float, Person]]:
         fastest = max(unit.speed for unit in self.units)
@@ -250,6 +255,8 @@ class _Result:
         trace: engine.Trace,
         units: Sequence[Unit],
         practices: Sequence[Practice],
+        *,
+        paid: Sequence[calendar.Span] | None,
         by_hour_for: Sequence[Target],
     ) -> None:
         self.kind, self.practices, self.jobs = kind, practices, len(trace)
@@ -271,6 +278,9 @@ class _Result:
         # A shared card's place computes at the card's speed divided by its jobs: count what it did, not how long.
         self.used: Floats = self.gangs * np.where(shared[unit], service / speeds[unit], end - start)
         self.busy = float(self.used.sum())
+        edges = np.array(paid or ()).ravel() + EARLY
+        done = _done_before(edges, start, end, self.used)
+        self.paid = self.busy if paid is None else float((done[1::2] - done[::2]).sum())
         self.hours = (_by_hour(self, (arrival, start, end), len(units), by_hour_for),) if by_hour_for else ()
 
 
@@ -278,9 +288,7 @@ def _by_hour(result: _Result, times: tuple[Floats, Floats, Floats], units: int, 
     """Share in use and waits of each hour; `times` are arrivals, starts and ends."""
     arrival, start, end = times
     edges: Floats = 60.0 * np.arange(HOURS + 1, dtype=np.float64)
-    rate = np.divide(result.used, end - start, out=np.zeros_like(end), where=end > start)
-    # Work done before each edge: the difference of neighbours is the work of an hour.
-    before: Floats = np.subtract(_since(start, rate, edges), _since(end, rate, edges))
+    before = _done_before(edges, start, end, result.used)
     order = np.argsort(arrival, kind="stable")
     cuts = np.searchsorted(arrival[order], edges[1:-1])
     wait, activity = np.split(result.wait[order], cuts), np.split(result.activity[order], cuts)
@@ -301,6 +309,13 @@ def _by_hour(result: _Result, times: tuple[Floats, Floats, Floats], units: int, 
         waits=percentiles(0.95, "all"),
         targets=tuple(percentiles(target.percentile / 100, target.of) for target in targets),
     )
+
+
+def _done_before(edges: Floats, start: Floats, end: Floats, used: Floats) -> Floats:
+    """Work done before each edge: the difference of neighbours is the work between them."""
+    rate = np.divide(used, end - start, out=np.zeros_like(end), where=end > start)
+    before: Floats = np.subtract(_since(start, rate, edges), _since(end, rate, edges))
+    return before
 
 
 def _since(begun: Floats, rate: Floats, edges: Floats) -> Floats:
@@ -353,6 +368,7 @@ def _joined(cohort: Cohort, results: Sequence[_Result]) -> Replication:
         tries_possible=float(sum(result.kind.times * practice.tally.possible for result, practice in sessions)),
         tries_made=float(sum(result.kind.times * practice.tally.made for result, practice in sessions)),
         busy_minutes=float(sum(result.kind.times * result.busy for result in results)),
+        paid_minutes=float(sum(result.kind.times * result.paid for result in results)),
         hours=tuple(hour for result in results for hour in result.hours),
     )
 

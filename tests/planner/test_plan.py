@@ -114,11 +114,11 @@ def test_the_first_lines_say_the_plan_its_price_and_the_wait(cohort, residency: 
     done = residency("plan", cohort())
     lines = done.out.splitlines()
     assert lines[0] == "a small class: 12 residents, 2 weeks"
-    assert lines[2].startswith("Plan: ")
-    assert "x small card" in lines[2]
-    assert lines[2].endswith("EUR a week")
-    assert lines[3].startswith("95 of 100 tries in class wait at most ")
-    assert lines[3].endswith("target 2 min)")
+    assert lines[1].startswith("Plan: ")
+    assert "x small card" in lines[1]
+    assert lines[1].endswith("EUR a week")
+    assert lines[2].startswith("95 of 100 tries in class wait at most ")
+    assert lines[2].endswith("; target 2)")
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 110
     none = residency("plan", "cohort.toml", "--gpus", "h200:1")
@@ -167,3 +167,21 @@ def test_the_selftest_prints_both_figures(residency: Residency) -> None:
         line for line in done.out.splitlines() if "burst of 30 exponential jobs of 5 min, 8 units: mean" in line
     ]
     assert " 5.271 " in burst
+
+
+def test_only_what_runs_in_the_paid_hours_counts_as_paid(cohort, residency: Residency) -> None:
+    grading = "[grading]\nminutes_per_submission = 10\nmemory_gb = 10\nhours_after_class = 6\n\n[[targets]]"
+    file = cohort(**{"price = 4": 'price = 4\nhours = "timetable"', "[[targets]]": grading})
+    known = residency("plan", file, "--gpus", "h200:12", "--json").json
+    plan = known["plan"]
+    # Twice a week 0.9 x 12 x 4 tries of a minute, on 12 cards in four paid hours; 12 submissions are graded later.
+    assert plan["price"]["paid_hours"] == 4
+    assert 0.02 < plan["busy"]["value"] < 0.04
+    assert 0.65 < plan["unpaid"] < 0.8
+    assert plan["price"]["idle_hour"] == pytest.approx(48 * (1 - plan["busy"]["value"]))
+
+
+def test_no_plan_where_nothing_runs_on_a_gpu(cohort, residency: Residency) -> None:
+    done = residency("plan", cohort(**{"tries = 4": "tries = 4\ngpu = false"}))
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith(": nothing can be planned: small card, large card: nothing in this cohort runs on a GPU\n")
