@@ -161,6 +161,9 @@ class _Drawn:
         if self.one.tries_lost is not None and self.one.tries_lost.value >= SHOWN:
             yield ["Waiting leaves no time for ", known("tries_lost/value", words.percent), " of the tries in class."]
         used: list[Part] = ["In use: ", known("busy/value", words.percent), " of the paid time."]
+        if self.one.price is not None and self.one.price.overtime >= 0.5:
+            beyond = known("price/overtime_hours", lambda hours: f"{hours:,.0f}")
+            used += [" ", beyond, " card hours a week beyond the timetable, in which jobs still run, are in the price."]
         if self.one.price is None:
             yield used
             return

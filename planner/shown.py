@@ -32,7 +32,6 @@ def lines(found: Answer) -> Iterator[str]:
         yield _sentence(target, interval) if _is_waited(target, shown) else _nobody(target)
     if shown.hardware.sharing == "time-sliced":
         yield TIME_SLICED
-    yield ""
     yield from _waits(shown)
     yield ""
     yield from _facts(found, shown)
@@ -105,6 +104,9 @@ def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
             f"; idle time costs {_money(one.price.hour * max(0.0, 1.0 - one.busy.value))} {one.price.currency} an hour"
         )
     yield _line("In use", f"{_share(one.busy.value)} of the paid time{idle}")
+    if one.price is not None and one.price.overtime >= 0.5:
+        text = f"{one.price.overtime:,.0f} card hours a week, in which jobs still run; they are in the price"
+        yield _line("Overtime", text)
     if one.price is not None:
         all_weeks = one.price.week * cohort.calendar.total / cohort.residents
         yield _line("Per resident", f"{_money(all_weeks)} {one.price.currency} for {cohort.calendar.total} weeks")
