@@ -105,7 +105,7 @@ def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
         )
     yield _line("In use", f"{_share(one.busy.value)} of the paid time{idle}")
     if one.unpaid >= 0.005:
-        text = f"{words.percent(one.unpaid)} of the computing is outside the paid hours, and not in the price"
+        text = f"{words.percent(one.unpaid)} of the computing is outside paid hours; the price lacks it"
         yield _line("Not paid", text)
     if one.price is not None:
         all_weeks = one.price.week * cohort.calendar.total / cohort.residents

@@ -119,6 +119,7 @@ def test_the_first_lines_say_the_plan_its_price_and_the_wait(cohort, residency: 
     assert lines[1].endswith("EUR a week")
     assert lines[2].startswith("95 of 100 tries in class wait at most ")
     assert lines[2].endswith("; target 2)")
+    assert max(map(len, lines)) <= 80
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 110
     none = residency("plan", "cohort.toml", "--gpus", "h200:1")
