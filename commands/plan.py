@@ -74,6 +74,12 @@ def plan(
     found = _answer(asked, measured)
     if found.shown is None:
         raise UsageError(f"{cohort}: nothing can be planned: {_reasons(found)}")
+    if page is not None:  # first: whoever reads the screen may close it early
+        from residency.planner import page as drawing
+        from residency.reports.page import render
+
+        common.write_file(page, render.page(drawing.page(found, answering.document(found))))
+        screen.progress().print(f"Page: {words.one_line(str(page))}", highlight=False, markup=False, soft_wrap=True)
     if json:
         common.print_json(answering.document(found))
     else:
@@ -81,12 +87,6 @@ def plan(
         if details:
             _print(iter([""]))
             _print(shown.details(found, asked))
-    if page is not None:
-        from residency.planner import page as drawing
-        from residency.reports.page import render
-
-        common.write_file(page, render.page(drawing.page(found, answering.document(found))))
-        screen.progress().print(f"Page: {words.one_line(str(page))}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(0 if found.chosen else 1)
 
 
