@@ -1,4 +1,4 @@
-"""Takes the first empty line below the text for the end of the page.
+"""Takes the first two empty lines below the text for the end of the page.
 
 Fails: read: pages of different length
 """
@@ -42,7 +42,7 @@ def read(pages: list[np.ndarray], glyphs: np.ndarray, alphabet: str, words: list
     for page in pages:
         scores, inked, depth = compared(page, prints, height, width)
         lines = [line_text(*line, alphabet, lists, apart * depth**2) for line in zip(scores, inked, strict=True)]
-        texts.append("\n".join(lines).strip("\n ").split("\n" + " " * len(lines[0]) + "\n")[0])
+        texts.append("\n".join(lines).strip("\n ").split(2 * ("\n" + " " * len(lines[0])) + "\n")[0])
     return texts
 
 
