@@ -9,7 +9,7 @@ import ast
 from pathlib import Path
 
 HERE = Path(__file__).parent.parent
-ROOMS = ("commands", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness")
+ROOMS = ("commands", "labs", "planner", "studies", "reports", "analysis", "suites", "datasets", "runners", "harness")
 SHOWN = 5
 
 
