@@ -69,7 +69,7 @@ ASIDE := --numprocesses 3 --dist worksteal  # three processes on two cores, beca
 ALONE := --numprocesses 2 --dist loadfile $$(grep -rl --include=test_*.py mark.clock tests)  # each on its own core
 
 # First the tests that do not depend on times, then those that do, with one test at a time on each core.
-test: setup  ## run the tests without the slow ones (seven minutes on two cores)
+test: setup  ## run the tests without the slow ones (six minutes on two cores)
 	$(TESTS) $(ASIDE) -m 'not clock and not slow'
 	$(TESTS) $(ALONE) -m 'clock and not slow'
 
