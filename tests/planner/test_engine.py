@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from itertools import accumulate, count
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -403,8 +405,9 @@ def test_simpy_finds_the_same_waits_of_people_who_think_and_of_a_burst() -> None
     assert list(trace.start) == pytest.approx(waits)
 
 
-def test_ciw_finds_the_same_waits_of_two_priority_classes() -> None:
-    ciw = pytest.importorskip("ciw", reason="the other simulator is not installed: pip install ciw")
+def test_ciw_finds_the_same_waits_of_two_priority_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(sys.prefix) / "aside")  # `make setup` puts it there
+    ciw = pytest.importorskip("ciw", reason="the other simulator is not installed: make setup")
     random, size = draw.person_random(6, 0, 0), 400
     gaps = [[draw.exponential(random, mean) for _ in range(size)] for mean in (3.0, 2.0)]
     services = [[draw.lognormal(random, 2.0, 2.0) for _ in range(size)] for _ in range(2)]
