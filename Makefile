@@ -43,14 +43,10 @@ $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Reside
 endef
 endif
 
-# Ciw, a simulator that tests compare the planner's with, brings a package called `tests`, which would hide ours.
-ASIDE := $(VENV)/aside
-
 $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 	$(CHECK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA),dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps --upgrade --target $(ASIDE) ciw
 	touch $@
 
 # The quick tasks of the five topics: none of them first compiles or trains for half a minute. The slowest comes last, so

@@ -406,8 +406,8 @@ def test_simpy_finds_the_same_waits_of_people_who_think_and_of_a_burst() -> None
 
 
 def test_ciw_finds_the_same_waits_of_two_priority_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(sys.prefix) / "aside")  # `make setup` puts it there
-    ciw = pytest.importorskip("ciw", reason="the other simulator is not installed: make setup")
+    monkeypatch.syspath_prepend(Path(sys.prefix) / "aside")  # not where other packages are: it would hide `tests`
+    ciw = pytest.importorskip("ciw", reason="needs: .venv/bin/python -m pip install --no-deps --target .venv/aside ciw")
     random, size = draw.person_random(6, 0, 0), 400
     gaps = [[draw.exponential(random, mean) for _ in range(size)] for mean in (3.0, 2.0)]
     services = [[draw.lognormal(random, 2.0, 2.0) for _ in range(size)] for _ in range(2)]
