@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -58,6 +58,10 @@ def plan(
     selftest: Annotated[
         bool, typer.Option("--selftest", help="Compare the simulation with what is known exactly.")
     ] = False,
+    check_fits: Annotated[
+        bool,
+        typer.Option("--check-fits", help="Predict the largest size of each --run from its smaller ones, and look."),
+    ] = False,
 ) -> None:
     """Find the cheapest hardware with which a cohort does not wait too long."""
     if example:
@@ -66,12 +70,15 @@ def plan(
     if selftest:
         _selftest(json)
         return
+    measured = [records.read(common.folder_of(name, results)) for name in run or ()]
+    if check_fits:
+        _check_fits(measured, json)
+        return
     if cohort is None:
         raise UsageError("name a cohort, for example: residency plan cohort.toml. Write one: residency plan --example")
     common.check_file(page)
     asked = _changed(_read(cohort), residents, gpus, stagger, target)
-    measured = from_runs([records.read(common.folder_of(name, results)) for name in run or ()])
-    found = _answer(asked, measured)
+    found = _answer(asked, from_runs(measured))
     if found.shown is None:
         raise UsageError(f"{cohort}: nothing can be planned: {_reasons(found)}")
     if page is not None:  # first: whoever reads the screen may close it early
@@ -149,3 +156,19 @@ def _selftest(as_json: bool) -> None:
         _print(shown.checks(checks))
     if not all(check.holds for check in checks):
         raise typer.Exit(1)
+
+
+def _check_fits(runs: Sequence[records.Records], as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from residency.planner.holdout import holdout
+
+    if not runs:
+        raise UsageError("--check-fits needs runs of three sizes or more: add --run RUN")
+    held = holdout(runs)
+    if not held:
+        raise UsageError("no run has three sizes of an implementation, the largest at most four times the next")
+    if as_json:
+        common.print_json([{**asdict(one), "inside": one.inside} for one in held])
+    else:
+        _print(shown.fits(held))

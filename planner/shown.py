@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from residency.harness.errors import visible
 from residency.harness.statistics import Interval
 from residency.planner.answer import SHARE, Answer, Fit
 from residency.planner.cohort import GB, Cohort, Hardware, Target
+from residency.planner.holdout import Held
 from residency.planner.search import Evaluated
 from residency.planner.selftest import Check
 from residency.reports import words
@@ -237,3 +239,29 @@ def checks(found: Sequence[Check]) -> Iterator[str]:
     wrong = sum(not check.holds for check in found)
     yield ""
     yield f"{len(found) - wrong} of {len(found)} hold." + (" Do not trust plans of this installation." if wrong else "")
+
+
+def fits(held: Sequence[Held]) -> Iterator[str]:
+    """The largest measured sizes, predicted from the smaller ones: how many lie inside the 90 % interval."""
+    for what in dict.fromkeys(one.what for one in held):
+        mine = [one for one in held if one.what == what]
+        inside = sum(one.inside for one in mine)
+        width = median(one.predicted.high / one.predicted.low for one in mine)
+        wide = f"half the intervals are wider than a factor of {width:.2g}"
+        yield f"{QUANTITY[what]}: {inside} of {len(mine)} inside; {wide}"
+    yield ""
+    outside = [one for one in held if not one.inside]
+    for one in sorted(outside, key=lambda one: (one.key, one.what)):
+        low, high = one.predicted.low, one.predicted.high
+        name = f"{one.key.task} {one.key.implementation}, {one.rows:,} rows"
+        yield f"  outside: {name}: {QUANTITY[one.what]} {one.measured:.3g}, predicted {low:.3g} to {high:.3g}"
+    share = 1 - len(outside) / len(held)
+    yield f"{words.percent(share)} of {len(held)} lie inside the 90 % interval."
+
+
+QUANTITY = {
+    "warm": "seconds, warm",
+    "first": "seconds, first execution",
+    "host memory": "bytes of host memory",
+    "GPU memory": "bytes of GPU memory",
+}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from residency.reports import words
 from tests.conftest import Residency
 
 SMALL = """
@@ -178,6 +179,17 @@ def test_every_mistake_of_a_file_is_a_line(cohort, residency: Residency) -> None
     done = residency("plan", cohort(**{"residents = 12": "residents = -3", 'currency = "EUR"': ""}))
     assert done.status == 2
     assert [line.split(": ")[2] for line in done.err.splitlines()][:1] == ["people.residents"]
+
+
+def test_fits_are_checked_by_the_largest_size(residency: Residency) -> None:
+    run = Path(__file__).parent / "runs" / "sizes"
+    held = residency("plan", "--check-fits", "--run", run, "--json").json
+    inside = sum(one["inside"] for one in held)
+    assert inside >= 0.85 * len(held) > 50
+    said = residency("plan", "--check-fits", "--run", run).out
+    assert said.splitlines()[-1] == f"{words.percent(inside / len(held))} of {len(held)} lie inside the 90 % interval."
+    assert said.count("outside: ") == len(held) - inside
+    assert "--check-fits needs runs" in residency("plan", "--check-fits").err
 
 
 def test_the_selftest_prints_both_figures(residency: Residency) -> None:
