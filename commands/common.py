@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +64,13 @@ def _say_once(line: str) -> None:
 def is_here(info: records.RunInfo) -> bool:
     """Whether a run was measured on this machine, so that it can be continued here."""
     return (info.machine.get("host"), info.machine.get("cpu")) == (socket.gethostname(), machine.cpu_model())
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines on stdout as they are: a terminal may wrap them, and nothing in them is markup."""
+    out = screen.output()
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

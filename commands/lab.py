@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +29,7 @@ def list_labs(json: Json = False) -> None:
             [{"lab": lab.name, "title": lab.title, "topic": lab.topic, "team": lab.team} for lab in found]
         )
         return
-    _print(shown.labs(found))
+    common.print_lines(shown.labs(found))
 
 
 @app.command("start", epilog="Example:  [bold]residency lab start foundations-vectorise[/]")
@@ -52,7 +51,9 @@ def start(
         raise UsageError(f"lab {lab.name} takes no table of yours: leave out --data and --target")
     table = tables.asked(data, target)
     repository.start(lab, folder, as_notebook=as_notebook, table=table)
-    _print(shown.started(lab, folder, is_found=catalogue.is_found(lab), as_notebook=as_notebook, table=table))
+    common.print_lines(
+        shown.started(lab, folder, is_found=catalogue.is_found(lab), as_notebook=as_notebook, table=table)
+    )
 
 
 @app.command("check", epilog="Example:  [bold]residency lab check[/]   (in the lab's folder)")
@@ -71,7 +72,7 @@ def check(
         with driver.Grader(lab, copied, table=table, own=True) as grader:
             for checked in grader.checks([check for check in lab.checks.values() if check.visible]):
                 if not json:
-                    _print(shown.checked(checked))
+                    common.print_lines(shown.checked(checked))
             if timing and lab.timing is not None and grader.graded.is_right:
                 with progress.status("timing ..."):
                     grader.timing(baseline=True, most=driver.PROCESSES)
@@ -80,9 +81,9 @@ def check(
         common.print_json(graded.as_json())
     else:
         if graded.timed is not None:
-            _print(shown.timed(graded.timed, lab.points.fast))
+            common.print_lines(shown.timed(graded.timed, lab.points.fast))
         out.print("Hidden checks are run when it is graded." if graded.is_right else "", markup=False, highlight=False)
-        _print(shown.by_people(lab))
+        common.print_lines(shown.by_people(lab))
     if not graded.is_right:
         raise typer.Exit(1)
 
@@ -95,8 +96,8 @@ def submit(
     lab = repository.lab_of(folder.resolve())
     root = repository.root_of(folder.resolve())
     tag, commit = repository.submit(root)
-    _print([f"Submitted commit {commit} of {lab.name} as {tag}.", "If you use a server:  git push --tags"])
-    _print(shown.by_people(lab, repository.unedited(lab, root)))
+    common.print_lines([f"Submitted commit {commit} of {lab.name} as {tag}.", "If you use a server:  git push --tags"])
+    common.print_lines(shown.by_people(lab, repository.unedited(lab, root)))
 
 
 @app.command("author", epilog="Example:  [bold]residency lab author tabular-my-lab --into our-labs[/]")
@@ -107,7 +108,7 @@ def new_lab(
     ] = Path(),
 ) -> None:
     """Make a new lab for teachers: a small one that can be proved as it is, to be changed step by step."""
-    _print(shown.authored(author.begin(name, into), into))
+    common.print_lines(shown.authored(author.begin(name, into), into))
 
 
 @app.command("verify", epilog="Example:  [bold]residency lab verify[/]   (all labs)")
@@ -123,12 +124,12 @@ def verify(
     found: dict[str, list[verifying.Proved]] = {}
     for lab in labs:
         if not json:
-            _print([lab.name])
+            common.print_lines([lab.name])
         with screen.progress().status("") as status:
             for proved in verifying.verify(lab, status.update):
                 found.setdefault(lab.name, []).append(proved)
                 if not json:
-                    _print([f"  {shown.proved(proved)}"])
+                    common.print_lines([f"  {shown.proved(proved)}"])
     if json:
         common.print_json({name: [vars(one) for one in proofs] for name, proofs in found.items()})
     if not all(one.holds for proofs in found.values() for one in proofs):
@@ -141,9 +142,3 @@ app.command("grade", epilog=lab_grade.EPILOG)(lab_grade.grade)
 def _say_means() -> None:
     for line in shown.means(sandbox.means()):
         screen.progress().print(line, markup=False, highlight=False)
-
-
-def _print(lines: Iterable[str]) -> None:
-    out = screen.output()
-    for line in lines:
-        out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -136,7 +136,7 @@ def _grade(grading: cohort.Grading, asked: int | None, as_json: bool) -> None:
     if as_json:
         common.print_json(made.as_json())
     else:
-        _print(shown.cohort(made, grading.results))
+        common.print_lines(shown.cohort(made, grading.results))
     if failed:
         print(f"residency: {len(failed)} could not be graded. {_kept(grading)}", file=sys.stderr)
         raise typer.Exit(1)
@@ -174,12 +174,6 @@ def _grade_again(file: Path, as_json: bool) -> None:
             {"same": same, "differences": differences, "first": first.as_json(), "again": second.as_json()}
         )
     else:
-        _print(shown.again(first, second, differences))
+        common.print_lines(shown.again(first, second, differences))
     if differences:
         raise typer.Exit(1)
-
-
-def _print(lines: list[str]) -> None:
-    out = screen.output()
-    for line in lines:
-        out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +60,7 @@ def plan(
     ] = False,
     check_fits: Annotated[
         bool,
-        typer.Option("--check-fits", help="Predict the largest size of each --run from its smaller ones, and look."),
+        typer.Option("--check-fits", help="Predict the largest size of each --run from its smaller ones."),
     ] = False,
 ) -> None:
     """Find the cheapest hardware with which a cohort does not wait too long."""
@@ -90,10 +90,9 @@ def plan(
     if json:
         common.print_json(answering.document(found))
     else:
-        _print(shown.lines(found))
+        common.print_lines(shown.lines(found))
         if details:
-            _print(iter([""]))
-            _print(shown.details(found, asked))
+            common.print_lines(["", *shown.details(found)])
     raise typer.Exit(0 if found.chosen else 1)
 
 
@@ -138,12 +137,6 @@ def _profiles() -> Mapping[str, Profile]:
     }
 
 
-def _print(said: Iterator[str]) -> None:
-    out = screen.output()
-    for line in said:
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def _selftest(as_json: bool) -> None:
     from dataclasses import asdict
 
@@ -153,7 +146,7 @@ def _selftest(as_json: bool) -> None:
     if as_json:
         common.print_json([asdict(check) for check in checks])
     else:
-        _print(shown.checks(checks))
+        common.print_lines(shown.checks(checks))
     if not all(check.holds for check in checks):
         raise typer.Exit(1)
 
@@ -171,4 +164,4 @@ def _check_fits(runs: Sequence[records.Records], as_json: bool) -> None:
     if as_json:
         common.print_json([{**asdict(one), "inside": one.inside} for one in held])
     else:
-        _print(shown.fits(held))
+        common.print_lines(shown.fits(held))

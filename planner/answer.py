@@ -114,7 +114,7 @@ class Answer:
 def answer(
     cohort: Cohort, profiles: Mapping[str, Profile], measured: Measured, team: Workers, say: Say = lambda _: None
 ) -> Answer:
-    """Plan a cohort. The same cohort and seed give the same answer on any machine."""
+    """Plan a cohort. The same cohort and seed give the same answer, on one core or on many."""
     options, settled_at = [], {}
     for place, hardware in enumerate(cohort.hardware):
         settled = settle(cohort, place, profiles, measured)

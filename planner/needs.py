@@ -17,7 +17,7 @@ from residency.planner.demand import Demand, Kind, Measured, Request
 from residency.planner.engine import misfit
 from residency.planner.fit import Refused
 
-Given = TypeVar("Given", bound=Work)
+AnyWork = TypeVar("AnyWork", bound=Work)
 PROFILE_RANGE = 2.0  # a lab's own profile was told by its author, for another machine: up to so many times off
 
 
@@ -187,7 +187,7 @@ def _of_grading(grading: Grading) -> Need:
     )
 
 
-def _with(work: Given, need: Need) -> Given:
+def _with(work: AnyWork, need: Need) -> AnyWork:
     """The job with its needs as quantities; one that does not use the hardware stays as it is."""
     if need.minutes is None:
         return work

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 from multiprocessing.resource_tracker import ensure_running
 
 from residency.harness import interrupts
@@ -113,6 +114,7 @@ class Workers:
     def __init__(self, processes: int) -> None:
         self._processes = processes
         self._pool: ProcessPoolExecutor | None = None
+        self._others: set[BaseProcess] = set()  # processes of this one that are not the pool's
 
     def replications(
         self, settled: Settled, count: int, numbers: Sequence[int], *, by_hour: bool = False
@@ -124,6 +126,7 @@ class Workers:
             return [_replicate(task) for task in tasks]
         with _deaf_children():  # the first task starts them all
             if self._pool is None:
+                self._others = set(multiprocessing.active_children())
                 self._pool = ProcessPoolExecutor(self._processes, mp_context=multiprocessing.get_context("spawn"))
             pending: list[Future[Replication]] = [self._pool.submit(_replicate, task) for task in tasks]
         return [future.result() for future in pending]
@@ -133,7 +136,7 @@ class Workers:
         if self._pool is None:
             return
         with interrupts.whole():
-            for process in multiprocessing.active_children() if at_once else ():
+            for process in set(multiprocessing.active_children()) - self._others if at_once else ():
                 process.kill()
             self._pool.shutdown(cancel_futures=True)
 

@@ -8,7 +8,7 @@ from statistics import median
 from residency.harness.errors import visible
 from residency.harness.statistics import Interval
 from residency.planner.answer import SHARE, Answer, Fit
-from residency.planner.cohort import GB, Cohort, Hardware, Target
+from residency.planner.cohort import GB, Hardware, Target
 from residency.planner.holdout import Held
 from residency.planner.search import Evaluated
 from residency.planner.selftest import Check
@@ -210,9 +210,8 @@ def _assumed(found: Answer) -> Iterator[str]:
     yield _line("Not known", f"{len(assumed)} numbers are assumptions; {', '.join(said)}. --details lists them")
 
 
-def details(found: Answer, cohort: Cohort) -> Iterator[str]:
+def details(found: Answer) -> Iterator[str]:
     """Every number that is not known exactly, with its range and where it comes from; then what else matters."""
-    del cohort
     yield "Numbers with a range"
     for one in found.assumptions:
         yield f"  {one.field}: {one.value:.3g} ({one.low:.3g} to {one.high:.3g}); {one.kind}: {visible(one.source)}"

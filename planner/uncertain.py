@@ -72,11 +72,6 @@ def in_replication(cohort: Cohort, replication: int) -> Cohort:
     return changed(cohort, lambda name, known: fact(drawn(known, shares[name])) if name in shares else known)
 
 
-def at_values(cohort: Cohort) -> Cohort:
-    """The cohort with every assumption replaced by its value, as if it were known."""
-    return changed(cohort, lambda _, known: fact(known.value))
-
-
 def _below(name: str, part: str) -> str:
     return f"{name}.{part}" if name else part
 
