@@ -1,18 +1,21 @@
 """Prove that a lab teaches what it says: the solution passes, the starter fails, each wrong answer fails as planned.
 
-A planted wrong answer is a file `wrong/NAME.py` (or `.toml` for a lab of questions) that takes the place of the edited
-file. Its docstring names each check that it must fail, on a line of its own: `Fails: an odd number of rides`, or
-`Fails: timing`. All others it must pass.
+A planted wrong answer is a file `wrong/NAME.py` with the definitions that differ from the solution's: they take their
+place. What it uses of the solution, it imports by `from ..work import NAME`. In a lab of questions, `wrong/NAME.toml`
+holds all answers. Its docstring names each check that it must fail, on a line of its own: `Fails: an odd number of
+rides`, or `Fails: timing`. All others it must pass.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from residency.harness.errors import UsageError
+from residency.harness.mistakes import explained
 from residency.labs import catalogue, driver, scratch
 from residency.labs.lab import Lab
 
@@ -95,11 +98,27 @@ def _wrong(lab: Lab, file: Path) -> Proved:
         known = ", ".join([*lab.checks, TIMING])
         raise UsageError(f"{file}: lab {lab.name} has no check {min(strange)!r}; it has: {known}")
     slow = TIMING in planned
-    graded = _graded(lab, {**driver.solved(lab), lab.files[0]: text.encode()}, timing=slow)
+    right = driver.solved(lab)
+    if file.suffix == ".py":
+        text = changed(right[lab.files[0]].decode(), text, file)
+    graded = _graded(lab, {**right, lab.files[0]: text.encode()}, timing=slow)
     failed = {checked.title for checked in graded.checks if not checked.verdict.is_right}
     if slow and graded.timed is not None and graded.timed.share < 1.0:
         failed.add(TIMING)
     return Proved(name, failed == planned, f"fails: {', '.join(sorted(failed)) or 'nothing'}")
+
+
+def changed(solution: str, wrong: str, file: Path) -> str:
+    """The solution, and after it the definitions of a wrong answer, which Python takes instead."""
+    try:
+        body = ast.parse(wrong, str(file)).body
+    except SyntaxError as error:
+        raise explained(error, file) from error
+    lines = wrong.splitlines(keepends=True)
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and (node.level or node.module == "__future__"):
+            lines[node.lineno - 1 : node.end_lineno] = ["\n"] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    return solution + "\n\n" + "".join(lines)
 
 
 def _first_failure(graded: driver.Graded) -> str:

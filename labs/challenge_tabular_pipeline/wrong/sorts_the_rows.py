@@ -13,23 +13,11 @@ Fails: rows that were exported many times
 
 import io
 
-import lightgbm  # or xgboost, or sklearn.ensemble
+import lightgbm
 import numpy as np
 import pandas as pd
 
-SETTINGS = {
-    "learning_rate": 0.2,
-    "num_leaves": 16,
-    "max_bin": 63,
-    "num_threads": 1,
-    "verbosity": -1,
-    "force_col_wise": True,
-    "max_cat_to_onehot": 8,
-    "cat_smooth": 20.0,
-}
-TREES, LEAF = 40, 20
-MOSTLY = 0.95  # share of the texts of a column that must read as numbers, or as times
-MANY = 0.5  # a text that differs in more than this share of the rows is an identifier
+from ..work import LEAF, MANY, MOSTLY, SETTINGS, TREES, columns, learned
 
 
 def numbers(text: pd.Series, learned: int) -> dict[str, np.ndarray]:
@@ -51,23 +39,6 @@ def numbers(text: pd.Series, learned: int) -> dict[str, np.ndarray]:
         return {}
     codes = levels.get_indexer(text).astype(np.float64)
     return {"level": np.where(codes < 0, np.nan, codes)}
-
-
-def columns(table: pd.DataFrame, wanted: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Numbers for the rows of both tables, and which columns hold levels."""
-    both = pd.concat([table, wanted.reindex(columns=table.columns)], ignore_index=True)
-    made = [item for name in both for item in numbers(both[name], len(table)).items()]
-    x = np.column_stack([values for _, values in made]) if made else np.zeros((len(both), 1))
-    return x[: len(table)], x[len(table) :], [place for place, (name, _) in enumerate(made) if name == "level"]
-
-
-def learned(column: pd.Series) -> tuple[np.ndarray, str]:
-    """The target as numbers, and what to learn: of two values the greater is 1."""
-    values = pd.to_numeric(column, errors="coerce")
-    column = values if values.notna().all() else column
-    if len(found := sorted(column.unique())) <= 2:
-        return (column == found[-1]).to_numpy(np.float64), "binary"
-    return values.to_numpy(np.float64), "regression"
 
 
 def predict(train: bytes, target: str, rows: bytes) -> np.ndarray:

@@ -7,7 +7,7 @@ Fails: no step at all
 import numpy as np
 from device import Device
 
-RATE = 0.5
+from ..work import RATE
 
 
 def descend(device: Device, x: np.ndarray, y: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:

@@ -10,7 +10,7 @@ Fails: more columns than rows
 import numpy as np
 from device import Device
 
-RATE = 0.5
+from ..work import RATE
 
 
 def descend(device: Device, x: np.ndarray, y: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:

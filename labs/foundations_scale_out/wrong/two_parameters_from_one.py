@@ -3,24 +3,9 @@
 Fails: explain: a single number of workers
 """
 
-import dask
 import numpy as np
-from cluster import MOST_PARTS, MOST_ROWS, Cluster
 
-BEYOND = 2  # times the most workers that were measured: nobody knows more
-
-
-def total(cluster: Cluster, rows: int, shops: int, workers: int) -> np.ndarray:
-    """The sales of each shop in cents: int64, (shops,). The file has `rows` rows, the cluster `workers` workers."""
-    if not rows:
-        return np.zeros(shops, np.int64)
-    count, merge = dask.delayed(cluster.count, pure=False), dask.delayed(cluster.merge, pure=False)
-    # Four tasks for each worker: whoever gets the slow rows has fewer tasks in the end.
-    step = min(MOST_ROWS, -(-rows // (4 * workers)))
-    parts = [count(first, min(first + step, rows)) for first in range(0, rows, step)]
-    while len(parts) > 1:
-        parts = [merge(parts[first : first + MOST_PARTS]) for first in range(0, len(parts), MOST_PARTS)]
-    return cluster.fetch(parts[0].compute(scheduler="threads", num_workers=workers))
+from ..work import BEYOND, _efficiency
 
 
 def explain(
@@ -45,11 +30,6 @@ def explain(
     return serial, _efficiency(serial, asked), _efficiency(high, asked), _efficiency(low, asked)
 
 
-def _efficiency(serial: np.ndarray, workers: int) -> np.ndarray:
-    """Amdahl's law: the speed of these workers, as a share of what they would reach with nothing serial."""
-    return 1 / (serial * workers + 1 - serial)
-
-
 def _fitted(inverse: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit seconds = a + b x inverse, by least squares of the relative errors: a, b and their covariance."""
     terms = np.stack([1 / seconds, inverse / seconds], axis=-1)  # series, measurements, parameters
@@ -58,10 +38,3 @@ def _fitted(inverse: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, np.nd
     off = 1 - np.einsum("smj,sj->sm", terms, fit)
     variance = (off**2).sum(axis=1) / (seconds.shape[1] - 2)
     return fit[:, 0], fit[:, 1], variance[:, None, None] * inverted
-
-
-def answer(cluster: Cluster, question: str, *arguments: object) -> object:
-    """What the grader calls: `total` or `explain`. Leave it as it is."""
-    if question == "total":
-        return total(cluster, *arguments)  # type: ignore[arg-type]
-    return explain(*arguments)  # type: ignore[arg-type]

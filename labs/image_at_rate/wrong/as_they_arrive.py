@@ -8,23 +8,12 @@ Fails: images that the store cannot read
 Fails: three images
 """
 
-import io
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
-from PIL import Image
 from store import Store
 
-READS = 8  # under way at once, at most
-HELD = 16  # images that were asked for, and whose result was not put yet, at most
-SIDE = 8  # of a thumbnail
-
-
-def thumbnail(data: bytes) -> np.ndarray:
-    """The means of 8 x 8 equal tiles of an image: shape (8, 8, 3), on a scale from 0 to 1."""
-    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.float32)
-    height, width = pixels.shape[:2]
-    return pixels.reshape(SIDE, height // SIDE, SIDE, width // SIDE, 3).mean(axis=(1, 3)) / 255
+from ..work import READS, one
 
 
 def prepare(store: Store, names: np.ndarray) -> None:
@@ -34,11 +23,3 @@ def prepare(store: Store, names: np.ndarray) -> None:
             asked = {pool.submit(one, store, name): name for name in names[first : first + READS]}
             for future in as_completed(asked):
                 store.put(asked[future], future.result())
-
-
-def one(store: Store, name: int) -> np.ndarray | None:
-    """The thumbnail of one image, or None."""
-    try:
-        return thumbnail(store.read(name))
-    except (OSError, ValueError, SyntaxError):
-        return None

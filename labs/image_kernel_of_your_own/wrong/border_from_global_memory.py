@@ -6,10 +6,9 @@ Fails: more rows than columns
 
 from typing import Any
 
-from gpu import Gpu
 from numba import cuda, float32
 
-TILE = 8  # a block is 8 x 8 threads, and a thread makes one pixel
+from ..work import TILE
 
 
 @cuda.jit
@@ -33,9 +32,3 @@ def blur_kernel(source: Any, pitch: int, rows: int, columns: int, blurred: Any) 
                 else:
                     total += weight * source[y * pitch + x]
         blurred[row * pitch + column] = total / 16
-
-
-def blur(gpu: Gpu, rows: int, columns: int, pitch: int) -> None:
-    """Launch the kernel with enough blocks for the whole picture. Nothing is returned: the result is in `blurred`."""
-    grid = (-(-columns // TILE), -(-rows // TILE))
-    blur_kernel[grid, (TILE, TILE)](gpu.source, pitch, rows, columns, gpu.blurred)

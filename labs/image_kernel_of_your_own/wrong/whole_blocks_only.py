@@ -6,36 +6,9 @@ Fails: odd sides and padding
 Fails: a single row
 """
 
-from typing import Any
-
 from gpu import Gpu
-from numba import cuda, float32
 
-TILE = 8  # a block is 8 x 8 threads, and a thread makes one pixel
-SIDE = TILE + 2  # what a block must read, on each axis
-
-
-@cuda.jit
-def blur_kernel(source: Any, pitch: int, rows: int, columns: int, blurred: Any) -> None:
-    """One pixel of the blurred picture: pixel (row, column) lies at `row * pitch + column`, in both memories."""
-    tile = cuda.shared.array((SIDE, SIDE), float32)
-    top, left = cuda.blockIdx.y * TILE, cuda.blockIdx.x * TILE
-    first = cuda.threadIdx.y * TILE + cuda.threadIdx.x
-    for number in range(first, SIDE * SIDE, TILE * TILE):
-        y, x = number // SIDE, number % SIDE
-        row = min(max(top + y - 1, 0), rows - 1)
-        column = min(max(left + x - 1, 0), columns - 1)
-        tile[y, x] = source[row * pitch + column]
-    cuda.syncthreads()
-
-    row, column = top + cuda.threadIdx.y, left + cuda.threadIdx.x
-    if row < rows and column < columns:
-        total = float32(0.0)
-        for dy in range(3):
-            for dx in range(3):
-                weight = (2 - abs(dy - 1)) * (2 - abs(dx - 1))
-                total += weight * tile[cuda.threadIdx.y + dy, cuda.threadIdx.x + dx]
-        blurred[row * pitch + column] = total / 16
+from ..work import TILE, blur_kernel
 
 
 def blur(gpu: Gpu, rows: int, columns: int, pitch: int) -> None:

@@ -14,11 +14,9 @@ Fails: a single pixel
 
 from typing import Any
 
-from gpu import Gpu
 from numba import cuda, float32
 
-TILE = 8  # a block is 8 x 8 threads, and a thread makes one pixel
-SIDE = TILE + 2  # what a block must read, on each axis
+from ..work import SIDE, TILE
 
 
 @cuda.jit
@@ -42,9 +40,3 @@ def blur_kernel(source: Any, pitch: int, rows: int, columns: int, blurred: Any) 
                 weight = (2 - abs(dy - 1)) * (2 - abs(dx - 1))
                 total += weight * tile[cuda.threadIdx.y + dy, cuda.threadIdx.x + dx]
         blurred[row * pitch + column] = total / 16
-
-
-def blur(gpu: Gpu, rows: int, columns: int, pitch: int) -> None:
-    """Launch the kernel with enough blocks for the whole picture. Nothing is returned: the result is in `blurred`."""
-    grid = (-(-columns // TILE), -(-rows // TILE))
-    blur_kernel[grid, (TILE, TILE)](gpu.source, pitch, rows, columns, gpu.blurred)

@@ -6,16 +6,7 @@ Fails: rows in the order of their class
 import lightgbm
 import numpy as np
 
-SETTINGS = {
-    "objective": "binary",
-    "learning_rate": 0.2,
-    "num_leaves": 16,
-    "max_bin": 63,  # a quarter of the default: fewer bins to add to, and hardly less quality
-    "num_threads": 1,
-    "verbosity": -1,
-    "force_col_wise": True,  # otherwise it first tries out which way is faster
-}
-TREES, LEAF = 60, 20
+from ..work import LEAF, SETTINGS, TREES
 
 
 def train_and_predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray) -> np.ndarray:

@@ -7,27 +7,4 @@ Fails: rows in the order of their class
 Fails: a time in seconds
 """
 
-import lightgbm
-import numpy as np
-
-SETTINGS = {
-    "objective": "binary",
-    "learning_rate": 0.2,
-    "num_leaves": 16,
-    "max_bin": 63,  # a quarter of the default: fewer bins to add to, and hardly less quality
-    "num_threads": 1,
-    "verbosity": -1,
-    "force_col_wise": True,  # otherwise it first tries out which way is faster
-}
 TREES, LEAF = 1, 20
-
-
-def train_and_predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray) -> np.ndarray:
-    """Learn from `x` (rows x columns, float64, NaN where unknown) and `y` (0 or 1); a score for each row of `x_test`.
-
-    The higher the score, the more probable is class 1.
-    """
-    leaf = max(1, min(LEAF, len(x) // 20))  # a small table cannot fill large leaves
-    data = lightgbm.Dataset(x, y, params={**SETTINGS, "min_data_in_bin": min(3, leaf)})
-    model = lightgbm.train({**SETTINGS, "min_data_in_leaf": leaf, "min_data_in_bin": min(3, leaf)}, data, TREES)
-    return np.asarray(model.predict(x_test), np.float64)

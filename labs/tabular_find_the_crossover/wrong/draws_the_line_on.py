@@ -6,6 +6,8 @@ Fails: the GPU always wins
 
 import numpy as np
 
+from ..work import _merged, _middle
+
 
 def crossover(rows: np.ndarray, cpu: np.ndarray, gpu: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The crossing of each series in rows, and its 95 % interval: three arrays (series,), float64.
@@ -23,27 +25,6 @@ def crossover(rows: np.ndarray, cpu: np.ndarray, gpu: np.ndarray) -> tuple[np.nd
     error = 1.96 * np.hypot(cpu_error, gpu_error)[:, None] / np.sqrt(times)
     three = [_crossing(size, curve) for curve in (gain, gain + error, gain - error)]
     return three[0], np.minimum(three[1], three[0]), np.maximum(three[2], three[0])
-
-
-def _middle(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The median of the processes at each size, and its standard error: one for all sizes of a series."""
-    middle = np.nanmedian(times, axis=-1)
-    spread = 1.4826 * np.nanmedian(
-        np.abs(times - middle[:, :, None]).reshape(len(times), times.shape[1] * times.shape[2]), axis=1
-    )
-    processes = np.isfinite(times).sum(axis=(1, 2)) / times.shape[1]
-    # One less, because a sample varies less around its own median than around the true one.
-    return middle, spread * np.sqrt(np.pi / 2 / np.maximum(processes - 1, 1))
-
-
-def _merged(size: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean gain of equal sizes, in the place of each of them, and how often the size was measured."""
-    is_new = np.ones(size.shape, bool)
-    is_new[:, 1:] = np.diff(size, axis=1) > 0
-    place = is_new.ravel().cumsum() - 1
-    times = np.bincount(place)[place]
-    mean = np.bincount(place, gain.ravel())[place] / times
-    return mean.reshape(size.shape), times.reshape(size.shape)
 
 
 def _crossing(size: np.ndarray, gain: np.ndarray) -> np.ndarray:

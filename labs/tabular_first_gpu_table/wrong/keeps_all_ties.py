@@ -7,7 +7,7 @@ from types import ModuleType
 
 import numpy as np
 
-BEST = 2  # customers of a region
+from ..work import BEST
 
 
 def best_customers(
