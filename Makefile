@@ -12,7 +12,7 @@ endif
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all lint bench bench-page screenshots gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
+.PHONY: help setup demo test test-slow test-all lint bench bench-page screenshots environment gpu-setup gpu-rehearsal rehearse-all test-rehearsal clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench-page: setup  ## measure how long pages take to make and to draw (needs Chr
 screenshots: setup  ## make the pictures of the README in Chromium from a recorded run
 	$(BIN)/python -m tests.browser.screenshots
 
+environment: setup  ## make a named environment for single implementations: make environment NAME=xgboost-3.4 [PYTHON=...]
+	$(BIN)/python -m residency.runners.environments '$(NAME)' $(if $(filter command line,$(origin PYTHON)),--python '$(PYTHON)')
+
 bench: setup  ## compare the harness with timeit, pyperf and pytest-benchmark; writes results/bench.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pyperf
 	$(BIN)/python tests/trials/harness_cost.py | tee results/bench.md
@@ -115,4 +118,4 @@ test-rehearsal: gpu-setup
 	$(REHEARSAL)/bin/python -m pytest $(HANGS) -k 'not own_back_end' tests/runners/test_rehearsal.py  # `make test` runs those
 
 clean:  ## remove what was built, and keep the results
-	rm -rf $(VENV) $(VENV)-gpu build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-gpu .envs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

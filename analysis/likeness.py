@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from residency.harness import environment as environments
@@ -67,6 +67,7 @@ def likeness(baseline: RunInfo, current: RunInfo) -> Likeness:
         *_settings(baseline.settings, current.settings, OTHER_SETTINGS),
         *environment.said,
         *_versions(baseline.versions, current.versions),
+        *_elsewhere(baseline, current),
     ]
     forbids = [*machines, *settings, *environment.forbids]
     return Likeness([*forbids, *said], machines, settings, environment.forbids, environment.remedy)
@@ -155,6 +156,18 @@ def _versions(before: Mapping[str, str], after: Mapping[str, str]) -> list[Diffe
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]
+
+
+def _elsewhere(baseline: RunInfo, current: RunInfo) -> list[Difference]:
+    """The differences of named environments that both runs used."""
+    found = []
+    for name in sorted(baseline.environments.keys() & current.environments.keys()):
+        before, after = (
+            {"Python": run.environments[name]["python"], **run.environments[name]["versions"]}
+            for run in (baseline, current)
+        )
+        found += [replace(one, name=f"{one.name} in {name}") for one in _versions(before, after)]
+    return found
 
 
 def _spaced(value: Any) -> Any:

@@ -13,7 +13,7 @@ from residency.harness import environment
 from residency.harness.tiers import Tier
 from residency.reports import screen
 from residency.reports.doctor import show
-from residency.runners import forecast, health, machine
+from residency.runners import environments, forecast, health, machine
 from residency.runners.plan import unavailable
 from residency.runners.settings import best_protocol
 from residency.runners.speed import environment_of_workers
@@ -64,6 +64,10 @@ def doctor(
         "versions": versions,
         "health": [asdict(finding) for finding in findings],
         "memory": forecast.fitting(tasks),
+        "environments": [
+            {"name": one.name, "why": one.why, "python": one.python or None, "missing": one.missing or None}
+            for one in environments.known().values()
+        ],
         "implementations": states,
     }
     if json:

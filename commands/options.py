@@ -42,6 +42,12 @@ Names = Annotated[
         help="Names of functions, libraries or implementations (estimator@gpu), separated by commas. Default: all."
     ),
 ]
+Environments = Annotated[
+    str,
+    typer.Option(
+        help="Run in these named environments, separated by commas; `here` is this one. `residency doctor` lists them."
+    ),
+]
 Runners = Annotated[str, typer.Option("--runner", help="local, cluster, or both with a comma between them.")]
 Workers = Annotated[
     str,

@@ -51,6 +51,7 @@ def run(
     target: options.Target = None,
     devices: options.Devices = "cpu,gpu",
     implementations: options.Names = "",
+    environments: options.Environments = "",
     replicates: options.Replicates = 5,
     rounds: options.Rounds = None,
     precision: options.Precision = None,
@@ -91,6 +92,7 @@ def run(
             path=piped.kept(data, _say) if data is not None else None,
             target=target,
             seed=seed,
+            environments=options.split(environments),
         )
         settings = Settings(
             replicates=replicates,

@@ -18,6 +18,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from residency.harness import device as devices
+from residency.harness.accelerators import ACCELERATORS
 from residency.harness.cluster import Workers
 from residency.harness.errors import Unavailable, WrongResult
 from residency.harness.libraries import is_installed, not_installed
@@ -93,7 +94,7 @@ def execute(
     """
     asked = without_truth(data)
     outputs = Outputs(implementation.place, threads)
-    settings: dict[str, Any] = {"device": implementation.device, "threads": threads, "seed": seed, "outputs": outputs}
+    settings = {**_seen(implementation), "threads": threads, "seed": seed, "outputs": outputs}
     run, aside = kind(**settings), kind(**settings)
     gc.collect()
     reset_peak_memory()
@@ -144,6 +145,12 @@ def execute(
     return Execution(
         ending, seconds, stages, quality, judged, cpu, others, peak, *told, aside=beside, waited_seconds=wait
     )
+
+
+def _seen(implementation: Implementation) -> dict[str, Any]:
+    """The device as the implementation's lines see it: under an accelerator, the CPU."""
+    accelerated = bool(implementation.accelerator)
+    return {"device": "cpu" if accelerated else implementation.device, "accelerated": accelerated}
 
 
 def _touch(outputs: Outputs, implementation: Implementation) -> float:
@@ -244,6 +251,8 @@ def _library(implementation: Implementation, run: Run, cold: bool) -> Any:
         return importlib.import_module(implementation.library)
     with run.stage("import"):
         try:
+            if implementation.accelerator:
+                ACCELERATORS[implementation.accelerator].install()
             library = importlib.import_module(implementation.library)
         except ModuleNotFoundError as error:
             if implementation.device == "cpu" or not is_installed(implementation.library):

@@ -92,19 +92,19 @@ def _extra(top: str, device: str) -> str:
 
 def how_to_install(extras: str) -> str:
     """How to install extras such as `[gpu]` from this project's source: a checkout, a file, a repository, an index."""
-    source = _source()
-    if source is None:
+    origin = source()
+    if origin is None:
         return f"pip install '{PROJECT}{extras}'"
     pip = f"{shlex.quote(_shown(Path(sys.prefix) / 'bin' / 'python'))} -m pip install"
-    if not isinstance(source, Path):
-        return f"{pip} '{PROJECT}{extras} @ {source}'"
-    pins, place = source / "constraints.txt", _shown(source)
+    if not isinstance(origin, Path):
+        return f"{pip} '{PROJECT}{extras} @ {origin}'"
+    pins, place = origin / "constraints.txt", _shown(origin)
     pinned = f" -c {shlex.quote(_shown(pins))}" if pins.is_file() else ""
     return f"{pip}{pinned} -e '{place}{extras}'"
 
 
 @functools.cache
-def _source() -> Path | str | None:
+def source() -> Path | str | None:
     """The folder or address this project was installed from; None if that is an index."""
     try:
         told = json.loads(metadata.distribution(PROJECT).read_text("direct_url.json") or "{}")

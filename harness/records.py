@@ -27,6 +27,7 @@ from residency.harness.errors import RecordError, UsageError, typed
 from residency.harness.files import write_whole
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.schema import Mistaken, described, shown
+from residency.harness.task import MARK as PLUS
 from residency.harness.task_info import TaskInfo, twin_by_name
 
 SCHEMA = 1
@@ -143,6 +144,17 @@ class RunInfo:
     name: str = ""  # given by a person
     environment: dict[str, Any] = field(default_factory=dict)  # what changes speed; empty in older runs
     made_up: bool = False  # nothing was measured: the run was written to look at reports
+    environments: dict[str, Any] = field(default_factory=dict)  # those with a name that were used, by their own word
+
+    def environment_of(self, implementation: str) -> str:
+        """The name of the environment that an implementation ran in; empty for the run's own."""
+        name = implementation.partition("@")[0]
+        return next((known for known in self.environments if name.endswith(f"{PLUS}{known}")), "")
+
+    def versions_of(self, implementation: str) -> dict[str, str]:
+        """The versions of the libraries that an implementation ran with."""
+        name = self.environment_of(implementation)
+        return dict(self.environments[name]["versions"]) if name else self.versions
 
     def twin_of(self, task: str, implementation: str) -> str | None:
         """The id of a pair's other side; None if the implementation is not part of a pair."""

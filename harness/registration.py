@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from residency.harness.accelerators import ACCELERATORS
 from residency.harness.dataset import Dataset
 from residency.harness.errors import UsageError
 from residency.harness.memory import Memory
 from residency.harness.quality import Metric
 
 CALLED = "function(data, run, library)"
+ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]*|")
 GENERATORS = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
@@ -96,6 +99,25 @@ def check_task(datasets: Any, sizes: Any, quality: Any, tolerance: Any, floor: A
     floors = floor.values() if isinstance(floor, Mapping) else [floor]
     if not all(map(_is_number, floors)):
         raise UsageError(f"floor must be a number, or numbers by dataset, not {floor!r}")
+
+
+def check_accelerator(decorator: str, accelerator: Any, library: str) -> None:
+    """Raise `UsageError` if an accelerator is not known, or does not run this library."""
+    if accelerator == "":
+        return
+    known = ACCELERATORS.get(accelerator) if isinstance(accelerator, str) else None
+    if known is None:
+        names = ", ".join(map(repr, ACCELERATORS))
+        raise UsageError(f"task.{decorator}: unchanged={accelerator!r} is no accelerator; there are {names}")
+    if library.partition(".")[0] not in known.runs:
+        raise UsageError(f"task.{decorator}: {accelerator} runs {', '.join(sorted(known.runs))}, not {library}")
+
+
+def check_environment(decorator: str, environment: Any) -> None:
+    """Raise `UsageError` if this is not the name of an environment, or names by device."""
+    for name in environment.values() if isinstance(environment, Mapping) else [environment]:
+        if not isinstance(name, str) or not ENVIRONMENT.fullmatch(name):
+            raise UsageError(f"task.{decorator}: environment must be a name such as 'xgboost-3.4', not {name!r}")
 
 
 def check_memory(memory: Any) -> None:

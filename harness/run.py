@@ -62,6 +62,7 @@ class Run:
     parameters: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     outputs: Outputs = field(default_factory=Outputs)
+    accelerated: bool = False  # the device is a CPU to the implementation, and its library computes on a GPU
     _open: str | None = None
 
     @property
@@ -81,7 +82,7 @@ class Run:
         start = perf_counter()
         try:
             yield
-            devices.synchronise(self.device)
+            devices.synchronise("gpu" if self.accelerated else self.device)
             if self.client is not None:
                 cluster.wait(self.client, self.device)
             self.stages[name] = self.stages.get(name, 0.0) + perf_counter() - start

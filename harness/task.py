@@ -6,6 +6,10 @@
     @task.on_cpu("polars")                    one side only, because the libraries' interfaces really differ
     @task.on_gpu("faiss")
     @task.on_cluster(cpu="pandas", gpu="cudf")   on Dask workers, partitioned frames of that back end
+    @task.pair(cpu="pandas", gpu="cudf", plain=True, unchanged="cudf.pandas")
+                                              three implementations: the GPU side is a plain port, and `cudf.pandas`
+                                              runs the CPU side's lines on the GPU as they are
+    @task.on_cpu("xgboost", environment="xgboost-3.4")   it runs in that environment, with its own Python and versions
 
 Every implementation is called as `function(data, run, library)`, with the dataset, the run with its stages, and the
 imported library that was registered. On a cluster the function runs in the client: `run.client` is Dask's client,
@@ -33,9 +37,12 @@ from residency.harness.sources import sources_of
 Device = Literal["cpu", "gpu"]
 Needs = Sequence[str] | Mapping[Device, Sequence[str]]
 """Further modules that must be installed, for every device or by device."""
+Environments = str | Mapping[Device, str]
+"""The name of the environment that an implementation runs in, for every device or by device; empty: this one."""
 Place = Literal["local", "cluster"]
 SIZES = ("smoke", "lab", "lecture", "production")
 DECORATORS = ("pair", "on_cpu", "on_gpu", "on_cluster")
+MARK = "+"  # in an implementation's name, before its accelerator or its environment
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,11 +67,26 @@ class Implementation:
     file: Path = Path()  # the file that registered it
     line: int = 0  # in that file
     memory: Memory = UNSAID  # how much it holds at its peak
+    plain: bool = False  # on the GPU: the CPU's program with another import, not what a practitioner would write
+    accelerator: str = ""  # it runs the CPU's library unchanged on the GPU: `cudf.pandas`
+    environment: str = ""  # the named environment that it runs in, if it is not this one
 
     @property
     def id(self) -> str:
         """Its unique name in its task: `normal_equations@gpu`, or `partial_sums@4xgpu` on a cluster of four workers."""
         return f"{self.name}@{_place(self.device, self.runner, self.workers)}"
+
+    @property
+    def function_name(self) -> str:
+        """The name of its function, without its accelerator or environment: what the user wrote."""
+        return self.name.partition(MARK)[0]
+
+    def within(self, environment: str) -> Implementation:
+        """The same implementation in a named environment; one that has its own, or is for a cluster, stays as it is."""
+        if self.environment or self.runner != "local" or not environment:
+            return self
+        twin = self.twin and self.twin.replace("@", f"{MARK}{environment}@")
+        return replace(self, name=f"{self.name}{MARK}{environment}", twin=twin, environment=environment)
 
     def on(self, workers: int) -> Implementation:
         """The same implementation on this many workers; one that is not for a cluster stays as it is."""
@@ -200,6 +222,9 @@ class Task:
         for implementation in self.implementations:
             if implementation.id == identity:
                 return implementation
+            name, _, environment = identity.partition("@")[0].rpartition(MARK)
+            if name == implementation.name and implementation.within(environment).id == identity:
+                return implementation.within(environment)
             if placed := re.fullmatch(
                 rf"{re.escape(implementation.name)}@([1-9][0-9]*)x{implementation.device}", identity
             ):
@@ -216,19 +241,59 @@ class Task:
             return None
         return self.floor[dataset] if isinstance(self.floor, Mapping) else self.floor
 
-    def pair(self, *, cpu: str, gpu: str, needs: Needs = (), memory: Memories | None = None) -> Callable[[F], F]:
-        """Register one function as two implementations: it gets the CPU library, or its GPU twin."""
-        return self._register("pair", {"cpu": cpu, "gpu": gpu}, "local", needs, memory=memory)
+    def pair(
+        self,
+        *,
+        cpu: str,
+        gpu: str,
+        needs: Needs = (),
+        memory: Memories | None = None,
+        plain: bool = False,
+        unchanged: str = "",
+        environment: Environments = "",
+    ) -> Callable[[F], F]:
+        """Register one function as two implementations: it gets the CPU library, or its GPU twin.
+
+        `plain` says that the GPU side is the CPU's program with another import. `unchanged` names an accelerator that
+        runs the CPU side on the GPU as it is: a third implementation.
+        """
+        return self._register(
+            "pair", {"cpu": cpu, "gpu": gpu}, "local", needs,
+            memory=memory, plain=plain, unchanged=unchanged, environment=environment,
+        )  # fmt: skip
 
     def on_cpu(
-        self, library: str, *, needs: Needs = (), beside: bool = False, memory: Memories | None = None
+        self,
+        library: str,
+        *,
+        needs: Needs = (),
+        beside: bool = False,
+        memory: Memories | None = None,
+        unchanged: str = "",
+        environment: str = "",
     ) -> Callable[[F], F]:
-        """Register a CPU implementation. With `beside` it may do less than the others: it is shown, never compared."""
-        return self._register("on_cpu", {"cpu": library}, "local", needs, memory=memory, beside=beside)
+        """Register a CPU implementation. With `beside` it may do less than the others: it is shown, never compared.
 
-    def on_gpu(self, library: str, *, needs: Needs = (), memory: Memories | None = None) -> Callable[[F], F]:
-        """Register a GPU implementation."""
-        return self._register("on_gpu", {"gpu": library}, "local", needs, memory=memory)
+        `unchanged` names an accelerator that runs it on the GPU as it is: a second implementation.
+        """
+        return self._register(
+            "on_cpu", {"cpu": library}, "local", needs,
+            memory=memory, beside=beside, unchanged=unchanged, environment=environment,
+        )  # fmt: skip
+
+    def on_gpu(
+        self,
+        library: str,
+        *,
+        needs: Needs = (),
+        memory: Memories | None = None,
+        plain: bool = False,
+        environment: str = "",
+    ) -> Callable[[F], F]:
+        """Register a GPU implementation. `plain`: it is the CPU's program with another import."""
+        return self._register(
+            "on_gpu", {"gpu": library}, "local", needs, memory=memory, plain=plain, environment=environment
+        )
 
     def on_cluster(
         self, *, cpu: str | None = None, gpu: str | None = None, needs: Needs = (), memory: Memories | None = None
@@ -250,24 +315,37 @@ class Task:
         *,
         memory: Memories | None,
         beside: bool = False,
+        plain: bool = False,
+        unchanged: str = "",
+        environment: Environments = "",
     ) -> Callable[[F], F]:
         registration.check_libraries(decorator, libraries)
         registration.check_memory(memory)
+        registration.check_accelerator(decorator, unchanged, libraries.get("cpu", ""))
+        registration.check_environment(decorator, environment)
 
         def register(function: F) -> F:
             registration.check_function(decorator, function)
             file, line = registration.place_of_loading()
-            for device, library in libraries.items():
-                other = next(
-                    (f"{function.__name__}@{_place(side, runner)}" for side in libraries if side != device), None
-                )
-                modules = needs.get(device, ()) if isinstance(needs, Mapping) else needs
+            name = function.__name__
+
+            def add(device: Device, library: str, of: Device, twin: str | None, **more: Any) -> None:
+                modules = needs.get(of, ()) if isinstance(needs, Mapping) else needs
                 made = Implementation(
-                    function.__name__, device, library, function, runner, other, tuple(modules), beside=beside,
-                    file=file, line=line, memory=on(device, self.memory if memory is None else memory),
+                    name, device, library, function, runner, twin, tuple(modules), beside=beside,
+                    file=file, line=line, memory=on(device, self.memory if memory is None else memory), **more,
                 )  # fmt: skip
+                made = made.within(environment.get(of, "") if isinstance(environment, Mapping) else environment)
                 check_unique([known for known in self.implementations if known.file == file], made)
                 self.implementations.append(made)
+
+            for device, library in libraries.items():
+                other = next((f"{name}@{_place(side, runner)}" for side in libraries if side != device), None)
+                add(device, library, device, other, plain=plain and device == "gpu")
+            if unchanged:
+                own = name
+                name = f"{own}{MARK}{unchanged}"
+                add("gpu", libraries["cpu"], "cpu", f"{own}@cpu", accelerator=unchanged)
             return function
 
         return register

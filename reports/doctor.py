@@ -41,6 +41,11 @@ def show(told: Mapping[str, Any], free: int, everything: bool, out: Console) -> 
     _show_memory(out, told["memory"], everything)
     out.print("\n[bold]How far the GPU implementations were tested[/]")
     _show_tiers(out, states, everything)
+    out.print("\n[bold]Environments[/] (run in one: residency run TASK --environments here,NAME)")
+    for one in told["environments"]:
+        python = f", Python {one['python']}" if one["python"] else ""
+        out.print(f"  {one['name']}{python}: {one['missing'] or 'ready'}", highlight=False, markup=False)
+        out.print(f"    {one['why']}", highlight=False, markup=False)
     out.print("\n[bold]Libraries[/]")
     libraries = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
     out.print(Padding(libraries, (0, 0, 0, 2)), highlight=False)

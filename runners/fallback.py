@@ -140,6 +140,9 @@ def judge(
     """Whether a successful first execution ran on the GPU, or why that is not known."""
     said = list(_said(log))
     own = _packages(implementation)
+    said = [
+        (speaker, words) for speaker, words in said if speaker != implementation.accelerator
+    ]  # its calls are counted
     conclusive = next((words for speaker, words in said if FOR.get(speaker, {speaker}) & own), None)
     if conclusive is not None:
         return Ending(Outcome.FELL_BACK, f"{FELL_BACK}: {conclusive}"), None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from residency.harness import piped, store
+from residency.harness.accelerators import ACCELERATORS
 from residency.harness.dataset import DEFAULT_SEED, LEAST_ROWS, Dataset, Request, printable
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError, unknown
@@ -15,7 +16,8 @@ from residency.harness.libraries import is_installed, not_installed, remedy, ver
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.records import Cell
 from residency.harness.task import SIZES, Device, Implementation, Place, Task
-from residency.runners import builds, machine
+from residency.runners import builds, environments, machine
+from residency.runners.environments import Described
 
 FULL = "full"  # the size of data that is not generated: all of it
 KINDS = ("generated", "shipped", "public", "own")
@@ -79,6 +81,7 @@ class Selection:
     path: Path | None = None
     target: str | None = None
     seed: int = DEFAULT_SEED
+    environments: Sequence[str] = ()  # run everything local in each of these; by default here alone
     left_out: list[str] = field(default_factory=list)  # messages for the user: what was named and does not apply
 
 
@@ -96,6 +99,9 @@ def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
     for device in selection.devices:
         if device not in DEVICES:
             raise unknown("device", device, DEVICES)
+    for name in selection.environments:
+        if name != environments.HERE:
+            environments.environment(name)
     tasks = catalogue.select(selection.tasks)
     _check_names(catalogue, tasks, selection)
     groups = [group for task in tasks for group in groups_of(task, selection)]
@@ -111,7 +117,11 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
     modules = [implementation.library, *implementation.needs]
     if implementation.runner == "cluster":
         modules += ["distributed", *(["dask_cuda"] if implementation.device == "gpu" and not elsewhere else [])]
-    missing = [name for name in modules if not is_installed(name)]
+    there = environments.described(implementation.environment) if implementation.environment else None
+    if isinstance(there, Ending):
+        return there
+    modules += [ACCELERATORS[implementation.accelerator].module] if implementation.accelerator else []
+    missing = [name for name in modules if not _is_there(name, there)]
     reasons = []
     if implementation.device == "gpu" and not elsewhere:
         gpus, why = machine.gpus()
@@ -121,10 +131,20 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
             workers = implementation.workers
             reasons.append(f"{workers} workers need {workers} GPUs; this machine has {len(gpus)}")
         else:
-            reasons += [said for name in modules if name not in missing and (said := builds.without_cuda(name))]
-    if missing:
+            reasons += [said for name in modules if name not in missing and (said := _without_cuda(name, there))]
+    if missing and there is not None:
+        reasons.append(f"environment {implementation.environment} has no {', '.join(dict.fromkeys(missing))}")
+    elif missing:
         reasons.append(not_installed(missing, implementation.device))
     return Ending(Outcome.UNAVAILABLE, "; ".join(dict.fromkeys(reasons))) if reasons else None
+
+
+def _is_there(module: str, there: Described | None) -> bool:
+    return is_installed(module) if there is None else module.partition(".")[0] in there.packages
+
+
+def _without_cuda(module: str, there: Described | None) -> str | None:
+    return builds.without_cuda(module) if there is None else there.without_cuda.get(module.partition(".")[0])
 
 
 def absent(dataset: Dataset) -> Ending | None:
@@ -239,13 +259,20 @@ def _placed(task: Task, selection: Selection) -> list[Implementation]:
     for known in task.implementations:
         if known.device in selection.devices and known.runner in selection.runners:
             counts = selection.workers or (default_workers(known.device),)
-            placed += [known] if known.runner == "local" else [known.on(count) for count in counts]
+            placed += _in_environments(known, selection) if known.runner == "local" else [known.on(n) for n in counts]
     return placed
+
+
+def _in_environments(known: Implementation, selection: Selection) -> list[Implementation]:
+    """A local implementation in each selected environment; one that has its own runs there alone."""
+    chosen = selection.environments or (environments.HERE,)
+    return list(dict.fromkeys(known.within("" if name == environments.HERE else name) for name in chosen))
 
 
 def _aliases(implementation: Implementation) -> set[str]:
     """The names of an implementation on the command line."""
-    return {implementation.id, implementation.on(0).id, implementation.name, implementation.package}
+    named = {implementation.id, implementation.on(0).id, implementation.name, implementation.function_name}
+    return {*named, implementation.package, *filter(None, (implementation.accelerator, implementation.environment))}
 
 
 def _datasets(task: Task, selection: Selection) -> list[Dataset]:

@@ -151,9 +151,14 @@ class Worker:
         threads: int,
         gate: bool = False,
         patience: float = START_TIMEOUT,
+        *,
         extra: Mapping[str, str] | None = None,
+        python: Path | None = None,
     ) -> None:
-        """Start the process, with an `extra` environment; raises `Ended` if it takes longer than `patience` seconds."""
+        """Start the process, with an `extra` environment; raises `Ended` if it takes longer than `patience` seconds.
+
+        `python` is the interpreter of another environment, which has this project's code in it.
+        """
         machine.check_processes()
         self._kills = machine.out_of_memory_kills()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
@@ -161,7 +166,7 @@ class Worker:
         self._replies, reply_end = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", WORKER, str(request_end), str(reply_end), str(os.getpid())],
+                [str(python or sys.executable), "-m", WORKER, str(request_end), str(reply_end), str(os.getpid())],
                 pass_fds=(request_end, reply_end),
                 env=environment(device, threads, gate, extra),
                 stdin=subprocess.DEVNULL,

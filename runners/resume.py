@@ -12,24 +12,22 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 from residency.harness.busy import Busy
 from residency.harness.judgement import judge_outcomes
 from residency.harness.outcomes import Outcome, is_not_reached, is_not_started
 from residency.harness.records import Cell, OutcomeRecord, Records, Sample
 from residency.harness.sources import hash_of_sources
-from residency.runners import machine
+from residency.runners import environments, machine
+from residency.runners.about import code
 from residency.runners.plan import Group
 from residency.runners.settings import Settings
-
-ROOMS = ("harness", "runners")  # any of this code may change what a time means, so all of it is hashed
 
 
 def key_of(group: Group, settings: Settings, versions: Mapping[str, str]) -> str:
     """One short hash of everything that a group's samples depend on."""
     digest = hashlib.sha256(hash_of_sources(*group.task.files, group.dataset.file).encode())
-    digest.update(_code())
+    digest.update(code())
     request = {**asdict(group.request), "path": str(group.request.path), "source": str(group.request.source)}
     parts = [
         request,
@@ -42,21 +40,13 @@ def key_of(group: Group, settings: Settings, versions: Mapping[str, str]) -> str
         [(gpu["name"], gpu["driver"]) for gpu in machine.gpus()[0]],
         settings.between_gpus if _has_gpu_cluster(group) else None,
     ]
+    parts += [(name, environments.record(name)) for name in environments.of(group.implementations)]
     digest.update(json.dumps(parts, sort_keys=True).encode())
     return digest.hexdigest()[:12]
 
 
 def _has_gpu_cluster(group: Group) -> bool:
     return any(known.runner == "cluster" and known.device == "gpu" for known in group.implementations)
-
-
-def _code() -> bytes:
-    house = Path(__file__).resolve().parent.parent
-    digest = hashlib.sha256()
-    for room in ROOMS:
-        for file in sorted((house / room).glob("*.py")):
-            digest.update(file.read_bytes())
-    return digest.digest()
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
@@ -10,10 +11,11 @@ from time import monotonic
 from typing import Any, Protocol
 
 from residency.harness import piped
+from residency.harness.accelerators import ACCELERATORS, Calls
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell, OutcomeRecord, Phase, Recorder, Sample, now
 from residency.harness.task import Implementation
-from residency.runners import fallback, machine, suspicion
+from residency.runners import environments, fallback, machine, suspicion
 from residency.runners.budget import Budget
 from residency.runners.plan import Group
 from residency.runners.process import START_TIMEOUT, Ended, Worker
@@ -31,6 +33,8 @@ SHORTEST = 1e-9  # seconds; an execution counts as at least this long
 TOLD_SECONDS = 0.2  # executions that take longer are announced one by one
 MEMORY_SHARE = 0.9  # of this machine's memory, for one worker
 MAKE_TIMEOUT = 4 * 3600.0  # seconds; long, because a run does not measure how data is made
+COUNTING = 4  # times as long as a cold execution may take: to count calls slows them
+FUNCTIONS = 3  # that are named in a reason
 POOLS_TIMEOUT = 20.0  # seconds for a worker to tell what it has loaded
 TIMEOUTS = {"smoke": 60.0, "lab": 600.0, "lecture": 1800.0, "production": 4 * 3600.0, "full": 600.0}
 
@@ -181,7 +185,16 @@ class Turn:
             gate = settings.gate and self.implementation.runner == "local"
             threads = settings.threads_of(self.implementation)
             patience = self.ledger.within(START_TIMEOUT)
-            self.worker = self.stack.enter_context(Worker(self.implementation.device, threads, gate, patience))
+            self.worker = self.stack.enter_context(
+                Worker(
+                    self.implementation.device,
+                    threads,
+                    gate,
+                    patience,
+                    extra=_variables(self.implementation),
+                    python=environments.interpreter(self.implementation.environment),
+                )
+            )
             request = load_request(group, self.implementation, self.prepared.facts, settings)
             loaded = self.worker.ask(request, self.ledger.within(MAKE_TIMEOUT))
         except Ended as ended:
@@ -313,6 +326,9 @@ class Turn:
             if self.replicate == 0 and (remembered := self._remembers(self.worker)):
                 self._give_up(self._placed(Ending(Outcome.WRONG, remembered)))
                 return
+            if self.replicate == 0 and self.implementation.accelerator and (nothing := self._counted(self.worker)):
+                self._give_up(Ending(Outcome.FELL_BACK, nothing))
+                return
         except Ended as ended:
             self._give_up(ended.ending)
             return
@@ -347,6 +363,16 @@ class Turn:
             return first, again
 
         return suspicion.remembers(ask) if suspicion.may_remember(self.unseen[1:], self.seen) else None
+
+    def _counted(self, worker: Worker) -> str | None:
+        """Note which calls its accelerator ran on either device; the evidence if none ran on the GPU."""
+        calls = Calls(**worker.ask({"do": "count"}, self.ledger.within(COUNTING * self.timeout("cold"))))
+        told = {"calls_on_gpu": calls.on_gpu, "calls_on_cpu": calls.on_cpu}
+        self.parameters = {**self.parameters, **told, "functions_on_cpu": sorted(calls.cpu)}
+        if calls.on_gpu:
+            return None
+        named = ", ".join(sorted(calls.cpu)[:FUNCTIONS])
+        return f"{fallback.FELL_BACK}: {calls.on_cpu} of {calls.on_cpu} calls ({named or 'none was seen'})"
 
     @property
     def _hash(self) -> str:
@@ -388,6 +414,12 @@ class Turn:
             key=self.prepared.key,
             pools=self.pools,
         )
+
+
+def _variables(implementation: Implementation) -> dict[str, str]:
+    """What an implementation's accelerator must find in the environment, unless the user has set it."""
+    known = ACCELERATORS.get(implementation.accelerator)
+    return {} if known is None else {name: text for name, text in known.environment.items() if name not in os.environ}
 
 
 def _of_one_call(gpu: Mapping[str, Any], executions: int) -> dict[str, Any]:

@@ -8,7 +8,9 @@ the task's own file, and no library of an implementation.
     {"do": "make", ...}     make a dataset in the cache, and compute the task's exact quality and least work on it
     {"do": "load", ...}     bring the data into memory, untimed
     {"do": "sample", ...}   execute once
+    {"do": "count"}         execute once, and count the calls that an accelerator ran on either device
     {"do": "unchanged"}     hash the data again
+    {"do": "about"}         tell Python, versions, this project's code, and which modules are installed
     {"do": "pools"}         tell which BLAS and OpenMP libraries are loaded
     {"do": "rehearse", ...} execute a GPU implementation once without a GPU
 """
@@ -31,6 +33,7 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from residency.harness import driver, store
+from residency.harness.accelerators import ACCELERATORS
 from residency.harness.dataset import Dataset, Request
 from residency.harness.discovery import Suites, load
 from residency.harness.errors import UsageError
@@ -41,6 +44,7 @@ from residency.harness.sources import hash_of_sources
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
 from residency.runners import nvml
+from residency.runners.about import about
 from residency.runners.cluster import FRAMES, DaskCluster
 from residency.runners.fallback import outspoken
 from residency.runners.pools import loaded
@@ -92,6 +96,16 @@ class Session:
         schema = _schema(self.task.dataset(request["dataset"]))
         self.data = store.load(schema, Path(request["folder"]), mapped=self.implementation.runner == "cluster")
         return {"seconds": perf_counter() - start}
+
+    def count(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Which calls its accelerator ran on the GPU and on the CPU, in an execution that is not timed."""
+        with ACCELERATORS[self.implementation.accelerator].counting() as calls:
+            self.sample({"cold": False, "calls": 1})
+        return asdict(calls)
+
+    def about(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """What this process runs in: see `about.py`."""
+        return about()
 
     def unchanged(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """The hash of the data after all executions; the parent checks that it did not change."""
@@ -204,7 +218,9 @@ def serve(requests: int, replies: int) -> None:
             "make": session.make,
             "load": session.load,
             "sample": session.sample,
+            "count": session.count,
             "unchanged": session.unchanged,
+            "about": session.about,
             "pools": session.pools,
             "rehearse": session.rehearse,
         }

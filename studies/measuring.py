@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from residency.harness import own_suites, records
 from residency.harness.environment import Slowed, slowed, unlike
@@ -16,7 +17,7 @@ from residency.harness.errors import UsageError
 from residency.harness.task_info import TaskInfo
 from residency.reports import screen
 from residency.reports.live import Planned, Progress
-from residency.runners import forecast, machine
+from residency.runners import environments, forecast, machine
 from residency.runners.budget import Expected, is_kept, seconds_for
 from residency.runners.local import NOTHING_EXPECTED, looks, run_local
 from residency.runners.plan import Group, Selection
@@ -91,7 +92,15 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection, name:
         tasks={group.task.path: TaskInfo.of(group.task) for group in groups},
         cells=[group.cell(implementation) for group in groups for implementation in group.implementations],
         name=name,
+        environments=_environments(groups),
     )
+
+
+def _environments(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
+    """What the named environments that are used say of themselves, without those that cannot be used."""
+    names = {name for group in groups for name in environments.of(group.implementations)}
+    told = {name: environments.record(name) for name in sorted(names)}
+    return {name: record for name, record in told.items() if record is not None}
 
 
 def warn(slowing: Sequence[Slowed]) -> None:

@@ -115,7 +115,7 @@ def _table(rows: Sequence[Row], caption: str, info: RunInfo, numbers: Numbers) -
 def _cells(row: Row, info: RunInfo, numbers: Numbers) -> list[Text]:
     cell, facts, found = row.cell, row.facts, numbers.of(row)
     where = cell.device if cell.runner == "local" else f"{cell.device}, {cell.runner} of {cell.workers}"
-    version = info.versions.get(distribution(cell.library))
+    version = info.versions_of(cell.implementation).get(distribution(cell.library))
     return [
         f"{cell.library} ({cell.implementation})",
         version or "not recorded",
@@ -185,8 +185,14 @@ def of_run(found: Findings, said: tables.Report, prefix: str) -> Section:
         Paragraph(["Every sample and every outcome: ", Code(f"{found.records.folder.name}/{RECORDS_FILE}")]),
         Details("What the columns mean", [Items([prose(column) for column in COLUMNS])]),
         Details("Versions", [Table("installed when the run was made", ("package", "version"), versions)]),
+        *(_of_environment(name, told) for name, told in info.environments.items()),
     ]
     return Section(f"{prefix}measured", SUMMARY, blocks)
+
+
+def _of_environment(name: str, told: Mapping[str, Any]) -> Details:
+    versions = [TableRow(("Python", told["python"])), *map(TableRow, sorted(told["versions"].items()))]
+    return Details(f"Versions in {name}", [Table(f"installed in {name}", ("package", "version"), versions)])
 
 
 def missing(said: tables.Report, prefix: str) -> list[Section]:
