@@ -241,10 +241,12 @@ def _is_of(python: str, version: str) -> bool:
 
 def _this_project() -> list[str]:
     """This project's own code, for pip."""
+    if (HOUSE / "pyproject.toml").is_file():
+        return ["--editable", str(HOUSE)]
     place = source()
     if place is None:
         return [f"{PROJECT}=={metadata.version(PROJECT)}"]
-    return ["--editable", str(place)] if isinstance(place, Path) else [f"{PROJECT} @ {place}"]
+    return [str(place)] if isinstance(place, Path) else [f"{PROJECT} @ {place}"]
 
 
 def _normal(name: str) -> str:
