@@ -9,6 +9,7 @@ from typing import Any, Literal
 from residency.analysis.clocks import Clocks
 from residency.harness.records import Cell
 from residency.harness.statistics import Interval, VerdictName
+from residency.harness.task_info import Way
 
 Key = tuple[str, str, str, str]
 """Task, dataset, size, implementation."""
@@ -104,6 +105,8 @@ class Facts:
     remarks: list[str]  # on the data, and on what was tried again
     unknown: dict[str, str]  # why measures are None
     tier: int | None  # what a rehearsal saw of it (harness/tiers.py)
+    way: Way | None = None  # how it uses a GPU (analysis/ways.py); None on a CPU, and in older runs
+    lines: int | None = None  # of code in its function
 
 
 @dataclass(frozen=True)

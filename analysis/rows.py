@@ -121,6 +121,8 @@ def _facts(cell: Cell, found: Evidence, judged: Judgement, timed: Sequence[Sampl
         remarks=_remarks(cell, found, judged),
         unknown=_unknown(found),
         tier=last.tier if last else None,
+        way=task.way_of(cell.implementation) if task and cell.device == "gpu" else None,
+        lines=task.lines_of(cell.implementation) if task else None,
     )
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
-from residency.harness.task import Task
+from residency.harness.task import MARK, Task
 
+Way = Literal["plain", "unchanged", "best"]
+WAYS: tuple[Way, ...] = get_args(Way)
 WORKERS = r"@[0-9]+x"  # of a cluster, in an implementation's id
 
 
@@ -30,6 +37,8 @@ class TaskInfo:
     in_files: bool = False  # whether implementations read their data from files; not recorded in older runs
     limiter: str = ""  # what limits its time, if it is neither bytes nor operations
     expect: str = ""  # what its file expects as the answer; not recorded in older runs
+    ways: dict[str, Way] = field(default_factory=dict)  # of local GPU implementations; not recorded in older runs
+    lines: dict[str, int] = field(default_factory=dict)  # of code, by function; not recorded in older runs
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -52,7 +61,23 @@ class TaskInfo:
             any(dataset.in_files for dataset in task.datasets),
             task.limiter,
             task.expect,
+            {
+                known.id: "unchanged" if known.accelerator else "plain" if known.plain else "best"
+                for known in task.implementations
+                if known.device == "gpu" and known.runner == "local"
+            },
+            {known.function_name: lines_of_code(known.function) for known in task.implementations},
         )
+
+    def way_of(self, implementation: str) -> Way | None:
+        """How an implementation uses a GPU; None if the run did not record it."""
+        name, _, place = implementation.partition("@")
+        own = f"{name.rpartition(MARK)[0]}@{place}"  # in an environment that the command line named
+        return self.ways.get(implementation) or self.ways.get(own)
+
+    def lines_of(self, implementation: str) -> int | None:
+        """The lines of code of an implementation's function; None if the run did not record them."""
+        return self.lines.get(re.split(rf"[@{MARK}]", implementation)[0]) or None
 
     def twin_of(self, implementation: str) -> str | None:
         """The id of a pair's other side, on the same number of workers; None if there is none."""
@@ -67,6 +92,24 @@ class TaskInfo:
         """Whether the user's own data, or generated data, has fewer rows than the task's smallest size."""
         sizable = self.datasets.get(dataset) in {"generated", "own"}
         return sizable and rows is not None and rows < min(self.sizes.values())
+
+
+def lines_of_code(function: Callable[..., Any]) -> int:
+    """A function's lines of code, without decorators, docstring, comments and empty lines; 0 if unknown.
+
+    What it calls in the same file is not counted.
+    """
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        body = ast.parse(text).body[0]
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return 0
+    statements = list(body.body) if isinstance(body, ast.FunctionDef) else [body]
+    if statements and isinstance(statements[0], ast.Expr) and isinstance(statements[0].value, ast.Constant):
+        statements = statements[1:]
+    lines = text.splitlines()
+    held = {line for one in statements for line in range(one.lineno, (one.end_lineno or one.lineno) + 1)}
+    return 1 + sum(bool(lines[line - 1].strip()) and not lines[line - 1].lstrip().startswith("#") for line in held)
 
 
 def twin_by_name(implementation: str) -> str:

@@ -188,6 +188,8 @@ def _row(row: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
         "resident": compared["resident"],
         "resident_seconds": measured["resident"],
         "in_doubt": in_doubt(row),
+        "way": facts.way,
+        "lines": facts.lines,
         "peak_device_share": share_of_cards(facts, machine),
     }
 

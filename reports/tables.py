@@ -13,6 +13,7 @@ from residency.analysis.findings import Findings, GroupFindings
 from residency.analysis.naive import own_figures
 from residency.analysis.row import BreakEven, Measured, Roofline, Row
 from residency.analysis.spent import spent
+from residency.analysis.ways import Taken, ways
 from residency.harness import environment, statistics
 from residency.harness.errors import typed
 from residency.harness.outcomes import NOT_STARTED, Outcome, is_not_reached
@@ -161,6 +162,7 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
     notes += [differing for row in shown if (differing := _differing_gpus(row))]
     notes += [f"{row.cell.implementation}: {event}" for row in shown for event in row.facts.events]
     notes += _energy(shown)
+    notes += _ways(group)
     notes += _rooflines(shown)
     notes += [note for row in shown for note in _disturbances(row)]
     notes += [f"{row.cell.implementation}: {row.facts.unknown[FELL_BACK]}" for row in shown if in_doubt(row)]
@@ -245,6 +247,22 @@ def _clocks(row: Row, measured: Measured) -> str:
     if baseline or (row.cell.device == "cpu" and even.calls is None):  # clearly slower: its cold start does not matter
         return f"{row.cell.implementation}: {', '.join(parts)}"
     return f"{row.cell.implementation}: {', '.join(parts)}; {_pays(even, row)}"
+
+
+def _ways(group: Sequence[Row]) -> list[str]:
+    """What each way of using a GPU gains, and how many lines it took; one line for each."""
+    return [f"GPU, {words.WAYS[taken.way]}: {_taken(taken)}" for taken in ways(group)]
+
+
+def _taken(taken: Taken) -> str:
+    row, lines = taken.row, "" if taken.lines is None else f", {taken.lines} lines"
+    said = f"{row.cell.implementation}{lines}"
+    speedup, resident = row.compared.speedup, row.compared.resident
+    if row.measured is None or speedup is None:
+        return f"{said}, not timed here"
+    inside = f", {words.resident(resident)} resident" if resident else ""
+    moving = f"; {words.percent(taken.moving)} of its time moves data" if taken.moving else ""
+    return f"{said}: {words.times(speedup)} end to end{inside}{moving}"
 
 
 def _resident(shown: Sequence[Row]) -> list[str]:

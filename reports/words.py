@@ -12,9 +12,11 @@ from residency.analysis.ratios import as_long
 from residency.analysis.row import Resident, Roofline, Speedup
 from residency.harness.records import readable_moment
 from residency.harness.statistics import Interval
+from residency.harness.task_info import Way
 
 Write = Callable[[float], str]
 """How a number is written."""
+WAYS: Mapping[Way, str] = {"plain": "plain port", "unchanged": "zero code change", "best": "best code"}
 STAGES_SHOWN = 3
 MOST_PLACES = 6  # digits after the point
 STAGE_SHARE = 0.02  # of the time; a smaller stage is not shown

@@ -13,7 +13,7 @@ from residency.reports import links, names, sentences, words
 from residency.reports.answers import answer
 from residency.reports.beside import named
 from residency.reports.endings import REHEARSED, UNTIMED, ending
-from residency.reports.page import doubts, glance, measured, sizes, study, topics
+from residency.reports.page import doubts, glance, measured, sizes, study, topics, ways
 from residency.reports.page.beside import each_other
 from residency.reports.page.charts import (
     growth,
@@ -209,4 +209,4 @@ def _task(group: GroupFindings, found: Findings, numbers: Numbers) -> list[Block
         blocks.insert(0, Paragraph(prose(f"Question: {group.task.question}"), "question"))
     if chart := speedups.chart(group.rows, numbers, named="implementation"):
         blocks.append(chart)
-    return blocks
+    return [*blocks, *ways.blocks(group.rows, numbers)]
