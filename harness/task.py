@@ -222,7 +222,8 @@ class Task:
         for implementation in self.implementations:
             if implementation.id == identity:
                 return implementation
-            name, _, environment = identity.partition("@")[0].rpartition(MARK)
+        name, _, environment = identity.partition("@")[0].rpartition(MARK)
+        for implementation in self.implementations:
             if name == implementation.name and implementation.within(environment).id == identity:
                 return implementation.within(environment)
             if placed := re.fullmatch(

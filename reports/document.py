@@ -188,9 +188,9 @@ def _row(row: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
         "resident": compared["resident"],
         "resident_seconds": measured["resident"],
         "in_doubt": in_doubt(row),
+        "peak_device_share": share_of_cards(facts, machine),
         "way": facts.way,
         "lines": facts.lines,
-        "peak_device_share": share_of_cards(facts, machine),
     }
 
 

@@ -10,12 +10,13 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 from typing import Any
 
 from residency.harness import device as devices
+from residency.harness.accelerators import ACCELERATORS, Calls
 from residency.harness.execute import execute
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.run import Run
@@ -31,6 +32,7 @@ SIMULATED_ROWS = 240  # of generated data: in the simulator every thread of the 
 SIMULATED_BLOCK = 32  # threads of a block, if the library has a setting for it
 EMULATED = ("torch", "jax", "xgboost")  # these have their own CPU back end; XGBoost falls back to it by itself
 REPLACED = tuple(dict.fromkeys(name.partition(".")[0] for name in pairs.MODULES))  # XGBoost only beside another of them
+ALL_FALLS_BACK = "itself, which takes every call and, without a GPU, passes it on to the CPU"
 NO_OPENCL = "no OpenCL device was found: apt-get install pocl-opencl-icd"
 
 
@@ -47,6 +49,8 @@ class Means:
 def means(implementation: Implementation) -> Means | None:
     """How an implementation can be rehearsed; None if no way is known for its library."""
     top = implementation.package
+    if implementation.accelerator:
+        return Means(Tier.SIGNATURES, f"{implementation.accelerator} {ALL_FALLS_BACK}", {"RAPIDS_NO_INITIALIZE": "1"})
     if top in SIMULATED:
         simulator = {"NUMBA_ENABLE_CUDASIM": "1"}
         return Means(Tier.EMULATED, "its CUDA kernels in Numba's simulator", simulator, SIMULATED_ROWS)
@@ -109,23 +113,27 @@ def rehearse(
         importlib.import_module("stumpy").config.STUMPY_THREADS_PER_BLOCK = SIMULATED_BLOCK
     if implementation.package == "torch":
         _emulate_ranks()
-    if implementation.package in EMULATED:
+    if implementation.accelerator:
+        devices.emulate()
+        _accelerate(implementation.accelerator)
+    elif implementation.package in EMULATED:
         devices.emulate()
     elif implementation.package in REPLACED:
         _install_stand_ins(implementation, twin)
     cluster = RehearsedCluster("gpu", 1, 1, spills=True) if implementation.runner == "cluster" else None
-    execution = execute(
-        task,
-        implementation,
-        data,
-        dataset=settings["dataset"],
-        reference=settings["reference"],
-        threads=settings["threads"],
-        seed=settings["seed"],
-        cold=True,
-        cluster=cluster,
-        kind=RehearsalRun,
-    )
+    with _counting(implementation) as calls:
+        execution = execute(
+            task,
+            implementation,
+            data,
+            dataset=settings["dataset"],
+            reference=settings["reference"],
+            threads=settings["threads"],
+            seed=settings["seed"],
+            cold=True,
+            cluster=cluster,
+            kind=RehearsalRun,
+        )
     ending = execution.ending
     if implementation.package == "lightgbm" and "OpenCL" in ending.reason:
         ending = Ending(Outcome.UNAVAILABLE, NO_OPENCL)
@@ -133,9 +141,29 @@ def rehearse(
         "ending": asdict(ending),
         "quality": execution.quality,
         "parameters": execution.parameters,
-        "checked": stand_ins.CHECKED,
+        "checked": {**stand_ins.CHECKED, **{f"{implementation.package}.{name}": n for name, n in calls.cpu.items()}},
         "unchecked": sorted(stand_ins.UNCHECKED),
     }
+
+
+def _counting(implementation: Implementation) -> AbstractContextManager[Calls]:
+    """Counts the calls that an accelerator takes; nothing without one."""
+    if not implementation.accelerator:
+        return nullcontext(Calls())
+    return ACCELERATORS[implementation.accelerator].counting()
+
+
+def _accelerate(name: str) -> None:
+    """Install an accelerator without a GPU. cuml.accel would ask the driver: it is told that it can do nothing."""
+    ACCELERATORS[name].install()
+    if name == "cuml.accel":
+        proxies: Any = importlib.import_module("cuml.accel.estimator_proxy")
+        unsupported = importlib.import_module("cuml.internals.interop").UnsupportedOnGPU
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise unsupported("a rehearsal has no GPU")
+
+        proxies.ProxyBase._call_gpu_method = refuse
 
 
 def _install_stand_ins(implementation: Implementation, twin: str | None) -> None:

@@ -69,7 +69,9 @@ task = Task(
 )
 
 
-@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",), memory=Memory(copies=3, host=0.7))
+@task.pair(
+    cpu="pandas", gpu="cudf", needs=("pyarrow",), memory=Memory(copies=3, host=0.7), plain=True, unchanged="cudf.pandas"
+)
 def data_frame(data: Sales, run: Run, frames):
     """One step after the other, each a pass over whole columns; `frames` is pandas or cuDF."""
     engine = run.only(cpu={"engine": "pyarrow", "dtype_backend": "pyarrow"}, gpu={"engine": "cudf"})

@@ -70,7 +70,9 @@ def normal_equations(data: Table, run: Run, xp):
         return run.to_host(predicted)
 
 
-@task.pair(cpu="sklearn.linear_model", gpu="cuml.linear_model", memory=Memory(copies=3))
+@task.pair(
+    cpu="sklearn.linear_model", gpu="cuml.linear_model", memory=Memory(copies=3), plain=True, unchanged="cuml.accel"
+)
 def estimator(data: Table, run: Run, linear_model):
     """The library's own estimator: the same normal equations by Cholesky, or cuML's `eig`.
 

@@ -122,7 +122,7 @@ def after(steps):
         elif step == "context":
             driver.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0)
         elif step.startswith("cold "):  # as the first execution of an implementation begins
-            place = dict(device="gpu", library=step[5:], package=step[5:], needs=())
+            place = dict(device="gpu", library=step[5:], package=step[5:], needs=(), accelerator="")
             execute._begin(SimpleNamespace(**place), run, True, None)
         elif step == "managed":
             import rmm
