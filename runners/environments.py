@@ -1,7 +1,7 @@
 """Named environments, in which a worker has another Python or other versions of libraries than this process.
 
-`environments.toml` beside this file describes them; `RESIDENCY_ENVIRONMENTS` may name a file with more. Each is a
-virtual environment with this project's own code in it:
+`environments.toml` beside this file describes them; `RESIDENCY_ENVIRONMENTS` may name a file with more, which are made
+beside it. Each is a virtual environment with this project's own code in it:
 
     python -m residency.runners.environments NAME [--python PATH]     make it, or make it again
 
@@ -39,10 +39,11 @@ SHIPPED = Path(__file__).with_name("environments.toml")
 VARIABLE = "RESIDENCY_ENVIRONMENTS"
 HERE = "here"  # what the command line calls the environment of this process
 HOUSE = Path(__file__).resolve().parent.parent
+IN_CHECKOUT = (HOUSE / "Makefile").is_file()
 MADE = "made.json"  # written last: without it, an environment is not complete
 PATIENCE = 120.0  # seconds for a worker to tell what it runs in
 NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a distribution at the start of a requirement
-FIELDS = {"why": str, "python": str, "requirements": list}
+FIELDS = ("why", "python", "requirements")
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,15 @@ class Environment:
     name: str
     why: str
     requirements: tuple[str, ...]  # for pip
+    file: Path  # that describes it
     python: str = ""  # such as 3.12; empty: the Python of this process
 
     @property
     def folder(self) -> Path:
-        """Where it is made: in the checkout, or, if this project is installed, in the cache."""
-        root = HOUSE / ".envs" if (HOUSE / "Makefile").is_file() else store.cache_folder() / "environments"
-        return root / self.name
+        """Where it is made: in the checkout, or, if this project is installed, in the cache; an own one by its file."""
+        if self.file != SHIPPED:
+            return self.file.parent / ".envs" / self.name
+        return (HOUSE / ".envs" if IN_CHECKOUT else store.cache_folder() / "environments") / self.name
 
     @property
     def interpreter(self) -> Path:
@@ -68,12 +71,13 @@ class Environment:
     @property
     def remedy(self) -> str:
         """The command that makes it."""
-        if (HOUSE / "Makefile").is_file() and not os.environ.get(VARIABLE):
+        if IN_CHECKOUT and self.file == SHIPPED:
             return f"make environment NAME={self.name}"
         return f"python -m residency.runners.environments {self.name}"
 
     @property
-    def _definition(self) -> str:
+    def definition(self) -> str:
+        """A hash of how it is described: what is made of another description is stale."""
         told = json.dumps([self.requirements, self.python])
         return hashlib.sha256(told.encode()).hexdigest()
 
@@ -84,7 +88,7 @@ class Environment:
             made = json.loads((self.folder / MADE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return f"environment {self.name} is not here: {self.remedy}"
-        if made.get("definition") != self._definition or not self.interpreter.exists():
+        if made.get("definition") != self.definition or not self.interpreter.exists():
             return f"environment {self.name} is no longer as it is described: {self.remedy}"
         return ""
 
@@ -96,12 +100,21 @@ class Environment:
         _run([chosen, "-m", "venv", str(self.folder)], f"environment {self.name}: {chosen} makes no environment")
         own = self.folder / "constraints.txt"
         own.write_text(self._constraints(), encoding="utf-8")
-        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", str(own)]
+        install = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-compile",
+            "--disable-pip-version-check",
+            "--constraint",
+            str(own),
+        ]
         _run(
             [str(self.interpreter), *install, *_this_project(), *self.requirements],
             f"environment {self.name}: pip could not install {', '.join(self.requirements)}",
         )
-        (self.folder / MADE).write_text(json.dumps({"definition": self._definition}), encoding="utf-8")
+        (self.folder / MADE).write_text(json.dumps({"definition": self.definition}), encoding="utf-8")
 
     def _constraints(self) -> str:
         """This project's constraints, without those of what the environment asks for itself."""
@@ -132,7 +145,7 @@ class Described:
 
 def known() -> dict[str, Environment]:
     """All environments by name; raises `UsageError` if a file cannot be read."""
-    files = [SHIPPED, *(Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part)]
+    files = [SHIPPED, *(Path(part).absolute() for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part)]
     return {name: one for file in files for name, one in _read(file).items()}
 
 
@@ -200,15 +213,15 @@ def _of(file: Path, name: str, table: Any) -> Environment:
     for field, value in table.items():
         if field not in FIELDS:
             raise unknown("field", field, FIELDS, where)
-        if not isinstance(value, FIELDS[field]):
-            raise UsageError(f"{where}: {field} must be {'a list of' if field == 'requirements' else 'a'} text")
+        if field != "requirements" and not isinstance(value, str):
+            raise UsageError(f"{where}: {field} must be a text, not {value!r}")
     requirements = table.get("requirements", [])
-    if not requirements or not all(isinstance(one, str) for one in requirements):
+    if not isinstance(requirements, list) or not requirements or not all(isinstance(one, str) for one in requirements):
         raise UsageError(f'{where}: requirements must be a list for pip, as ["xgboost-cpu==3.4.0"]')
     python = table.get("python", "")
     if python and not re.fullmatch(r"3\.\d+", python):
         raise UsageError(f"{where}: python must be a version such as '3.12', not {python!r}")
-    return Environment(name, table.get("why", ""), tuple(requirements), python)
+    return Environment(name, table.get("why", ""), tuple(requirements), file, python)
 
 
 def _python(version: str) -> str:

@@ -43,6 +43,28 @@ def execute_with_cudf(possible):  # warns as the real one does
         warnings.warn(reasons, PerformanceWarning, stacklevel=2)
 """
 
+CUDF_PANDAS = """
+import ctypes
+from collections import defaultdict
+
+calls = []
+
+def install():  # makes a context, as the real one does
+    driver = ctypes.CDLL("libcuda.so.1")
+    assert driver.cuInit(0) == 0
+    assert driver.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0) == 0
+
+class Profiler:
+    def __enter__(self):
+        calls.clear()
+        return self
+
+    def __exit__(self, *error):
+        self.per_function_stats = defaultdict(lambda: defaultdict(list))
+        for function, device in calls:
+            self.per_function_stats[function][device].append(0.1)
+"""
+
 Rows = dict[str, dict[str, Any]]
 
 
@@ -56,6 +78,9 @@ def run(residency_in, stand_in_gpu, tmp_path_factory: pytest.TempPathFactory) ->
         (folder / "jax_plugins" / "xla_cuda13" / "__init__.py").touch()
         (folder / "cupy.py").write_text(CUPY)
         (folder / "cudf_polars.py").write_text(CUDF_POLARS)
+        (folder / "cudf" / "pandas" / "profiler").mkdir(parents=True)
+        (folder / "cudf" / "pandas" / "__init__.py").write_text(CUDF_PANDAS)
+        (folder / "cudf" / "pandas" / "profiler" / "__init__.py").write_text("from cudf.pandas import Profiler")
         done = residency_in(
             folder, "run", "devices", "--implementations", ",".join(names), "--replicates", "1",
             "--rounds", str(rounds), "--budget", "300", "--threads", "1", "--json",
@@ -69,7 +94,8 @@ def run(residency_in, stand_in_gpu, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def whole(run) -> tuple[Path, Any]:
     """A GPU whose driver tells everything."""
-    return run("at_home", "forgetful", "counting", "in_context", "in_a_child", "warned_of_another", name="NVIDIA Fake")
+    names = ("at_home", "forgetful", "counting", "in_context", "in_a_child", "warned_of_another")
+    return run(*names, "half_accelerated", "not_accelerated", name="NVIDIA Fake")
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +121,21 @@ def test_to_ask_the_driver_is_not_yet_to_use_the_gpu(rows: Rows) -> None:
     assert rows["counting@gpu"]["outcome"] == "fell_back"
     assert "no CUDA context was made" in rows["counting@gpu"]["reason"]
     assert "none opened" not in rows["counting@gpu"]["reason"]
+
+
+def test_a_program_that_is_not_changed_tells_which_calls_ran_on_the_gpu(rows: Rows) -> None:
+    row = rows["half_accelerated+cudf.pandas@gpu"]
+    assert (row["outcome"], row["library"], row["way"]) == ("ok", "pandas", "unchanged")
+    told = {"calls_on_gpu": 1, "calls_on_cpu": 1, "functions_on_cpu": ["DataFrame.query"]}
+    assert told.items() <= row["parameters"].items()
+    assert row["twin"]["baseline"] == "half_accelerated@cpu"
+    assert rows["half_accelerated@cpu"]["outcome"] == "ok"
+
+
+def test_a_program_that_is_not_changed_fell_back_if_no_call_ran_on_the_gpu(rows: Rows) -> None:
+    row = rows["not_accelerated+cudf.pandas@gpu"]
+    assert (row["outcome"], row["seconds"]) == ("fell_back", None)
+    assert row["reason"] == "asked for the GPU, ran on the CPU: 1 of 1 calls (DataFrame.query)"
 
 
 def test_neighbours_that_wait_for_their_turn_are_no_strangers(whole) -> None:
