@@ -124,7 +124,8 @@ def answer(
         settled_at[place] = settled
         best = search.cheapest([one for option in options for one in option.evaluated])
         found = search.fewest(settled, team, say, best.price.week if best and best.price else math.inf)
-        refused = "" if found.confirmed else too_large(settled, max(hardware.count))
+        most = max(hardware.count)
+        refused = "" if found.confirmed else too_large(settled, most) or search.too_slow(settled, most)
         options.append(Option(hardware.name, settled.needs, found.confirmed, found.screened, refused))
     simulated = [one for option in options for one in option.evaluated]
     limits = [target.wait_minutes for target in cohort.targets]
@@ -134,13 +135,14 @@ def answer(
     if shown is None:
         return Answer(cohort, tuple(options), None, None, (), None, (), (), Effort(0, 0, 0))
     settled = settled_at[shown.place]
-    say("hour by hour")
-    detailed = search.evaluate(settled, shown.count, team, shown.replications, by_hour=True)
+    if not shown.hours:
+        say("hour by hour")
+        shown = search.evaluate(settled, shown.count, team, shown.replications, by_hour=True)
     return Answer(
         cohort,
         tuple(options),
-        detailed if chosen else None,
-        None if chosen else detailed,
+        shown if chosen else None,
+        None if chosen else shown,
         tuple(_influences(settled, shown.count, team, say)),
         _staggered(settled, shown, team, say),
         tuple(_fits(settled)),

@@ -21,6 +21,7 @@ from multiprocessing.resource_tracker import ensure_running
 from residency.harness import interrupts
 from residency.harness.statistics import Interval
 from residency.planner import simulate
+from residency.planner import timetable as calendar
 from residency.planner.cohort import Cohort, Hardware
 from residency.planner.interval import REPLICATIONS, of_mean
 from residency.planner.needs import Settled, too_large
@@ -29,6 +30,7 @@ from residency.planner.simulate import ByHour, Kind, Replication
 
 LARGE = 20_000  # jobs of a replication: beyond, chance evens out within one, and fewer are enough
 WEEKS = 200_000  # jobs of a replication: beyond, it simulates one of the calendar's weeks
+APART = 1.01  # numbers of cards that are tried are so far apart: chance moves the answer by more than 1 %
 WORTH = 1_000  # jobs of a replication from which on processes are worth their start
 SECOND = 1 / 60  # in place of a target of no wait at all
 Say = Callable[[str], None]
@@ -45,9 +47,10 @@ class Effort:
 
 def effort(settled: Settled) -> Effort:
     """Fewer replications for a large cohort; never fewer than 20 for the answer."""
-    if expected_jobs(settled) * len(settled.weeks) <= LARGE:
+    jobs = expected_jobs(settled) * len(settled.weeks)
+    if jobs <= LARGE:
         return Effort(8, 40, 16)
-    return Effort(2, REPLICATIONS, 4)
+    return Effort(2, REPLICATIONS, 4 if jobs <= WEEKS else 2)
 
 
 @dataclass(frozen=True)
@@ -169,17 +172,36 @@ def _weeks_of(settled: Settled) -> Callable[[int], Sequence[Kind]]:
 
 def expected_jobs(settled: Settled) -> float:
     """About how many jobs a week has."""
+    return sum(jobs for jobs, _ in _expected(settled))
+
+
+def too_slow(settled: Settled, count: int) -> str:
+    """Why so many cards can never meet the targets, without a simulation; empty if they may.
+
+    Who waits asks for less, and work in class goes first: so only what the targets are about counts, and only half.
+    """
+    everything = any(target.of != "class" for target in settled.cohort.targets)
+    work = sum(jobs * minutes for jobs, minutes in _expected(settled, projects=everything)) / 60
+    units = simulate.pool(settled.hardware, count)
+    hours = calendar.WEEK / 60 * sum(unit.speed for unit in units)
+    if work <= 2 * hours:
+        return ""
+    return f"the jobs of a week are about {work:,.0f} hours of computing, and {count:,} can do {hours:,.0f}"
+
+
+def _expected(settled: Settled, *, projects: bool = True) -> Iterator[tuple[float, float]]:
+    """About how many jobs a week has, and how many minutes each takes on a card of speed 1, by kind of job."""
     cohort, hardware = settled.cohort, settled.hardware
-    jobs = 0.0
     labs = {lab.name: lab for lab in cohort.labs if simulate.uses(lab, hardware)}
     for session in (session for kind in settled.weeks[:1] for session in kind.week.sessions):
         if session.lab in labs:
-            tries = labs[session.lab].tries
-            jobs += session.residents * (tries.value if tries else 1.0)
-    if cohort.projects:
-        used = sum(job.share for job in cohort.projects.jobs if simulate.uses(job, hardware))
-        jobs += used * cohort.residents * 60 * cohort.projects.hours_per_week / cohort.projects.think_minutes.value
-    return jobs
+            lab = labs[session.lab]
+            yield session.residents * (lab.tries.value if lab.tries else 1.0), lab.minutes.value if lab.minutes else 0.0
+    if cohort.projects and projects:
+        each = cohort.residents * 60 * cohort.projects.hours_per_week / cohort.projects.think_minutes.value
+        for job in cohort.projects.jobs:
+            if simulate.uses(job, hardware):
+                yield each * job.share, job.minutes.value if job.minutes else 0.0
 
 
 def evaluate(
@@ -269,13 +291,15 @@ class Found:
 
 
 def fewest(settled: Settled, team: Workers, say: Say, below: float = math.inf) -> Found:
-    """The fewest cards of an option that meet the targets; nothing if a job fits on no number of its cards.
+    """The fewest cards of an option that meet the targets; nothing if no number of its cards can do the jobs.
 
     `below` is the price of a week of a plan that is known: more expensive numbers of cards are left out, apart from the
     fewest, which show what the option can do.
     """
-    possible = [count for count in settled.hardware.count if not too_large(settled, count)]
-    counts = [count for count in possible if _week(settled, count) < below] or possible[:1]
+    possible = [
+        count for count in settled.hardware.count if not too_large(settled, count) and not too_slow(settled, count)
+    ]
+    counts = _apart([count for count in possible if _week(settled, count) < below] or possible[:1])
     if not counts:
         return Found()
     seen: dict[int, Evaluated] = {}
@@ -293,16 +317,25 @@ def fewest(settled: Settled, team: Workers, say: Say, below: float = math.inf) -
     while low < high:
         middle = (low + high) // 2
         low, high = (middle + 1, high) if misses(middle) else (low, middle)
-    confirmed = [evaluate(settled, counts[low], team)]
+    confirmed = [evaluate(settled, counts[low], team, by_hour=True)]
     while not confirmed[-1].meets and low + 1 < len(counts):
         low += 1
         say(f"{settled.hardware.name}: {counts[low]}, confirming")
-        confirmed.append(evaluate(settled, counts[low], team))
+        confirmed.append(evaluate(settled, counts[low], team, by_hour=True))
     if confirmed[-1].meets and len(confirmed) == 1 and low:
         confirmed.insert(0, evaluate(settled, counts[low - 1], team))
     known = {one.count for one in confirmed}
     screened = [seen[count] for count in sorted(seen) if count not in known]
     return Found(tuple(confirmed), tuple(screened))
+
+
+def _apart(counts: Sequence[int]) -> list[int]:
+    """The numbers of cards to try: all up to a hundred, then about 1 % apart, and the largest."""
+    tried: list[int] = []
+    for count in counts:
+        if not tried or count >= APART * tried[-1] or count == counts[-1]:
+            tried.append(count)
+    return tried
 
 
 def _week(settled: Settled, count: int) -> float:
