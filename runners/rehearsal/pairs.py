@@ -65,9 +65,7 @@ def _from_arrow(column: Any) -> Any:
     return column.to_pandas()
 
 
-def _read_parquet(
-    path: Any, engine: str = "", columns: Any = None, row_groups: Any = None, **others: Any
-) -> Any:
+def _read_parquet(path: Any, engine: str = "", columns: Any = None, row_groups: Any = None, **others: Any) -> Any:
     """As cuDF's own engine, it refuses at run time what its signature lets through."""
     if others:
         raise TypeError(f"cudf.read_parquet: cuDF or its rehearsal does not know {', '.join(others)}")

@@ -7,10 +7,13 @@ Expect    Bytes decide. A trip is 20 bytes on disk and about 60 decoded, for a d
           only compressed bytes cross PCIe. A query engine fuses all steps into one pass that stays in cache, on all
           cores: Polars and DuckDB are the opponents to beat, not pandas. On the 6,433 real trips launches and Python
           take all the time, and the GPU must lose.
+          On a GPU, a join of all trips writes the borough's name for each, and grouping by names follows pointers to
+          strings. `eager_aggregation` groups by one integer first, so that few groups are joined, and reads the next
+          part of the file meanwhile. Query engines gain nothing from that order: their joined rows stay in cache.
 
 `load` reads files that were written and hashed before, so they come from the page cache, not from a disk. On a GPU it
 ends with columns in device memory, so there is no `put`. The lazy engines read while they compute, so they have one
-stage, `query`.
+stage, `query`, and so has `eager_aggregation`.
 """
 
 from __future__ import annotations
@@ -103,7 +106,10 @@ def good(table: Any) -> Any:
 
 @task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",), memory={"cpu": Memory(0.1, 1e9), "gpu": Memory(0.1, 8e9, 0.7)})
 def eager_aggregation(data: Trips, run: Run, frames):
-    """Group first and join the few groups, by integers in place of strings; threads read the next part meanwhile."""
+    """Group by integers, then join the few groups (Yan and Larson 1995); a thread takes a part of the file at a time.
+
+    On a GPU, the kernels of all threads run in one queue, but a part is read while another is computed.
+    """
     lanes = run.threads if run.device == "cpu" else LANES
     run.effective(lanes=lanes, part_bytes=PART[run.device])
     with run.stage("query"), ThreadPoolExecutor(lanes) as pool:

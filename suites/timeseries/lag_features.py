@@ -6,6 +6,8 @@ Expect    A dozen features cost some thirty passes over columns of four bytes, a
           than a launch takes. pandas makes one column after the other on one core; Polars makes all of them at once on
           all cores. The trees then count every feature of every row once a level, 100 trees x 8 levels: hundreds of
           times as much. So on a CPU the trees take nearly all the time; on a GPU, look what is left of either.
+          `lag_matrix` makes the same features without a data frame: one gather takes all lags, differences of one
+          running sum are all windows, and rows that no tree sees are never made.
 
 The nearest lag is the horizon, so one model forecasts all steps from known values. It learns the change from `base`,
 the value one horizon back, in units of the series' usual seasonal change (what MASE divides by), so series of any scale
