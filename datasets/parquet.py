@@ -20,3 +20,20 @@ def decoded_bytes(file: Path) -> int:
     tables = [opened.read_row_group(group) for group in sampled]
     seen = sum(table.num_rows for table in tables)
     return round(sum(table.nbytes for table in tables) * rows / seen) if seen else 0
+
+
+def parts(file: Path, most: int) -> list[list[int]]:
+    """The file's row groups, in order, in parts of at most `most` uncompressed bytes; a larger group is a part."""
+    from pyarrow import parquet
+
+    metadata = parquet.read_metadata(file)
+    found: list[list[int]] = []
+    room = 0
+    for group in range(metadata.num_row_groups):
+        size = metadata.row_group(group).total_byte_size
+        if size > room:
+            found.append([])
+            room = most
+        found[-1].append(group)
+        room -= size
+    return found

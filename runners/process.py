@@ -45,6 +45,7 @@ LIMITS = (
     "POLARS_MAX_THREADS",
     "RAYON_NUM_THREADS",
     "LOKY_MAX_CPU_COUNT",
+    "KVIKIO_NTHREADS",  # cuDF's readers; without it, four
 )
 
 

@@ -65,9 +65,33 @@ def _from_arrow(column: Any) -> Any:
     return column.to_pandas()
 
 
+def _read_parquet(path: Any, engine: str = "", columns: Any = None, row_groups: Any = None, **others: Any) -> Any:
+    """As cuDF's own engine, it refuses at run time what its signature lets through."""
+    if others:
+        raise TypeError(f"cudf.read_parquet: cuDF or its rehearsal does not know {', '.join(others)}")
+    from pyarrow.parquet import ParquetFile
+
+    file = ParquetFile(path)
+    table = file.read(columns) if row_groups is None else file.read_row_groups(row_groups, columns)
+    return table.to_pandas()
+
+
+def _filter_characters(texts: Any, table: Mapping[str, str], keep: bool = True, repl: str | None = None) -> Any:
+    ranges = "".join(f"{first}-{last}" for first, last in table.items())
+    return texts.replace(f"[{'^' if keep else ''}{ranges}]", repl or "", regex=True)
+
+
+def _tokenize(texts: Any, delimiter: str = " ") -> Any:
+    tokens = texts.split(delimiter).explode()
+    return tokens[tokens.fillna("") != ""]
+
+
 WRITTEN_HERE: Mapping[str, Callable[..., Any]] = {  # functions that the CPU library does not have
     "cudf.DataFrame.from_arrow": _from_arrow,
     "cudf.Series.from_arrow": _from_arrow,
+    "cudf.core.accessors.string.StringMethods.filter_characters": _filter_characters,
+    "cudf.core.accessors.string.StringMethods.tokenize": _tokenize,
+    "cudf.read_parquet": _read_parquet,
     "cupy.asnumpy": _copied,
     "cupy.cuda.runtime.deviceSynchronize": _nothing,
     "cupy.ndarray.get": _copied,

@@ -10,6 +10,8 @@ Expect    A text of 24 words is 140 bytes. Cutting reads each byte a few times, 
           of 8 classes, there and back, some 3 operations a byte. A sparse matrix times a dense
           one is bound by memory too, and its random reads stay in cache as long as the weights (20,000 words x 8
           classes x 4 bytes = 640 kB) do. On a few thousand texts, launches (dozens a step) cost more than the work.
+          A dictionary must group all words as strings. If the hash of a word is its column, two integers are grouped in
+          their place: the vectoriser that suits a GPU.
 
 All implementations weight words in the same way: words of at least two letters, in lower case, that occur in at least
 two texts; TF-IDF with 1 + log(count), rows of length 1, float32. They minimise logistic loss with the same L2 penalty:
@@ -93,11 +95,9 @@ def estimator(data: Texts, run: Run, library):
     """
     from threadpoolctl import threadpool_limits
 
-    parts = ("feature_extraction.text", "linear_model")  # of either library, which may not have imported them
-    text, linear_model = (import_module(f"{library.__name__}.{part}") for part in parts)
+    text = import_module(f"{library.__name__}.feature_extraction.text")
     vectoriser = run.effective(text.TfidfVectorizer(min_df=LEAST_TEXTS, dtype=np.float32, **WEIGHTS))
-    solver = run.only(cpu={"solver": "newton-cg"}, gpu={"solver": "qn", "penalty": "l2", "penalty_normalized": True})
-    model = run.effective(linear_model.LogisticRegression(C=C, fit_intercept=True, max_iter=STEPS, tol=1e-4, **solver))
+    model = logistic_regression(run, library)
     with run.stage("put"):  # Python's strings on the CPU, columns of strings on the GPU
         texts, texts_test = on_device(data, run)
         y = run.to_device(data.y)
@@ -112,31 +112,39 @@ def estimator(data: Texts, run: Run, library):
         return run.to_host(predicted)
 
 
-@task.on_cpu("sklearn")
-def hashing(data: Texts, run: Run, sklearn):
-    """No dictionary: the hash of a word is its column, so texts are independent; two words may share a column."""
-    text = import_module("sklearn.feature_extraction.text")
+@task.pair(cpu="sklearn", gpu="cuml", needs={"gpu": ["cudf", "pyarrow"]})
+def hashing(data: Texts, run: Run, library):
+    """No dictionary: the hash of a word is its column, so texts are independent; two words may share a column.
+
+    On a GPU, words are grouped by integers in place of strings. cuML has no stochastic gradient descent on sparse
+    matrices, and a GPU prefers few passes over all texts anyway: it takes L-BFGS.
+    """
+    text = import_module(f"{library.__name__}.feature_extraction.text")
     vectoriser = run.effective(
         text.HashingVectorizer(
-            token_pattern=WORD, n_features=COLUMNS, norm=None, alternate_sign=False, dtype=np.float32
+            n_features=COLUMNS, norm=None, alternate_sign=False, dtype=np.float32,
+            **run.only(cpu={"token_pattern": WORD}),
         )
-    )
+    )  # fmt: skip
     weights = run.effective(text.TfidfTransformer(**WEIGHTS))
-    model = descent(data, run)
+    model = descent(data, run) if run.device == "cpu" else logistic_regression(run, library)
     with run.stage("put"):
-        texts, texts_test = data.strings()
+        texts, texts_test = on_device(data, run)
+        y = run.to_device(data.y)
     with run.stage("vectorise"):
-        x = weights.fit_transform(vectoriser.transform(texts))
-        x_test = weights.transform(vectoriser.transform(texts_test))
+        x = weights.fit_transform(vectoriser.transform(texts), **run.only(gpu={"copy": False}))
+        x_test = weights.transform(vectoriser.transform(texts_test), copy=False)
     with run.stage("fit"):
-        model.fit(x, data.y)
+        model.fit(x, y)
     with run.stage("predict"):
-        return model.predict(x_test)
+        predicted = model.predict(x_test)
+    with run.stage("get"):
+        return run.to_host(predicted)
 
 
 @task.on_cpu("polars", needs=["pyarrow", "scipy", "sklearn"], memory=Memory(copies=25))
 def columns(data: Texts, run: Run, pl):
-    """Words as a column of a data frame: Polars splits, counts and joins them with the dictionary on all cores."""
+    """Words as a column of a data frame: Polars cuts, hashes and counts them, and joins a dictionary, on all cores."""
     run.effective(polars_threads=pl.thread_pool_size(), word=WORD, min_df=LEAST_TEXTS, dtype="float32", **WEIGHTS)
     model = descent(data, run)
     with run.stage("put"):
@@ -165,10 +173,10 @@ def weighed(pl: Any, texts: Any, texts_test: Any) -> tuple[Any, Any]:
 
 
 def count_words(pl: Any, texts: Any) -> Any:
-    """How often each text holds each of its words."""
+    """How often each text holds each of its words, as hashes of 64 bits: integers are grouped faster than strings."""
     words = pl.col("text").str.to_lowercase().str.extract_all(WORD)
     plan = pl.LazyFrame({"text": texts}).with_row_index("row").select("row", word=words).explode("word").drop_nulls()
-    return plan.group_by("row", "word").agg(count=pl.len()).collect(engine="streaming")
+    return plan.group_by("row", pl.col("word").hash()).agg(count=pl.len()).collect(engine="streaming")
 
 
 def weigh(pl: Any, counts: Any, dictionary: Any, rows: int) -> Any:
@@ -190,6 +198,13 @@ def descent(data: Texts, run: Run) -> Any:
 
     settings = {"loss": "log_loss", "penalty": "l2", "alpha": 1.0 / (C * len(data.y)), "max_iter": EPOCHS, "tol": None}
     return run.effective(SGDClassifier(**settings, random_state=run.seed, n_jobs=run.threads))
+
+
+def logistic_regression(run: Run, library: Any) -> Any:
+    """All classes together, by Newton's method or L-BFGS; the penalty is the same on both devices."""
+    linear_model = import_module(f"{library.__name__}.linear_model")
+    solver = run.only(cpu={"solver": "newton-cg"}, gpu={"solver": "qn", "penalty": "l2", "penalty_normalized": True})
+    return run.effective(linear_model.LogisticRegression(C=C, fit_intercept=True, max_iter=STEPS, tol=1e-4, **solver))
 
 
 def on_device(data: Texts, run: Run) -> Any:

@@ -6,6 +6,8 @@ Expect    A dozen features cost some thirty passes over columns of four bytes, a
           than a launch takes. pandas makes one column after the other on one core; Polars makes all of them at once on
           all cores. The trees then count every feature of every row once a level, 100 trees x 8 levels: hundreds of
           times as much. So on a CPU the trees take nearly all the time; on a GPU, look what is left of either.
+          `lag_matrix` makes the same features without a data frame: one gather takes all lags, differences of one
+          running sum are all windows, and rows that no tree sees are never made.
 
 The nearest lag is the horizon, so one model forecasts all steps from known values. It learns the change from `base`,
 the value one horizon back, in units of the series' usual seasonal change (what MASE divides by), so series of any scale
@@ -150,6 +152,57 @@ def data_frame(data: Panel, run: Run, frames):
         forecast = (model.inplace_predict(ahead) + base) * unit
     with run.stage("get"):
         return run.to_host(forecast)
+
+
+@task.pair(cpu="numpy", gpu="cupy", needs=["xgboost"], memory=Memory(copies=6))
+def lag_matrix(data: Panel, run: Run, xp):
+    """All lags by one gather, all windows from one running sum, and only in rows that the trees see."""
+    import xgboost
+
+    parameters = trees(run)
+    run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
+    with run.stage("put"):
+        names = ("step", "moment", "future", "value", "unit", "known")
+        table = dict(zip(names, run.to_device(*(getattr(data, name) for name in names)), strict=True))
+    with run.stage("features"):
+        table["scaled"] = table["value"] / table["unit"]
+        table["total"] = xp.zeros(data.rows + 1)  # of all values before a row, whatever their series
+        table["total"][1:] = xp.cumsum(table["scaled"], dtype=xp.float64)
+        learn = xp.flatnonzero((table["step"] >= data.first) & ~table["future"])
+        future = xp.flatnonzero(table["future"])
+        x, base = rows_of(data, table, learn, xp)
+        y = table["scaled"][learn] - base
+        ahead, base = rows_of(data, table, future, xp)
+    with run.stage("bin"):
+        binned = xgboost.QuantileDMatrix(x, y, max_bin=TREES["max_bin"], nthread=run.threads)
+    with run.stage("fit"):
+        model = xgboost.train(parameters, binned, ROUNDS)
+    with run.stage("predict"):
+        forecast = (model.inplace_predict(ahead) + base) * table["unit"][future]
+    with run.stage("get"):
+        return run.to_host(forecast)
+
+
+def rows_of(data: Panel, table, places, xp):
+    """The features of the rows at these places, as one matrix in the order of `columns`, and the base of each row."""
+    step, scaled, total = table["step"][places][:, None], table["scaled"], table["total"]
+    base = scaled[places - data.horizon]
+
+    def known(values: Any, reaches: Any) -> Any:
+        """The values, with NaN where a row's series does not reach so far back."""
+        return xp.where(step >= reaches, values, xp.nan)
+
+    lags, seasons, phases = (xp.asarray(steps, xp.int64) for steps in (data.lags[1:], WINDOWS, data.phases))
+    windows, end = seasons * data.season, (places - data.horizon + 1)[:, None]
+    now, before = table["known"][:, places], table["known"][:, places - data.horizon]
+    blocks = [
+        base[:, None],
+        known(scaled[places[:, None] - lags] - base[:, None], lags),
+        known((total[end] - total[end - windows]) / windows - base[:, None], data.horizon + windows - 1),
+        table["moment"][places][:, None] % phases,
+        xp.stack([now, before], 1).reshape(2 * len(data.names), len(places)).T,
+    ]
+    return xp.concatenate(blocks, 1, dtype=xp.float32), base
 
 
 @task.on_cluster(cpu="pandas", gpu="cudf", needs=["xgboost", "dask.array"])

@@ -39,6 +39,9 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
         ("wrong_parameter", "got an unexpected keyword argument 'positive'"),
         ("wrong_attribute", "has no `rank_`"),
         ("never_called+cuml.accel", "it never called sklearn"),
+        ("wrong_replacement", "got an unexpected keyword argument 'replacement'"),
+        ("wrong_delimiter", "got an unexpected keyword argument 'pat'"),
+        ("wrong_row_groups", "cuDF or its rehearsal does not know row_group"),
     ],
 )
 def test_a_planted_mistake_is_found(planted, name: str, said: str) -> None:

@@ -51,7 +51,7 @@ def run(identity: str, data: Panel, dataset: str) -> Execution:
 
 def forecast(identity: str, data: Panel) -> np.ndarray:
     implementation = TASK.implementation(identity)
-    library = {"pandas": pd, "polars": pl}[implementation.library]
+    library = {"numpy": np, "pandas": pd, "polars": pl}[implementation.library]
     return implementation.function(data, Run("cpu", threads=2), library)
 
 
