@@ -30,6 +30,7 @@ class TaskInfo:
     in_files: bool = False  # whether implementations read their data from files; not recorded in older runs
     limiter: str = ""  # what limits its time, if it is neither bytes nor operations
     expect: str = ""  # what its file expects as the answer; not recorded in older runs
+    stated: str = ""  # what all implementations of an approximate task promise; not recorded in older runs
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -52,6 +53,7 @@ class TaskInfo:
             any(dataset.in_files for dataset in task.datasets),
             task.limiter,
             task.expect,
+            task.stated,
         )
 
     def twin_of(self, implementation: str) -> str | None:

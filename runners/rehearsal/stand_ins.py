@@ -22,6 +22,7 @@ from residency.runners.rehearsal import pairs
 from residency.runners.rehearsal.signatures import Refused, accepted, bind, has_attribute
 
 UFUNCS = {"ufunc", "_GUFunc"}  # types of CuPy's functions that take no host array, such as matrix products
+DEVICE_ARRAYS = {"cupy": "CuPy takes its own", "cuvs": "cuVS takes one on the device"}
 ABSENT = object()  # in place of a value that a side does not get
 ONE_SIDED: dict[str, Any] = {}  # keywords that `run.only` gave to the GPU side: the CPU side's value, or ABSENT
 CHECKED: dict[str, int] = {}  # how often each callable of a GPU library was bound to its signature
@@ -321,5 +322,6 @@ def _called_within(function: Callable[..., Any], *arguments: Any, **keywords: An
 def refuse_host(path: str, *values: Any, beside: type | None = None) -> None:
     """Raise `Refused` for a host array where a GPU's is needed: CuPy refuses it, cuVS takes it for a GPU's address."""
     kind = beside.__module__ if beside is not None else path
-    if kind.startswith(("cupy", "cuvs")) and any(isinstance(value, np.ndarray) and value.ndim > 0 for value in values):
-        raise Refused(f"{path}: a NumPy array where {'cuVS takes a GPU' if kind.startswith('cuvs') else 'CuPy takes it'}s own: run.to_device copies it")
+    wanted = next((what for top, what in DEVICE_ARRAYS.items() if kind.startswith(top)), None)
+    if wanted and any(isinstance(value, np.ndarray) and value.ndim > 0 for value in values):
+        raise Refused(f"{path}: a NumPy array where {wanted}: run.to_device copies it")

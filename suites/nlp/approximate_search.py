@@ -41,6 +41,7 @@ task = Task(
     tolerance=1.0 - RECALL,
     floor=RECALL,
     reference=lambda _: 1.0,
+    stated=f"recall of at least {RECALL}",
     unit="documents",
     memory=Memory(copies=3, fixed=0.5e9),
 )

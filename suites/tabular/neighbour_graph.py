@@ -45,6 +45,7 @@ task = Task(
     tolerance=1.0 - RECALL,
     floor=RECALL,
     reference=lambda _: 1.0,
+    stated=f"recall of at least {RECALL}",
     memory={"cpu": Memory(copies=6, fixed=0.05e9), "gpu": Memory(copies=8, fixed=2e9)},
 )
 
