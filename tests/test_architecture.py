@@ -156,7 +156,15 @@ def requirements() -> dict[str, str]:
 
 
 def test_what_was_tested_is_pinned() -> None:
-    gpu_only = {"cudf-cu13", "cuml-cu13", "cupy-cuda13x", "cuvs-cu13", "dask-cuda", "dask-cudf-cu13", "distributed-ucxx-cu13"}
+    gpu_only = {
+        "cudf-cu13",
+        "cuml-cu13",
+        "cupy-cuda13x",
+        "cuvs-cu13",
+        "dask-cuda",
+        "dask-cudf-cu13",
+        "distributed-ucxx-cu13",
+    }
     assert set(requirements()) - gpu_only - {"residency-bench"} <= set(pins())
 
 

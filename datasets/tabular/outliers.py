@@ -43,7 +43,7 @@ class Outliers:
 
     @cached_property
     def farthest(self) -> NDArray[np.float64]:
-        """For each row that is checked, the distance to the last of its nearest neighbours, from all rows in float64."""
+        """For each row that is checked, the distance to its last neighbour, from all pairs in float64."""
         asked = self.x[self.sample].astype(np.float64)
         best = np.empty((len(asked), 0))
         for start in range(0, len(self.x), CHUNK):

@@ -76,8 +76,9 @@ def layered_graph(data: Embeddings, run: Run, faiss):
     """HNSW: layers of graphs, the upper ones of few documents; a question walks down to its neighbours."""
     faiss.omp_set_num_threads(run.threads)
     run.effective(degree=DEGREE, built_by=BUILT_BY)
+    half = DEGREE // 2  # FAISS doubles it where all documents are, at the base
     with run.stage("build"):
-        index = faiss.IndexHNSWFlat(data.documents.shape[1], DEGREE // 2, faiss.METRIC_INNER_PRODUCT)  # twice at its base
+        index = faiss.IndexHNSWFlat(data.documents.shape[1], half, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = BUILT_BY
         index.add(data.documents)
 
