@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 METRICS = {"inner_product": "METRIC_INNER_PRODUCT", "sqeuclidean": "METRIC_L2"}
 
@@ -114,13 +114,13 @@ def search_graph(search_params: Any, index: Graph, queries: Any, k: int, **_: An
 
 def build_neighbours(index_params: Any, dataset: Any, **_: Any) -> Neighbours:
     """The neighbours of each vector, without itself, the nearest first."""
-    _, found = search_exact(build_exact(dataset, index_params.metric), dataset, index_params.graph_degree + 1)
+    found = search_exact(build_exact(dataset, index_params.metric), dataset, index_params.graph_degree + 1)[1]
     itself = found == np.arange(len(found))[:, None]
     itself[:, -1] |= ~itself.any(axis=1)
     return Neighbours(np.asarray(found[~itself], np.uint32).reshape(len(found), -1))
 
 
-def _found(index: Any, kind: type, queries: Any, k: int, places: type) -> tuple[DeviceArray, DeviceArray]:
+def _found(index: Any, kind: type[Any], queries: Any, k: int, places: DTypeLike) -> tuple[DeviceArray, DeviceArray]:
     if not isinstance(index, kind):
         raise TypeError(f"Argument 'index' has incorrect type (got {type(index).__name__})")
     distances, found = index.index.search(_checked(queries), k)

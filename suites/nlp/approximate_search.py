@@ -64,7 +64,7 @@ def inverted_lists(data: Embeddings, run: Run, faiss):
         index.train(data.documents)
         index.add(data.documents)
 
-    def search(asked, width):
+    def search(asked: Any, width: int) -> Any:
         index.nprobe = min(width, lists)
         return index.search(asked, NEAREST)[1]
 
@@ -82,7 +82,7 @@ def layered_graph(data: Embeddings, run: Run, faiss):
         index.hnsw.efConstruction = BUILT_BY
         index.add(data.documents)
 
-    def search(asked, width):
+    def search(asked: Any, width: int) -> Any:
         index.hnsw.efSearch = width
         return index.search(asked, NEAREST)[1]
 
@@ -117,7 +117,7 @@ def ivf_flat(data: Embeddings, run: Run, ivf_flat):
         )
         index = ivf_flat.build(shape, documents, resources=resources)
 
-    def search(asked, width):
+    def search(asked: Any, width: int) -> Any:
         looked_at = ivf_flat.SearchParams(n_probes=min(width, lists))
         _, found = ivf_flat.search(looked_at, index, asked, NEAREST, resources=resources)
         resources.sync()
@@ -144,7 +144,7 @@ def cagra(data: Embeddings, run: Run, cagra):
         )
         index = cagra.build(shape, documents, resources=resources)
 
-    def search(asked, width):
+    def search(asked: Any, width: int) -> Any:
         walk = cagra.SearchParams(itopk_size=width)
         _, found = cagra.search(walk, index, asked, NEAREST, resources=resources)
         resources.sync()

@@ -1,9 +1,9 @@
 """An isolation forest: a row is strange if few random cuts part it from the others.
 
 Question  The trees are tiny and every row walks down all of them. What is a GPU worth if hardly anything is learned?
-Expect    Each of 128 trees sees 256 rows: building them takes milliseconds on any device, whatever the table's size.
-          Scoring is the work: 128 trees times eight levels for each row, about a thousand steps with a comparison and
-          a load from a table that depends on the step before. All trees together are one or two megabytes: they fit a
+Expect    Each of 256 trees sees 256 rows: building them takes milliseconds on any device, whatever the table's size.
+          Scoring is the work: 256 trees times eight levels for each row, about two thousand steps with a comparison and
+          a load from a table that depends on the step before. All trees together are a few megabytes: they fit a
           core's cache and a GPU's. So neither arithmetic nor bandwidth decides, but how many walks are under way at
           once: two or four in a core, tens of thousands on a GPU. The copy to the device is 64 bytes a row.
 
@@ -22,15 +22,15 @@ from residency.datasets.tabular.own import own_outliers
 from residency.datasets.tabular.scattered_outliers import scattered_outliers
 from residency.harness import Memory, Run, Task, quality
 
-TREES = 128
+TREES = 256
 SAMPLE = 256  # rows that a tree sees, as in the paper: Liu, Ting, Zhou (2008), "Isolation Forest"
 
 task = Task(
     datasets=[scattered_outliers, breast_cancer_outliers, kdd_cup99, own_outliers],
     sizes={"smoke": 8_000, "lab": 200_000, "lecture": 5_000_000, "production": 100_000_000},
     quality=quality.average_precision,
-    tolerance=0.05,  # other random trees, another forest
-    floor={"scattered_outliers": 0.15, "breast_cancer_outliers": 0.2, "kdd_cup99": 0.01},
+    tolerance=0.1,  # another forest of random trees differs by up to this
+    floor={"scattered_outliers": 0.3, "breast_cancer_outliers": 0.2, "kdd_cup99": 0.01},
     memory=Memory(copies=3, fixed=0.5e9),
 )
 

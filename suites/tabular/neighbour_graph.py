@@ -74,7 +74,7 @@ def inverted_lists(data: Outliers, run: Run, faiss):
         index.train(data.x)
         index.add(data.x)
 
-    def search(rows, probes):
+    def search(rows: Any, probes: int) -> Any:
         index.nprobe = min(probes, lists)
         return index.search(rows, count)[1]
 
@@ -106,7 +106,7 @@ def ivf_flat(data: Outliers, run: Run, ivf_flat):
         )
         index = ivf_flat.build(shape, x, resources=resources)
 
-    def search(rows, probes):
+    def search(rows: Any, probes: int) -> Any:
         looked_at = ivf_flat.SearchParams(n_probes=min(probes, lists))
         _, found = ivf_flat.search(looked_at, index, rows, count, resources=resources)
         resources.sync()
@@ -145,7 +145,7 @@ def greedy_tree(data: Outliers, run: Run, spatial):
     with run.stage("fit"):
         tree = spatial.KDTree(data.x, leafsize=LEAF)
 
-    def search(rows, greed):
+    def search(rows: Any, greed: float) -> Any:
         return tree.query(rows, k=count, eps=greed, workers=run.threads)[1]
 
     with run.stage("tune"):
