@@ -21,7 +21,7 @@ from residency.suites.nlp.search import served
 def careless(data, run, faiss):
     run.effective(stated_recall=0.95)
     with run.stage("build"):
-        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(384), 384, 64, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(384), 384, 8, faiss.METRIC_INNER_PRODUCT)
         index.train(data.documents)
         index.add(data.documents)
     return served(data, run, lambda asked: index.search(asked, 10)[1])

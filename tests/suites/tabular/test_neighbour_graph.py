@@ -29,6 +29,7 @@ def test_recall_counts_what_is_near_nothing_twice_and_no_row_itself(rows: Outlie
     assert recall(rows, exact[:, 1:]) == 1.0
     assert recall(rows, exact[:, :10]) == pytest.approx(0.9)
     assert recall(rows, np.repeat(exact[:, 1:2], 10, axis=1)) == pytest.approx(0.1)
+    assert recall(rows, np.where(np.arange(10) < 4, -1, exact[:, 1:])) == pytest.approx(0.6)  # four are missing
     for result in (exact, exact[1:, 1:], exact[:, 1:].astype(float), exact[:, 1:] + 600):
         with pytest.raises(WrongResult):
             recall(rows, result)
