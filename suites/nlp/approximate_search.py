@@ -43,7 +43,7 @@ task = Task(
     reference=lambda _: 1.0,
     stated=f"recall of at least {RECALL}",
     unit="documents",
-    memory=Memory(copies=3, fixed=0.5e9),
+    memory={"cpu": Memory(copies=3, fixed=0.5e9), "gpu": Memory(copies=4, fixed=1e9)},
 )
 
 
