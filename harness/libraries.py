@@ -20,6 +20,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "cupy": "cupy-cuda13x",
     "cupyx": "cupy-cuda13x",
+    "cuvs": "cuvs-cu13",
     "cv2": "opencv-python-headless",
     "dask_cuda": "dask-cuda",
     "dask_cudf": "dask-cudf-cu13",
@@ -33,7 +34,7 @@ DISTRIBUTIONS = {
 }
 EXTRAS = {
     "cluster": {"dask", "dask_ml", "distributed"},
-    "gpu": {"cudf", "cuml", "cupy", "cupyx", "dask_cuda", "dask_cudf", "distributed_ucxx"},
+    "gpu": {"cudf", "cuml", "cupy", "cupyx", "cuvs", "dask_cuda", "dask_cudf", "distributed_ucxx"},
     "timeseries": {"numba", "stumpy"},
     "image": {"PIL", "cv2", "flax", "jax", "optax", "skimage", "torch"},
     "ocr": {"matplotlib"},

@@ -125,6 +125,7 @@ class Task:
     time than any device needs for it is wrong. `best_work(data)` is the work of the whole algorithm as the best known
     implementation does it, if that is more: a report says how near an implementation comes to the time that the device
     needs for it. `limiter` says in a few words what limits the time instead, if it is neither bytes nor operations.
+    `stated` is what all implementations of an approximate task promise, `recall of at least 0.95`: reports show it.
     """
 
     datasets: Sequence[Dataset]
@@ -136,6 +137,7 @@ class Task:
     work: Callable[[Any], tuple[float, float]] | None = None
     best_work: Callable[[Any], tuple[float, float]] | None = None
     limiter: str = ""
+    stated: str = ""
     also: Mapping[str, Callable[[Any, Any], float]] = field(default_factory=dict)
     naive: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     unit: str = "rows"

@@ -39,6 +39,7 @@ class TaskInfo:
     expect: str = ""  # what its file expects as the answer; not recorded in older runs
     ways: dict[str, Way] = field(default_factory=dict)  # of local GPU implementations; not recorded in older runs
     lines: dict[str, int] = field(default_factory=dict)  # of code, by function; not recorded in older runs
+    stated: str = ""  # what all implementations of an approximate task promise; not recorded in older runs
 
     @classmethod
     def of(cls, task: Task) -> TaskInfo:
@@ -67,6 +68,7 @@ class TaskInfo:
                 if known.device == "gpu" and known.runner == "local"
             },
             {known.function_name: lines_of_code(known.function) for known in task.implementations},
+            task.stated,
         )
 
     def way_of(self, implementation: str) -> Way | None:

@@ -133,6 +133,8 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
     if found.count is not None:
         at += f", {words.count(found.count)} {unit.removesuffix('s') if found.count == 1 else unit}"
     caption = f"{task.title} " if task else ""
+    if task and task.stated:
+        at += f", {task.stated}"
     if task:
         of = (
             f"the exact solution's {words.quality(found.reference, found.told)}"

@@ -156,7 +156,15 @@ def requirements() -> dict[str, str]:
 
 
 def test_what_was_tested_is_pinned() -> None:
-    gpu_only = {"cudf-cu13", "cuml-cu13", "cupy-cuda13x", "dask-cuda", "dask-cudf-cu13", "distributed-ucxx-cu13"}
+    gpu_only = {
+        "cudf-cu13",
+        "cuml-cu13",
+        "cupy-cuda13x",
+        "cuvs-cu13",
+        "dask-cuda",
+        "dask-cudf-cu13",
+        "distributed-ucxx-cu13",
+    }
     assert set(requirements()) - gpu_only - {"residency-bench"} <= set(pins())
 
 
@@ -166,6 +174,7 @@ def test_conda_and_pip_ask_for_the_same_versions() -> None:
         "python-duckdb": "duckdb",
         "cudf": "cudf-cu13",
         "cuml": "cuml-cu13",
+        "cuvs": "cuvs-cu13",
         "dask-cudf": "dask-cudf-cu13",
         "cupy": "cupy-cuda13x",
         "distributed-ucxx": "distributed-ucxx-cu13",

@@ -207,6 +207,8 @@ def _task(group: GroupFindings, found: Findings, numbers: Numbers) -> list[Block
     blocks: list[Block] = [Paragraph(prose(first), "answer"), *([Paragraph(prose(" ".join(others)))] if others else [])]
     if group.task and group.task.question:
         blocks.insert(0, Paragraph(prose(f"Question: {group.task.question}"), "question"))
+    if group.task and group.task.stated:
+        blocks.insert(1, Paragraph(prose(f"Approximate results, compared at a {group.task.stated}: less is wrong.")))
     if chart := speedups.chart(group.rows, numbers, named="implementation"):
         blocks.append(chart)
     return [*blocks, *ways.blocks(group.rows, numbers)]

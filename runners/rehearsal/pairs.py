@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from residency.runners.rehearsal import vectors
+
 MODULES: Mapping[str, str] = {  # the longest prefix counts; XGBoost is one library for both devices
     "cudf": "pandas",
     "cuml": "sklearn",
@@ -14,6 +16,7 @@ MODULES: Mapping[str, str] = {  # the longest prefix counts; XGBoost is one libr
     "cupy": "numpy",
     "cupyx": "numpy",
     "cupyx.scipy": "scipy",
+    "cuvs": "faiss",
     "dask_cudf": "dask.dataframe",
     "xgboost": "xgboost",
 }
@@ -32,6 +35,11 @@ TYPES: Mapping[str, str] = {  # the class of the CPU library's value, and the cl
     "pandas.Series": "cudf.Series",
     "pandas.SeriesGroupBy": "cudf.core.groupby.groupby.SeriesGroupBy",
     "pandas.StringMethods": "cudf.core.accessors.string.StringMethods",
+    "residency.DeviceArray": "pylibraft.common.device_ndarray.device_ndarray",
+    "residency.Exact": "cuvs.neighbors.brute_force.brute_force.Index",
+    "residency.Graph": "cuvs.neighbors.cagra.cagra.Index",
+    "residency.Lists": "cuvs.neighbors.ivf_flat.ivf_flat.Index",
+    "residency.Neighbours": "cuvs.neighbors.nn_descent.nn_descent.Index",
     "scipy.csr_array": "cupyx.scipy.sparse.csr_matrix",
     "scipy.csr_matrix": "cupyx.scipy.sparse.csr_matrix",
     "xgboost.Booster": "xgboost.Booster",
@@ -85,6 +93,13 @@ def _tokenize(texts: Any, delimiter: str = " ") -> Any:
     tokens = texts.split(delimiter).explode()
     return tokens[tokens.fillna("") != ""]
 
+REAL = {  # classes that need no GPU, so the real ones are made, and refuse what they do not take
+    "cuvs.neighbors.cagra.IndexParams",
+    "cuvs.neighbors.cagra.SearchParams",
+    "cuvs.neighbors.ivf_flat.IndexParams",
+    "cuvs.neighbors.ivf_flat.SearchParams",
+    "cuvs.neighbors.nn_descent.IndexParams",
+}
 
 WRITTEN_HERE: Mapping[str, Callable[..., Any]] = {  # functions that the CPU library does not have
     "cudf.DataFrame.from_arrow": _from_arrow,
@@ -98,6 +113,14 @@ WRITTEN_HERE: Mapping[str, Callable[..., Any]] = {  # functions that the CPU lib
     "cupy.ndarray.set": _set,
     "cupyx.empty_pinned": np.empty,
     "cupyx.zeros_pinned": np.zeros,
+    "cuvs.common.Resources": vectors.Resources,
+    "cuvs.neighbors.brute_force.build": vectors.build_exact,
+    "cuvs.neighbors.brute_force.search": vectors.search_exact,
+    "cuvs.neighbors.cagra.build": vectors.build_graph,
+    "cuvs.neighbors.cagra.search": vectors.search_graph,
+    "cuvs.neighbors.ivf_flat.build": vectors.build_lists,
+    "cuvs.neighbors.ivf_flat.search": vectors.search_lists,
+    "cuvs.neighbors.nn_descent.build": vectors.build_neighbours,
 }
 
 ON_HOST = {
@@ -111,6 +134,9 @@ ON_HOST = {
     "tolist",
     "zeros_pinned",
 }  # names whose results are objects of the host
+
+
+ON_HOST_THERE = {"cuvs.neighbors.nn_descent.nn_descent.Index.graph"}  # attributes that are arrays of the host
 
 
 def is_one_library(path: str) -> bool:

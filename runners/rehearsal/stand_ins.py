@@ -22,6 +22,7 @@ from residency.runners.rehearsal import pairs
 from residency.runners.rehearsal.signatures import Refused, accepted, bind, has_attribute
 
 UFUNCS = {"ufunc", "_GUFunc"}  # types of CuPy's functions that take no host array, such as matrix products
+DEVICE_ARRAYS = {"cupy": "CuPy takes its own", "cuvs": "cuVS takes one on the device"}
 ABSENT = object()  # in place of a value that a side does not get
 ONE_SIDED: dict[str, Any] = {}  # keywords that `run.only` gave to the GPU side: the CPU side's value, or ABSENT
 CHECKED: dict[str, int] = {}  # how often each callable of a GPU library was bound to its signature
@@ -55,7 +56,7 @@ class ModuleStandIn(ModuleType):
             return there if is_replaced else ModuleStandIn(there, f"{self.computed_by}.{name}", path)
         if path in pairs.WRITTEN_HERE:
             return Call(path, there, pairs.WRITTEN_HERE[path])
-        if pairs.is_one_library(path):
+        if pairs.is_one_library(path) or path in pairs.REAL:
             return Call(path, there, there) if callable(there) else there
         return _paired(path, there, functools.partial(_attribute, self.computed_by, name, path))
 
@@ -91,8 +92,8 @@ class Call:
             CHECKED[self.path] = CHECKED.get(self.path, 0) + 1
         else:
             UNCHECKED.add(self.path)
-        if type(self.real).__name__ in UFUNCS:
-            refuse_host(self.path, *arguments)
+        if type(self.real).__name__ in UFUNCS or self.path.startswith("cuvs."):
+            refuse_host(self.path, *arguments, *keywords.values())
         result = self.mine(*on_cpu(list(arguments)), **self._on_cpu(keywords))
         if self.__name__ in pairs.ON_HOST:
             return result
@@ -157,7 +158,7 @@ class StandIn:
         mine = getattr(self._value, name)
         if callable(mine) and callable(there):
             return Call(path, there, mine, self)
-        return wrap(mine, path)
+        return mine if path in pairs.ON_HOST_THERE else wrap(mine, path)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not has_attribute(self._real, name):
@@ -319,7 +320,8 @@ def _called_within(function: Callable[..., Any], *arguments: Any, **keywords: An
 
 
 def refuse_host(path: str, *values: Any, beside: type | None = None) -> None:
-    """Raise `Refused` if a host array is combined with a device array, because CuPy refuses that."""
+    """Raise `Refused` for a host array where a GPU's is needed: CuPy refuses it, cuVS takes it for a GPU's address."""
     kind = beside.__module__ if beside is not None else path
-    if kind.startswith("cupy") and any(isinstance(value, np.ndarray) and value.ndim > 0 for value in values):
-        raise Refused(f"{path}: a NumPy array where CuPy takes its own: run.to_device copies it")
+    wanted = next((what for top, what in DEVICE_ARRAYS.items() if kind.startswith(top)), None)
+    if wanted and any(isinstance(value, np.ndarray) and value.ndim > 0 for value in values):
+        raise Refused(f"{path}: a NumPy array where {wanted}: run.to_device copies it")

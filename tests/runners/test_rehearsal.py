@@ -42,6 +42,12 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
         ("wrong_replacement", "got an unexpected keyword argument 'replacement'"),
         ("wrong_delimiter", "got an unexpected keyword argument 'pat'"),
         ("wrong_row_groups", "cuDF or its rehearsal does not know row_group"),
+        ("wrong_argument", "got an unexpected keyword argument 'metric'"),
+        ("array_of_the_host", "a NumPy array where cuVS takes one on the device: run.to_device copies it"),
+        ("array_of_no_library", "device_ndarray does not become a NumPy array unasked"),
+        ("wrong_index_parameter", "got an unexpected keyword argument 'nlist'"),
+        ("wrong_index", "Argument 'index' has incorrect type (got Lists)"),
+        ("wrong_graph_parameter", "got an unexpected keyword argument 'k'"),
     ],
 )
 def test_a_planted_mistake_is_found(planted, name: str, said: str) -> None:
