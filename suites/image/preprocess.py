@@ -17,7 +17,9 @@ all of them must come back: stage `get`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import importlib
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +38,8 @@ from residency.harness.cluster import LARGEST, Rows
 from residency.harness.run import PARTS
 
 CHUNK, PIXELS = 64, 64 * 640 * 480  # at most, at a time: decoded 60 MB, in float32 240 MB
-
+SLOTS = 2  # chunks at work at once: the host has one, the device another
+WHOLE_BATCHES = {"cpu": Memory(copies=1, fixed=0.8e9), "gpu": Memory(copies=0, fixed=2e9, host=1.2)}
 
 task = Task(
     datasets=[synthetic_photos, photographs, own_photos],
@@ -51,14 +54,10 @@ task = Task(
 )
 
 
-@task.on_cpu("cv2")
-def image_by_image(data: Photos, run: Run, cv2):
-    """OpenCV, one image a core at a time: nothing leaves the core's cache between the steps."""
-    cv2.setNumThreads(1)  # images are shared out among threads, not rows of an image
-    run.effective(dtype="float32", interpolation="INTER_LINEAR", threads=run.threads, opencv_threads=1)
+def preparation(data: Photos, ready: NDArray[np.float32], cv2: Any) -> Callable[[int, NDArray[np.uint8]], None]:
+    """The function that prepares an image's pixels with OpenCV and writes the result to its place in `ready`."""
     blurs = {side: taps(side).astype(np.float32) for side in np.unique(data.sizes).tolist()}
     colour = np.column_stack(colours()).astype(np.float32)
-    ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
 
     def prepare(image: int, pixels: NDArray[np.uint8]) -> None:
         height, width = pixels.shape[:2]
@@ -66,6 +65,16 @@ def image_by_image(data: Photos, run: Run, cv2):
         small = cv2.resize(soft, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
         ready[image] = cv2.transform(small, colour).transpose(2, 0, 1)
 
+    return prepare
+
+
+@task.on_cpu("cv2")
+def image_by_image(data: Photos, run: Run, cv2):
+    """OpenCV, one image a core at a time: nothing leaves the core's cache between the steps."""
+    cv2.setNumThreads(1)  # images are shared out among threads, not rows of an image
+    run.effective(dtype="float32", interpolation="INTER_LINEAR", threads=run.threads, opencv_threads=1)
+    ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
+    prepare = preparation(data, ready, cv2)
     with ThreadPoolExecutor(run.threads) as pool:
         for chunk in data.chunks(CHUNK, PIXELS):
             with run.stage("decode"):
@@ -134,6 +143,168 @@ def matrix_products(data: Photos, run: Run, torch):
             done = matrix @ torch.stack(small).reshape(-1, 3, SIDE**2) + offset[:, None]
         with run.stage("get"):
             run.to_host(done.reshape(-1, 3, SIDE, SIDE), out=ready[chunk.start : chunk.stop])
+    return ready
+
+
+@task.on_cpu("cv2")
+def one_pass(data: Photos, run: Run, cv2):
+    """OpenCV: each thread decodes an image and prepares it at once. One stage, `pipeline`, without waits in between."""
+    cv2.setNumThreads(1)
+    run.effective(dtype="float32", interpolation="INTER_LINEAR", threads=run.threads, opencv_threads=1)
+    ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
+    prepare = preparation(data, ready, cv2)
+    with run.stage("pipeline"), ThreadPoolExecutor(run.threads) as pool:
+        list(pool.map(lambda image: prepare(image, decode(data, image)), range(data.rows)))
+    return ready
+
+
+def by_size(data: Photos, chunk: range) -> dict[tuple[int, int], list[int]]:
+    """The images of a chunk by height and width."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for image in chunk:
+        height, width = data.sizes[image].tolist()
+        groups.setdefault((height, width), []).append(image)
+    return groups
+
+
+def resampled(torch: Any, pixels: Any, axes: Mapping[int, Any], colour: tuple[Any, Any]) -> Any:
+    """Images of one size, (n, height, width, 3), ready for a network, (n, 3, 224, 224): three matrix products."""
+    _, height, width, _ = pixels.shape
+    planes = pixels.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+    small = axes[height] @ (planes @ axes[width].T)
+    matrix, offset = colour
+    return (matrix @ small.flatten(2) + offset[:, None]).unflatten(2, (SIDE, SIDE))
+
+
+def factors(data: Photos, run: Run, torch: Any) -> tuple[dict[int, Any], tuple[Any, Any]]:
+    """On the device: blur and resize as a matrix for each length of a side, and the colours' matrix and offset."""
+    sides = np.unique(data.sizes).tolist()
+    axes = {side: run.to_device(weights(side).astype(np.float32), into=torch) for side in sides}
+    matrix, offset = run.to_device(*(array.astype(np.float32) for array in colours()), into=torch)
+    return axes, (matrix, offset)
+
+
+class Slot:
+    """A stream of the device, and pinned host memory for a chunk's results, which come back while others are made."""
+
+    def __init__(self, data: Photos, run: Run, torch: Any) -> None:
+        """Torch keeps pinned memory that is freed, so only the first execution pays for pinning."""
+        self.pinned = {"pin_memory": run.torch_device != "cpu"}
+        device = torch.get_device_module(run.torch_device)
+        self.stream, self.done = device.Stream(), device.Event()
+        self.results = torch.empty(min(CHUNK, data.rows), 3, SIDE, SIDE, **self.pinned)
+        self.images: list[int] = []
+        self.held: Any = None  # what the stream still reads
+
+    def fetch(self, results: Any, images: list[int]) -> None:
+        """Start to copy results of these images to the host."""
+        first, self.images = len(self.images), [*self.images, *images]
+        self.results[first : len(self.images)].copy_(results, non_blocking=True)
+
+    def finish(self, ready: NDArray[np.float32], pool: ThreadPoolExecutor) -> None:
+        """Wait for the chunk's results, and copy them to where they belong."""
+        self.done.synchronize()
+        list(pool.map(np.copyto, [ready[image] for image in self.images], self.results.numpy()))
+        self.images = []
+
+
+@task.pair(cpu="torch", gpu="torch", needs=["cv2"], memory=WHOLE_BATCHES)
+def whole_batches(data: Photos, run: Run, torch):
+    """All images of a size at once. The host decodes into pinned memory while the GPU copies and computes.
+
+    There are two chunks at work, each with its own stream and its own buffers. A stream does its copies and products in
+    order, and the streams overlap. So one stage, `pipeline`, holds it all, and should take as long as decoding alone.
+    """
+    run.effective(dtype="float32", matmul_precision=torch.get_float32_matmul_precision(), chunk=CHUNK, slots=SLOTS)
+    ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
+    device = torch.get_device_module(run.torch_device)
+    chunks = list(data.chunks(CHUNK, PIXELS))
+    with run.stage("put"):
+        axes, colour = factors(data, run, torch)
+        slots = [Slot(data, run, torch) for _ in range(SLOTS)]
+        most = max(3 * int(data.sizes[chunk].prod(axis=1, dtype=np.int64).sum()) for chunk in chunks)
+        buffers = [torch.empty(most, dtype=torch.uint8, **slot.pinned) for slot in slots]
+    with run.stage("pipeline"), ThreadPoolExecutor(run.threads) as pool:
+        for number, chunk in enumerate(chunks):
+            slot, buffer = slots[number % SLOTS], buffers[number % SLOTS]
+            slot.finish(ready, pool)
+            start, batches = 0, []
+            for size, images in by_size(data, chunk).items():
+                stop = start + 3 * size[0] * size[1] * len(images)
+                batches.append((images, buffer[start:stop].view(len(images), *size, 3)))
+                start = stop
+            places = {
+                image: place for images, batch in batches for image, place in zip(images, batch.numpy(), strict=True)
+            }
+            list(pool.map(lambda image: np.copyto(places[image], decode(data, image)), chunk))
+            with device.stream(slot.stream):
+                for images, batch in batches:
+                    pixels = batch.to(run.torch_device, non_blocking=True)
+                    slot.fetch(resampled(torch, pixels, axes, colour), images)
+                slot.done.record()
+        for number in range(len(chunks), len(chunks) + SLOTS):
+            slots[number % SLOTS].finish(ready, pool)
+    return ready
+
+
+@functools.cache
+def device_decoder(threads: int, device: str) -> Any:
+    """nvImageCodec's decoder and its parameters, made once in a process: it takes memory and starts threads.
+
+    A GPU's JPEG engines, its cores with the host's, and the host alone share the images of a batch. Colour of half the
+    resolution is interpolated, as OpenCV does. Without a GPU the host decodes all.
+    """
+    codec = importlib.import_module("nvidia.nvimgcodec")
+    kinds = [codec.HW_GPU_ONLY, codec.GPU_ONLY, codec.HYBRID_CPU_GPU, codec.CPU_ONLY]
+    adapted = codec.LoadHintPolicy.ADAPTIVE_MINIMIZE_IDLE_TIME
+    decoder = codec.Decoder(
+        device_id=codec.NVIMGCODEC_DEVICE_CPU_ONLY if device == "cpu" else codec.NVIMGCODEC_DEVICE_CURRENT,
+        max_num_cpu_threads=threads,
+        backends=[
+            codec.Backend(kind, load_hint_policy=adapted) for kind in kinds if device != "cpu" or kind == codec.CPU_ONLY
+        ],
+        options=":fancy_upsampling=1",
+    )
+    rgb = codec.DecodeParams(
+        apply_exif_orientation=False, color_spec=codec.ColorSpec.SRGB, sample_format=codec.SampleFormat.I_RGB
+    )
+    return decoder, rgb
+
+
+def tensor(torch: Any, image: Any) -> Any:
+    """A decoded image as a tensor that shares its memory: the GPU's, or without a GPU the host's."""
+    is_on_host = image.buffer_kind == importlib.import_module("nvidia.nvimgcodec").ImageBufferKind.STRIDED_HOST
+    return torch.from_numpy(np.asarray(image)) if is_on_host else torch.from_dlpack(image)
+
+
+@task.on_gpu("torch", needs=["nvidia.nvimgcodec"], memory=WHOLE_BATCHES)
+def decoded_there(data: Photos, run: Run, torch):
+    """nvImageCodec: the GPU decodes, too, so files cross the bus instead of pixels; the rest as in `whole_batches`."""
+    run.effective(dtype="float32", matmul_precision=torch.get_float32_matmul_precision(), chunk=CHUNK, slots=SLOTS)
+    run.effective(fancy_upsampling=True)
+    ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
+    device = torch.get_device_module(run.torch_device)
+    with run.stage("put"):
+        axes, colour = factors(data, run, torch)
+        slots = [Slot(data, run, torch) for _ in range(SLOTS)]
+        decoder, rgb = device_decoder(run.threads, run.torch_device)
+    with run.stage("pipeline"), ThreadPoolExecutor(run.threads) as pool:
+        for number, chunk in enumerate(data.chunks(CHUNK, PIXELS)):
+            slot = slots[number % SLOTS]
+            slot.finish(ready, pool)
+            with device.stream(slot.stream):
+                stream = getattr(slot.stream, "cuda_stream", 0)  # the one that follows the decoder's work
+                slot.held = decoded = decoder.decode(
+                    [data.file(image) for image in chunk], params=rgb, cuda_stream=stream
+                )
+                if None in decoded:
+                    raise ValueError(f"nvImageCodec cannot decode image {chunk[decoded.index(None)]}, which Pillow can")
+                for images in by_size(data, chunk).values():
+                    pixels = torch.stack([tensor(torch, decoded[image - chunk.start]) for image in images])
+                    slot.fetch(resampled(torch, pixels, axes, colour), images)
+                slot.done.record()
+        for slot in slots:
+            slot.finish(ready, pool)
     return ready
 
 

@@ -15,9 +15,11 @@ step. On a cluster each worker cleans its own pages and sends back as much as it
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,16 @@ from numpy.typing import NDArray
 
 from residency.datasets.ocr.ink import f_measure
 from residency.datasets.ocr.own_pages import own_pages
-from residency.datasets.ocr.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, pages, profile_squares
+from residency.datasets.ocr.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, pages, profile_squares, shifts
 from residency.datasets.ocr.shaded_text import shaded_text
 from residency.harness import Memory, Run, Task
 from residency.harness.cluster import LARGEST, Rows
 from residency.harness.run import PARTS
 
 Step = Callable[..., Any]
+BATCH = {"cpu": 2**22, "gpu": 2**25}  # pixels of a batch of pages, at most: enough to fill a GPU, few enough to overlap
+WITHIN_A_PAGE = np.zeros((3, 3, 3))  # neighbours in a batch of pages: those of the same page
+WITHIN_A_PAGE[1] = 1
 
 
 def work(data: Pages) -> tuple[float, float]:
@@ -56,10 +61,18 @@ task = Task(
 )
 
 
-def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, despeckle: Step, rotate: Step) -> Any:
-    """Runs each step on all pages before the next, so that steps can be timed; the ink of all pages in one array."""
+def record(run: Run) -> None:
+    """Put the parameters on record, which are the definition's."""
     run.effective(median=3, window=WINDOW, k=K, r=R, speck=SPECK, strips=STRIPS, angles=len(ANGLES))
     run.effective(steepest=float(ANGLES.max()), interpolation="bilinear")
+
+
+def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, despeckle: Step, rotate: Step) -> Any:
+    """Runs each step on all pages before the next, so that steps can be timed; the ink of all pages in one array.
+
+    Each of `scans` is a page or a batch of pages of one shape. `rotate` gets it with the angles of its pages.
+    """
+    record(run)
     with ThreadPoolExecutor(**run.only(cpu={"max_workers": run.threads}, gpu={"max_workers": 1})) as pool:
         with run.stage("denoise"):
             grey = list(pool.map(denoise, scans))
@@ -69,20 +82,23 @@ def step_by_step(run: Run, scans: list[Any], *, denoise: Step, threshold: Step, 
         with run.stage("despeckle"):
             ink = list(pool.map(despeckle, ink))
         with run.stage("skew"):
-            best = list(pool.map(lambda page: profile_squares(page, run.xp).argmax(), ink))
-            angles = ANGLES[run.to_host(run.xp.stack(best))]
+            best = list(pool.map(lambda page: profile_squares(page, run.xp).argmax(axis=-1).reshape(-1), ink))
+            angles = ANGLES[run.to_host(run.xp.concatenate(best))]
         with run.stage("rotate"):
-            upright = list(pool.map(rotate, ink, angles))
+            ends = np.cumsum([len(part) for part in best])[:-1]
+            upright = list(pool.map(rotate, ink, np.split(angles, ends)))
             run.observe(mean_turn_degrees=float(np.abs(angles).mean()))
             pixels = sum(page.size for page in upright)
             out = run.output((pixels,), np.bool_) if run.device == "cpu" else None  # on a GPU, `get` asks for it
             return run.xp.concatenate([page.reshape(-1) for page in upright], out=out)
 
 
-@task.on_cpu("cv2")
-def opencv(data: Pages, run: Run, cv2):
-    """OpenCV: vectorised, in 8-bit integers if possible. Its own threads are off: the pages are shared out instead."""
+def opencv_steps(cv2: Any) -> dict[str, Step]:
+    """OpenCV's steps: vectorised, in 8-bit integers if possible. Its own threads are off: each takes a page."""
     cv2.setNumThreads(1)
+
+    def denoise(page):
+        return cv2.medianBlur(page, 3)
 
     def threshold(page):
         mean = cv2.boxFilter(page, cv2.CV_32F, (WINDOW, WINDOW))  # by default beyond a border the page is mirrored
@@ -97,14 +113,35 @@ def opencv(data: Pages, run: Run, cv2):
 
     def rotate(ink, angle):
         height, width = ink.shape
-        turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1)
+        turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), float(angle[0]), 1)
         return cv2.warpAffine(ink.astype(np.float32), turn, (width, height)) >= 0.5
 
-    def denoise(page):
-        return cv2.medianBlur(page, 3)
+    return {"denoise": denoise, "threshold": threshold, "despeckle": despeckle, "rotate": rotate}
 
-    scans = data.split(data.grey)
-    return step_by_step(run, scans, denoise=denoise, threshold=threshold, despeckle=despeckle, rotate=rotate)
+
+@task.on_cpu("cv2")
+def opencv(data: Pages, run: Run, cv2):
+    """OpenCV, one step after the other: each thread takes a page at a time."""
+    return step_by_step(run, data.split(data.grey), **opencv_steps(cv2))
+
+
+@task.on_cpu("cv2")
+def one_pass(data: Pages, run: Run, cv2):
+    """OpenCV: each thread cleans a page from the first step to the last. One stage, `pipeline`, without waits within."""
+    record(run)
+    steps = opencv_steps(cv2)
+    with run.stage("pipeline"), ThreadPoolExecutor(run.threads) as pool:
+        out = run.output((data.grey.size,), np.bool_)
+
+        def clean(page: Any, place: Any) -> float:
+            ink = steps["despeckle"](steps["threshold"](steps["denoise"](page)))
+            angle = ANGLES[profile_squares(ink).argmax()]
+            place[:] = steps["rotate"](ink, [angle])
+            return float(abs(angle))
+
+        turns = list(pool.map(clean, data.split(data.grey), data.split(out)))
+    run.observe(mean_turn_degrees=float(np.mean(turns)))
+    return out
 
 
 @task.on_cpu("skimage", needs=["scipy"])
@@ -116,7 +153,7 @@ def scikit_image(data: Pages, run: Run, skimage):
         denoise=lambda page: skimage.filters.median(page, np.ones((3, 3)), mode="nearest"),
         threshold=lambda page: page < skimage.filters.threshold_sauvola(page, window_size=WINDOW, k=K, r=R),
         despeckle=lambda ink: skimage.morphology.remove_small_objects(ink, max_size=SPECK - 1, connectivity=2),
-        rotate=lambda ink, angle: skimage.transform.rotate(ink.astype(np.float32), angle, order=1) >= 0.5,
+        rotate=lambda ink, angle: skimage.transform.rotate(ink.astype(np.float32), angle[0], order=1) >= 0.5,
     )
 
 
@@ -141,13 +178,199 @@ def ndimage(data: Pages, run: Run, nd):
         return large[label]
 
     def rotate(ink, angle):
-        return nd.rotate(ink.astype(xp.float32), float(angle), reshape=False, order=1, prefilter=False) >= 0.5
+        return nd.rotate(ink.astype(xp.float32), float(angle[0]), reshape=False, order=1, prefilter=False) >= 0.5
 
     with run.stage("put"):
         scans = data.split(run.to_device(data.grey))
     ink = step_by_step(run, scans, denoise=denoise, threshold=threshold, despeckle=despeckle, rotate=rotate)
     with run.stage("get"):
         return run.to_host(ink, out=run.output)
+
+
+def batches(data: Pages, most: int) -> list[tuple[int, Any]]:
+    """Pages of one shape that follow each other, up to `most` pixels: where they begin in `data.grey`, and a view.
+
+    Batches of one shape hold equally many pages, for JAX compiles anew for each number. So the last may begin before
+    the one before it ends.
+    """
+    found, start = [], 0
+    for (height, width), same in groupby(data.shape.tolist()):
+        pages, pixels = len(list(same)), height * width
+        count = -(-pages // -(-pages * pixels // most))
+        for first in range(0, pages, count):
+            begin = start + min(first, pages - count) * pixels
+            found.append((begin, data.grey[begin : begin + count * pixels].reshape(count, height, width)))
+        start += pages * pixels
+    return found
+
+
+@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage")
+def whole_batches(data: Pages, run: Run, nd):
+    """The same filters on batches of pages, (pages, height, width): as many launches for a batch as for a page."""
+    xp = run.xp
+
+    def denoise(pages):
+        return nd.median_filter(pages, size=(1, 3, 3), mode="nearest")
+
+    def threshold(pages):
+        value = pages.astype(xp.float32)
+        mean = nd.uniform_filter(value, (1, WINDOW, WINDOW), mode="mirror")
+        variance = nd.uniform_filter(value * value, (1, WINDOW, WINDOW), mode="mirror") - mean * mean
+        return value < mean * (1 - K + K / R * xp.sqrt(xp.maximum(variance, 0)))
+
+    def despeckle(ink):
+        label, count = nd.label(ink, structure=WITHIN_A_PAGE)
+        large = xp.bincount(label.reshape(-1), minlength=int(count) + 1) >= SPECK
+        large[0] = False  # the paper
+        return large[label]
+
+    def rotate(ink, angle):
+        pages, height, width = ink.shape
+        turn = run.to_device(np.radians(angle).astype(np.float32).reshape(-1, 1, 1))
+        down = xp.arange(height, dtype=xp.float32)[:, None] - (height - 1) / 2
+        right = xp.arange(width, dtype=xp.float32) - (width - 1) / 2
+        places = xp.empty((3, *ink.shape), xp.float32)
+        places[0] = xp.arange(pages)[:, None, None]
+        places[1] = xp.cos(turn) * down + xp.sin(turn) * right + (height - 1) / 2
+        places[2] = xp.cos(turn) * right - xp.sin(turn) * down + (width - 1) / 2
+        return nd.map_coordinates(ink.astype(xp.float32), places, order=1, prefilter=False) >= 0.5
+
+    with run.stage("put"):
+        grey = run.to_device(data.grey)
+        scans = [
+            grey[begin : begin + batch.size].reshape(batch.shape) for begin, batch in batches(data, BATCH[run.device])
+        ]
+    ink = step_by_step(run, scans, denoise=denoise, threshold=threshold, despeckle=despeckle, rotate=rotate)
+    with run.stage("get"):
+        return run.to_host(ink, out=run.output)
+
+
+@functools.cache  # what is compiled stays with this function: all executions of a process must use the same
+def compiled_steps(jax: Any) -> Any:
+    """The clean-up of a batch of pages, (pages, height, width), as one compiled function."""
+    jnp = jax.numpy
+    cosine, sine = (table(np.radians(ANGLES)).astype(np.float32) for table in (np.cos, np.sin))
+
+    def around(page: Any, axis: int, reach: int) -> list[Any]:
+        """A page that was padded by `reach`, shifted by each of 0 to 2 `reach` along an axis."""
+        length = page.shape[axis] - 2 * reach
+        return [jax.lax.slice_in_dim(page, first, first + length, axis=axis) for first in range(2 * reach + 1)]
+
+    def sorted_three(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any]:
+        low, high = jnp.minimum(a, b), jnp.maximum(a, b)
+        return jnp.minimum(low, c), jnp.maximum(low, jnp.minimum(high, c)), jnp.maximum(high, c)
+
+    def denoise(page: Any) -> Any:
+        """The median of nine from sorted columns of three: of the greatest low, the median middle, the least high."""
+        low, middle, high = sorted_three(*around(jnp.pad(page, 1, mode="edge"), 0, 1))
+        lows, middles, highs = around(low, 1, 1), around(middle, 1, 1), around(high, 1, 1)
+        greatest, least = functools.reduce(jnp.maximum, lows), functools.reduce(jnp.minimum, highs)
+        return sorted_three(greatest, sorted_three(*middles)[1], least)[1]
+
+    def window_sum(value: Any) -> Any:
+        """Exact sums of whole numbers; 31 values by eight additions: twice 1, 2, 4, 8, and 16 + 8 + 4 + 2 + 1."""
+        value = jnp.pad(value, WINDOW // 2, mode="reflect")
+        for axis in (0, 1):
+            length = value.shape[axis] - WINDOW + 1
+            total, done, width = 0, 0, 16
+            sums = {1: value}
+            for half in (1, 2, 4, 8):
+                longer = sums[half].shape[axis]
+                parts = (jax.lax.slice_in_dim(sums[half], a, longer - half + a, axis=axis) for a in (0, half))
+                sums[2 * half] = sum(parts)
+            while width:
+                total += jax.lax.slice_in_dim(sums[width], done, done + length, axis=axis)
+                done, width = done + width, width // 2
+            value = total
+        return value
+
+    def threshold(page: Any) -> Any:
+        value = page.astype(jnp.int32)
+        mean = window_sum(value).astype(jnp.float32) / WINDOW**2
+        variance = window_sum(value * value).astype(jnp.float32) / WINDOW**2 - mean * mean
+        return page < mean * (1 - K + K / R * jnp.sqrt(jnp.maximum(variance, 0)))
+
+    def over_neighbours(pick: Any, label: Any, beyond: int) -> Any:
+        for axis in (0, 1):
+            pads = [(int(axis == side), int(axis == side)) for side in (0, 1)]
+            label = functools.reduce(pick, around(jnp.pad(label, pads, constant_values=beyond), axis, 1))
+        return label
+
+    def despeckle(ink: Any) -> Any:
+        """A component of fewer than 8 pixels has one label after 6 exchanges with neighbours; a larger one need not.
+
+        So the labels of a larger one have 8 pixels, or some pixel with another label beside it, which counts for 8.
+        """
+        paper = ink.size
+        label = jnp.where(ink, jnp.arange(paper, dtype=jnp.int32).reshape(ink.shape), paper)
+
+        def exchange(_: Any, label: Any) -> Any:
+            return jnp.where(ink, over_neighbours(jnp.minimum, label, paper), paper)
+
+        label = jax.lax.fori_loop(0, SPECK - 2, exchange, label)
+        least = over_neighbours(jnp.minimum, label, paper)
+        greatest = over_neighbours(jnp.maximum, jnp.where(ink, label, -1), -1)
+        share = jnp.where(least < greatest, jnp.int32(SPECK), jnp.int32(1))
+        size = jnp.zeros(paper, jnp.int32).at[label].add(share, mode="drop")  # paper is beyond the end
+        return ink & (size.at[label].get(mode="fill", fill_value=0) >= SPECK)
+
+    def skew(ink: Any) -> Any:
+        """The best angle's number, as by `profile_squares`."""
+        height, width = ink.shape
+        broad = -(-width // STRIPS)
+        first, reach = shifts(width, broad, np)
+        strips = jnp.pad(ink, ((0, 0), (0, STRIPS * broad - width))).reshape(height, STRIPS, broad)
+        counts = jnp.pad(strips.sum(2, dtype=jnp.int32).T, ((0, 0), (reach, reach)))
+
+        def rows_from(strip: Any, start: Any) -> Any:
+            return jax.lax.dynamic_slice(strip, (start,), (height,))
+
+        slid = jax.vmap(jax.vmap(rows_from), (None, 0))(counts, first.astype(np.int32))  # (angles, strips, height)
+        return (slid.sum(1, dtype=jnp.int64) ** 2).sum(1).argmax()
+
+    def rotate(ink: Any, best: Any) -> Any:
+        height, width = ink.shape
+        down = jnp.arange(height, dtype=jnp.float32)[:, None] - (height - 1) / 2
+        right = jnp.arange(width, dtype=jnp.float32) - (width - 1) / 2
+        turned, across = jnp.asarray(cosine)[best], jnp.asarray(sine)[best]
+        rows = turned * down + across * right + (height - 1) / 2
+        columns = turned * right - across * down + (width - 1) / 2
+        value = jax.scipy.ndimage.map_coordinates(ink.astype(jnp.float32), [rows, columns], order=1)
+        return value >= 0.5
+
+    def clean(page: Any) -> Any:
+        apart = jax.lax.optimization_barrier  # a step is read many times by the next, so it must not be done anew each
+        ink = apart(despeckle(apart(threshold(apart(denoise(page))))))
+        return rotate(ink, skew(ink)).astype(jnp.uint8)
+
+    return jax.jit(jax.vmap(clean))
+
+
+@task.pair(cpu="jax", gpu="jax", needs={"gpu": ["cupy"]}, memory=Memory(copies=0.2, fixed=2e9, host=2.2))
+def compiled(data: Pages, run: Run, jax):
+    """JAX: all steps for a batch of pages as one compiled function, which fuses what it can into few kernels.
+
+    JAX returns before the work is done. So while a batch is cleaned, the result of the one before comes back and the
+    next one is sent: copies and work overlap in one stage, `pipeline`.
+    """
+    record(run)
+    assert run.xp  # CuPy's pinned buffers carry JAX's arrays over the bus (harness/transfer.py)
+    clean = compiled_steps(jax)
+    ready = run.output((data.grey.size,), np.bool_)
+    bytes_of = ready.view(np.uint8)  # libraries hand over bytes to each other more readily than truth values
+
+    def fetch(begin: int, ink: Any) -> None:
+        run.to_host(ink, out=bytes_of[begin : begin + ink.size].reshape(ink.shape))
+
+    with run.stage("pipeline"), jax.enable_x64(True):  # the squares of counts need 64 bits
+        behind: tuple[Any, ...] = ()
+        for begin, batch in batches(data, BATCH[run.device]):
+            ahead = begin, clean(run.to_device(batch, into=jax))  # is only started here
+            if behind:
+                fetch(*behind)
+            behind = ahead
+        fetch(*behind)
+    return ready
 
 
 @task.on_cluster(cpu="cv2")
