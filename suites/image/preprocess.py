@@ -17,8 +17,6 @@ all of them must come back: stage `get`.
 
 from __future__ import annotations
 
-import functools
-import importlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -36,6 +34,7 @@ from residency.datasets.image.synthetic_photos import synthetic_photos
 from residency.harness import Memory, Run, Task
 from residency.harness.cluster import LARGEST, Rows
 from residency.harness.run import PARTS
+from residency.suites.image._chunks import Slot, by_size, device_decoder, tensor
 
 CHUNK, PIXELS = 64, 64 * 640 * 480  # at most, at a time: decoded 60 MB, in float32 240 MB
 SLOTS = 2  # chunks at work at once: the host has one, the device another
@@ -158,15 +157,6 @@ def one_pass(data: Photos, run: Run, cv2):
     return ready
 
 
-def by_size(data: Photos, chunk: range) -> dict[tuple[int, int], list[int]]:
-    """The images of a chunk by height and width."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for image in chunk:
-        height, width = data.sizes[image].tolist()
-        groups.setdefault((height, width), []).append(image)
-    return groups
-
-
 def resampled(torch: Any, pixels: Any, axes: Mapping[int, Any], colour: tuple[Any, Any]) -> Any:
     """Images of one size, (n, height, width, 3), ready for a network, (n, 3, 224, 224): three matrix products."""
     _, height, width, _ = pixels.shape
@@ -184,30 +174,6 @@ def factors(data: Photos, run: Run, torch: Any) -> tuple[dict[int, Any], tuple[A
     return axes, (matrix, offset)
 
 
-class Slot:
-    """A stream of the device, and pinned host memory for a chunk's results, which come back while others are made."""
-
-    def __init__(self, data: Photos, run: Run, torch: Any) -> None:
-        """Torch keeps pinned memory that is freed, so only the first execution pays for pinning."""
-        self.pinned = {"pin_memory": run.torch_device != "cpu"}
-        device = torch.get_device_module(run.torch_device)
-        self.stream, self.done = device.Stream(), device.Event()
-        self.results = torch.empty(min(CHUNK, data.rows), 3, SIDE, SIDE, **self.pinned)
-        self.images: list[int] = []
-        self.held: Any = None  # what the stream still reads
-
-    def fetch(self, results: Any, images: list[int]) -> None:
-        """Start to copy results of these images to the host."""
-        first, self.images = len(self.images), [*self.images, *images]
-        self.results[first : len(self.images)].copy_(results, non_blocking=True)
-
-    def finish(self, ready: NDArray[np.float32], pool: ThreadPoolExecutor) -> None:
-        """Wait for the chunk's results, and copy them to where they belong."""
-        self.done.synchronize()
-        list(pool.map(np.copyto, [ready[image] for image in self.images], self.results.numpy()))
-        self.images = []
-
-
 @task.pair(cpu="torch", gpu="torch", needs=["cv2"], memory=WHOLE_BATCHES)
 def whole_batches(data: Photos, run: Run, torch):
     """All images of a size at once. The host decodes into pinned memory while the GPU copies and computes.
@@ -221,7 +187,7 @@ def whole_batches(data: Photos, run: Run, torch):
     chunks = list(data.chunks(CHUNK, PIXELS))
     with run.stage("put"):
         axes, colour = factors(data, run, torch)
-        slots = [Slot(data, run, torch) for _ in range(SLOTS)]
+        slots = [Slot(min(CHUNK, data.rows), run, torch) for _ in range(SLOTS)]
         most = max(3 * int(data.sizes[chunk].prod(axis=1, dtype=np.int64).sum()) for chunk in chunks)
         buffers = [torch.empty(most, dtype=torch.uint8, **slot.pinned) for slot in slots]
     with run.stage("pipeline"), ThreadPoolExecutor(run.threads) as pool:
@@ -247,36 +213,6 @@ def whole_batches(data: Photos, run: Run, torch):
     return ready
 
 
-@functools.cache
-def device_decoder(threads: int, device: str) -> Any:
-    """nvImageCodec's decoder and its parameters, made once in a process: it takes memory and starts threads.
-
-    A GPU's JPEG engines, its cores with the host's, and the host alone share the images of a batch. Colour of half the
-    resolution is interpolated, as OpenCV does. Without a GPU the host decodes all.
-    """
-    codec = importlib.import_module("nvidia.nvimgcodec")
-    kinds = [codec.HW_GPU_ONLY, codec.GPU_ONLY, codec.HYBRID_CPU_GPU, codec.CPU_ONLY]
-    adapted = codec.LoadHintPolicy.ADAPTIVE_MINIMIZE_IDLE_TIME
-    decoder = codec.Decoder(
-        device_id=codec.NVIMGCODEC_DEVICE_CPU_ONLY if device == "cpu" else codec.NVIMGCODEC_DEVICE_CURRENT,
-        max_num_cpu_threads=threads,
-        backends=[
-            codec.Backend(kind, load_hint_policy=adapted) for kind in kinds if device != "cpu" or kind == codec.CPU_ONLY
-        ],
-        options=":fancy_upsampling=1",
-    )
-    rgb = codec.DecodeParams(
-        apply_exif_orientation=False, color_spec=codec.ColorSpec.SRGB, sample_format=codec.SampleFormat.I_RGB
-    )
-    return decoder, rgb
-
-
-def tensor(torch: Any, image: Any) -> Any:
-    """A decoded image as a tensor that shares its memory: the GPU's, or without a GPU the host's."""
-    is_on_host = image.buffer_kind == importlib.import_module("nvidia.nvimgcodec").ImageBufferKind.STRIDED_HOST
-    return torch.from_numpy(np.asarray(image)) if is_on_host else torch.from_dlpack(image)
-
-
 @task.on_gpu("torch", needs=["nvidia.nvimgcodec"], memory=WHOLE_BATCHES)
 def decoded_there(data: Photos, run: Run, torch):
     """nvImageCodec: the GPU decodes, too, so files cross the bus instead of pixels; the rest as in `whole_batches`."""
@@ -286,7 +222,7 @@ def decoded_there(data: Photos, run: Run, torch):
     device = torch.get_device_module(run.torch_device)
     with run.stage("put"):
         axes, colour = factors(data, run, torch)
-        slots = [Slot(data, run, torch) for _ in range(SLOTS)]
+        slots = [Slot(min(CHUNK, data.rows), run, torch) for _ in range(SLOTS)]
         decoder, rgb = device_decoder(run.threads, run.torch_device)
     with run.stage("pipeline"), ThreadPoolExecutor(run.threads) as pool:
         for number, chunk in enumerate(data.chunks(CHUNK, PIXELS)):

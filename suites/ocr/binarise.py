@@ -15,7 +15,6 @@ step. On a cluster each worker cleans its own pages and sends back as much as it
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 
 from residency.datasets.ocr.ink import f_measure
 from residency.datasets.ocr.own_pages import own_pages
-from residency.datasets.ocr.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, pages, profile_squares, shifts
+from residency.datasets.ocr.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages, R, pages, profile_squares
 from residency.datasets.ocr.shaded_text import shaded_text
 from residency.harness import Memory, Run, Task
 from residency.harness.cluster import LARGEST, Rows
@@ -36,6 +35,7 @@ from residency.harness.run import PARTS
 
 Step = Callable[..., Any]
 BATCH = {"cpu": 2**22, "gpu": 2**25}  # pixels of a batch of pages, at most: enough to fill a GPU, few enough to overlap
+COMPILED = Memory(copies=3, fixed=2e9, host=2.2)
 WITHIN_A_PAGE = np.zeros((3, 3, 3))  # neighbours in a batch of pages: those of the same page
 WITHIN_A_PAGE[1] = 1
 
@@ -106,10 +106,12 @@ def opencv_steps(cv2: Any) -> dict[str, Step]:
         return page < mean * (1 - K + K / R * np.sqrt(np.maximum(variance, 0)))
 
     def despeckle(ink):
-        count, label = cv2.connectedComponents(ink.view(np.uint8), connectivity=8)
-        large = np.bincount(label.reshape(-1), minlength=count) >= SPECK  # OpenCV's own statistics take twice as long
-        large[0] = False  # the paper
-        return np.take(large, label)
+        _, label = cv2.connectedComponents(ink.view(np.uint8), connectivity=8)
+        places = np.flatnonzero(ink)  # most pixels are paper, and need not be counted
+        labels = label.reshape(-1)[places]
+        clean = ink.copy()
+        clean.reshape(-1)[places[np.bincount(labels)[labels] < SPECK]] = False
+        return clean
 
     def rotate(ink, angle):
         height, width = ink.shape
@@ -127,7 +129,7 @@ def opencv(data: Pages, run: Run, cv2):
 
 @task.on_cpu("cv2")
 def one_pass(data: Pages, run: Run, cv2):
-    """OpenCV: each thread cleans a page from the first step to the last. One stage, `pipeline`, without waits within."""
+    """OpenCV: each thread cleans a page from the first step to the last, without waits between steps."""
     record(run)
     steps = opencv_steps(cv2)
     with run.stage("pipeline"), ThreadPoolExecutor(run.threads) as pool:
@@ -204,7 +206,7 @@ def batches(data: Pages, most: int) -> list[tuple[int, Any]]:
     return found
 
 
-@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage")
+@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", memory=Memory(copies=3.5, fixed=2e9))
 def whole_batches(data: Pages, run: Run, nd):
     """The same filters on batches of pages, (pages, height, width): as many launches for a batch as for a page."""
     xp = run.xp
@@ -245,132 +247,54 @@ def whole_batches(data: Pages, run: Run, nd):
         return run.to_host(ink, out=run.output)
 
 
-@functools.cache  # what is compiled stays with this function: all executions of a process must use the same
-def compiled_steps(jax: Any) -> Any:
-    """The clean-up of a batch of pages, (pages, height, width), as one compiled function."""
-    jnp = jax.numpy
-    cosine, sine = (table(np.radians(ANGLES)).astype(np.float32) for table in (np.cos, np.sin))
-
-    def around(page: Any, axis: int, reach: int) -> list[Any]:
-        """A page that was padded by `reach`, shifted by each of 0 to 2 `reach` along an axis."""
-        length = page.shape[axis] - 2 * reach
-        return [jax.lax.slice_in_dim(page, first, first + length, axis=axis) for first in range(2 * reach + 1)]
-
-    def sorted_three(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any]:
-        low, high = jnp.minimum(a, b), jnp.maximum(a, b)
-        return jnp.minimum(low, c), jnp.maximum(low, jnp.minimum(high, c)), jnp.maximum(high, c)
-
-    def denoise(page: Any) -> Any:
-        """The median of nine from sorted columns of three: of the greatest low, the median middle, the least high."""
-        low, middle, high = sorted_three(*around(jnp.pad(page, 1, mode="edge"), 0, 1))
-        lows, middles, highs = around(low, 1, 1), around(middle, 1, 1), around(high, 1, 1)
-        greatest, least = functools.reduce(jnp.maximum, lows), functools.reduce(jnp.minimum, highs)
-        return sorted_three(greatest, sorted_three(*middles)[1], least)[1]
-
-    def window_sum(value: Any) -> Any:
-        """Exact sums of whole numbers; 31 values by eight additions: twice 1, 2, 4, 8, and 16 + 8 + 4 + 2 + 1."""
-        value = jnp.pad(value, WINDOW // 2, mode="reflect")
-        for axis in (0, 1):
-            length = value.shape[axis] - WINDOW + 1
-            total, done, width = 0, 0, 16
-            sums = {1: value}
-            for half in (1, 2, 4, 8):
-                longer = sums[half].shape[axis]
-                parts = (jax.lax.slice_in_dim(sums[half], a, longer - half + a, axis=axis) for a in (0, half))
-                sums[2 * half] = sum(parts)
-            while width:
-                total += jax.lax.slice_in_dim(sums[width], done, done + length, axis=axis)
-                done, width = done + width, width // 2
-            value = total
-        return value
-
-    def threshold(page: Any) -> Any:
-        value = page.astype(jnp.int32)
-        mean = window_sum(value).astype(jnp.float32) / WINDOW**2
-        variance = window_sum(value * value).astype(jnp.float32) / WINDOW**2 - mean * mean
-        return page < mean * (1 - K + K / R * jnp.sqrt(jnp.maximum(variance, 0)))
-
-    def over_neighbours(pick: Any, label: Any, beyond: int) -> Any:
-        for axis in (0, 1):
-            pads = [(int(axis == side), int(axis == side)) for side in (0, 1)]
-            label = functools.reduce(pick, around(jnp.pad(label, pads, constant_values=beyond), axis, 1))
-        return label
-
-    def despeckle(ink: Any) -> Any:
-        """A component of fewer than 8 pixels has one label after 6 exchanges with neighbours; a larger one need not.
-
-        So the labels of a larger one have 8 pixels, or some pixel with another label beside it, which counts for 8.
-        """
-        paper = ink.size
-        label = jnp.where(ink, jnp.arange(paper, dtype=jnp.int32).reshape(ink.shape), paper)
-
-        def exchange(_: Any, label: Any) -> Any:
-            return jnp.where(ink, over_neighbours(jnp.minimum, label, paper), paper)
-
-        label = jax.lax.fori_loop(0, SPECK - 2, exchange, label)
-        least = over_neighbours(jnp.minimum, label, paper)
-        greatest = over_neighbours(jnp.maximum, jnp.where(ink, label, -1), -1)
-        share = jnp.where(least < greatest, jnp.int32(SPECK), jnp.int32(1))
-        size = jnp.zeros(paper, jnp.int32).at[label].add(share, mode="drop")  # paper is beyond the end
-        return ink & (size.at[label].get(mode="fill", fill_value=0) >= SPECK)
-
-    def skew(ink: Any) -> Any:
-        """The best angle's number, as by `profile_squares`."""
-        height, width = ink.shape
-        broad = -(-width // STRIPS)
-        first, reach = shifts(width, broad, np)
-        strips = jnp.pad(ink, ((0, 0), (0, STRIPS * broad - width))).reshape(height, STRIPS, broad)
-        counts = jnp.pad(strips.sum(2, dtype=jnp.int32).T, ((0, 0), (reach, reach)))
-
-        def rows_from(strip: Any, start: Any) -> Any:
-            return jax.lax.dynamic_slice(strip, (start,), (height,))
-
-        slid = jax.vmap(jax.vmap(rows_from), (None, 0))(counts, first.astype(np.int32))  # (angles, strips, height)
-        return (slid.sum(1, dtype=jnp.int64) ** 2).sum(1).argmax()
-
-    def rotate(ink: Any, best: Any) -> Any:
-        height, width = ink.shape
-        down = jnp.arange(height, dtype=jnp.float32)[:, None] - (height - 1) / 2
-        right = jnp.arange(width, dtype=jnp.float32) - (width - 1) / 2
-        turned, across = jnp.asarray(cosine)[best], jnp.asarray(sine)[best]
-        rows = turned * down + across * right + (height - 1) / 2
-        columns = turned * right - across * down + (width - 1) / 2
-        value = jax.scipy.ndimage.map_coordinates(ink.astype(jnp.float32), [rows, columns], order=1)
-        return value >= 0.5
-
-    def clean(page: Any) -> Any:
-        apart = jax.lax.optimization_barrier  # a step is read many times by the next, so it must not be done anew each
-        ink = apart(despeckle(apart(threshold(apart(denoise(page))))))
-        return rotate(ink, skew(ink)).astype(jnp.uint8)
-
-    return jax.jit(jax.vmap(clean))
-
-
-@task.pair(cpu="jax", gpu="jax", needs={"gpu": ["cupy"]}, memory=Memory(copies=0.2, fixed=2e9, host=2.2))
+@task.pair(cpu="jax", gpu="jax", needs={"gpu": ["cupy"]}, memory=COMPILED)
 def compiled(data: Pages, run: Run, jax):
-    """JAX: all steps for a batch of pages as one compiled function, which fuses what it can into few kernels.
+    """JAX: all steps for a batch of pages as one compiled function, which fuses what it can into few kernels."""
+    record(run)
+    clean = one_function(run)
+    with run.stage("put"):
+        scans = [run.to_device(batch, into=jax) for _, batch in batches(data, BATCH[run.device])]
+    with run.stage("clean"), jax.enable_x64(True):
+        cleaned = [clean(batch) for batch in scans]
+    ready = run.output((data.grey.size,), np.bool_)
+    with run.stage("get"):
+        for (begin, _), ink in zip(batches(data, BATCH[run.device]), cleaned, strict=True):
+            fetch(run, ink, begin, ready)
+    return ready
 
-    JAX returns before the work is done. So while a batch is cleaned, the result of the one before comes back and the
-    next one is sent: copies and work overlap in one stage, `pipeline`.
+
+@task.pair(cpu="jax", gpu="jax", needs={"gpu": ["cupy"]}, memory=COMPILED)
+def overlapped(data: Pages, run: Run, jax):
+    """The same function; while a batch is cleaned, the result of the one before comes back and the next one is sent.
+
+    JAX only starts the work and returns. So copies and work overlap in one stage, `pipeline`.
     """
     record(run)
-    assert run.xp  # CuPy's pinned buffers carry JAX's arrays over the bus (harness/transfer.py)
-    clean = compiled_steps(jax)
+    clean = one_function(run)
     ready = run.output((data.grey.size,), np.bool_)
-    bytes_of = ready.view(np.uint8)  # libraries hand over bytes to each other more readily than truth values
-
-    def fetch(begin: int, ink: Any) -> None:
-        run.to_host(ink, out=bytes_of[begin : begin + ink.size].reshape(ink.shape))
-
-    with run.stage("pipeline"), jax.enable_x64(True):  # the squares of counts need 64 bits
-        behind: tuple[Any, ...] = ()
-        for begin, batch in batches(data, BATCH[run.device]):
-            ahead = begin, clean(run.to_device(batch, into=jax))  # is only started here
-            if behind:
-                fetch(*behind)
-            behind = ahead
-        fetch(*behind)
+    with run.stage("pipeline"), jax.enable_x64(True):
+        begin, behind = 0, None
+        for following, batch in batches(data, BATCH[run.device]):
+            ahead = clean(run.to_device(batch, into=jax))
+            if behind is not None:
+                fetch(run, behind, begin, ready)
+            begin, behind = following, ahead
+        fetch(run, behind, begin, ready)
     return ready
+
+
+def one_function(run: Run) -> Callable[[Any], Any]:
+    """The compiled clean-up of a batch. It needs 64 bits (`jax.enable_x64`), for the squares of the rows' counts."""
+    from residency.suites.ocr._clean import clean
+
+    assert run.xp  # on a GPU, CuPy's pinned buffers carry JAX's arrays over the bus (harness/transfer.py)
+    return clean
+
+
+def fetch(run: Run, ink: Any, begin: int, ready: NDArray[np.bool_]) -> None:
+    """Copy a batch's result to its place; as bytes, which all libraries take from each other."""
+    place = ready[begin : begin + ink.size].view(np.uint8)
+    run.to_host(ink, out=place.reshape(ink.shape))
 
 
 @task.on_cluster(cpu="cv2")
