@@ -32,19 +32,20 @@ class Slot:
         device = torch.get_device_module(run.torch_device)
         self.stream, self.done = device.Stream(), device.Event()
         self.results = torch.empty(images, 3, SIDE, SIDE, **self.pinned)
-        self.images: list[int] = []
+        self.images: list[int] = []  # in the order of their results
+        self.filled = 0  # places that have results, or will have
         self.held: Any = None  # what the stream still reads
 
-    def fetch(self, results: Any, images: list[int]) -> None:
-        """Start to copy results of these images to the host."""
-        first, self.images = len(self.images), [*self.images, *images]
-        self.results[first : len(self.images)].copy_(results, non_blocking=True)
+    def fetch(self, results: Any) -> None:
+        """Start to copy results to the host, behind those of the same chunk."""
+        first, self.filled = self.filled, self.filled + len(results)
+        self.results[first : self.filled].copy_(results, non_blocking=True)
 
     def finish(self, ready: NDArray[np.float32], pool: ThreadPoolExecutor) -> None:
         """Wait for the chunk's results, and copy them to where they belong."""
         self.done.synchronize()
         list(pool.map(np.copyto, [ready[image] for image in self.images], self.results.numpy()))
-        self.images = []
+        self.images, self.filled = [], 0
 
 
 @functools.cache

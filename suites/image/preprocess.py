@@ -33,12 +33,13 @@ from residency.datasets.image.photos import CUT, SIDE, Photos, colours, decode, 
 from residency.datasets.image.synthetic_photos import synthetic_photos
 from residency.harness import Memory, Run, Task
 from residency.harness.cluster import LARGEST, Rows
+from residency.harness.memory import Memories
 from residency.harness.run import PARTS
 from residency.suites.image._chunks import Slot, by_size, device_decoder, tensor
 
 CHUNK, PIXELS = 64, 64 * 640 * 480  # at most, at a time: decoded 60 MB, in float32 240 MB
 SLOTS = 2  # chunks at work at once: the host has one, the device another
-WHOLE_BATCHES = {"cpu": Memory(copies=1, fixed=0.8e9), "gpu": Memory(copies=0, fixed=2e9, host=1.2)}
+WHOLE_BATCHES: Memories = {"cpu": Memory(copies=1, fixed=0.8e9), "gpu": Memory(copies=0, fixed=2e9, host=1.2)}
 
 task = Task(
     datasets=[synthetic_photos, photographs, own_photos],
@@ -185,6 +186,10 @@ def whole_batches(data: Photos, run: Run, torch):
     ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
     device = torch.get_device_module(run.torch_device)
     chunks = list(data.chunks(CHUNK, PIXELS))
+
+    def fill(image: int, place: NDArray[np.uint8]) -> None:
+        place[:] = decode(data, image)
+
     with run.stage("put"):
         axes, colour = factors(data, run, torch)
         slots = [Slot(min(CHUNK, data.rows), run, torch) for _ in range(SLOTS)]
@@ -194,20 +199,18 @@ def whole_batches(data: Photos, run: Run, torch):
         for number, chunk in enumerate(chunks):
             slot, buffer = slots[number % SLOTS], buffers[number % SLOTS]
             slot.finish(ready, pool)
-            start, batches = 0, []
-            for size, images in by_size(data, chunk).items():
-                stop = start + 3 * size[0] * size[1] * len(images)
-                batches.append((images, buffer[start:stop].view(len(images), *size, 3)))
-                start = stop
-            places = {
-                image: place for images, batch in batches for image, place in zip(images, batch.numpy(), strict=True)
-            }
-            list(pool.map(lambda image: np.copyto(places[image], decode(data, image)), chunk))
+            start, images, batches = 0, [], []
+            for size, same in by_size(data, chunk).items():
+                stop = start + 3 * size[0] * size[1] * len(same)
+                batches.append(buffer[start:stop].view(len(same), *size, 3))
+                start, images = stop, [*images, *same]
+            list(pool.map(fill, images, [place for batch in batches for place in batch.numpy()]))
             with device.stream(slot.stream):
-                for images, batch in batches:
+                for batch in batches:
                     pixels = batch.to(run.torch_device, non_blocking=True)
-                    slot.fetch(resampled(torch, pixels, axes, colour), images)
+                    slot.fetch(resampled(torch, pixels, axes, colour))
                 slot.done.record()
+            slot.images = images
         for number in range(len(chunks), len(chunks) + SLOTS):
             slots[number % SLOTS].finish(ready, pool)
     return ready
@@ -235,10 +238,12 @@ def decoded_there(data: Photos, run: Run, torch):
                 )
                 if None in decoded:
                     raise ValueError(f"nvImageCodec cannot decode image {chunk[decoded.index(None)]}, which Pillow can")
-                for images in by_size(data, chunk).values():
-                    pixels = torch.stack([tensor(torch, decoded[image - chunk.start]) for image in images])
-                    slot.fetch(resampled(torch, pixels, axes, colour), images)
+                groups = list(by_size(data, chunk).values())
+                for same in groups:
+                    pixels = torch.stack([tensor(torch, decoded[image - chunk.start]) for image in same])
+                    slot.fetch(resampled(torch, pixels, axes, colour))
                 slot.done.record()
+            slot.images = [image for same in groups for image in same]
         for slot in slots:
             slot.finish(ready, pool)
     return ready

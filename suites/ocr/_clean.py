@@ -18,7 +18,7 @@ from residency.datasets.ocr.pages import ANGLES, SPECK, STRIPS, WINDOW, K, R, sh
 
 COSINE, SINE = (table(np.radians(ANGLES)).astype(np.float32) for table in (np.cos, np.sin))
 HALVES = (1, 2, 4, 8)  # 31 = 16 + 8 + 4 + 2 + 1
-apart = jax.lax.optimization_barrier
+apart: Callable[[Any], Any] = jax.lax.optimization_barrier
 
 
 def part(page: Any, axis: int, first: int, length: int) -> Any:
@@ -122,6 +122,6 @@ def rotate(ink: Any, best: Any) -> Any:
 @jax.jit
 @jax.vmap
 def clean(page: Any) -> Any:
-    """A batch of pages, (pages, height, width) of uint8; 1 is ink. Compiled anew for each shape, kept by the process."""
+    """A batch of pages, (pages, height, width) of uint8; 1 is ink. Compiled anew for each shape, once in a process."""
     ink = apart(despeckle(apart(threshold(apart(denoise(page))))))
     return rotate(ink, skew(ink)).astype(jnp.uint8)

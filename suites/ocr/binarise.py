@@ -31,11 +31,12 @@ from residency.datasets.ocr.pages import ANGLES, SPECK, STRIPS, WINDOW, K, Pages
 from residency.datasets.ocr.shaded_text import shaded_text
 from residency.harness import Memory, Run, Task
 from residency.harness.cluster import LARGEST, Rows
+from residency.harness.memory import Memories
 from residency.harness.run import PARTS
 
 Step = Callable[..., Any]
-BATCH = {"cpu": 2**22, "gpu": 2**25}  # pixels of a batch of pages, at most: enough to fill a GPU, few enough to overlap
-COMPILED = Memory(copies=3, fixed=2e9, host=2.2)
+BATCH = {"cpu": 2**21, "gpu": 2**25}  # pixels of a batch of pages, at most: enough to fill a GPU, few enough to overlap
+IN_BATCHES: Memories = {"cpu": Memory(copies=1.6, fixed=1e9), "gpu": Memory(copies=1.2, fixed=2e9, host=1.6)}
 WITHIN_A_PAGE = np.zeros((3, 3, 3))  # neighbours in a batch of pages: those of the same page
 WITHIN_A_PAGE[1] = 1
 
@@ -247,7 +248,7 @@ def whole_batches(data: Pages, run: Run, nd):
         return run.to_host(ink, out=run.output)
 
 
-@task.pair(cpu="jax", gpu="jax", needs={"gpu": ["cupy"]}, memory=COMPILED)
+@task.pair(cpu="jax", gpu="jax", needs={"gpu": ["cupy"]}, memory=IN_BATCHES)
 def compiled(data: Pages, run: Run, jax):
     """JAX: all steps for a batch of pages as one compiled function, which fuses what it can into few kernels."""
     record(run)
@@ -263,7 +264,7 @@ def compiled(data: Pages, run: Run, jax):
     return ready
 
 
-@task.pair(cpu="jax", gpu="jax", needs={"gpu": ["cupy"]}, memory=COMPILED)
+@task.pair(cpu="jax", gpu="jax", needs={"gpu": ["cupy"]}, memory=IN_BATCHES)
 def overlapped(data: Pages, run: Run, jax):
     """The same function; while a batch is cleaned, the result of the one before comes back and the next one is sent.
 
