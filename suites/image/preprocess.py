@@ -199,7 +199,7 @@ def whole_batches(data: Photos, run: Run, torch):
         for number, chunk in enumerate(chunks):
             slot, buffer = slots[number % SLOTS], buffers[number % SLOTS]
             slot.finish(ready, pool)
-            start, images, batches = 0, [], []
+            start, batches, images = 0, [], list[int]()
             for size, same in by_size(data, chunk).items():
                 stop = start + 3 * size[0] * size[1] * len(same)
                 batches.append(buffer[start:stop].view(len(same), *size, 3))

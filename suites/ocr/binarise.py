@@ -33,6 +33,7 @@ from residency.harness import Memory, Run, Task
 from residency.harness.cluster import LARGEST, Rows
 from residency.harness.memory import Memories
 from residency.harness.run import PARTS
+from residency.suites.ocr._clean import compiled_clean
 
 Step = Callable[..., Any]
 BATCH = {"cpu": 2**21, "gpu": 2**25}  # pixels of a batch of pages, at most: enough to fill a GPU, few enough to overlap
@@ -190,19 +191,20 @@ def ndimage(data: Pages, run: Run, nd):
         return run.to_host(ink, out=run.output)
 
 
-def batches(data: Pages, most: int) -> list[tuple[int, Any]]:
+def batches(data: Pages, most: int, alike: bool = False) -> list[tuple[int, Any]]:
     """Pages of one shape that follow each other, up to `most` pixels: where they begin in `data.grey`, and a view.
 
-    Batches of one shape hold equally many pages, for JAX compiles anew for each number. So the last may begin before
-    the one before it ends.
+    If they must be `alike`, all batches of one shape hold equally many pages, since JAX compiles anew for each number.
+    Then the last may begin before the one before it ends.
     """
     found, start = [], 0
     for (height, width), same in groupby(data.shape.tolist()):
         pages, pixels = len(list(same)), height * width
         count = -(-pages // -(-pages * pixels // most))
-        for first in range(0, pages, count):
-            begin = start + min(first, pages - count) * pixels
-            found.append((begin, data.grey[begin : begin + count * pixels].reshape(count, height, width)))
+        for number in range(0, pages, count):
+            begin = start + (min(number, pages - count) if alike else number) * pixels
+            end = min(begin + count * pixels, start + pages * pixels)
+            found.append((begin, data.grey[begin:end].reshape(-1, height, width)))
         start += pages * pixels
     return found
 
@@ -240,9 +242,8 @@ def whole_batches(data: Pages, run: Run, nd):
 
     with run.stage("put"):
         grey = run.to_device(data.grey)
-        scans = [
-            grey[begin : begin + batch.size].reshape(batch.shape) for begin, batch in batches(data, BATCH[run.device])
-        ]
+        places = batches(data, BATCH[run.device])
+        scans = [grey[begin : begin + batch.size].reshape(batch.shape) for begin, batch in places]
     ink = step_by_step(run, scans, denoise=denoise, threshold=threshold, despeckle=despeckle, rotate=rotate)
     with run.stage("get"):
         return run.to_host(ink, out=run.output)
@@ -252,14 +253,16 @@ def whole_batches(data: Pages, run: Run, nd):
 def compiled(data: Pages, run: Run, jax):
     """JAX: all steps for a batch of pages as one compiled function, which fuses what it can into few kernels."""
     record(run)
-    clean = one_function(run)
+    clean = compiled_clean(jax)
+    assert run.xp  # on a GPU, CuPy's pinned buffers carry JAX's arrays over the bus (harness/transfer.py)
     with run.stage("put"):
-        scans = [run.to_device(batch, into=jax) for _, batch in batches(data, BATCH[run.device])]
+        places = batches(data, BATCH[run.device], alike=True)
+        scans = [run.to_device(batch, into=jax) for _, batch in places]
     with run.stage("clean"), jax.enable_x64(True):
         cleaned = [clean(batch) for batch in scans]
     ready = run.output((data.grey.size,), np.bool_)
     with run.stage("get"):
-        for (begin, _), ink in zip(batches(data, BATCH[run.device]), cleaned, strict=True):
+        for (begin, _), ink in zip(places, cleaned, strict=True):
             fetch(run, ink, begin, ready)
     return ready
 
@@ -271,25 +274,18 @@ def overlapped(data: Pages, run: Run, jax):
     JAX only starts the work and returns. So copies and work overlap in one stage, `pipeline`.
     """
     record(run)
-    clean = one_function(run)
+    clean = compiled_clean(jax)
+    assert run.xp  # on a GPU, CuPy's pinned buffers carry JAX's arrays over the bus (harness/transfer.py)
     ready = run.output((data.grey.size,), np.bool_)
     with run.stage("pipeline"), jax.enable_x64(True):
         begin, behind = 0, None
-        for following, batch in batches(data, BATCH[run.device]):
+        for following, batch in batches(data, BATCH[run.device], alike=True):
             ahead = clean(run.to_device(batch, into=jax))
             if behind is not None:
                 fetch(run, behind, begin, ready)
             begin, behind = following, ahead
         fetch(run, behind, begin, ready)
     return ready
-
-
-def one_function(run: Run) -> Callable[[Any], Any]:
-    """The compiled clean-up of a batch. It needs 64 bits (`jax.enable_x64`), for the squares of the rows' counts."""
-    from residency.suites.ocr._clean import clean
-
-    assert run.xp  # on a GPU, CuPy's pinned buffers carry JAX's arrays over the bus (harness/transfer.py)
-    return clean
 
 
 def fetch(run: Run, ink: Any, begin: int, ready: NDArray[np.bool_]) -> None:
