@@ -1,4 +1,4 @@
-"""What two implementations of `preprocess` share: chunks at work at the same time, and a decoder on the GPU."""
+"""What implementations of `preprocess` share: chunks at work at the same time, and a decoder on the GPU."""
 
 from __future__ import annotations
 
@@ -49,21 +49,20 @@ class Slot:
 
 
 @functools.cache
-def device_decoder(threads: int, device: str) -> Any:
-    """NvImageCodec's decoder and its parameters, made once in a process: it takes memory and starts threads.
+def device_decoder(threads: int, device: str, engines: bool) -> tuple[Any, Any]:
+    """A decoder of nvImageCodec and its parameters, made once in a process: it takes memory and starts threads.
 
-    A GPU's JPEG engines, its cores with the host's, and the host alone share the images of a batch. Colour of half the
-    resolution is interpolated, as OpenCV does. Without a GPU the host decodes all.
+    The cores of the GPU and of the host share a batch's images; with `engines`, so do the GPU's JPEG engines, if it has
+    them. Without a GPU, the host decodes all. Colour of half the resolution is interpolated, as OpenCV does it.
     """
     codec = importlib.import_module("nvidia.nvimgcodec")
-    kinds = [codec.HW_GPU_ONLY, codec.GPU_ONLY, codec.HYBRID_CPU_GPU, codec.CPU_ONLY]
+    kinds = [codec.GPU_ONLY, codec.HYBRID_CPU_GPU, codec.CPU_ONLY]
+    kinds = [codec.CPU_ONLY] if device == "cpu" else [codec.HW_GPU_ONLY, *kinds] if engines else kinds
     adapted = codec.LoadHintPolicy.ADAPTIVE_MINIMIZE_IDLE_TIME
     decoder = codec.Decoder(
         device_id=codec.NVIMGCODEC_DEVICE_CPU_ONLY if device == "cpu" else codec.NVIMGCODEC_DEVICE_CURRENT,
         max_num_cpu_threads=threads,
-        backends=[
-            codec.Backend(kind, load_hint_policy=adapted) for kind in kinds if device != "cpu" or kind == codec.CPU_ONLY
-        ],
+        backends=[codec.Backend(kind, load_hint_policy=adapted) for kind in kinds],
         options=":fancy_upsampling=1",
     )
     rgb = codec.DecodeParams(

@@ -5,12 +5,17 @@ Expect    A page of a million pixels is 1 MB; each step reads and writes it a fe
           bandwidth decides, and a GPU has ten to twenty times a CPU's. But the method matters too: running sums make a
           31 x 31 mean cost four additions a pixel on a CPU, whatever the window; CuPy adds up 31 values twice.
           Connected components are a chain of lookups, the least parallel step. And a page takes some hundred launches
-          of 5 to 10 µs, while OpenCV cleans it in about 10 ms on one core: expect a GPU to gain a few times against few
-          cores, and little or nothing against thirty; larger pages are in its favour.
+          of 5 to 10 µs, while OpenCV cleans it in about 10 ms on one core: page by page (`ndimage`), expect a GPU to
+          gain a few times against few cores, and little or nothing against thirty.
+          With a batch of 32 pages a call (`whole_batches`), launches no longer count, but the generic filters do. One
+          function that is compiled for the batch (`compiled`) leaves some 40 kernels, each of which reads and writes a
+          page once or twice, 0.1 ms a page in all. Then the bus takes as long as the work: 1 MB each way. If copies
+          overlap with work (`overlapped`), the slower of the two is left.
 
 `datasets/ocr/pages.py` defines exactly what a clean page is. All implementations follow it and share one estimate of
-the skew, because no library has one. Pages are independent: on a CPU each thread takes one page at a time, step by
-step. On a cluster each worker cleans its own pages and sends back as much as it read, a byte a pixel.
+the skew, because no library has one; `_clean.py` has all steps for JAX. Pages are independent: on a CPU each thread
+takes one page at a time, step by step, or from the first step to the last (`one_pass`). On a cluster each worker cleans
+its own pages and sends back as much as it read, a byte a pixel.
 """
 
 from __future__ import annotations
