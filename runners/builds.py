@@ -23,7 +23,9 @@ RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d\d)?$")  # CUDA's own package, w
 CONDA = Path(sys.prefix) / "conda-meta"
 NO_CUDA = b"CUDA Tree Learner was not enabled in this build"  # what LightGBM 3.2 to 4.7 say when asked for it
 NO_OPENCL = b"GPU Tree Learner was not enabled in this build"
-LIGHTGBM_CUDA = "pip install --force-reinstall --no-binary lightgbm --config-settings=cmake.define.USE_CUDA=ON lightgbm"
+LIGHTGBM_CUDA = (
+    "pip install --force-reinstall --no-deps --no-binary lightgbm --config-settings=cmake.define.USE_CUDA=ON lightgbm"
+)
 OPENCL = Path("/etc/OpenCL/vendors")  # where drivers are registered
 BOTH_NCCL = {"nvidia-nccl-cu12", "nvidia-nccl-cu13"}  # they bring the same files: what was installed last is there
 

@@ -99,7 +99,7 @@ def begin(values: Floats, window: int, mean: float, left: int, sums: Floats) -> 
 
 @numba.njit(nogil=True, fastmath=FAST)
 def follow(columns: Floats, left: int, sums: Floats, best: Floats) -> None:
-    """Follow the strip of diagonals that begins at column `left` to the last window; raise each window's best so far."""
+    """Follow the strip of diagonals from column `left` on to the last window, and raise each window's best so far."""
     inverse, half, both, windows = columns[1], columns[2], columns[3], len(best)
     for i in range(windows - left):
         j, end = left + i, min(left + i + len(sums), windows)

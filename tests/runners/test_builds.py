@@ -80,8 +80,9 @@ def test_without_the_drivers_opencl_it_is_unavailable(
         pytest.skip("LightGBM has another build than pip's here")
     (tmp_path / "driver.icd").write_text(registered)
     done = residency(
-        "run", "tabular/gradient_boosting", "--implementations", "leaf_by_leaf,leaf_by_leaf_cuda", "--devices", "gpu", "--size", "500",
-        "--replicates", "1", "--rounds", "1", "--json", **stand_in_gpu(**HEALTHY), OCL_ICD_VENDORS=str(tmp_path),
+        "run", "tabular/gradient_boosting", "--implementations", "leaf_by_leaf,leaf_by_leaf_cuda", "--devices", "gpu",
+        "--size", "500", "--replicates", "1", "--rounds", "1", "--json",
+        **stand_in_gpu(**HEALTHY), OCL_ICD_VENDORS=str(tmp_path),
     )  # fmt: skip
     rows = {row["implementation"]: row for row in done.json["rows"]}
     assert {row["outcome"] for row in rows.values()} == {"unavailable"}
