@@ -38,6 +38,8 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
         ("unasked_copy", "cupy.ndarray does not become a NumPy array unasked"),
         ("wrong_parameter", "got an unexpected keyword argument 'positive'"),
         ("wrong_attribute", "has no `rank_`"),
+        ("wrong_argument", "got an unexpected keyword argument 'streams'"),
+        ("wrong_reference", "got an unexpected keyword argument 'like'"),
     ],
 )
 def test_a_planted_mistake_is_found(planted, name: str, said: str) -> None:
