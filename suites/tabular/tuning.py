@@ -204,7 +204,7 @@ def lanes_of(matrices: Sequence[Any]) -> Iterator[Callable[..., Any]]:
 
     settings = partial(xgboost.set_config, **xgboost.get_config())
     with ThreadPoolExecutor(len(matrices), initializer=settings) as threads:
-        yield partial(threads.submit, alone)
+        yield lambda *call: threads.submit(alone, *call)
 
 
 def side_by_side(
