@@ -23,6 +23,9 @@ RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d\d)?$")  # CUDA's own package, w
 CONDA = Path(sys.prefix) / "conda-meta"
 NO_CUDA = b"CUDA Tree Learner was not enabled in this build"  # what LightGBM 3.2 to 4.7 say when asked for it
 NO_OPENCL = b"GPU Tree Learner was not enabled in this build"
+LIGHTGBM_CUDA = (
+    "pip install --force-reinstall --no-deps --no-binary lightgbm --config-settings=cmake.define.USE_CUDA=ON lightgbm"
+)
 OPENCL = Path("/etc/OpenCL/vendors")  # where drivers are registered
 BOTH_NCCL = {"nvidia-nccl-cu12", "nvidia-nccl-cu13"}  # they bring the same files: what was installed last is there
 
@@ -53,17 +56,18 @@ def has_both_nccl() -> bool:
 
 
 @functools.cache
-def lightgbm_device() -> Literal["cuda", "gpu"] | None:
-    """LightGBM's best `device_type` for a GPU: `cuda`, or `gpu`, which is OpenCL; None if its build has neither.
+def lightgbm_devices() -> tuple[Literal["cuda", "gpu"], ...]:
+    """The values of LightGBM's `device_type` that its build has for a GPU: `cuda`, and `gpu`, which is OpenCL.
 
     LightGBM does not tell what it was built with. A build without a device has the words by which it refuses it. If its
     library is not found, it is taken for pip's, which has OpenCL.
     """
     library = next(filter(Path.is_file, _lightgbm_places()), None)
     if library is None:
-        return "gpu"
+        return ("gpu",)
+    refusals: dict[Literal["cuda", "gpu"], bytes] = {"cuda": NO_CUDA, "gpu": NO_OPENCL}
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
-        return "cuda" if code.find(NO_CUDA) < 0 else "gpu" if code.find(NO_OPENCL) < 0 else None
+        return tuple(device for device, refusal in refusals.items() if code.find(refusal) < 0)
 
 
 def _lightgbm_places() -> list[Path]:
@@ -76,17 +80,17 @@ def _lightgbm_places() -> list[Path]:
 
 def _lightgbm() -> str | None:
     """OpenCL finds NVIDIA's driver by a file that names its library. Containers often lack it."""
-    device = lightgbm_device()
-    if device is None:
+    devices = lightgbm_devices()
+    if not devices:
         return (
             "lightgbm is built without CUDA and OpenCL: pip install --force-reinstall lightgbm has OpenCL, "
             "conda install --channel conda-forge lightgbm has CUDA"
         )
-    if device == "cuda" or _opencl_knows_nvidia():
+    if "cuda" in devices or _opencl_knows_nvidia():
         return None
     return (
         "lightgbm computes on a GPU through OpenCL, for which NVIDIA's driver is not registered here: "
-        f"mkdir -p {OPENCL} && echo libnvidia-opencl.so.1 > {OPENCL}/nvidia.icd, as root"
+        f"mkdir -p {OPENCL} && echo libnvidia-opencl.so.1 > {OPENCL}/nvidia.icd, as root; with CUDA: {LIGHTGBM_CUDA}"
     )
 
 

@@ -7,7 +7,8 @@ Expect    Every level of every tree adds each row's gradient and curvature to on
           100 trees x 10 levels are thousands of dependent launches and waits, at about ten microseconds each, however
           few the rows: at smoke size the CPU wins, at ten million rows the GPU should by about ten. The copy is 320 MB,
           hundredths of a second, once. LightGBM's OpenCL counts on the GPU and grows the tree on the CPU, node by
-          node: many more and smaller transfers, and a smaller gain. Its CUDA, which pip's build lacks, does both there.
+          node: many more and smaller transfers, and a smaller gain. Its CUDA, which pip's build lacks, does both there,
+          but still leaf by leaf: a thousand leaves a tree are a thousand dependent steps, where XGBoost takes ten.
 
 The table, the trees and the 10 million rows to learn from at lecture size follow GBM-perf (Pafka), which reports for
 XGBoost V100 5 s, A100 3.7 s, H100 3.6 s, and 40 s for 32 CPU cores. Its clock leaves out the making of the matrix, the
@@ -38,6 +39,10 @@ LEAF, GROUP = 30, 100  # rows that a leaf needs, and a category that is to be sp
 SHARE_OF_LEAF, SHARE_OF_GROUP = 0.01, 0.03  # of the rows to learn from, at most
 NO_DEVICE = "No OpenCL device found"
 REMEDY = "install the driver's libnvidia-opencl.so.1, or start the container with NVIDIA_DRIVER_CAPABILITIES=all"
+LACKING = {
+    "gpu": "lightgbm is built without OpenCL: pip install --force-reinstall lightgbm has it",
+    "cuda": f"lightgbm is built without CUDA: {builds.LIGHTGBM_CUDA}, with CMake and CUDA's compiler; conda's has it",
+}
 ONE_HOT, SUBSET = 4, 64  # up to 4 categories are split one against the rest; at most 64 go to one side
 
 
@@ -148,8 +153,8 @@ def level_by_level_together(data: Table, run: Run, xgboost):
         return run.to_host(chance.compute())
 
 
-def by_leaf(data: Table, run: Run) -> dict[str, Any]:
-    """LightGBM's parameters, put on record."""
+def by_leaf(data: Table, run: Run, device: str) -> dict[str, Any]:
+    """LightGBM's parameters for a `device_type`, put on record."""
     least = Least.of(data)
     run.observe(least_curvature_of_leaf=least.curvature, least_rows_of_category=least.group)
     parameters = {
@@ -170,21 +175,34 @@ def by_leaf(data: Table, run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "num_threads": run.threads,
         "verbosity": -1,
-        **run.only(cpu={"device_type": "cpu", "force_row_wise": True}, gpu={"gpu_use_dp": False}),
+        "device_type": device,
+        **run.only(cpu={"force_row_wise": True}, gpu={"gpu_use_dp": False}),
     }
-    if run.device == "gpu":
-        parameters["device_type"] = builds.lightgbm_device()  # CUDA if its build has it, else OpenCL
     run.effective(rounds=ROUNDS, **parameters)
     return parameters
 
 
 @task.pair(cpu="lightgbm", gpu="lightgbm")
 def leaf_by_leaf(data: Table, run: Run, lightgbm):
-    """LightGBM: best leaf first, equally deep. It takes host arrays, copies inside `fit`, predicts on the CPU.
+    """LightGBM: best leaf first, equally deep. On a GPU by OpenCL, which only counts there.
 
-    Not yet seen on a real GPU: its OpenCL ran on the processor, its CUDA not at all. The record says which of the two.
+    It takes host arrays, copies inside `fit`, and predicts on the CPU. Not yet seen on a real GPU: its OpenCL ran on
+    the processor.
     """
-    parameters = by_leaf(data, run)
+    return leaves(data, run, lightgbm, "cpu" if run.device == "cpu" else "gpu")
+
+
+@task.on_gpu("lightgbm")
+def leaf_by_leaf_cuda(data: Table, run: Run, lightgbm):
+    """The same by LightGBM's CUDA, which grows the whole tree on the GPU. pip's build lacks it."""
+    return leaves(data, run, lightgbm, "cuda")
+
+
+def leaves(data: Table, run: Run, lightgbm: Any, device: str):
+    """LightGBM on one of its devices; raises `Unavailable` if its build lacks the device, or the machine does."""
+    if device != "cpu" and device not in builds.lightgbm_devices():
+        raise Unavailable(LACKING[device])
+    parameters = by_leaf(data, run, device)
     with run.stage("bin"):
         binned = lightgbm.Dataset(
             data.x, data.y, categorical_feature=list(data.categorical), params=parameters
@@ -208,7 +226,7 @@ def leaf_by_leaf_together(data: Table, run: Run, lightgbm):
     `predict` writes the model as text and sends it with every part: it takes longer than the predictions themselves.
     """
     model = lightgbm.DaskLGBMRegressor(  # the classifier would number the labels anew on each worker
-        n_estimators=ROUNDS, client=run.client, **by_leaf(data, run)
+        n_estimators=ROUNDS, client=run.client, **by_leaf(data, run, "cpu")
     )
     with run.stage("load"):
         x, y = (part.persist() for part in run.array(data.x, data.y))

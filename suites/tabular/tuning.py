@@ -8,6 +8,9 @@ Expect    Random search trains nine configurations, 81 rounds each. Successive h
           continue are often deep), for nine times as many tries. It errs if the best configuration learns slowly, and
           gains nothing if a good one happens to be among the nine.
           A GPU spends as much on a small round as on a large one, some launches a level: at smoke size the CPU wins.
+          Trials do not depend on each other, so several can share one card (`halving_at_once`): while one waits for a
+          launch, others compute. That gains most where a round is small, and nothing where one round fills the card.
+          The CPU side gets the same, with fewer threads for each trial: threads that wait for each other less.
           Trials exchange nothing, which suits a cluster. But every worker holds the whole table, each step of halving
           ends with its slowest trial, and no search ends before one configuration has had its 81 rounds, a ninth of the
           budget. So any number of workers can make it at most nine times as fast.
@@ -19,10 +22,13 @@ to have stopped it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -47,6 +53,7 @@ SPACE: Mapping[str, tuple[float, float]] = {  # from, to: drawn evenly on a loga
 }
 APART = 0.2  # of the training rows: what trials are judged on
 BINS = 255
+AT_ONCE = {"cpu": 4, "gpu": 9}  # trials that share the device, at most: on a CPU they share the threads, too
 
 task = Task(
     datasets=[flights, breast_cancer, covertype, own_binary],
@@ -108,30 +115,30 @@ def judge(booster: Any, apart: Any) -> float:
     return 0.5 if np.isnan(auc) else auc
 
 
-def trainer(run: Run, schedule: Mapping[int, int]):
-    """`further` with the parameters of all trials."""
+def trainer(run: Run, schedule: Mapping[int, int], at_once: int = 1):
+    """`further` with the parameters of all trials, `at_once` of which share the device."""
     parameters = {
         "objective": "binary:logistic",
         "eval_metric": "auc",
         "tree_method": "hist",
         "max_bin": BINS,
         "seed": run.seed,
-        "nthread": run.threads,
+        "nthread": max(1, run.threads // at_once),
         **run.only(cpu={"device": "cpu"}, gpu={"device": "cuda"}),
     }
-    run.effective(schedule=str(schedule), space=str(SPACE), apart=APART, **parameters)
+    run.effective(schedule=str(schedule), space=str(SPACE), apart=APART, trials_at_once=at_once, **parameters)
     return partial(further, parameters)
 
 
-def binned(table: tuple[Any, Any], categorical: Sequence[int], threads: int) -> tuple[Any, Any]:
-    """XGBoost's matrices of the training rows and of the held-out rows."""
+def binned(table: tuple[Any, Any], categorical: Sequence[int], threads: int, like: Any = None) -> tuple[Any, Any]:
+    """XGBoost's matrices of the training rows and of the held-out rows, with the bins of `like` if it is given."""
     import xgboost
 
     x, y = table
     kinds = ["c" if column in categorical else "q" for column in range(x.shape[1])]
     options = {"feature_types": kinds, "enable_categorical": True, "max_bin": BINS, "nthread": threads}
     cut = round(APART * len(x))
-    learn = xgboost.QuantileDMatrix(x[cut:], y[cut:], **options)
+    learn = xgboost.QuantileDMatrix(x[cut:], y[cut:], ref=like, **options)
     return learn, xgboost.QuantileDMatrix(x[:cut], y[:cut], ref=learn, **options)
 
 
@@ -155,6 +162,59 @@ def one_by_one(
 ) -> Judged:
     """All trials brought to this number of rounds, in this process."""
     return [(trial.auc, trial) for trial in (train(matrices, trial, rounds) for trial in trials)]
+
+
+def at_once(data: Table, run: Run, schedule: Mapping[int, int]):
+    """Several trials at a time in this process, each in a thread of its own.
+
+    What isolates them: each thread has matrices of its own, because XGBoost does not promise that two trials can share
+    one, and on a GPU a CUDA stream of its own, which XGBoost's builds give to every thread. XGBoost takes memory from
+    CUDA's pool, so that freeing it does not stop the other streams; this setting belongs to a thread and is passed on.
+    """
+    lanes = max(1, min(AT_ONCE[run.device], run.threads))
+    train = trainer(run, schedule, lanes)
+    with run.stage("put"):
+        x, y, x_test = run.to_device(data.x, data.y, data.x_test)
+    with run.stage("bin"):
+        first = binned((x, y), data.categorical, run.threads)
+        others = [binned((x, y), data.categorical, run.threads, first[0]) for _ in range(lanes - 1)]
+    with run.stage("search"), lanes_of([first, *others]) as call:
+        best = search(run, schedule, partial(side_by_side, call, train))
+    with run.stage("predict"):
+        chance = best.booster.inplace_predict(x_test)
+    with run.stage("get"):
+        return run.to_host(chance)
+
+
+@contextmanager
+def lanes_of(matrices: Sequence[Any]) -> Iterator[Callable[..., Any]]:
+    """A function that starts a call in a free thread, with matrices that no other thread has then."""
+    import xgboost
+
+    free: SimpleQueue[Any] = SimpleQueue()
+    for own in matrices:
+        free.put(own)
+
+    def alone(function: Callable[..., Any], *arguments: Any) -> Any:
+        own = free.get()
+        try:
+            return function(own, *arguments)
+        finally:
+            free.put(own)
+
+    settings = partial(xgboost.set_config, **xgboost.get_config())
+    with ThreadPoolExecutor(len(matrices), initializer=settings) as threads:
+        yield lambda *call: threads.submit(alone, *call)
+
+
+def side_by_side(
+    call: Callable[..., Any], train: Callable[[Any, Trial, int], Trial], trials: Sequence[Trial], rounds: int
+) -> Judged:
+    """All trials brought to this number of rounds, the deepest first, so that none of them is left alone at the end."""
+    deepest_first = sorted(range(len(trials)), key=lambda number: -trials[number].configuration["max_depth"])
+    running = {number: call(train, trials[number], rounds) for number in deepest_first}
+    done = [running[number].result() for number in range(len(trials))]
+    return [(trial.auc, trial) for trial in done]
 
 
 def spread(data: Table, run: Run, schedule: Mapping[int, int]):
@@ -218,6 +278,18 @@ def halving(data: Table, run: Run, xgboost):
 def random_search(data: Table, run: Run, xgboost):
     """The first nine of those configurations, with all rounds each."""
     return here(data, run, RANDOM)
+
+
+@task.pair(cpu="xgboost", gpu="xgboost", memory=Memory(copies=130))
+def halving_at_once(data: Table, run: Run, xgboost):
+    """`halving` with several trials at a time: up to nine on a GPU, on a CPU up to four that share its threads."""
+    return at_once(data, run, HALVING)
+
+
+@task.pair(cpu="xgboost", gpu="xgboost", memory=Memory(copies=25))
+def random_search_at_once(data: Table, run: Run, xgboost):
+    """`random_search` with several trials at a time."""
+    return at_once(data, run, RANDOM)
 
 
 @task.on_cluster(cpu="xgboost", gpu="xgboost", memory=Memory(copies=120, whole=True))

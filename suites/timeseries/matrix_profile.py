@@ -1,17 +1,18 @@
 """Anomalies of a series by its matrix profile: every window against every other.
 
 Question  The same distances take few operations in a strict order, or many operations in any order. Which is faster on
-          which device?
+          which device, and what is gained by code that fits the device?
 Expect    A window that occurs only once is far from its nearest neighbour. All pairs of n windows of m points are
           n² / 2 distances. Along a diagonal of that table the next one follows from the last by two multiply-adds,
-          whatever m, with everything in registers: some ten operations a pair, in float64, for errors add up along the
-          way. A CPU does so at the full speed of its cores. STUMPY's GPU kernel does one row a launch: n launches, and
-          with some 25 arguments each that Python hands over one by one, 50 microseconds and more. Each pair is read
-          from device memory and written again, 16 bytes and more: below some million points launches decide, above
-          it memory; and many cards have few float64 units.
-          As matrix products of normalised windows a pair costs 2 m operations, 200 here, in float32. A CPU should lose
-          by that, but BLAS uses all of its vector units (two cores with AVX-512 drew level); a GPU's arithmetic is so
-          much faster than its memory that it need not.
+          whatever m: some ten operations a pair, in float64, for errors add up along the way. The plain way leaves much
+          of either device unused. STUMPY follows one diagonal at a time on a core: a chain of dependent steps, without
+          vector units. Its GPU kernel does one row a launch: n launches, and with some 25 arguments each that Python
+          hands over one by one, 50 microseconds and more; each pair is read from device memory and written again.
+          As matrix products of normalised windows a pair costs 2 m operations, 200 here, in float32, but libraries do
+          them at full speed.
+          `tiled_diagonals` has both advantages: diagonals do not depend on each other, so a core takes many of them
+          side by side, and a GPU cuts the table into tiles that keep everything in registers and shared memory (as
+          SCAMP does). Many cards have few float64 units, and gain less there; data-centre cards have them.
           The copy is 8 n bytes: noise.
 
 Windows that begin within a quarter of their length of each other match trivially, and are left out.
@@ -66,6 +67,26 @@ def recurrence(data: Anomalous, run: Run, stumpy):
     run.effective(window=data.window, exclusion_zone=data.zone, normalize=True, dtype=str(data.values.dtype))
     with run.stage("search"):  # it takes and gives host arrays, and copies inside
         return np.array(search(data.values, data.window)[:, 0], np.float64)
+
+
+@task.pair(
+    cpu="numba", gpu="numba.cuda", memory={"cpu": Memory(copies=40, fixed=0.1e9), "gpu": Memory(copies=8, fixed=0.6e9)}
+)
+def tiled_diagonals(data: Anomalous, run: Run, numba):
+    """The same recurrence by our own code in Numba (`_diagonals.py`): many diagonals at once. Float64."""
+    from residency.suites.timeseries import _diagonals  # compiled by Numba, which listing tasks does not need
+
+    run.effective(window=data.window, exclusion_zone=data.zone, dtype=str(data.values.dtype))
+    if run.device == "cpu":
+        with run.stage("search"):
+            similar = _diagonals.nearest_by_cores(data.values, data.window, data.zone, run.threads)
+            return np.sqrt(2.0 * data.window * np.maximum(1.0 - similar, 0.0))
+    with run.stage("put"):
+        values = numba.to_device(data.values)
+    with run.stage("search"):
+        nearest = _diagonals.nearest_by_tiles(values, data.window, data.zone)
+    with run.stage("get"):
+        return np.sqrt(2.0 * data.window * np.maximum(1.0 - nearest.copy_to_host(), 0.0))
 
 
 @task.on_cluster(cpu="stumpy")

@@ -32,31 +32,37 @@ def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[
 
 
 def forget() -> None:
-    builds.lightgbm_device.cache_clear()
+    builds.lightgbm_devices.cache_clear()
     builds.without_cuda.cache_clear()
 
 
 @pytest.mark.parametrize(
-    ("words", "device", "why"),
+    ("words", "devices", "why"),
     [
-        (b"GPU Tree Learner was not enabled in this build.", "cuda", None),  # as conda's
-        (b"nothing", "cuda", None),
-        (b"CUDA Tree Learner was not enabled in this build.", "gpu", "NVIDIA's driver is not registered here"),  # pip's
+        (b"GPU Tree Learner was not enabled in this build.", ("cuda",), None),  # as conda's
+        (b"nothing", ("cuda", "gpu"), None),
+        (
+            b"CUDA Tree Learner was not enabled in this build.",
+            ("gpu",),
+            "NVIDIA's driver is not registered here",
+        ),  # pip's
         (
             b"CUDA Tree Learner was not enabled in this build.\0GPU Tree Learner was not enabled in this build.",
-            None,
+            (),
             "built without CUDA and OpenCL",
         ),
     ],
 )
-def test_the_build_decides_the_device(built, tmp_path: Path, words: bytes, device: str | None, why: str | None) -> None:
+def test_the_build_decides_the_devices(
+    built, tmp_path: Path, words: bytes, devices: tuple[str, ...], why: str | None
+) -> None:
     built(words)
-    assert builds.lightgbm_device() == device
+    assert builds.lightgbm_devices() == devices
     said = builds.without_cuda("lightgbm")
     assert said is None if why is None else why in said
     (tmp_path / "10-nvidia.icd").write_text("libnvidia-opencl.so.1\n")
     forget()
-    assert (builds.without_cuda("lightgbm") is None) == (device is not None)
+    assert (builds.without_cuda("lightgbm") is None) == bool(devices)
 
 
 @pytest.mark.parametrize(
@@ -70,16 +76,18 @@ def test_without_the_drivers_opencl_it_is_unavailable(
     residency, stand_in_gpu, tmp_path: Path, registered: str, why: str
 ) -> None:
     pytest.importorskip("lightgbm")
-    if builds.lightgbm_device() != "gpu":
-        pytest.skip("LightGBM is built without OpenCL here")
+    if builds.lightgbm_devices() != ("gpu",):
+        pytest.skip("LightGBM has another build than pip's here")
     (tmp_path / "driver.icd").write_text(registered)
     done = residency(
-        "run", "tabular/gradient_boosting", "--implementations", "leaf_by_leaf", "--devices", "gpu", "--size", "500",
-        "--replicates", "1", "--rounds", "1", "--json", **stand_in_gpu(**HEALTHY), OCL_ICD_VENDORS=str(tmp_path),
+        "run", "tabular/gradient_boosting", "--implementations", "leaf_by_leaf,leaf_by_leaf_cuda", "--devices", "gpu",
+        "--size", "500", "--replicates", "1", "--rounds", "1", "--json",
+        **stand_in_gpu(**HEALTHY), OCL_ICD_VENDORS=str(tmp_path),
     )  # fmt: skip
-    (row,) = done.json["rows"]
-    assert row["outcome"] == "unavailable"
-    assert why in row["reason"]
+    rows = {row["implementation"]: row for row in done.json["rows"]}
+    assert {row["outcome"] for row in rows.values()} == {"unavailable"}
+    assert why in rows["leaf_by_leaf@gpu"]["reason"]
+    assert "cmake.define.USE_CUDA=ON lightgbm" in rows["leaf_by_leaf_cuda@gpu"]["reason"]
 
 
 def test_two_builds_of_nccl_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

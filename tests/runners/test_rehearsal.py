@@ -50,6 +50,8 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
         ("wrong_graph_parameter", "got an unexpected keyword argument 'k'"),
         ("wrong_structure", "got an unexpected keyword argument 'connectivity'"),
         ("wrong_threads", "incompatible constructor arguments"),
+        ("wrong_argument", "got an unexpected keyword argument 'streams'"),
+        ("wrong_reference", "got an unexpected keyword argument 'like'"),
     ],
 )
 def test_a_planted_mistake_is_found(planted, name: str, said: str) -> None:

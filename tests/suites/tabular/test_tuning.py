@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -33,8 +34,8 @@ def small() -> Table:
     return make("flights", 2_000)
 
 
-def found(name: str, data: Table) -> tuple[np.ndarray, Run]:
-    run = Run("cpu", threads=1, seed=7)
+def found(name: str, data: Table, threads: int = 1) -> tuple[np.ndarray, Run]:
+    run = Run("cpu", threads=threads, seed=7)
     return TASK.implementation(f"{name}@cpu").function(data, run, xgboost), run
 
 
@@ -94,6 +95,28 @@ def test_the_search_never_sees_the_test_rows(small: Table, name: str) -> None:
     assert 0.5 < run.figures["validation_auc"] < 1
 
 
+def test_several_trials_at_once_find_what_one_after_the_other_finds(small: Table) -> None:
+    alone, run = found("halving", small)
+    together, told = found("halving_at_once", small, threads=2)  # a thread for each of two trials
+    assert told.parameters["trials_at_once"] == 2
+    assert told.figures == run.figures
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_calls_at_once_share_no_matrices_and_have_the_callers_settings() -> None:
+    both = Barrier(2, timeout=60)
+
+    def call(own: str, number: int) -> tuple[str, int, int]:
+        both.wait()
+        return own, number, xgboost.get_config()["verbosity"]
+
+    with xgboost.config_context(verbosity=0), tuning.lanes_of(["one", "other"]) as start:
+        done = [future.result() for future in [start(call, number) for number in range(4)]]
+    assert [number for _, number, _ in done] == [0, 1, 2, 3]
+    assert {own for own, _, _ in done[:2]} == {"one", "other"}
+    assert {verbosity for *_, verbosity in done} == {0}
+
+
 def test_rows_apart_of_one_class_say_nothing(small: Table) -> None:
     y = small.y.copy()
     y[:320] = 0
@@ -104,7 +127,7 @@ def test_rows_apart_of_one_class_say_nothing(small: Table) -> None:
 
 @pytest.mark.parametrize("dataset", [pytest.param("flights", marks=pytest.mark.slow), "breast_cancer"])
 @pytest.mark.parametrize(
-    "identity", [one if "halving" in one else pytest.param(one, marks=pytest.mark.slow) for one in HERE]
+    "identity", [one if one == "halving@cpu" else pytest.param(one, marks=pytest.mark.slow) for one in HERE]
 )
 def test_a_shuffled_target_teaches_nothing(identity: str, dataset: str) -> None:
     data = make(dataset, TASK.sizes["smoke"] if dataset == "flights" else None)
@@ -125,7 +148,12 @@ def test_a_cluster_finds_what_one_process_finds(residency) -> None:
     )  # fmt: skip
     assert done.status == 0, done.out + done.err
     rows = {row["implementation"]: row for row in done.json["rows"]}
-    assert set(rows) == {"halving@cpu", "random_search@cpu", "spread_halving@2xcpu", "spread_random_search@2xcpu"}
+    assert {name for name in rows if "at_once" not in name} == {
+        "halving@cpu",
+        "random_search@cpu",
+        "spread_halving@2xcpu",
+        "spread_random_search@2xcpu",
+    }
     for name in SCHEDULES:
         here, spread = rows[f"{name}@cpu"], rows[f"spread_{name}@2xcpu"]
         assert spread["quality"] == pytest.approx(here["quality"], abs=1e-6)

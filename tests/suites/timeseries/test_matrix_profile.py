@@ -29,15 +29,19 @@ mirrored = pytest.mark.skipif(
 )
 
 SIMULATED = """
-import numpy as np, stumpy
+import numba.cuda, numpy as np, stumpy
 from residency.datasets.timeseries.anomalous import Anomalous, exact_profile
 from residency.harness import Run
-from residency.suites.timeseries.matrix_profile import recurrence
+from residency.suites.timeseries import _diagonals
+from residency.suites.timeseries.matrix_profile import recurrence, tiled_diagonals
 data = Anomalous(np.random.default_rng(3).standard_normal(90).cumsum(), 10, np.array([[40, 50]]))
 run = Run("gpu")
 found = recurrence(data, run, stumpy)
 assert type(found) is np.ndarray and found.dtype == np.float64
 np.testing.assert_allclose(found, exact_profile(data, np.arange(81)), atol=1e-6)
+_diagonals.THREADS, _diagonals.ROWS, _diagonals.COLUMNS = 4, 20, 40  # several tiles, some of them cut off
+tiled = tiled_diagonals(data, Run("gpu"), numba.cuda)
+np.testing.assert_allclose(tiled, exact_profile(data, np.arange(81)), atol=1e-6)
 print("as exact as", list(run.stages))
 """
 
