@@ -42,7 +42,6 @@ TYPES: Mapping[str, str] = {  # the class of the CPU library's value, and the cl
 ONLY_ON_A_GPU: Mapping[str, str] = {  # implementations that cannot be rehearsed on a CPU, and why
     "foundations/copies:tensors_over_the_bus": "Torch pins memory for a GPU alone",
     "foundations/handover:by_address": "libraries hand real addresses to each other",
-    "foundations/launch:recorded_graph": "CUDA graphs have no emulation",
 }
 
 

@@ -22,7 +22,7 @@ from residency.harness.run import Run
 from residency.harness.task import Implementation, Task
 from residency.harness.tiers import Tier
 from residency.runners.cluster import BACK_ENDS, DaskCluster, counters
-from residency.runners.rehearsal import pairs, stand_ins
+from residency.runners.rehearsal import graphs, pairs, stand_ins
 from residency.runners.rehearsal.signatures import bind
 from residency.runners.settings import PROTOCOLS
 
@@ -109,6 +109,7 @@ def rehearse(
         importlib.import_module("stumpy").config.STUMPY_THREADS_PER_BLOCK = SIMULATED_BLOCK
     if implementation.package == "torch":
         _emulate_ranks()
+        graphs.emulate()
     if implementation.package in EMULATED:
         devices.emulate()
     elif implementation.package in REPLACED:
