@@ -251,7 +251,7 @@ def replayed(data: LabelledImages, run: Run, torch: Any, *, fused: bool) -> NDAr
         return run.to_host(predicted)
 
 
-def flax_network(classes: int, mean: float, deviation: float, dtype: str = "float32") -> Any:
+def flax_network(classes: int, mean: float, deviation: float, dtype: str) -> Any:
     """The same as a module of Flax, which takes its weights in the names of `datasets/image/residual.py`.
 
     `dtype` is that of the convolutions and of what lies between them; sums are float32.
@@ -278,9 +278,7 @@ def flax_network(classes: int, mean: float, deviation: float, dtype: str = "floa
 
 
 @functools.cache  # what is compiled stays with these functions: all executions of a process must use the same
-def jax_functions(
-    classes: int, updates: int, mean: float, deviation: float, dtype: str = "float32"
-) -> tuple[Any, Any, Any]:
+def jax_functions(classes: int, updates: int, mean: float, deviation: float, dtype: str) -> tuple[Any, Any, Any]:
     """The optimiser's start, one step of training, and the classification of pictures."""
     import jax
     import optax

@@ -176,7 +176,7 @@ def trained(data: Lines, run: Run, torch: Any, *, recorded: bool) -> NDArray[np.
 
 
 @functools.cache
-def compiled(jax, optax, *, together: bool = False):
+def compiled(jax, optax, *, together: bool):
     """The network as JAX's jitted functions, kept so that XLA compiles once: optimiser, step of learning, reading.
 
     If `together`, one loop over frames computes both directions, and a step writes over the weights it was given.
@@ -211,9 +211,8 @@ def compiled(jax, optax, *, together: bool = False):
         names = ("weight_ih", "bias_ih", "weight_hh", "bias_hh")
         ways = [{name: w[f"gru.{name}_{way}"] for name in names} for way in ("l0", "l0_reverse")]
         if together:
-            ahead, back = jax.vmap(gru)(
-                jax.tree.map(lambda *both: jnp.stack(both), *ways), jnp.stack([feature, feature[::-1]])
-            )
+            stacked = jax.tree.map(lambda *sides: jnp.stack(sides), *ways)
+            ahead, back = jax.vmap(gru)(stacked, jnp.stack([feature, feature[::-1]]))
         else:
             ahead, back = gru(ways[0], feature), gru(ways[1], feature[::-1])
         both = [ahead, back[::-1]]
