@@ -23,7 +23,7 @@ from residency.harness.run import Run
 from residency.harness.task import Implementation, Task
 from residency.harness.tiers import Tier
 from residency.runners.cluster import BACK_ENDS, DaskCluster, counters
-from residency.runners.rehearsal import pairs, stand_ins
+from residency.runners.rehearsal import graphs, pairs, stand_ins
 from residency.runners.rehearsal.signatures import bind
 from residency.runners.settings import PROTOCOLS
 
@@ -117,6 +117,8 @@ def rehearse(
         devices.emulate()
         _accelerate(implementation.accelerator)
     elif implementation.package in EMULATED:
+        graphs.emulate()
+    if implementation.package in EMULATED:
         devices.emulate()
     elif implementation.package in REPLACED:
         _install_stand_ins(implementation, twin)

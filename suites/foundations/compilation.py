@@ -19,13 +19,7 @@ compiled code on the disk and would find it there again; here each process start
 
 from __future__ import annotations
 
-import importlib
-import os
-import shutil
-import sysconfig
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,17 +27,12 @@ from numpy.typing import NDArray
 
 from residency.datasets.foundations.numbers import Numbers, numbers, share_correct
 from residency.harness import Memory, Run, Task
-from residency.harness.errors import Unavailable
 from residency.harness.quality import metric
-from residency.harness.scratch import take
+from residency.suites._torch_compile import compiling
 from residency.suites.foundations._laps import lap, observe_bytes
 
 ROOT, CUBIC = 0.7978845608028654, 0.044715  # the square root of 2 / pi; Hendrycks and Gimpel, 2016
 ALLOWED = 1e-6  # of a number's size, or of 1: libraries' tanh differ by some units in the last place
-PLACE = "TORCHINDUCTOR_CACHE_DIR"  # where Torch keeps what it has compiled, and looks for it
-PLACES = (PLACE, "TRITON_CACHE_DIR")  # Torch sets the second one to a folder in the first
-MADE = "residency-compiled-"  # how the name of this process's own place for it begins
-COMPILER = {"cpu": ("CXX", "g++"), "gpu": ("CC", "gcc")}  # the variable that names it, and its usual name
 _kept: dict[str, Any] = {}  # what libraries have compiled in this process
 
 
@@ -127,37 +116,11 @@ def once(library: str, compiled: Callable[[], Any]) -> Any:
 
 
 def by_torch(torch: Any, device: str, function: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
-    """The function through `torch.compile`, translated for arrays like `x`; raises `Unavailable` without a compiler.
-
-    Two things that Torch does once on a machine, not in each process, are left out: it would compile a dozen small
-    programs to learn which vector instructions the compiler knows, and it would precompile headers.
-    """
-    require_compiler(device)
-    before = {name: os.environ.get(name) for name in PLACES}
-    with take(Path(tempfile.gettempdir()), MADE) as held:  # removes what killed processes have left there
-        os.environ[PLACE] = str(held.folder)  # its configuration looks there when it is imported
-        try:
-            config: Any = importlib.import_module("torch._inductor.config")
-            config.compile_threads = 1  # in this process: there is one kernel
-            config.cpp.vec_isa_ok, config.cpp_cache_precompile_headers = True, False
-            compiled = torch.compile(function, dynamic=False)
-            compiled(x)  # compiles; what is loaded stays when its file has gone
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name, None)
-                if value is not None:
-                    os.environ[name] = value
+    """The function through `torch.compile`, translated for arrays like `x`; raises `Unavailable` without a compiler."""
+    with compiling(device):
+        compiled = torch.compile(function, dynamic=False)
+        compiled(x)  # compiles
     return compiled  # type: ignore[no-any-return]
-
-
-def require_compiler(device: str) -> None:
-    """Raise `Unavailable` if the system lacks the compiler or the headers that `torch.compile` needs."""
-    variable, usual = COMPILER[device]
-    compiler = os.environ.get(variable, usual)
-    if shutil.which(compiler) is None:
-        raise Unavailable(f"torch.compile needs a compiler, and there is no {compiler}: apt-get install g++")
-    if not Path(sysconfig.get_path("include"), "Python.h").exists():
-        raise Unavailable("torch.compile needs Python's headers, and they are not here: apt-get install python3-dev")
 
 
 @task.pair(cpu="jax", gpu="jax")

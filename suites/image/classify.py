@@ -7,7 +7,9 @@ Expect    Eight convolutions on 16 x 16 pixels are 6 million operations a pictur
           microseconds each: milliseconds a step, whatever the arithmetic, and the device is idle most of the time.
           From 100,000 pictures on a step has 512 of them, sixteen times the work in the same launches. JAX compiles
           the step, which fuses what lies between convolutions and asks for the whole as one: fewer launches, after
-          seconds of compiling in the first, cold execution. The copy is one byte a pixel, once: nothing. On a cluster
+          seconds of compiling in the first, cold execution. A CUDA graph is a step that was recorded once: one call
+          replays all its kernels, at one to two microseconds each. `torch.compile` makes these kernels fewer, and
+          bfloat16 halves the bytes that they move. The copy is one byte a pixel, once: nothing. On a cluster
           every step ends when the slowest worker has sent its gradients, 0.3 MB, and has received those of all others.
           With 16 pictures for each worker there is too little work between two exchanges, and two workers may be slower
           than one.
@@ -15,16 +17,19 @@ Expect    Eight convolutions on 16 x 16 pixels are 6 million operations a pictur
 Torch and JAX train the same network from the same weights on the same batches. Only the order of sums differs, but
 after a thousand steps that is enough for two networks that misclassify different pictures. Everything is float32 with
 channels last, which is how matrix units want convolutions; on a GPU their products may take TF32's shorter factors.
-`torch.compile` is left out: it needs a C++ compiler on the machine.
+`eager`, `compiled` and `data_parallel` are plain ports: the lines of the CPU, on a GPU. `cuda_graph`, `compiled_graph`
+and, in JAX, `donated_bfloat16` ask for fewer and larger pieces of work. The first, cold execution compiles and
+records.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +43,13 @@ from residency.datasets.image.shapes import shapes
 from residency.harness import Memory, Run, Task
 from residency.harness.cluster import Rows
 from residency.runners.ranks import Ranks
+from residency.suites._torch_compile import compiling
 
 EPOCHS, LEAST_STEPS = 4, 200
 WIDTHS = (16, 32, 64)  # channels of the three blocks; each but the first halves the picture's sides
 GROUPS, EPSILON = 8, 1e-5  # of channels that are normalised together
 RATE, MOMENTUM = 0.15, 0.9  # the rate falls linearly to 0
-PREDICTED = 1_000  # pictures classified at a time
+PREDICTED, PREDICTED_ON_GPU = 1_000, 20_000  # pictures classified at a time
 SETTINGS = {"widths": WIDTHS, "optimiser": "SGD, Nesterov", "learning_rate": RATE, "momentum": MOMENTUM}
 LAYOUT = {"dtype": "float32", "memory_format": "NHWC"}
 
@@ -74,7 +80,14 @@ task = Task(
 )
 
 
-def torch_network(functional: Any, weights: dict[str, Any], data: LabelledImages, x: Any) -> Any:
+class Scale(NamedTuple):
+    """Of the training pictures' grey values."""
+
+    mean: float
+    deviation: float
+
+
+def torch_network(functional: Any, weights: dict[str, Any], data: LabelledImages | Scale, x: Any) -> Any:
     """The classes' scores for pictures (images, height, width, channels).
 
     Torch's normalisation of groups keeps channels last on a CPU; on a GPU (2.13) it returns them first, so that each
@@ -127,16 +140,130 @@ def eager(data: LabelledImages, run: Run, torch):
         return run.to_host(predicted)
 
 
-def flax_network(classes: int, mean: float, deviation: float) -> Any:
-    """The same as a module of Flax, which takes its weights in the names of `datasets/image/residual.py`."""
+@dataclass(frozen=True)
+class Training:
+    """A network in training, in memory that stays in place: a recorded step uses the same addresses each time."""
+
+    weights: dict[str, Any]
+    optimiser: Any
+    rate: Any  # the next step's: one number on the device
+    pictures: Any  # the next step's: (batch, height, width, channels)
+    labels: Any
+    network: Any
+    step: Any  # without arguments
+
+    def restart(self, first: Mapping[str, Any]) -> None:
+        """Set the initial weights, and no momentum."""
+        for name, weight in self.weights.items():
+            weight.detach().copy_(first[name])
+            self.optimiser.state[weight]["momentum_buffer"].zero_()
+
+
+@functools.cache  # in the first execution of a process
+def torch_training(
+    torch: Any, place: str, shape: tuple[int, ...], classes: int, scale: Scale, *, fused: bool
+) -> Training:
+    """A step for batches of a shape, recorded as a CUDA graph. If `fused`, in bfloat16 and through `torch.compile`."""
+    functional = torch.nn.functional
+    pictures = torch.zeros(shape, dtype=torch.uint8, device=place)
+    labels = torch.zeros(shape[0], dtype=torch.int64, device=place)
+    first = torch_layout(initial(shape[-1], WIDTHS, classes, seed=0))
+    weights = {
+        name: torch.from_numpy(np.ascontiguousarray(array)).to(place).requires_grad_() for name, array in first.items()
+    }
+    rate = torch.zeros((), device=place)
+    optimiser = torch.optim.SGD(weights.values(), lr=rate, momentum=MOMENTUM, nesterov=True, fused=True)
+    plain = functools.partial(torch_network, functional, weights, scale)
+
+    def network(x: Any, function: Any = plain) -> Any:
+        # A recorded step must convert the weights each time: no copy is kept for later.
+        with torch.autocast(place, torch.bfloat16, enabled=fused, cache_enabled=False):
+            return function(x).float()
+
+    trained = functools.partial(network, function=torch.compile(plain, dynamic=False) if fused else plain)
+
+    def step() -> None:
+        optimiser.zero_grad()
+        functional.cross_entropy(trained(pictures), labels).backward()
+        optimiser.step()
+
+    with compiling("gpu") if fused else nullcontext():
+        replay = recorded(torch, step)
+    return Training(weights, optimiser, rate, pictures, labels, network, replay)
+
+
+def recorded(torch: Any, step: Callable[[], None]) -> Callable[[], None]:
+    """A function's kernels as a CUDA graph. It first runs three times: nothing may be compiled or chosen meanwhile."""
+    beside = torch.cuda.Stream()
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay  # type: ignore[no-any-return]
+
+
+@task.on_gpu("torch")
+def cuda_graph(data: LabelledImages, run: Run, torch):
+    """Torch: a whole step is recorded as a CUDA graph, and one call replays it: the GPU no longer waits for Python."""
+    return replayed(data, run, torch, fused=False)
+
+
+@task.on_gpu("torch")
+def compiled_graph(data: LabelledImages, run: Run, torch):
+    """Torch: the same, and `torch.compile` fuses what lies between the convolutions, which are in bfloat16.
+
+    The weights, the optimiser and all sums are float32. Compiled code may choose its own layouts, so that nothing is
+    copied from channels first to channels last and back.
+    """
+    return replayed(data, run, torch, fused=True)
+
+
+def replayed(data: LabelledImages, run: Run, torch: Any, *, fused: bool) -> NDArray[np.int64]:
+    """Train by a recorded step, then classify."""
+    updates, batch = plan(data)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True  # all batches have the same shape
+    numbers = {"dtype": "bfloat16"} if fused else {"factors": "TF32"}
+    run.effective(steps=updates, batch=batch, compiled=fused, **SETTINGS, **(LAYOUT | numbers))
+    with run.stage("put"):
+        x, y, x_test = run.to_device(data.x, data.y.astype(np.int64), data.x_test, into=torch)
+        order = run.to_device(data.batches(updates, batch, run.seed).astype(np.int64), into=torch)
+        rates = run.to_device((RATE * (1.0 - np.arange(updates) / updates)).astype(np.float32), into=torch)
+        first = torch_layout(initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed))
+        first_weights = {name: run.to_device(array, into=torch) for name, array in first.items()}
+    with run.stage("record"):
+        scale, shape = Scale(data.mean, data.deviation), (batch, *data.x.shape[1:])
+        training = torch_training(torch, run.torch_device, shape, len(data.classes), scale, fused=fused)
+    with run.stage("fit"):
+        training.restart(first_weights)
+        for chosen, rate in zip(order, rates, strict=True):
+            torch.index_select(x, 0, chosen, out=training.pictures)
+            torch.index_select(y, 0, chosen, out=training.labels)
+            training.rate.copy_(rate)
+            training.step()
+    run.observe(samples_per_second=updates * batch / run.stages["fit"])
+    with run.stage("predict"), torch.no_grad():
+        predicted = torch.cat([training.network(part).argmax(1) for part in x_test.split(PREDICTED_ON_GPU)])
+    with run.stage("get"):
+        return run.to_host(predicted)
+
+
+def flax_network(classes: int, mean: float, deviation: float, dtype: str) -> Any:
+    """The same as a module of Flax, which takes its weights in the names of `datasets/image/residual.py`.
+
+    `dtype` is that of the convolutions and of what lies between them; sums are float32.
+    """
     from flax import linen
 
     class Network(linen.Module):
         @linen.compact
         def __call__(self, x: Any) -> Any:
             def convolution(x: Any, name: str, width: int, side: int = 3, stride: int = 1) -> Any:
-                x = linen.Conv(width, (side, side), stride, padding=side // 2, use_bias=False, name=name)(x)
-                return linen.GroupNorm(GROUPS, epsilon=EPSILON, name=f"{name}_norm")(x)
+                x = linen.Conv(width, (side, side), stride, side // 2, use_bias=False, dtype=dtype, name=name)(x)
+                return linen.GroupNorm(GROUPS, epsilon=EPSILON, dtype=dtype, name=f"{name}_norm")(x)
 
             x = (x.astype(np.float32) - mean) / deviation
             x = linen.relu(convolution(x, "stem", WIDTHS[0]))
@@ -145,18 +272,18 @@ def flax_network(classes: int, mean: float, deviation: float) -> Any:
                 y = linen.relu(convolution(x, f"first{block}", width, stride=stride))
                 y = convolution(y, f"second{block}", width)
                 x = linen.relu(y + (convolution(x, f"short{block}", width, 1, stride) if block else x))
-            return linen.Dense(classes, name="head")(x.mean((1, 2)))
+            return linen.Dense(classes, name="head")(x.astype(np.float32).mean((1, 2)))
 
     return Network()
 
 
 @functools.cache  # what is compiled stays with these functions: all executions of a process must use the same
-def jax_functions(classes: int, updates: int, mean: float, deviation: float) -> tuple[Any, Any, Any]:
+def jax_functions(classes: int, updates: int, mean: float, deviation: float, dtype: str) -> tuple[Any, Any, Any]:
     """The optimiser's start, one step of training, and the classification of pictures."""
     import jax
     import optax
 
-    network = flax_network(classes, mean, deviation)
+    network = flax_network(classes, mean, deviation, dtype)
 
     def scores(weights: Any, x: Any) -> Any:
         with jax.default_matmul_precision("tensorfloat32"):
@@ -167,7 +294,7 @@ def jax_functions(classes: int, updates: int, mean: float, deviation: float) -> 
 
     optimiser = optax.sgd(optax.linear_schedule(RATE, 0.0, updates), MOMENTUM, nesterov=True)
 
-    @jax.jit
+    @functools.partial(jax.jit, donate_argnums=(0, 1) if dtype == "bfloat16" else ())
     def step(weights: Any, state: Any, pictures: tuple[Any, Any], order: Any, number: int) -> tuple[Any, Any]:
         gradient = jax.grad(loss)(weights, *(part[order[number]] for part in pictures))
         change, state = optimiser.update(gradient, state)
@@ -179,9 +306,24 @@ def jax_functions(classes: int, updates: int, mean: float, deviation: float) -> 
 @task.pair(cpu="jax", gpu="jax", needs=["flax", "optax"])
 def compiled(data: LabelledImages, run: Run, jax):
     """JAX with Flax and Optax: a step is compiled once in a process, and Python asks for whole steps."""
+    return jitted(data, run, jax, "float32")
+
+
+@task.pair(cpu="jax", gpu="jax", needs=["flax", "optax"])
+def donated_bfloat16(data: LabelledImages, run: Run, jax):
+    """JAX: the same steps with bfloat16 in and between the convolutions; each writes over the weights it was given.
+
+    The weights, the optimiser and all sums are float32.
+    """
+    return jitted(data, run, jax, "bfloat16")
+
+
+def jitted(data: LabelledImages, run: Run, jax: Any, dtype: str) -> NDArray[np.int32]:
+    """Train by one call a step, then classify."""
     updates, batch = plan(data)
-    run.effective(steps=updates, batch=batch, **SETTINGS, **LAYOUT, **run.only(gpu={"factors": "TF32"}))
-    start, step, predict = jax_functions(len(data.classes), updates, data.mean, data.deviation)
+    factors = run.only(gpu={"factors": "TF32"}) if dtype == "float32" else {}
+    run.effective(steps=updates, batch=batch, **SETTINGS, **(LAYOUT | {"dtype": dtype} | factors))
+    start, step, predict = jax_functions(len(data.classes), updates, data.mean, data.deviation, dtype)
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y, data.x_test, into=jax)
         order = run.to_device(data.batches(updates, batch, run.seed), into=jax)
@@ -194,7 +336,8 @@ def compiled(data: LabelledImages, run: Run, jax):
             weights, state = step(weights, state, (x, y), order, number)
     run.observe(samples_per_second=updates * batch / run.stages["fit"])
     with run.stage("predict"):
-        parts = [predict(weights, x_test[part : part + PREDICTED]) for part in range(0, len(x_test), PREDICTED)]
+        size = PREDICTED_ON_GPU if run.device == "gpu" and dtype == "bfloat16" else PREDICTED
+        parts = [predict(weights, x_test[part : part + size]) for part in range(0, len(x_test), size)]
         predicted = jax.numpy.concatenate(parts)
     with run.stage("get"):
         return run.to_host(predicted)

@@ -89,35 +89,76 @@ def read_out(
     return text
 
 
+def reader(torch: Any, classes: int, *, brief: bool = False) -> Any:
+    """The network as a module of Torch; if `brief`, its convolutions are in bfloat16. Weights are float32."""
+    nn, functional = torch.nn, torch.nn.functional
+
+    class Reader(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            layers = {name: nn.Conv2d(*CHANNELS[place : place + 2], 3, padding=1) for place, name in enumerate(POOLS)}
+            for name, layer in layers.items():
+                self.add_module(name, layer)
+            self.gru = nn.GRU(FEATURES, HIDDEN, batch_first=True, bidirectional=True)
+            self.out = nn.Linear(2 * HIDDEN, classes)
+
+        def forward(self, pixels: Any) -> Any:
+            """Scores of the classes: (lines, frames, classes)."""
+            image = (255.0 - pixels[:, None].float()) / 255.0  # paper is exactly 0, however the quotient is rounded
+            with torch.autocast(pixels.device.type, torch.bfloat16, enabled=brief, cache_enabled=False):
+                for name, pool in POOLS.items():
+                    image = functional.max_pool2d(functional.relu(self.get_submodule(name)(image)), pool)
+            feature = image.float().flatten(1, 2).transpose(1, 2)
+            return self.out(self.gru(functional.layer_norm(feature, feature.shape[-1:]))[0])
+
+    return Reader()
+
+
 @task.pair(cpu="torch", gpu="torch")
 def torch_crnn(data: Lines, run: Run, torch):
     """Torch: eager, one call an operation; its GRU and its CTC loss are one call each."""
+    return trained(data, run, torch, recorded=False)
+
+
+@task.on_gpu("torch")
+def cuda_graph(data: Lines, run: Run, torch):
+    """Torch: the network's forward and backward passes are two CUDA graphs; its convolutions are in bfloat16.
+
+    CTC is not recorded, because cuDNN's takes the texts from the host. Adam's step is one kernel (fused).
+    """
+    return trained(data, run, torch, recorded=True)
+
+
+@functools.cache  # in the first execution of a process
+def recorded_reader(torch: Any, place: str, classes: int, shape: tuple[int, ...]) -> Any:
+    """The network with both passes recorded for batches of a shape; others run as they are if it does not train."""
+    model = reader(torch, classes, brief=True).to(place)
+    return torch.cuda.make_graphed_callables(model, (torch.zeros(shape, dtype=torch.uint8, device=place),))
+
+
+def trained(data: Lines, run: Run, torch: Any, *, recorded: bool) -> NDArray[np.str_]:
+    """Learn, then read."""
     nn, functional = torch.nn, torch.nn.functional
     order, rate = schedule(data, run)
     classes = len(data.alphabet) + 1
-
-    def frames(pixels: Any) -> Any:
-        """Scores of the classes: (lines, frames, classes)."""
-        image = (255.0 - pixels[:, None].float()) / 255.0  # paper is exactly 0, however the quotient is rounded
-        for name, pool in POOLS.items():
-            image = functional.max_pool2d(functional.relu(model[name](image)), pool)
-        feature = image.flatten(1, 2).transpose(1, 2)
-        return model["out"](model["gru"](functional.layer_norm(feature, feature.shape[-1:]))[0])
-
+    if recorded:
+        run.effective(convolutions="bfloat16")
     with run.stage("put"):
-        layers = {name: nn.Conv2d(*CHANNELS[place : place + 2], 3, padding=1) for place, name in enumerate(POOLS)}
-        layers["gru"] = nn.GRU(FEATURES, HIDDEN, batch_first=True, bidirectional=True)
-        model = nn.ModuleDict({**layers, "out": nn.Linear(2 * HIDDEN, classes)})
-        start = weights(classes, run.seed)
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in start.items()})
-        model.to(run.torch_device)
         length = torch.from_numpy((data.y > 0).sum(axis=1)[order])
         said = [torch.from_numpy(lines[lines > 0].astype(np.int32)) for lines in data.y[order]]
         x, x_test, order = run.to_device(data.x, data.x_test, order, into=torch)
+    with run.stage("record" if recorded else "put"):
+        if recorded:
+            model = recorded_reader(torch, run.torch_device, classes, (order.shape[1], *x.shape[1:]))
+        else:
+            model = reader(torch, classes).to(run.torch_device)
+        start = weights(classes, run.seed)
+        model.load_state_dict({name: torch.from_numpy(value) for name, value in start.items()})
     with run.stage("fit"):
-        optimiser, losses = torch.optim.Adam(model.parameters(), RATE), []
+        model.train()
+        optimiser, losses = torch.optim.Adam(model.parameters(), RATE, fused=recorded), []
         for step, chosen in enumerate(order):
-            chance = frames(x[chosen]).transpose(0, 1).log_softmax(2)  # contiguous, for cuDNN
+            chance = model(x[chosen]).transpose(0, 1).log_softmax(2)  # contiguous, for cuDNN
             spoken = torch.full((len(chosen),), len(chance))  # on the host, as letters and lengths: so cuDNN has them
             loss = functional.ctc_loss(chance, said[step], spoken, length[step], reduction="sum") / len(chosen)
             optimiser.zero_grad()
@@ -126,25 +167,29 @@ def torch_crnn(data: Lines, run: Run, torch):
             optimiser.param_groups[0]["lr"] = float(rate[step])
             optimiser.step()
             losses.append(loss.detach())
+    model.eval()
     with run.stage("predict"), torch.no_grad():
-        best = torch.cat([frames(x_test[part]).argmax(2) for part in parts(len(x_test))])
+        best = torch.cat([model(x_test[part]).argmax(2) for part in parts(len(x_test))])
     with run.stage("get"):
         best = run.to_host(best)
     return read_out(data, run, best, order.numel(), losses)
 
 
 @functools.cache
-def compiled(jax, optax):
-    """The network as JAX's jitted functions, kept so that XLA compiles once: optimiser, step of learning, reading."""
+def compiled(jax, optax, *, together: bool):
+    """The network as JAX's jitted functions, kept so that XLA compiles once: optimiser, step of learning, reading.
+
+    If `together`, one loop over frames computes both directions, and a step writes over the weights it was given.
+    """
     jnp = jax.numpy
     adam = optax.chain(optax.clip_by_global_norm(CLIP), optax.scale_by_adam())
 
-    def gru(w: Any, inputs: Any, way: str) -> Any:
+    def gru(w: dict[str, Any], inputs: Any) -> Any:
         """Torch's GRU from frame to frame, over (frames, lines, features)."""
-        gates = inputs @ w[f"gru.weight_ih_{way}"].T + w[f"gru.bias_ih_{way}"]
+        gates = inputs @ w["weight_ih"].T + w["bias_ih"]
 
         def step(state, gate):
-            hidden = state @ w[f"gru.weight_hh_{way}"].T + w[f"gru.bias_hh_{way}"]
+            hidden = state @ w["weight_hh"].T + w["bias_hh"]
             (reset_in, update_in, new_in), (reset, update, new) = jnp.split(gate, 3, 1), jnp.split(hidden, 3, 1)
             keep = jax.nn.sigmoid(update_in + update)
             state = keep * state + (1.0 - keep) * jnp.tanh(new_in + jax.nn.sigmoid(reset_in + reset) * new)
@@ -163,7 +208,14 @@ def compiled(jax, optax):
                 image = jnp.where(first >= second, first, second)  # of equals the first, as in Torch
         feature = image.reshape(len(image), FEATURES, -1).transpose(2, 0, 1)
         feature = jax.nn.standardize(feature, axis=-1, epsilon=1e-5)
-        both = [gru(w, feature, "l0"), gru(w, feature[::-1], "l0_reverse")[::-1]]
+        names = ("weight_ih", "bias_ih", "weight_hh", "bias_hh")
+        ways = [{name: w[f"gru.{name}_{way}"] for name in names} for way in ("l0", "l0_reverse")]
+        if together:
+            stacked = jax.tree.map(lambda *sides: jnp.stack(sides), *ways)
+            ahead, back = jax.vmap(gru)(stacked, jnp.stack([feature, feature[::-1]]))
+        else:
+            ahead, back = gru(ways[0], feature), gru(ways[1], feature[::-1])
+        both = [ahead, back[::-1]]
         return (jnp.concatenate(both, -1) @ w["out.weight"].T + w["out.bias"]).transpose(1, 0, 2)
 
     def loss(w, pixels, said):
@@ -171,7 +223,7 @@ def compiled(jax, optax):
         with jax.default_matmul_precision("highest"):  # Optax looks scores up by a product, which TF32 would round
             return optax.ctc_loss(score, jnp.zeros(score.shape[:2]), said.astype(jnp.int32), said == 0).mean()
 
-    @jax.jit
+    @functools.partial(jax.jit, donate_argnums=(0, 1) if together else ())
     def learn(w, state, lines, chosen, rate):
         value, slope = jax.value_and_grad(loss)(w, *(part[chosen] for part in lines))
         change, state = adam.update(slope, state)
@@ -183,18 +235,33 @@ def compiled(jax, optax):
 @task.pair(cpu="jax", gpu="jax", needs=["optax"])
 def jax_crnn(data: Lines, run: Run, jax):
     """JAX and Optax: the same network and steps, each step compiled as a whole by XLA."""
+    return jitted(data, run, jax, together=False)
+
+
+@task.pair(cpu="jax", gpu="jax", needs=["optax"])
+def both_directions(data: Lines, run: Run, jax):
+    """JAX: the same, with half as many kernels for the recurrent layer: one loop over frames reads in both directions.
+
+    The order of all batches is on the device before the first step, and each step writes over the weights it was given.
+    """
+    return jitted(data, run, jax, together=True)
+
+
+def jitted(data: Lines, run: Run, jax: Any, *, together: bool) -> NDArray[np.str_]:
+    """Learn, then read."""
     import optax
 
-    begin, learn, read = compiled(jax, optax)
+    begin, learn, read = compiled(jax, optax, together=together)
     order, rate = schedule(data, run)
     with run.stage("put"):
         start = weights(len(data.alphabet) + 1, run.seed)
         w = {name: run.to_device(value, into=jax) for name, value in start.items()}
         x, y, x_test = run.to_device(data.x, data.y, data.x_test, into=jax)
+        steps = [*run.to_device(order, rate, into=jax)] if together else [order, rate]
     with run.stage("fit"):
         # Adam's own numbers are on no device in particular, those of a step are: left so, it would be compiled twice.
         state, losses = jax.tree.map(lambda number: run.to_device(number, into=jax), begin(w)), []
-        for chosen, step_rate in zip(order, rate, strict=True):
+        for chosen, step_rate in zip(*steps, strict=True):
             w, state, value = learn(w, state, (x, y), chosen, step_rate)
             losses.append(value)
     with run.stage("predict"):

@@ -76,6 +76,21 @@ def test_what_is_right_passes_with_what_was_checked(planted) -> None:
     assert not [line for line in (run / "records.jsonl").read_text().splitlines() if '"sample"' in line]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "aten._local_scalar_dense.default: this operation waits for the GPU",
+        "unexpected keyword argument 'mode'",
+        "got an unexpected keyword argument 'times'",
+        "unexpected keyword argument 'warm_up'",
+        "sample_args for each callable must contain only Tensors",
+    ],
+)
+def test_a_mistake_with_graphs_is_found(planted, said: str) -> None:
+    outcomes, _, _ = planted
+    assert said in outcomes["misrecorded@gpu"]["reason"]
+
+
 def test_what_nobody_can_rehearse_fails(planted) -> None:
     outcomes, done, _ = planted
     assert outcomes["no_way@gpu"]["outcome"] == "failed"

@@ -18,6 +18,7 @@ import pytest
 from residency.datasets.foundations.numbers import Numbers, numbers
 from residency.harness.errors import Unavailable
 from residency.harness.execute import execute
+from residency.suites import _torch_compile
 from residency.suites.foundations import compilation
 from residency.suites.foundations.compilation import correct, formula, task
 
@@ -113,11 +114,11 @@ def test_without_a_compiler_it_is_unavailable(data: Numbers, monkeypatch: pytest
 
 def test_without_pythons_headers_it_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CXX", "true")  # any program that is here
-    monkeypatch.setattr(compilation.sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(_torch_compile.sysconfig, "get_path", lambda _: str(tmp_path))
     with pytest.raises(Unavailable, match="apt-get install python3-dev"):
-        compilation.require_compiler("cpu")
+        _torch_compile.require_compiler("cpu")
     (tmp_path / "Python.h").touch()
-    compilation.require_compiler("cpu")
+    _torch_compile.require_compiler("cpu")
 
 
 @pytest.mark.slow
@@ -126,22 +127,22 @@ def test_a_compiler_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, t
 
     def refuse(*_: Any, **__: Any) -> Callable[[Any], Any]:
         def compiled(x: Any) -> Any:
-            assert os.environ[compilation.PLACE].startswith(str(tmp_path))
+            assert os.environ[_torch_compile.PLACE].startswith(str(tmp_path))
             raise RuntimeError("cannot be compiled")
 
         return compiled
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(torch, "compile", refuse)
-    monkeypatch.setattr(compilation, "require_compiler", lambda _: None)
+    monkeypatch.setattr(_torch_compile, "require_compiler", lambda _: None)
     for before in (None, "/elsewhere"):
         if before is None:
-            monkeypatch.delenv(compilation.PLACE, raising=False)
+            monkeypatch.delenv(_torch_compile.PLACE, raising=False)
         else:
-            monkeypatch.setenv(compilation.PLACE, before)
+            monkeypatch.setenv(_torch_compile.PLACE, before)
         with pytest.raises(RuntimeError, match="cannot be compiled"):
             compilation.by_torch(torch, "cpu", lambda x: x, None)
-        assert os.environ.get(compilation.PLACE) == before
+        assert os.environ.get(_torch_compile.PLACE) == before
         assert not list(tmp_path.iterdir())
 
 
@@ -156,6 +157,6 @@ def test_what_a_killed_process_has_left_is_removed(monkeypatch: pytest.MonkeyPat
     (tmp_path / "another").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(torch, "compile", lambda *_, **__: lambda x: x)
-    monkeypatch.setattr(compilation, "require_compiler", lambda _: None)
+    monkeypatch.setattr(_torch_compile, "require_compiler", lambda _: None)
     compilation.by_torch(torch, "cpu", lambda x: x, None)
     assert {one.name for one in tmp_path.iterdir()} == {"another"}

@@ -89,7 +89,9 @@ def test_both_libraries_mean_the_same_network(smoke: LabelledImages) -> None:
         for name, a in part.items()
     }
     ours = torch_network(torch.nn.functional, flat, smoke, torch.from_numpy(smoke.x_test)).argmax(1).numpy()
-    theirs = jax_functions(len(CLASSES), 200, smoke.mean, smoke.deviation)[2](weights, jax.numpy.asarray(smoke.x_test))
+    theirs = jax_functions(len(CLASSES), 200, smoke.mean, smoke.deviation, "float32")[2](
+        weights, jax.numpy.asarray(smoke.x_test)
+    )
     assert len(set(ours.tolist())) > 3
     assert np.mean(ours == np.asarray(theirs)) > 0.99
 
@@ -102,7 +104,7 @@ def test_both_learn_and_come_out_alike_and_jax_compiles_its_step_once(smoke: Lab
         assert one.parameters["steps"] == 200
         assert one.figures["samples_per_second"] > 0
     assert abs(done["eager"].quality - done["compiled"].quality) <= task.tolerance
-    assert jax_functions(len(CLASSES), 200, smoke.mean, smoke.deviation)[1]._cache_size() == 1
+    assert jax_functions(len(CLASSES), 200, smoke.mean, smoke.deviation, "float32")[1]._cache_size() == 1
 
 
 @pytest.mark.parametrize("dataset", [shapes, digit_images, face_patches], ids=["shapes", "digits", "faces"])

@@ -111,17 +111,18 @@ def test_a_network_that_could_not_learn_is_wrong() -> None:
 
 
 @pytest.mark.slow
-def test_both_frameworks_hold_the_same_network_and_jax_compiles_its_step_once() -> None:
+@pytest.mark.parametrize(("name", "together"), [("jax_crnn", False), ("both_directions", True)])
+def test_both_frameworks_hold_the_same_network_and_jax_compiles_its_step_once(name: str, together: bool) -> None:
     import jax as library
     import optax
 
     compiled.cache_clear()
     few = made(160)
     data = replace(few, x=few.x[:48], y=few.y[:48])  # three steps of 16
-    torch, jax = run("torch_crnn@cpu", data).figures, run("jax_crnn@cpu", data).figures
+    torch, jax = run("torch_crnn@cpu", data).figures, run(f"{name}@cpu", data).figures
     assert torch["first_loss"] == pytest.approx(jax["first_loss"], rel=1e-4)  # weights, batch, layers, loss
     assert torch["last_loss"] == pytest.approx(jax["last_loss"], rel=1e-4)  # and two steps of the optimiser
-    assert compiled(library, optax)[1]._cache_size() == 1
+    assert compiled(library, optax, together=together)[1]._cache_size() == 1
 
 
 @pytest.mark.slow
