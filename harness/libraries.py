@@ -35,8 +35,7 @@ DISTRIBUTIONS = {
 }
 EXTRAS = {
     "cluster": {"dask", "dask_ml", "distributed"},
-    "gpu": {"cudf", "cuml", "cupy", "cupyx", "cuvs", "dask_cuda", "dask_cudf", "distributed_ucxx"},
-    "gpu": {"cudf", "cuml", "cupy", "cupyx", "dask_cuda", "dask_cudf", "distributed_ucxx", "nvidia.nvimgcodec"},
+    "gpu": {"cudf", "cuml", "cupy", "cupyx", "cuvs", "dask_cuda", "dask_cudf", "distributed_ucxx", "nvidia.nvimgcodec"},
     "timeseries": {"numba", "stumpy"},
     "image": {"PIL", "cv2", "flax", "jax", "optax", "skimage", "torch"},
     "ocr": {"matplotlib"},

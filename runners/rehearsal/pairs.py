@@ -50,7 +50,6 @@ TYPES: Mapping[str, str] = {  # the class of the CPU library's value, and the cl
 ONLY_ON_A_GPU: Mapping[str, str] = {  # implementations that cannot be rehearsed on a CPU, and why
     "foundations/copies:tensors_over_the_bus": "Torch pins memory for a GPU alone",
     "foundations/handover:by_address": "libraries hand real addresses to each other",
-    "foundations/launch:recorded_graph": "CUDA graphs have no emulation",
     "tabular/gradient_boosting:leaf_by_leaf_cuda": "LightGBM's CUDA has no emulation",
 }
 
@@ -93,6 +92,7 @@ def _filter_characters(texts: Any, table: Mapping[str, str], keep: bool = True, 
 def _tokenize(texts: Any, delimiter: str = " ") -> Any:
     tokens = texts.split(delimiter).explode()
     return tokens[tokens.fillna("") != ""]
+
 
 REAL = {  # classes that need no GPU, so the real ones are made, and refuse what they do not take
     "cuvs.neighbors.cagra.IndexParams",

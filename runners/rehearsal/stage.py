@@ -113,12 +113,11 @@ def rehearse(
         importlib.import_module("stumpy").config.STUMPY_THREADS_PER_BLOCK = SIMULATED_BLOCK
     if implementation.package == "torch":
         _emulate_ranks()
+        graphs.emulate()
     if implementation.accelerator:
         devices.emulate()
         _accelerate(implementation.accelerator)
     elif implementation.package in EMULATED:
-        graphs.emulate()
-    if implementation.package in EMULATED:
         devices.emulate()
     elif implementation.package in REPLACED:
         _install_stand_ins(implementation, twin)

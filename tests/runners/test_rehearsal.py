@@ -50,7 +50,7 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
         ("wrong_graph_parameter", "got an unexpected keyword argument 'k'"),
         ("wrong_structure", "got an unexpected keyword argument 'connectivity'"),
         ("wrong_threads", "incompatible constructor arguments"),
-        ("wrong_argument", "got an unexpected keyword argument 'streams'"),
+        ("wrong_stream", "got an unexpected keyword argument 'streams'"),
         ("wrong_reference", "got an unexpected keyword argument 'like'"),
     ],
 )
