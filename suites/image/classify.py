@@ -114,7 +114,7 @@ def torch_descent(torch: Any, weights: Iterable[Any], updates: int) -> tuple[Any
     return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1.0 - step / updates)
 
 
-@task.pair(cpu="torch", gpu="torch")
+@task.pair(cpu="torch", gpu="torch", plain=True)
 def eager(data: LabelledImages, run: Run, torch):
     """Torch: Python runs line by line, and the device executes each operation when Python reaches it."""
     updates, batch = plan(data)

@@ -89,7 +89,7 @@ def image_by_image(data: Photos, run: Run, cv2):
     return ready
 
 
-@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", needs=["cv2"])
+@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", needs=["cv2"], plain=True)
 def filters(data: Photos, run: Run, ndimage):
     """One filter after the other, image by image: on a GPU each is a launch; with SciPy each thread takes an image."""
     run.effective(dtype="float32", order=1, mode="nearest", truncate=CUT, grid_mode=True, chunk=CHUNK)

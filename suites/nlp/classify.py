@@ -85,7 +85,7 @@ task = Task(
 )
 
 
-@task.pair(cpu="sklearn", gpu="cuml", needs={"gpu": ["cudf", "pyarrow"]})
+@task.pair(cpu="sklearn", gpu="cuml", needs={"gpu": ["cudf", "pyarrow"]}, plain=True, unchanged="cuml.accel")
 def estimator(data: Texts, run: Run, library):
     """The library's own vectoriser and optimiser: Python's dictionary on one core, or cuDF's columns of strings.
 

@@ -178,7 +178,7 @@ def ten(asked: NDArray[np.float32], documents: Any, first: int, device: str, thr
     return best.numpy(force=True), (where + first).numpy(force=True)
 
 
-@task.pair(cpu="sklearn.neighbors", gpu="cuml.neighbors")
+@task.pair(cpu="sklearn.neighbors", gpu="cuml.neighbors", plain=True, unchanged="cuml.accel")
 def estimator(data: Embeddings, run: Run, neighbors):
     """The library's own brute force; of unit vectors those of greatest cosine are those of least distance.
 

@@ -66,7 +66,9 @@ task = Task(
 )
 
 
-@task.pair(cpu="pandas", gpu="cudf", needs=("pyarrow",), memory=Memory(copies=7, host=0.5))
+@task.pair(
+    cpu="pandas", gpu="cudf", needs=("pyarrow",), memory=Memory(copies=7, host=0.5), plain=True, unchanged="cudf.pandas"
+)
 def data_frame(data: Prose, run: Run, frames):
     """One step after the other, each a pass over a whole column of strings; `frames` is pandas or cuDF.
 

@@ -166,7 +166,7 @@ def scikit_image(data: Pages, run: Run, skimage):
     )
 
 
-@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage")
+@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", plain=True)
 def ndimage(data: Pages, run: Run, nd):
     """SciPy's and CuPy's filters, in float32; a GPU takes one page after the other, in the order of its stream."""
     xp = run.xp

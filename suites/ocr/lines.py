@@ -114,7 +114,7 @@ def reader(torch: Any, classes: int, *, brief: bool = False) -> Any:
     return Reader()
 
 
-@task.pair(cpu="torch", gpu="torch")
+@task.pair(cpu="torch", gpu="torch", plain=True)
 def torch_crnn(data: Lines, run: Run, torch):
     """Torch: eager, one call an operation; its GRU and its CTC loss are one call each."""
     return trained(data, run, torch, recorded=False)

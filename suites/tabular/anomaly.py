@@ -31,7 +31,7 @@ task = Task(
 )
 
 
-@task.pair(cpu="sklearn.neighbors", gpu="cuml.neighbors")
+@task.pair(cpu="sklearn.neighbors", gpu="cuml.neighbors", plain=True, unchanged="cuml.accel")
 def brute_force(data: Outliers, run: Run, neighbors):
     """All pairs. Both libraries compute blocks of distances and keep the nearest of each block before the next."""
     model = run.effective(

@@ -48,7 +48,7 @@ def search(data: Points) -> dict[str, Any]:
     return {"n_clusters": len(data.initial), "init": data.initial, "n_init": 1, "max_iter": ROUNDS, "tol": TOLERANCE}
 
 
-@task.pair(cpu="numpy", gpu="cupy")
+@task.pair(cpu="numpy", gpu="cupy", plain=True)
 def array_operations(data: Points, run: Run, xp):
     """The algorithm in ten lines, in blocks of rows."""
     run.effective(n_clusters=len(data.initial), max_iter=ROUNDS, block=BLOCK[run.device], dtype=str(data.x.dtype))
@@ -119,7 +119,7 @@ def read(rows: Rows, device: str, block: int) -> list[Any]:
     return cut(place(rows.read()[0], device), block)
 
 
-@task.pair(cpu="sklearn.cluster", gpu="cuml.cluster")
+@task.pair(cpu="sklearn.cluster", gpu="cuml.cluster", unchanged="cuml.accel")
 def estimator(data: Points, run: Run, cluster):
     """The library's own: distances and minimum in one kernel, which also assigns the rows at its end."""
     extra = run.only(cpu={"algorithm": "lloyd"}, gpu={"max_samples_per_batch": 32_768})

@@ -71,7 +71,12 @@ task = Task(
 
 
 @task.pair(
-    cpu="pandas", gpu="cudf", needs=("pyarrow",), memory={"cpu": Memory(copies=4), "gpu": Memory(copies=2.5, host=0.7)}
+    cpu="pandas",
+    gpu="cudf",
+    needs=("pyarrow",),
+    memory={"cpu": Memory(copies=4), "gpu": Memory(copies=2.5, host=0.7)},
+    plain=True,
+    unchanged="cudf.pandas",
 )
 def data_frame(data: Trips, run: Run, frames):
     """One step after the other, each a pass over whole columns; `frames` is pandas or cuDF."""

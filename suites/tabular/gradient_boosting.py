@@ -182,7 +182,7 @@ def by_leaf(data: Table, run: Run, device: str) -> dict[str, Any]:
     return parameters
 
 
-@task.pair(cpu="lightgbm", gpu="lightgbm")
+@task.pair(cpu="lightgbm", gpu="lightgbm", plain=True)
 def leaf_by_leaf(data: Table, run: Run, lightgbm):
     """LightGBM: best leaf first, equally deep. On a GPU by OpenCL, which only counts there.
 

@@ -50,7 +50,7 @@ def forest(run: Run, ensemble: Any) -> Any:
     )
 
 
-@task.pair(cpu="sklearn.ensemble", gpu="cuml.ensemble")
+@task.pair(cpu="sklearn.ensemble", gpu="cuml.ensemble", plain=True, unchanged="cuml.accel")
 def estimator(data: Outliers, run: Run, ensemble):
     """The library's own. scikit-learn walks one tree after the other, cuML a row down all trees at once."""
     model = forest(run, ensemble)

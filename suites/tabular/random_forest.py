@@ -167,7 +167,7 @@ def predict(grown: Any, table: Sequence[Any]) -> Any:
     return grown.predict(x_test)
 
 
-@task.on_cpu("sklearn.ensemble")
+@task.on_cpu("sklearn.ensemble", unchanged="cuml.accel")
 def exact_splits(data: Table, run: Run, ensemble):
     """Scikit-learn's forest, which most people mean: every value of a column is a possible split."""
     model = run.effective(

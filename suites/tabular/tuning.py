@@ -268,13 +268,13 @@ def in_turn(
     return list(zip(aucs, at, strict=True))
 
 
-@task.pair(cpu="xgboost", gpu="xgboost")
+@task.pair(cpu="xgboost", gpu="xgboost", plain=True)
 def halving(data: Table, run: Run, xgboost):
     """Eighty-one configurations, of which three get all their rounds."""
     return here(data, run, HALVING)
 
 
-@task.pair(cpu="xgboost", gpu="xgboost", memory=Memory(copies=15))
+@task.pair(cpu="xgboost", gpu="xgboost", memory=Memory(copies=15), plain=True)
 def random_search(data: Table, run: Run, xgboost):
     """The first nine of those configurations, with all rounds each."""
     return here(data, run, RANDOM)

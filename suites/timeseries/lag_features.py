@@ -133,7 +133,7 @@ def trees(run: Run):
     }
 
 
-@task.pair(cpu="pandas", gpu="cudf", needs=["xgboost"])
+@task.pair(cpu="pandas", gpu="cudf", needs=["xgboost"], plain=True, unchanged="cudf.pandas")
 def data_frame(data: Panel, run: Run, frames):
     """Columns by pandas or cuDF, one after the other; trees by XGBoost on the same device."""
     import xgboost

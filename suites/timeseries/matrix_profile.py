@@ -97,7 +97,7 @@ def diagonals(data: Anomalous, run: Run, stumpy):
         return np.array(stumpy.stumped(run.client, np.array(data.values), data.window)[:, 0], np.float64)
 
 
-@task.pair(cpu="numpy", gpu="cupy")
+@task.pair(cpu="numpy", gpu="cupy", plain=True)
 def matrix_products(data: Anomalous, run: Run, xp):
     """Each distance by itself: the correlations of all windows are one large matrix product, made in blocks of rows."""
     window, zone, windows = data.window, data.zone, data.rows - data.window + 1
