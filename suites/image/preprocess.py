@@ -2,7 +2,7 @@
 
 Question  How much faster is the preparation of photographs if a GPU does all but the decoding, and if it decodes, too?
 Expect    A photograph of 640 x 480 pixels is 73 kB of JPEG, 0.9 MB decoded and 0.6 MB of float32 when ready. Decoding
-          goes bit by bit and stays on the host: about a millisecond on one core. The rest is some ten multiply-adds for
+          goes bit by bit: about a millisecond on one core of the host. The rest is some ten multiply-adds for
           each of 0.9 million numbers: nearly a millisecond on a core for OpenCV; on a GPU some microseconds of
           arithmetic and of memory traffic, but three to ten launches an image, at about ten microseconds each, and
           1.5 MB over PCIe there and back, about 0.06 ms through pinned buffers. So by Amdahl's law the GPU can hardly
