@@ -38,6 +38,7 @@ WINDOWS = (1, 2)  # seasons of a rolling mean that ends one horizon ago
 ROUNDS = 100
 TREES = {"max_depth": 8, "learning_rate": 0.1, "max_bin": 255}  # under the same names in both libraries
 LEAF, L2 = 20, 1.0  # the least rows, and how strongly its value is held back
+USED = ("step", "moment", "future", "value", "unit", "known")  # arrays of the panel that `lag_matrix` needs
 COLUMNS = ("series", "step", "moment", "future", "value", "unit")  # whose rows a worker reads
 
 
@@ -162,25 +163,29 @@ def lag_matrix(data: Panel, run: Run, xp):
     parameters = trees(run)
     run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
     with run.stage("put"):
-        names = ("step", "moment", "future", "value", "unit", "known")
-        table = dict(zip(names, run.to_device(*(getattr(data, name) for name in names)), strict=True))
+        table = dict(zip(USED, run.to_device(*(getattr(data, name) for name in USED)), strict=True))
     with run.stage("features"):
-        table["scaled"] = table["value"] / table["unit"]
-        table["total"] = xp.zeros(data.rows + 1)  # of all values before a row, whatever their series
-        table["total"][1:] = xp.cumsum(table["scaled"], dtype=xp.float64)
-        learn = xp.flatnonzero((table["step"] >= data.first) & ~table["future"])
-        future = xp.flatnonzero(table["future"])
-        x, base = rows_of(data, table, learn, xp)
-        y = table["scaled"][learn] - base
-        ahead, base = rows_of(data, table, future, xp)
+        x, y, ahead, base, unit = arrays(data, table, xp)
     with run.stage("bin"):
         binned = xgboost.QuantileDMatrix(x, y, max_bin=TREES["max_bin"], nthread=run.threads)
     with run.stage("fit"):
         model = xgboost.train(parameters, binned, ROUNDS)
     with run.stage("predict"):
-        forecast = (model.inplace_predict(ahead) + base) * table["unit"][future]
+        forecast = (model.inplace_predict(ahead) + base) * unit
     with run.stage("get"):
         return run.to_host(forecast)
+
+
+def arrays(data: Panel, table, xp):
+    """What `matrices` makes, as arrays, from the panel's arrays by name."""
+    scaled = table["value"] / table["unit"]
+    total = xp.zeros(data.rows + 1)  # of all values before a row, whatever their series
+    total[1:] = xp.cumsum(scaled, dtype=xp.float64)
+    table |= {"scaled": scaled, "total": total}
+    learn, future = xp.flatnonzero((table["step"] >= data.first) & ~table["future"]), xp.flatnonzero(table["future"])
+    x, base = rows_of(data, table, learn, xp)
+    ahead, last = rows_of(data, table, future, xp)
+    return x, scaled[learn] - base, ahead, last, table["unit"][future]
 
 
 def rows_of(data: Panel, table, places, xp):

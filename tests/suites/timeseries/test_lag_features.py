@@ -19,7 +19,16 @@ from residency.harness.dataset import Request
 from residency.harness.discovery import Catalogue
 from residency.harness.execute import Execution, execute
 from residency.suites import SHIPPED
-from residency.suites.timeseries.lag_features import columns, frame, matrices, part_arrays, parts, read_part
+from residency.suites.timeseries.lag_features import (
+    USED,
+    arrays,
+    columns,
+    frame,
+    matrices,
+    part_arrays,
+    parts,
+    read_part,
+)
 
 TASK = Catalogue([SHIPPED]).task("timeseries/lag_features")
 CPU = [one.id for one in TASK.implementations if one.device == "cpu" and one.runner == "local"]
@@ -95,6 +104,8 @@ def test_what_lies_before_a_series_is_missing_in_all_libraries(uneven: Panel) ->
         with pytest.raises(StopIteration):
             forecast("lazy_frame@cpu", uneven)
     np.testing.assert_allclose(seen["x"], x, rtol=1e-4, atol=1e-4)
+    gathered, *_ = arrays(uneven, {name: getattr(uneven, name) for name in USED}, np)
+    np.testing.assert_allclose(gathered, x, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("identity", CPU)
