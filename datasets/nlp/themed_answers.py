@@ -22,9 +22,9 @@ def themed_answers(rows: int, seed: int) -> Embeddings:
     """Documents as unit vectors of 384 numbers that differ in 32 themes, and 4,096 questions, each near a document.
 
     A document is a sum of 32 random directions with random weights, plus noise. So its neighbours have neighbours in
-    common, which every approximate index needs. Vectors of real text are like this, vectors in 384 independent
-    directions are not: there, no index finds most neighbours without looking at most documents. A question is a
-    document plus noise of one and a half times its length; the document is its `answer`.
+    common, as those of real text have. In `planted_answers` the directions are independent: at 20,000 documents, a
+    graph of FAISS (HNSW) has to keep 512 candidates there to find 97 % of the neighbours, and 64 find 75 %. A question
+    is a document plus noise of one and a half times its length; the document is its `answer`.
     """
     generator = np.random.default_rng(seed)
     weights = np.arange(1, THEMES + 1) ** -FALL

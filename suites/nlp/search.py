@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from residency.datasets.nlp.docstring_vectors import docstring_encodings, docstring_vectors
 from residency.datasets.nlp.embeddings import NEAREST, Embeddings, recall
 from residency.datasets.nlp.planted_answers import planted_answers
+from residency.datasets.nlp.themed_answers import themed_answers
 from residency.harness import Memory, Run, Task
 from residency.harness.cluster import Rows
 from residency.harness.device import place, synchronise, torch_device
@@ -51,7 +52,7 @@ def work(data: Embeddings) -> tuple[float, float]:
 
 
 task = Task(
-    datasets=[planted_answers, docstring_vectors, docstring_encodings],
+    datasets=[planted_answers, themed_answers, docstring_vectors, docstring_encodings],
     sizes={"smoke": 5_000, "lab": 100_000, "lecture": 2_000_000, "production": 16_000_000},  # by 384 float32
     quality=recall,
     also={"mean_reciprocal_rank": Embeddings.reciprocal_rank},  # of the embeddings: every exact search reaches the same
