@@ -121,17 +121,23 @@ def filters(data: Photos, run: Run, ndimage):
     return ready
 
 
+def factors(data: Photos, run: Run, torch: Any) -> tuple[dict[int, Any], tuple[Any, Any]]:
+    """On the device: blur and resize as a matrix for each length of a side, and the colours' matrix and offset."""
+    sides = np.unique(data.sizes).tolist()
+    axes = {side: run.to_device(weights(side).astype(np.float32), into=torch) for side in sides}
+    if run.device == "cpu":
+        axes = {side: matrix.to_sparse() for side, matrix in axes.items()}
+    matrix, offset = run.to_device(*(array.astype(np.float32) for array in colours()), into=torch)
+    return axes, (matrix, offset)
+
+
 @task.pair(cpu="torch", gpu="torch", needs=["cv2"])
 def matrix_products(data: Photos, run: Run, torch):
     """Blur and resize as one matrix for each axis, mostly zeros: sparse on a CPU, dense for a GPU's fast products."""
     run.effective(dtype="float32", matmul_precision=torch.get_float32_matmul_precision(), chunk=CHUNK)
     ready = run.output((data.rows, 3, SIDE, SIDE), np.float32)
     with run.stage("put"):
-        sides = np.unique(data.sizes).tolist()
-        resample = {side: run.to_device(weights(side).astype(np.float32), into=torch) for side in sides}
-        if run.device == "cpu":
-            resample = {side: matrix.to_sparse() for side, matrix in resample.items()}
-        matrix, offset = run.to_device(*(array.astype(np.float32) for array in colours()), into=torch)
+        resample, (matrix, offset) = factors(data, run, torch)
     for chunk in data.chunks(CHUNK, PIXELS):
         with run.stage("decode"):
             flat = decode_all(data, chunk, run.threads)
@@ -163,21 +169,14 @@ def one_pass(data: Photos, run: Run, cv2):
     return ready
 
 
-def resampled(torch: Any, pixels: Any, axes: Mapping[int, Any], colour: tuple[Any, Any]) -> Any:
+def resampled(pixels: Any, axes: Mapping[int, Any], colour: tuple[Any, Any]) -> Any:
     """Images of one size, (n, height, width, 3), ready for a network, (n, 3, 224, 224): three matrix products."""
-    _, height, width, _ = pixels.shape
-    planes = pixels.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    small = axes[height] @ (planes @ axes[width].T)
+    images, height, width, _ = pixels.shape
+    rows = axes[height] @ pixels.permute(1, 0, 2, 3).reshape(height, -1).float()  # (224, n * width * 3)
+    across = rows.view(SIDE, images, width, 3).permute(2, 1, 3, 0).reshape(width, -1)  # (width, n * 3 * 224)
+    small = (axes[width] @ across).view(SIDE, images, 3, SIDE).permute(1, 2, 3, 0)
     matrix, offset = colour
     return (matrix @ small.flatten(2) + offset[:, None]).unflatten(2, (SIDE, SIDE))
-
-
-def factors(data: Photos, run: Run, torch: Any) -> tuple[dict[int, Any], tuple[Any, Any]]:
-    """On the device: blur and resize as a matrix for each length of a side, and the colours' matrix and offset."""
-    sides = np.unique(data.sizes).tolist()
-    axes = {side: run.to_device(weights(side).astype(np.float32), into=torch) for side in sides}
-    matrix, offset = run.to_device(*(array.astype(np.float32) for array in colours()), into=torch)
-    return axes, (matrix, offset)
 
 
 @task.pair(cpu="torch", gpu="torch", needs=["cv2"], memory=WHOLE_BATCHES)
@@ -213,7 +212,7 @@ def whole_batches(data: Photos, run: Run, torch):
             with device.stream(slot.stream):
                 for batch in batches:
                     pixels = batch.to(run.torch_device, non_blocking=True)
-                    slot.fetch(resampled(torch, pixels, axes, colour))
+                    slot.fetch(resampled(pixels, axes, colour))
                 slot.done.record()
             slot.images = images
         for number in range(len(chunks), len(chunks) + SLOTS):
@@ -257,7 +256,7 @@ def decoded_there(data: Photos, run: Run, torch: Any, engines: bool) -> NDArray[
                 groups = list(by_size(data, chunk).values())
                 for same in groups:
                     pixels = torch.stack([tensor(torch, decoded[image - chunk.start]) for image in same])
-                    slot.fetch(resampled(torch, pixels, axes, colour))
+                    slot.fetch(resampled(pixels, axes, colour))
                 slot.done.record()
             slot.images = [image for same in groups for image in same]
         for slot in slots:
