@@ -123,7 +123,7 @@ def emulate() -> None:
             pass
 
     main = Stream()
-    functions = {
+    functions: dict[str, Callable[..., Any]] = {
         "current_stream": lambda device=None: main,
         "stream": contextlib.nullcontext,
         "synchronize": lambda device=None: None,
@@ -133,7 +133,6 @@ def emulate() -> None:
     for name, function in functions.items():
         setattr(torch.cuda, name, bound(name, function, getattr(torch.cuda, name)))
     torch._C._host_emptyCache = lambda: None
-    for module in (torch.cuda, importlib.import_module("torch.cuda.graphs")):
-        module.CUDAGraph = CUDAGraph
-        module.graph_pool_handle = torch.cuda.graph_pool_handle
     torch.cuda.Stream = Stream
+    torch.cuda.CUDAGraph = torch.cuda.graphs.CUDAGraph = CUDAGraph
+    torch.cuda.graphs.graph_pool_handle = torch.cuda.graph_pool_handle

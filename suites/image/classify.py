@@ -248,7 +248,8 @@ def replayed(data: LabelledImages, run: Run, torch: Any, *, fused: bool) -> NDAr
     with run.stage("predict"), torch.no_grad():
         predicted = torch.cat([training.network(part).argmax(1) for part in x_test.split(PREDICTED_ON_GPU)])
     with run.stage("get"):
-        return run.to_host(predicted)
+        classes: NDArray[np.int64] = run.to_host(predicted)
+        return classes
 
 
 def flax_network(classes: int, mean: float, deviation: float, dtype: str) -> Any:
@@ -340,7 +341,8 @@ def jitted(data: LabelledImages, run: Run, jax: Any, dtype: str) -> NDArray[np.i
         parts = [predict(weights, x_test[part : part + size]) for part in range(0, len(x_test), size)]
         predicted = jax.numpy.concatenate(parts)
     with run.stage("get"):
-        return run.to_host(predicted)
+        classes: NDArray[np.int32] = run.to_host(predicted)
+        return classes
 
 
 @task.on_cluster(

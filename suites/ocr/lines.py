@@ -93,7 +93,7 @@ def reader(torch: Any, classes: int, *, brief: bool = False) -> Any:
     """The network as a module of Torch; if `brief`, its convolutions are in bfloat16. Weights are float32."""
     nn, functional = torch.nn, torch.nn.functional
 
-    class Reader(nn.Module):  # type: ignore[misc]
+    class Reader(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             layers = {name: nn.Conv2d(*CHANNELS[place : place + 2], 3, padding=1) for place, name in enumerate(POOLS)}

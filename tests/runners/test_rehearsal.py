@@ -79,11 +79,11 @@ def test_what_is_right_passes_with_what_was_checked(planted) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "aten._local_scalar_dense.default: this operation waits for the GPU",
+        "aten._local_scalar_dense.default: this operation waits",
         "unexpected keyword argument 'mode'",
-        "got an unexpected keyword argument 'times'",
-        "unexpected keyword argument 'warm_up'",
-        "sample_args for each callable must contain only Tensors",
+        "torch.cuda.CUDAGraph.replay(self)",
+        "unexpected keyword argument 'warm",
+        "sample_args for each callable must contain",
     ],
 )
 def test_a_mistake_with_graphs_is_found(planted, said: str) -> None:
