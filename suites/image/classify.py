@@ -304,7 +304,7 @@ def jax_functions(classes: int, updates: int, mean: float, deviation: float, dty
     return optimiser.init, step, jax.jit(lambda weights, x: scores(weights, x).argmax(1))
 
 
-@task.pair(cpu="jax", gpu="jax", needs=["flax", "optax"])
+@task.pair(cpu="jax", gpu="jax", needs=["flax", "optax"], plain=True)
 def compiled(data: LabelledImages, run: Run, jax):
     """JAX with Flax and Optax: a step is compiled once in a process, and Python asks for whole steps."""
     return jitted(data, run, jax, "float32")

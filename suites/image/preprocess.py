@@ -131,7 +131,7 @@ def factors(data: Photos, run: Run, torch: Any) -> tuple[dict[int, Any], tuple[A
     return axes, (matrix, offset)
 
 
-@task.pair(cpu="torch", gpu="torch", needs=["cv2"])
+@task.pair(cpu="torch", gpu="torch", needs=["cv2"], plain=True)
 def matrix_products(data: Photos, run: Run, torch):
     """Blur and resize as one matrix for each axis, mostly zeros: sparse on a CPU, dense for a GPU's fast products."""
     run.effective(dtype="float32", matmul_precision=torch.get_float32_matmul_precision(), chunk=CHUNK)

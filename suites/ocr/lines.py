@@ -232,7 +232,7 @@ def compiled(jax, optax, *, together: bool):
     return adam.init, learn, jax.jit(lambda w, pixels: frames(w, pixels).argmax(2))
 
 
-@task.pair(cpu="jax", gpu="jax", needs=["optax"])
+@task.pair(cpu="jax", gpu="jax", needs=["optax"], plain=True)
 def jax_crnn(data: Lines, run: Run, jax):
     """JAX and Optax: the same network and steps, each step compiled as a whole by XLA."""
     return jitted(data, run, jax, together=False)
