@@ -51,6 +51,7 @@ ONLY_ON_A_GPU: Mapping[str, str] = {  # implementations that cannot be rehearsed
     "foundations/copies:tensors_over_the_bus": "Torch pins memory for a GPU alone",
     "foundations/handover:by_address": "libraries hand real addresses to each other",
     "tabular/gradient_boosting:leaf_by_leaf_cuda": "LightGBM's CUDA has no emulation",
+    "timeseries/lag_features:data_frame+cudf.pandas": "XGBoost takes the accelerator's columns on the GPU itself",
 }
 
 
