@@ -22,10 +22,11 @@ from residency.runners.process import Ended, Worker
 from residency.runners.rehearsal import pairs
 from residency.runners.rehearsal.stage import Means, means
 from residency.runners.settings import Settings
-from residency.runners.turn import COMPILING, MAKE_TIMEOUT, Ledger, load_request, make, timeout_of
+from residency.runners.turn import MAKE_TIMEOUT, Ledger, load_request, make, timeout_of
 
 NO_WAY = "cannot be rehearsed: no way is known for {library}; runners/rehearsal/pairs.py names what computes for what"
 ONLY_THERE = "only on a real GPU"
+PATIENCE = 1_200.0  # seconds more than an execution may take: nothing is timed, and compiling takes what it takes
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class _Pool:
             self.workers.add(worker)
             try:
                 worker.ask(request, MAKE_TIMEOUT)
-                return worker.ask(rehearsal, timeout_of(group) + COMPILING)
+                return worker.ask(rehearsal, timeout_of(group) + PATIENCE)
             finally:
                 self.workers.discard(worker)
 
