@@ -23,10 +23,10 @@ def came_from(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(libraries.metadata, "distribution", lambda _: SimpleNamespace(read_text=lambda _: text))
         monkeypatch.setattr(sys, "prefix", str(here / ".venv"))
         monkeypatch.chdir(here)
-        libraries._source.cache_clear()
+        libraries.source.cache_clear()
 
     yield set_up
-    libraries._source.cache_clear()
+    libraries.source.cache_clear()
 
 
 @pytest.fixture

@@ -214,7 +214,11 @@ def batches(data: Pages, most: int, alike: bool = False) -> list[tuple[int, Any]
     return found
 
 
-@task.pair(cpu="scipy.ndimage", gpu="cupyx.scipy.ndimage", memory=Memory(copies=3.5, fixed=2e9))
+@task.pair(
+    cpu="scipy.ndimage",
+    gpu="cupyx.scipy.ndimage",
+    memory={"cpu": Memory(copies=3.5, fixed=0.7e9), "gpu": Memory(copies=3.5, fixed=2e9)},
+)
 def whole_batches(data: Pages, run: Run, nd):
     """The same filters on batches of pages, (pages, height, width): as many launches for a batch as for a page."""
     xp = run.xp

@@ -29,7 +29,7 @@ from residency.harness import records
 from residency.harness.errors import UsageError, WrongResult
 from residency.harness.execute import Execution, execute
 from residency.harness.libraries import remedy
-from residency.harness.outcomes import Outcome
+from residency.harness.outcomes import OK, Outcome
 from residency.suites._spark import spark_folder
 from residency.suites.nlp.word_count import PARTITION, task
 
@@ -166,7 +166,7 @@ def test_awkward_lines(tmp_path: Path, implementation: Any, lines: list[str]) ->
     prose = counted(tmp_path / "lines.parquet", lines)
     assert prose.word.tolist() == top(words_of(lines))["word"].tolist()
     done = run(implementation, prose)
-    assert (done.ending.outcome, done.quality) == (Outcome.OK, 1.0)
+    assert (done.ending, done.quality) == (OK, 1.0)
 
 
 @pytest.mark.parametrize("implementation", CPU, ids=lambda one: one.id)
