@@ -39,6 +39,7 @@ def test_what_would_a_gpu_do_for_my_table(residency, table: Path) -> None:
     rows = {(row["task"], row["implementation"]): row for row in done.json["rows"] if row["device"] == "cpu"}
     assert {row["outcome"] for row in rows.values()} == {"ok"}
     tasks = {"ridge", "gradient_boosting", "random_forest", "clustering", "anomaly", "tuning"}
+    tasks |= {"isolation_forest", "neighbour_graph"}
     assert {task for task, _ in rows} == {f"tabular/{name}" for name in tasks}
     remarks = rows["tabular/gradient_boosting", "level_by_level@cpu"]["remarks"]
     assert any("`year`: left out, constant" in one for one in remarks)
