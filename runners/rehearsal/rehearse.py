@@ -99,8 +99,9 @@ class _Pool:
         ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
         if reply["checked"]:
             known["remarks"] += _said(reply["checked"], reply["unchecked"])
-            if ending == OK and implementation.package not in {name.partition(".")[0] for name in reply["checked"]}:
-                ending = Ending(Outcome.FAILED, f"it never called {implementation.package}")
+        called = {name.partition(".")[0] for name in reply["checked"]}
+        if ending == OK and (called or implementation.accelerator) and implementation.package not in called:
+            ending = Ending(Outcome.FAILED, f"it never called {implementation.package}")
         known |= {"quality": reply["quality"], "parameters": reply["parameters"], "data_hash": facts["hash"]}
         known |= {"reference": facts["reference"], "tier": int(how.tier) if ending == OK else None}
         return Rehearsed(_cell(group, implementation, facts["rows"]), ending, known)
