@@ -371,8 +371,10 @@ class Turn:
         self.parameters = {**self.parameters, **told, "functions_on_cpu": sorted(calls.cpu)}
         if calls.on_gpu:
             return None
+        if not calls.on_cpu:
+            return f"{fallback.FELL_BACK}: {self.implementation.accelerator} took none of its calls"
         named = ", ".join(sorted(calls.cpu)[:FUNCTIONS])
-        return f"{fallback.FELL_BACK}: {calls.on_cpu} of {calls.on_cpu} calls ({named or 'none was seen'})"
+        return f"{fallback.FELL_BACK}: {calls.on_cpu} of {calls.on_cpu} calls ({named})"
 
     @property
     def _hash(self) -> str:

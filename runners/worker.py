@@ -40,6 +40,7 @@ from residency.harness.errors import UsageError
 from residency.harness.execute import ceiling_of, ending_of, execute
 from residency.harness.files import write_whole
 from residency.harness.lingering import Idle
+from residency.harness.outcomes import Outcome
 from residency.harness.sources import hash_of_sources
 from residency.harness.task import Implementation, Task
 from residency.harness.truth import fresh
@@ -100,7 +101,9 @@ class Session:
     def count(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Which calls its accelerator ran on the GPU and on the CPU, in an execution that is not timed."""
         with ACCELERATORS[self.implementation.accelerator].counting() as calls:
-            self.sample({"cold": False, "calls": 1})
+            ending = self.sample({"cold": False, "calls": 1})["ending"]
+        if ending["outcome"] != Outcome.OK:
+            raise RuntimeError(f"it was {ending['outcome']} while its calls were counted: {ending['reason']}")
         return asdict(calls)
 
     def about(self, _: Mapping[str, Any]) -> dict[str, Any]:
