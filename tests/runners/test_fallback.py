@@ -167,7 +167,7 @@ def test_who_ran_where_it_was_asked_for_is_ok(rows: Rows, name: str) -> None:
 
 def test_what_the_driver_tells_of_a_worker_is_on_record(rows: Rows) -> None:
     assert rows["in_context@gpu"]["peak_device_bytes"] == 300 * 2**20
-    assert rows["at_home@cpu"]["speedup"]["verdict"] == "equivalent"
+    assert rows["at_home@cpu"]["peak_device_bytes"] is None
 
 
 def test_the_records_fit_the_published_schema_and_the_report_tells(whole, residency_in) -> None:
