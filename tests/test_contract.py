@@ -27,25 +27,17 @@ from tests.written import Made
 
 CATALOGUE = Catalogue([SHIPPED])
 BEYOND = ("apt-get install", "[spark]")  # remedies that the extra `cpu` does not bring: programs, and Spark
-PASSED = Path(__file__).with_name("contract.json")
-OWN = tuple(HOUSE / room for room in ("suites", "datasets"))
 CANARY = "tabular/ridge"  # always runs: it tells what breaks the contract of all
-
-
-def code_of(task: Task) -> str:
-    """A hash of the code that is a task's own, the same on every machine."""
-    own = [file for file in sources_of(*task.files) if any(file.is_relative_to(room) for room in OWN)]
-    return passed.code_of(own)
 
 
 def is_unchanged(task: Task, known: Path) -> bool:
     """Whether a task has passed with the code that it has now."""
-    return passed.is_unchanged(task.path, code_of(task), known)
+    return passed.is_unchanged(task.path, passed.code_of_task(task), known)
 
 
 def note(task: Task, known: Path) -> None:
     """Put on record that a task has passed."""
-    passed.note(task.path, code_of(task), known)
+    passed.note(task.path, passed.code_of_task(task), known)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +60,7 @@ def test_every_implementation_keeps_the_contract(
     name: str, run: Callable[[str], records.Records], thorough: bool
 ) -> None:
     task = CATALOGUE.task(name)
-    if not thorough and name != CANARY and is_unchanged(task, PASSED):
+    if not thorough and name != CANARY and is_unchanged(task, passed.CONTRACT):
         pytest.skip("passed with the code that it has now; --thorough runs it all the same")
     found = run(name)
     assert violations(task, found) == []
@@ -78,7 +70,7 @@ def test_every_implementation_keeps_the_contract(
         if outcome.outcome == "ok" or any(sign in outcome.reason for sign in BEYOND)
     }
     assert ok >= {one.id for one in task.implementations if one.device == "cpu" and one.runner == "local"}
-    note(task, PASSED)
+    note(task, passed.CONTRACT)
 
 
 def test_time_outside_every_stage_counts_if_no_sample_is_without_it(tmp_path: Path) -> None:
@@ -106,7 +98,7 @@ def test_a_task_that_changed_runs_again(tmp_path: Path) -> None:
     assert is_unchanged(own, known)
     assert is_unchanged(other, known)
     before = known.read_text()
-    known.write_text(before.replace(code_of(own), "another"))
+    known.write_text(before.replace(passed.code_of_task(own), "another"))
     assert not is_unchanged(own, known)
     assert is_unchanged(other, known)
     note(own, known)
@@ -116,4 +108,5 @@ def test_a_task_that_changed_runs_again(tmp_path: Path) -> None:
 def test_a_tasks_own_code_is_its_file_and_its_data() -> None:
     names = {str(file.relative_to(HOUSE)) for file in sources_of(*CATALOGUE.task("tabular/ridge").files)}
     assert {"suites/tabular/ridge.py", "datasets/tabular/linear.py", "datasets/tabular/table.py"} <= names
-    assert code_of(CATALOGUE.task("tabular/ridge")) != code_of(CATALOGUE.task("tabular/etl"))
+    ridge, etl = (passed.code_of_task(CATALOGUE.task(name)) for name in ("tabular/ridge", "tabular/etl"))
+    assert ridge != etl

@@ -412,34 +412,39 @@ def running_below(folder: Path) -> list[str]:
 
 @pytest.mark.slow
 @boxed
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_whatever_ends_it_resume_finishes_the_class(
-    class_folder: Path, tmp_path, environment: dict[str, str], number: signal.Signals
-) -> None:
+def test_whatever_ends_it_resume_finishes_the_class(class_folder: Path, tmp_path, environment: dict[str, str]) -> None:
     few = tmp_path / "few"
     few.mkdir()
     for name in ("gus-syntax", "leo-hung", "oda-no-repository", "pia-no-tag", "ned-leaves", "wrong-odd"):
         (few / name).symlink_to(class_folder / name)
     results = tmp_path / "results"
-    running = started([few, "--results", results, "--seconds", "60"], environment)
-    wait_for(results, 3)
-    running.send_signal(number)
-    if number == signal.SIGINT:
-        time.sleep(0.3)
-        running.send_signal(number)  # an impatient teacher
-    _, err = running.communicate(timeout=60)
-    if number != signal.SIGKILL:
-        assert running.returncode == 128 + number
-        assert "are graded and saved. Continue with: residency lab grade --resume" in err
-        assert "Traceback" not in err
-    deadline = time.monotonic() + 30
-    while running_below(results):
-        assert time.monotonic() < deadline, running_below(results)
-        time.sleep(0.2)
-    saved = {file: file.read_bytes() for file in results.glob("audit/*.json")}
-    assert len(saved) >= 3
-    assert not (results / "grades.csv").exists()
-    again = started(["--resume", results], environment)
+    words: list[str | Path] = [few, "--results", results, "--seconds", "60"]
+    saved: dict[Path, bytes] = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        running = started(words, environment)
+        wait_for(results, 1)
+        while not running_below(results):  # the hung one is never done before the end
+            assert running.poll() is None
+            time.sleep(0.1)
+        running.send_signal(number)
+        if number == signal.SIGINT:
+            time.sleep(0.3)
+            running.send_signal(number)  # an impatient teacher
+        _, err = running.communicate(timeout=60)
+        if number != signal.SIGKILL:
+            assert running.returncode == 128 + number
+            assert "graded and saved. Continue with: residency lab grade --resume" in err
+            assert "Traceback" not in err
+        deadline = time.monotonic() + 30
+        while running_below(results):
+            assert time.monotonic() < deadline, running_below(results)
+            time.sleep(0.2)
+        assert all(file.read_bytes() == content for file, content in saved.items())
+        saved = {file: file.read_bytes() for file in results.glob("audit/*.json")}
+        assert 1 <= len(saved) < 6
+        assert not (results / "grades.csv").exists()
+        words = ["--resume", results]
+    again = started(words, environment)
     _, err = again.communicate(timeout=600)
     assert again.returncode == 0, err
     assert all(file.read_bytes() == content for file, content in saved.items())
