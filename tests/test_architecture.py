@@ -190,6 +190,7 @@ def test_conda_and_pip_ask_for_the_same_versions() -> None:
         "cupy": "cupy-cuda13x",
         "distributed-ucxx": "distributed-ucxx-cu13",
         "pytorch-gpu": "torch",
+        "ray[tune]": "ray",
         "jax[cuda13]": "jax",
         "nvidia-nvimgcodec-cu13[nvjpeg]": "nvidia-nvimgcodec-cu13",
         "python-tzdata": "tzdata",
