@@ -114,8 +114,9 @@ gpu-rehearsal: rehearse-all test-rehearsal  ## test GPU implementations without 
 rehearse-all: gpu-setup
 	$(REHEARSAL)/bin/residency rehearse --strict
 
-test-rehearsal: gpu-setup
-	$(REHEARSAL)/bin/python -m pytest $(HANGS) -k 'not own_back_end' tests/runners/test_rehearsal.py  # `make test` runs those
+test-rehearsal: gpu-setup  ## the same in tests: tasks run again after a change of their code or of a library
+	$(REHEARSAL)/bin/python -m pytest $(HANGS) --numprocesses 2 --dist loadfile -k 'not own_back_end' \
+		tests/runners/test_rehearsal.py tests/test_rehearsed.py  # `make test` runs those on their own back end
 
 clean:  ## remove what was built, and keep the results
 	rm -rf $(VENV) $(VENV)-gpu .envs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
