@@ -25,6 +25,13 @@ from residency.labs.teams import Member
 SCHEMA = 1
 TIME = "%Y-%m-%d %H:%M:%S"
 PEOPLE = "people"  # the part of the points that people give
+PARTS = {  # of the points, as files name them and as people read them
+    "visible": "visible checks",
+    "hidden": "hidden checks",
+    "fast": "time",
+    "gpu": "time on a GPU",
+    PEOPLE: "report",
+}
 LONGEST = 80  # characters of a file's name
 
 
@@ -182,7 +189,8 @@ def differences(first: Record, again: Record) -> Sequence[str]:
     for part in sorted({*first.graded.points, *again.graded.points}):
         before, after = first.graded.points.get(part), again.graded.points.get(part)
         if before != after:
-            said.append(f"{part} points were {_points(before)}, and are {_points(after)}")
+            name = PARTS.get(part, part)
+            said.append(f"points for {name} were {_points(before)}, and are {_points(after)}")
     return said
 
 

@@ -22,6 +22,7 @@ from residency.labs import audit, catalogue, cohort, feedback, gradebook, page, 
 from residency.labs.audit import Record
 from residency.labs.driver import Checked, Graded, Timed
 from residency.labs.lab import Points, Verdict
+from residency.labs.remarks import Remark
 from residency.labs.teams import Member, Team, Teams
 from residency.reports.page import render
 from tests.conftest import Done, Residency, command, in_this_process
@@ -235,7 +236,7 @@ def whole(*records: Record) -> gradebook.Cohort:
     labs = {LAB.name: {"title": LAB.title, "version": "0" * 64, "possible": audit.possible(LAB)}}
     named = {one.team: one for one in records}
     return gradebook.Cohort(
-        Path("/clones"), paths, named, Teams(tuple(teams), ("<b>one line</b>",)), labs, machine={"cpu": "x"}
+        Path("/clones"), paths, named, Teams(tuple(teams), (Remark("<b>one line</b>"),)), labs, machine={"cpu": "x"}
     )
 
 
@@ -302,6 +303,9 @@ def test_the_page_shows_names_as_text_and_numbers_by_place() -> None:
     assert "<script>alert" not in html.replace("\\u003c", "<").partition('id="data"')[0]
     assert "<i>no tag" not in html
     assert "<b>one line" not in html
+    (points, *_) = render.charts_of(shown)
+    legend = {entry["word"] for entry in points.more["legend"]}
+    assert {part["word"] for row in points.rows for part in row["parts"]} <= legend <= set(audit.PARTS.values())
     for chart in render.charts_of(shown):
         assert chart.rows
         for row in chart.rows:
@@ -312,6 +316,14 @@ def test_the_page_shows_names_as_text_and_numbers_by_place() -> None:
             known = known[int(key)] if isinstance(known, list) else known[key]
         assert float(value) == known
     assert page.page(whole(), whole().as_json())
+
+
+def test_the_page_of_many_clones_says_what_they_share_once() -> None:
+    found = whole(*(record(f"team-{number}", graded=None, problem="no <b>tag {0}") for number in range(30)))
+    html = render.page(page.page(found, json.loads(json.dumps(found.as_json()))))
+    first, _, folded = html.partition("All 30 notes, one by one")
+    assert "team-4, and 25 more (30 clones): no &lt;b&gt;tag {0}." in first
+    assert all(f"team-{number}: no &lt;b&gt;tag {{0}}." in folded for number in range(30))
 
 
 def test_feedback_says_the_next_step() -> None:
@@ -372,7 +384,7 @@ def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
 def test_differences_between_two_gradings_are_sentences() -> None:
     first, second = record("a"), record("a", graded=timed(3.0, 0.4))
     assert not audit.differences(first, record("a"))
-    assert any("hidden points were 2.67, and are 4" in line for line in audit.differences(first, second))
+    assert any("points for hidden checks were 2.67, and are 4" in line for line in audit.differences(first, second))
 
 
 # --- The whole class ------------------------------------------------------------------------------------------------
