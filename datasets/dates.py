@@ -13,7 +13,8 @@
 
 All values of a column are read in the same way. If several ways fit all values, the one that puts the times on a grid
 is used: the first of each month rather than the first twelve days of each January. If that does not decide, the month
-comes first. Times with several offsets are converted to UTC. If they lie on a grid only as the clock showed them, they
+comes first, but between points the day: 03.04.2025 is in April. Where another order fits all values, too, this is said.
+Times with several offsets are converted to UTC. If they lie on a grid only as the clock showed them, they
 are read so: days that begin at midnight, in summer and in winter.
 
 Whole numbers are dates only for a series' time: 20241231, 2024123123, 202412312300, 20241231230000; 202412 if the
@@ -188,7 +189,7 @@ def _readings(dates: Sequence[str]) -> list[tuple[NDArray[np.int64], str]]:
     if shape not in SHAPES or any(other != shape for other, _ in tokens):
         return []
     plain = pd.Index([joined for _, joined in tokens])
-    readings = []
+    fitting: dict[str, NDArray[np.int64]] = {}  # the moments under each order of day, month and year
     for form in SHAPES[shape]:
         if "." in dates[0] and form.startswith("%m-%d"):  # between points, the day comes before the month
             continue
@@ -204,11 +205,16 @@ def _readings(dates: Sequence[str]) -> list[tuple[NDArray[np.int64], str]]:
             if month.max() > 4:
                 continue
             moments = pd.to_datetime({"year": year, "month": 3 * month - 2, "day": 1})
-        days = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
-        readings.append((days, f"read as {_in_words(dates[0], form)}, "))
-        if "%y" in form and year.min() < 2000 <= year.max():
+        fitting[_in_words(dates[0], form)] = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
+    readings = []
+    for words, days in fitting.items():
+        others = [other for other in fitting if not np.array_equal(fitting[other], days)]
+        too = f" ({others[0]} fits, too)" if others else ""
+        readings.append((days, f"read as {words}{too}, "))
+        centuries = days.astype("datetime64[us]") >= np.datetime64("2000-01-01")
+        if "two-digit" in words and centuries.any() and not centuries.all():
             earlier = _of_last_century(days.astype("datetime64[us]"))
-            readings.append((earlier.astype(np.int64), f"read as {_in_words(dates[0], form)}, all before 2000, "))
+            readings.append((earlier.astype(np.int64), f"read as {words}{too}, all before 2000, "))
     return readings
 
 

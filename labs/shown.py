@@ -52,6 +52,7 @@ def started(
     yield f"Next:  cd {typed(folder)}   and read README.md"
     if lab.shipped is not None:
         yield f"Table: {tables.shown(lab.shipped, table)}"
+        yield from (f"       {sentence}" for sentence in tables.dates(lab.shipped, table))
     if lab.team > 1:
         yield "Team:  one of you puts this folder on a server:  git remote add origin URL; git push -u origin main"
         yield "       The others take it from there:            git clone URL"

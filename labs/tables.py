@@ -4,11 +4,15 @@ A row belongs to the team or to the judge by a hash of its cells, so equal rows 
 when the file grows or is sorted. The cell to predict is left out of the hash, which would tell it otherwise: with a
 wrong guess in its place, a row of the judge's would mostly be the team's. The team gets 70 % of the rows as `data.csv`;
 the judge keeps 30 %, and asks for them in a secret order, because many files are sorted by what is to be predicted.
+
+Dates are read as in all other tables of a user's (`datasets/dates.py`), the whole file at once, and written in one form:
+31.12.2025 becomes 2025-12-31. So what a team gets does not depend on how each team reads 03.04.2025.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from residency.datasets.dates import read_moments
 from residency.datasets.reading import Category, Column, OwnFile, read_file
 from residency.datasets.target import target_column
 from residency.harness.dataset import number_of, printable
@@ -30,6 +35,7 @@ LEAST_IN_PART = 3  # of them in every part that is learned from or judged: fewer
 VISIBLE, HIDDEN = "visible", "hidden"  # which parting a row's hash is for
 DATA, ABOUT = "data.csv", "data.toml"
 Shipped = Callable[[], tuple[Any, str]]  # the table that comes with a lab, a pandas.DataFrame, and its target
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 REMEDY = f"get them back with: git checkout -- {DATA} {ABOUT}"
 
 
@@ -58,6 +64,7 @@ class Shares:
     team: Any  # pandas.DataFrame
     kept: Any
     target: str
+    dates: tuple[str, ...] = ()  # how the dates of each column were read, if that is not obvious
 
 
 def source(path: Path, target: str | None, *, whole: bool = True) -> Source:
@@ -146,7 +153,33 @@ def _known(shipped: Shipped, given: Source | None) -> Shares:
 def _of_file(given: Source) -> Shares:
     file, column = _read(Path(given.path), given.target)
     frame = file.frame[column.present]
-    return Shares(*(_parts(frame, column.name, HIDDEN) if given.whole else (frame, frame[:0])), column.name)
+    # The cells as they stand in the file decide who gets a row: a better reader of dates must not move any.
+    team, kept = _parts(frame, column.name, HIDDEN) if given.whole else (frame, frame[:0])
+    dated, dates = _dated(frame, column.name)
+    return Shares(dated.loc[team.index], dated.loc[kept.index], column.name, tuple(dates))
+
+
+def _dated(frame: Any, target: str) -> tuple[Any, list[str]]:
+    """The table with its dates in one form, and a sentence on each column whose order of day and month was decided."""
+    import pandas as pd
+
+    said, frame = [], frame.copy()
+    for name in frame.columns.drop(target):
+        if frame[name].dtype.kind not in "OU" or not len(levels := frame[name].dropna().unique()):
+            continue
+        text = pd.Index(levels).astype(str)
+        if (reading := read_moments(text)) is None:
+            continue
+        moments, how = reading
+        frame[name] = frame[name].map(dict(zip(levels, pd.DatetimeIndex(moments), strict=True)))
+        if not ISO.match(text[0]):
+            said.append(f"{visible(name)}: dates, {how.rstrip(', ')}. {text[0]} is {_iso(moments[0])} in {DATA}.")
+    return frame, said
+
+
+def _iso(moment: Any) -> str:
+    """A moment as `_csv` writes it."""
+    return str(moment.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
 
 
 @cache
@@ -173,6 +206,11 @@ def _place(cells: tuple[Any, ...], salt: str) -> float:
 
 def _csv(frame: Any) -> bytes:
     return bytes(frame.to_csv(index=False).encode())
+
+
+def dates(shipped: Shipped, given: Source | None) -> tuple[str, ...]:
+    """How the dates of a table were read: a sentence for each column for which that is not obvious."""
+    return _known(shipped, given).dates
 
 
 def shown(shipped: Shipped, given: Source | None) -> str:
