@@ -13,9 +13,9 @@
 
 All values of a column are read in the same way. If several ways fit all values, the one that puts the times on a grid
 is used: the first of each month rather than the first twelve days of each January. If that does not decide, the month
-comes first, but between points the day: 03.04.2025 is in April. Where another order fits all values, too, this is said.
-Times with several offsets are converted to UTC. If they lie on a grid only as the clock showed them, they
-are read so: days that begin at midnight, in summer and in winter.
+comes first, and it is said that the day could; but between points the day comes first: 03.04.2025 is in April. Times
+with several offsets are converted to UTC. If they lie on a grid only as the clock showed them, they are read so: days
+that begin at midnight, in summer and in winter.
 
 Whole numbers are dates only for a series' time: 20241231, 2024123123, 202412312300, 20241231230000; 202412 if the
 months follow each other; seconds, milli-, micro- or nanoseconds since 1970 if the column's name says it is a time.
@@ -62,6 +62,7 @@ SHAPES: dict[str, tuple[str, ...]] = {  # a date's tokens: Y has four digits, C 
     "Y-w-D": ("%G-w-%V",),
     "Y-w-D-D": ("%G-w-%V-%u",),
 }
+MONTH_FIRST = re.compile(r"read as month(\W)day(\W(?:two-digit )?year)")
 WORDS = {
     "Y": "year", "y": "two-digit year", "m": "month", "d": "day", "b": "month", "G": "year", "V": "week",
     "u": "weekday",
@@ -189,7 +190,7 @@ def _readings(dates: Sequence[str]) -> list[tuple[NDArray[np.int64], str]]:
     if shape not in SHAPES or any(other != shape for other, _ in tokens):
         return []
     plain = pd.Index([joined for _, joined in tokens])
-    fitting: dict[str, NDArray[np.int64]] = {}  # the moments under each order of day, month and year
+    readings = []
     for form in SHAPES[shape]:
         if "." in dates[0] and form.startswith("%m-%d"):  # between points, the day comes before the month
             continue
@@ -205,16 +206,11 @@ def _readings(dates: Sequence[str]) -> list[tuple[NDArray[np.int64], str]]:
             if month.max() > 4:
                 continue
             moments = pd.to_datetime({"year": year, "month": 3 * month - 2, "day": 1})
-        fitting[_in_words(dates[0], form)] = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
-    readings = []
-    for words, days in fitting.items():
-        others = [other for other in fitting if not np.array_equal(fitting[other], days)]
-        too = f" ({others[0]} fits, too)" if others else ""
-        readings.append((days, f"read as {words}{too}, "))
-        centuries = days.astype("datetime64[us]") >= np.datetime64("2000-01-01")
-        if "two-digit" in words and centuries.any() and not centuries.all():
+        days = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
+        readings.append((days, f"read as {_in_words(dates[0], form)}, "))
+        if "%y" in form and year.min() < 2000 <= year.max():
             earlier = _of_last_century(days.astype("datetime64[us]"))
-            readings.append((earlier.astype(np.int64), f"read as {words}{too}, all before 2000, "))
+            readings.append((earlier.astype(np.int64), f"read as {_in_words(dates[0], form)}, all before 2000, "))
     return readings
 
 
@@ -259,8 +255,18 @@ def _on_a_grid(readings: Sequence[Reading]) -> Reading:
     full = fullness(first[0])
     fullest = max(others, key=lambda reading: fullness(reading[0]))
     if fullness(fullest[0]) <= FULLER * full:
-        return first
+        return first[0], _open_order(first, others)
     return fullest[0], f"{fullest[1]}because they then lie on a grid, "
+
+
+def _open_order(first: Reading, others: Sequence[Reading]) -> str:
+    """How the first reading was read, and whether the order of day and month could be the other one."""
+    read = MONTH_FIRST.match(first[1])
+    if read is None:
+        return first[1]
+    order = f"day{read[1]}month{read[2]}"
+    fits = any(how == f"read as {order}, " and (moments != first[0]).any() for moments, how in others)
+    return f"{read[0]} ({order} fits, too), " if fits else first[1]
 
 
 def fullness(moments: Moments) -> float:

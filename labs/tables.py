@@ -5,8 +5,8 @@ when the file grows or is sorted. The cell to predict is left out of the hash, w
 wrong guess in its place, a row of the judge's would mostly be the team's. The team gets 70 % of the rows as `data.csv`;
 the judge keeps 30 %, and asks for them in a secret order, because many files are sorted by what is to be predicted.
 
-Dates are read as in all other tables of a user's (`datasets/dates.py`), the whole file at once, and written in one form:
-31.12.2025 becomes 2025-12-31. So what a team gets does not depend on how each team reads 03.04.2025.
+Dates are read as in every table of a user's (`datasets/dates.py`), the whole file at once, and written in one form:
+31.12.2025 becomes 2025-12-31. So no team has to find out whether 03.04.2025 is in April.
 """
 
 from __future__ import annotations
