@@ -34,7 +34,7 @@ NO_KERNEL = (
     "the picture was read or written without a kernel: launch a function with @cuda.jit, `kernel[grid, block]()`"
 )
 SEEN = {  # what the simulator may say of a block
-    "left": "some threads of a block ended before a barrier at which others wait: all must come to it",
+    "left": "some threads of a block ended before a barrier where others wait: all threads must reach it",
     "raced": "a thread read shared memory that another one wrote, with no barrier in between: it may be too early",
     "several": "a thread wrote more than one pixel: here each thread makes one, so that all work at the same time",
     "unwritten": "a thread read shared memory that no thread of its block wrote",
@@ -181,7 +181,7 @@ def _written(picture: Picture, state: dict[str, Any]) -> Verdict | None:
             return wrong(said)
     for access in ("read", "write"):
         if state.get(f"{access}s outside"):
-            return wrong(f"a thread {access}s a place that is no pixel of the picture: padding, or memory of others")
+            return wrong(f"a thread {access}s a place that is not a pixel of the picture: padding, or memory of others")
     if not state["times"].all():
         return wrong("some pixels were never written")
     if state["times"].max() > 1:

@@ -110,7 +110,7 @@ def judged(file: Path, target: str, answer: Callable[[int], object], *, visible:
     return LAB.judging(Case(arguments, secret), answer(len(secret)))
 
 
-@pytest.mark.parametrize(("target", "seed"), [("bought", 13), ("spent", 15)])
+@pytest.mark.parametrize(("target", "seed"), [("bought", 25), ("spent", 35)])
 def test_a_constant_passes_no_table_that_can_tell(tmp_path: Path, target: str, seed: int) -> None:
     """On a dozen rows a constant lies within three standard errors of what was possible."""
     drawn = random.Random(seed)
