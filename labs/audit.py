@@ -109,7 +109,7 @@ def read(file: Path) -> Record:
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UsageError(f"{file} is no record of a graded submission, or it is damaged") from None
+        raise UsageError(f"{file} is not the record of a graded submission, or it is damaged") from None
 
 
 def _record(found: Mapping[str, Any]) -> Record:

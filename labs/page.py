@@ -82,7 +82,7 @@ def _lead(found: Cohort) -> list[Block]:
     said.append(f"; {right} passed every check.")
     if waiting := [record for record in found.graded if record.graded is not None and record.waits_for_people]:
         most = max(record.waits_for_people for record in waiting)
-        said.append(f" Up to {most} points for report.md are still to be given by you, to {len(waiting)} of them.")
+        said.append(f" You still have to give up to {most} points for report.md, to {len(waiting)} of them.")
     if nothing:
         said.append(f" In {nothing} there was nothing to grade.")
     blocks: list[Block] = [Paragraph("".join(said), "answer")]

@@ -53,9 +53,7 @@ def read(file: Path, most: int) -> list[Given]:
         except ValueError:
             points = math.nan
         if not name or name in found:
-            raise UsageError(
-                f"{file}, row {number}: {f'{name} stands there twice' if name else 'no clone and no team'}"
-            )
+            raise UsageError(f"{file}, row {number}: {f'{name} is listed twice' if name else 'no clone and no team'}")
         if not 0 <= points <= most:
             raise UsageError(f"{file}, row {number}: points {text!r}: give a number from 0 to {most}")
         found[name] = Given(name, points, cells.get("note", ""))
@@ -77,7 +75,7 @@ def give(found: Cohort, results: Path) -> None:
         if record is None:
             said.append(_lost(given, "there is no such clone or team"))
         elif record.graded is None:
-            said.append(_lost(given, "there is nothing graded"))
+            said.append(_lost(given, "nothing of it was graded"))
         elif clone in having:
             said.append(_lost(given, f"{clone} has points in an earlier row", "they have points in an earlier row"))
         elif given.points > record.by_people:
@@ -97,9 +95,9 @@ def give(found: Cohort, results: Path) -> None:
 def _lost(given: Given, why: str, of_several: str = "") -> Remark:
     """Points that count nowhere."""
     return Remark(
-        f"The points for the report of {given.name} count nowhere: {why}.",
+        f"The points for the report of {given.name} are not counted: {why}.",
         given.name,
-        f"The points for {{count}} reports count nowhere, since {of_several or why}: {{names}}.",
+        f"The points for {{count}} reports are not counted ({of_several or why}): {{names}}.",
     )
 
 

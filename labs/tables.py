@@ -24,7 +24,7 @@ import numpy as np
 
 from residency.datasets.dates import read_moments
 from residency.datasets.reading import Category, Column, OwnFile, read_file
-from residency.datasets.target import target_column
+from residency.datasets.target import LEAST_ROWS, target_column
 from residency.harness.dataset import number_of, printable
 from residency.harness.errors import UsageError, visible
 
@@ -69,7 +69,7 @@ class Shares:
 
 def source(path: Path, target: str | None, *, whole: bool = True) -> Source:
     """A file of the user's; raises `UsageError` with the remedy if a lab cannot use it."""
-    file, column = _read(path, target)
+    file, column = _read(path, target, whole=whole)
     given = Source(str(path.resolve()), column.name, hashlib.sha256(path.read_bytes()).hexdigest(), whole)
     shares = _of_file(given)
     least = (2, LEAST_IN_PART) if len(column.labels) == 2 else (LEAST_IN_PART, 1)
@@ -119,16 +119,19 @@ def asked(data: Path | None, target: str | None) -> Source | None:
     return source(data, target) if data is not None else None
 
 
-def _read(path: Path, target: str | None) -> tuple[OwnFile, Column]:
-    """A file, and its column to predict: two values or a number."""
+def _read(path: Path, target: str | None, *, whole: bool) -> tuple[OwnFile, Column]:
+    """A file, and its column to predict: two values or a number.
+
+    How many rows it needs is asked of the whole file alone: a team's part of a table that is large enough is, too.
+    """
     file = read_file(path)
     if file.repeated:
         raise file.refusal(f"{file.name} has several columns called `{visible(min(file.repeated))}`: rename them")
-    column = target_column(file, target)
+    column = target_column(file, target, LEAST_ROWS if whole else 1)
     labels = column.labels
     if len(labels) == 2:
         rows = [int((column.ranks() == rank).sum()) for rank in (0, 1)]
-        if min(rows) < LEAST_OF_CLASS:
+        if whole and min(rows) < LEAST_OF_CLASS:
             rare = visible(labels[rows.index(min(rows))][:40])
             raise file.refusal(
                 f"{file.name}: column `{visible(column.name)}` is {rare} in {number_of(min(rows), 'row')}; at least "
@@ -151,7 +154,7 @@ def _known(shipped: Shipped, given: Source | None) -> Shares:
 
 @cache
 def _of_file(given: Source) -> Shares:
-    file, column = _read(Path(given.path), given.target)
+    file, column = _read(Path(given.path), given.target, whole=given.whole)
     frame = file.frame[column.present]
     # The cells as they stand in the file decide who gets a row: a better reader of dates must not move any.
     team, kept = _parts(frame, column.name, HIDDEN) if given.whole else (frame, frame[:0])

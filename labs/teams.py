@@ -126,11 +126,11 @@ def read_cells(
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     if len(text) > ROSTER_BYTES:
-        raise UsageError(f"{file} has more than {ROSTER_BYTES >> 20} MB: it is no {what}")
+        raise UsageError(f"{file} has more than {ROSTER_BYTES >> 20} MB: it is not a {what}")
     try:
         table = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{file} is no CSV file in UTF-8: {error}") from None
+        raise UsageError(f"{file} is not a CSV file in UTF-8: {error}") from None
     head = [_column(name) for name in table[0]] if table else []
     if not set(wanted) & set(head):
         raise UsageError(f"{file} needs the column {' or '.join(wanted)}; known columns: {', '.join(columns)}")
@@ -154,9 +154,9 @@ def _rows(roster: Path, remarks: list[Remark]) -> list[_Row]:
             label, rows = row.member.label, f"rows {found[row]} and {number}"
             remarks.append(
                 Remark(
-                    f"{label} stands twice in the roster, in {rows}.",
+                    f"{label} is listed twice in the roster, in {rows}.",
                     f"{label} ({rows})",
-                    "{count} rows of the roster stand there twice: {names}.",
+                    "{count} residents are listed twice in the roster: {names}.",
                 )
             )
         found.setdefault(row, number)
@@ -209,7 +209,7 @@ def _team(kind: str, name: str, rows: Sequence[_Row], clones: Sequence[Path], re
             Remark(
                 f"{who} has no clone: there is no folder {wanted}.",
                 f"{who} ({wanted})",
-                "{count} teams or residents have no clone, since there is no folder of the name in brackets: {names}.",
+                "{count} teams or residents have no clone: {names}. No folder has the name in brackets.",
             )
         )
     return Team(name, members, clone)
@@ -314,7 +314,7 @@ def _told(clone: Path, text: bytes, remarks: list[Remark]) -> Team | None:
                 Remark(
                     f"The team.toml of {name} has two members with the address {member.email}.",
                     f"{name} ({member.email})",
-                    "An address stands twice in a team.toml, {count} times: {names}.",
+                    "{count} clones have two members with one address in team.toml: {names}.",
                 )
             )
         else:
@@ -376,7 +376,7 @@ def _checked(found: Sequence[Team]) -> Iterator[Remark]:
             yield Remark(
                 f"{names} have the same address, {address}: their lines cannot be told apart.",
                 f"{address} ({names})",
-                "{count} addresses belong to several residents, whose lines cannot be told apart: {names}.",
+                "{count} addresses belong to several residents, so their lines cannot be told apart: {names}.",
             )
     for clone, several_names in owners.items():
         if len(several_names) > 1:

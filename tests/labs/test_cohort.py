@@ -149,7 +149,7 @@ def test_what_cannot_be_graded_is_one_clear_line(clones: Path, environment: dict
         (clones, "--jobs", "99999"): "each submission needs a core of its own",
         (clones, "--roster", "roster.csv"): "roster.csv needs the column student_id or email",
         ("--resume", "empty"): "empty holds no cohort",
-        ("--again", "file"): "file is no record of a graded submission",
+        ("--again", "file"): "file is not the record of a graded submission",
         (clones, "--again", "file"): "leave out the other options",
     }
     for arguments, words in said.items():
@@ -362,7 +362,7 @@ def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
     assert "A clear \\<b\\>question" in feedback.feedback(first, "a")
     assert given.members()[0]["people"] == 3.5
     assert [line.rpartition(": ")[2] for line in given.teams.lines[1:]] == [
-        "there is nothing graded.",
+        "nothing of it was graded.",
         "there is no such clone or team.",
         "a has points in an earlier row.",
     ]
@@ -372,7 +372,7 @@ def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
         "points\n1\n": "needs the column clone or team",
         "clone,points\na,5\n": "row 2: points '5': give a number from 0 to 4",
         "clone,points\na,nan\n": "row 2: points 'nan'",
-        "team,points\na,1\na,2\n": "row 3: a stands there twice",
+        "team,points\na,1\na,2\n": "row 3: a is listed twice",
     }.items():
         points.write_text(wrong)
         with pytest.raises(UsageError, match=said):

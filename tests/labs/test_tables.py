@@ -123,6 +123,19 @@ def test_a_constant_passes_no_table_that_can_tell(tmp_path: Path, target: str, s
     assert LAB.checks["your table, data.csv"].hint
 
 
+def test_a_team_can_check_its_part_of_the_smallest_table_that_is_taken(tmp_path: Path) -> None:
+    drawn = random.Random(3)
+    rows = [[drawn.random(), number % 2] for number in range(50)]
+    file = written(tmp_path / "smallest.csv", [["a", "b"], *rows])
+    assert LAB.shipped is not None
+    for name, content in tables.files(LAB.shipped, tables.source(file, "b")).items():
+        (tmp_path / name).write_bytes(content)
+    part = tables.of_team(tmp_path)
+    (arguments, secret) = tables.call(LAB.shipped, part, np.random.default_rng(1), visible=True)
+    assert set(secret) == {0, 1}
+    assert arguments[1] == "b"
+
+
 def test_a_table_that_cannot_tell_says_so(tmp_path: Path) -> None:
     drawn = random.Random(1)
     rows = [[drawn.random(), drawn.randrange(2)] for _ in range(70)]

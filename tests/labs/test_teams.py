@@ -45,7 +45,7 @@ def test_what_does_not_fit_is_one_clear_line_each(tmp_path) -> None:
     )
     found = teams(clones("red", "lone", "green", "stray"), roster(tmp_path, text))
     assert found.lines == (
-        "Flo stands twice in the roster, in rows 8 and 9.",
+        "Flo is listed twice in the roster, in rows 8 and 9.",
         "Team lone has one member: Cy.",
         "Team blue has no clone: there is no folder blue.",
         "Nobody owns the clone stray: the roster does not name it, and it has no team.toml.",
@@ -119,7 +119,7 @@ def test_two_of_three_places_of_the_starter_are_a_team_of_two() -> None:
         ("email,email\na,b\n", "has the column email twice"),
         ("student_id,name\n1\n", "row 2: 1 cells, and the first row has 2"),
         ("student_id,email\n,\n ,x\n,\n\n1,\n", ""),
-        ('student_id\n"1\n', "is no CSV file in UTF-8"),
+        ('student_id\n"1\n', "is not a CSV file in UTF-8"),
         ("student_id,name\n,Ann\n", "row 2: no student_id and no email"),
     ],
 )
