@@ -337,6 +337,8 @@ def _remarks(found: Cohort, records: Sequence[tuple[int, Record]]) -> list[Block
         if record.changed:
             lines.append(f"changed the teacher's {_names(record.changed)}; the teacher's copies were graded")
         lines += record.notes
+        checks = record.graded.checks if record.graded else []
+        lines += [f"{one.title}: {one.verdict.what}" for one in checks if one.verdict.is_right and one.verdict.what]
         if lines:
             said.append((found.name_of(record.team), f"{'; '.join(lines)}."))
     return _listed(said) if said else []

@@ -173,16 +173,11 @@ def _dated(frame: Any, target: str) -> tuple[Any, list[str]]:
         text = pd.Index(levels).astype(str)
         if (reading := read_moments(text)) is None:
             continue
-        moments, how = reading
-        frame[name] = frame[name].map(dict(zip(levels, pd.DatetimeIndex(moments), strict=True)))
+        moments, how = pd.DatetimeIndex(reading[0]), reading[1].rstrip(", ")
+        frame[name] = frame[name].map(dict(zip(levels, moments, strict=True)))
         if not ISO.match(text[0]):
-            said.append(f"{visible(name)}: dates, {how.rstrip(', ')}. {text[0]} is {_iso(moments[0])} in {DATA}.")
+            said.append(f"{visible(name)}: dates, {how}. {visible(text[0])} is {moments.astype(str)[0]} in {DATA}.")
     return frame, said
-
-
-def _iso(moment: Any) -> str:
-    """A moment as `_csv` writes it."""
-    return str(moment.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
 
 
 @cache

@@ -321,6 +321,11 @@ def test_the_page_shows_names_as_text_and_numbers_by_place() -> None:
 def test_the_page_of_many_clones_says_what_they_share_once() -> None:
     found = whole(*(record(f"team-{number}", graded=None, problem="no <b>tag {0}") for number in range(30)))
     html = render.page(page.page(found, json.loads(json.dumps(found.as_json()))))
+    unsure = record("unsure")
+    assert unsure.graded is not None
+    unsure.graded.checks.append(Checked("your table", True, Verdict("right", "13 rows are too few to tell")))
+    said = whole(unsure)
+    assert "your table: 13 rows are too few to tell" in render.page(page.page(said, said.as_json()))
     first, _, folded = html.partition("All 30 notes, one by one")
     assert "team-4, and 25 more (30 clones): no &lt;b&gt;tag {0}." in first
     assert all(f"team-{number}: no &lt;b&gt;tag {{0}}." in folded for number in range(30))
