@@ -110,7 +110,7 @@ def grade(
 def _refuse_beside(option: str, others: list[object]) -> None:
     if any(other is not None for other in others):
         raise UsageError(
-            f"{option} uses what was said then: leave out the other options (but --strict, --json, --jobs)"
+            f"{option} uses the options of the first run: leave out the other options (but --strict, --json, --jobs)"
         )
 
 

@@ -13,8 +13,9 @@
 
 All values of a column are read in the same way. If several ways fit all values, the one that puts the times on a grid
 is used: the first of each month rather than the first twelve days of each January. If that does not decide, the month
-comes first. Times with several offsets are converted to UTC. If they lie on a grid only as the clock showed them, they
-are read so: days that begin at midnight, in summer and in winter.
+comes first, and it is said that the day could; but between points the day comes first: 03.04.2025 is in April. Times
+with several offsets are converted to UTC. If they lie on a grid only as the clock showed them, they are read so: days
+that begin at midnight, in summer and in winter.
 
 Whole numbers are dates only for a series' time: 20241231, 2024123123, 202412312300, 20241231230000; 202412 if the
 months follow each other; seconds, milli-, micro- or nanoseconds since 1970 if the column's name says it is a time.
@@ -61,6 +62,7 @@ SHAPES: dict[str, tuple[str, ...]] = {  # a date's tokens: Y has four digits, C 
     "Y-w-D": ("%G-w-%V",),
     "Y-w-D-D": ("%G-w-%V-%u",),
 }
+MONTH_FIRST = re.compile(r"read as month(\W)day(\W(?:two-digit )?year)")
 WORDS = {
     "Y": "year", "y": "two-digit year", "m": "month", "d": "day", "b": "month", "G": "year", "V": "week",
     "u": "weekday",
@@ -253,8 +255,18 @@ def _on_a_grid(readings: Sequence[Reading]) -> Reading:
     full = fullness(first[0])
     fullest = max(others, key=lambda reading: fullness(reading[0]))
     if fullness(fullest[0]) <= FULLER * full:
-        return first
+        return first[0], _open_order(first, others)
     return fullest[0], f"{fullest[1]}because they then lie on a grid, "
+
+
+def _open_order(first: Reading, others: Sequence[Reading]) -> str:
+    """How the first reading was read, and whether the order of day and month could be the other one."""
+    read = MONTH_FIRST.match(first[1])
+    if read is None:
+        return first[1]
+    order = f"day{read[1]}month{read[2]}"
+    fits = any(how == f"read as {order}, " and (moments != first[0]).any() for moments, how in others)
+    return f"{read[0]} ({order} fits, too), " if fits else first[1]
 
 
 def fullness(moments: Moments) -> float:

@@ -17,7 +17,7 @@ def check_named(file: OwnFile, target: str) -> None:
         raise file.refusal(str(unknown("column", printable(target), file.frame.columns, file.name)))
 
 
-def target_column(file: OwnFile, target: str | None) -> Column:
+def target_column(file: OwnFile, target: str | None, least: int = LEAST_ROWS) -> Column:
     """The column to predict; raises `UsageError` if none is named, it does not exist, or too few rows have it."""
     names = list(file.frame.columns)
     if target is None:
@@ -25,9 +25,9 @@ def target_column(file: OwnFile, target: str | None) -> Column:
         raise file.refusal(f"{file.name}: name the column to predict with --target COLUMN; there are: {listed}")
     check_named(file, target)
     wanted, _ = typed(target, file.frame[target])
-    if (rows := int(wanted.present.sum())) < LEAST_ROWS:
+    if (rows := int(wanted.present.sum())) < least:
         too_few = f"{file.name} has {number_of(rows, 'row')} with a value in `{target}`"
-        raise file.refusal(f"{too_few}; at least {LEAST_ROWS} are needed", target)
+        raise file.refusal(f"{too_few}; at least {least} are needed", target)
     if len(labels := wanted.labels) == 1:
         raise file.refusal(
             f"{file.name}: column `{target}` is {labels[0]} in all rows: name a column whose values differ", target

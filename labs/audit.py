@@ -25,6 +25,13 @@ from residency.labs.teams import Member
 SCHEMA = 1
 TIME = "%Y-%m-%d %H:%M:%S"
 PEOPLE = "people"  # the part of the points that people give
+PARTS = {  # of the points, as files name them and as people read them
+    "visible": "visible checks",
+    "hidden": "hidden checks",
+    "fast": "time",
+    "gpu": "time on a GPU",
+    PEOPLE: "report",
+}
 LONGEST = 80  # characters of a file's name
 
 
@@ -102,7 +109,7 @@ def read(file: Path) -> Record:
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UsageError(f"{file} is no record of a graded submission, or it is damaged") from None
+        raise UsageError(f"{file} is not the record of a graded submission, or it is damaged") from None
 
 
 def _record(found: Mapping[str, Any]) -> Record:
@@ -182,7 +189,8 @@ def differences(first: Record, again: Record) -> Sequence[str]:
     for part in sorted({*first.graded.points, *again.graded.points}):
         before, after = first.graded.points.get(part), again.graded.points.get(part)
         if before != after:
-            said.append(f"{part} points were {_points(before)}, and are {_points(after)}")
+            name = PARTS.get(part, part)
+            said.append(f"points for {name} were {_points(before)}, and are {_points(after)}")
     return said
 
 

@@ -144,7 +144,7 @@ def tasks_of(clones: Sequence[Path], lab: Lab | None) -> list[Task]:
 def task(clone: Path, lab: Lab | None) -> Task:
     """What there is to grade in a clone: the given lab, or the one that its `lab.toml` names."""
     if not is_repository(clone):
-        return Task(clone, lab, "this folder is no Git repository")
+        return Task(clone, lab, "this folder is not a Git repository")
     if lab is not None:
         return Task(clone, lab)
     try:
@@ -160,7 +160,7 @@ def _beginning(file: Path) -> bytes:
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "it is no file")
+            raise OSError(0, "it is not a file")
         return os.read(descriptor, 10_000)
     finally:
         os.close(descriptor)

@@ -425,7 +425,7 @@ def _about_members(authors: Sequence[Author], members: Sequence[str]) -> Iterato
             yield f"{visible(address)} has no lines in what was submitted: look for another address, or ask."
     for author in authors:
         if author.lines and not author.member:
-            yield f"{author.name} <{author.email}> wrote lines and is no member."
+            yield f"{author.name} <{author.email}> wrote lines and is not a member."
 
 
 def _named(commits: Sequence[_Commit], one: str, many: str, after: str = "") -> Iterator[str]:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from residency.labs.audit import Record
+from residency.labs.audit import PARTS, PEOPLE, Record
 from residency.labs.driver import Checked, Timed
-from residency.labs.gradebook import PARTS, timing_problem
+from residency.labs.gradebook import timing_problem
 from residency.labs.lab import Verdict
 from residency.labs.score import FULL, NONE
 from residency.reports import words
 
-NAMES = {
-    "visible": "the checks that `residency lab check` runs",
-    "hidden": "the hidden checks: the same function on other inputs",
-    "fast": "the time",
-    "gpu": "the time on a GPU",
-    "people": "`report.md`, given by your instructor",
+MORE = {  # about a part of the points
+    "visible": ": those that `residency lab check` runs",
+    "hidden": ": the same function on other inputs",
+    PEOPLE: ": `report.md`; your instructor gives the points",
 }
 KINDS = {
     "wrong": "wrong",
@@ -79,11 +77,11 @@ def _parts(record: Record) -> Iterator[str]:
     assert record.graded is not None
     yield "| points | of | for |"
     yield "|---|---|---|"
-    for part in PARTS:
+    for part, name in PARTS.items():
         if part in record.graded.points:
-            yield f"| {record.graded.points[part]:g} | {record.possible[part]} | {NAMES[part]} |"
+            yield f"| {record.graded.points[part]:g} | {record.possible[part]} | {name}{MORE.get(part, '')} |"
     for part in record.graded.not_graded:
-        yield f"| not graded here | | {NAMES.get(part, part)} |"
+        yield f"| not graded here | | {PARTS.get(part, part)} |"
     yield ""
     if record.waits_for_people:
         yield by_people(record.waits_for_people)

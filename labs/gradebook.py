@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from residency.labs.audit import PEOPLE, SCHEMA, Record, file_name
+from residency.labs.audit import PARTS, SCHEMA, Record, file_name
 from residency.labs.teams import Member, Teams
 from residency.reports import words
 
@@ -30,7 +30,6 @@ NBGRADER = (
     "score",
     "max_score",
 )
-PARTS = ("visible", "hidden", "fast", "gpu", PEOPLE)
 OURS = ("team", *PARTS, "by_people", "times_solution", "low", "high", "failed", "problem", "tag", "commit")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for a formula (OWASP, CSV injection)
 LEFT_OUT = ("seeds", "machine", "versions", "told")  # of a record in `grades.json`: the audit has them

@@ -188,7 +188,8 @@ class Lab:
         of the column, and CSV without it; the values of this column in these rows are the case's secret.
         """
         self.shipped = function
-        self.check("your table, data.csv", visible=True)(
+        hint = "Compare your work with a constant, on rows of data.csv that you set aside: what do the columns add?"
+        self.check("your table, data.csv", visible=True, hint=hint)(
             lambda rng: Case(*tables.call(function, self.given, rng, visible=True))
         )
         hint = "Worse than possible on the rows of your table that you never had: judge your work on rows set aside."

@@ -58,7 +58,7 @@ def _code(file: Path) -> list[str]:
     try:
         notebook = jupytext.read(file, fmt="ipynb" if file.suffix == ".ipynb" else FORMAT)
     except Exception as error:  # of the libraries that read notebooks, which have many kinds
-        raise UsageError(f"{file} is no notebook that can be read: {type(error).__name__}") from error
+        raise UsageError(f"{file} is not a readable notebook: {type(error).__name__}") from error
     return [cell.source.strip() for cell in notebook.cells if cell.source.strip() not in ("", CHECK)]
 
 

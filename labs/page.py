@@ -11,10 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 from residency.labs import score
-from residency.labs.audit import Record
+from residency.labs.audit import PARTS, Record
 from residency.labs.contribution import EVIDENCE
 from residency.labs.feedback import KINDS
-from residency.labs.gradebook import PARTS, Cohort, timing_problem
+from residency.labs.gradebook import Cohort, timing_problem
+from residency.labs.remarks import FEW, Remark, few, folded
 from residency.reports import words
 from residency.reports.page.numbers import UNKNOWN, Places
 from residency.reports.page.parts import (
@@ -34,13 +35,6 @@ from residency.reports.page.parts import (
     prose,
 )
 
-NAMES = {
-    "visible": "visible checks",
-    "hidden": "hidden checks",
-    "fast": "time",
-    "gpu": "time on a GPU",
-    "people": "report",
-}
 GUIDE = (
     "A team is graded once; each member gets its points in grades.csv.",
     "Visible checks are those that a team can run itself. Hidden checks are the same function on other inputs.",
@@ -88,7 +82,7 @@ def _lead(found: Cohort) -> list[Block]:
     said.append(f"; {right} passed every check.")
     if waiting := [record for record in found.graded if record.graded is not None and record.waits_for_people]:
         most = max(record.waits_for_people for record in waiting)
-        said.append(f" Up to {most} points for report.md are still to be given by you, to {len(waiting)} of them.")
+        said.append(f" You still have to give up to {most} points for report.md, to {len(waiting)} of them.")
     if nothing:
         said.append(f" In {nothing} there was nothing to grade.")
     blocks: list[Block] = [Paragraph("".join(said), "answer")]
@@ -100,11 +94,34 @@ def _lead(found: Cohort) -> list[Block]:
     ]
     blocks.append(Items(facts))
     blocks += [Warned(f"Not isolated here: {sentence}.") for sentence in found.isolation]
-    blocks += [Warned(line) for line in found.teams.lines]
+    blocks += _shown(found.teams.remarks)
     missing = [clone.name for clone in found.clones if clone.name not in found.records]
     if missing:
         blocks.append(Warned(f"Not graded yet: {_names(missing)}. Continue with residency lab grade --resume."))
     return blocks
+
+
+def _shown(remarks: Sequence[Remark]) -> list[Block]:
+    """What does not fit, as a warning for each kind, and behind a fold what a warning does not name."""
+    kinds = folded(remarks)
+    blocks: list[Block] = [Warned(sentence) for sentence, _ in kinds]
+    more = [line for _, lines in kinds if len(lines) > FEW for line in lines]
+    return [*blocks, Details(f"All {len(more)} notes, one by one", [Items(more)])] if more else blocks
+
+
+def _listed(sentences: Sequence[tuple[str, str]]) -> list[Block]:
+    """What is said of clones: pairs of a clone's name and a sentence. Clones with the same sentence share it."""
+    kinds = folded(
+        Remark(f"{name}: {said}", name, f"{{names}} ({{count}} clones): {said.replace('{', '{{').replace('}', '}}')}")
+        for name, said in sentences
+    )
+    first: list[Text] = [sentence for sentence, _ in kinds[:MANY]]
+    if len(sentences) <= FEW or (len(kinds) <= MANY and all(len(lines) <= FEW for _, lines in kinds)):
+        return [Items(first)]
+    return [
+        Items(first),
+        Details(f"All {len(sentences)} notes, one by one", [Items([line for _, lines in kinds for line in lines])]),
+    ]
 
 
 def _without_lab(found: Cohort) -> list[Section]:
@@ -112,8 +129,8 @@ def _without_lab(found: Cohort) -> list[Section]:
     lost = _places(found, None)
     if not lost:
         return []
-    said: list[Text] = [f"{found.name_of(record.team)}: {record.problem}" for _, record in lost]
-    return [Section("no-lab", "Clones of an unknown lab", [Items(said)])]
+    said = [(found.name_of(record.team), record.problem) for _, record in lost]
+    return [Section("no-lab", "Clones of an unknown lab", _listed(said))]
 
 
 # --- The sections of a lab ------------------------------------------------------------------------------------------
@@ -144,14 +161,14 @@ def _points(found: Cohort, numbers: Places, records: Sequence[tuple[int, Record]
     return Chart(
         spec="points",
         title="Points by part",
-        description=f"One bar for each team, divided into {words.joined([NAMES[part] for part in parts])}; "
+        description=f"One bar for each team, divided into {words.joined([PARTS[part] for part in parts])}; "
         f"the whole width is {most} points.",
         rows=[_bar(found, numbers, place, record) for place, record in ordered],
-        more={"legend": [{"word": part, "said": NAMES[part]} for part in parts]},
+        more={"legend": [{"word": PARTS[part]} for part in parts]},
         settings={"most": max(most, 1)},
         table=Table(
             caption="points, times and what failed",
-            header=("team", "points", *(NAMES[part] for part in parts), "times the solution's", "commit", "remarks"),
+            header=("team", "points", *(PARTS[part] for part in parts), "times the solution's", "commit", "remarks"),
             rows=[TableRow(_cells(found, numbers, place, record, parts)) for place, record in ordered],
             right=frozenset(range(1, 2 + len(parts) + 1)),
         ),
@@ -164,7 +181,7 @@ def _bar(found: Cohort, numbers: Places, place: int, record: Record) -> Mapping[
     for part in PARTS:
         earned = numbers.value(f"teams/{place}/graded/points/{part}") if record.graded else None
         if earned:
-            segments.append({"word": part, "text": f"{earned:g}", "from": begun, "to": begun + earned})
+            segments.append({"word": PARTS[part], "text": f"{earned:g}", "from": begun, "to": begun + earned})
             begun += earned
     said = f"{record.total:g} of {record.most}" + (f": {record.problem}" if record.problem else "")
     lost = [f"failed: {checked.title}" for checked in record.failed]
@@ -314,20 +331,22 @@ def _failed(found: Cohort, records: Sequence[tuple[int, Record]]) -> list[Block]
 
 def _remarks(found: Cohort, records: Sequence[tuple[int, Record]]) -> list[Block]:
     """What a teacher should know of a clone beside its points."""
-    said: list[Text] = []
+    said: list[tuple[str, str]] = []
     for _, record in records:
         lines = [record.problem] if record.problem else []
         if record.changed:
             lines.append(f"changed the teacher's {_names(record.changed)}; the teacher's copies were graded")
         lines += record.notes
+        checks = record.graded.checks if record.graded else []
+        lines += [f"{one.title}: {one.verdict.what}" for one in checks if one.verdict.is_right and one.verdict.what]
         if lines:
-            said.append(f"{found.name_of(record.team)}: {'; '.join(lines)}.")
-    return [Items(said)] if said else []
+            said.append((found.name_of(record.team), f"{'; '.join(lines)}."))
+    return _listed(said) if said else []
 
 
 def _contribution(found: Cohort, numbers: Places, records: Sequence[tuple[int, Record]]) -> list[Block]:
     rows: list[TableRow] = []
-    warnings: dict[bool, list[Text]] = {True: [], False: []}  # of teams, and of residents who work alone
+    warnings: dict[bool, list[tuple[str, str]]] = {True: [], False: []}  # of teams, and of residents who work alone
     for place, record in records:
         authors = record.contribution.get("authors", [])
         for index, author in enumerate(authors):
@@ -346,7 +365,7 @@ def _contribution(found: Cohort, numbers: Places, records: Sequence[tuple[int, R
                     ]
                 )
             )
-        warned = [f"{found.name_of(record.team)}: {line}" for line in record.contribution.get("warnings", [])]
+        warned = [(found.name_of(record.team), line) for line in record.contribution.get("warnings", [])]
         warnings[len(record.members) > 1] += warned
     if not rows:
         return []
@@ -354,14 +373,13 @@ def _contribution(found: Cohort, numbers: Places, records: Sequence[tuple[int, R
     table = Table("lines of the submission by author", header, rows, frozenset({4, 5, 6}))
     shown: list[Block] = [Paragraph(EVIDENCE, "note")]
     if warnings[True]:
-        shown.append(Items(warnings[True]))
-    alone: list[Block] = [Items(warnings[False])] if warnings[False] else []
+        shown += _listed(warnings[True])
+    alone = _listed(warnings[False]) if warnings[False] else []
     return [*shown, Details(f"{len(rows)} authors", [table, *alone])]
 
 
 def _names(names: Sequence[str]) -> str:
-    shown = [words.plain(name) for name in names[:MANY]]
-    return ", ".join(shown) + (f" and {len(names) - MANY} more" if len(names) > MANY else "")
+    return few([words.plain(name) for name in names], MANY)
 
 
 def _how(found: Cohort) -> list[Block]:

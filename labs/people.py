@@ -19,6 +19,7 @@ from residency.harness.files import write_whole
 from residency.labs.audit import PEOPLE, Record
 from residency.labs.gradebook import Cohort
 from residency.labs.lab import Lab
+from residency.labs.remarks import Remark
 from residency.labs.teams import called, read_cells
 
 KEPT = "people.csv"  # in the folder of results
@@ -52,9 +53,7 @@ def read(file: Path, most: int) -> list[Given]:
         except ValueError:
             points = math.nan
         if not name or name in found:
-            raise UsageError(
-                f"{file}, row {number}: {f'{name} stands there twice' if name else 'no clone and no team'}"
-            )
+            raise UsageError(f"{file}, row {number}: {f'{name} is listed twice' if name else 'no clone and no team'}")
         if not 0 <= points <= most:
             raise UsageError(f"{file}, row {number}: points {text!r}: give a number from 0 to {most}")
         found[name] = Given(name, points, cells.get("note", ""))
@@ -62,29 +61,44 @@ def read(file: Path, most: int) -> list[Given]:
 
 
 def give(found: Cohort, results: Path) -> None:
-    """Add the kept points to the records of a cohort, and a line for each that nobody gets."""
+    """Add the kept points to the records of a cohort, and a remark for each that nobody gets."""
     file = results / KEPT
     if not file.is_file():
         return
     teams = {team.name: team.clone.name for team in found.teams.teams if team.clone is not None}
     clones = {name: clone.name for clone in found.clones for name in called(clone)}
-    said, having = [], set()
+    said: list[Remark] = []
+    having: set[str] = set()
     for given in read(file, max((record.by_people for record in found.graded), default=0) or 1):
         clone = clones.get(given.name) or teams.get(given.name, "")
         record = found.records.get(clone)
-        if record is None or record.graded is None:
-            why = "there is no such clone or team" if record is None else "there is nothing graded"
-            said.append(f"The points for the report of {given.name} count nowhere: {why}.")
+        if record is None:
+            said.append(_lost(given, "there is no such clone or team"))
+        elif record.graded is None:
+            said.append(_lost(given, "nothing of it was graded"))
         elif clone in having:
-            said.append(
-                f"The points for the report of {given.name} count nowhere: {clone} has points in an earlier row."
-            )
+            said.append(_lost(given, f"{clone} has points in an earlier row", "they have points in an earlier row"))
         elif given.points > record.by_people:
-            said.append(f"{given.name} has {given.points:g} points for its report; there are {record.by_people}.")
+            said.append(
+                Remark(
+                    f"{given.name} has {given.points:g} points for its report; there are {record.by_people}.",
+                    f"{given.name} ({given.points:g} of {record.by_people})",
+                    "{count} teams have more points for the report than there are: {names}.",
+                )
+            )
         else:
             having.add(clone)
             _give(record, given)
-    found.teams = replace(found.teams, lines=(*found.teams.lines, *said))
+    found.teams = replace(found.teams, remarks=(*found.teams.remarks, *said))
+
+
+def _lost(given: Given, why: str, of_several: str = "") -> Remark:
+    """Points that count nowhere."""
+    return Remark(
+        f"The points for the report of {given.name} are not counted: {why}.",
+        given.name,
+        f"The points for {{count}} reports are not counted ({of_several or why}): {{names}}.",
+    )
 
 
 def _give(record: Record, given: Given) -> None:

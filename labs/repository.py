@@ -53,7 +53,7 @@ def lab_of(folder: Path) -> Lab:
     for place in (folder, *folder.parents):
         if (place / MARK).is_file():
             return catalogue.lab(name_in((place / MARK).read_bytes(), place / MARK))
-    raise UsageError(f"{folder} is no lab's folder: it has no {MARK}; begin one with `residency lab start LAB`")
+    raise UsageError(f"{folder} is not the folder of a lab: it has no {MARK}; begin one with `residency lab start LAB`")
 
 
 def root_of(folder: Path) -> Path:
@@ -99,7 +99,7 @@ def _content(file: Path) -> bytes | None:
 def submit(folder: Path) -> tuple[str, str]:
     """Tag the commit that is submitted; gives the tag and the commit's short name. Raises `UsageError`."""
     inside = git(
-        folder, "rev-parse", "--show-toplevel", failing="this folder is no Git repository: begin with `git init`"
+        folder, "rev-parse", "--show-toplevel", failing="this folder is not a Git repository: begin with `git init`"
     )
     del inside
     notebook.refuse_unsaved(folder)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from residency.harness.errors import typed
-from residency.labs import catalogue, feedback, tables
-from residency.labs.audit import Record
+from residency.labs import catalogue, feedback, remarks, tables
+from residency.labs.audit import PARTS, Record
 from residency.labs.driver import Checked, Graded, Timed
 from residency.labs.feedback import hint_of
 from residency.labs.gradebook import Cohort
@@ -52,6 +52,7 @@ def started(
     yield f"Next:  cd {typed(folder)}   and read README.md"
     if lab.shipped is not None:
         yield f"Table: {tables.shown(lab.shipped, table)}"
+        yield from (f"       {sentence}" for sentence in tables.dates(lab.shipped, table))
     if lab.team > 1:
         yield "Team:  one of you puts this folder on a server:  git remote add origin URL; git push -u origin main"
         yield "       The others take it from there:            git clone URL"
@@ -102,7 +103,8 @@ def points(graded: Graded) -> Iterator[str]:
     known = sum(graded.possible[name] for name in graded.points)
     yield f"points    {graded.total:g} of {known}"
     if graded.not_graded:
-        yield f"          not graded here: {', '.join(graded.not_graded)} points (they need a GPU)"
+        names = words.joined([PARTS.get(part, part) for part in graded.not_graded])
+        yield f"          not graded here: points for {names}, which need a GPU"
 
 
 def by_people(lab: Lab, unedited: Sequence[str] = ()) -> Iterator[str]:
@@ -132,7 +134,7 @@ def cohort(found: Cohort, place: Path) -> list[str]:
         f"{names[record.team]:<{width}}  {record.total:>5g} of {record.most:<3}  {_brief(record)}".rstrip()
         for record in found.graded
     ]
-    said += [f"{words.plain(line)}" for line in found.teams.lines]
+    said += [words.plain(sentence) for sentence, _ in remarks.folded(found.teams.remarks)]
     files = "grades.csv, grades.json, cohort.html, feedback/, audit/"
     if most := max((record.waits_for_people for record in found.graded), default=0):
         said.append(

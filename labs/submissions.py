@@ -149,7 +149,7 @@ def _belongs(clone: Path, lab: Lab, label: str, found: Mapping[str, bytes], left
         raise UsageError(f"{shown(clone)} cannot be graded at {label}: {left_out[missing[0]]}")
     if repository.MARK not in found:
         raise UsageError(
-            f"{shown(clone)} is no repository of lab {lab.name} at {label}:"
+            f"{shown(clone)} is not a repository of lab {lab.name} at {label}:"
             f" it has no {repository.MARK} and no {missing[0]}"
         )
     raise UsageError(f"{shown(clone)} lacks {missing[0]} at {label}: it is the file of this lab")
@@ -193,7 +193,7 @@ def _why_not(entry: Mapping[str, Any], raw: bytes) -> str:
     if any(len(part.encode()) > NAME_BYTES for part in parts) or len(raw) > 1000 or len(parts) > 20:
         return "its name is too long"
     if entry["kind"] != "blob":
-        return "it is no regular file"
+        return "it is not a regular file"
     if int(entry["size"]) > FILE_BYTES:
         return f"it has more than {FILE_BYTES >> 20} MB"
     if "body" not in entry:
@@ -317,7 +317,7 @@ def _found(clone: Path) -> Folders:
     is_work = git.is_dir()
     folder = git.resolve() if is_work else clone
     if not (folder / "HEAD").exists() or not (folder / "objects").is_dir():
-        raise UsageError(f"{shown(clone)} is no Git repository")
+        raise UsageError(f"{shown(clone)} is not a Git repository")
     return Folders(clone, folder, folder, is_work)
 
 
@@ -335,7 +335,7 @@ def _linked(clone: Path, file: Path) -> Folders:
         f"{shown(clone)} is not read: its .git names a repository outside, which does not name it back"
     )
     if not named.startswith("gitdir:"):
-        raise UsageError(f"{shown(clone)} is no Git repository: its .git is a file that names none")
+        raise UsageError(f"{shown(clone)} is not a Git repository: its .git is a file that names none")
     folder = (clone / named.removeprefix("gitdir:").strip()).resolve()
     if not folder.is_dir():
         raise UsageError(f"{shown(clone)} is a work tree without its repository: clone it whole")

@@ -4,11 +4,15 @@ A row belongs to the team or to the judge by a hash of its cells, so equal rows 
 when the file grows or is sorted. The cell to predict is left out of the hash, which would tell it otherwise: with a
 wrong guess in its place, a row of the judge's would mostly be the team's. The team gets 70 % of the rows as `data.csv`;
 the judge keeps 30 %, and asks for them in a secret order, because many files are sorted by what is to be predicted.
+
+Dates are read as in every table of a user's (`datasets/dates.py`), the whole file at once, and written in one form:
+31.12.2025 becomes 2025-12-31. So no team has to find out whether 03.04.2025 is in April.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from residency.datasets.dates import read_moments
 from residency.datasets.reading import Category, Column, OwnFile, read_file
-from residency.datasets.target import target_column
+from residency.datasets.target import LEAST_ROWS, target_column
 from residency.harness.dataset import number_of, printable
 from residency.harness.errors import UsageError, visible
 
@@ -30,6 +35,7 @@ LEAST_IN_PART = 3  # of them in every part that is learned from or judged: fewer
 VISIBLE, HIDDEN = "visible", "hidden"  # which parting a row's hash is for
 DATA, ABOUT = "data.csv", "data.toml"
 Shipped = Callable[[], tuple[Any, str]]  # the table that comes with a lab, a pandas.DataFrame, and its target
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 REMEDY = f"get them back with: git checkout -- {DATA} {ABOUT}"
 
 
@@ -58,11 +64,12 @@ class Shares:
     team: Any  # pandas.DataFrame
     kept: Any
     target: str
+    dates: tuple[str, ...] = ()  # how the dates of each column were read, if that is not obvious
 
 
 def source(path: Path, target: str | None, *, whole: bool = True) -> Source:
     """A file of the user's; raises `UsageError` with the remedy if a lab cannot use it."""
-    file, column = _read(path, target)
+    file, column = _read(path, target, whole=whole)
     given = Source(str(path.resolve()), column.name, hashlib.sha256(path.read_bytes()).hexdigest(), whole)
     shares = _of_file(given)
     least = (2, LEAST_IN_PART) if len(column.labels) == 2 else (LEAST_IN_PART, 1)
@@ -112,16 +119,19 @@ def asked(data: Path | None, target: str | None) -> Source | None:
     return source(data, target) if data is not None else None
 
 
-def _read(path: Path, target: str | None) -> tuple[OwnFile, Column]:
-    """A file, and its column to predict: two values or a number."""
+def _read(path: Path, target: str | None, *, whole: bool) -> tuple[OwnFile, Column]:
+    """A file, and its column to predict: two values or a number.
+
+    How many rows it needs is asked of the whole file alone: a team's part of a table that is large enough is, too.
+    """
     file = read_file(path)
     if file.repeated:
         raise file.refusal(f"{file.name} has several columns called `{visible(min(file.repeated))}`: rename them")
-    column = target_column(file, target)
+    column = target_column(file, target, LEAST_ROWS if whole else 1)
     labels = column.labels
     if len(labels) == 2:
         rows = [int((column.ranks() == rank).sum()) for rank in (0, 1)]
-        if min(rows) < LEAST_OF_CLASS:
+        if whole and min(rows) < LEAST_OF_CLASS:
             rare = visible(labels[rows.index(min(rows))][:40])
             raise file.refusal(
                 f"{file.name}: column `{visible(column.name)}` is {rare} in {number_of(min(rows), 'row')}; at least "
@@ -144,9 +154,30 @@ def _known(shipped: Shipped, given: Source | None) -> Shares:
 
 @cache
 def _of_file(given: Source) -> Shares:
-    file, column = _read(Path(given.path), given.target)
+    file, column = _read(Path(given.path), given.target, whole=given.whole)
     frame = file.frame[column.present]
-    return Shares(*(_parts(frame, column.name, HIDDEN) if given.whole else (frame, frame[:0])), column.name)
+    # The cells as they stand in the file decide who gets a row: a better reader of dates must not move any.
+    team, kept = _parts(frame, column.name, HIDDEN) if given.whole else (frame, frame[:0])
+    dated, dates = _dated(frame, column.name)
+    return Shares(dated.loc[team.index], dated.loc[kept.index], column.name, tuple(dates))
+
+
+def _dated(frame: Any, target: str) -> tuple[Any, list[str]]:
+    """The table with its dates in one form, and a sentence on each column whose order of day and month was decided."""
+    import pandas as pd
+
+    said, frame = [], frame.copy()
+    for name in frame.columns.drop(target):
+        if frame[name].dtype.kind not in "OU" or not len(levels := frame[name].dropna().unique()):
+            continue
+        text = pd.Index(levels).astype(str)
+        if (reading := read_moments(text)) is None:
+            continue
+        moments, how = pd.DatetimeIndex(reading[0]), reading[1].rstrip(", ")
+        frame[name] = frame[name].map(dict(zip(levels, moments, strict=True)))
+        if not ISO.match(text[0]):
+            said.append(f"{visible(name)}: dates, {how}. {visible(text[0])} is {moments.astype(str)[0]} in {DATA}.")
+    return frame, said
 
 
 @cache
@@ -173,6 +204,11 @@ def _place(cells: tuple[Any, ...], salt: str) -> float:
 
 def _csv(frame: Any) -> bytes:
     return bytes(frame.to_csv(index=False).encode())
+
+
+def dates(shipped: Shipped, given: Source | None) -> tuple[str, ...]:
+    """How the dates of a table were read: a sentence for each column for which that is not obvious."""
+    return _known(shipped, given).dates
 
 
 def shown(shipped: Shipped, given: Source | None) -> str:

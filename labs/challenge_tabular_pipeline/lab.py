@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from residency.labs.lab import Case, Demand, Lab, Points, Random, Verdict, right
 LEARNED, JUDGED = 2_000, 2_000  # rows
 ERRORS = 3.0  # standard errors of the difference to the teacher's quality
 SLACK_AREA, SLACK_ERROR = 0.02, 0.07  # by which good programs differ: of the area, and of the teacher's mean error
+CLEARLY = 2.0  # standard errors by which the teacher's program must be better than a constant, or nothing can be told
 MOST_DOUBT = 0.5  # of the teacher's mean error: one wild prediction makes any standard error large
 STORES, BEGIN = 12, np.datetime64("2026-01-05")  # a Monday
 ERRATIC, COPIES = 40, 200  # rows that an export repeated, and how often
@@ -96,7 +98,9 @@ def parted(train: Any, rows: Any, target: str = "bought") -> Case:
 def judge(case: Case, answer: Any) -> Verdict:
     """The area under the ROC curve, or the mean absolute error, against the teacher's on the same rows.
 
-    Both differ by chance: three standard errors of the difference are allowed, and what separates good programs.
+    Both differ by chance: three standard errors of the difference are allowed, and what separates good programs. On few
+    rows that is much, so an answer that is no better than a constant is refused as soon as the rows can tell that the
+    teacher's is. Where they cannot, a right answer says so.
     """
     import pandas as pd
 
@@ -113,9 +117,42 @@ def judge(case: Case, answer: Any) -> Verdict:
         return right()  # nothing can be learned: any number will do
     reference = _possible(*case.arguments)
     if len(values) == 2:
-        return _by_area(scores, reference, truth == values[1])
-    numbers = pd.to_numeric(pd.Series(truth)).to_numpy(np.float64)
-    return _by_error(np.abs(scores - numbers), np.abs(reference - numbers))
+        ones = truth == values[1]
+        found, empty = (_by_area(answer, reference, ones) for answer in (scores, np.zeros(len(truth))))
+        ours, theirs = (_area_gained(answer, ones) for answer in (scores, reference))
+    else:
+        numbers = pd.to_numeric(pd.Series(truth)).to_numpy(np.float64)
+        error, least, most = (np.abs(answer - numbers) for answer in (scores, reference, _constant(*case.arguments)))
+        found, empty = (_by_error(error, least), _by_error(most, least))
+        ours, theirs = (_gain(most - error), _gain(most - least))
+    if not found.is_right:
+        return found
+    if empty.is_right and theirs.value <= CLEARLY * theirs.error:
+        said = f"{len(truth)} rows are too few to tell whether it learned anything: a constant passes, too"
+        return Verdict("right", said, found.quality)
+    if ours.value <= 0 or np.ptp(scores) == 0:
+        return wrong(f"it is no better than a constant on {len(truth)} rows; better was possible", found.quality)
+    return found
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By how much an answer is better than a constant, and the standard error of that."""
+
+    value: float
+    error: float
+
+
+def _area_gained(scores: np.ndarray, ones: np.ndarray) -> Gain:
+    """The area under the curve beyond a constant's, which is a half."""
+    sides = _placed(scores, ones)
+    variance = sum(np.var(side, ddof=1) / len(side) for side in sides)
+    return Gain(float(sides[0].mean()) - 0.5, float(np.sqrt(variance)))
+
+
+def _gain(smaller: np.ndarray) -> Gain:
+    """The mean of by how much each error is smaller than a constant's."""
+    return Gain(float(smaller.mean()), float(np.std(smaller, ddof=1) / np.sqrt(len(smaller))))
 
 
 def _by_area(scores: np.ndarray, reference: np.ndarray, ones: np.ndarray) -> Verdict:
@@ -147,6 +184,15 @@ def _placed(scores: np.ndarray, ones: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _possible(train: bytes, target: str, rows: bytes) -> np.ndarray:
     """What the teacher's own function answers: it is judged like any other."""
     return np.asarray(_reference()(train, target, rows), np.float64)
+
+
+def _constant(train: bytes, target: str, rows: bytes) -> float:
+    """The best constant for the mean absolute error: the median of what is learned from."""
+    import io
+
+    import pandas as pd
+
+    return float(pd.read_csv(io.BytesIO(train), usecols=[target])[target].median())
 
 
 @cache

@@ -18,6 +18,7 @@ SETTINGS = {
     "cat_smooth": 20.0,
 }
 TREES, LEAF = 40, 20
+DAY_FIRST = r"^\d\d?\.|^(?:1[3-9]|2\d|3[01])[-/]"  # 03.04.2025 is in April, and so is 03/04/2025 below 31/12/2025
 MOSTLY = 0.95  # share of the texts of a column that must read as numbers, or as times
 MANY = 0.5  # a text that differs in more than this share of the rows is an identifier
 
@@ -32,7 +33,8 @@ def numbers(text: pd.Series, learned: int) -> dict[str, np.ndarray]:
     if values.notna().sum() >= MOSTLY * present:
         return {"": values.to_numpy(np.float64)}
     if known.str.contains(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", regex=True).mean() >= MOSTLY:
-        times = pd.to_datetime(text, errors="coerce", format="mixed", utc=True)  # some may name a zone
+        day_first = bool(known.str.contains(DAY_FIRST).any())
+        times = pd.to_datetime(text, errors="coerce", format="mixed", dayfirst=day_first, utc=True)  # some name a zone
         days = (times - times.min()) / pd.Timedelta(days=1)
         clock = {"hour": times.dt.hour + times.dt.minute / 60, "weekday": times.dt.weekday}
         return {"": days.to_numpy(), **{name: part.to_numpy(np.float64) for name, part in clock.items()}}

@@ -5,11 +5,13 @@ process, so each read is a question, and it is counted where nothing can be forg
 
 Fewer reads than a block needs would still be possible: a simulated GPU is an ordinary process, which could remember
 what an earlier block has read. So every block that begins gets a picture of its own, and writes only `THREADS` pixels
-at most. What a right pixel needs must be read in its own block. That a program reads so few and does without a kernel
-cannot be seen from here; it must find the same tiles, halos and borders then, which is the work.
+at most. What a right pixel needs must be read in its own block.
 
-Races and missed barriers are seen by `gpu.py`, in the submission's process. They are for teaching, and a program could
-hide them. Values and reads are judged here.
+`gpu.py` tells of each launch of a kernel. Without one, or with more at a time than the threads of a block can do, a
+program has asked the memory itself, and fails. Launches, races, missed barriers and threads that do the work of others
+are seen in the submission's process. This is for teaching: a program that imitates the simulator's questions could
+hide them. It would still have to find the same tiles, halos and borders, which is the work. Values and reads are judged
+here.
 """
 
 from __future__ import annotations
@@ -28,9 +30,13 @@ TILE, THREADS = 8, 64  # a side of a block, and the threads of a block
 SPARE = 1.1  # reads as a multiple of those of a tile with a border of one pixel
 MOST_BLOCKS = 4_000  # that may begin in a call
 JUNK = 1e3  # what lies beyond the picture
+NO_KERNEL = (
+    "the picture was read or written without a kernel: launch a function with @cuda.jit, `kernel[grid, block]()`"
+)
 SEEN = {  # what the simulator may say of a block
-    "left": "some threads of a block ended before a barrier at which others wait: all must come to it",
+    "left": "some threads of a block ended before a barrier where others wait: all threads must reach it",
     "raced": "a thread read shared memory that another one wrote, with no barrier in between: it may be too early",
+    "several": "a thread wrote more than one pixel: here each thread makes one, so that all work at the same time",
     "unwritten": "a thread read shared memory that no thread of its block wrote",
 }
 
@@ -85,16 +91,21 @@ def blurred(pixels: Floats) -> NDArray[np.float64]:
 
 @lab.answers
 def memory(case: Case, state: dict[str, Any], name: str, *arguments: Any) -> Any:
-    """Begin a block, read or write places, or note what the simulator saw of a block."""
+    """Launch a kernel, begin a block, read or write places, or note what the simulator saw of a block."""
     picture: Picture = case.secret
+    if name == "launch":
+        state["blocks left"], state["launched threads"] = int(arguments[0]), int(arguments[1])
+        return None
     if name == "block":
         return _begin(picture, state, int(arguments[0]))
     if name in SEEN:
         return None  # `state["asked"]` counts them
     if name not in ("read", "write"):
-        raise ValueError("the memory knows block, read and write")
+        raise ValueError("the memory knows launch, block, read and write")
     if "pixels" not in state:
         raise ValueError("no block has begun")
+    if len(arguments[0]) > state["threads here"] and name == "read":
+        state["without a kernel"] = True  # the simulator reads a place for each thread
     row, column = np.divmod(_places(arguments[0]), picture.pitch)
     inside = (row >= 0) & (row < picture.rows) & (column < picture.columns)
     if not inside.all():
@@ -106,7 +117,8 @@ def memory(case: Case, state: dict[str, Any], name: str, *arguments: Any) -> Any
         values[inside] = state["pixels"][row, column]
         return values
     state["in block"] += row.size
-    state["most in block"] = max(state.get("most in block", 0), state["in block"])
+    if state["in block"] > state["threads here"]:
+        state["too many in block"] = (state["threads here"], state["in block"])
     np.add.at(state["times"], (row, column), 1)
     state["got"][row, column] = np.asarray(arguments[1], np.float64)[inside]
     state["wanted"][row, column] = state["right"][row, column]
@@ -125,9 +137,13 @@ def _begin(picture: Picture, state: dict[str, Any], threads: int) -> bool:
         for name in ("got", "wanted", "times"):
             state[name] = np.zeros((picture.rows, picture.columns))
     state["threads"] = max(state.get("threads", 0), threads)
+    state["blocks left"] = state.get("blocks left", 0) - 1
+    if state["blocks left"] < 0 or threads != state["launched threads"]:
+        state["without a kernel"] = True
     if threads > THREADS or state["asked"]["block"] > MOST_BLOCKS:
         return False
     state["pixels"], state["in block"] = picture.pixels(state["asked"]["block"]), 0
+    state["threads here"] = threads
     state["right"] = blurred(state["pixels"])
     return True
 
@@ -150,26 +166,31 @@ def cost(state: dict[str, Any], case: Case) -> Verdict:
 
 def _written(picture: Picture, state: dict[str, Any]) -> Verdict | None:
     asked = state["asked"]
+    if state.get("without a kernel"):
+        return wrong(NO_KERNEL)
+    if not asked["launch"]:
+        return wrong("no kernel was launched: `blur` must launch one, with `kernel[grid, block](...)`")
     if state.get("threads", 0) > THREADS:
         return wrong(f"a block has {state['threads']} threads; {THREADS} is the most here")
     if asked["block"] > MOST_BLOCKS:
         return wrong(f"more than {MOST_BLOCKS:,} blocks were launched")
     if "times" not in state or not state["times"].any():
-        return wrong("no pixel was written: does `blur` launch the kernel?")
+        return wrong("no pixel was written: does the kernel write to `blurred`?")
     for seen, said in SEEN.items():
         if asked[seen]:
             return wrong(said)
     for access in ("read", "write"):
         if state.get(f"{access}s outside"):
-            return wrong(f"a thread {access}s a place that is no pixel of the picture: padding, or memory of others")
+            return wrong(f"a thread {access}s a place that is not a pixel of the picture: padding, or memory of others")
     if not state["times"].all():
         return wrong("some pixels were never written")
     if state["times"].max() > 1:
         return wrong("some pixels were written more than once")
     error = 40 * np.finfo(np.float32).eps * np.abs(state["wanted"])  # some twenty roundings of positive numbers
     verdict = compared(Within(state["wanted"], error), state["got"])
-    if verdict.is_right and state["most in block"] > THREADS:
-        return Verdict("not believed", f"a block of {THREADS} threads wrote {state['most in block']} pixels")
+    if verdict.is_right and "too many in block" in state:
+        threads, pixels = state["too many in block"]
+        return Verdict("not believed", f"a block of {threads} threads wrote {pixels} pixels")
     return None if verdict.is_right else verdict
 
 

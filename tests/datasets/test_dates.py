@@ -106,8 +106,16 @@ def test_two_digit_years_before_1969_lie_on_a_grid_with_those_after(form: str) -
     assert moments(*(f"{day:{form}}" for day in recent)) == [f"{day:%Y-%m-%d}T00:00:00" for day in recent]
 
 
+def test_between_points_the_day_comes_first() -> None:
+    assert moments("03.04.2025", "31.12.2025") == ["2025-04-03T00:00:00", "2025-12-31T00:00:00"]
+    assert how(["03.04.2025", "05.06.2025"]) == "read as day.month.year, "
+    assert how(["03/04/2025", "13/06/2025"]) == "read as day/month/year, "
+
+
 def test_month_first_where_both_readings_lie_on_a_grid() -> None:
-    assert how([f"01/{number:02d}/2005" for number in range(1, 13)]) == "read as month/day/year, "
+    assert how([f"01/{number:02d}/2005" for number in range(1, 13)]) == (
+        "read as month/day/year (day/month/year fits, too), "
+    )
 
 
 def test_offsets_are_taken_to_utc() -> None:

@@ -107,7 +107,9 @@ def test_dates_are_days_since_the_earliest(file: Any, values: Any) -> None:
 
 def test_an_ambiguous_date_is_read_month_first_and_said(file: Any) -> None:
     data = make(own_points, file(when=["01/02/2024", "03/04/2024"] * 50), None)
-    assert remark(data, "`when`") == "`when`: dates, read as month/day/year, as days since 2024-01-02T00:00:00"
+    assert remark(data, "`when`") == (
+        "`when`: dates, read as month/day/year (day/month/year fits, too), as days since 2024-01-02T00:00:00"
+    )
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])

@@ -22,6 +22,7 @@ from residency.labs import audit, catalogue, cohort, feedback, gradebook, page, 
 from residency.labs.audit import Record
 from residency.labs.driver import Checked, Graded, Timed
 from residency.labs.lab import Points, Verdict
+from residency.labs.remarks import Remark
 from residency.labs.teams import Member, Team, Teams
 from residency.reports.page import render
 from tests.conftest import Done, Residency, command, in_this_process
@@ -148,7 +149,7 @@ def test_what_cannot_be_graded_is_one_clear_line(clones: Path, environment: dict
         (clones, "--jobs", "99999"): "each submission needs a core of its own",
         (clones, "--roster", "roster.csv"): "roster.csv needs the column student_id or email",
         ("--resume", "empty"): "empty holds no cohort",
-        ("--again", "file"): "file is no record of a graded submission",
+        ("--again", "file"): "file is not the record of a graded submission",
         (clones, "--again", "file"): "leave out the other options",
     }
     for arguments, words in said.items():
@@ -235,7 +236,7 @@ def whole(*records: Record) -> gradebook.Cohort:
     labs = {LAB.name: {"title": LAB.title, "version": "0" * 64, "possible": audit.possible(LAB)}}
     named = {one.team: one for one in records}
     return gradebook.Cohort(
-        Path("/clones"), paths, named, Teams(tuple(teams), ("<b>one line</b>",)), labs, machine={"cpu": "x"}
+        Path("/clones"), paths, named, Teams(tuple(teams), (Remark("<b>one line</b>"),)), labs, machine={"cpu": "x"}
     )
 
 
@@ -302,6 +303,9 @@ def test_the_page_shows_names_as_text_and_numbers_by_place() -> None:
     assert "<script>alert" not in html.replace("\\u003c", "<").partition('id="data"')[0]
     assert "<i>no tag" not in html
     assert "<b>one line" not in html
+    (points, *_) = render.charts_of(shown)
+    legend = {entry["word"] for entry in points.more["legend"]}
+    assert {part["word"] for row in points.rows for part in row["parts"]} <= legend <= set(audit.PARTS.values())
     for chart in render.charts_of(shown):
         assert chart.rows
         for row in chart.rows:
@@ -312,6 +316,19 @@ def test_the_page_shows_names_as_text_and_numbers_by_place() -> None:
             known = known[int(key)] if isinstance(known, list) else known[key]
         assert float(value) == known
     assert page.page(whole(), whole().as_json())
+
+
+def test_the_page_of_many_clones_says_what_they_share_once() -> None:
+    found = whole(*(record(f"team-{number}", graded=None, problem="no <b>tag {0}") for number in range(30)))
+    html = render.page(page.page(found, json.loads(json.dumps(found.as_json()))))
+    unsure = record("unsure")
+    assert unsure.graded is not None
+    unsure.graded.checks.append(Checked("your table", True, Verdict("right", "13 rows are too few to tell")))
+    said = whole(unsure)
+    assert "your table: 13 rows are too few to tell" in render.page(page.page(said, said.as_json()))
+    first, _, folded = html.partition("All 30 notes, one by one")
+    assert "team-4, and 25 more (30 clones): no &lt;b&gt;tag {0}." in first
+    assert all(f"team-{number}: no &lt;b&gt;tag {{0}}." in folded for number in range(30))
 
 
 def test_feedback_says_the_next_step() -> None:
@@ -350,7 +367,7 @@ def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
     assert "A clear \\<b\\>question" in feedback.feedback(first, "a")
     assert given.members()[0]["people"] == 3.5
     assert [line.rpartition(": ")[2] for line in given.teams.lines[1:]] == [
-        "there is nothing graded.",
+        "nothing of it was graded.",
         "there is no such clone or team.",
         "a has points in an earlier row.",
     ]
@@ -360,7 +377,7 @@ def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
         "points\n1\n": "needs the column clone or team",
         "clone,points\na,5\n": "row 2: points '5': give a number from 0 to 4",
         "clone,points\na,nan\n": "row 2: points 'nan'",
-        "team,points\na,1\na,2\n": "row 3: a stands there twice",
+        "team,points\na,1\na,2\n": "row 3: a is listed twice",
     }.items():
         points.write_text(wrong)
         with pytest.raises(UsageError, match=said):
@@ -372,7 +389,7 @@ def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
 def test_differences_between_two_gradings_are_sentences() -> None:
     first, second = record("a"), record("a", graded=timed(3.0, 0.4))
     assert not audit.differences(first, record("a"))
-    assert any("hidden points were 2.67, and are 4" in line for line in audit.differences(first, second))
+    assert any("points for hidden checks were 2.67, and are 4" in line for line in audit.differences(first, second))
 
 
 # --- The whole class ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from residency.labs import catalogue, driver, sandbox
+from residency.labs import catalogue, driver, sandbox, verify
 
 pytestmark = pytest.mark.skipif(sandbox.means().kind != "bubblewrap", reason="needs bubblewrap and namespaces")
 
@@ -29,8 +29,10 @@ REMEMBERS = """
 def blur(gpu, rows, columns, pitch):
     from gpu import Block
     ask, everything = Block.ask, places(rows, columns, pitch)
+    ask("launch", 99, 64)
     ask("block", 64)
-    result = blurred(ask("read", np.arange(rows * pitch)), rows, columns, pitch).ravel()
+    parts = [ask("read", np.arange(first, first + 64)) for first in range(0, rows * pitch, 64)]
+    result = blurred(np.concatenate(parts), rows, columns, pitch).ravel()
     for first in range(0, len(everything), 64):
         ask("block", 64)
         ask("write", everything[first : first + 64], result[first : first + 64])
@@ -38,9 +40,10 @@ def blur(gpu, rows, columns, pitch):
 ONE_BLOCK = """
 def blur(gpu, rows, columns, pitch):
     from gpu import Block
+    Block.ask("launch", 1, 64)
     Block.ask("block", 64)
-    source = Block.ask("read", np.arange(rows * pitch))
-    Block.ask("write", places(rows, columns, pitch), blurred(source, rows, columns, pitch).ravel())
+    parts = [Block.ask("read", np.arange(first, first + 64)) for first in range(0, rows * pitch, 64)]
+    Block.ask("write", places(rows, columns, pitch), blurred(np.concatenate(parts), rows, columns, pitch).ravel())
 """
 
 
@@ -59,6 +62,20 @@ def test_a_block_cannot_use_what_an_earlier_one_has_read(tmp_path) -> None:
 def test_one_block_cannot_do_the_work_of_all(tmp_path) -> None:
     found = verdict(KERNEL, tmp_path, PIXELS + ONE_BLOCK, "blurred, with few reads")
     assert (found.kind, found.what) == ("not believed", "a block of 64 threads wrote 384 pixels")
+
+
+@pytest.mark.parametrize(
+    ("planted", "said"),
+    [
+        ("without_a_kernel", "the picture was read or written without a kernel"),
+        ("one_thread_for_all", "a thread wrote more than one pixel"),
+    ],
+)
+def test_a_program_that_is_no_kernel_is_told_so(tmp_path, planted: str, said: str) -> None:
+    file = KERNEL.folder / "wrong" / f"{planted}.py"
+    work = verify.changed(driver.solved(KERNEL)["work.py"].decode(), file.read_text(), file)
+    found = verdict(KERNEL, tmp_path, work, "blurred, with any number of reads")
+    assert (found.kind, found.what.partition(":")[0]) == ("wrong", said)
 
 
 COMPILE = """

@@ -222,7 +222,7 @@ def test_what_cannot_be_read_says_why_in_one_line(tmp_path, clone) -> None:
     assert refused(tmp_path / "absent") == "absent does not exist"
     assert refused(tmp_path / "empty") == "empty is an empty folder"
     assert refused(tmp_path / "file") == "file is a file, not a folder"
-    assert refused(tmp_path / "plain") == "plain is no Git repository"
+    assert refused(tmp_path / "plain") == "plain is not a Git repository"
     assert refused(tmp_path / "new") == "new has no commits that can be read"
     assert refused(tmp_path / "untagged") == "untagged has no tag submission-N: nothing was submitted"
     assert refused(tmp_path / "loop").startswith("loop cannot be read: ")
@@ -244,7 +244,7 @@ def test_another_lab_or_none_says_so(clone) -> None:
     made.commit(clone, {})
     git(clone, "tag", "submission-4")
     assert refused(clone) == (
-        "ann is no repository of lab foundations-vectorise at submission-4: it has no lab.toml and no work.py"
+        "ann is not a repository of lab foundations-vectorise at submission-4: it has no lab.toml and no work.py"
     )
     (clone / "work.py").symlink_to("/etc/passwd")
     made.commit(clone, {"lab.toml": b"\xff not toml"})
@@ -254,7 +254,7 @@ def test_another_lab_or_none_says_so(clone) -> None:
 
 def test_a_folder_within_another_repository_is_no_clone(tmp_path, clone) -> None:
     made.write(clone / "inner", {"work.py": WORK})
-    assert refused(clone / "inner") == "inner is no Git repository"
+    assert refused(clone / "inner") == "inner is not a Git repository"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every folder")

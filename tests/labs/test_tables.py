@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from residency.harness.errors import UsageError
 from residency.labs import catalogue, driver, sandbox, tables
-from residency.labs.lab import Case
+from residency.labs.lab import Case, Verdict
 from tests.conftest import in_this_process
 
 boxed = pytest.mark.skipif(sandbox.means().kind != "bubblewrap", reason="needs bubblewrap and namespaces")
@@ -98,6 +99,62 @@ def test_what_decides_the_sales_is_another_thing_in_each_call() -> None:
         both = [[y for y, said in zip(case.secret, told, strict=True) if said is one] for one in (True, False)]
         seen.add(np.mean(both[0]) > np.mean(both[1]))
     assert seen == {True, False}
+
+
+def judged(file: Path, target: str, answer: Callable[[int], object], *, visible: bool = True) -> Verdict:
+    """What the judge says of an answer, given the number of rows, to the table in a file."""
+    assert LAB.shipped is not None
+    assert LAB.judging is not None
+    given = tables.source(file, target)
+    arguments, secret = tables.call(LAB.shipped, given, np.random.default_rng(1), visible=visible)
+    return LAB.judging(Case(arguments, secret), answer(len(secret)))
+
+
+@pytest.mark.parametrize(("target", "seed"), [("bought", 25), ("spent", 35)])
+def test_a_constant_passes_no_table_that_can_tell(tmp_path: Path, target: str, seed: int) -> None:
+    """On a dozen rows a constant lies within three standard errors of what was possible."""
+    drawn = random.Random(seed)
+    ages = [drawn.randrange(18, 80) for _ in range(70)]
+    made = [(age, int(age + drawn.gauss(0, 12) > 50), round(age + drawn.gauss(0, 15), 1)) for age in ages]
+    rows = [[number, age, bought if target == "bought" else spent] for number, (age, bought, spent) in enumerate(made)]
+    file = written(tmp_path / "small.csv", [["number", "age", target], *rows])
+    found = judged(file, target, lambda count: np.full(count, np.median([row[-1] for row in rows])))
+    assert (found.kind, found.what.partition(" on ")[0]) == ("wrong", "it is no better than a constant")
+    assert LAB.checks["your table, data.csv"].hint
+
+
+def test_a_team_can_check_its_part_of_a_small_table(tmp_path: Path) -> None:
+    drawn = random.Random(6)
+    rows = [[drawn.random(), number % 2] for number in range(60)]
+    file = written(tmp_path / "small.csv", [["a", "b"], *rows])
+    assert LAB.shipped is not None
+    for name, content in tables.files(LAB.shipped, tables.source(file, "b")).items():
+        (tmp_path / name).write_bytes(content)
+    part = tables.of_team(tmp_path)
+    (arguments, secret) = tables.call(LAB.shipped, part, np.random.default_rng(1), visible=True)
+    assert set(secret) == {0, 1}
+    assert arguments[1] == "b"
+
+
+def test_a_table_that_cannot_tell_says_so(tmp_path: Path) -> None:
+    drawn = random.Random(1)
+    rows = [[drawn.random(), drawn.randrange(2)] for _ in range(70)]
+    found = judged(written(tmp_path / "noise.csv", [["a", "b"], *rows]), "b", np.zeros)
+    assert found.is_right
+    assert "too few to tell whether it learned anything: a constant passes, too" in found.what
+
+
+def test_dates_are_written_in_one_form_and_the_order_is_said(tmp_path: Path, environment: dict[str, str]) -> None:
+    rows = [[f"{1 + number % 12:02}.04.2025", f"0{1 + number % 9}/07/2025", number, number % 2] for number in range(90)]
+    written(tmp_path / "dates.csv", [["german", "open", "number", "bought"], *rows])
+    options = ["--data", "dates.csv", "--target", "bought", "--into", "mine"]
+    done = in_this_process(tmp_path, ["lab", "start", LAB.name, *options], environment)
+    assert "german: dates, read as day.month.year. 01.04.2025 is 2025-04-01 in data.csv." in done.out
+    assert "open: dates, read as month/day/year (day/month/year fits, too). 01/07/2025 is 2025-01-07" in done.out
+    own = read((tmp_path / "mine" / "data.csv").read_bytes())
+    assert {(row[0], row[1]) for row in own} <= {
+        (f"2025-04-{1 + number % 12:02}", f"2025-0{1 + number % 9}-07") for number in range(90)
+    }
 
 
 def test_dates_in_several_forms_can_be_judged(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from residency.harness.errors import UsageError
 from residency.labs import catalogue
+from residency.labs.remarks import folded
 from residency.labs.teams import teams
 
 ANN, BOB = b'[[member]]\nname = "Ann"\nemail = "ann@x.org"\n', b'[[member]]\nname = "Bob"\nemail = "bob@x.org"\n'
@@ -44,7 +45,7 @@ def test_what_does_not_fit_is_one_clear_line_each(tmp_path) -> None:
     )
     found = teams(clones("red", "lone", "green", "stray"), roster(tmp_path, text))
     assert found.lines == (
-        "Flo stands twice in the roster, in rows 8 and 9.",
+        "Flo is listed twice in the roster, in rows 8 and 9.",
         "Team lone has one member: Cy.",
         "Team blue has no clone: there is no folder blue.",
         "Nobody owns the clone stray: the roster does not name it, and it has no team.toml.",
@@ -52,6 +53,22 @@ def test_what_does_not_fit_is_one_clear_line_each(tmp_path) -> None:
         "Ann and Bob have the same address, same@x.org: their lines cannot be told apart.",
     )
     assert [len(team.members) for team in found.teams] == [2, 1, 2, 2]
+
+
+def test_remarks_of_one_kind_are_one_sentence_and_none_is_lost(tmp_path) -> None:
+    names = [f"{{{number}}}" for number in range(9)]
+    found = teams(clones(*names, "a"), roster(tmp_path, "student_id,clone\nann,a\nbob,b\n"))
+    (lost, _), (unowned, each) = folded(found.remarks)
+    assert lost == "bob has no clone: there is no folder b."
+    assert unowned == (
+        "Nobody owns 9 clones: {0}, {1}, {2}, {3}, {4}, and 4 more. The roster does not name them, and they have no "
+        "team.toml: add them to the roster."
+    )
+    assert (*each[:1], len(each)) == (
+        "Nobody owns the clone {0}: the roster does not name it, and it has no team.toml.",
+        9,
+    )
+    assert found.lines[1:] == each
 
 
 def test_the_roster_outranks_team_toml(tmp_path) -> None:
@@ -102,7 +119,7 @@ def test_two_of_three_places_of_the_starter_are_a_team_of_two() -> None:
         ("email,email\na,b\n", "has the column email twice"),
         ("student_id,name\n1\n", "row 2: 1 cells, and the first row has 2"),
         ("student_id,email\n,\n ,x\n,\n\n1,\n", ""),
-        ('student_id\n"1\n', "is no CSV file in UTF-8"),
+        ('student_id\n"1\n', "is not a CSV file in UTF-8"),
         ("student_id,name\n,Ann\n", "row 2: no student_id and no email"),
     ],
 )

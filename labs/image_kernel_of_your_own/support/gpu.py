@@ -7,6 +7,8 @@
 `source` can be read and `blurred` can be written. Both are flat: `place` is one number. They lie outside this process,
 and every block sees a picture of its own: what one block has read helps no other.
 
+A launch, `kernel[grid, block](...)`, is told to the other process: who reads and writes without one is found out.
+
 Numba's own simulator lets the threads of a block run in an order that differs from run to run. Here they take turns:
 each runs until it reads global memory, comes to a barrier or ends. So a mistake shows every time, or never.
 """
@@ -35,7 +37,17 @@ class Gpu:
         self.source, self.blurred = Source(), Blurred()
         Block.ask = staticmethod(ask)
         kernel.BlockManager = Block
+        kernel.FakeCUDAKernel.__call__ = launch
         kernelapi.FakeCUDAShared = SharedMemory
+
+
+LAUNCH = kernel.FakeCUDAKernel.__call__
+
+
+def launch(function: Any, *arguments: Any) -> None:
+    """Run all blocks of a kernel, as Numba's simulator does."""
+    Block.ask("launch", int(np.prod(function.grid_dim)), int(np.prod(function.block_dim)))
+    LAUNCH(function, *arguments)
 
 
 class Source:
@@ -49,7 +61,9 @@ class Blurred:
     """A flat array of float32 in global memory, to be written in a kernel."""
 
     def __setitem__(self, place: Any, value: Any) -> None:
-        this_thread().block.writes.append((operator.index(place), float(value)))
+        thread = this_thread()
+        thread.writes += 1
+        thread.block.writes.append((operator.index(place), float(value)))
 
 
 class Block:
@@ -85,6 +99,8 @@ class Block:
         self.ask("write", np.array(written, np.int64), np.array(values, np.float64))
         for seen in {seen for array in self.shared.values() for seen in array.seen()}:
             self.ask(seen)
+        if any(thread.writes > 1 for thread in threads):
+            self.ask("several")
 
     def _run(self, threads: list[Thread]) -> None:
         ready = threads
@@ -113,6 +129,7 @@ class Thread(kernel.BlockThread):  # type: ignore[misc]
         super().__init__(function, block, *about)
         self.block, self.turn = block, threading.Semaphore(0)
         self.at_barrier = False
+        self.writes = 0
         self.reads: int | None = None  # the place that it waits for
         self.answer = np.float32(0)
 
