@@ -109,9 +109,10 @@ $(REHEARSAL)/.ready: pyproject.toml constraints.txt
 
 gpu-setup: $(REHEARSAL)/.ready
 
-gpu-rehearsal: rehearse-all test-rehearsal  ## test GPU implementations without a GPU: real signatures, emulated devices (installs 7 GB)
+gpu-rehearsal: rehearse-all test-rehearsal  ## test GPU implementations without a GPU: real signatures, emulated devices (installs 10 GB)
 
 rehearse-all: gpu-setup
+	test -e .envs/polars-gpu/made.json || $(REHEARSAL)/bin/python -m residency.runners.environments polars-gpu
 	$(REHEARSAL)/bin/residency rehearse --strict
 
 test-rehearsal: gpu-setup
