@@ -265,7 +265,7 @@ def _taken(taken: Taken) -> str:
     inside = f", {words.resident(resident)} resident" if resident else ""
     moving = f"; {words.percent(taken.moving)} of its time moves data" if taken.moving else ""
     calls = [row.facts.parameters.get(f"calls_on_{device}") for device in ("gpu", "cpu")]
-    ran = "" if None in calls else f"; {words.count(calls[0])} calls on the GPU, {words.count(calls[1])} on the CPU"
+    ran = "" if None in calls else f"; {calls[0]:,} calls on the GPU, {calls[1]:,} on the CPU"
     return f"{said}: {words.times(speedup)} end to end{inside}{moving}{ran}"
 
 
