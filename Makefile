@@ -58,8 +58,8 @@ DEMO_OF := brute_force tree onedal estimator data_frame lazy_frame sql histogram
 
 demo: setup  ## run the quick tasks of all five topics at smoke size, print a report, and write it as a page with charts
 	@status=0; \
-	$(BIN)/residency run $(DEMO) --implementations "$$(echo $(DEMO_OF) | tr ' ' ,)" --dataset generated --dataset shaded_text \
-		--replicates 3 --rounds 4 --budget 150 || status=$$?; \
+	$(BIN)/residency run $(DEMO) --implementations "$$(echo $(DEMO_OF) | tr ' ' ,)" \
+		--replicates 3 --rounds 4 --budget 170 || status=$$?; \
 	printf '\nThe report with all details, as Markdown: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	printf 'As a page for a browser: '; $(BIN)/residency report --format html --output results/runs/demo.html; \
 	exit $$status
