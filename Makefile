@@ -49,15 +49,17 @@ $(VENV)/.ready-$(EXTRA): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA),dev]'
 	touch $@
 
-# The quick tasks of the five topics: none of them first compiles or trains for half a minute. The slowest comes last, so
-# that on a busy machine it is what the budget leaves out.
-DEMO := $(addprefix tabular/,anomaly clustering etl gradient_boosting random_forest ridge) timeseries/lag_features \
-	ocr/binarise nlp/classify nlp/search nlp/word_count image/preprocess image/classify
+# The quick tasks of the five topics; of each, the fastest CPU library and those that have a GPU side. None first compiles or
+# trains for half a minute. So each implementation gets its turn before the budget ends.
+DEMO := $(addprefix tabular/,anomaly clustering etl random_forest ridge) timeseries/lag_features ocr/binarise nlp/classify \
+	nlp/search nlp/word_count image/preprocess
+DEMO_OF := brute_force tree onedal estimator data_frame lazy_frame sql histograms exact_splits normal_equations lag_matrix \
+	opencv one_pass ndimage columns kernels matrix_product flat_index image_by_image filters
 
 demo: setup  ## run the quick tasks of all five topics at smoke size, print a report, and write it as a page with charts
 	@status=0; \
-	$(BIN)/residency run $(DEMO) --dataset generated --dataset digits --dataset shaded_text \
-		--replicates 3 --rounds 4 --budget 200 || status=$$?; \
+	$(BIN)/residency run $(DEMO) --implementations "$$(echo $(DEMO_OF) | tr ' ' ,)" \
+		--replicates 3 --rounds 4 --budget 170 || status=$$?; \
 	printf '\nThe report with all details, as Markdown: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	printf 'As a page for a browser: '; $(BIN)/residency report --format html --output results/runs/demo.html; \
 	exit $$status
@@ -109,9 +111,10 @@ $(REHEARSAL)/.ready: pyproject.toml constraints.txt
 
 gpu-setup: $(REHEARSAL)/.ready
 
-gpu-rehearsal: rehearse-all test-rehearsal  ## test GPU implementations without a GPU: real signatures, emulated devices (installs 7 GB)
+gpu-rehearsal: rehearse-all test-rehearsal  ## test GPU implementations without a GPU: real signatures, emulated devices (installs 10 GB)
 
 rehearse-all: gpu-setup
+	test -e .envs/polars-gpu/made.json || $(REHEARSAL)/bin/python -m residency.runners.environments polars-gpu
 	$(REHEARSAL)/bin/residency rehearse --strict
 
 test-rehearsal: gpu-setup  ## the same in tests: tasks run again after a change of their code or of a library

@@ -4,16 +4,19 @@
     unchanged   the CPU's program as it is, run by an accelerator
     best        what a practitioner writes for a GPU: every other GPU implementation
 
-Of each way the fastest implementation counts; one without a time stands for its way where none has a time. A way tells
-what it gains and how many lines it took: that is the answer to `which is worth the effort?`. Clusters have no way.
+Of each way the fastest implementation counts, and of unchanged programs the fastest by each accelerator; one without a
+time stands for its way where none has a time. A way tells what it gains and how many lines it took: that is the answer
+to `which is worth the effort?`. Clusters have no way.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from residency.analysis.row import Row
+from residency.harness.task import MARK
 from residency.harness.task_info import WAYS, Way
 
 
@@ -32,9 +35,16 @@ def ways(rows: Sequence[Row]) -> list[Taken]:
     found = []
     for way in WAYS:
         mine = [row for row in rows if row.facts.way == way and row.cell.runner == "local"]
-        if mine:
-            found.append(_taken(way, min(mine, key=lambda row: row.median)))
-    return found if len(found) > 1 else []
+        accelerators = dict.fromkeys(_accelerator(row) for row in mine)
+        for accelerator in accelerators:
+            own = [row for row in mine if _accelerator(row) == accelerator]
+            found.append(_taken(way, min(own, key=lambda row: row.median)))
+    return found if len({taken.way for taken in found}) > 1 else []
+
+
+def _accelerator(row: Row) -> str:
+    """What runs an unchanged program on the GPU, as its implementation's name has it; empty for the other ways."""
+    return re.split(rf"[@{MARK}]", row.cell.implementation)[1] if row.facts.way == "unchanged" else ""
 
 
 def _taken(way: Way, row: Row) -> Taken:

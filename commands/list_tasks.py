@@ -14,6 +14,7 @@ from residency.commands.doctor import REFERENCE
 from residency.harness.discovery import Catalogue
 from residency.harness.errors import UsageError
 from residency.harness.task import Task
+from residency.harness.task_info import TaskInfo
 from residency.reports import screen, tasks
 from residency.runners import forecast
 from residency.runners.plan import unavailable
@@ -58,6 +59,7 @@ def _loaded(catalogue: Catalogue, paths: list[str]) -> tuple[list[Task], list[Us
 
 
 def _document(task: Task, measured: Mapping[Key, int]) -> dict[str, Any]:
+    info = TaskInfo.of(task)
     return {
         "task": task.path,
         "title": task.title,
@@ -72,6 +74,8 @@ def _document(task: Task, measured: Mapping[Key, int]) -> dict[str, Any]:
                 "library": implementation.library,
                 "device": implementation.device,
                 "runner": implementation.runner,
+                "way": info.way_of(implementation.id),
+                "lines": info.lines_of(implementation.id),
                 "file": str(implementation.file),
                 "line": implementation.line,
                 "unavailable": why.reason if (why := unavailable(implementation)) else None,

@@ -2,7 +2,7 @@
 
 An accelerator is installed before the library that it takes over is imported, so it works in a worker's first execution
 only, and its import is on the clock. What it cannot do on the GPU it does on the CPU and goes on: so calls are counted
-in an execution of their own, which is not timed, because counting slows it.
+in an execution of their own, which is not timed, because counting slows it. Polars' GPU engine is told to fail instead.
 
 Not yet seen on a real GPU.
 """
@@ -45,6 +45,14 @@ class Accelerator:
     options: Mapping[str, Any] = field(default_factory=dict)  # of the profiler
     installed: Mapping[str, Any] = field(default_factory=dict)  # options of its `install`
     environment: Mapping[str, str] = field(default_factory=dict)  # what it must find there; what the user has set stays
+    effective: Mapping[str, Any] = field(default_factory=dict)  # parameters that it puts in place of the program's own
+    library: str = ""  # that must be installed, if the module is this project's own
+    runs_in: str = ""  # the named environment that it runs in, if it does not fit beside the rest
+
+    @property
+    def needs(self) -> str:
+        """The module that must be installed."""
+        return self.library or self.module
 
     def install(self) -> None:
         """Take over the libraries, as the accelerator's own documentation says."""
@@ -75,6 +83,11 @@ def _of_cuml(results: Any) -> Iterator[tuple[str, int, int]]:
         yield name, stats.gpu_calls, stats.cpu_calls
 
 
+def _of_polars(ran: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
+    for function, count in ran.items():
+        yield function, count, 0
+
+
 # By itself, cudf.pandas takes 80 % of the card's free memory, and cuml.accel memory that moves between host and device.
 # Here several workers share a card, so both take what they need from CUDA's own pool, as all others do.
 ACCELERATORS: Mapping[str, Accelerator] = {
@@ -92,5 +105,14 @@ ACCELERATORS: Mapping[str, Accelerator] = {
         "cuml.accel.profilers:profile",
         options={"quiet": True},
         installed={"disable_uvm": True},
+    ),
+    "polars.gpu": Accelerator(
+        frozenset({"polars"}),
+        "residency.harness.polars_gpu",
+        _of_polars,
+        "residency.harness.polars_gpu:counting",
+        effective={"engine": "gpu"},
+        library="cudf_polars",
+        runs_in="polars-gpu",
     ),
 }

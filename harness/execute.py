@@ -122,7 +122,7 @@ def execute(
         return Execution(ending, parameters=run.parameters, peak_host_bytes=peak_memory())
     stopped()
     outputs.remember()
-    run.effective(**devices.told(implementation.device))
+    run.effective(**devices.told(implementation.device), **_replaced(implementation))
     if cluster is not None and (memory := cluster.memory()):
         run.effective(memory=f"workers: {memory}")
     seconds, cpu, peak = (end - start) / calls, (cpu_end - cpu) / calls, peak_memory()
@@ -151,6 +151,12 @@ def _seen(implementation: Implementation) -> dict[str, Any]:
     """The device as the implementation's lines see it: under an accelerator, the CPU."""
     accelerated = bool(implementation.accelerator)
     return {"device": "cpu" if accelerated else implementation.device, "accelerated": accelerated}
+
+
+def _replaced(implementation: Implementation) -> dict[str, Any]:
+    """The parameters that an accelerator puts in place of those that the program gives."""
+    accelerator = ACCELERATORS.get(implementation.accelerator)
+    return {} if accelerator is None else dict(accelerator.effective)
 
 
 def _touch(outputs: Outputs, implementation: Implementation) -> float:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 from residency.harness import registration
+from residency.harness.accelerators import ACCELERATORS
 from residency.harness.dataset import Dataset
 from residency.harness.errors import UsageError, likely, unknown
 from residency.harness.memory import UNSAID, Memories, Memory, on
@@ -348,7 +349,8 @@ class Task:
             if unchanged:
                 own = name
                 name = f"{own}{MARK}{unchanged}"
-                add("gpu", libraries["cpu"], "cpu", f"{own}@cpu", accelerator=unchanged)
+                runs_in = ACCELERATORS[unchanged].runs_in
+                add("gpu", libraries["cpu"], "cpu", f"{own}@cpu", accelerator=unchanged, environment=runs_in)
             return function
 
         return register

@@ -81,6 +81,8 @@ _ROW: dict[str, Type | dict[str, Type]] = {
     "resident": _SPEEDUP | {"at_least": bool},
     "resident_seconds": _SECONDS,
     "in_doubt": bool,
+    "way": str,
+    "lines": int,
 }
 _OPEN = ("stages", "cold_stages", "figures", "cluster")  # objects whose keys the task decides; their values are numbers
 

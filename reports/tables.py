@@ -264,7 +264,9 @@ def _taken(taken: Taken) -> str:
         return f"{said}, not timed here"
     inside = f", {words.resident(resident)} resident" if resident else ""
     moving = f"; {words.percent(taken.moving)} of its time moves data" if taken.moving else ""
-    return f"{said}: {words.times(speedup)} end to end{inside}{moving}"
+    calls = [row.facts.parameters.get(f"calls_on_{device}") for device in ("gpu", "cpu")]
+    ran = "" if None in calls else f"; {calls[0]:,} calls on the GPU, {calls[1]:,} on the CPU"
+    return f"{said}: {words.times(speedup)} end to end{inside}{moving}{ran}"
 
 
 def _resident(shown: Sequence[Row]) -> list[str]:

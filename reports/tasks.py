@@ -16,9 +16,14 @@ from rich.text import Text
 from residency.harness.mistakes import shown
 from residency.harness.outcomes import Ending
 from residency.harness.task import Task
+from residency.harness.task_info import WAYS, TaskInfo
 from residency.reports import words
 from residency.reports.tables import by_reason
 
+MEANT = (
+    "Ways to use a GPU: a plain port is the CPU's program with another import; with zero code change, an accelerator "
+    "runs the CPU's program; the best code was written for a GPU. Lines of code are of the function alone."
+)
 DIFFERENT = 1.25  # times the least need: beyond, both are shown
 
 
@@ -29,11 +34,24 @@ def show_all(tasks: Sequence[Task], out: Console) -> None:
         table.add_column(column, no_wrap=column == "task")
     for task in tasks:
         names = dict.fromkeys(implementation.id for implementation in task.implementations)
-        table.add_row(task.path, escape(task.title), ", ".join(names))
+        table.add_row(task.path, escape(task.title) + _ways(task), ", ".join(names))
     out.print(table)
     topics = len({task.path.rpartition("/")[0] for task in tasks})
     count = f"{len(tasks)} task{'s' * (len(tasks) > 1)} in {topics} topic{'s' * (topics > 1)}"
     out.print(f"{count}. To see one of them in full: residency list {tasks[0].path}", highlight=False)
+
+
+def _ways(task: Task) -> str:
+    """The ways in which a task uses a GPU, with the lines of code of each; nothing if there are not two."""
+    info = TaskInfo.of(task)
+    found = {way: [info.lines_of(name) or 0 for name, own in info.ways.items() if own == way] for way in WAYS}
+    told = [f"{words.WAYS[way]} {_range(lines)}" for way, lines in found.items() if lines]
+    return f"\n[dim]Lines of code for a GPU: {', '.join(told)}[/]" if len(told) > 1 else ""
+
+
+def _range(lines: Sequence[int]) -> str:
+    least, most = min(lines), max(lines)
+    return str(most) if least == most else f"{least} to {most}"
 
 
 def show(task: Task, unavailable: Mapping[str, Ending], forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:
@@ -51,13 +69,19 @@ def show(task: Task, unavailable: Mapping[str, Ending], forecasts: Sequence[Mapp
     for dataset in task.datasets:
         out.print(f"  {dataset.name} ({dataset.kind}): {escape(dataset.title)}", highlight=False)
     out.print("Implementations:")
+    info = TaskInfo.of(task)
     for implementation in task.implementations:
         own = implementation.file in task.own_files
         can = implementation.id not in unavailable
         state = "[green]can run here[/]" if can else "[yellow]cannot run here[/]"
         place = " on a cluster" if implementation.runner == "cluster" else ""
         whose = f", yours: {escape(shown(implementation.file))}:{implementation.line}" if own else ""
-        out.print(f"  {implementation.id} ({implementation.library}{place}{whose}): {state}", highlight=False)
+        way, lines = info.way_of(implementation.id), info.lines_of(implementation.id)
+        code = ", ".join([*([words.WAYS[way]] if way else []), *([f"{lines} lines of code"] if lines else [])])
+        named = f"{implementation.id} ({implementation.library}{place}{whose})"
+        out.print(f"  {named}: {state}{f'; {code}' if code else ''}", highlight=False)
+    if len(set(info.ways.values())) > 1:
+        out.print(MEANT)
     for missing in by_reason((name, why.reason) for name, why in unavailable.items()):
         out.print(f"[yellow]Cannot run here: {', '.join(missing.names)}: {escape(missing.reason)}[/]", highlight=False)
         for reason in missing.further:

@@ -117,13 +117,16 @@ class Environment:
         (self.folder / MADE).write_text(json.dumps({"definition": self.definition}), encoding="utf-8")
 
     def _constraints(self) -> str:
-        """This project's constraints, without those of what the environment asks for itself."""
+        """This project's constraints, without those of what the environment asks for itself, and of its parts.
+
+        Polars, for example, needs `polars-runtime-32` in its own version.
+        """
         pins = HOUSE / "constraints.txt"
         if not pins.is_file() or self.python:  # another Python has other versions
             return ""
         asked = {_normal(found[0]) for one in self.requirements if (found := NAMED.match(one))}
         lines = pins.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if not ((found := NAMED.match(line)) and _normal(found[0]) in asked)]
+        kept = [line for line in lines if not ((found := NAMED.match(line)) and _is_part(_normal(found[0]), asked))]
         return "\n".join(kept) + "\n"
 
 
@@ -260,6 +263,11 @@ def _this_project() -> list[str]:
     if place is None:
         return [f"{PROJECT}=={metadata.version(PROJECT)}"]
     return [str(place)] if isinstance(place, Path) else [f"{PROJECT} @ {place}"]
+
+
+def _is_part(name: str, asked: set[str]) -> bool:
+    """Whether it is one of these distributions, or is named as a part of one."""
+    return any(f"{name}-".startswith(f"{one}-") for one in asked)
 
 
 def _normal(name: str) -> str:

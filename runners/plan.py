@@ -120,7 +120,7 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
     there = environments.described(implementation.environment) if implementation.environment else None
     if isinstance(there, Ending):
         return there
-    modules += [ACCELERATORS[implementation.accelerator].module] if implementation.accelerator else []
+    modules += [ACCELERATORS[implementation.accelerator].needs] if implementation.accelerator else []
     missing = [name for name in modules if not _is_there(name, there)]
     reasons = []
     if implementation.device == "gpu" and not elsewhere:

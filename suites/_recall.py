@@ -38,6 +38,35 @@ def tuned(
     return setting
 
 
+def lists_by_cuvs(
+    run: Run, ivf_flat: Any, rows: Any, *, lists: int, iterations: int, trained_by: int, neighbours: int
+) -> Callable[[Any, int], Any]:
+    """An index of inverted lists by cuVS (`ivf_flat` is its module), as a function that searches it.
+
+    k-means of so many `iterations` learns the `lists` from `trained_by` rows a list. The function takes what is asked
+    and how many lists to look at; it gives the places of the `neighbours` nearest rows by Euclidean distance, shape
+    (asked, neighbours), on the GPU.
+    """
+    from cuvs.common import Resources
+
+    resources = Resources()
+    shape = ivf_flat.IndexParams(
+        n_lists=lists,
+        metric="sqeuclidean",
+        kmeans_n_iters=iterations,
+        kmeans_trainset_fraction=min(1.0, trained_by * lists / len(rows)),
+    )
+    index = ivf_flat.build(shape, rows, resources=resources)
+
+    def search(asked: Any, width: int) -> Any:
+        looked_at = ivf_flat.SearchParams(n_probes=min(width, lists))
+        _, found = ivf_flat.search(looked_at, index, asked, neighbours, resources=resources)
+        resources.sync()
+        return run.xp.asarray(found)
+
+    return search
+
+
 def share(found: NDArray[np.integer], exact: NDArray[np.integer]) -> float:
     """Share of the exact neighbours that were found."""
     return float((found[:, :, None] == exact[:, None, :]).any(axis=1).mean())

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from residency.harness import records
-from residency.harness.task_info import TaskInfo
+from residency.harness.task_info import TaskInfo, Way
 
 GPU = {"name": "NVIDIA Stand-in 9000", "memory_bytes": 24 * 2**30, "driver": "1", "cuda": 13000}
 AT = "2027-01-01T00:00:00.000Z"
@@ -42,10 +42,18 @@ class Kind:
     workers: int = 0  # 0: one process, else a cluster
 
 
+WAYS: dict[str, Way] = {
+    "estimator@gpu": "plain",
+    "estimator+cuml.accel@gpu": "unchanged",
+    "array@gpu": "best",
+    "approximate@gpu": "best",
+}
+LINES = {"estimator": 8, "array": 31, "approximate": 12}
 KINDS = [
     Kind("estimator@cpu", "sklearn", 0.001, 1.0),
     Kind("array@cpu", "numpy", 0.0005, 1.7),
     Kind("estimator@gpu", "cuml", 0.02, 0.09),
+    Kind("estimator+cuml.accel@gpu", "sklearn", 0.03, 0.11),
     Kind("array@gpu", "cupy", 0.015, 0.2),
     Kind("approximate@gpu", "faiss", 0.01, 0.04, "wrong", "quality 0.61 is below the floor of 0.7"),
     Kind("compiled@gpu", "jax", 0, 0, "unavailable", "jax is not installed: python -m pip install jax"),
@@ -98,9 +106,15 @@ def _lines(
         yield records.OutcomeRecord(
             cell=cell, replicate=replicate, outcome=kind.outcome, reason=kind.reason,
             quality=QUALITY.get(kind.outcome), reference=0.91,
-            threads=8, data_hash="0123456789abcdef", parameters={"alpha": 1.0}, remarks=[], cores=1.8, flops=flops,
-            bytes=moved, at=AT,
+            threads=8, data_hash="0123456789abcdef", parameters={"alpha": 1.0, **_calls(kind)}, remarks=[],
+            cores=1.8, flops=flops, bytes=moved, at=AT,
         )  # fmt: skip
+
+
+def _calls(kind: Kind) -> dict[str, Any]:
+    """Where an accelerator ran the calls of a program that is not changed."""
+    accelerated = WAYS.get(kind.name) == "unchanged"
+    return {"calls_on_gpu": 3, "calls_on_cpu": 1, "functions_on_cpu": ["Ridge.score"]} if accelerated else {}
 
 
 def _peaks(chance: random.Random) -> Iterator[records.Sample | records.OutcomeRecord]:
@@ -126,7 +140,8 @@ def write(folder: Path, tasks: int = len(SHOWN), replicates: int = 5, rounds: in
             kinds = [*KINDS, *(CLUSTER if name == names[0] else [])]
             alone = name.endswith("ridge") and size == "smoke"
             for kind in kinds:
-                lines += _lines(chance, name, size, kind, replicates=1 if alone else replicates, rounds=rounds)
+                own = random.Random(8) if "+" in kind.name else chance
+                lines += _lines(own, name, size, kind, replicates=1 if alone else replicates, rounds=rounds)
     info = records.RunInfo(
         id="20270101T000000.000Z-host", started=started, command=["residency", "run", "--size", "lab"],
         settings={"replicates": replicates, "rounds": rounds, "sizes": ["lab"]},
@@ -149,7 +164,9 @@ def _info(name: str) -> TaskInfo:
         "The arithmetic decides: the more of it there is for each byte, the more the GPU gains. With few rows, "
         f"launches and copies take all the time, and the GPU must lose. {HOSTILE}"
     )
-    return TaskInfo(f"{name}.", "R²", "higher", False, 0.2, dict(ROWS), question=question, expect=expect)
+    return TaskInfo(
+        f"{name}.", "R²", "higher", False, 0.2, dict(ROWS), question=question, expect=expect, ways=WAYS, lines=LINES
+    )
 
 
 def main() -> None:

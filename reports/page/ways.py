@@ -7,10 +7,17 @@ from collections.abc import Sequence
 from residency.analysis.row import Row
 from residency.analysis.ways import Taken, ways
 from residency.reports import endings, words
-from residency.reports.page.numbers import UNKNOWN, Numbers
+from residency.reports.page.numbers import UNKNOWN, Numbers, RowNumbers
 from residency.reports.page.parts import Block, Table, TableRow, Text, tags_of
 
-HEADER = ("way", "implementation", "end to end", "data resident", "where the time went", "lines of code")
+CAPTION = (
+    "Ways to use a GPU: the CPU's program with another import (plain port), as it is, run by an accelerator "
+    "(zero code change), and code written for a GPU (best code)"
+)
+HEADER = (
+    "way", "implementation", "end to end", "data resident", "where the time went", "calls on GPU / CPU", "lines of code"
+)  # fmt: skip
+CALLS = ("parameters/calls_on_gpu", "parameters/calls_on_cpu")  # that an accelerator ran on either device
 
 
 def blocks(rows: Sequence[Row], numbers: Numbers) -> list[Block]:
@@ -21,15 +28,23 @@ def blocks(rows: Sequence[Row], numbers: Numbers) -> list[Block]:
     cell = found[0].row.cell
     tags = tags_of(cell.task, "gpu", cell.size)
     listed = [TableRow(_cells(taken, numbers), tags) for taken in found]
-    return [Table("plain port, zero code change and best code on a GPU", HEADER, listed, frozenset({2, 3, 5}))]
+    return [Table(CAPTION, HEADER, listed, frozenset({2, 3, 5, 6}))]
 
 
 def _cells(taken: Taken, numbers: Numbers) -> list[Text]:
     row, found = taken.row, numbers.of(taken.row)
     lines = found.shown("lines", lambda value: f"{value:.0f}")
     if row.measured is None:
-        return [words.WAYS[taken.way], row.cell.implementation, endings.ending(row), UNKNOWN, UNKNOWN, lines]
+        return [words.WAYS[taken.way], row.cell.implementation, endings.ending(row), UNKNOWN, UNKNOWN, UNKNOWN, lines]
     inside = found.ratio("resident") if row.compared.resident else UNKNOWN
     outside = found.ratio() if row.compared.speedup else UNKNOWN
     went = words.where_time_went(row.measured.stages)
-    return [words.WAYS[taken.way], row.cell.implementation, outside, inside, went, lines]
+    return [words.WAYS[taken.way], row.cell.implementation, outside, inside, went, _calls(found), lines]
+
+
+def _calls(found: RowNumbers) -> Text:
+    """`12 / 2`: how many calls ran on the GPU and on the CPU; `-` without an accelerator."""
+    if found.value(CALLS[0]) is None:
+        return UNKNOWN
+    on_gpu, on_cpu = (found.number(place, lambda value: words.count(int(value))) for place in CALLS)
+    return [on_gpu, " / ", on_cpu]

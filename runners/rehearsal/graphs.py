@@ -23,23 +23,94 @@ WAITS = "this operation waits for the GPU, which is not permitted while a stream
 def emulate() -> None:
     """Put the emulation in the place of `torch.cuda`'s names, in this process."""
     torch: Any = importlib.import_module("torch")
-    modes: Any = importlib.import_module("torch.utils._python_dispatch")
+    recording = _recording(torch)
     real = {name: getattr(torch.cuda, name) for name in ("CUDAGraph", "Stream")}
-
-    def bound(name: str, function: Callable[..., Any], known: Any) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def call(*arguments: Any, **keywords: Any) -> Any:
-            bind(f"torch.cuda.{name}", known, arguments, keywords)
-            return function(*arguments, **keywords)
-
-        return call
 
     def as_real(kind: type) -> type:
         """The class with each public method bound to that of the real class of this name."""
         for name, function in list(vars(kind).items()):
             if callable(function) and not name.startswith("__"):
-                setattr(kind, name, bound(f"{kind.__name__}.{name}", function, getattr(real[kind.__name__], name)))
+                setattr(kind, name, _bound(f"{kind.__name__}.{name}", function, getattr(real[kind.__name__], name)))
         return kind
+
+    @as_real
+    class CUDAGraph:
+        def __init__(self, keep_graph: bool = False) -> None:
+            self.recording = recording()
+
+        def capture_begin(
+            self, pool: Any = None, capture_error_mode: str = "global", check_input_liveness: bool = False
+        ) -> None:
+            torch.compiler.set_stance("force_eager")
+            self.recording.__enter__()
+
+        def capture_end(self) -> None:
+            self.recording.__exit__(None, None, None)
+            torch.compiler.set_stance("default")
+            self.recording.undo()
+
+        def replay(self) -> None:
+            self.recording.again()
+
+        def reset(self) -> None:
+            self.recording = recording()
+
+        def pool(self) -> Any:
+            return (0, 0)
+
+    @as_real
+    class Stream:
+        def wait_stream(self, stream: Any) -> None:
+            if not isinstance(stream, Stream):
+                raise TypeError(f"wait_stream takes a stream, not {stream!r}")
+
+        def synchronize(self) -> None:
+            pass
+
+    main = Stream()
+    functions: dict[str, Callable[..., Any]] = {
+        "current_stream": lambda device=None: main,
+        "stream": contextlib.nullcontext,
+        "synchronize": lambda device=None: None,
+        "empty_cache": lambda: None,
+        "graph_pool_handle": lambda: (0, 0),
+    }
+    for name, function in functions.items():
+        setattr(torch.cuda, name, _bound(name, function, getattr(torch.cuda, name)))
+    torch._C._host_emptyCache = lambda: None
+    torch.cuda.Stream = Stream
+    torch.cuda.CUDAGraph = torch.cuda.graphs.CUDAGraph = CUDAGraph
+    torch.cuda.graphs.graph_pool_handle = torch.cuda.graph_pool_handle
+
+
+def _bound(name: str, function: Callable[..., Any], known: Any) -> Callable[..., Any]:
+    """A function whose calls are bound to the signature of the known one before."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        bind(f"torch.cuda.{name}", known, arguments, keywords)
+        return function(*arguments, **keywords)
+
+    return call
+
+
+def _recording(torch: Any) -> type:
+    """The class that records operations and does them again."""
+    modes: Any = importlib.import_module("torch.utils._python_dispatch")
+
+    def tensors(value: Any) -> list[Any]:
+        return [leaf for leaf in torch.utils._pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+
+    def changed(operation: Any, arguments: Any, keywords: Any) -> list[Any]:
+        """The tensors that an operation writes to."""
+        named = zip(operation._schema.arguments, arguments, strict=False)
+        written = [value for known, value in named if known.alias_info is not None and known.alias_info.is_write]
+        written += [
+            keywords[known.name]
+            for known in operation._schema.arguments
+            if known.name in keywords and known.alias_info is not None and known.alias_info.is_write
+        ]
+        return tensors(written)
 
     class Recording(modes.TorchDispatchMode):  # type: ignore[misc]
         """Notes operations. They are done, for their results' shapes; what they change is set back at the end."""
@@ -74,65 +145,4 @@ def emulate() -> None:
                     for old, new in zip(results, tensors(operation(*arguments, **keywords)), strict=False):
                         old.copy_(new)
 
-    def tensors(value: Any) -> list[Any]:
-        return [leaf for leaf in torch.utils._pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
-
-    def changed(operation: Any, arguments: Any, keywords: Any) -> list[Any]:
-        """The tensors that an operation writes to."""
-        named = zip(operation._schema.arguments, arguments, strict=False)
-        written = [value for known, value in named if known.alias_info is not None and known.alias_info.is_write]
-        written += [
-            keywords[known.name]
-            for known in operation._schema.arguments
-            if known.name in keywords and known.alias_info is not None and known.alias_info.is_write
-        ]
-        return tensors(written)
-
-    @as_real
-    class CUDAGraph:
-        def __init__(self, keep_graph: bool = False) -> None:
-            self.recording = Recording()
-
-        def capture_begin(
-            self, pool: Any = None, capture_error_mode: str = "global", check_input_liveness: bool = False
-        ) -> None:
-            torch.compiler.set_stance("force_eager")
-            self.recording.__enter__()
-
-        def capture_end(self) -> None:
-            self.recording.__exit__(None, None, None)
-            torch.compiler.set_stance("default")
-            self.recording.undo()
-
-        def replay(self) -> None:
-            self.recording.again()
-
-        def reset(self) -> None:
-            self.recording = Recording()
-
-        def pool(self) -> Any:
-            return (0, 0)
-
-    @as_real
-    class Stream:
-        def wait_stream(self, stream: Any) -> None:
-            if not isinstance(stream, Stream):
-                raise TypeError(f"wait_stream takes a stream, not {stream!r}")
-
-        def synchronize(self) -> None:
-            pass
-
-    main = Stream()
-    functions: dict[str, Callable[..., Any]] = {
-        "current_stream": lambda device=None: main,
-        "stream": contextlib.nullcontext,
-        "synchronize": lambda device=None: None,
-        "empty_cache": lambda: None,
-        "graph_pool_handle": lambda: (0, 0),
-    }
-    for name, function in functions.items():
-        setattr(torch.cuda, name, bound(name, function, getattr(torch.cuda, name)))
-    torch._C._host_emptyCache = lambda: None
-    torch.cuda.Stream = Stream
-    torch.cuda.CUDAGraph = torch.cuda.graphs.CUDAGraph = CUDAGraph
-    torch.cuda.graphs.graph_pool_handle = torch.cuda.graph_pool_handle
+    return Recording

@@ -16,7 +16,7 @@ from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell
 from residency.harness.task import Implementation
 from residency.harness.tiers import REHEARSAL
-from residency.runners import machine
+from residency.runners import environments, machine
 from residency.runners.plan import Group
 from residency.runners.process import Ended, Worker
 from residency.runners.rehearsal import pairs
@@ -98,7 +98,7 @@ class _Pool:
             return Rehearsed(_cell(group, implementation, facts["rows"]), ended.ending, known)
         ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
         if reply["checked"]:
-            known["remarks"] += _said(reply["checked"], reply["unchecked"])
+            known["remarks"] += _said(reply["checked"], reply["unchecked"], implementation)
         called = {name.partition(".")[0] for name in reply["checked"]}
         if ending == OK and (called or implementation.accelerator) and implementation.package not in called:
             ending = Ending(Outcome.FAILED, f"it never called {implementation.package}")
@@ -112,7 +112,8 @@ class _Pool:
         request = load_request(group, replace(placed, runner="local"), facts, self.settings)
         request |= {"memory_limit": None, "implementation": placed.id}
         rehearsal = {"do": "rehearse", "twin": _twin(group, implementation)}
-        with Worker("cpu", self.settings.threads, extra=how.environment) as worker:
+        python = environments.interpreter(implementation.environment)
+        with Worker("cpu", self.settings.threads, extra=how.environment, python=python) as worker:
             self.workers.add(worker)
             try:
                 worker.ask(request, MAKE_TIMEOUT)
@@ -130,6 +131,9 @@ def _sized(group: Group, how: Means) -> Group:
 
 def _missing(group: Group, implementation: Implementation) -> str | None:
     """The message if something that a rehearsal needs is not installed, including the CPU twin's library; else None."""
+    if implementation.environment:
+        there = environments.described(implementation.environment)
+        return there.reason if isinstance(there, Ending) else None
     modules = [implementation.library, *implementation.needs]
     if (twin := _twin(group, implementation)) is not None:
         modules.append(twin)
@@ -148,9 +152,11 @@ def _cell(group: Group, implementation: Implementation, rows: int | None = None)
     return replace(group.cell(implementation.on(1), rows), runner=REHEARSAL)
 
 
-def _said(checked: dict[str, int], unchecked: list[str]) -> list[str]:
+def _said(checked: dict[str, int], unchecked: list[str], implementation: Implementation) -> list[str]:
     """Remarks that name the callables to which calls were bound, and the versions of their libraries."""
+    there = environments.described(implementation.environment) if implementation.environment else None
+    versions = there.versions if isinstance(there, environments.Described) else {}
     tops = sorted({name.partition(".")[0] for name in checked})
-    libraries = ", ".join(f"{distribution(top)} {version(top)}" for top in tops)
+    libraries = ", ".join(f"{distribution(top)} {versions.get(distribution(top)) or version(top)}" for top in tops)
     said = [f"{sum(checked.values())} calls of {len(checked)} callables bound to {libraries}: {', '.join(checked)}"]
     return said + ([f"without a signature: {', '.join(unchecked)}"] if unchecked else [])

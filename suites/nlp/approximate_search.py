@@ -25,7 +25,7 @@ from residency.datasets.nlp.embeddings import NEAREST, Embeddings, recall
 from residency.datasets.nlp.planted_answers import planted_answers
 from residency.datasets.nlp.themed_answers import themed_answers
 from residency.harness import Memory, Run, Task
-from residency.suites._recall import RECALL, SAMPLE, WIDTHS, tuned
+from residency.suites._recall import RECALL, SAMPLE, WIDTHS, lists_by_cuvs, tuned
 from residency.suites.nlp.search import served
 
 LISTS = 2  # inverted lists, in square roots of the number of documents
@@ -129,28 +129,12 @@ def answered_by_faiss(data: Embeddings, run: Run, faiss: Any, search: Any) -> An
 @task.on_gpu("cuvs.neighbors.ivf_flat", needs=["cupy"])
 def ivf_flat(data: Embeddings, run: Run, ivf_flat):
     """Inverted lists on a GPU: of unit vectors those of greatest cosine are those of least distance."""
-    from cuvs.common import Resources
-
-    lists = lists_of(data)
-    run.effective(lists=lists, iterations=ITERATIONS, trained_by=TRAINED_BY)
+    index = {"lists": lists_of(data), "iterations": ITERATIONS, "trained_by": TRAINED_BY}
+    run.effective(**index)
     with run.stage("put"):
         documents = run.to_device(data.documents)
     with run.stage("build"):
-        resources = Resources()
-        shape = ivf_flat.IndexParams(
-            n_lists=lists,
-            metric="sqeuclidean",
-            kmeans_n_iters=ITERATIONS,
-            kmeans_trainset_fraction=min(1.0, TRAINED_BY * lists / len(documents)),
-        )
-        index = ivf_flat.build(shape, documents, resources=resources)
-
-    def search(asked: Any, width: int) -> Any:
-        looked_at = ivf_flat.SearchParams(n_probes=min(width, lists))
-        _, found = ivf_flat.search(looked_at, index, asked, NEAREST, resources=resources)
-        resources.sync()
-        return run.xp.asarray(found)
-
+        search = lists_by_cuvs(run, ivf_flat, documents, neighbours=NEAREST, **index)
     return answered_by_cuvs(data, run, documents, search)
 
 

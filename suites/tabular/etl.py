@@ -170,7 +170,7 @@ def partitions(data: Trips, run: Run, frames):
         return fixed_width(run.to_host(found.reset_index().sort_values(KEYS)))
 
 
-@task.on_cpu("polars")
+@task.on_cpu("polars", unchanged="polars.gpu")
 def lazy_frame(data: Trips, run: Run, pl):
     """The same steps as a plan: Polars reads what the plan needs and streams it through all steps in batches."""
     run.effective(engine="streaming", threads=pl.thread_pool_size())

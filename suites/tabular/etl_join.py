@@ -154,7 +154,7 @@ def joined_totals(lines: Any, orders: Any) -> Any:
     return totals(lines.merge(orders, on="order_id"))
 
 
-@task.on_cpu("polars")
+@task.on_cpu("polars", unchanged="polars.gpu")
 def lazy_frame(data: Sales, run: Run, pl):
     """The same steps as a plan: Polars reads what the plan needs and streams it through all steps in batches."""
     run.effective(engine="streaming", threads=pl.thread_pool_size())

@@ -27,7 +27,7 @@ from residency.datasets.tabular.kdd_cup99 import kdd_cup99
 from residency.datasets.tabular.outliers import Outliers, precision_by_distance, recall
 from residency.datasets.tabular.own import own_outliers
 from residency.harness import Memory, Run, Task
-from residency.suites._recall import RECALL, SAMPLE, WIDTHS, tuned
+from residency.suites._recall import RECALL, SAMPLE, WIDTHS, lists_by_cuvs, tuned
 
 LISTS = 4  # inverted lists, in square roots of the number of rows
 ITERATIONS = 5  # of k-means, which finds the lists
@@ -89,29 +89,14 @@ def inverted_lists(data: Outliers, run: Run, faiss):
 @task.on_gpu("cuvs.neighbors.ivf_flat", needs=["cupy"])
 def ivf_flat(data: Outliers, run: Run, ivf_flat):
     """The same lists on a GPU."""
-    from cuvs.common import Resources
     from cuvs.neighbors import brute_force
 
-    lists, count = lists_of(data), data.neighbours + 1
-    run.effective(lists=lists, iterations=ITERATIONS, trained_by=TRAINED_BY)
+    index, count = {"lists": lists_of(data), "iterations": ITERATIONS, "trained_by": TRAINED_BY}, data.neighbours + 1
+    run.effective(**index)
     with run.stage("put"):
         x = run.to_device(data.x)
     with run.stage("fit"):
-        resources = Resources()
-        shape = ivf_flat.IndexParams(
-            n_lists=lists,
-            metric="sqeuclidean",
-            kmeans_n_iters=ITERATIONS,
-            kmeans_trainset_fraction=min(1.0, TRAINED_BY * lists / len(x)),
-        )
-        index = ivf_flat.build(shape, x, resources=resources)
-
-    def search(rows: Any, probes: int) -> Any:
-        looked_at = ivf_flat.SearchParams(n_probes=min(probes, lists))
-        _, found = ivf_flat.search(looked_at, index, rows, count, resources=resources)
-        resources.sync()
-        return run.xp.asarray(found)
-
+        search = lists_by_cuvs(run, ivf_flat, x, neighbours=count, **index)
     with run.stage("tune"):
         some = x[:SAMPLE]
         _, exact = brute_force.search(brute_force.build(x), some, count)

@@ -134,17 +134,13 @@ def trees(run: Run):
     }
 
 
-@task.pair(cpu="pandas", gpu="cudf", needs=["xgboost"], plain=True, unchanged="cudf.pandas")
-def data_frame(data: Panel, run: Run, frames):
-    """Columns by pandas or cuDF, one after the other; trees by XGBoost on the same device."""
+def boosted(data: Panel, run: Run, made):
+    """Trees by XGBoost learn from what `matrices` or `arrays` has made, and forecast."""
     import xgboost
 
+    x, y, ahead, base, unit = made
     parameters = trees(run)
     run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
-    with run.stage("put"):
-        table = frame(data, frames, run.device)
-    with run.stage("features"):
-        x, y, ahead, base, unit = matrices(data, table, frames)
     with run.stage("bin"):
         binned = xgboost.QuantileDMatrix(x, y, max_bin=TREES["max_bin"], nthread=run.threads)
     with run.stage("fit"):
@@ -153,27 +149,26 @@ def data_frame(data: Panel, run: Run, frames):
         forecast = (model.inplace_predict(ahead) + base) * unit
     with run.stage("get"):
         return run.to_host(forecast)
+
+
+@task.pair(cpu="pandas", gpu="cudf", needs=["xgboost"], plain=True, unchanged="cudf.pandas")
+def data_frame(data: Panel, run: Run, frames):
+    """Columns by pandas or cuDF, one after the other; trees by XGBoost on the same device."""
+    with run.stage("put"):
+        table = frame(data, frames, run.device)
+    with run.stage("features"):
+        made = matrices(data, table, frames)
+    return boosted(data, run, made)
 
 
 @task.pair(cpu="numpy", gpu="cupy", needs=["xgboost"], memory=Memory(copies=6))
 def lag_matrix(data: Panel, run: Run, xp):
     """All lags by one gather, all windows from one running sum, and only in rows that the trees see."""
-    import xgboost
-
-    parameters = trees(run)
-    run.effective(rounds=ROUNDS, lags=data.lags, **parameters)
     with run.stage("put"):
         table = dict(zip(USED, run.to_device(*(getattr(data, name) for name in USED)), strict=True))
     with run.stage("features"):
-        x, y, ahead, base, unit = arrays(data, table, xp)
-    with run.stage("bin"):
-        binned = xgboost.QuantileDMatrix(x, y, max_bin=TREES["max_bin"], nthread=run.threads)
-    with run.stage("fit"):
-        model = xgboost.train(parameters, binned, ROUNDS)
-    with run.stage("predict"):
-        forecast = (model.inplace_predict(ahead) + base) * unit
-    with run.stage("get"):
-        return run.to_host(forecast)
+        made = arrays(data, table, xp)
+    return boosted(data, run, made)
 
 
 def arrays(data: Panel, table, xp):

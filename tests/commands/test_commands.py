@@ -120,6 +120,11 @@ def test_list_shows_tasks_and_one_in_full(here) -> None:
     shown = here("list", "tabular/ridge").out
     for expected in ("Question", "Expect", "diabetes (shipped)", "normal_equations@gpu (cupy)"):
         assert expected in shown
+    (ridge,) = (task for task in tasks if task["task"] == "tabular/ridge")
+    ways = {known["implementation"]: known for known in ridge["implementations"]}
+    assert ways["estimator+cuml.accel@gpu"]["way"] == "unchanged"
+    assert ways["estimator+cuml.accel@gpu"]["lines"] == ways["estimator@cpu"]["lines"] > 1
+    assert f"zero code change, {ways['estimator@cpu']['lines']} lines of code" in shown
 
 
 def test_data_list_shows_cards(here) -> None:

@@ -146,7 +146,7 @@ def test_a_class_predicts_first_and_then_sees_the_answer(residency, tmp_path: Pa
     assert "spends 50 % of its time in load" in why
     assert "Expected The arithmetic decides" in why
     (not_drawn,) = slides["tabular-ridge-made-lab"].named(".reveal")[0].named(".note")
-    assert not_drawn.text == "Not drawn: 3 more on the CPU, 1 wrong, 1 unavailable and 1 failed. The table has all."
+    assert not_drawn.text == "Not drawn: 4 more on the CPU, 1 wrong, 1 unavailable and 1 failed. The table has all."
 
     notes = etl.named(".notes")[0].text
     assert "residency run tabular/etl --dataset made --size lab --replicates 5 --rounds 8" in notes

@@ -71,6 +71,13 @@ def test_an_environment_that_is_not_made_names_the_command(own: Path, residency:
     assert "did you mean `older`?" in done.err
 
 
+def test_a_part_of_what_an_environment_asks_for_is_not_pinned() -> None:
+    """The pins of `polars` and of `polars-runtime-32` would keep an older Polars away."""
+    made = environments.environment("polars-gpu")
+    assert not [line for line in made._constraints().splitlines() if line.startswith("polars")]
+    assert [line for line in made._constraints().splitlines() if line.startswith("numpy==")]
+
+
 def test_other_code_of_this_project_is_not_measured(own: Path, residency: Residency) -> None:
     rooms = own / "code" / "residency"
     rooms.mkdir(parents=True)

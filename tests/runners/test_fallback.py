@@ -16,6 +16,7 @@ import pytest
 
 from residency.harness import records
 from residency.runners.fallback import Trace
+from tests.runners.test_environments import stands_for
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 NO_NAMES = {"names": 0}  # as in a container: NVML names nobody
@@ -41,6 +42,19 @@ def execute_with_cudf(possible):  # warns as the real one does
     if not possible and bool(int(os.environ.get("POLARS_VERBOSE", 0))):
         reasons = "Query execution with GPU not possible: unsupported operations.\\nThe errors were:\\n- map_elements"
         warnings.warn(reasons, PerformanceWarning, stacklevel=2)
+"""
+
+ENGINE = """
+import ctypes
+
+possible = True
+
+def execute_with_cudf(plan, since_start=None, *, config):  # makes a context, as the real one does; Polars computes
+    driver = ctypes.CDLL("libcuda.so.1")
+    assert driver.cuInit(0) == 0
+    assert driver.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0) == 0
+    if not possible and config.config["raise_on_fail"]:
+        raise NotImplementedError("Query execution with GPU not possible: unsupported operations.")
 """
 
 CUDF_PANDAS = """
@@ -136,6 +150,35 @@ def test_a_program_that_is_not_changed_fell_back_if_no_call_ran_on_the_gpu(rows:
     row = rows["not_accelerated+cudf.pandas@gpu"]
     assert (row["outcome"], row["seconds"]) == ("fell_back", None)
     assert row["reason"] == "asked for the GPU, ran on the CPU: 1 of 1 calls (DataFrame.query)"
+
+
+def test_a_query_of_polars_runs_on_the_gpu_unchanged_or_fails(
+    residency_in, stand_in_gpu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("polars")
+    own = tmp_path / "environments.toml"
+    own.write_text("[polars-gpu]\nrequirements = ['cudf-polars-cu13']")
+    monkeypatch.setenv("RESIDENCY_ENVIRONMENTS", str(own))
+    stands_for("polars-gpu", tmp_path)
+    (tmp_path / "cudf_polars.py").write_text(ENGINE)
+    (tmp_path / "cupy.py").write_text(CUPY)
+    about = tmp_path / "cudf_polars-26.10.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cudf-polars-cu13\nVersion: 26.10\n")
+    (about / "top_level.txt").write_text("cudf_polars\n")
+    done = residency_in(
+        tmp_path, "run", "devices", "--implementations", "polars.gpu", "--replicates", "1", "--rounds", "1",
+        "--budget", "300", "--threads", "1", "--json",
+        RESIDENCY_SUITES=str(FIXTURES), RESIDENCY_ENVIRONMENTS=str(own), **stand_in_gpu(),
+    )  # fmt: skip
+    rows = by_name(done)
+    row = rows["collected+polars.gpu@gpu"]
+    assert (row["outcome"], row["library"], row["way"]) == ("ok", "polars", "unchanged"), row["reason"]
+    told = {"calls_on_gpu": 2, "calls_on_cpu": 0, "functions_on_cpu": [], "engine": "gpu"}
+    assert {**row["parameters"], **told} == row["parameters"]
+    row = rows["refused+polars.gpu@gpu"]
+    assert (row["outcome"], row["seconds"]) == ("failed", None)
+    assert "Query execution with GPU not possible" in row["reason"]
 
 
 def test_neighbours_that_wait_for_their_turn_are_no_strangers(whole) -> None:

@@ -258,7 +258,7 @@ def test_samples_tell_what_disturbed_them(page_of, class_run: Path) -> None:
     etl = next(chart for chart in drawn if chart["spec"] == "samples" and "tabular/etl" in chart["title"])
     kinds = {part["kind"] for row in etl["rows"] for part in row["parts"]}
     assert kinds == {"cold", "disturbed"}
-    assert len(etl["rows"]) == 4 * 3  # implementations and processes
+    assert len(etl["rows"]) == 5 * 3  # implementations and processes
     assert "other processes on the CPU" in page.text
 
 
