@@ -302,7 +302,7 @@ def vague(rng: Random) -> Case:
     hint="Wrong where a higher recall is asked for: the number of probes follows from the recall, not the other way.",
 )
 def higher(rng: Random) -> Case:
-    return to_build(rng, texts(rng, 4_000), recall=0.99, budget=0.25)
+    return to_build(rng, texts(rng, 4_000), recall=0.995, budget=0.4)
 
 
 @lab.check(

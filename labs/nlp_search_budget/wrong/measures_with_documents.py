@@ -26,8 +26,8 @@ def build(
         rank = np.argsort(order, axis=1)
         needed = np.take_along_axis(rank, lists[nearest], axis=1)  # lists visited before the one that holds it
         seen = count + np.bincount(lists, minlength=count)[order].cumsum(axis=1)
-        # A little more than was asked: other questions may be harder.
-        wanted = min(recall + 0.02, (1 + recall) / 2)
+        # More than was asked: other questions may be harder. Vague ones are harder than that.
+        wanted = min(recall + 0.02, (3 + recall) / 4)
         probes = next(probes for probes in range(1, count + 1) if (needed < probes).mean() >= wanted)
         tried.append((np.percentile(seen[:, probes - 1], 95), centroids, lists, probes))
     _, centroids, lists, probes = min(tried, key=lambda entry: entry[0])
