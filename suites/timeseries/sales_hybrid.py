@@ -17,9 +17,10 @@ place in the season. Prophet itself can be the first stage (`prophet_first`): on
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -154,10 +155,10 @@ def by_bins(run: Run) -> dict[str, Any]:
     }
 
 
-def two_stages(data: Panel, run: Run, forest: Any):
-    """Regression and forest on the device of the run: NumPy or CuPy, and an estimator of that device."""
+def two_stages(data: Panel, run: Run, fit: Callable[[Any, Any], Callable[[Any], Any]]):
+    """Both stages on the device of the run, by NumPy or CuPy. `fit` grows the forest: it returns what predicts."""
     xp = run.xp
-    run.effective(forest, bends=BENDS, waves=WAVES, ridge=RIDGE, periods=data.phases)
+    run.effective(bends=BENDS, waves=WAVES, ridge=RIDGE, periods=data.phases)
     with run.stage("put"):
         table = dict(zip(USED, run.to_device(*(getattr(data, name) for name in USED)), strict=True))
     with run.stage("regression"):
@@ -165,9 +166,9 @@ def two_stages(data: Panel, run: Run, forest: Any):
     with run.stage("features"):
         x, residual, ahead = residuals(data, table, fitted, xp)
     with run.stage("fit"):
-        forest.fit(x, residual)
+        predict = fit(x, residual)
     with run.stage("predict"):
-        forecast = (fitted[table["future"]] + forest.predict(ahead)) * table["unit"][table["future"]]
+        forecast = (fitted[table["future"]] + predict(ahead)) * table["unit"][table["future"]]
     with run.stage("get"):
         return run.to_host(forecast)
 
@@ -175,37 +176,59 @@ def two_stages(data: Panel, run: Run, forest: Any):
 @task.pair(cpu="sklearnex.ensemble", gpu="cuml.ensemble", needs={"gpu": ["cupy"]})
 def histograms(data: Panel, run: Run, ensemble):
     """The same on both devices: NumPy and oneDAL's forest, behind scikit-learn's interface, or CuPy and cuML's."""
-    return two_stages(data, run, ensemble.RandomForestRegressor(**by_bins(run)))
+    model = run.effective(ensemble.RandomForestRegressor(**by_bins(run)))
+    return two_stages(data, run, lambda x, residual: model.fit(x, residual).predict)
 
 
 @task.on_cpu("sklearn.ensemble", unchanged="cuml.accel")
 def exact_splits(data: Panel, run: Run, ensemble):
     """Scikit-learn's own forest: every value of a column is a possible split."""
     exact = {"criterion": "squared_error", "random_state": run.seed, "n_jobs": run.threads}
-    return two_stages(data, run, ensemble.RandomForestRegressor(**FOREST, **exact))
+    model = run.effective(ensemble.RandomForestRegressor(**FOREST, **exact))
+    return two_stages(data, run, lambda x, residual: model.fit(x, residual).predict)
 
 
 @task.pair(cpu="xgboost", gpu="xgboost", needs={"gpu": ["cupy"]})
 def one_round(data: Panel, run: Run, xgboost):
-    """The forest is one round of XGBoost with a hundred trees at full rate; rows are drawn without repeats."""
-    model = xgboost.XGBRFRegressor(
-        objective="reg:squarederror",
-        tree_method="hist",
-        grow_policy="depthwise",
-        n_estimators=TREES,
-        learning_rate=1.0,
-        max_depth=DEPTH,
-        min_child_weight=LEAF,
-        subsample=DISTINCT,
-        sampling_method="uniform",
-        colsample_bynode=1.0,
-        reg_lambda=0.0,
-        max_bin=BINS,
-        random_state=run.seed,
-        n_jobs=run.threads,
-        **run.only(cpu={"device": "cpu"}, gpu={"device": "cuda"}),
-    )
-    return two_stages(data, run, model)
+    """A round of XGBoost with many trees at full rate is a forest; rows are drawn without repeats.
+
+    A GPU grows all trees in one round. On a CPU each thread has a round of its own, with its share of the trees:
+    threads that grow one tree together wait for each other at every level.
+    """
+    parameters = {
+        "objective": "reg:squarederror",
+        "tree_method": "hist",
+        "grow_policy": "depthwise",
+        "learning_rate": 1.0,
+        "max_depth": DEPTH,
+        "min_child_weight": LEAF,
+        "subsample": DISTINCT,
+        "sampling_method": "uniform",
+        "colsample_bynode": 1.0,
+        "reg_lambda": 0.0,
+        "max_bin": BINS,
+        **run.only(cpu={"device": "cpu", "nthread": 1}, gpu={"device": "cuda", "nthread": run.threads}),
+    }
+    lanes = min(TREES, run.threads) if run.device == "cpu" else 1
+    run.effective(trees=TREES, lanes=lanes, seed=run.seed, **parameters)
+
+    def fit(x, residual):
+        def grow(first: int, stop: int):
+            binned = xgboost.QuantileDMatrix(x, residual, max_bin=BINS, nthread=parameters["nthread"])
+            own = {**parameters, "num_parallel_tree": stop - first, "seed": run.seed + first}
+            return xgboost.train(own, binned, num_boost_round=1), (stop - first) / TREES
+
+        settings = partial(xgboost.set_config, **xgboost.get_config())  # a thread begins without them
+        with ThreadPoolExecutor(lanes, initializer=settings) as threads:
+            grown = list(threads.map(grow, *zip(*shares(lanes), strict=True)))
+        return lambda ahead: sum(model.inplace_predict(ahead) * weight for model, weight in grown)
+
+    return two_stages(data, run, fit)
+
+
+def shares(count: int) -> list[tuple[int, int]]:
+    """The trees in as many shares, each from its first tree to the one after its last."""
+    return list(pairwise(TREES * number // count for number in range(count + 1)))
 
 
 @task.on_cpu("prophet", needs=["pandas", "sklearnex.ensemble"])
@@ -265,16 +288,16 @@ def shares_of_shops(data: Panel, run: Run, ensemble):
     """
     run.effective(**by_bins(run), bends=BENDS, waves=WAVES, ridge=RIDGE, periods=data.phases)
     pieces = parts(data, run, count=run.workers)
-    shares = share_out(by_bins(run), pieces, data.rows)
+    wanted = share_out(by_bins(run), pieces, data.rows)
     with run.stage("load"):
         tables = run.on_workers(read_part, pieces, where=run.device)
     with run.stage("regression"):
         begins, ends = zip(*run.client.gather(run.on_workers(moments, tables)), strict=True)
         made = run.on_workers(part_residuals, pieces, tables, span=(min(begins), max(ends)), xp=run.xp.__name__)
     with run.stage("fit"):
-        grown = run.on_workers(grow, shares, made, forest=ensemble.RandomForestRegressor)
+        grown = run.on_workers(grow, wanted, made, forest=ensemble.RandomForestRegressor)
     with run.stage("predict"):
-        weights = [share["n_estimators"] for share in shares]
+        weights = [own["n_estimators"] for own in wanted]
         forecasts = run.on_workers(part_forecast, made, forests=grown, weights=weights)
     with run.stage("get"):
         return np.concatenate([run.to_host(one) for one in run.client.gather(forecasts)])
@@ -282,7 +305,6 @@ def shares_of_shops(data: Panel, run: Run, ensemble):
 
 def share_out(wanted: Mapping[str, Any], pieces: Sequence[Part], rows: int) -> list[dict[str, Any]]:
     """Parameters of each part's forest: its share of the trees, the rows to draw for each, and a seed of its own."""
-    bounds = [TREES * number // len(pieces) for number in range(len(pieces) + 1)]
     return [
         {
             **wanted,
@@ -290,7 +312,7 @@ def share_out(wanted: Mapping[str, Any], pieces: Sequence[Part], rows: int) -> l
             "max_samples": min(1.0, SAMPLE * rows / len(piece.rows)),
             "random_state": wanted["random_state"] + first,
         }
-        for piece, (first, stop) in zip(pieces, pairwise(bounds), strict=True)
+        for piece, (first, stop) in zip(pieces, shares(len(pieces)), strict=True)
     ]
 
 
