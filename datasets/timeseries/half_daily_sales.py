@@ -31,7 +31,7 @@ def half_daily_sales(rows: int, seed: int) -> Panel:
         rain          above 2 mm, growing up to 12 mm: up to -35 % at an open-air shop, up to +15 % at any other
         heat          above 24 degrees: 2 % a degree at any shop, 4 % at an open-air one, for 10 degrees at most
         frost         below 0 degrees: -15 % at an open-air shop
-        web visits    visits of the shop's page one week earlier, 1 is usual. +25 % each time they double, up to 4 times
+        web visits    of the shop's page one week earlier, 1 is usual: +25 % at 2, +50 % from 4 on, straight between
 
     So each column alone says little: thresholds, a level where growth ends, and what kind of shop it is decide. The
     weather is known as a forecast, the web visits because they lie a week back. Noise is normal, 8 % of the level. It
@@ -105,5 +105,5 @@ def _effects(temperature: Values, rain: Values, visits: Values, open_air: Values
     effect: Values = wet * np.where(open_air > 0, -0.35, 0.15)
     effect = effect + hot * np.where(open_air > 0, 0.04, 0.02)
     effect = effect - 0.15 * (temperature < 0.0) * open_air
-    effect = effect + 0.25 * np.clip(np.log2(visits), 0.0, 2.0)
+    effect = effect + 0.25 * np.clip(visits - 1.0, 0.0, 1.0) + 0.125 * np.clip(visits - 2.0, 0.0, 2.0)
     return effect

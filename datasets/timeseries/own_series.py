@@ -101,9 +101,10 @@ def own_series(path: Path | None, target: str | None) -> Panel:
     values, starts = [values[place] for place in good], [starts[place] for place in good]
     columns = {(EARLIER if _shift(column, horizon) else "") + column.name: column for column in drivers}
     known = np.zeros((len(columns), sum(map(len, values))), np.float32)
+    where = [(place, start, len(whole)) for place, start, whole in zip(good, starts, values, strict=True)]
     for row, column in zip(known, drivers, strict=True):
         shifted = index + _shift(column, horizon)
-        row[:] = np.concatenate(_on_grid(series, shifted, column.values[kept], good, starts, list(map(len, values))))
+        row[:] = np.concatenate(_on_grid(series, shifted, column.values[kept], where))
     remarks += _drivers_said(drivers, horizon)
     if gaps := sum(int(np.isnan(history).sum()) for history in values):
         remarks.append(f"{number_of(gaps, 'gap')}; gaps in the past are filled with the value one season earlier")
@@ -243,14 +244,16 @@ def _cut(
 
 
 def _on_grid(
-    series: NDArray[np.intp], index: NDArray[np.int64], values: Values, good: Sequence[int], starts: Sequence[int],
-    lengths: Sequence[int],
-) -> list[Values]:  # fmt: skip
-    """A column on the grid of each good series; a step without a value has the last one before, or the first one."""
+    series: NDArray[np.intp], index: NDArray[np.int64], values: Values, where: Sequence[tuple[int, int, int]]
+) -> list[Values]:
+    """A column on the grid of each series, which `where` gives as its number, its first step and its length.
+
+    A step without a value has the last one before, or the first one.
+    """
     order = np.lexsort((index, series))
     bounds = np.searchsorted(series[order], np.arange(series.max() + 2))
     wholes = []
-    for place, start, length in zip(good, starts, lengths, strict=True):
+    for place, start, length in where:
         lines = order[bounds[place] : bounds[place + 1]]
         at = index[lines] - start
         inside = (at >= 0) & (at < length) & ~np.isnan(values[lines])

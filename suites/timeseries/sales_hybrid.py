@@ -63,12 +63,19 @@ def work(data: Panel) -> tuple[float, float]:
 
 def best_work(data: Panel) -> tuple[float, float]:
     """Each value times each column of the regression, and back again; then all levels of evenly split trees."""
-    rows, columns, terms = float((~data.future).sum()), len(data.names) + 1, 2 + BENDS + 2 * len(waves(data.phases))
+    rows, columns = float((~data.future).sum()), len(data.names) + 1
+    begin, end = moments({"moment": data.moment})
+    terms = 2 + BENDS + 2 * len(waves(periods(data, end - begin)))
     drawn, levels = DISTINCT * rows, min(DEPTH, max(1, math.ceil(math.log2(max(2.0, DISTINCT * rows / LEAF)))))
     flops, moved = trees.binning(int(rows), columns)
     flops += 4.0 * rows * terms + TREES * drawn * levels * (2 * columns + 1)
     moved += 3.0 * trees.NUMBER * rows + TREES * drawn * levels * (columns + 1 + 3 * trees.NUMBER)
     return flops, moved
+
+
+def periods(data: Panel, steps: int) -> list[int]:
+    """The seasons that a history of all steps but the horizon holds at least twice."""
+    return [period for period in data.phases if 2 * period <= steps - data.horizon]
 
 
 def waves(periods: Sequence[int]) -> list[Fraction]:
@@ -79,7 +86,8 @@ def waves(periods: Sequence[int]) -> list[Fraction]:
 def regression_alone(data: Panel) -> Values:
     """The forecast of the first stage, without the forest."""
     table = {name: np.asarray(getattr(data, name)) for name in USED}
-    return ((regression(data, table, np) * table["unit"])[data.future]).astype(np.float64)
+    forecast: Values = (regression(data, table, np) * table["unit"])[data.future].astype(np.float64)
+    return forecast
 
 
 task = Task(
@@ -124,7 +132,7 @@ def columns(begin: int, steps: int, data: Panel, xp):
     step, history = xp.arange(steps), steps - data.horizon
     bends = [xp.maximum(0.0, step - WITHIN * history * n / (BENDS + 1)) for n in range(1, BENDS + 1)]
     line = [xp.ones(steps), *(part / history for part in (step, *bends))]
-    turns = [2 * math.pi * ((step + begin) % wave.denominator * float(wave)) for wave in waves(data.phases)]
+    turns = [2 * math.pi * ((step + begin) % wave.denominator * float(wave)) for wave in waves(periods(data, steps))]
     return xp.stack([*line, *map(xp.cos, turns), *map(xp.sin, turns)], axis=1).astype(xp.float32)
 
 
@@ -137,7 +145,7 @@ def residuals(data: Panel, table: Mapping[str, Any], fitted, xp):
     """What the forest learns from, its target, and what it is asked: known columns and the place in the season."""
     past, ahead = xp.flatnonzero(~table["future"]), xp.flatnonzero(table["future"])
 
-    def rows(at):
+    def rows(at: Any) -> Any:
         return xp.concatenate([table["known"][:, at], (table["moment"][at] % data.season)[None]], dtype=xp.float32).T
 
     return rows(past), (table["value"] / table["unit"] - fitted)[past], rows(ahead)
@@ -158,7 +166,7 @@ def by_bins(run: Run) -> dict[str, Any]:
 def two_stages(data: Panel, run: Run, fit: Callable[[Any, Any], Callable[[Any], Any]]):
     """Both stages on the device of the run, by NumPy or CuPy. `fit` grows the forest: it returns what predicts."""
     xp = run.xp
-    run.effective(bends=BENDS, waves=WAVES, ridge=RIDGE, periods=data.phases)
+    run.effective(bends=BENDS, waves=WAVES, ridge=RIDGE, phases=data.phases)
     with run.stage("put"):
         table = dict(zip(USED, run.to_device(*(getattr(data, name) for name in USED)), strict=True))
     with run.stage("regression"):
@@ -236,7 +244,7 @@ def prophet_first(data: Panel, run: Run, prophet):
     """Prophet as the first stage, with the same bends and waves: a fit a shop, as many at once as there are threads."""
     from sklearnex import ensemble
 
-    forest = run.effective(ensemble.RandomForestRegressor(**by_bins(run)), periods=data.phases, **PROPHET)
+    forest = run.effective(ensemble.RandomForestRegressor(**by_bins(run)), phases=data.phases, **PROPHET)
     table = {name: getattr(data, name) for name in USED}
     begins = np.append(np.flatnonzero(data.step == 0), data.rows)
     shops = [slice(begin, end) for begin, end in pairwise(begins.tolist())]
@@ -274,7 +282,7 @@ def prophesied(data: Panel, rows: slice, prophet: Any) -> Any:
     times = pd.Timestamp("2000-01-03") + pd.to_timedelta(data.moment[rows] * 12, unit="h")
     table = pd.DataFrame({"ds": times, "y": (data.value[rows] / data.unit[rows]).astype(np.float64)})
     model = prophet.Prophet(**PROPHET)
-    for period in data.phases:
+    for period in periods(data, rows.stop - rows.start):
         model.add_seasonality(str(period), period=period / 2, fourier_order=min(WAVES, period // 2))
     return model.fit(table[~data.future[rows]]).predict(table)["yhat"].to_numpy(np.float32)
 
@@ -286,7 +294,7 @@ def shares_of_shops(data: Panel, run: Run, ensemble):
     For each tree as many rows are drawn as on one machine, but only of one worker's shops: on up to four workers a
     tree sees as much as before, on more of them less.
     """
-    run.effective(**by_bins(run), bends=BENDS, waves=WAVES, ridge=RIDGE, periods=data.phases)
+    run.effective(**by_bins(run), bends=BENDS, waves=WAVES, ridge=RIDGE, phases=data.phases)
     pieces = parts(data, run, count=run.workers)
     wanted = share_out(by_bins(run), pieces, data.rows)
     with run.stage("load"):
