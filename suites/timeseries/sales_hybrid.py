@@ -40,8 +40,7 @@ BENDS, WITHIN = 8, 0.8  # bends of the trend, in this share of the history, even
 WAVES = 7  # harmonics of each period at most: all 7 of the 14 half days of a week
 RIDGE = 5.0  # rows of zeros that hold each coefficient back
 TREES, DEPTH, LEAF, BINS = 100, 10, 5, 128
-SAMPLE = 0.25  # share of the rows that are drawn for a tree, with repeats
-DISTINCT = 1 - math.exp(-SAMPLE)  # share of the rows that are drawn at least once
+SAMPLE, LEAST = 0.25, 1_000  # share of the rows that are drawn for a tree, with repeats; so many rows at least
 USED = ("series", "moment", "future", "value", "unit", "known")  # arrays of the panel
 FOREST = {
     "n_estimators": TREES,
@@ -51,13 +50,22 @@ FOREST = {
     "max_features": 1.0,
     "min_impurity_decrease": 0.0,
     "bootstrap": True,
-    "max_samples": SAMPLE,
 }
+
+
+def drawn(data: Panel) -> float:
+    """The share of the rows that is drawn for a tree."""
+    return min(1.0, max(SAMPLE, LEAST / float((~data.future).sum())))
+
+
+def distinct(data: Panel) -> float:
+    """The share of the rows that is drawn at least once."""
+    return 1 - math.exp(-drawn(data))
 
 
 def work(data: Panel) -> tuple[float, float]:
     """Only the root of each tree, since nodes may end early: two additions (count and sum) a cell, of one byte."""
-    cells = TREES * DISTINCT * float((~data.future).sum()) * (len(data.names) + 1)
+    cells = TREES * distinct(data) * float((~data.future).sum()) * (len(data.names) + 1)
     return 2 * cells, cells
 
 
@@ -66,16 +74,17 @@ def best_work(data: Panel) -> tuple[float, float]:
     rows, columns = float((~data.future).sum()), len(data.names) + 1
     begin, end = moments({"moment": data.moment})
     terms = 2 + BENDS + 2 * len(waves(periods(data, end - begin)))
-    drawn, levels = DISTINCT * rows, min(DEPTH, max(1, math.ceil(math.log2(max(2.0, DISTINCT * rows / LEAF)))))
+    sample = distinct(data) * rows
+    levels = min(DEPTH, max(1, math.ceil(math.log2(max(2.0, sample / LEAF)))))
     flops, moved = trees.binning(int(rows), columns)
-    flops += 4.0 * rows * terms + TREES * drawn * levels * (2 * columns + 1)
-    moved += 3.0 * trees.NUMBER * rows + TREES * drawn * levels * (columns + 1 + 3 * trees.NUMBER)
+    flops += 4.0 * rows * terms + TREES * sample * levels * (2 * columns + 1)
+    moved += 3.0 * trees.NUMBER * rows + TREES * sample * levels * (columns + 1 + 3 * trees.NUMBER)
     return flops, moved
 
 
 def periods(data: Panel, steps: int) -> list[int]:
-    """The seasons that a history of all steps but the horizon holds at least twice."""
-    return [period for period in data.phases if 2 * period <= steps - data.horizon]
+    """The periods that a history of all steps but the horizon holds: the season at least once, longer ones twice."""
+    return [period for period in data.phases if (1 + (period > data.season)) * period <= steps - data.horizon]
 
 
 def waves(periods: Sequence[int]) -> list[Fraction]:
@@ -151,10 +160,11 @@ def residuals(data: Panel, table: Mapping[str, Any], fitted, xp):
     return rows(past), (table["value"] / table["unit"] - fitted)[past], rows(ahead)
 
 
-def by_bins(run: Run) -> dict[str, Any]:
+def by_bins(data: Panel, run: Run) -> dict[str, Any]:
     """The parameters of oneDAL's forest, and of cuML's."""
     return {
         **FOREST,
+        "max_samples": drawn(data),
         "random_state": run.seed,
         **run.only(
             cpu={"criterion": "squared_error", "max_bins": BINS, "min_bin_size": 1, "n_jobs": run.threads},
@@ -184,14 +194,14 @@ def two_stages(data: Panel, run: Run, fit: Callable[[Any, Any], Callable[[Any], 
 @task.pair(cpu="sklearnex.ensemble", gpu="cuml.ensemble", needs={"gpu": ["cupy"]})
 def histograms(data: Panel, run: Run, ensemble):
     """The same on both devices: NumPy and oneDAL's forest, behind scikit-learn's interface, or CuPy and cuML's."""
-    model = run.effective(ensemble.RandomForestRegressor(**by_bins(run)))
+    model = run.effective(ensemble.RandomForestRegressor(**by_bins(data, run)))
     return two_stages(data, run, lambda x, residual: model.fit(x, residual).predict)
 
 
 @task.on_cpu("sklearn.ensemble", unchanged="cuml.accel")
 def exact_splits(data: Panel, run: Run, ensemble):
     """Scikit-learn's own forest: every value of a column is a possible split."""
-    exact = {"criterion": "squared_error", "random_state": run.seed, "n_jobs": run.threads}
+    exact = {"max_samples": drawn(data), "criterion": "squared_error", "random_state": run.seed, "n_jobs": run.threads}
     model = run.effective(ensemble.RandomForestRegressor(**FOREST, **exact))
     return two_stages(data, run, lambda x, residual: model.fit(x, residual).predict)
 
@@ -210,7 +220,7 @@ def one_round(data: Panel, run: Run, xgboost):
         "learning_rate": 1.0,
         "max_depth": DEPTH,
         "min_child_weight": LEAF,
-        "subsample": DISTINCT,
+        "subsample": distinct(data),
         "sampling_method": "uniform",
         "colsample_bynode": 1.0,
         "reg_lambda": 0.0,
@@ -244,7 +254,7 @@ def prophet_first(data: Panel, run: Run, prophet):
     """Prophet as the first stage, with the same bends and waves: a fit a shop, as many at once as there are threads."""
     from sklearnex import ensemble
 
-    forest = run.effective(ensemble.RandomForestRegressor(**by_bins(run)), phases=data.phases, **PROPHET)
+    forest = run.effective(ensemble.RandomForestRegressor(**by_bins(data, run)), phases=data.phases, **PROPHET)
     table = {name: getattr(data, name) for name in USED}
     begins = np.append(np.flatnonzero(data.step == 0), data.rows)
     shops = [slice(begin, end) for begin, end in pairwise(begins.tolist())]
@@ -294,9 +304,9 @@ def shares_of_shops(data: Panel, run: Run, ensemble):
     For each tree as many rows are drawn as on one machine, but only of one worker's shops: on up to four workers a
     tree sees as much as before, on more of them less.
     """
-    run.effective(**by_bins(run), bends=BENDS, waves=WAVES, ridge=RIDGE, phases=data.phases)
+    run.effective(**by_bins(data, run), bends=BENDS, waves=WAVES, ridge=RIDGE, phases=data.phases)
     pieces = parts(data, run, count=run.workers)
-    wanted = share_out(by_bins(run), pieces, data.rows)
+    wanted = share_out(by_bins(data, run), pieces, data.rows)
     with run.stage("load"):
         tables = run.on_workers(read_part, pieces, where=run.device)
     with run.stage("regression"):
@@ -317,7 +327,7 @@ def share_out(wanted: Mapping[str, Any], pieces: Sequence[Part], rows: int) -> l
         {
             **wanted,
             "n_estimators": stop - first,
-            "max_samples": min(1.0, SAMPLE * rows / len(piece.rows)),
+            "max_samples": min(1.0, wanted["max_samples"] * rows / len(piece.rows)),
             "random_state": wanted["random_state"] + first,
         }
         for piece, (first, stop) in zip(pieces, shares(len(pieces)), strict=True)
