@@ -146,7 +146,7 @@ def test_a_short_series_without_known_columns(length: int) -> None:
     series = 10.0 + np.arange(length) % 2 + np.random.default_rng(1).normal(0, 0.1, length)
     done = run(panel([series], horizon=14, season=14, long_season=728, phases=(14, 728)), "own_series")
     assert done.ending.outcome == "ok"
-    assert done.quality < 2
+    assert done.quality < 1.5 * done.figures[SEASON]
 
 
 @pytest.mark.slow
@@ -194,4 +194,4 @@ def test_own_sales_by_the_command(residency, tmp_path: Path) -> None:
     )
     assert "known in advance: `known_rain`" in row["remarks"]
     assert any("14 steps later, as the future is not known: `visits`" in remark for remark in row["remarks"])
-    assert row["quality"] < 0.3 < 0.6 < row["figures"][ALONE]  # nothing but the two columns explains it
+    assert row["quality"] < 0.5 * row["figures"][ALONE]  # nothing but the two columns explains the difference
