@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from residency.datasets.sources import Address, Several
 from residency.datasets.timeseries.anomalous import Anomalous
@@ -61,10 +62,16 @@ def machine_temperature(source: Path) -> Anomalous:
 
 def _read(files: Several, source: Path, series: Address, window: int) -> Anomalous:
     """The values in the order of the file, and the labelled stretches by their times."""
-    with files.path(source, series.name).open(newline="", encoding="utf-8") as file:
-        lines = list(csv.DictReader(file))
+    values, times = readings(files, source, series)
     labels = json.loads(files.path(source, LABELS.name).read_text(encoding="utf-8"))
     stretches = np.array(labels[FOLDER + series.address.rpartition("/")[2]], dtype="datetime64[s]")
-    times = np.array([line["timestamp"] for line in lines], dtype="datetime64[s]")
     bounds = [[np.argmax(times >= begin), len(times) - np.argmax(times[::-1] <= end)] for begin, end in stretches]
-    return Anomalous(np.array([float(line["value"]) for line in lines]), window, np.array(bounds, np.int64))
+    return Anomalous(values, window, np.array(bounds, np.int64))
+
+
+def readings(files: Several, source: Path, series: Address) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
+    """The values of a file and their times, in its order, shape (points,)."""
+    with files.path(source, series.name).open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    times = np.array([line["timestamp"] for line in lines], dtype="datetime64[s]")
+    return np.array([float(line["value"]) for line in lines]), times

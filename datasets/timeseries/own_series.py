@@ -8,12 +8,17 @@
     series           none if no time occurs twice. Otherwise the first column of text or of whole numbers, or the first
                      two or three such columns together, that give every line of a series a different time. Row
                      numbers, measurements and flags do not name series; see `series_keys.py`
+    known in advance each column of numbers whose name begins with `known_`, such as a weather forecast, a promotion
+                     or a holiday: its value at a time is used for that time
+    earlier          each other column of numbers, such as visits or stock. Its future is not known, so the value one
+                     horizon earlier is used
     all others       left out; a remark names them
 
 Times must lie on a grid. Its step is the commonest distance between neighbours, and decides what is forecast:
 
     step                     season     long season   to be forecast
-    up to twelve hours       a day      a week        two days
+    twelve hours             a week     52 weeks      a week
+    shorter parts of a day   a day      a week        two days
     a day                    a week     52 weeks      28 days
     a week                   52 weeks                 13 weeks
     a month (29 to 31 days)  12 months                12 months
@@ -26,6 +31,7 @@ Times must lie on a grid. Its step is the commonest distance between neighbours,
                                                not judged if it lies in the part to forecast
     a value infinite or beyond ±1e38           a gap
     a series of which over half is gaps        left out; a remark says so
+    a known or earlier column without a value  filled with its last value before, or its first one
     a series that is too short                 left out; a remark says so. A series needs four steps more than twice
                                                the steps to forecast
     a series that is short, but long enough    used; features that look back beyond its beginning are missing
@@ -56,6 +62,8 @@ HOUR = 1 / 24  # days
 MONTH, QUARTER, YEAR = 30.436875, 91.310625, 365.2425  # days on average
 CLOSE = 1e-3  # of a step: the most by which a time may miss the grid
 MOST_GAPS = 0.5
+KNOWN = "known_"  # what the name of a column begins with whose future is known
+EARLIER = "earlier_"  # what the name of any other column begins with in the panel
 KINDS = ("too short", "mostly gaps", "without change")  # of series that cannot be used
 LONGEST = 40  # characters of a value in a message
 MOST_SAID = 20  # remarks on series that are left out
@@ -81,19 +89,28 @@ def own_series(path: Path | None, target: str | None) -> Panel:
         remarks.append(f"lines without a time left out: {int((~kept).sum())}")
     series, names, keys = series_of(file, file.frame[kept], times.moments[kept], target=value.name, times=times.columns)
     remarks.append(f"a series for each {_listed(keys)}" if keys else "one series")
-    if left := [name for name in file.frame.columns if name not in {value.name, *times.columns, *keys}]:
-        remarks.append(f"not used: {', '.join(f'`{name}`' for name in left)}")
+    left = [name for name in file.frame.columns if name not in {value.name, *times.columns, *keys}]
+    drivers = [column for name in left if (column := _driver(file, name)) is not None]
+    if unused := [name for name in left if name not in {column.name for column in drivers}]:
+        remarks.append(f"not used: {_named(unused)}")
     index, step = _grid(file, times.days[kept], series)
     season, long_season, horizon, words = _seasons(step)
     remarks.append(f"a step is {words}; {horizon} steps of each series are forecast, a season is {season}")
     values, starts = _cut(file, series, index, value.values[kept])
     good = _usable(file, names, values, season=season, horizon=horizon, remarks=remarks)
     values, starts = [values[place] for place in good], [starts[place] for place in good]
+    columns = {(EARLIER if _shift(column, horizon) else "") + column.name: column for column in drivers}
+    known = np.zeros((len(columns), sum(map(len, values))), np.float32)
+    where = [(place, start, len(whole)) for place, start, whole in zip(good, starts, values, strict=True)]
+    for row, column in zip(known, drivers, strict=True):
+        shifted = index + _shift(column, horizon)
+        row[:] = np.concatenate(_on_grid(series, shifted, column.values[kept], where))
+    remarks += _drivers_said(drivers, horizon)
     if gaps := sum(int(np.isnan(history).sum()) for history in values):
         remarks.append(f"{number_of(gaps, 'gap')}; gaps in the past are filled with the value one season earlier")
     data = panel(
         values, horizon=horizon, season=season, long_season=long_season, starts=starts,
-        phases=[period for period in (season, long_season) if period > 1],
+        phases=[period for period in (season, long_season) if period > 1], known=known, names=tuple(columns),
     )  # fmt: skip
     judged = int((~np.isnan(data.y_test)).sum())
     remarks.append(f"{number_of(judged, 'value')} of {len(good)} series are judged")
@@ -102,6 +119,37 @@ def own_series(path: Path | None, target: str | None) -> Panel:
 
 def _listed(columns: Sequence[str]) -> str:
     return " and ".join(f"`{name}`" for name in columns)
+
+
+def _named(columns: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in columns)
+
+
+def _driver(file: OwnFile, name: str) -> Numbers | None:
+    """A column of numbers beside the one to forecast; None if it holds something else, or never changes."""
+    if name in file.repeated:
+        return None
+    column, _ = typed(name, file.frame[name])
+    usable = isinstance(column, Numbers) and column.kind != "date" and len(np.unique(column.values[column.present])) > 1
+    return column if isinstance(column, Numbers) and usable else None
+
+
+def _shift(column: Numbers, horizon: int) -> int:
+    """The steps by which a column's values are used later than in the file."""
+    return 0 if column.name.startswith(KNOWN) else horizon
+
+
+def _drivers_said(drivers: Sequence[Numbers], horizon: int) -> list[str]:
+    """How the columns beside the one to forecast are used."""
+    ahead = [column.name for column in drivers if not _shift(column, horizon)]
+    behind = [column.name for column in drivers if _shift(column, horizon)]
+    said = [f"known in advance: {_named(ahead)}"] if ahead else []
+    if behind:
+        said.append(
+            f"used {horizon} steps later, as the future is not known: {_named(behind)}; "
+            f"if it is, begin the column's name with {KNOWN}"
+        )
+    return said
 
 
 def _value(file: OwnFile, target: str | None) -> Numbers:
@@ -161,6 +209,8 @@ def _seasons(step: float) -> tuple[int, int, int, str]:
     if step in known:
         return *known[step], words
     a_day = round(1 / step)
+    if a_day == 2 and abs(a_day * step - 1) < CLOSE:
+        return 14, 728, 14, words
     if a_day >= 2 and abs(a_day * step - 1) < CLOSE:
         return a_day, 7 * a_day, 2 * a_day, words
     return 1, 0, 12, words
@@ -191,6 +241,31 @@ def _cut(
         values.append(whole)
         starts.append(first)
     return values, starts
+
+
+def _on_grid(
+    series: NDArray[np.intp], index: NDArray[np.int64], values: Values, where: Sequence[tuple[int, int, int]]
+) -> list[Values]:
+    """A column on the grid of each series, which `where` gives as its number, its first step and its length.
+
+    A step without a value has the last one before, or the first one.
+    """
+    order = np.lexsort((index, series))
+    bounds = np.searchsorted(series[order], np.arange(series.max() + 2))
+    wholes = []
+    for place, start, length in where:
+        lines = order[bounds[place] : bounds[place + 1]]
+        at = index[lines] - start
+        inside = (at >= 0) & (at < length) & ~np.isnan(values[lines])
+        if not inside.any():
+            wholes.append(np.zeros(length))
+            continue
+        last = np.full(length, -1)
+        last[at[inside]] = at[inside]
+        whole = np.zeros(length)
+        whole[at[inside]] = values[lines[inside]]
+        wholes.append(whole[np.maximum(np.maximum.accumulate(last), at[inside][0])])
+    return wholes
 
 
 def _usable(

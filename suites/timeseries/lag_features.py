@@ -17,10 +17,7 @@ become one problem. The report also shows the quality of repeating the last valu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,14 +29,13 @@ from residency.datasets.timeseries.own_series import own_series
 from residency.datasets.timeseries.retail import retail
 from residency.datasets.timeseries.series import Panel, last_value, mase, seasonal_naive, smape
 from residency.harness import Memory, Run, Task, device
-from residency.harness.cluster import Rows
+from residency.suites.timeseries._series_parts import Part, parts
 
 WINDOWS = (1, 2)  # seasons of a rolling mean that ends one horizon ago
 ROUNDS = 100
 TREES = {"max_depth": 8, "learning_rate": 0.1, "max_bin": 255}  # under the same names in both libraries
 LEAF, L2 = 20, 1.0  # the least rows, and how strongly its value is held back
 USED = ("step", "moment", "future", "value", "unit", "known")  # arrays of the panel that `lag_matrix` needs
-COLUMNS = ("series", "step", "moment", "future", "value", "unit")  # whose rows a worker reads
 
 
 def work(data: Panel) -> tuple[float, float]:
@@ -226,33 +222,9 @@ def whole_series(data: Panel, run: Run, frames):
         return np.concatenate(client.gather(forecasts))
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some of a panel's series, from the first row of one to the last row of another."""
-
-    rows: Rows  # of the columns
-    known: Path  # where the columns lie that are known in advance, each in a row of its own
-    plan: Panel  # its lags and seasons, without rows
-
-
-def parts(data: Panel, run: Run) -> list[Part]:
-    """The panel in as many parts as suit the cluster, or fewer if it has fewer series; no part is empty."""
-    places = run.partitions(*(getattr(data, name) for name in COLUMNS))
-    begins = sorted({place.start - int(data.step[place.start]) for place in places})  # of the series they begin in
-    without: dict[str, Any] = {name: np.empty(0, getattr(data, name).dtype) for name in (*COLUMNS, "scale")}
-    without |= {"known": np.empty((len(data.names), 0), np.float32), "y_test": np.empty(0), "expected_test": None}
-    plan = replace(data, **without)
-    file = Path(data.known.filename)  # type: ignore[attr-defined]
-    return [
-        Part(replace(places[0], start=start, stop=stop), file, plan) for start, stop in pairwise([*begins, data.rows])
-    ]
-
-
 def read_part(part: Part, frames, where: str):
     """Runs on a worker: the part's rows as a frame on its device."""
-    known = np.load(part.known, mmap_mode="r")[:, part.rows.start : part.rows.stop]
-    columns: dict[str, Any] = dict(zip(COLUMNS, part.rows.read(), strict=True))
-    return frame(replace(part.plan, known=np.array(known), **columns), frames, where)
+    return frame(part.read(), frames, where)
 
 
 def part_arrays(part: Part, table, frames):

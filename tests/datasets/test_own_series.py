@@ -59,6 +59,20 @@ def test_series_of_two_columns_and_what_is_not_used(make) -> None:
     assert "not used: `weather`" in data.remarks
 
 
+def test_other_columns_of_numbers_are_used_when_they_are_known(make) -> None:
+    frame = sales("AB").assign(known_rain=RANDOM.uniform(0, 9, 2 * DAYS).round(2), constant=1)
+    frame["value"] = np.arange(2.0 * DAYS)  # a name that the panel has, too
+    frame.loc[3:4, "known_rain"] = np.nan
+    data = make(frame.sample(frac=1, random_state=0))
+    assert data.names == ("known_rain", "earlier_value")
+    rain = frame["known_rain"].ffill()
+    np.testing.assert_allclose(data.known[0], rain, rtol=1e-6)
+    np.testing.assert_allclose(data.known[1, 28:DAYS], frame["value"][: DAYS - 28])
+    np.testing.assert_allclose(data.known[1, DAYS : DAYS + 29], DAYS)  # the first value, until one is known
+    assert "not used: `constant`" in data.remarks
+    assert "known in advance: `known_rain`" in data.remarks
+
+
 def test_a_single_series_needs_no_name(make) -> None:
     data = make(sales("A").drop(columns="store"))
     assert (len(data.scale), "one series" in data.remarks) == (1, True)
@@ -69,6 +83,7 @@ def test_a_single_series_needs_no_name(make) -> None:
     [
         ("30min", 1_000, 48, 96, "0.5 hours"),
         ("h", 500, 24, 48, "one hour"),
+        ("12h", 100, 14, 14, "12 hours"),
         ("D", 200, 7, 28, "one day"),
         ("W", 400, 52, 13, "one week"),
         ("MS", 120, 12, 12, "one month"),
