@@ -39,9 +39,7 @@ def trustworthiness(data: Points, found: Any) -> Items:
     return Items(lambda trust: float(trust.mean()), (trust,), chance=0.5)
 
 
-def trust_of(
-    sample: NDArray[np.integer], x: NDArray[np.float64], places: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def trust_of(sample: NDArray[np.integer], x: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
     """What each row of the sample contributes: shape (sample,), with a mean between 0 and 1."""
     rows = len(x)
     near = min(NEIGHBOURS, (rows - 1) // 2)

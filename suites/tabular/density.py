@@ -2,12 +2,12 @@
 
 Question  k-means must be told the number of clusters, and every row belongs to one. What does it cost to ask neither,
           and does a GPU that compares all pairs of rows beat a CPU's tree?
-Expect    Three steps. The distance of every row to its fifth neighbour says how dense the place is. The shortest tree
-          that joins all rows is built on distances that are at least that large. Cutting its longest edges one after
-          the other leaves the clusters that last. The first two steps compare rows: scikit-learn's tree of rows helps
-          with the first, but the second compares each row with all, n², on one core. fast_hdbscan searches with the tree
-          of rows in both, on all cores. A GPU compares all pairs in the first step, 16 n² operations on 32 n bytes, so
-          arithmetic decides. The third step follows one edge after the other: a GPU gains nothing there.
+Expect    Three steps. The distance of a row to its fifth neighbour says how dense the place is. The shortest tree that
+          joins all rows is built on distances that are at least that large. Cutting its longest edges one after the
+          other leaves the clusters that last. The first two steps compare rows. scikit-learn's tree of rows helps with
+          the first, but in the second each row meets all others: n² distances, on one core. fast_hdbscan uses a tree
+          of rows in both steps, on all cores. A GPU compares all pairs: 16 n² operations on 32 n bytes, so arithmetic
+          decides. The third step follows one edge after the other: a GPU gains nothing there.
 """
 
 from __future__ import annotations
