@@ -32,6 +32,7 @@ from residency.harness import Memory, Run, Task
 EPOCHS = 200  # of UMAP
 PERPLEXITY = 30.0  # of t-SNE: about how many neighbours count; three times as many are looked at
 EXAGGERATED, ORDINARY = 250, 250  # rounds of t-SNE
+FEW = 1_000  # rows: below, umap-learn compares all pairs, by a call of Python for each; it would do so below 4,096
 TOLERANCE = 0.02
 
 task = Task(
@@ -56,7 +57,7 @@ def perplexity(data: Points) -> float:
 def umap(data: Points, run: Run, manifold):
     """Neighbours by descent, a first map by the graph's eigenvectors, then steps along its edges."""
     one_sided = run.only(
-        cpu={"n_jobs": run.threads, "low_memory": True, "force_approximation_algorithm": True},
+        cpu={"n_jobs": run.threads, "low_memory": True, "force_approximation_algorithm": data.rows >= FEW},
         gpu={"build_algo": "auto", "force_serial_epochs": True},  # its own choice for this start: fewer rows run away
     )
     model = manifold.UMAP(
