@@ -32,6 +32,7 @@ DISTRIBUTIONS = {
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "sklearnex": "scikit-learn-intelex",
+    "umap": "umap-learn",
 }
 EXTRAS = {
     "cluster": {"dask", "dask_ml", "distributed"},

@@ -17,7 +17,7 @@ this table that fits a column decides what becomes of it. The data's `remarks` s
     other text                                                  a category; missing is one of its levels
 
     cell              own_regression, own_forest, own_points,           own_binary
-                      own_outliers
+                      own_groups, own_outliers
     missing number    the column's median                               NaN, which boosted trees take
     category          a column of 0 and 1 for each level except the     codes 0, 1, 2, ..., the commonest level first;
                       commonest (own_forest: for every level); if       if there are more than 255 levels, the rarest
@@ -31,6 +31,7 @@ this table that fits a column decides what becomes of it. The data's `remarks` s
                                                                 True, the later in the alphabet; 0 for the other
     own_outliers: two values                                    1 for the rarer, the known anomalies
     own_points: none                                            a column named with --target is set aside
+    own_groups: at most 255 values, and one in five rows        the known groups; a missing value is no group of its own
 
 `dates.py` says which text is read as dates; the remark says how a column was read. To keep a column of whole numbers
 that are different in every row, write them with a decimal point (12.0). A remark names each column that alone reveals
@@ -66,6 +67,7 @@ FEW_LEVELS, FEW_SHARE = 20, 0.1  # text is no category if it has more different 
 CLUSTERS = 8
 MOST_COLUMNS = 20  # levels of a category that becomes columns of 0 and 1
 MOST_CODES = 255  # levels that every boosting library takes
+MOST_GROUPS, LEAST_IN_GROUP = 255, 5  # known groups, and rows in each of them on average
 TINY = 1e-12  # standard deviations from the median that count as 0, so that scaling stays in float32's range
 ATTEMPTS = 20  # seeds to try for the split, until both parts hold different targets
 
@@ -144,6 +146,24 @@ def own_points(path: Path | None, target: str | None, seed: int) -> points.Point
 
 
 @own_table
+def own_groups(path: Path | None, target: str | None, seed: int) -> points.Points:
+    """Your file: a column with a few values holds the known groups, which clusters of the other columns should find.
+
+    Rows without a group are left out. Missing numbers are filled with the median, categories become columns of 0 and
+    1, all columns are standardised. The remarks say what became of every column. Whether your groups are dense regions
+    at all depends on your data: an adjusted Rand index near 0 says that they are not.
+    """
+    file = read_file(path)
+    wanted = target_column(file, target)
+    remarks = list(file.remarks)
+    groups = _known_groups(file, wanted, remarks)
+    columns = _features(file, wanted.name, wanted.present, remarks)
+    remarks += leaks(columns, groups)
+    x, names = _columns_of_numbers(columns, remarks)
+    return replace(points.standardised(x, 1, groups, names, seed), remarks=tuple(remarks))
+
+
+@own_table
 def own_outliers(path: Path | None, target: str | None) -> outliers.Outliers:
     """Your file: a column with two values marks the rows that are known anomalies; the rarer value marks an anomaly.
 
@@ -213,6 +233,22 @@ def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArr
     known = "one anomaly" if anomaly.sum() == 1 else f"{int(anomaly.sum())} anomalies"
     remarks.append(f"`{wanted.name}`: {labels[rarer]} marks the {known} of {len(marks)} rows")
     return anomaly
+
+
+def _known_groups(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.intp]:
+    """The group of each row that has one; raises `UsageError` if there are too many for so many rows."""
+    labels, groups = wanted.labels, wanted.ranks()
+    most = min(MOST_GROUPS, len(groups) // LEAST_IN_GROUP)
+    if len(labels) > most:
+        raise file.refusal(
+            f"{file.name}: column `{wanted.name}` holds {len(labels)} different values in {len(groups)} rows; "
+            f"at most {most} can be known groups: name a column with few values",
+            wanted.name,
+            because=_some(labels),
+        )
+    remarks += file.remarks_on(wanted.name)
+    remarks.append(f"`{wanted.name}`: the known groups, {number_of(len(labels), 'value')}")
+    return groups
 
 
 def _features(file: OwnFile, target: str | None, present: NDArray[np.bool_] | None, remarks: list[str]) -> list[Column]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
-from residency.harness.quality import metric
+from residency.harness.quality import Items, estimate, metric
 from residency.harness.truth import Asked, Truth
 
 ROUNDS = 25  # of Lloyd's algorithm
 SAMPLE = 16_384  # rows to choose initial centres from
 CHUNK = 65_536  # rows in float64 at a time
+NOISE = -1  # the label of a row that is in no cluster
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Points:
 
     x: Asked[NDArray[np.float32]]  # (rows, columns)
     initial: NDArray[np.float32]  # (clusters, columns): distinct rows of `x`
-    labels: Truth[NDArray[np.int32] | None]  # (rows,): the known groups
+    labels: Truth[NDArray[np.int32] | None]  # (rows,): the known groups; NOISE is a group, too
     names: tuple[str, ...]
     remarks: tuple[str, ...] = ()  # what the preparation did that a reader must know
 
@@ -113,3 +115,31 @@ def work(data: Points) -> tuple[float, float]:
     """Every round multiplies the rows by the centres and adds up the rows; it reads the table once."""
     (rows, columns), clusters = data.x.shape, len(data.initial)
     return float(ROUNDS * rows * columns * (2 * clusters + 1)), float(ROUNDS * data.x.nbytes)
+
+
+@estimate(name="adjusted Rand index")
+def adjusted_rand(data: Points, found: Any) -> Items:
+    """How well clusters agree with the known groups, over all pairs of rows: 1 is the same, 0 is as good as chance.
+
+    Hubert and Arabie (1985), "Comparing partitions". The rows without a cluster are one more group, in the result as in
+    the truth.
+    """
+    found = np.asarray(found)
+    if data.labels is None:
+        raise WrongResult("the groups are not known")
+    if found.shape != (data.rows,) or found.dtype.kind not in "iu":
+        raise WrongResult(f"the result is {found.dtype} {found.shape}, expected whole numbers ({data.rows},)")
+    codes = [np.unique(labels, return_inverse=True)[1] for labels in (data.labels, found)]
+    return Items(rand_of, (codes[0], codes[1]), chance=0.0, classes=codes[0])
+
+
+def rand_of(truth: NDArray[np.integer], found: NDArray[np.integer]) -> float:
+    """The adjusted Rand index of two labels for each row, codes from 0 on."""
+    groups = found.max() + 1
+    both, ones, others = (
+        float(sum(count * (count - 1) // 2 for count in np.unique(labels, return_counts=True)[1].tolist()))
+        for labels in (truth.astype(np.int64) * groups + found, truth, found)
+    )
+    pairs = len(truth) * (len(truth) - 1) / 2
+    by_chance, most = ones * others / pairs, (ones + others) / 2
+    return 1.0 if most == by_chance else (both - by_chance) / (most - by_chance)
