@@ -333,9 +333,8 @@ class _Simulation:
         event = given.pop() if given else None
         while event and event[0] <= until:
             now, _, send, kind, what = event
-            if what is None or (kind is None and send is None):  # it was given
-                if given:
-                    heappush(events, given.pop())
+            if given and (what is None or (kind is None and send is None)):  # this one was given
+                heappush(events, given.pop())
             if kind is None:
                 if send is None:
                     self.reserved = what

@@ -110,14 +110,13 @@ def pool(hardware: Hardware, count: int) -> list[Unit]:
     speed = hardware.speed.value if hardware.speed else 1.0
     if hardware.sharing == "mig":
         slices = [hardware.card.slices[name] for name in hardware.slices or ()] if hardware.card else []
-        return [
-            Exclusive(part.memory, speed * hardware.speed_of(part.name).value, whole=False)
-            for _ in range(count)
-            for part in slices
+        of_card: list[Unit] = [
+            Exclusive(part.memory, speed * hardware.speed_of(part.name).value, whole=False) for part in slices
         ]
+        return of_card * count
     if hardware.sharing == "time-sliced":
-        return [Shared(hardware.memory, hardware.slots_per_card or 2, speed) for _ in range(count)]
-    return [Exclusive(hardware.memory, speed) for _ in range(count)]
+        return [Shared(hardware.memory, hardware.slots_per_card or 2, speed)] * count
+    return [Exclusive(hardware.memory, speed)] * count
 
 
 def places_of(hardware: Hardware, count: int) -> int:
