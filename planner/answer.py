@@ -111,6 +111,11 @@ class Answer:
         """The plan that the details are about: the chosen one, or the nearest."""
         return self.chosen or self.nearest
 
+    @property
+    def made_up(self) -> bool:
+        """Whether a number of the plan comes from a made-up run, in which nothing was measured."""
+        return self.shown is not None and any(need.made_up for need in self.options[self.shown.place].needs)
+
 
 def answer(
     cohort: Cohort, profiles: Mapping[str, Profile], measured: Measured, team: Workers, say: Say = lambda _: None
@@ -294,6 +299,7 @@ def document(found: Answer) -> dict[str, Any]:
         "weeks": cohort.calendar.total,
         "currency": cohort.currency,
         "seed": cohort.seed,
+        "made_up": found.made_up,
         "targets": [_target(target) for target in cohort.targets],
         "plan": _evaluated(found.chosen, cohort) if found.chosen else None,
         "nearest": _evaluated(found.nearest, cohort) if found.nearest else None,

@@ -127,6 +127,8 @@ class _Drawn:
         blocks: list[Block] = [Paragraph(said, "answer")]
         blocks += [Paragraph(self._wait(place), "answer") for place in range(len(self.targets))]
         blocks.append(Items([*self._facts()]))
+        if self.found.made_up:
+            blocks.append(Warned(shown.MADE_UP))
         if self.one.hardware.sharing == "time-sliced":
             blocks.append(Warned(shown.TIME_SLICED))
         return [*blocks, *(Warned(sentence) for sentence in self._unmeasured())]
@@ -152,7 +154,12 @@ class _Drawn:
 
     def _facts(self) -> Iterator[Text]:
         known = self.plan.number
-        yield [*_parts(self.numbers.shown("residents", _count)), " residents, ", *self._weeks(), "."]
+        yield [
+            *_parts(self.numbers.shown("residents", _count)),
+            " resident, " if self.found.cohort.residents == 1 else " residents, ",
+            *self._weeks(),
+            ".",
+        ]
         missed: list[Part] = ["The target is missed in ", known("chance_to_miss", words.percent)]
         missed.append(" of the simulated residencies")
         if self.one.sessions_missed is not None:
@@ -172,7 +179,10 @@ class _Drawn:
         yield ["All weeks cost ", total, f" {self.currency}: ", resident, f" {self.currency} for each resident."]
 
     def _weeks(self) -> list[Part]:
-        return [*_parts(self.numbers.shown("weeks", _count)), " weeks"]
+        return [
+            *_parts(self.numbers.shown("weeks", _count)),
+            " week" if self.found.cohort.calendar.total == 1 else " weeks",
+        ]
 
     def _unmeasured(self) -> Iterator[str]:
         """Whether the times were measured on this hardware."""
@@ -337,8 +347,8 @@ class _Drawn:
                 "said": f"target: {target.wait_minutes:g} min",
             },
             note="The number at a point is its number of cards. Filled: simulated "
-            f"{self.found.effort.confirming} times. Hollow: simulated {self.found.effort.screening} times, to look for "
-            "the number of cards. The scale of the wait is finer near 0.",
+            f"{shown.times(self.found.effort.confirming)}, or until it was certain that the target is missed. Hollow: "
+            "simulated less often, to look for the number of cards. The scale of the wait is finer near 0.",
             table=self._cost_table(points),
         )
         refused: list[Text] = [
@@ -415,7 +425,7 @@ class _Drawn:
             *waits,
             known.shown("chance_to_miss", words.percent),
             known.shown("busy/value", words.percent),
-            [known.number("replications", _count), " times"],
+            [known.number("replications", _count), " time" if point.one.replications == 1 else " times"],
             ("met" if point.one.meets else "missed") + (", the plan" if self._is_shown(point.one) else ""),
         ]
 
@@ -476,8 +486,8 @@ class _Drawn:
                 "axis": f"minutes that {_of(target)} wait at most",
             },
             note=f"◇ {change} less, ● {change} more. Solid line: unchanged; dashed: the target, where it fits. Shares "
-            f"stay at most {words.percent(1)}. Each was simulated {self.found.effort.what_if} times, with the same "
-            "people.",
+            f"stay at most {words.percent(1)}. Each was simulated {shown.times(self.found.effort.what_if)}, with "
+            "the same people.",
             table=Table(
                 caption="minutes that the first target's jobs wait at most",
                 header=("what is changed", f"{change} less", "unchanged", f"{change} more"),
@@ -515,9 +525,15 @@ class _Drawn:
             *_interval(known, "wait"),
             " min with as much hardware. ",
         ]
+        if not known.value("is_searched"):
+            return [*said, "Fewer cards were not tried, since that takes long for a cohort of this size."]
         if known.value("count") is None:
             return [*said, "Fewer cards would not do."]
-        said += [known.number("count", _count), " cards would meet the target"]
+        said += [
+            known.number("count", _count),
+            " card" if known.value("count") == 1 else " cards",
+            " would meet the target",
+        ]
         if known.value("week_saved") is not None:
             said += [" and save ", known.number("week_saved", _money), f" {self.currency} a week"]
         return [*said, "."]
