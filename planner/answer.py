@@ -138,9 +138,14 @@ def answer(
     if shown is None:
         return Answer(cohort, tuple(options), None, None, (), None, (), (), Effort(0, 0, 0))
     settled = settled_at[shown.place]
-    if not shown.hours:
+    if not shown.hours or shown.replications < search.effort(settled).confirming:
         say("hour by hour")
-        shown = search.evaluate(settled, shown.count, team, shown.replications, by_hour=True)
+        full = search.evaluate(settled, shown.count, team, by_hour=True)
+        options = [
+            replace(option, evaluated=tuple(full if one is shown else one for one in option.evaluated))
+            for option in options
+        ]
+        shown = full
     return Answer(
         cohort,
         tuple(options),
@@ -168,7 +173,7 @@ def _found(settled_at: Mapping[int, Settled], team: Workers, say: Say) -> dict[i
         below = best.price.week if best and best.price else math.inf
         if place in searches:
             counts = search.cheaper(settled_at[place], searches[place].counts, below)
-            found[place] = searches[place].fewest(counts, known_better=below < math.inf)
+            found[place] = searches[place].fewest(counts)
         else:
             found[place] = search.fewest(settled_at[place], team, say, below)
     return found

@@ -51,22 +51,22 @@ class Search:
             near, far = (count / FAR, count / FAR**3) if meets else (count * FAR, count * FAR**3)
             count = self._next(count, sorted((near, guess, far))[1])
 
-    def fewest(self, counts: Sequence[int], *, known_better: bool) -> Found:
+    def fewest(self, counts: Sequence[int]) -> Found:
         """The fewest of these numbers of cards that meet the targets, to about 3 %; else the most.
 
-        `known_better`: another option is known that costs less than what is left out of `counts`, so what misses the
-        targets need not be simulated to the end.
+        What misses the targets is not simulated to the end.
         """
-        if counts[-1] >= self.predicted(self.counts) or not known_better:
-            for first in range(0, self.replications, BATCH):
-                if known_better and self._has_missed(counts[-1]):
-                    break
-                self._simulate(self._settle(counts), range(first, min(first + BATCH, self.replications)))
+        if not self.simulated:
+            self.estimate()
+        for first in range(0, self.replications, BATCH):
+            if self.predicted(self.counts) > counts[-1] or self._has_missed(counts[-1]):
+                break
+            self._simulate(self._settle(counts), range(first, min(first + BATCH, self.replications)))
         confirmed: dict[int, Evaluated] = {}
         left = list(counts)  # between a number that misses the targets and one that meets them
         count = self._settle(counts)
         while True:
-            one = confirmed[count] = self._confirm(count, may_stop=known_better or count < left[-1])
+            one = confirmed[count] = self._confirm(count)
             left = [each for each in left if (each < count if one.meets else each > count)]
             if not left:
                 break
@@ -109,11 +109,11 @@ class Search:
         tried = [each for each in self.simulated if each in counts and guess <= each <= guess * NEAR]
         return max(tried, key=lambda each: len(self.simulated[each]), default=guess)
 
-    def _confirm(self, count: int, *, may_stop: bool) -> Evaluated:
-        """All replications of a number of cards; with `may_stop` only as many as show that it misses the targets."""
+    def _confirm(self, count: int) -> Evaluated:
+        """All replications of a number of cards, or as many as show that it misses the targets."""
         for first in range(0, self.replications, BATCH):
             self._simulate(count, range(first, min(first + BATCH, self.replications)))
-            if may_stop and self._has_missed(count):
+            if self._has_missed(count):
                 break
         return self._summary(count)
 
