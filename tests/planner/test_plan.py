@@ -166,9 +166,10 @@ def test_hundreds_of_residents_at_two_sites_get_a_plan(cohort, residency: Reside
             "[[classes]]": f'{sites}time_zone = "America/Bogota"\n[[classes]]',
             "to = 12": "to = 1000",
             'minutes = { value = 1, low = 0.8, high = 1.2, source = "a guess" }': "minutes = 1\nscv = 0",
-            "tries = 4": "tries = 2",
+            "tries = 4": "tries = 1",
+            "hours = 2": "hours = 0.15",
             'days = ["mon", "thu"]': 'days = ["mon"]',
-            "[1, 2, 3, 4, 6, 8, 12]": "1000",
+            "[1, 2, 3, 4, 6, 8, 12]": "1",
         }
     )
     done = residency("plan", file)
