@@ -24,7 +24,7 @@ from residency.planner.simulate import Replication
 
 BATCH = 4  # replications between two looks: the same on one core and on many
 FAR = 1.15  # numbers of cards are so far apart while nothing is known
-NEAR = 1.03  # numbers of cards that are so near to each other are not told apart
+NEAR = 1.05  # numbers of cards that are so near to each other are not told apart
 Floats = NDArray[np.float64]
 
 
@@ -52,7 +52,7 @@ class Search:
             count = self._next(count, sorted((near, guess, far))[1])
 
     def fewest(self, counts: Sequence[int]) -> Found:
-        """The fewest of these numbers of cards that meet the targets, to about 3 %; else the most.
+        """The fewest of these numbers of cards that meet the targets, to about 5 %; else the most.
 
         What misses the targets is not simulated to the end.
         """
