@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from residency.harness.statistics import Interval
-from residency.planner import mig, search, simulate, timetable, uncertain
+from residency.planner import large, mig, search, simulate, timetable, uncertain
 from residency.planner.cohort import Cohort, Hardware, Quantity, Target
 from residency.planner.demand import Measured
 from residency.planner.needs import Need, Profile, Settled, Unknown, settle, too_large
-from residency.planner.search import Effort, Evaluated, Say, Workers
+from residency.planner.search import Effort, Evaluated, Found, Say, Workers
 from residency.planner.simulate import ByHour
 from residency.planner.whatif import with_stagger
 
@@ -64,6 +64,7 @@ class Staggered:
     wait: Interval  # of the first target, with as many cards
     count: int | None  # the fewest cards that then meet the targets, if fewer; else None
     week_saved: float | None  # money a week, if fewer cards do
+    is_searched: bool = True  # whether fewer cards were looked for: it takes too long for a large cohort
 
 
 @dataclass(frozen=True)
@@ -110,23 +111,25 @@ class Answer:
         """The plan that the details are about: the chosen one, or the nearest."""
         return self.chosen or self.nearest
 
+    @property
+    def made_up(self) -> bool:
+        """Whether a number of the plan comes from a made-up run, in which nothing was measured."""
+        return self.shown is not None and any(need.made_up for need in self.options[self.shown.place].needs)
+
 
 def answer(
     cohort: Cohort, profiles: Mapping[str, Profile], measured: Measured, team: Workers, say: Say = lambda _: None
 ) -> Answer:
     """Plan a cohort. The same cohort and seed give the same answer, on one core or on many."""
-    options, settled_at = [], {}
-    for place, hardware in enumerate(cohort.hardware):
-        settled = settle(cohort, place, profiles, measured)
-        if isinstance(settled, Unknown):
-            options.append(Option(hardware.name, (), (), refused=settled.reason))
-            continue
-        settled_at[place] = settled
-        best = search.cheapest([one for option in options for one in option.evaluated])
-        found = search.fewest(settled, team, say, best.price.week if best and best.price else math.inf)
-        most = max(hardware.count)
-        refused = "" if found.confirmed else too_large(settled, most) or search.too_slow(settled, most)
-        options.append(Option(hardware.name, settled.needs, found.confirmed, found.screened, refused))
+    known = {place: settle(cohort, place, profiles, measured) for place in range(len(cohort.hardware))}
+    settled_at = {place: settled for place, settled in known.items() if isinstance(settled, Settled)}
+    found_at = _found(settled_at, team, say)
+    options = [
+        Option(hardware.name, (), (), refused=settled.reason)
+        if isinstance(settled := known[place], Unknown)
+        else _option(settled, found_at[place])
+        for place, hardware in enumerate(cohort.hardware)
+    ]
     simulated = [one for option in options for one in option.evaluated]
     limits = [target.wait_minutes for target in cohort.targets]
     chosen = search.cheapest(simulated)
@@ -135,15 +138,20 @@ def answer(
     if shown is None:
         return Answer(cohort, tuple(options), None, None, (), None, (), (), Effort(0, 0, 0))
     settled = settled_at[shown.place]
-    if not shown.hours:
+    if not shown.hours or shown.replications < search.effort(settled).confirming:
         say("hour by hour")
-        shown = search.evaluate(settled, shown.count, team, shown.replications, by_hour=True)
+        full = search.evaluate(settled, shown.count, team, by_hour=True)
+        options = [
+            replace(option, evaluated=tuple(full if one is shown else one for one in option.evaluated))
+            for option in options
+        ]
+        shown = full
     return Answer(
         cohort,
         tuple(options),
         shown if chosen else None,
         None if chosen else shown,
-        tuple(_influences(settled, shown.count, team, say)),
+        tuple(_influences(settled, shown, team, say)),
         _staggered(settled, shown, team, say),
         tuple(_fits(settled)),
         tuple(_assumptions(settled)),
@@ -151,21 +159,59 @@ def answer(
     )
 
 
-def _influences(settled: Settled, count: int, team: Workers, say: Say) -> list[Influence]:
+def _found(settled_at: Mapping[int, Settled], team: Workers, say: Say) -> dict[int, Found]:
+    """What was simulated of each option. Large ones come in the order of about what they cost, as each is slow."""
+    found: dict[int, Found] = {}
+    searches = {
+        place: large.Search(settled, counts, team, say)
+        for place, settled in settled_at.items()
+        if search.is_large(settled) and (counts := search.apart(search.possible(settled)))
+    }
+    about = {place: search.week_price(of.settled, of.estimate()) for place, of in searches.items()}
+    for place in sorted(settled_at, key=lambda place: (place in about, about.get(place, 0.0), place)):
+        best = search.cheapest([one for known in found.values() for one in known.confirmed])
+        below = best.price.week if best and best.price else math.inf
+        if place in searches:
+            counts = search.cheaper(settled_at[place], searches[place].counts, below)
+            found[place] = searches[place].fewest(counts)
+        else:
+            found[place] = search.fewest(settled_at[place], team, say, below)
+    return found
+
+
+def _option(settled: Settled, found: Found) -> Option:
+    most = max(settled.hardware.count)
+    refused = "" if found.confirmed else too_large(settled, most) or search.too_slow(settled, most)
+    return Option(settled.hardware.name, settled.needs, found.confirmed, found.screened, refused)
+
+
+def _influences(settled: Settled, shown: Evaluated, team: Workers, say: Say) -> list[Influence]:
     """The kinds of numbers, the most influential first."""
     found = []
-    unchanged = _wait(settled, count, team).value
+    numbers = _typical(settled, shown)
+    unchanged = sum(shown.first[number] for number in numbers) / len(numbers)
     for name, pattern in KINDS.items():
         if not any(re.fullmatch(pattern, field) for field in uncertain.fields(settled.cohort)):
             continue
         say(f"what if: {name}")
-        smaller, larger = (_wait(_scaled(settled, pattern, factor), count, team) for factor in (1 - SHARE, 1 + SHARE))
+        smaller, larger = (
+            _wait(_scaled(settled, pattern, factor), shown.count, team, numbers) for factor in (1 - SHARE, 1 + SHARE)
+        )
         found.append(Influence(name, smaller.value, larger.value, unchanged))
     return sorted(found, key=lambda one: -one.range)
 
 
-def _wait(settled: Settled, count: int, team: Workers) -> Interval:
-    return search.evaluate(settled, count, team, search.effort(settled).what_if).targets[0]
+def _typical(settled: Settled, shown: Evaluated) -> Sequence[int]:
+    """The replications in which what ifs are simulated: of a large cohort those nearest to the mean of all."""
+    few = search.effort(settled).what_if
+    if not search.is_large(settled):
+        return range(few)
+    mean = shown.targets[0].value
+    return sorted(range(shown.replications), key=lambda number: abs(shown.first[number] - mean))[:few]
+
+
+def _wait(settled: Settled, count: int, team: Workers, numbers: Sequence[int]) -> Interval:
+    return search.summary(settled, count, team.replications(settled, count, numbers)).targets[0]
 
 
 def _scaled(settled: Settled, pattern: str, factor: float) -> Settled:
@@ -192,7 +238,10 @@ def _staggered(settled: Settled, shown: Evaluated, team: Workers, say: Say) -> S
         return None
     say(f"what if: starts spread over {STAGGER} minutes more")
     later = replace(settled, cohort=with_stagger(settled.cohort, f"{STAGGER}min"))
-    wait = _wait(later, shown.count, team)
+    if search.is_large(later):
+        wait = _wait(later, shown.count, team, range(large.BATCH))
+        return Staggered(STAGGER, wait, None, None, is_searched=False)
+    wait = _wait(later, shown.count, team, range(search.effort(later).what_if))
     counts = tuple(count for count in shown.hardware.count if count <= shown.count)
     hardware = shown.hardware.model_copy(update={"count": counts})
     place = settled.place
@@ -255,6 +304,7 @@ def document(found: Answer) -> dict[str, Any]:
         "weeks": cohort.calendar.total,
         "currency": cohort.currency,
         "seed": cohort.seed,
+        "made_up": found.made_up,
         "targets": [_target(target) for target in cohort.targets],
         "plan": _evaluated(found.chosen, cohort) if found.chosen else None,
         "nearest": _evaluated(found.nearest, cohort) if found.nearest else None,

@@ -63,17 +63,27 @@ def class_of(practice: Practice, randoms: Iterator[Random], fastest: float) -> I
     for _ in range(practice.residents):
         random = next(randoms)
         if random.random() < practice.attendance:
-            yield practice.start, _learner(practice, random, fastest)
+            yield practice.start, _learner(practice, _drawn(practice, random), fastest)
 
 
-def _learner(practice: Practice, random: Random, fastest: float) -> Person:
-    work, tally, end = practice.work, practice.tally, practice.end
-    tries = _whole(random, practice.tries)
-    now = yield draw.uniform(random, 0.0, practice.window)
-    unhindered = now  # the time at which it would be without any waiting
+def _drawn(practice: Practice, random: Random) -> list[float]:
+    """All that a resident draws for a practice: when it starts; then of each try the minutes, and to think after it.
+
+    They are drawn at once, since a list is a tenth of the state of its random numbers.
+    """
+    work, tries = practice.work, _whole(random, practice.tries)
+    draws = [draw.uniform(random, 0.0, practice.window)]
     for _ in range(tries):
-        service = draw.lognormal(random, work.minutes, work.scv)
-        think = draw.exponential(random, practice.think)
+        draws += draw.lognormal(random, work.minutes, work.scv), draw.exponential(random, practice.think)
+    return draws
+
+
+def _learner(practice: Practice, draws: list[float], fastest: float) -> Person:
+    work, tally, end = practice.work, practice.tally, practice.end
+    job = Job(CLASS, CLASS, 0.0, work.memory, work.gang, practice.tag)  # one at a time, so one object for all tries
+    now = yield draws[0]
+    unhindered = now  # the time at which it would be without any waiting
+    for service, think in zip(draws[1::2], draws[2::2], strict=True):
         if unhindered >= end:
             return
         tally.possible += 1
@@ -81,7 +91,8 @@ def _learner(practice: Practice, random: Random, fastest: float) -> Person:
         if now >= end:
             continue
         tally.made += 1
-        now = yield Job(CLASS, CLASS, service, work.memory, work.gang, practice.tag)
+        job.service = service
+        now = yield job
         now = yield think
 
 
@@ -131,4 +142,8 @@ def researcher(hours: Sequence[tuple[float, float, float]], mix: Mix, random: Ra
 
 def submission(work: Work, random: Random) -> Person:
     """One submission that is graded."""
-    yield Job(GRADING, GRADING, draw.lognormal(random, work.minutes, work.scv), work.memory, work.gang)
+    return _submitted(Job(GRADING, GRADING, draw.lognormal(random, work.minutes, work.scv), work.memory, work.gang))
+
+
+def _submitted(job: Job) -> Person:
+    yield job

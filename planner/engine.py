@@ -32,7 +32,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from itertools import count
 from typing import Any, final
 
@@ -314,41 +314,51 @@ class _Simulation:
         self.pool = pool
         self.until = until
         self.trace = Trace()
+        self.times: array[float] = array("d")  # of each job: arrival, start, service, end
+        self.marks: array[int] = array("q")  # of each job: activity, tag, unit
         self.order = count().__next__
         self.reserved = 0  # places
         self.lines: dict[tuple[int, int, int], _Line] = {}
         self.kinds = _kinds(pool)
-        self.events: list[_Event] = [(time, self.order(), None, None, places) for time, places in _levels(reserved)]
+        given: list[_Event] = [(time, self.order(), None, None, places) for time, places in _levels(reserved)]
         for start, person in people:
             _check(0.0 <= start < math.inf, "start", start)
-            self.events.append((start, self.order(), person.send, None, None))
-        heapify(self.events)
+            given.append((start, self.order(), person.send, None, None))
+        self.given = sorted(given, reverse=True)  # the next one is the last
+        self.events: list[_Event] = []  # a heap; of what is given it holds only the next, which keeps it small
 
     def run(self) -> Trace:
-        events, until, order = self.events, self.until, self.order
+        events, given, until, order = self.events, self.given, self.until, self.order
         last = 0.0
-        while events and events[0][0] <= until:
-            now, _, send, kind, what = heappop(events)
+        event = given.pop() if given else None
+        while event and event[0] <= until:
+            now, _, send, kind, what = event
+            if given and (what is None or (kind is None and send is None)):  # this one was given
+                heappush(events, given.pop())
             if kind is None:
                 if send is None:
                     self.reserved = what
                     self.serve_all(now)
+                    event = heappop(events) if events else None
                     continue
             elif send is not None:
                 self.end(kind, what, now)
             elif what == kind.version:
                 send = self.end_shared(kind, now)
             else:
+                event = heappop(events) if events else None
                 continue
             last = now
             try:
                 request = send(None if what is None else now)
             except StopIteration:
+                event = heappop(events) if events else None
                 continue
             if type(request) is Job:
                 self.arrive(request, send, now)
+                event = heappop(events) if events else None
             elif 0.0 <= request < math.inf:
-                heappush(events, (now + request, order(), send, None, 0))
+                event = heappushpop(events, (now + request, order(), send, None, 0))
             else:
                 raise ValueError(f"a person thinks for {request} minutes")
         return self.finish(last)
@@ -458,10 +468,11 @@ class _Simulation:
         """Start a job on exclusive units that are free."""
         end = now + job.service / kind.speed
         unit: Any = heappop(kind.free)
-        self.record(job, arrival, now, end, unit)
+        self.times.extend((arrival, now, job.service, end))
+        self.marks.extend((job.activity, job.tag, unit))
         if job.gang > 1:
             unit = (unit, *(heappop(kind.free) for _ in range(job.gang - 1)))
-            self.trace.gangs[len(self.trace) - 1] = unit
+            self.trace.gangs[len(self.times) // 4 - 1] = unit
         heappush(self.events, (end, self.order(), send, kind, unit))
 
     def end(self, kind: _Cards, unit: Any, now: float) -> None:
@@ -479,8 +490,9 @@ class _Simulation:
     def start_shared(self, card: _Card, job: Job, send: _Send, arrival: float, now: float) -> None:
         """Start a job on a shared card; `schedule` must follow."""
         card.advance(now)
-        self.record(job, arrival, now, math.inf, card.unit)
-        row = len(self.trace) - 1
+        row = len(self.times) // 4
+        self.times.extend((arrival, now, job.service, math.inf))
+        self.marks.extend((job.activity, job.tag, card.unit))
         heappush(card.jobs, (card.work + job.service, self.order(), row, job.memory, send))
         card.left -= job.memory
         card.moved(len(card.jobs) - 1)
@@ -489,7 +501,7 @@ class _Simulation:
         """End the job on a shared card that is due, and start whoever may start; the job's person."""
         card.advance(now)
         card.work, _, row, memory, send = heappop(card.jobs)
-        self.trace.end[row] = now
+        self.times[4 * row + 3] = now
         card.left += memory
         card.moved(len(card.jobs) + 1)
         kind = card.kind
@@ -510,19 +522,11 @@ class _Simulation:
             end = now + max(0.0, card.jobs[0][0] - card.work) / card.rate
             heappush(self.events, (end, self.order(), None, card, card.version))
 
-    def record(self, job: Job, arrival: float, start: float, end: float, unit: int) -> None:
-        trace = self.trace
-        trace.activity.append(job.activity)
-        trace.tag.append(job.tag)
-        trace.arrival.append(arrival)
-        trace.start.append(start)
-        trace.service.append(job.service)
-        trace.end.append(end)
-        trace.unit.append(unit)
-
     def finish(self, last: float) -> Trace:
         """Complete the trace: who still waits or runs, and how long every unit was busy."""
-        trace = self.trace
+        trace, times, marks = self.trace, self.times, self.marks
+        trace.arrival, trace.start, trace.service, trace.end = (times[column::4] for column in range(4))
+        trace.activity, trace.tag, trace.unit = array("i", marks[::3]), marks[1::3], array("i", marks[2::3])
         trace.stopped = last if math.isinf(self.until) else self.until
         waiting = sorted((entry for line in self.lines.values() for entry in line.entries), key=lambda entry: entry[1])
         trace.unfinished = [Waiting(job.activity, job.tag, arrival) for _, _, arrival, job, _ in waiting]

@@ -42,6 +42,7 @@ class Need:
     memory_bytes: int | None  # the upper end: memory is a hard limit
     source: str
     gang: int = 1
+    made_up: bool = False  # the runs that it comes from are made up: nothing was measured
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,16 @@ def _measured(work: Work, field: str, found: Demand) -> Need | Unknown:
     if memory is None and work.memory_gb is None:
         return Unknown(f"{field}: its runs did not measure the memory: give memory_gb")
     given = round(work.memory_gb.high * GB) if work.memory_gb else 0
-    return Need(work.name, field, found.kind, found.minutes, max(memory or 0, given), found.source, work.gang)
+    return Need(
+        work.name,
+        field,
+        found.kind,
+        found.minutes,
+        max(memory or 0, given),
+        found.source,
+        work.gang,
+        found.made_up,
+    )
 
 
 def _assumed(work: Work, field: str) -> Need:

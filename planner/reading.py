@@ -238,6 +238,8 @@ def _choice(given: object, expected: str) -> str:
 
 
 def _unknown(place: Place) -> str:
+    if place[-1] == "currency":
+        return 'no such field here; all prices are in one currency: write currency = "EUR" once, at the top of the file'
     known = _fields(place[:-1])
     near = likely(str(place[-1])[:100], known)
     if near:

@@ -50,7 +50,12 @@ def effort(settled: Settled) -> Effort:
     jobs = expected_jobs(settled) * len(settled.weeks)
     if jobs <= LARGE:
         return Effort(8, 40, 16)
-    return Effort(2, REPLICATIONS, 4 if jobs <= WEEKS else 2)
+    return Effort(1, REPLICATIONS, 1)
+
+
+def is_large(settled: Settled) -> bool:
+    """Whether so few replications are enough, and so slow, that each is chosen with care: see `large`."""
+    return expected_jobs(settled) * len(settled.weeks) > LARGE
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Evaluated:
     price: Price | None
     meets: bool
     hours: tuple[ByHour, ...] = ()  # by kind of week
+    first: tuple[float, ...] = ()  # minutes: the first target in each replication
 
 
 @contextmanager
@@ -182,8 +188,7 @@ def too_slow(settled: Settled, count: int) -> str:
     """
     everything = any(target.of != "class" for target in settled.cohort.targets)
     work = sum(jobs * minutes for jobs, minutes in _expected(settled, projects=everything)) / 60
-    units = simulate.pool(settled.hardware, count)
-    hours = calendar.WEEK / 60 * sum(unit.speed for unit in units)
+    hours = calendar.WEEK / 60 * count * sum(unit.speed for unit in simulate.pool(settled.hardware, 1))
     if work <= 2 * hours:
         return ""
     return f"the jobs of a week are about {work:,.0f} hours of computing, and {count:,} can do {hours:,.0f}"
@@ -197,7 +202,18 @@ def _expected(settled: Settled, *, projects: bool = True) -> Iterator[tuple[floa
         if session.lab in labs:
             lab = labs[session.lab]
             yield session.residents * (lab.tries.value if lab.tries else 1.0), lab.minutes.value if lab.minutes else 0.0
-    if cohort.projects and projects:
+    if projects:
+        yield from _expected_projects(settled)
+
+
+def project_minutes(settled: Settled) -> float:
+    """About how many minutes the projects of a week take on cards of speed 1."""
+    return sum(jobs * minutes for jobs, minutes in _expected_projects(settled))
+
+
+def _expected_projects(settled: Settled) -> Iterator[tuple[float, float]]:
+    cohort, hardware = settled.cohort, settled.hardware
+    if cohort.projects:
         each = cohort.residents * 60 * cohort.projects.hours_per_week / cohort.projects.think_minutes.value
         for job in cohort.projects.jobs:
             if simulate.uses(job, hardware):
@@ -244,6 +260,7 @@ def summary(settled: Settled, count: int, found: Sequence[Replication]) -> Evalu
         price=price,
         meets=all(interval.high <= limit for interval, limit in zip(targets, limits, strict=True)),
         hours=_hours(found),
+        first=tuple(one.targets[0] for one in found),
     )
 
 
@@ -296,10 +313,7 @@ def fewest(settled: Settled, team: Workers, say: Say, below: float = math.inf) -
     `below` is the price of a week of a plan that is known: more expensive numbers of cards are left out, apart from the
     fewest, which show what the option can do.
     """
-    possible = [
-        count for count in settled.hardware.count if not too_large(settled, count) and not too_slow(settled, count)
-    ]
-    counts = _apart([count for count in possible if _week(settled, count) < below] or possible[:1])
+    counts = cheaper(settled, possible(settled), below)
     if not counts:
         return Found()
     seen: dict[int, Evaluated] = {}
@@ -329,7 +343,18 @@ def fewest(settled: Settled, team: Workers, say: Say, below: float = math.inf) -
     return Found(tuple(confirmed), tuple(screened))
 
 
-def _apart(counts: Sequence[int]) -> list[int]:
+def possible(settled: Settled) -> list[int]:
+    """The numbers of cards that can do the jobs."""
+    return [count for count in settled.hardware.count if not too_large(settled, count) and not too_slow(settled, count)]
+
+
+def cheaper(settled: Settled, counts: Sequence[int], below: float) -> list[int]:
+    """The numbers of cards to try: those whose week costs less, else the first; large numbers are some way apart."""
+    each = week_price(settled, 1)
+    return apart([count for count in counts if count * each < below] or counts[:1])
+
+
+def apart(counts: Sequence[int]) -> list[int]:
     """The numbers of cards to try: all up to a hundred, then about 1 % apart, and the largest."""
     tried: list[int] = []
     for count in counts:
@@ -338,7 +363,7 @@ def _apart(counts: Sequence[int]) -> list[int]:
     return tried
 
 
-def _week(settled: Settled, count: int) -> float:
+def week_price(settled: Settled, count: int) -> float:
     """The price of a week; 0 if none was given, so that nothing is left out."""
     price = price_of(settled.hardware, count, settled.cohort)
     return price.week if price else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from residency.harness.dataset import number_of
 from residency.harness.errors import visible
 from residency.harness.statistics import Interval
 from residency.planner.answer import SHARE, Answer, Fit
@@ -16,6 +17,7 @@ from residency.reports import words
 
 WHO = {"class": "tries in class", "project": "jobs of projects", "grading": "submissions", "all": "jobs"}
 TIME_SLICED = "Time slicing protects neither memory nor the others: one job can fail or slow all on its card."
+MADE_UP = "Times of this plan come from a made-up run: nothing was measured."
 SLOWER = 1.25  # times the time to a result, from which on the screen says so
 LABELS = 15  # columns of the names of lines
 
@@ -23,8 +25,8 @@ LABELS = 15  # columns of the names of lines
 def lines(found: Answer) -> Iterator[str]:
     """The whole answer."""
     cohort = found.cohort
-    residents = f"{cohort.residents} resident{'s' if cohort.residents > 1 else ''}"
-    yield f"{visible(cohort.name)}: {residents}, {cohort.calendar.total} weeks"
+    weeks = number_of(cohort.calendar.total, "week")
+    yield f"{visible(cohort.name)}: {number_of(cohort.residents, 'resident')}, {weeks}"
     shown = found.shown
     assert shown is not None  # else nothing could be simulated, which the command has said
     if found.chosen is None:
@@ -32,6 +34,8 @@ def lines(found: Answer) -> Iterator[str]:
     yield f"{'Plan' if found.chosen else 'Nearest'}: {option(shown)}{_price(shown)}"
     for target, interval in zip(cohort.targets, shown.targets, strict=True):
         yield _sentence(target, interval) if _is_waited(target, shown) else _nobody(target)
+    if found.made_up:
+        yield MADE_UP
     if shown.hardware.sharing == "time-sliced":
         yield TIME_SLICED
     yield from _waits(shown)
@@ -40,12 +44,12 @@ def lines(found: Answer) -> Iterator[str]:
     yield from _others(found, shown)
     yield from _assumed(found)
     drawn = ", each with other values assumed" if found.assumptions else ""
-    yield _line("Simulated", f"{shown.replications} times{drawn}; 95 % intervals; seed {cohort.seed}")
+    yield _line("Simulated", f"{times(shown.replications)}{drawn}; 95 % intervals; seed {cohort.seed}")
 
 
 def option(one: Evaluated) -> str:
     """`8 x whole H200`."""
-    return f"{one.count} x {visible(one.hardware.name)}"
+    return f"{one.count:,} x {visible(one.hardware.name)}"
 
 
 def _price(one: Evaluated) -> str:
@@ -57,6 +61,11 @@ def _price(one: Evaluated) -> str:
 
 def _money(value: float) -> str:
     return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def times(count: int) -> str:
+    """`once`, `20 times`."""
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def minutes(value: float) -> str:
@@ -111,7 +120,9 @@ def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
         yield _line("Overtime", text)
     if one.price is not None:
         all_weeks = one.price.week * cohort.calendar.total / cohort.residents
-        yield _line("Per resident", f"{_money(all_weeks)} {one.price.currency} for {cohort.calendar.total} weeks")
+        yield _line(
+            "Per resident", f"{_money(all_weeks)} {one.price.currency} for {number_of(cohort.calendar.total, 'week')}"
+        )
     yield from _slower(found, one)
     if found.fits:
         yield _line("Memory", memory(max(found.fits, key=lambda fit: fit.memory_bytes), one.hardware))
@@ -154,12 +165,14 @@ def _staggered(found: Answer, one: Evaluated) -> str:
     spread = found.staggered
     assert spread is not None
     said = f"spread over {spread.minutes} min more: {minutes(spread.wait.value)} min"
+    if not spread.is_searched:
+        return f"{said}; fewer cards were not tried, since that takes long"
     if spread.count is None:
         return f"{said}; as many cards are needed"
     saved = ""
     if spread.week_saved is not None and one.price is not None:
         saved = f", {_money(spread.week_saved)} {one.price.currency} a week less"
-    return f"{said}; {spread.count} would do{saved}"
+    return f"{said}; {spread.count:,} would do{saved}"
 
 
 def _others(found: Answer, shown: Evaluated) -> Iterator[str]:
@@ -207,7 +220,10 @@ def _assumed(found: Answer) -> Iterator[str]:
     said = [f"{len(measured)} measured"] if measured else ["none is measured"]
     if moved:
         said.append(f"{len(moved)} transferred from other hardware")
-    yield _line("Not known", f"{len(assumed)} numbers are assumptions; {', '.join(said)}. --details lists them")
+    are = f"{len(assumed)} numbers are assumptions" if len(assumed) != 1 else "1 number is an assumption"
+    yield _line(
+        "Not known", f"{are}; {', '.join(said)}. --details lists {'them' if len(found.assumptions) > 1 else 'it'}"
+    )
 
 
 def details(found: Answer) -> Iterator[str]:

@@ -6,8 +6,10 @@ as often as the calendar has it. Weeks are independent: what still waits on Sund
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count as counting
@@ -108,14 +110,13 @@ def pool(hardware: Hardware, count: int) -> list[Unit]:
     speed = hardware.speed.value if hardware.speed else 1.0
     if hardware.sharing == "mig":
         slices = [hardware.card.slices[name] for name in hardware.slices or ()] if hardware.card else []
-        return [
-            Exclusive(part.memory, speed * hardware.speed_of(part.name).value, whole=False)
-            for _ in range(count)
-            for part in slices
+        of_card: list[Unit] = [
+            Exclusive(part.memory, speed * hardware.speed_of(part.name).value, whole=False) for part in slices
         ]
+        return of_card * count
     if hardware.sharing == "time-sliced":
-        return [Shared(hardware.memory, hardware.slots_per_card or 2, speed) for _ in range(count)]
-    return [Exclusive(hardware.memory, speed) for _ in range(count)]
+        return [Shared(hardware.memory, hardware.slots_per_card or 2, speed)] * count
+    return [Exclusive(hardware.memory, speed)] * count
 
 
 def places_of(hardware: Hardware, count: int) -> int:
@@ -145,10 +146,24 @@ def replicate(
     known = uncertain.in_replication(cohort, number)
     option = known.hardware[place], pool(known.hardware[place], count)
     randoms = partial(draw.person_random, known.seed, number)
-    results = [
-        _Week(known, option, kind, map(randoms, counting(index << 20))).run(by_hour) for index, kind in enumerate(weeks)
-    ]
+    with _uncollected():
+        results = [
+            _Week(known, option, kind, map(randoms, counting(index << 20))).run(by_hour)
+            for index, kind in enumerate(weeks)
+        ]
     return _joined(known, results)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for garbage in the block: a hundred thousand people who live on are not worth looking through."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Week:
@@ -399,14 +414,16 @@ def _missed(target: Target, sessions: Sequence[tuple[_Result, Practice]]) -> int
 
 
 def _waits(wait: Floats, took: Floats, weight: Floats) -> Waits:
+    p50, p95, p99 = _quantiles(wait, weight, (0.5, 0.95, 0.99))
+    result_p50, result_p95 = _quantiles(took, weight, (0.5, 0.95))
     return Waits(
         jobs=float(weight.sum()),
         mean=float(np.average(wait, weights=weight)),
-        p50=quantile(wait, weight, 0.5),
-        p95=quantile(wait, weight, 0.95),
-        p99=quantile(wait, weight, 0.99),
-        result_p50=quantile(took, weight, 0.5),
-        result_p95=quantile(took, weight, 0.95),
+        p50=p50,
+        p95=p95,
+        p99=p99,
+        result_p50=result_p50,
+        result_p95=result_p95,
     )
 
 
@@ -414,4 +431,10 @@ def quantile(values: Floats, weights: Floats | None, share: float) -> float:
     """The smallest value that is reached by at least this share of the weight; 0 of nothing."""
     if not len(values):
         return 0.0
-    return float(np.quantile(values, share, weights=weights, method="inverted_cdf"))
+    return _quantiles(values, weights, (share,))[0]
+
+
+def _quantiles(values: Floats, weights: Floats | None, shares: Sequence[float]) -> list[float]:
+    """Several quantiles for one sort; of at least one value."""
+    found: list[float] = np.quantile(values, shares, weights=weights, method="inverted_cdf").tolist()
+    return found

@@ -129,6 +129,12 @@ MISTAKES = [
         'hardware[0].price: has no currency; write currency = "EUR" at the top of the file',
     ),
     (
+        'price_per = "hour"',
+        'price_per = "hour"\ncurrency = "USD"',
+        "hardware[0].currency: no such field here; all prices are in one currency: "
+        'write currency = "EUR" once, at the top of the file',
+    ),
+    (
         DATE,
         "hours",
         "hardware[0].price_date: is missing; write the day on which you read the price, as price_date = 2026-11-29",

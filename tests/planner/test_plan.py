@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from residency.reports import words
+from tests import class_run
 from tests.conftest import Residency
 
 SMALL = """
@@ -155,6 +156,41 @@ def test_sites_in_other_time_zones_use_the_hardware_at_other_hours(cohort, resid
     other = residency("plan", cohort(**{"residents = 12": "", "[[classes]]": apart}), "--json")
     assert other.json["plan"]["waits"]["class"]["jobs"] > 2 * 2 * 2 * 12
     assert other.json["plan"]["count"] < same.json["plan"]["count"]
+
+
+def test_hundreds_of_residents_at_two_sites_get_a_plan(cohort, residency: Residency) -> None:
+    sites = '[[sites]]\nname = "Berlin"\nresidents = 240\n[[sites]]\nname = "Bogota"\nresidents = 160\n'
+    file = cohort(
+        **{
+            "residents = 12": "",
+            "[[classes]]": f'{sites}time_zone = "America/Bogota"\n[[classes]]',
+            "to = 12": "to = 1000",
+            'minutes = { value = 1, low = 0.8, high = 1.2, source = "a guess" }': "minutes = 1\nscv = 0",
+            "tries = 4": "tries = 1",
+            "hours = 2": "hours = 0.15",
+            'days = ["mon", "thu"]': 'days = ["mon"]',
+            "[1, 2, 3, 4, 6, 8, 12]": "1",
+        }
+    )
+    done = residency("plan", file)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("a small class: 400 residents, 2 weeks\nPlan: ")
+    count = int(done.out.split("Plan: ")[1].split(" x small card")[0])
+    assert 240 * 0.9 * 1 / 6 < count < 240  # busy without any waiting; a card for each who starts at the same minute
+    assert "1 number is an assumption; none is measured. --details lists it" in done.out
+
+
+def test_plan_from_a_made_up_run_says_so(cohort, residency: Residency, tmp_path: Path) -> None:
+    minutes = 'minutes = { value = 1, low = 0.8, high = 1.2, source = "a guess" }'
+    measured = 'gpu = "l40s"\nmeasured_on = "NVIDIA Stand-in 9000"\nspeed = 1'
+    file = cohort(**{minutes: 'task = "tabular/ridge"\nrows = 1_000_000', 'gpu = "l40s"': measured})
+    done = residency(
+        "plan", file, "--gpus", "l40s:12", "--run", class_run.write(tmp_path / "class", tasks=2), "--page", "plan.html"
+    )
+    assert done.status == 0, done.err
+    said = "Times of this plan come from a made-up run: nothing was measured."
+    assert done.out.splitlines()[3] == said
+    assert said in (tmp_path / "plan.html").read_text()
 
 
 @pytest.mark.parametrize(
