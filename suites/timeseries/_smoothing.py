@@ -46,7 +46,7 @@ def step(value: float, level: float, trend: float, season: float, a: float, b: f
     return error, level + trend + a * error, trend + a * b * error, season + c * (ONE - a) * error
 
 
-def moved(place: float, length: float, highest: float, axis: int, direction: int) -> float:
+def moved(place: Any, length: Any, highest: Any, axis: int, direction: int) -> Any:
     """A parameter's place after a step in that direction, from 0 to `highest`; it moves only along its own axis."""
     if direction >> 1 == axis:
         place = place + (length if direction & 1 else -length) * highest
@@ -79,9 +79,9 @@ def prepare(value: Any, begin: int, length: int, unit: float, values: Any, start
         start[2 + time, k] = 0.5 * both - level - slope * (time + 1 + 0.5 * season)
 
 
-def ahead(state: Any, k: int, row: int, steps: int) -> float:
-    """The forecast in column k so many steps after the end; `row` is the season of that step."""
-    return state[0, k] + state[1, k] * np.float32(steps) + state[2 + row, k]  # type: ignore[no-any-return]
+def ahead(state: Any, k: int, row: int, steps: int) -> Any:
+    """The forecast in column k so many steps after the end; `row` is that step's season."""
+    return state[0, k] + state[1, k] * np.float32(steps) + state[2 + row, k]
 
 
 # --- On a CPU -------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ _prepare_there, _ahead_there = cuda.jit(device=True)(prepare), cuda.jit(device=T
 
 
 @cuda.jit(device=True)
-def follow_there(values: Any, start: Any, state: Any, i: int, a: float, b: float, c: float) -> float:
+def follow_there(values: Any, start: Any, state: Any, i: int, a: float, b: float, c: float) -> Any:
     """Smooth a thread's series: its last states, and the sum of its squared errors."""
     for place in range(2, state.shape[0]):
         state[place, i] = start[place, i]
@@ -202,7 +202,7 @@ def follow_there(values: Any, start: Any, state: Any, i: int, a: float, b: float
         squares += error * error
         row = row + 1 if row + 1 < state.shape[0] else 2
     state[0, i], state[1, i] = level, trend
-    return squares  # type: ignore[no-any-return]
+    return squares
 
 
 @cuda.jit
@@ -230,7 +230,7 @@ def fit_there(
             reach *= HALF
         a, b, c = best_a, best_b, best_c
     follow_there(values, start, state, i, a, b, c)
-    steps, season = values.shape[0], state.shape[0] - 2
+    season = state.shape[0] - 2
     for h in range(forecast.shape[1]):
         forecast[i, h] = _ahead_there(state, i, h % season, h + 1) * units[i] + value[begins[i]]
 

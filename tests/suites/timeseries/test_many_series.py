@@ -49,7 +49,7 @@ def run(identity: str, data: Panel, dataset: str) -> Execution:
 
 @pytest.fixture
 def uneven() -> Panel:
-    """Monthly series of 84, 30 and 16 months, of which the last twelve are to be forecast."""
+    """Monthly series of 84, 30, 28 and 20 months, of which the last twelve are to be forecast."""
     month, noise = np.arange(84), np.random.default_rng(3).normal(size=(3, 84))
     whole = 100 + 0.5 * month + 20 * np.sin(month * np.pi / 6) + noise
     return panel([whole[0], whole[1, :30], whole[2, :28], whole[2, :20]], horizon=12, season=12)
@@ -64,7 +64,7 @@ def test_a_short_series_is_continued_backwards_by_its_first_season(uneven: Panel
     begins, lengths = ends_of(uneven.step, uneven.horizon)
     assert (list(lengths), steps_of(uneven)) == ([72, 18, 16, 8], 72)
     made = windows(uneven.value, begins, lengths, uneven.scale, steps=72, season=12, xp=np)
-    np.testing.assert_array_equal(made[1, -30:-18], np.roll(made[1, -18:-6], 6))
+    np.testing.assert_array_equal(made[1, -30:-18], made[1, -18:-6])
     np.testing.assert_array_equal(made[3, :-8], 0.0)  # less than a season: its first value
     assert made[:, -8:].any(axis=1).all()
 
@@ -115,8 +115,8 @@ def test_the_gpu_code_is_right_in_a_simulator(environment: dict[str, str]) -> No
 def test_workers_of_a_cluster_forecast_what_one_process_forecasts(residency) -> None:
     pytest.importorskip("distributed")
     done = residency(
-        "run", "timeseries/many_series", "--size", "5280", "--runner", "local,cluster", "--workers", "2", "--threads", "1",
-        "--implementations", "numba", "--devices", "cpu", "--replicates", "1", "--rounds", "1", "--json",
+        "run", "timeseries/many_series", "--size", "5280", "--runner", "local,cluster", "--workers", "2", "--threads",
+        "1", "--implementations", "numba", "--devices", "cpu", "--replicates", "1", "--rounds", "1", "--json",
     )  # fmt: skip
     assert done.status == 0, done.out + done.err
     rows = {row["implementation"]: row for row in done.json["rows"]}
