@@ -21,8 +21,8 @@ def monthly_sales(rows: int, seed: int) -> Panel:
     Each series follows the model that exponential smoothing assumes, with parameters of its own: what a month sells is
     level + trend + season + surprise. The surprise then moves the level by 5 to 50 % of its size, the trend by up to
     2 % and the season by up to 30 %. So the best forecast is known: the states at the end of the history, continued
-    without surprises. A forecast can be better only by chance. Its MASE is about 0.68. Repeating the last season has
-    1.1 to 1.2. Fitted parameters reach 0.72 to 0.75, because ten years do not show the states exactly.
+    without surprises. A forecast can be better only by chance. Its MASE is about 0.70, and that of repeating the last
+    season 1.1 to 1.2. Fitted parameters reach 0.74 from 20,000 series: ten years do not show the states exactly.
     """
     series = max(1, rows // MONTHS)
     generator = np.random.default_rng(seed)
