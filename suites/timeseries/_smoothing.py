@@ -9,8 +9,8 @@ The three parameters of each series are found by compass search (Hooke and Jeeve
 both directions, go where the sum of squared errors is least, and halve the step if it is least at home. Its number of
 rounds is fixed, so each series costs the same.
 
-Not yet seen on a real GPU. Compiled for compute capability 9.0 it takes 60 registers a thread and spills none; a step of
-the search is seven instructions of float32, two reads and a write.
+Not yet seen on a real GPU. Compiled for compute capability 9.0 it takes 60 registers a thread and spills none. A step
+of the search is seven instructions of float32, two reads and a write.
 """
 
 from __future__ import annotations
