@@ -234,6 +234,8 @@ def test_what_is_missing_is_remedied_by_one_command_that_brings_all_of_it() -> N
     needed: set[tuple[str, str]] = set()
     for task in map(Catalogue([SHIPPED]).task, Catalogue([SHIPPED]).files):
         for one in task.implementations:
+            if one.environment:  # which brings its own
+                continue
             modules = [one.library, *one.needs]
             if one.runner == "cluster":
                 modules += ["distributed", *(["dask_cuda"] if one.device == "gpu" else [])]

@@ -26,7 +26,7 @@ from tests import passed
 from tests.written import Made
 
 CATALOGUE = Catalogue([SHIPPED])
-BEYOND = ("apt-get install", "[spark]")  # remedies that the extra `cpu` does not bring: programs, and Spark
+BEYOND = ("apt-get install", "[prophet]", "[spark]", "make environment")  # remedies that the extra `cpu` does not bring
 CANARY = "tabular/ridge"  # always runs: it tells what breaks the contract of all
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from residency.runners.rehearsal import vectors
+from residency.runners.rehearsal import smoothing, vectors
 
 MODULES: Mapping[str, str] = {  # the longest prefix counts; XGBoost is one library for both devices
     "cudf": "pandas",
@@ -40,6 +40,7 @@ TYPES: Mapping[str, str] = {  # the class of the CPU library's value, and the cl
     "residency.Graph": "cuvs.neighbors.cagra.cagra.Index",
     "residency.Lists": "cuvs.neighbors.ivf_flat.ivf_flat.Index",
     "residency.Neighbours": "cuvs.neighbors.nn_descent.nn_descent.Index",
+    "residency.Smoothing": "cuml.tsa.holtwinters.ExponentialSmoothing",
     "scipy.csr_array": "cupyx.scipy.sparse.csr_matrix",
     "scipy.csr_matrix": "cupyx.scipy.sparse.csr_matrix",
     "xgboost.Booster": "xgboost.Booster",
@@ -109,6 +110,7 @@ WRITTEN_HERE: Mapping[str, Callable[..., Any]] = {  # functions that the CPU lib
     "cudf.core.accessors.string.StringMethods.filter_characters": _filter_characters,
     "cudf.core.accessors.string.StringMethods.tokenize": _tokenize,
     "cudf.read_parquet": _read_parquet,
+    "cuml.tsa.ExponentialSmoothing": smoothing.Smoothing,
     "cupy.asnumpy": _copied,
     "cupy.cuda.runtime.deviceSynchronize": _nothing,
     "cupy.ndarray.get": _copied,

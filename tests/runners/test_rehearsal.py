@@ -52,6 +52,7 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
         ("wrong_threads", "incompatible constructor arguments"),
         ("wrong_stream", "got an unexpected keyword argument 'streams'"),
         ("wrong_reference", "got an unexpected keyword argument 'like'"),
+        ("wrong_trend", "got an unexpected keyword argument 'damped_trend'"),
     ],
 )
 def test_a_planted_mistake_is_found(planted, name: str, said: str) -> None:
