@@ -6,6 +6,8 @@ a change of its code, of the rehearsal or of a library; `--thorough` runs all.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -15,7 +17,9 @@ from typing import Any
 import pytest
 
 from residency.harness.discovery import Catalogue
+from residency.harness.outcomes import Ending
 from residency.harness.sources import HOUSE
+from residency.runners import environments
 from residency.suites import SHIPPED
 from tests import passed
 
@@ -42,12 +46,21 @@ def installed(library: str) -> str:
         return "-"
 
 
+def made(environment: str) -> None:
+    """Make a named environment, if it is not there: gigabytes arrive for one with GPU libraries."""
+    if isinstance(environments.described(environment), Ending):
+        subprocess.run([sys.executable, "-m", "residency.runners.environments", environment], check=True)
+
+
 @pytest.mark.skipif(find_spec("cuml") is None, reason="cuML is not installed here; `make gpu-rehearsal` runs this")
 @pytest.mark.parametrize("name", list(CATALOGUE.files))
 def test_every_gpu_side_passes_its_rehearsal(name: str, residency: Callable[..., Any], thorough: bool) -> None:
     code = code_of(name)
     if not thorough and name != CANARY and passed.is_unchanged(name, code, REHEARSED):
         pytest.skip("passed with the code and the libraries that it has now; --thorough runs it all the same")
+    for implementation in CATALOGUE.task(name).implementations:
+        if implementation.device == "gpu" and implementation.environment:
+            made(implementation.environment)
     done = residency("rehearse", name, "--strict")
     assert done.status == 0, done.out + done.err
     passed.note(name, code, REHEARSED)
