@@ -13,7 +13,7 @@ MONTHS = HISTORY + YEAR
 CHUNK = 50_000  # series
 
 
-@decoded(26.4)
+@decoded(22.5)
 @generated
 def monthly_sales(rows: int, seed: int) -> Panel:
     """Sales of an article in each of 132 months; the last 12 are to be forecast: rows / 132 series.
