@@ -17,7 +17,7 @@ CHUNK = 65_536  # rows
 @decoded(4 * COLUMNS + 5.6)
 @generated
 def saddle(rows: int, seed: int, folder: Path) -> Table:
-    """Twelve normal columns; the class is 1 where the first six have the larger sum of squares. 5 % of labels are wrong.
+    """Twelve normal columns; class 1 is where the first six have the larger sum of squares. 5 % of labels are wrong.
 
     Binary classification, half of the rows are of either class. No model can be expected to exceed an accuracy of
     0.95. A linear model, which cannot bend, reaches 0.5. `expected_test` is the class before labels were changed.
