@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.tabular.california_housing_trees import california_housing_trees
 from residency.datasets.tabular.diabetes_trees import diabetes_trees
+from residency.datasets.tabular.diamonds_trees import diamonds_trees
 from residency.datasets.tabular.forest import LEVELS, TREES, Forest, largest_difference
 from residency.datasets.tabular.friedman_trees import friedman_trees
 from residency.datasets.tabular.own_trees import own_trees
@@ -57,7 +57,7 @@ def work(data: Forest) -> tuple[float, float]:
 
 
 task = Task(
-    datasets=[friedman_trees, diabetes_trees, california_housing_trees, own_trees],
+    datasets=[friedman_trees, diabetes_trees, diamonds_trees, own_trees],
     sizes={"smoke": 10_000, "lab": 1_000_000, "lecture": 20_000_000, "production": 400_000_000},  # rows of 80 bytes
     quality=largest_difference,
     tolerance=DIFFERENCE,
@@ -65,7 +65,10 @@ task = Task(
     reference=lambda _: 0.0,
     work=work,
     limiter="loads that wait for each other; for few rows the calls themselves",
-    memory={"cpu": Memory(copies=2.5, fixed=0.3e9), "gpu": Memory(copies=0.5, fixed=1.5e9, host=2.5)},
+    memory={
+        "cpu": Memory(copies=2.5, fixed=0.3e9),
+        "gpu": Memory(copies=0.0, fixed=2e9, host=2.5),
+    },
 )
 
 
