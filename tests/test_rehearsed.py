@@ -29,7 +29,7 @@ REHEARSED = Path(__file__).with_name("rehearsed.json")
 REHEARSAL = [*sorted((HOUSE / "runners" / "rehearsal").glob("*.py")), HOUSE / "harness" / "accelerators.py"]
 LIBRARIES = (
     "cudf-cu13", "cuml-cu13", "cupy-cuda13x", "cuvs-cu13", "dask-cuda", "dask-cudf-cu13",
-    "nvidia-nvimgcodec-cu13", "jax", "torch", "xgboost",
+    "nvforest-cu13", "nvidia-nvimgcodec-cu13", "jax", "torch", "xgboost",
 )  # fmt: skip
 LIMIT = 1_800  # seconds: after a change of the rehearsal or of a library, all run
 CANARY = "tabular/ridge"  # always runs: it tells what breaks the rehearsal of all

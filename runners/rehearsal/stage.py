@@ -30,7 +30,7 @@ from residency.runners.settings import PROTOCOLS
 SIMULATED = ("numba", "stumpy")  # Numba's simulator runs their CUDA kernels, thread by thread, in Python
 SIMULATED_ROWS = 240  # of generated data: in the simulator every thread of the GPU is a thread of Python
 SIMULATED_BLOCK = 32  # threads of a block, if the library has a setting for it
-EMULATED = ("torch", "jax", "xgboost")  # these have their own CPU back end; XGBoost falls back to it by itself
+EMULATED = ("torch", "jax", "xgboost", "nvforest")  # they have a CPU back end; the last two choose it by themselves
 REPLACED = tuple(dict.fromkeys(name.partition(".")[0] for name in pairs.MODULES))  # XGBoost only beside another of them
 ALL_FALLS_BACK = "itself, which takes every call and, without a GPU, passes it on to the CPU"
 TRANSLATED = "cuDF's engine for Polars translates every query for the GPU, and Polars computes it on the CPU"
