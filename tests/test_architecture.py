@@ -240,12 +240,7 @@ def test_what_is_missing_is_remedied_by_one_command_that_brings_all_of_it() -> N
             tops = {package(module) for module in modules} - sys.stdlib_module_names
             needed |= {(" ".join(some), one.device) for n in range(1, len(tops) + 1) for some in combinations(tops, n)}
         needed |= {(module, "cpu") for dataset in task.datasets for module in dataset.needs}
-    brings = {  # that come with another
-        "daal4py": "scikit-learn-intelex",
-        "distributed": "dask",
-        "networkx": "torch",
-        "scipy": "scikit-learn",
-    }
+    brings = {"distributed": "dask", "networkx": "torch", "scipy": "scikit-learn"}  # that come with another
     for missing, device in sorted(needed):
         command = remedy(*missing.split(), device=device)
         extras_named = re.search(r"\[(.*)\]", command)[1].split(",")
