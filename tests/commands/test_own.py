@@ -71,7 +71,9 @@ def test_the_tasks_that_take_a_table() -> None:
         "imbalance",
         "isolation_forest",
     )
-    assert {f"tabular/{name}" for name in (*names, "neighbour_graph", "random_forest", "ridge", "tuning")} <= set(OWN)
+    assert {
+        f"tabular/{name}" for name in (*names, "neighbour_graph", "random_forest", "ridge", "stacking", "tuning")
+    } <= set(OWN)
 
 
 @pytest.mark.parametrize(
