@@ -32,6 +32,8 @@ DISTRIBUTIONS = {
     "nvidia.nvimgcodec": "nvidia-nvimgcodec-cu13",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
+    "daal4py": "scikit-learn-intelex",
+    "imblearn": "imbalanced-learn",
     "sklearnex": "scikit-learn-intelex",
     "umap": "umap-learn",
 }

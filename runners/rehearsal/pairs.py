@@ -52,6 +52,7 @@ ONLY_ON_A_GPU: Mapping[str, str] = {  # implementations that cannot be rehearsed
     "foundations/copies:tensors_over_the_bus": "Torch pins memory for a GPU alone",
     "foundations/handover:by_address": "libraries hand real addresses to each other",
     "tabular/gradient_boosting:leaf_by_leaf_cuda": "LightGBM's CUDA has no emulation",
+    "tabular/imbalance:smote_by_package": "imbalanced-learn clones the search, and a stand-in cannot be cloned",
     "timeseries/lag_features:data_frame+cudf.pandas": "XGBoost takes the accelerator's columns on the GPU itself",
 }
 
@@ -96,6 +97,23 @@ def _tokenize(texts: Any, delimiter: str = " ") -> Any:
     return tokens[tokens.fillna("") != ""]
 
 
+class _Explainer:
+    """cuML's explainer of an XGBoost model, by XGBoost's own contributions."""
+
+    def __init__(self, *, model: Any, data: Any = None) -> None:
+        if data is not None:
+            raise TypeError("cuml.explainer.TreeExplainer: the rehearsal knows no background data")
+        self._model, self.expected_value = model, None
+
+    def shap_values(self, X: Any) -> Any:  # noqa: N803 - its name there
+        """Contributions without the mean, shape (rows, columns); the mean becomes `expected_value`."""
+        from xgboost.core import DMatrix  # xgboost itself is a stand-in then
+
+        found = self._model.predict(DMatrix(X), pred_contribs=True)
+        self.expected_value = found[0, -1]
+        return found[:, :-1]
+
+
 REAL = {  # classes that need no GPU, so the real ones are made, and refuse what they do not take
     "cuvs.neighbors.cagra.IndexParams",
     "cuvs.neighbors.cagra.SearchParams",
@@ -111,6 +129,7 @@ WRITTEN_HERE: Mapping[str, Callable[..., Any]] = {  # functions that the CPU lib
     "cudf.core.accessors.string.StringMethods.tokenize": _tokenize,
     "cudf.read_parquet": _read_parquet,
     "cuml.tsa.ExponentialSmoothing": smoothing.Smoothing,
+    "cuml.explainer.TreeExplainer": _Explainer,
     "cupy.asnumpy": _copied,
     "cupy.cuda.runtime.deviceSynchronize": _nothing,
     "cupy.ndarray.get": _copied,

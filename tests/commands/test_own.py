@@ -61,8 +61,19 @@ def test_what_would_a_gpu_do_for_my_table(name: str, residency, table: Path, tho
 
 
 def test_the_tasks_that_take_a_table() -> None:
-    names = ("anomaly", "clustering", "density", "embedding", "gradient_boosting", "isolation_forest")
-    assert {f"tabular/{name}" for name in (*names, "neighbour_graph", "random_forest", "ridge", "tuning")} <= set(OWN)
+    names = (
+        "anomaly",
+        "clustering",
+        "density",
+        "embedding",
+        "explain",
+        "gradient_boosting",
+        "imbalance",
+        "isolation_forest",
+    )
+    assert {
+        f"tabular/{name}" for name in (*names, "neighbour_graph", "random_forest", "ridge", "stacking", "tuning")
+    } <= set(OWN)
 
 
 @pytest.mark.parametrize(

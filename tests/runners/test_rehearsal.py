@@ -51,6 +51,7 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
         ("wrong_structure", "got an unexpected keyword argument 'connectivity'"),
         ("wrong_threads", "incompatible constructor arguments"),
         ("wrong_stream", "got an unexpected keyword argument 'streams'"),
+        ("wrong_background", "got an unexpected keyword argument 'feature_perturbation'"),
         ("wrong_reference", "got an unexpected keyword argument 'like'"),
         ("wrong_trend", "got an unexpected keyword argument 'damped_trend'"),
     ],
