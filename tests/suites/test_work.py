@@ -14,7 +14,7 @@ from residency.suites import SHIPPED
 
 CATALOGUE = Catalogue([SHIPPED])
 BEST = ("tabular/gradient_boosting", "tabular/random_forest", "timeseries/lag_features")
-BEST += ("timeseries/matrix_profile", "timeseries/sales_hybrid", "nlp/classify")
+BEST += ("timeseries/matrix_profile", "timeseries/sales_hybrid", "timeseries/spectrogram", "nlp/classify")
 
 
 @pytest.mark.parametrize("path", BEST)
