@@ -15,7 +15,7 @@ LASTING = 0.95  # of a deviation that is left an hour later
 SHOCK = 0.02  # of the level: the standard deviation of what is new in each hour
 
 
-@decoded(37.3)
+@decoded(21.8)
 @generated
 def hourly_load(rows: int, seed: int) -> Panel:
     """Loads of a district in 1,008 hours; the last 48 are to be forecast: rows / 1,008 series.

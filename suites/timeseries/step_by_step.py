@@ -9,8 +9,8 @@ Expect    A step's features are the changes at all lags from 1 to 336: two weeks
           matter on either device, unless there are few series or few trees. The copy is 33 bytes a value.
 
 What the model learns is the change since one season ago, in units of the series' usual seasonal change (what MASE
-divides by). On M4 hourly it reaches a MASE of 0.79 (LightGBM) or 0.80 (XGBoost). `lag_features` sees no nearer past than the
-horizon. It needs no chain, and its MASE there is higher.
+divides by). On M4 hourly it reaches a MASE of 0.79 (LightGBM) or 0.80 (XGBoost). `lag_features` needs no chain, since
+it sees no nearer past than the horizon, and its MASE there is higher: 0.87.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ task = Task(
     quality=mase,
     also={"sMAPE": smape},
     naive={"repeating the last value": last_value, "repeating the last season": seasonal_naive},
-    tolerance=0.05,  # libraries grow trees in their own ways, and errors of the first steps go on into the later ones
-    floor={"hourly_load": 0.85, "mauna_loa": 0.9, "m4_hourly": 1.0},
+    tolerance=0.12,  # errors of the first steps go on into the later ones: seeds alone give 0.27 to 0.36 on one series
+    floor={"hourly_load": 0.8, "mauna_loa": 0.9, "m4_hourly": 1.0},
     work=work,
     best_work=best_work,
     limiter=trees.LIMITER,
