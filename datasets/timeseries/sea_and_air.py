@@ -19,7 +19,8 @@ def sea_and_air() -> Panel:
     33 years of carbon dioxide in the air above Mauna Loa (1969 to 2001; Keeling and Whorf, 2004); public domain. Months
     of carbon dioxide are means of its weeks; three months of 1964 are missing and filled with the value of a year
     earlier, or of the month before. The sea has a strong season and no trend, and El Niño breaks it every few years.
-    The air has both.
+    The air has both. The windows overlap: what is to be forecast in one is known in the next. So these are series for a
+    model each; one model of all would have seen the answers.
     """
     from statsmodels.datasets import co2, elnino
 
