@@ -25,7 +25,7 @@ records.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -44,6 +44,7 @@ from residency.harness import Memory, Run, Task
 from residency.harness.cluster import Rows
 from residency.runners.ranks import Ranks
 from residency.suites._torch_compile import compiling
+from residency.suites._torch_graph import recorded
 
 EPOCHS, LEAST_STEPS = 4, 200
 WIDTHS = (16, 32, 64)  # channels of the three blocks; each but the first halves the picture's sides
@@ -190,20 +191,6 @@ def torch_training(
     with compiling("gpu") if fused else nullcontext():
         replay = recorded(torch, step)
     return Training(weights, optimiser, rate, pictures, labels, network, replay)
-
-
-def recorded(torch: Any, step: Callable[[], None]) -> Callable[[], None]:
-    """A function's kernels as a CUDA graph. It first runs three times: nothing may be compiled or chosen meanwhile."""
-    beside = torch.cuda.Stream()
-    beside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(beside):
-        for _ in range(3):
-            step()
-    torch.cuda.current_stream().wait_stream(beside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
-    return graph.replay  # type: ignore[no-any-return]
 
 
 @task.on_gpu("torch")
