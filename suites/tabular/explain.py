@@ -110,6 +110,7 @@ def onedal(data: Table, run: Run, daal4py):
     with run.stage("train"):
         model = train(run, xgboost, data.x, data.y)
     with run.stage("convert"):
+        daal4py.daalinit(nthreads=run.threads)  # it does not heed OpenMP's number of threads
         converted = daal4py.mb.convert_model(model)
     with run.stage("explain"):
         contributions = converted.predict(data.x_test, pred_contribs=True)
