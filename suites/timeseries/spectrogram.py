@@ -30,8 +30,10 @@ from residency.datasets.timeseries.known_cycles import sunspots, taxi_days, week
 from residency.datasets.timeseries.signals import Signal, frames_followed
 from residency.harness import Memory, Run, Task
 from residency.harness.cluster import Rows
+from residency.harness.memory import Memories
 
 AT_ONCE = 32  # filtered samples from a row of the matrix product
+BY_BLOCKS: Memories = {"cpu": Memory(copies=1.2, fixed=0.2e9), "gpu": Memory(copies=1.2, fixed=2e9)}
 FRAMES = {"cpu": 256, "gpu": 65_536}  # of a block: half a megabyte fits a core's cache; a GPU needs large pieces
 
 
@@ -144,7 +146,7 @@ def block(data: Signal, samples: Any, constants: Constants, count: int, *, fft: 
     return power.argmax(axis=1), power.max(axis=1)
 
 
-@task.pair(cpu="scipy.fft", gpu="cupyx.scipy.fft", memory=Memory(copies=1.2, fixed=2e9))
+@task.pair(cpu="scipy.fft", gpu="cupyx.scipy.fft", memory=BY_BLOCKS)
 def blocks(data: Signal, run: Run, fft):
     """All steps for a block of frames before the next block begins; each core takes blocks of its own."""
     run.effective(**settings(data), filtered_at_once=AT_ONCE, frames_of_a_block=FRAMES[run.device])
@@ -173,7 +175,7 @@ def in_blocks(data: Signal, run: Run, values: Any, constants: Constants, fft: An
     return run.xp.concatenate(numbers), run.xp.concatenate(highest)
 
 
-@task.on_cluster(cpu="scipy.fft", gpu="cupyx.scipy.fft", memory=Memory(copies=1.2, fixed=2e9))
+@task.on_cluster(cpu="scipy.fft", gpu="cupyx.scipy.fft", memory=BY_BLOCKS)
 def stretches(data: Signal, run: Run, fft):
     """Each worker reads a stretch of the signal, which overlaps with the next one by a frame, and follows its peaks."""
     parts = max(run.lanes, -(-data.values.nbytes // run.part_bytes))
