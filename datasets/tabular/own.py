@@ -222,7 +222,7 @@ def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArr
     if len(labels) != 2:
         raise file.refusal(
             f"{file.name}: column `{wanted.name}` holds {len(labels)} different values; "
-            "two are needed to mark anomalies: name a column with 1 for an anomaly, 0 for an ordinary row",
+            "two are needed: name a column with 1 for each rare row or anomaly, and 0 for the others",
             wanted.name,
             because=_some(labels),
         )

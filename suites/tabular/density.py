@@ -1,7 +1,7 @@
 """Clusters by density: how many there are, how wide, and which rows are noise, all found by HDBSCAN.
 
-Question  k-means must be told the number of clusters, and every row belongs to one. What does it cost to ask neither,
-          and does a GPU that compares all pairs of rows beat a CPU's tree?
+Question  k-means must be told the number of clusters, and it puts every row into one. What does it cost to find the
+          number and the noise, too? Does a GPU that compares all pairs of rows beat a CPU's tree?
 Expect    Three steps. The distance of a row to its fifth neighbour says how dense the place is. The shortest tree that
           joins all rows is built on distances that are at least that large. Cutting its longest edges one after the
           other leaves the clusters that last. The first two steps compare rows. scikit-learn's tree of rows helps with

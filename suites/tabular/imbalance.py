@@ -28,7 +28,7 @@ ROUNDS, DEPTH, RATE, BINS = 60, 6, 0.1, 255
 
 
 def best_work(data: Table) -> tuple[float, float]:
-    """Boosting on the rows as they are: who invents none does all that is needed."""
+    """Boosting on the rows as they are: no row has to be invented."""
     rows, columns = data.x.shape
     return trees.boosting(rows, columns, ROUNDS, DEPTH, len(data.x_test))
 

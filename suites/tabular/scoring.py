@@ -1,12 +1,13 @@
-"""Scoring: boosted trees that are already grown meet rows by one, by a hundred, or by a million at once.
+"""Scoring: boosted trees that are already grown score one row, a hundred rows, or a million rows at once.
 
-Question  Models are trained once and asked for years. From how many rows in a request on does a GPU pay?
+Question  A model is trained once, and scores rows for years. From how many rows in a request on does a GPU pay?
 Expect    A row walks down 200 trees of six levels: 1,200 loads, each of which waits for the one before, in tables of
-          300 KB that fit a core's cache and a GPU's. So it counts how many walks are under way at once: a few in a
-          core, tens of thousands on a GPU. For one row the call decides: ONNX Runtime was seen to answer in 0.016 ms,
-          XGBoost on the same core in 0.2 ms. On a GPU two copies and a launch come first, 0.1 to 0.3 ms, so the CPU
-          wins clearly. In a large request, XGBoost takes 2.4 microseconds of a core for a row, ONNX Runtime three times
-          that. A GPU needs some 0.012, and 0.003 for the copy of 84 bytes. So with ten thousand rows it wins.
+          300 KB that fit a core's cache and a GPU's. What decides is how many walks are under way at once: a few
+          in a core, tens of thousands on a GPU. For one row the call decides: ONNX Runtime was seen to answer in
+          0.016 ms, XGBoost on the same core in 0.2 ms. On a GPU two copies and a launch come first, 0.1 to 0.3 ms, so
+          the CPU wins clearly. In a large request, XGBoost takes 2.4 microseconds of a core for a row, ONNX Runtime
+          three times that. A GPU needs some 0.012 microseconds, and 0.003 for the copy of 84 bytes. So we expect it to
+          win with ten thousand rows.
 
 All score the same trees, which no library has grown, and every score is compared with the sum of the leaves in float64.
 A request begins with its rows in the host's memory and ends with their scores there; the next one waits for it. The

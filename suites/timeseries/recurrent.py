@@ -1,7 +1,7 @@
 """Forecasting by a recurrent network: step after step through time, in each step of training.
 
 Question  A recurrent network needs the last step's result for the next one. What is a GPU worth for small work in a
-          strict order, and who says best that it belongs together?
+          strict order, and which way of writing it asks the GPU least often?
 Expect    A gated recurrent unit reads 28 to 104 steps of a window. A step is one product of 32 numbers a window with a
           matrix of 32 x 96, and some element-wise operations: 13 MFLOP for 2,000 windows, a microsecond of arithmetic
           for a GPU, and less than it takes to ask for it. Forwards and backwards these are more than a hundred kernels,
@@ -110,6 +110,16 @@ def torch_forecasts(torch: Any, network: TorchNetwork, plan: Windows, panel: tup
     return torch.cat(parts)
 
 
+def torch_inputs(data: Panel, plan: Windows, run: Run, torch: Any) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """On the device: the panel, the windows of each step, the rows to forecast after, and the initial weights."""
+    steps, batch = training(data)
+    order, last = (
+        run.to_device(rows.astype(np.int64), into=torch) for rows in (batches(data, steps, batch, run.seed), ends(data))
+    )
+    first = {name: run.to_device(array, into=torch) for name, array in initial(plan, HIDDEN, run.seed).items()}
+    return on_device(data, plan, run, torch), order, last, first
+
+
 @task.pair(cpu="torch", gpu="torch", plain=True)
 def layer(data: Panel, run: Run, torch):
     """Torch: one call of its recurrent layer walks through a window; Python asks for the rest, line by line."""
@@ -119,12 +129,7 @@ def layer(data: Panel, run: Run, torch):
     torch.backends.cudnn.allow_tf32 = False
     run.effective(steps=steps, batch=batch, **SETTINGS, **plan._asdict(), **run.only(cpu={"torch_threads": threads}))
     with run.stage("put"):
-        panel = on_device(data, plan, run, torch)
-        order, last = (
-            run.to_device(rows.astype(np.int64), into=torch)
-            for rows in (batches(data, steps, batch, run.seed), ends(data))
-        )
-        first = {name: run.to_device(array, into=torch) for name, array in initial(plan, HIDDEN, run.seed).items()}
+        panel, order, last, first = torch_inputs(data, plan, run, torch)
     with run.stage("fit"):
         network = TorchNetwork(torch, first)
         optimiser = torch.optim.Adam(network.weights.values(), lr=RATE, betas=BETAS, eps=EPSILON)
@@ -187,12 +192,7 @@ def cuda_graph(data: Panel, run: Run, torch):
     run.effective(steps=steps, batch=batch, **SETTINGS, **plan._asdict())
     torch.backends.cudnn.allow_tf32 = False
     with run.stage("put"):
-        panel = on_device(data, plan, run, torch)
-        order, last = (
-            run.to_device(rows.astype(np.int64), into=torch)
-            for rows in (batches(data, steps, batch, run.seed), ends(data))
-        )
-        first = {name: run.to_device(array, into=torch) for name, array in initial(plan, HIDDEN, run.seed).items()}
+        panel, order, last, first = torch_inputs(data, plan, run, torch)
         rates = run.to_device((RATE * (1.0 - np.arange(steps) / steps)).astype(np.float32), into=torch)
     with run.stage("record"):
         made = torch_step(torch, run.torch_device, plan, batch)

@@ -31,7 +31,7 @@ REACH = 336  # all lags up to this one, or up to the longest that the data allow
 ROUNDS, DEPTH, BINS, LEAF, L2 = 200, 7, 63, 20, 1.0
 RATE, ROWS, COLUMNS = 0.1, 0.5, 0.2  # what a tree adds; the shares of rows and of columns that it sees
 BLOCK = 1_000_000  # rows whose features are gathered at once
-USED = ("step", "moment", "value", "unit", "known")  # arrays of the panel
+USED = ("step", "moment", "future", "value", "unit", "known")  # arrays of the panel
 
 
 def lags_of(data: Panel) -> list[int]:
@@ -90,7 +90,7 @@ class Past:
         self.data, self.xp = data, xp
         with run.stage("put"):
             arrays = run.to_device(*(getattr(data, name) for name in USED))
-            self.step, self.moment, value, unit, self.known = arrays
+            self.step, self.moment, self.future, value, unit, self.known = arrays
             self.lags, self.phases = (run.to_device(np.array(many, np.int32)) for many in (lags_of(data), data.phases))
         self.scaled = value / unit
         self.unit = unit
@@ -112,13 +112,12 @@ class Past:
 
     def learned(self) -> tuple[Any, Any]:
         """What a model learns from: features, and the change at each step."""
-        future = self.xp.asarray(self.data.future)
-        places = self.xp.flatnonzero((self.step >= begin(self.data)) & ~future)
+        places = self.xp.flatnonzero((self.step >= begin(self.data)) & ~self.future)
         return self.features(places), self.change[places]
 
     def forecast(self, predict: Any) -> Any:
         """Let a model look one step ahead of all series, as often as the horizon is long: shape (future rows,)."""
-        places = self.xp.flatnonzero(self.xp.asarray(self.data.future))
+        places = self.xp.flatnonzero(self.future)
         for now in places.reshape(-1, self.data.horizon).T:
             self.change[now] = predict(self.features(now))
             self.scaled[now] = self.scaled[now - self.data.season] + self.change[now]

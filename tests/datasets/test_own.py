@@ -332,7 +332,7 @@ def test_no_target_named(file: Any) -> None:
         (own_regression, [5.0] + [4.0] * (ROWS - 1), "column `price` hardly varies"),
         (own_binary, PRICE, "different values; this task predicts two classes: try tabular/random_forest"),
         (own_binary, list("abcd") * 25, "4 different values; this task predicts two classes: name a column"),
-        (own_outliers, PRICE, "different values; two are needed to mark anomalies: name a column with 1 for an"),
+        (own_outliers, PRICE, "different values; two are needed: name a column with 1 for each rare row or anomaly"),
     ],
 )  # fmt: skip
 def test_targets_of_the_wrong_type(file: Any, dataset: Dataset, values: Any, message: str) -> None:
