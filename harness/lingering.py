@@ -134,13 +134,14 @@ class Idle:
 def native_work(always: Collection[str] = (), may_poll: bool = False) -> list[str]:
     """The name of a library's thread that runs for longer than any spins. Returns at once if all threads rest.
 
-    The threads in `always` do not count. With `may_poll`, a thread that does not rest at all is taken for one that
-    polls, because there was no idle spell before the first execution. Only that cold execution is believed, which is
-    shown and never compared. In those after it, the thread must have run all the time before.
+    On a busy machine a thread that yields its core gets hardly any processor time, so one that wanted a core all the
+    while counts too. The threads in `always` do not count. With `may_poll`, a thread that does not rest at all is taken
+    for one that polls, because there was no idle spell before the first execution. Only that cold execution is
+    believed, which is shown and never compared. In those after it, the thread must have run all the time before.
     """
     if os.environ.get("OMP_WAIT_POLICY", "").lower() == "active":
         return []
-    used: dict[str, float] = {}
+    first: dict[str, tuple[float, float]] = {}
     worked: list[str] = []
     deadline = perf_counter() + NATIVE_SECONDS
     while perf_counter() < deadline:
@@ -148,8 +149,9 @@ def native_work(always: Collection[str] = (), may_poll: bool = False) -> list[st
         if not running:
             return worked
         for task in running:
-            spent = _cpu_seconds(task)
-            if spent - used.setdefault(task.name, spent) > SPIN_SECONDS:
+            spent, wanted = _cpu_seconds(task), _wanted_seconds(task)
+            then = first.setdefault(task.name, (spent, wanted))
+            if spent - then[0] > SPIN_SECONDS or wanted - then[1] > ALWAYS * NATIVE_SECONDS:
                 worked = [f"thread {(_stat(task) or ('?',))[0]}"]
                 if not may_poll:
                     return worked
