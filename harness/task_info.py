@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
-import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+from residency.harness.code_lines import lines_of_code
 from residency.harness.task import MARK, Task
 
 Way = Literal["plain", "unchanged", "best"]
@@ -94,24 +91,6 @@ class TaskInfo:
         """Whether the user's own data, or generated data, has fewer rows than the task's smallest size."""
         sizable = self.datasets.get(dataset) in {"generated", "own"}
         return sizable and rows is not None and rows < min(self.sizes.values())
-
-
-def lines_of_code(function: Callable[..., Any]) -> int:
-    """A function's lines of code, without decorators, docstring, comments and empty lines; 0 if unknown.
-
-    What it calls in the same file is not counted.
-    """
-    try:
-        text = textwrap.dedent(inspect.getsource(function))
-        body = ast.parse(text).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return 0
-    statements = list(body.body) if isinstance(body, ast.FunctionDef) else [body]
-    if statements and isinstance(statements[0], ast.Expr) and isinstance(statements[0].value, ast.Constant):
-        statements = statements[1:]
-    lines = text.splitlines()
-    held = {line for one in statements for line in range(one.lineno, (one.end_lineno or one.lineno) + 1)}
-    return 1 + sum(bool(lines[line - 1].strip()) and not lines[line - 1].lstrip().startswith("#") for line in held)
 
 
 def twin_by_name(implementation: str) -> str:

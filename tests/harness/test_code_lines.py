@@ -1,0 +1,70 @@
+"""The lines of code of an implementation, as `residency list` and the reports tell them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from residency.harness.code_lines import lines_of_code
+
+FILE = '''"""A task."""
+
+import numpy as np
+
+RATE = {"low": 1,
+        "high": 2}
+UNUSED = 3
+
+
+def registered(function):
+    return function
+
+
+class Model:
+    """A model."""
+
+    def fit(self):
+        """Fit it."""
+        return RATE
+
+
+def helper(data):
+    # as the paper has it
+    model = Model()
+
+    return model.fit(), helper
+
+
+@registered
+def whole(data):
+    """All of it."""
+    return helper(data)
+
+
+@registered
+def alone(data):
+    text = """
+    SELECT *
+    """
+    return np.asarray(data), text
+
+
+def outer():
+    def inner():
+        return 1
+    return inner
+'''
+
+
+def test_what_a_function_uses_in_its_file_counts(tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text(FILE)
+    spec = importlib.util.spec_from_file_location("shown", tmp_path / "shown.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert lines_of_code(module.whole) == 2 + 3 + 3 + 2  # itself, `helper`, `Model`, `RATE`
+    assert lines_of_code(module.alone) == 5
+    assert lines_of_code(module.outer()) == 0  # it is not at the top of a file
+    assert lines_of_code(eval("lambda data: data")) == 0
+    assert lines_of_code(len) == 0
