@@ -21,9 +21,14 @@ def code_of(files: Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
+def files_of_task(task: Task) -> list[Path]:
+    """The files with the code that is a task's own."""
+    return [file for file in sources_of(*task.files) if any(file.is_relative_to(room) for room in OWN)]
+
+
 def code_of_task(task: Task) -> str:
     """A hash of the code that is a task's own, the same on every machine."""
-    return code_of(file for file in sources_of(*task.files) if any(file.is_relative_to(room) for room in OWN))
+    return code_of(files_of_task(task))
 
 
 def is_unchanged(name: str, code: str, passed: Path) -> bool:
