@@ -6,13 +6,13 @@ of mistake.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from residency.labs.audit import PARTS, PEOPLE, Record
 from residency.labs.driver import Checked, Timed
 from residency.labs.gradebook import timing_problem
 from residency.labs.lab import Verdict
-from residency.labs.score import FULL, NONE
+from residency.labs.score import BANDS, FULL, NONE, band
 from residency.reports import words
 
 MORE = {  # about a part of the points
@@ -61,6 +61,7 @@ def _body(record: Record) -> Iterator[str]:
     yield ""
     yield from _parts(record)
     yield from _failures(record)
+    yield from _notes(record.graded.checks)
     if record.graded.timed is not None:
         yield from _time(record.graded.timed, record.possible.get("fast", 0))
     if record.graded.gpu is not None and record.graded.gpu.timed is not None:
@@ -114,6 +115,17 @@ def _failures(record: Record) -> Iterator[str]:
     yield ""
 
 
+def _notes(checks: Iterable[Checked]) -> Iterator[str]:
+    """What was said of answers that passed, as that they could not be told from a guess."""
+    noted = [one for one in checks if one.verdict.is_right and one.verdict.what]
+    if not noted:
+        return
+    yield "## Passed, with a note"
+    yield ""
+    yield from (f"- **{one.title}**: {plain(one.verdict.what)}." for one in noted)
+    yield ""
+
+
 def hint_of(checked: Checked) -> str:
     """A check's hint, where an answer was given: it speaks of wrong answers, not of calls that never ended."""
     return checked.hint if checked.verdict.kind in WRONG else ""
@@ -141,6 +153,8 @@ def _time(timed: Timed, most: int, where: str = "") -> Iterator[str]:
             f"The interval lay across a step of the points, so it was measured again with {timed.again} more "
             f"pair{'s' if timed.again > 1 else ''} of processes."
         )
+    if band(timed.ratio) < timed.share * BANDS:
+        yield "It still lies across a step. Its lower end gives the points, so doubt favours you."
     yield ""
 
 

@@ -325,6 +325,7 @@ def test_the_page_of_many_clones_says_what_they_share_once() -> None:
     assert unsure.graded is not None
     unsure.graded.checks.append(Checked("your table", True, Verdict("right", "13 rows are too few to tell")))
     said = whole(unsure)
+    assert "- **your table**: 13 rows are too few to tell." in feedback.feedback(unsure, "unsure")
     assert "your table: 13 rows are too few to tell" in render.page(page.page(said, said.as_json()))
     first, _, folded = html.partition("All 30 notes, one by one")
     assert "team-4, and 25 more (30 clones): no &lt;b&gt;tag {0}." in first
@@ -345,6 +346,9 @@ def test_feedback_says_the_next_step() -> None:
     assert text.startswith(f"# {LAB.title}: ")
     assert "\n# y" not in text
     assert "measured again with 2 more pairs" in feedback.feedback(steps["Now make it faster"], "b")
+    doubt = "Its lower end gives the points"
+    assert doubt in feedback.feedback(record("e", graded=timed(1.3, 1.0)), "e")
+    assert doubt not in feedback.feedback(steps["go on with the next lab"], "c")
 
 
 def test_points_that_people_give_are_added_and_never_lost(tmp_path) -> None:
