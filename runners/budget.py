@@ -8,15 +8,17 @@ softer: they count only after the data is made, and every implementation gets on
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
+from math import inf
 from time import monotonic
 
 from residency.runners.settings import Settings
 
-# Seconds for each task and dataset. With these, a topic of seven tasks ends within 3 minutes at smoke size, 15 at lab.
+# Seconds for each task and dataset, and the most for a topic: if it has more than ten tasks, each gets fewer processes.
 BUDGETS = {"smoke": 24.0, "lab": 100.0, "lecture": 600.0, "production": 4 * 3600.0, "full": 24.0}
+MOST = {"smoke": 240.0, "lab": 1200.0}
 GATE_BUDGETS = 3.0  # factor for gate mode, which takes sixteen times the rounds
 MEASURING = 0.5  # share of the time that starting and warming up took; samples may take as long, if there is time
 HARDLY = 0.1  # share of the time that starting took; a warm-up and a sample that take less are always worth it
@@ -27,11 +29,13 @@ def is_kept(settings: Settings) -> bool:
     return settings.budget is not None and settings.limit is None
 
 
-def seconds_for(scales: Iterable[str], settings: Settings) -> float:
-    """The user's budget, else the sum of the default budgets of groups of these sizes."""
+def seconds_for(parts: Iterable[tuple[str, str]], settings: Settings) -> float:
+    """The user's budget, else the sum of the default budgets of groups, each of a topic and a size."""
     if settings.budget is not None:
         return settings.budget
-    return sum(BUDGETS[scale] for scale in scales) * (GATE_BUDGETS if settings.gate else 1.0)
+    groups = Counter(parts)
+    seconds = sum(min(count * BUDGETS[scale], MOST.get(scale, inf)) for (_, scale), count in groups.items())
+    return seconds * (GATE_BUDGETS if settings.gate else 1.0)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Expected:
 class Budget:
     """How long a run may take, by a clock in seconds. Without arguments there is no limit."""
 
-    seconds: float = math.inf
+    seconds: float = inf
     kept: bool = False
     clock: Callable[[], float] = monotonic
     waiting: int = 0  # implementations that have not had their first turn
@@ -78,7 +82,7 @@ class Budget:
 
     def part(self, turns: int) -> float:
         """Seconds for the next of this many turns: the time left, divided among all that wait for their first."""
-        return self.left / max(1, turns, self.waiting) if self.kept else math.inf
+        return self.left / max(1, turns, self.waiting) if self.kept else inf
 
     def warms_up(self, execution: float, begun: float, part: float) -> bool:
         """Whether there is time for another warm-up and a sample after it.

@@ -58,7 +58,7 @@ def run_local(
     `expected` to take least time come first.
     """
     deadline = math.inf if settings.limit is None else monotonic() + settings.limit
-    budget = Budget(seconds_for((group.scale for group in groups), settings), is_kept(settings), spent=expected.spent)
+    budget = Budget(seconds_for((group.part for group in groups), settings), is_kept(settings), spent=expected.spent)
     ledger = Ledger(settings, recorder, listener, deadline, budget)
     if budget.kept:
         groups = sorted(groups, key=lambda group: expected.cost(group.title, (one.id for one in group.implementations)))
@@ -117,7 +117,7 @@ class _Run:
         if not budget.kept:  # the budget counts from when the data is made
             all_prepared = [prepared for prepared in all_prepared if self._make(prepared)]
             self.ledger.budget = budget = Budget(
-                seconds_for((prepared.group.scale for prepared in all_prepared), settings)
+                seconds_for((prepared.group.part for prepared in all_prepared), settings)
             )
         budget.waiting = sum(len(prepared.open) for prepared in all_prepared) if budget.kept else 0
         share = budget.seconds / max(1, len(all_prepared) * settings.replicates)

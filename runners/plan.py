@@ -46,11 +46,16 @@ class Group:
 
     @property
     def scale(self) -> str:
-        """The smallest named size with at least as many rows; it decides how much time is allowed."""
+        """The smallest named size with at least as many rows."""
         if self.size in (*SIZES, FULL):
             return self.size
         named = (name for name, rows in self.task.sizes.items() if rows >= int(self.size))
         return next(named, SIZES[-1])
+
+    @property
+    def part(self) -> tuple[str, str]:
+        """The topic and the scale: they decide how much time is allowed."""
+        return self.task.topic, self.scale
 
     def cell(self, implementation: Implementation, rows: int | None = None) -> Cell:
         """The cell of one of its implementations."""

@@ -45,7 +45,7 @@ def expectation(groups: Sequence[Group], settings: Settings, earlier: Seen, hash
         for one in group.implementations
         if forecast.startable(group, one, elsewhere)
     }
-    budget = seconds_for((group.scale for group in groups), settings)
+    budget = seconds_for((group.part for group in groups), settings)
     said = f"{_of_turns(list(turns.values()), settings.replicates)} {_of_budget(turns, settings, budget)}"
     return Expected(turns, said.strip())
 

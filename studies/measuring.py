@@ -62,7 +62,7 @@ def planned(groups: list[Group], settings: Settings, spent: float = 0.0) -> Plan
     """What is to be measured, how many seconds there are for it, and how many were spent before."""
     elsewhere = settings.scheduler is not None
     cells = sum(forecast.startable(group, one, elsewhere) for group in groups for one in group.implementations)
-    seconds = seconds_for((group.scale for group in groups), settings) if settings.limit is None else settings.limit
+    seconds = seconds_for((group.part for group in groups), settings) if settings.limit is None else settings.limit
     return Planned(cells, looks(settings)[-1], seconds, is_kept(settings) or settings.limit is not None, spent)
 
 

@@ -94,8 +94,12 @@ def test_only_what_the_user_asked_for_is_kept() -> None:
     assert is_kept(Settings(budget=30.0))
     assert not is_kept(Settings())
     assert not is_kept(Settings(budget=30.0, limit=100.0))  # a proof: the limit cuts
-    assert seconds_for(["smoke", "lab"], Settings()) == 124.0
-    assert seconds_for(["smoke", "lab"], Settings(budget=30.0)) == 30.0
+    both = [("tabular", "smoke"), ("tabular", "lab")]
+    assert seconds_for(both, Settings()) == 124.0
+    assert seconds_for(both, Settings(budget=30.0)) == 30.0
+    assert seconds_for([("tabular", "smoke")] * 20, Settings()) == 240.0  # a large topic: four minutes
+    assert seconds_for([("tabular", "lab")] * 20, Settings()) == 1200.0
+    assert seconds_for([("tabular", "smoke")] * 20 + [("nlp", "smoke")] * 4, Settings()) == 336.0
 
 
 def kept(folder: Path) -> list[dict[str, Any]]:
