@@ -37,8 +37,8 @@ def auc_after(rounds: Sequence[int]) -> dict[str, Callable[[Table, Any], float]]
 def column(data: Table, result: Any, place: int) -> NDArray[Any]:
     """A column of a result; raises `WrongResult` if it has none."""
     rows = len(data.y_test)
-    shape = result.shape if isinstance(result, np.ndarray) else ()
-    if len(shape) != 2 or shape[0] != rows or not -shape[1] <= place < shape[1]:
+    wanted = isinstance(result, np.ndarray) and result.ndim == 2 and len(result) == rows
+    if not wanted or result.shape[1] <= max(place, 0):
         raise WrongResult(f"expected {rows} rows, and a column for each choice of the search")
     found: NDArray[Any] = result[:, place]
     return found

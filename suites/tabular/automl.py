@@ -19,7 +19,8 @@ from residency.harness import Memory, Run, Task
 from residency.harness.device import array_library
 from residency.suites.tabular import tuning
 
-BUDGET = 729  # rounds in all, as in `tuning`: boosted trees, a forest's trees, or Newton's steps of the linear model
+BUDGET = {"boosting": 405, "forest": 243, "linear": 81}  # rounds: boosted trees, a forest's trees, Newton's steps
+ALL = sum(BUDGET.values())  # 729, as in `tuning`
 RUNGS = (3, 9, 27, 81)  # rounds after which a trial is judged
 EARLIER = (81, 243)  # rounds spent: what the search would choose then is judged, too
 UNDER_WAY = 9  # trials that have begun and are not judged, on any number of cores or workers
@@ -34,10 +35,10 @@ FEW = 20  # rows of a category that count as much as the mean of all rows
 
 task = Task(
     datasets=[flights, breast_cancer, covertype, own_binary],
-    sizes={"smoke": 5_000, "lab": 100_000, "lecture": 2_000_000, "production": 400_000_000},  # rows
+    sizes={"smoke": 10_000, "lab": 100_000, "lecture": 2_000_000, "production": 400_000_000},  # rows
     quality=auc_of_last,
     tolerance=0.05,  # between a lucky search and an unlucky one
-    floor={"flights": 0.55, "breast_cancer": 0.95, "covertype": 0.8},
+    floor={"flights": 0.55, "breast_cancer": 0.9, "covertype": 0.9},
     also=auc_after(EARLIER),
     memory=Memory(copies=12, fixed=0.2e9),
 )
@@ -119,7 +120,7 @@ def settings(run: Run, ensemble: Any, strategy: Strategy, lanes: int = 1) -> Set
         ),
     }
     of_forest = {f"forest_{name}": value for name, value in forest.items()}
-    told = {"budget": BUDGET, "rungs": str(strategy.rungs), "pruner": strategy.name, "startup": STARTUP}
+    told = {"budget": str(BUDGET), "rungs": str(strategy.rungs), "pruner": strategy.name, "startup": STARTUP}
     run.effective(
         **told,
         apart=tuning.APART,
@@ -158,7 +159,8 @@ def encoded(xp: Any, x: Any, means: Mapping[int, Any]) -> Any:
 def train(shared: Settings, table: Prepared, trial: Candidate, rounds: int) -> Candidate:
     """The trial continued to this number of rounds in all, and judged by the rows apart."""
     if trial.model == "boosting":
-        return tuning.further(shared.boosting, table.matrices, trial, rounds)
+        boosted = tuning.further(shared.boosting, table.matrices, trial, rounds)
+        return replace(trial, rounds=rounds, booster=boosted.booster, auc=boosted.auc)
     learn = grown if trial.model == "forest" else stepped
     trial = replace(trial, rounds=rounds, booster=learn(shared, table, trial, rounds))
     xp, (x, y) = array_library(shared.device), table.apart
@@ -209,6 +211,7 @@ def auc(xp: Any, y: Any, scores: Any) -> float:
 class Step:
     """Rounds of a trial that have begun."""
 
+    model: str
     trial: Any  # Optuna's
     before: int  # rounds that the trial had
     rounds: int  # rounds that it will have
@@ -219,16 +222,15 @@ class Step:
 class Search:
     """A search with nine trials under way, on a clock that counts rounds."""
 
-    study: Any
+    studies: Mapping[str, Any]  # Optuna's, one for each model
     rungs: Sequence[int]
     start: Callable[[Any, int], Judge]
-    left: int = BUDGET  # rounds that have not begun
     spent: int = 0  # rounds that were judged
     auc: float = -1.0
     best: Any = None
     chosen: dict[int, Any] = field(default_factory=dict)  # the best trial, by rounds spent
-    rounds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPACE, 0))  # spent on each model
-    aucs: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SPACE, 0.0))  # of the best one of each model
+    left: dict[str, int] = field(default_factory=lambda: dict(BUDGET))  # rounds of each model that have not begun
+    aucs: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SPACE, 0.0))  # of its best trial
     steps: list[tuple[int, int, Step]] = field(default_factory=list)  # when it ends, in which lane; the next one first
 
     def run(self) -> list[Any]:
@@ -241,51 +243,50 @@ class Search:
             clock, lane, step = heappop(self.steps)
             auc, learned = step.wait()
             self.note(step, auc, learned)
-            step.trial.report(auc, step.rounds)
+            study, trial = self.studies[step.model], step.trial
+            trial.report(auc, step.rounds)
             last = step.rounds == self.rungs[-1]
-            if not last and step.trial.should_prune():
-                self.study.tell(step.trial, state=TrialState.PRUNED)
-            elif last or not self.begin(clock, lane, step.trial, learned, step.rounds):
-                self.study.tell(step.trial, auc)
+            if not last and trial.should_prune():
+                study.tell(trial, state=TrialState.PRUNED)
+            elif last or not self.begin((clock, lane), step.model, trial, learned, step.rounds):
+                study.tell(trial, auc)
             else:
                 continue
             self.ask(clock, lane)
-        return [self.chosen[rounds] for rounds in (*EARLIER, BUDGET)]
+        return [self.chosen[rounds] for rounds in (*EARLIER, ALL)]
 
     def ask(self, clock: int, lane: int) -> None:
-        """Begin a new trial, if the rest of the budget is enough for its first rounds."""
-        if self.left >= self.rungs[0]:
-            trial = self.study.ask()
-            self.begin(clock, lane, trial, suggested(trial), 0)
+        """Begin a new trial, if the budget allows it, of the model with the largest share of its rounds left."""
+        model = max(self.left, key=lambda model: self.left[model] / BUDGET[model])
+        if self.left[model] >= self.rungs[0]:
+            trial = self.studies[model].ask()
+            self.begin((clock, lane), model, trial, suggested(model, trial), 0)
 
-    def begin(self, clock: int, lane: int, trial: Any, learned: Any, before: int) -> bool:
-        """Begin a trial's rounds up to the next rung, if the rest of the budget is enough for them."""
+    def begin(self, when: tuple[int, int], model: str, trial: Any, learned: Any, before: int) -> bool:
+        """Begin a trial's rounds up to the next rung, if what is left for its model is enough."""
         rounds = next(rung for rung in self.rungs if rung > before)
-        if rounds - before > self.left:
+        if rounds - before > self.left[model]:
             return False
-        self.left -= rounds - before
-        step = Step(trial, before, rounds, self.start(learned, rounds))
+        self.left[model] -= rounds - before
+        (clock, lane), step = when, Step(model, trial, before, rounds, self.start(learned, rounds))
         heappush(self.steps, (clock + rounds - before, lane, step))
         return True
 
     def note(self, step: Step, auc: float, learned: Any) -> None:
-        """Keep the best trial, and count."""
-        model, rounds = step.trial.params["model"], step.rounds - step.before
+        """Keep the best trial."""
         if auc > self.auc:
             self.auc, self.best = auc, learned
-        self.spent += rounds
-        self.chosen.update({point: self.best for point in (*EARLIER, BUDGET) if self.spent <= point})
-        self.rounds[model] += rounds
-        self.aucs[model] = max(self.aucs[model], auc)
+        self.spent += step.rounds - step.before
+        self.chosen.update({rounds: self.best for rounds in (*EARLIER, ALL) if self.spent <= rounds})
+        self.aucs[step.model] = max(self.aucs[step.model], auc)
 
 
-def suggested(trial: Any) -> Candidate:
-    """A model and its parameters, as Optuna's sampler proposes them."""
-    model = trial.suggest_categorical("model", list(SPACE))
+def suggested(model: str, trial: Any) -> Candidate:
+    """A model's parameters, as Optuna's sampler proposes them."""
     configuration = {}
     for name, (least, most) in SPACE[model].items():
         suggest = trial.suggest_int if isinstance(least, int) else trial.suggest_float
-        configuration[name] = suggest(f"{model} {name}", least, most, log=True)
+        configuration[name] = suggest(name, least, most, log=True)
     return Candidate(configuration, model=model)
 
 
@@ -294,15 +295,20 @@ def search(run: Run, strategy: Strategy, start: Callable[[Any, int], Judge]) -> 
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(
-        seed=run.seed, n_startup_trials=STARTUP, n_ei_candidates=24, multivariate=False, constant_liar=True
-    )
-    pruner = strategy.pruner(optuna.pruners)
-    study = optuna.create_study(direction="maximize", study_name="automl", sampler=sampler, pruner=pruner)
-    spending = Search(study, strategy.rungs, start)
+    options = {"n_startup_trials": STARTUP, "n_ei_candidates": 24, "multivariate": True, "constant_liar": True}
+    studies = {
+        model: optuna.create_study(
+            study_name=model,  # Hyperband draws from it which trials it stops how early
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=run.seed, **options),
+            pruner=strategy.pruner(optuna.pruners),
+        )
+        for model in SPACE
+    }
+    spending = Search(studies, strategy.rungs, start)
     best = spending.run()
-    run.observe(validation_auc=spending.auc, trials=len(study.trials))
-    run.observe(**{f"{model}_rounds": rounds for model, rounds in spending.rounds.items()})
+    run.observe(validation_auc=spending.auc, trials=sum(len(study.trials) for study in studies.values()))
+    run.observe(rounds=spending.spent)
     run.observe(**{f"validation_auc_{model}": auc for model, auc in spending.aucs.items()})
     return best
 
@@ -382,8 +388,9 @@ def begun_on_worker(run: Run, shared: Settings, begun: dict[str, list[Any]], tri
         begun[worker] = [table, *(step for step in steps if not step.done())]
     worker = min(begun, key=lambda worker: len(begun[worker]))
     table, last = begun[worker][0], begun[worker][-1]
-    at = {"at": [worker], "movable": False}
-    (learned,) = run.on_workers(train_after, [table], [trial], [last], **at, shared=shared, rounds=rounds)
+    (learned,) = run.on_workers(
+        train_after, [table], [trial], [last], at=[worker], movable=False, shared=shared, rounds=rounds
+    )
     begun[worker].append(learned)
     return lambda: (run.on_workers(attrgetter("auc"), [learned])[0].result(), learned)
 
