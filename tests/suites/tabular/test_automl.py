@@ -96,6 +96,16 @@ def test_a_forest_that_goes_on_gets_more_trees(small: Table) -> None:
     assert more.auc != few.auc
 
 
+@pytest.mark.parametrize(
+    "trial", [("forest", {"max_depth": 4, "min_samples_leaf": 2, "max_features": 0.9}), ("linear", {"penalty": 1.0})]
+)
+def test_rows_of_one_class_teach_nothing(small: Table, trial: tuple[str, dict[str, float]]) -> None:
+    y = small.y.copy()
+    y[160:] = 0  # the first fifth of the rows are apart
+    model, parameters = trial
+    assert abs(trained(model, replace(small, y=y), 9, **parameters).auc - 0.5) < 0.15
+
+
 def test_trials_are_judged_as_results_are() -> None:
     generator = np.random.default_rng(5)
     y, scores = generator.integers(0, 2, 300).astype(np.float32), generator.integers(0, 9, 300).astype(np.float32)
