@@ -7,7 +7,7 @@ Expect    Each model has a share of the rounds. A round is a boosted tree, a tre
           the others near the best ones so far (TPE, Bergstra et al. 2011). After 3, 9 and 27 rounds a trial stops if it
           is not among the best third of those that came so far (asynchronous halving, Li et al. 2020); after 81 it is
           finished. The best trial of all models predicts.
-          The choice gets better with the budget. With 100,000 rows, the AUC is 0.69 after 81 rounds, 0.70 after 243, and
+          The choice gets better with the budget. With 100,000 rows, AUC is 0.69 after 81 rounds, 0.70 after 243, and
           0.70 or 0.73 after 729, by the seed. `tuning` spends 729 rounds on boosted trees alone. On `flights` they are
           best, so it finds more there, 0.73 or 0.74: this search spends 324 rounds on the other models.
           On few rows, more trials do not help: the best of many on 91 rows of `breast_cancer` was often just lucky.
