@@ -63,6 +63,7 @@ def test_what_would_a_gpu_do_for_my_table(name: str, residency, table: Path, tho
 def test_the_tasks_that_take_a_table() -> None:
     names = (
         "anomaly",
+        "automl",
         "clustering",
         "density",
         "embedding",
