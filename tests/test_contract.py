@@ -27,7 +27,7 @@ from tests.written import Made
 
 CATALOGUE = Catalogue([SHIPPED])
 # Remedies that the extra `cpu` does not bring.
-BEYOND = ("apt-get install", "[mpi]", "[prophet]", "[spark]", "make environment")
+BEYOND = ("apt-get install", "[mpi]", "[prophet]", "[ray]", "[spark]", "make environment")
 CANARY = "tabular/ridge"  # always runs: it tells what breaks the contract of all
 
 
