@@ -42,6 +42,7 @@ from residency.datasets.tabular.trips import (
     work,
 )
 from residency.harness import Memory, Run, Task
+from residency.suites._ray import ray_folder
 from residency.suites._spark import MEMORY, spark_session
 
 PARTITION = {"split_row_groups": 4}  # on CPUs a million rows; on GPUs by the card's memory
@@ -231,3 +232,10 @@ def spark_totals(trips: Any, zones: Any) -> dict[str, Any]:
     table = table.agg(f.count("*").alias("trips"), f.sum("fare").alias("fare"), *means)
     rows = table.orderBy(KEYS).collect()
     return {name: np.array([row[name] for row in rows]) for name in [*KEYS, *SUMMED]}
+
+
+@task.on_cpu("modin.pandas", needs=["pyarrow", "ray"], environment="modin", memory=Memory(copies=5, fixed=1e9))
+def data_frame_in_parts(data: Trips, run: Run, frames):
+    """`data_frame` with another import: Modin cuts columns and rows into parts, and gives them to Ray's processes."""
+    ray_folder(run)
+    return data_frame(data, run, frames)
