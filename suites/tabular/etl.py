@@ -236,6 +236,9 @@ def spark_totals(trips: Any, zones: Any) -> dict[str, Any]:
 
 @task.on_cpu("modin.pandas", needs=["pyarrow", "ray"], environment="modin", memory=Memory(copies=5, fixed=1e9))
 def data_frame_in_parts(data: Trips, run: Run, frames):
-    """`data_frame` with another import: Modin cuts columns and rows into parts, and gives them to Ray's processes."""
+    """`data_frame` with another import: Modin cuts tables into parts, and gives them to processes that Ray starts.
+
+    A step may end before these have done its work. Then the stage after it waits for them.
+    """
     ray_folder(run)
     return data_frame(data, run, frames)

@@ -309,30 +309,32 @@ def spread_random_search(data: Table, run: Run, xgboost):
 
 
 def on_ray(data: Table, run: Run, schedule: Mapping[int, int], tune):
-    """Ray Tune gives each trial to a process of Ray's, as many at a time as in `at_once`."""
+    """Ray Tune gives each trial to a process that Ray has started, as many at a time as in `at_once`."""
     import ray
     import xgboost
 
     lanes = max(1, min(AT_ONCE["cpu"], run.threads))
-    train, folder = trainer(run, schedule, lanes), ray_folder(run)
+    train, scheduler, folder = trainer(run, schedule, lanes), ray_scheduler(schedule), ray_folder(run)
+    run.effective(scheduler=type(scheduler).__name__)
     with run.stage("put"):
         table = ray.put((data.x, data.y))
     with run.stage("search"):
         each = partial(ray_trial, train, tuple(schedule), table, data.categorical)
         drawn = [dict(trial.configuration) for trial in draw(max(schedule.values()), run.seed)]
-        tuner = tune.Tuner(
+        found = tune.Tuner(
             tune.with_resources(each, {"cpu": run.threads // lanes}),
             param_space={"configuration": tune.grid_search(drawn)},
             tune_config=tune.TuneConfig(
-                metric="auc", mode="max", scheduler=ray_scheduler(schedule), reuse_actors=True
+                metric="auc", mode="max", scheduler=scheduler, max_concurrent_trials=lanes, reuse_actors=True
             ),
             run_config=tune.RunConfig(storage_path=str(folder), verbose=0),
-        )
-        results = list(tuner.fit())
-        best = max((one for one in results if one.checkpoint), key=lambda one: one.metrics["auc"])
+        ).fit()
+        if found.errors:
+            raise found.errors[0]
+        best = max((trial for trial in found if trial.checkpoint), key=lambda trial: trial.metrics["auc"])
         with best.checkpoint.as_directory() as place:
             booster = xgboost.Booster(model_file=Path(place) / BOOSTER)
-    spent = sum(one.metrics["rounds"] for one in results)
+    spent = sum(trial.metrics["rounds"] for trial in found)
     run.observe(validation_auc=best.metrics["auc"], boosting_rounds=spent)
     with run.stage("predict"):
         return booster.inplace_predict(data.x_test)
@@ -348,7 +350,7 @@ def ray_scheduler(schedule: Mapping[int, int]):
 
 
 def ray_trial(train, rungs: Sequence[int], table, categorical: Sequence[int], asked: Mapping[str, Any]) -> None:
-    """Runs in a process of Ray's: the trial brought from one number of rounds to the next, until Tune stops it."""
+    """Runs in a process of Ray's: brings the trial from one number of rounds to the next, until Tune stops it."""
     from ray import tune
 
     trial = Trial(asked["configuration"])
@@ -362,13 +364,13 @@ def ray_trial(train, rungs: Sequence[int], table, categorical: Sequence[int], as
 
 @lru_cache(1)
 def binned_on_ray(table, categorical: Sequence[int]) -> tuple[Any, Any]:
-    """Runs in a process of Ray's: the matrices, for all its trials."""
+    """Runs in a process of Ray's: makes the matrices once, for all trials of that process."""
     import ray
 
     return binned(ray.get(table), categorical, threads=1)
 
 
-@task.on_cpu("ray.tune", needs=["xgboost"], memory=Memory(copies=130, fixed=1e9))
+@task.on_cpu("ray.tune", needs=["xgboost"], memory=Memory(copies=25, fixed=1e9))
 def ray_halving(data: Table, run: Run, tune):
     """Those eighty-one configurations by Ray Tune, which waits for no trial: it judges each when its rounds are done.
 
