@@ -1,25 +1,33 @@
-"""Ray without a cluster, for tasks that show it beside other engines: its daemons live as long as this process."""
+"""Ray without a cluster, for tasks that show it beside other engines: its processes live as long as an execution."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from residency.harness import Run
-from residency.harness.scratch import Scratch, take
+from residency.harness.scratch import take
 
 FOLDER = Path("/tmp")  # Ray's sockets lie there too, and a socket's path has 107 characters at most
-_held: list[Scratch] = []  # Ray's folders, to the end of this process
+PATIENCE = 30.0  # seconds for Ray's processes to end
 
 
-def ray_folder(run: Run) -> Path:
-    """Where Ray and its libraries may write. The first execution of a process starts Ray, as a stage of its own."""
+@contextmanager
+def ray_processes(run: Run) -> Iterator[Path]:
+    """Ray, with a processor for each of the run's threads; gives a folder where its libraries may write.
+
+    To start it and to end it are stages of their own, `start` and `stop`. It cannot stay for the next execution: Ray
+    starts processes ahead, whenever it wants, and these would count as work that was left.
+    """
     import ray
 
-    if not _held:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it sends nothing to its makers
+    with take(FOLDER, "ray-") as held:
         with run.stage("start"):
-            os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it sends nothing to its makers
-            held = take(FOLDER, "ray-")
             ray.init(
                 num_cpus=run.threads,
                 include_dashboard=False,
@@ -27,5 +35,10 @@ def ray_folder(run: Run) -> Path:
                 log_to_driver=False,
                 _temp_dir=str(held.folder),
             )
-            _held.append(held)
-    return _held[0].folder
+        try:
+            yield held.folder
+        finally:
+            with run.stage("stop"):
+                started = psutil.Process().children(recursive=True)
+                ray.shutdown()
+                psutil.wait_procs(started, PATIENCE)

@@ -42,7 +42,6 @@ from residency.datasets.tabular.trips import (
     work,
 )
 from residency.harness import Memory, Run, Task
-from residency.suites._ray import ray_folder
 from residency.suites._spark import MEMORY, spark_session
 
 PARTITION = {"split_row_groups": 4}  # on CPUs a million rows; on GPUs by the card's memory
@@ -213,7 +212,7 @@ def sql(data: Trips, run: Run, duckdb):
         return fixed_width(run.to_host(table))
 
 
-@task.on_cpu("pyspark", memory=Memory(copies=0, fixed=1.5e9))
+@task.on_cpu("pyspark", memory=Memory(copies=0, fixed=1.6e9))
 def spark(data: Trips, run: Run, pyspark):
     """The same steps on Spark without a cluster: one Java virtual machine, which the cold execution starts."""
     run.effective(master=f"local[{run.threads}]", driver_memory=MEMORY)
@@ -232,13 +231,3 @@ def spark_totals(trips: Any, zones: Any) -> dict[str, Any]:
     table = table.agg(f.count("*").alias("trips"), f.sum("fare").alias("fare"), *means)
     rows = table.orderBy(KEYS).collect()
     return {name: np.array([row[name] for row in rows]) for name in [*KEYS, *SUMMED]}
-
-
-@task.on_cpu("modin.pandas", needs=["pyarrow", "ray"], environment="modin", memory=Memory(copies=5, fixed=1e9))
-def data_frame_in_parts(data: Trips, run: Run, frames):
-    """`data_frame` with another import: Modin cuts tables into parts, and gives them to processes that Ray starts.
-
-    A step may end before these have done its work. Then the stage after it waits for them.
-    """
-    ray_folder(run)
-    return data_frame(data, run, frames)

@@ -43,7 +43,7 @@ from residency.datasets.tabular.table import Table
 from residency.harness import Memory, Run, Task, quality
 from residency.harness.cluster import Rows
 from residency.harness.device import place
-from residency.suites._ray import ray_folder
+from residency.suites._ray import ray_processes
 
 HALVING = {3: 81, 9: 27, 27: 9, 81: 3}  # rounds in all, and how many configurations get that far
 RANDOM = {81: 9}
@@ -310,19 +310,16 @@ def spread_random_search(data: Table, run: Run, xgboost):
 
 def on_ray(data: Table, run: Run, schedule: Mapping[int, int], tune):
     """Ray Tune gives each trial to a process that Ray has started, as many at a time as in `at_once`."""
-    import ray
     import xgboost
 
     lanes = max(1, min(AT_ONCE["cpu"], run.threads))
-    train, scheduler, folder = trainer(run, schedule, lanes), ray_scheduler(schedule), ray_folder(run)
+    train, scheduler = trainer(run, schedule, lanes), ray_scheduler(schedule)
     run.effective(scheduler=type(scheduler).__name__)
-    with run.stage("put"):
-        table = ray.put((data.x, data.y))
-    with run.stage("search"):
-        each = partial(ray_trial, train, tuple(schedule), table, data.categorical)
-        drawn = [dict(trial.configuration) for trial in draw(max(schedule.values()), run.seed)]
+    drawn = [dict(trial.configuration) for trial in draw(max(schedule.values()), run.seed)]
+    with ray_processes(run) as folder, run.stage("search"):
+        trial = partial(ray_trial, train, tuple(schedule), ray_table(data))
         found = tune.Tuner(
-            tune.with_resources(each, {"cpu": run.threads // lanes}),
+            tune.with_resources(trial, {"cpu": run.threads // lanes}),
             param_space={"configuration": tune.grid_search(drawn)},
             tune_config=tune.TuneConfig(
                 metric="auc", mode="max", scheduler=scheduler, max_concurrent_trials=lanes, reuse_actors=True
@@ -331,13 +328,20 @@ def on_ray(data: Table, run: Run, schedule: Mapping[int, int], tune):
         ).fit()
         if found.errors:
             raise found.errors[0]
-        best = max((trial for trial in found if trial.checkpoint), key=lambda trial: trial.metrics["auc"])
+        best = max((one for one in found if one.checkpoint), key=lambda one: one.metrics["auc"])
         with best.checkpoint.as_directory() as place:
             booster = xgboost.Booster(model_file=Path(place) / BOOSTER)
-    spent = sum(trial.metrics["rounds"] for trial in found)
+    spent = sum(one.metrics["rounds"] for one in found)
     run.observe(validation_auc=best.metrics["auc"], boosting_rounds=spent)
     with run.stage("predict"):
         return booster.inplace_predict(data.x_test)
+
+
+def ray_table(data: Table):
+    """The rows to learn from and the columns of codes, in memory that all processes of Ray read."""
+    import ray
+
+    return ray.put((data.x, data.y, data.categorical))
 
 
 def ray_scheduler(schedule: Mapping[int, int]):
@@ -349,13 +353,13 @@ def ray_scheduler(schedule: Mapping[int, int]):
     return ASHAScheduler("rounds", max_t=max(schedule), grace_period=min(schedule), reduction_factor=3)
 
 
-def ray_trial(train, rungs: Sequence[int], table, categorical: Sequence[int], asked: Mapping[str, Any]) -> None:
+def ray_trial(train, rungs: Sequence[int], table, asked: Mapping[str, Any]) -> None:
     """Runs in a process of Ray's: brings the trial from one number of rounds to the next, until Tune stops it."""
     from ray import tune
 
     trial = Trial(asked["configuration"])
     for rounds in rungs:
-        trial = train(binned_on_ray(table, categorical), trial, rounds)
+        trial = train(binned_on_ray(table), trial, rounds)
         with TemporaryDirectory() as folder:
             trial.booster.save_model(Path(folder) / BOOSTER)
             last = tune.Checkpoint.from_directory(folder) if rounds == rungs[-1] else None
@@ -363,11 +367,12 @@ def ray_trial(train, rungs: Sequence[int], table, categorical: Sequence[int], as
 
 
 @lru_cache(1)
-def binned_on_ray(table, categorical: Sequence[int]) -> tuple[Any, Any]:
+def binned_on_ray(table) -> tuple[Any, Any]:
     """Runs in a process of Ray's: makes the matrices once, for all trials of that process."""
     import ray
 
-    return binned(ray.get(table), categorical, threads=1)
+    x, y, categorical = ray.get(table)
+    return binned((x, y), categorical, threads=1)
 
 
 @task.on_cpu("ray.tune", needs=["xgboost"], memory=Memory(copies=25, fixed=1e9))

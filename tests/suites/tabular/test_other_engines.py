@@ -1,4 +1,4 @@
-"""Spark, MPI, Ray and Modin beside other engines: what is said where one is missing, and the same result by each."""
+"""Spark, MPI and Ray beside other engines: what is said where one is missing, and the same result by each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from residency.harness import Run
 from residency.harness.discovery import Catalogue
 from residency.harness.execute import execute
 from residency.harness.outcomes import Ending, Outcome
-from residency.runners import environments
 from residency.runners.plan import unavailable
 from residency.suites import SHIPPED
 from residency.suites._mpi import READY, ranks
@@ -32,9 +31,6 @@ JAVA = bool(shutil.which("java") or os.environ.get("JAVA_HOME"))
 needs_spark = pytest.mark.skipif(not (IS_HERE["pyspark"] and JAVA), reason="needs Java and the extra `spark`")
 needs_mpi = pytest.mark.skipif(not (IS_HERE["mpi4py"] and shutil.which("mpirun")), reason="needs mpirun and `mpi`")
 needs_ray = pytest.mark.skipif(not IS_HERE["ray"], reason="needs the extra `ray`")
-needs_modin = pytest.mark.skipif(
-    bool(environments.environment("modin").missing), reason="needs `make environment NAME=modin`"
-)
 
 
 @pytest.mark.parametrize(
@@ -56,11 +52,6 @@ def test_without_its_engine_the_reason_is_the_command_that_installs_it(
     assert why.outcome is Outcome.UNAVAILABLE
     assert "pip install" in why.reason
     assert why.reason.endswith(f"[{extra}]'")
-
-
-def test_modin_has_an_environment_of_its_own() -> None:
-    one = CATALOGUE.task("tabular/etl").implementation("data_frame_in_parts+modin@cpu")
-    assert environments.environment(one.environment).remedy == "make environment NAME=modin"
 
 
 @pytest.fixture
@@ -112,13 +103,6 @@ def test_spark_finds_the_table_wherever_its_clock_is_set(residency: Residency) -
     """Trips have no time zone: one with a summer time must not move them."""
     rows = rows_of(residency, "etl", "spark", size=20_000, TZ="America/New_York")
     assert rows["spark"]["quality"] == 1.0
-
-
-@needs_modin
-@pytest.mark.slow
-def test_modin_finds_the_table(residency: Residency) -> None:
-    (row,) = rows_of(residency, "etl", "data_frame_in_parts", size=20_000).values()
-    assert row["quality"] == 1.0
 
 
 @needs_mpi
