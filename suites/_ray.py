@@ -26,7 +26,8 @@ def ray_processes(run: Run) -> Iterator[Path]:
     import ray
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it sends nothing to its makers
-    with take(FOLDER, "ray-") as held:
+    held = take(FOLDER, "ray-")
+    try:
         with run.stage("start"):
             ray.init(
                 num_cpus=run.threads,
@@ -35,10 +36,10 @@ def ray_processes(run: Run) -> Iterator[Path]:
                 log_to_driver=False,
                 _temp_dir=str(held.folder),
             )
-        try:
-            yield held.folder
-        finally:
-            with run.stage("stop"):
-                started = psutil.Process().children(recursive=True)
-                ray.shutdown()
-                psutil.wait_procs(started, PATIENCE)
+        yield held.folder
+    finally:
+        with run.stage("stop"):
+            started = psutil.Process().children(recursive=True)
+            ray.shutdown()
+            psutil.wait_procs(started, PATIENCE)
+            held.release()

@@ -310,8 +310,6 @@ def spread_random_search(data: Table, run: Run, xgboost):
 
 def on_ray(data: Table, run: Run, schedule: Mapping[int, int], tune):
     """Ray Tune gives each trial to a process that Ray has started, as many at a time as in `at_once`."""
-    import xgboost
-
     lanes = max(1, min(AT_ONCE["cpu"], run.threads))
     train, scheduler = trainer(run, schedule, lanes), ray_scheduler(schedule)
     run.effective(scheduler=type(scheduler).__name__)
@@ -330,11 +328,18 @@ def on_ray(data: Table, run: Run, schedule: Mapping[int, int], tune):
             raise found.errors[0]
         best = max((one for one in found if one.checkpoint), key=lambda one: one.metrics["auc"])
         with best.checkpoint.as_directory() as place:
-            booster = xgboost.Booster(model_file=Path(place) / BOOSTER)
+            booster = booster_in(Path(place) / BOOSTER)
     spent = sum(one.metrics["rounds"] for one in found)
     run.observe(validation_auc=best.metrics["auc"], boosting_rounds=spent)
     with run.stage("predict"):
         return booster.inplace_predict(data.x_test)
+
+
+def booster_in(file: Path):
+    """XGBoost's model in a file."""
+    import xgboost
+
+    return xgboost.Booster(model_file=file)
 
 
 def ray_table(data: Table):
