@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from residency.harness import Run
 from residency.harness.scratch import take
 
@@ -23,6 +21,7 @@ def ray_processes(run: Run) -> Iterator[Path]:
     To start it and to end it are stages of their own, `start` and `stop`. It cannot stay for the next execution: Ray
     starts processes ahead, whenever it wants, and these would count as work that was left.
     """
+    import psutil
     import ray
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it sends nothing to its makers
