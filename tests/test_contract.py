@@ -26,7 +26,8 @@ from tests import passed
 from tests.written import Made
 
 CATALOGUE = Catalogue([SHIPPED])
-BEYOND = ("apt-get install", "[prophet]", "[spark]", "make environment")  # remedies that the extra `cpu` does not bring
+# Remedies that the extra `cpu` does not bring.
+BEYOND = ("apt-get install", "[mpi]", "[prophet]", "[ray]", "[spark]", "make environment")
 CANARY = "tabular/ridge"  # always runs: it tells what breaks the contract of all
 
 

@@ -42,6 +42,7 @@ from residency.datasets.tabular.trips import (
     work,
 )
 from residency.harness import Memory, Run, Task
+from residency.suites._spark import MEMORY, spark_session
 
 PARTITION = {"split_row_groups": 4}  # on CPUs a million rows; on GPUs by the card's memory
 PART = {"cpu": 2**25, "gpu": 2**29}  # uncompressed bytes that a thread takes at a time
@@ -56,6 +57,10 @@ QUERY = f"""
       AND epoch_us(dropoff) - epoch_us(pickup) BETWEEN {LEAST_SECONDS * 1_000_000} AND {MOST_SECONDS * 1_000_000}
     GROUP BY ALL ORDER BY borough, weekday, hour
 """
+COUNTS = f"""
+    payment = '{CARD}' AND passengers > 0 AND fare >= {LEAST_FARE} AND distance > 0 AND distance <= {MOST_MILES}
+    AND dropoff - pickup BETWEEN INTERVAL '{LEAST_SECONDS}' SECOND AND INTERVAL '{MOST_SECONDS}' SECOND
+"""  # a trip, in Spark's SQL
 
 
 task = Task(
@@ -205,3 +210,24 @@ def sql(data: Trips, run: Run, duckdb):
         table = connection.execute(QUERY, [str(data.trips), str(data.zones)]).fetchnumpy()
     with run.stage("get"):
         return fixed_width(run.to_host(table))
+
+
+@task.on_cpu("pyspark", memory=Memory(copies=0, fixed=1.6e9))
+def spark(data: Trips, run: Run, pyspark):
+    """The same steps on Spark without a cluster: one Java virtual machine, which the cold execution starts."""
+    run.effective(master=f"local[{run.threads}]", driver_memory=MEMORY)
+    engine = spark_session(run)
+    with run.stage("query"):
+        return spark_totals(engine.read.parquet(str(data.trips)), engine.read.parquet(str(data.zones)))
+
+
+def spark_totals(trips: Any, zones: Any) -> dict[str, Any]:
+    """The table by borough, weekday and hour, of two data frames of Spark's."""
+    from pyspark.sql import functions as f
+
+    table = trips.where(COUNTS).join(zones, trips["pickup_zone"] == zones["zone"])
+    table = table.groupBy("borough", f.weekday("pickup").alias("weekday"), f.hour("pickup").alias("hour"))
+    means = [f.mean(name).alias(name) for name in ("distance", "tip")]
+    table = table.agg(f.count("*").alias("trips"), f.sum("fare").alias("fare"), *means)
+    rows = table.orderBy(KEYS).collect()
+    return {name: np.array([row[name] for row in rows]) for name in [*KEYS, *SUMMED]}

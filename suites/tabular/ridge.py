@@ -17,6 +17,7 @@ from residency.datasets.tabular.own import own_regression
 from residency.datasets.tabular.rand_health_insurance import rand_health_insurance
 from residency.datasets.tabular.table import Table
 from residency.harness import Memory, Run, Task, quality
+from residency.suites._mpi import ranks
 
 ALPHA = 1.0
 CHUNK = 100_000  # rows in float64 at a time
@@ -111,3 +112,26 @@ def partial_products(data: Table, run: Run, xp):
         predicted = x_test @ weights
     with run.stage("get"):
         return run.to_host(predicted)
+
+
+@task.on_cpu("mpi4py", memory=Memory(copies=2.5, fixed=0.1e9))
+def message_passing(data: Table, run: Run, mpi4py):
+    """A rank of MPI, a process with one thread, multiplies its own rows; MPI adds the products of all ranks up.
+
+    Ranks start anew each time, and cannot see this process's memory: the table is copied to where they read it. The
+    stages `share`, `start` and `stop` say what that takes.
+    """
+    run.effective(alpha=ALPHA, fit_intercept=False, dtype=str(data.x.dtype), ranks=run.threads)
+    with ranks(run, products, data.x, data.y) as added_up, run.stage("fit"):
+        sums = added_up()
+        weights = np.linalg.solve(sums[:, :-1] + ALPHA * np.eye(len(sums), dtype=sums.dtype), sums[:, -1])
+    with run.stage("predict"):
+        return data.x_test @ weights
+
+
+def products(world, x, y):
+    """Runs in each rank: the products of its own rows, added to those of the others."""
+    own = np.column_stack([x.T @ x, x.T @ y])
+    total = np.empty_like(own)
+    world.Reduce(own, total)  # to rank 0
+    return total

@@ -26,9 +26,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter
+from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,7 @@ from residency.datasets.tabular.table import Table
 from residency.harness import Memory, Run, Task, quality
 from residency.harness.cluster import Rows
 from residency.harness.device import place
+from residency.suites._ray import ray_processes
 
 HALVING = {3: 81, 9: 27, 27: 9, 81: 3}  # rounds in all, and how many configurations get that far
 RANDOM = {81: 9}
@@ -53,6 +56,7 @@ SPACE: Mapping[str, tuple[float, float]] = {  # from, to: drawn evenly on a loga
 }
 APART = 0.2  # of the training rows: what trials are judged on
 BINS = 255
+BOOSTER = "booster.ubj"  # a file, in which Ray Tune keeps the booster of a trial
 AT_ONCE = {"cpu": 4, "gpu": 9}  # trials that share the device, at most: on a CPU they share the threads, too
 
 task = Task(
@@ -302,3 +306,91 @@ def spread_halving(data: Table, run: Run, xgboost):
 def spread_random_search(data: Table, run: Run, xgboost):
     """`random_search`, spread over the workers; there is work for nine of them."""
     return spread(data, run, RANDOM)
+
+
+def on_ray(data: Table, run: Run, schedule: Mapping[int, int], tune):
+    """Ray Tune gives each trial to a process that Ray has started, as many at a time as in `at_once`."""
+    lanes = max(1, min(AT_ONCE["cpu"], run.threads))
+    train, scheduler = trainer(run, schedule, lanes), ray_scheduler(schedule)
+    run.effective(scheduler=type(scheduler).__name__)
+    drawn = [dict(trial.configuration) for trial in draw(max(schedule.values()), run.seed)]
+    with ray_processes(run) as folder, run.stage("search"):
+        trial = partial(ray_trial, train, tuple(schedule), ray_table(data))
+        found = tune.Tuner(
+            tune.with_resources(trial, {"cpu": run.threads // lanes}),
+            param_space={"configuration": tune.grid_search(drawn)},
+            tune_config=tune.TuneConfig(
+                metric="auc", mode="max", scheduler=scheduler, max_concurrent_trials=lanes, reuse_actors=True
+            ),
+            run_config=tune.RunConfig(storage_path=str(folder), verbose=0),
+        ).fit()
+        if found.errors:
+            raise found.errors[0]
+        best = max((one for one in found if one.checkpoint), key=lambda one: one.metrics["auc"])
+        with best.checkpoint.as_directory() as place:
+            booster = booster_in(Path(place) / BOOSTER)
+    spent = sum(one.metrics["rounds"] for one in found)
+    run.observe(validation_auc=best.metrics["auc"], boosting_rounds=spent)
+    with run.stage("predict"):
+        return booster.inplace_predict(data.x_test)
+
+
+def booster_in(file: Path):
+    """XGBoost's model in a file."""
+    import xgboost
+
+    return xgboost.Booster(model_file=file)
+
+
+def ray_table(data: Table):
+    """The rows to learn from and the columns of codes, in memory that all processes of Ray read."""
+    import ray
+
+    return ray.put((data.x, data.y, data.categorical))
+
+
+def ray_scheduler(schedule: Mapping[int, int]):
+    """All rounds for each trial, or asynchronous halving (Li and others 2020)."""
+    from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+
+    if len(schedule) == 1:
+        return FIFOScheduler()
+    return ASHAScheduler("rounds", max_t=max(schedule), grace_period=min(schedule), reduction_factor=3)
+
+
+def ray_trial(train, rungs: Sequence[int], table, asked: Mapping[str, Any]) -> None:
+    """Runs in a process of Ray's: brings the trial from one number of rounds to the next, until Tune stops it."""
+    from ray import tune
+
+    trial = Trial(asked["configuration"])
+    for rounds in rungs:
+        trial = train(binned_on_ray(table), trial, rounds)
+        with TemporaryDirectory() as folder:
+            trial.booster.save_model(Path(folder) / BOOSTER)
+            last = tune.Checkpoint.from_directory(folder) if rounds == rungs[-1] else None
+            tune.report({"auc": trial.auc, "rounds": rounds}, checkpoint=last)
+
+
+@lru_cache(1)
+def binned_on_ray(table) -> tuple[Any, Any]:
+    """Runs in a process of Ray's: makes the matrices once, for all trials of that process."""
+    import ray
+
+    x, y, categorical = ray.get(table)
+    return binned((x, y), categorical, threads=1)
+
+
+@task.on_cpu("ray.tune", needs=["xgboost"], memory=Memory(copies=25, fixed=1e9))
+def ray_halving(data: Table, run: Run, tune):
+    """Those eighty-one configurations by Ray Tune, which waits for no trial: it judges each when its rounds are done.
+
+    A trial goes on if it is in the best third of those that got as far before it. So the first ones always do: this
+    spends more rounds than `halving`, and how many depends on who ends first.
+    """
+    return on_ray(data, run, HALVING, tune)
+
+
+@task.on_cpu("ray.tune", needs=["xgboost"], memory=Memory(copies=25, fixed=1e9))
+def ray_random_search(data: Table, run: Run, tune):
+    """`random_search` by Ray Tune: the same trials, and what it takes to start and follow each in another process."""
+    return on_ray(data, run, RANDOM, tune)
