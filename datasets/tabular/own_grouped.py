@@ -33,13 +33,15 @@ def own_grouped(path: Path | None, target: str | None, seed: int) -> Table:
     file = read_file(path)
     wanted = target_column(file, target)
     name, smaller, how = groups(file, wanted.name, wanted.present)
+    told = [remark for remark in prepared.remarks if " marks the " not in remark]  # here the rarer value is no anomaly
+    told.append(f"`{wanted.name}`: the target, 1 in {int(prepared.y_test.sum())} of {len(prepared.y_test)} rows")
     return split_groups(
         prepared.x,
         prepared.y_test,
         smaller,
         names=(*prepared.names, f"group by {name}"),
         seed=seed,
-        remarks=(*prepared.remarks, how),
+        remarks=(*told, how),
     )
 
 

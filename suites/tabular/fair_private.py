@@ -10,9 +10,10 @@ Expect    DP-SGD (Abadi and others 2016) draws the rows of a step at random, cut
           either group less than 0.005.
           In time, the gradients of single rows are the price: 1,153 numbers a row, which ordinary training never
           holds. Opacus and `per_example` write them to memory. `norms_first` does not: the length of a row's gradient
-          follows from what enters each layer and what comes back, some 150 numbers. So it weighs the rows before it
-          sums, and takes little longer than training without privacy. The network is small: on a GPU, launches decide.
-          JAX asks once for all steps, Torch some hundred times for each. The copy is 68 bytes a row.
+          follows from what enters each layer and what comes back, some 150 numbers. So each row has its weight before
+          gradients are summed, which takes little longer than training without privacy. The network is small: on a
+          GPU, launches decide. JAX asks once for all steps, Torch some hundred times for each. The copy is 68 bytes a
+          row.
 
 The task promises epsilon 1. `epsilon_8`, `not_private` and `torch_not_private` promise less: they are shown, and not
 compared. Opacus's accountant (by Renyi's divergence) finds the noise for an epsilon, and says which epsilon was spent.
@@ -327,15 +328,15 @@ def jax_functions(plan: Plan, gradients: Gradients, private: bool) -> tuple[Any,
 
 
 @task.pair(cpu="jax", gpu="jax", needs=("opacus",))
-def per_example(data: Table, run: Run, jax):
-    """JAX: the gradient of one row, for all rows of a step at once; all steps are one compiled loop."""
-    return jax_trained(data, run, jax, EPSILON, each_gradient)
+def norms_first(data: Table, run: Run, jax):
+    """JAX: the length of each row's gradient without the gradient, then one weighted sum; all steps are one loop."""
+    return jax_trained(data, run, jax, EPSILON, lengths_first)
 
 
 @task.pair(cpu="jax", gpu="jax", needs=("opacus",))
-def norms_first(data: Table, run: Run, jax):
-    """JAX: the length of each row's gradient without the gradient, then one weighed sum; all steps are one loop."""
-    return jax_trained(data, run, jax, EPSILON, lengths_first)
+def per_example(data: Table, run: Run, jax):
+    """JAX: the gradient of one row, for all rows of a step at once; all steps are one compiled loop."""
+    return jax_trained(data, run, jax, EPSILON, each_gradient)
 
 
 @task.pair(cpu="jax", gpu="jax", needs=("opacus",), beside=True)

@@ -46,6 +46,12 @@ def test_the_truth_has_no_gap_and_one_rule_for_all_has(table: Table) -> None:
     assert 0.6 < auc_of_smaller(table, of_the_larger) < 0.8
 
 
+def test_what_promises_less_is_compared_on_neither_device() -> None:
+    names = ("epsilon_8", "not_private", "torch_not_private")
+    beside = {one.id for one in TASK.implementations if one.beside}
+    assert beside == {f"{name}@{device}" for name in names for device in ("cpu", "gpu")}
+
+
 def test_the_noise_is_seeded_the_epsilon_is_spent_and_a_shuffled_target_teaches_nothing(table: Table) -> None:
     pytest.importorskip("opacus")
     first, again, other = (run(table, seed=seed) for seed in (0, 0, 1))
