@@ -67,6 +67,7 @@ def test_the_tasks_that_take_a_table() -> None:
         "density",
         "embedding",
         "explain",
+        "fair_private",
         "gradient_boosting",
         "imbalance",
         "isolation_forest",
