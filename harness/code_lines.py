@@ -20,34 +20,43 @@ def lines_of_code(function: Callable[..., Any]) -> int:
     Decorators, docstrings, comments and empty lines do not, and neither does what is imported.
     """
     try:
-        path = inspect.getsourcefile(function)
-        lines, definitions = _read(Path(path or ""))
-    except (OSError, TypeError, SyntaxError, UnicodeError):
+        own = inspect.unwrap(function)
+        path = inspect.getsourcefile(own)
+        lines, definitions, functions = _read(Path(path or ""))
+    except (OSError, TypeError, SyntaxError, ValueError):
         return 0
-    name = function.__name__
-    if name not in definitions:
+    written = functions.get((own.__name__, own.__code__.co_firstlineno))
+    if written is None:
         return 0
-    wanted, found = [name], {}
+    found = {own.__name__: written}
+    wanted = _names(written)
     while wanted:
         name = wanted.pop()
         if name in definitions and name not in found:
             found[name] = definitions[name]
-            wanted += {each.id for each in ast.walk(_undecorated(found[name])) if isinstance(each, ast.Name)}
+            wanted |= _names(found[name])
     return len({line for one in found.values() for line in _code(one, lines)})
 
 
 @cache
-def _read(path: Path) -> tuple[list[str], dict[str, Definition]]:
-    """A file's lines, and its definitions by name."""
+def _read(path: Path) -> tuple[list[str], dict[str, Definition], dict[tuple[str, int], Definition]]:
+    """A file's lines, its definitions by name, and its functions by name and first line, that of a decorator."""
     text = path.read_text(encoding="utf-8")
     found: dict[str, Definition] = {}
+    functions: dict[tuple[str, int], Definition] = {}
     for one in ast.parse(text).body:
         if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found[one.name] = one
+            functions[one.name, min([one.lineno, *(each.lineno for each in one.decorator_list)])] = one
         elif isinstance(one, ast.Assign | ast.AnnAssign):
             targets = one.targets if isinstance(one, ast.Assign) else [one.target]
             found |= {each.id: one for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
-    return text.splitlines(), found
+    return text.splitlines(), found, functions
+
+
+def _names(one: Definition) -> set[str]:
+    """The names that a definition uses."""
+    return {each.id for each in ast.walk(_undecorated(one)) if isinstance(each, ast.Name)}
 
 
 def _undecorated(one: Definition) -> Definition:

@@ -9,6 +9,7 @@ from residency.harness.code_lines import lines_of_code
 
 FILE = '''"""A task."""
 
+import functools
 import numpy as np
 
 RATE = {"low": 1,
@@ -53,6 +54,24 @@ def outer():
     def inner():
         return 1
     return inner
+
+
+def nested():
+    def helper():
+        return 1
+    return helper
+
+
+first = registered(alone)
+
+
+def alone():
+    return 1
+
+
+@functools.wraps(whole)
+def wrapped():
+    return whole
 '''
 
 
@@ -64,7 +83,10 @@ def test_what_a_function_uses_in_its_file_counts(tmp_path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert lines_of_code(module.whole) == 2 + 3 + 3 + 2  # itself, `helper`, `Model`, `RATE`
-    assert lines_of_code(module.alone) == 5
+    assert lines_of_code(module.first) == 5
+    assert lines_of_code(module.alone) == 2  # of two functions with one name, the one that is given
+    assert lines_of_code(module.wrapped) == lines_of_code(module.whole)
+    assert lines_of_code(module.nested()) == 0  # another function of its name is at the top of the file
     assert lines_of_code(module.outer()) == 0  # it is not at the top of a file
     assert lines_of_code(eval("lambda data: data")) == 0
     assert lines_of_code(len) == 0
