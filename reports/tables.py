@@ -266,7 +266,9 @@ def _taken(taken: Taken) -> str:
     inside = f", {words.resident(resident)} resident" if resident else ""
     moving = f"; {words.percent(taken.moving)} of its time moves data" if taken.moving else ""
     calls = [row.facts.parameters.get(f"calls_on_{device}") for device in ("gpu", "cpu")]
-    ran = "" if None in calls else f"; {calls[0]:,} calls on the GPU, {calls[1]:,} on the CPU"
+    on_cpu = row.facts.parameters.get("functions_on_cpu")
+    which = f" ({words.few(on_cpu)})" if on_cpu else ""
+    ran = "" if None in calls else f"; {calls[0]:,} calls on the GPU, {calls[1]:,} on the CPU{which}"
     return f"{said}: {words.times(speedup)} end to end{inside}{moving}{ran}"
 
 

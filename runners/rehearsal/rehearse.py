@@ -16,7 +16,7 @@ from residency.harness.libraries import distribution, is_installed, not_installe
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell
 from residency.harness.task import Implementation
-from residency.harness.tiers import REHEARSAL
+from residency.harness.tiers import REHEARSAL, STAYS
 from residency.runners import environments, machine
 from residency.runners.plan import Group
 from residency.runners.process import Ended, Worker
@@ -180,7 +180,7 @@ def _said(reply: dict[str, Any], implementation: Implementation) -> list[str]:
         said.append(f"without a signature: {', '.join(reply['unchecked'])}")
     if taken:
         said.append(f"{implementation.accelerator} took {_calls(taken)}: {', '.join(taken)}")
-    said += [f"would stay on the CPU on a GPU too: {name}: {reason}" for name, reason in reply["stays"].items()]
+    said += [f"{STAYS}{name}: {reason}" for name, reason in reply["stays"].items()]
     return said
 
 
