@@ -23,8 +23,8 @@ from residency.reports.tables import by_reason
 
 MEANT = (
     "Ways to use a GPU: a plain port is the CPU's program with another import; with zero code change, an accelerator "
-    "runs the CPU's program; the best code was written for a GPU. Lines of code count the function and what it uses in "
-    "its file."
+    "runs the CPU's program; the best code was written for a GPU. Lines of code count the function and what it "
+    "uses from the suites' files; what several share counts for each."
 )
 DIFFERENT = 1.25  # times the least need: beyond, both are shown
 
