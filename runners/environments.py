@@ -29,7 +29,7 @@ from typing import Any
 
 from residency.harness import registration, store
 from residency.harness.errors import ResidencyError, UsageError, unknown
-from residency.harness.libraries import PROJECT, source
+from residency.harness.libraries import NAMED, PROJECT, normal, source
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.task import Implementation
 from residency.runners.about import code
@@ -42,7 +42,6 @@ HOUSE = Path(__file__).resolve().parent.parent
 IN_CHECKOUT = (HOUSE / "Makefile").is_file()
 MADE = "made.json"  # written last: without it, an environment is not complete
 PATIENCE = 120.0  # seconds for a worker to tell what it runs in
-NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a distribution at the start of a requirement
 NOT_DESCRIBED = f"is not described: residency doctor lists the environments, and {VARIABLE}=FILE names more"
 FIELDS = ("why", "python", "requirements")
 
@@ -127,9 +126,9 @@ class Environment:
         pins = HOUSE / "constraints.txt"
         if not pins.is_file() or self.python:  # another Python has other versions
             return ""
-        asked = {_normal(found[0]) for one in self.requirements if (found := NAMED.match(one))}
+        asked = {normal(found[0]) for one in self.requirements if (found := NAMED.match(one))}
         lines = pins.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if not ((found := NAMED.match(line)) and _is_part(_normal(found[0]), asked))]
+        kept = [line for line in lines if not ((found := NAMED.match(line)) and _is_part(normal(found[0]), asked))]
         return "\n".join(kept) + "\n"
 
 
@@ -289,10 +288,6 @@ def _this_project() -> list[str]:
 def _is_part(name: str, asked: set[str]) -> bool:
     """Whether it is one of these distributions, or is named as a part of one."""
     return any(f"{name}-".startswith(f"{one}-") for one in asked)
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _run(command: Sequence[str], said: str) -> None:
