@@ -62,6 +62,7 @@ demo: setup  ## run the quick tasks of all five topics at smoke size, print a re
 		--replicates 3 --rounds 4 --budget 170 || status=$$?; \
 	printf '\nThe report with all details, as Markdown: '; $(BIN)/residency report --format markdown --output results/runs/demo.md; \
 	printf 'As a page for a browser: '; $(BIN)/residency report --format html --output results/runs/demo.html; \
+	printf 'To type the commands above, first: source $(BIN)/activate\n'; \
 	exit $$status
 
 HANGS := --timeout 400  # seconds, four times as long as the longest test

@@ -9,6 +9,7 @@ import typer
 from residency.analysis.rows import rows
 from residency.commands import common, options
 from residency.harness import interrupts, records
+from residency.harness.errors import typed
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord
 from residency.reports import screen
@@ -56,7 +57,8 @@ def rehearse(
     folder = results / info.id
     interrupted = False
     count = sum(len(group.implementations) for group in groups)
-    with parting(folder, f"Saved to {folder}", "interrupted: what was rehearsed is saved"):
+    kept = f"Saved to {folder}. All that was seen: residency report {typed(folder)} --details"
+    with parting(folder, kept, "interrupted: what was rehearsed is saved"):
         with records.Recorder(folder, info) as recorder, Progress(screen.progress(), Planned(count)) as listener:
             try:
                 rehearse_all(groups, Ledger(settings, recorder, listener))
@@ -66,7 +68,7 @@ def rehearse(
         if json:
             common.print_json(document(found, rows(found)))
         else:
-            show(found.outcomes, screen.output())
+            show(found.outcomes, count, screen.output())
     if interrupted:
         raise typer.Exit(interrupts.status())
     if not all(_passed(record, strict) for record in found.outcomes):

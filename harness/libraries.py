@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -62,6 +63,8 @@ EXTRAS = {
     "mpi": {"mpi4py"},
     "ray": {"ray"},
 }
+BROUGHT_BY_OTHERS = {"distributed", "networkx", "scipy"}  # modules that come with another distribution
+NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a distribution at the start of a requirement
 NAMESPACES = {"nvidia"}  # packages that belong to many distributions, each of which has a package in them
 APART = {"encoder", "mpi", "prophet", "ray", "spark"}  # extras that neither `cpu` nor `gpu` includes
 BUILT_FOR_EACH = {"jax", "torch", "xgboost"}  # modules of which the CPU and the GPU need different builds
@@ -156,7 +159,32 @@ def _shown(path: Path) -> str:
 
 
 def not_installed(modules: Sequence[str], device: str = "cpu") -> str:
-    """The message for missing modules: their names, and the command that installs them."""
+    """The message for missing modules: their names, and the command that installs them, if this project knows one."""
     names = list(dict.fromkeys(package(module) for module in modules))
-    are = "are" if len(names) > 1 else "is"
-    return f"{', '.join(names)} {are} not installed: {remedy(*modules, device=device)}"
+    ours = [name for name in names if _is_brought(name)]
+    others = [name for name in names if name not in ours]
+    said = [f"{_are(ours)} not installed: {remedy(*ours, device=device)}"] if ours else []
+    if others:
+        them = "them" if len(others) > 1 else "it"
+        said.append(f"{_are(others)} not installed, and no extra of this project brings {them}")
+    return "; ".join(said)
+
+
+def _are(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'are' if len(names) > 1 else 'is'}"
+
+
+def _is_brought(module: str) -> bool:
+    """Whether an extra of this project brings a module's distribution; a misspelt name is of none."""
+    if module in BROUGHT_BY_OTHERS:
+        return True
+    try:
+        required = metadata.requires(PROJECT) or ()
+    except metadata.PackageNotFoundError:
+        return True
+    return normal(distribution(module)) in {normal(found[0]) for line in required if (found := NAMED.match(line))}
+
+
+def normal(name: str) -> str:
+    """A distribution's name as all its spellings are compared: `scikit-learn` for `Scikit_Learn`."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -9,17 +9,18 @@ import inspect
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from residency.harness.accelerators import ACCELERATORS
 from residency.harness.dataset import Dataset
-from residency.harness.errors import UsageError
+from residency.harness.errors import UsageError, unknown
 from residency.harness.memory import Memory
 from residency.harness.quality import Metric
 
 CALLED = "function(data, run, library)"
+HERE = "here"  # what the command line calls the environment of this process
 ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]*|")
 GENERATORS = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
@@ -107,21 +108,38 @@ def check_accelerator(decorator: str, accelerator: Any, library: str) -> None:
         return
     known = ACCELERATORS.get(accelerator) if isinstance(accelerator, str) else None
     if known is None:
-        names = ", ".join(map(repr, ACCELERATORS))
-        raise UsageError(f"task.{decorator}: unchanged={accelerator!r} is no accelerator; there are {names}")
+        raise UsageError(f"task.{decorator}: {unknown('accelerator', str(accelerator), ACCELERATORS)}")
     if library.partition(".")[0] not in known.runs:
         raise UsageError(f"task.{decorator}: {accelerator} runs {', '.join(sorted(known.runs))}, not {library}")
+
+
+def check_devices(word: str, value: Any, devices: Iterable[str]) -> None:
+    """Raise `UsageError` if what is said by device names a device that is not there."""
+    for device in value if isinstance(value, Mapping) else ():
+        if device not in devices:
+            there = ", ".join(map(repr, devices))
+            raise UsageError(f"{word} is said for {device!r}, but here it can be said for {there}")
+
+
+def check_needs(decorator: str, needs: Any) -> None:
+    """Raise `UsageError` if this is not a list of modules, or lists by device."""
+    for modules in needs.values() if isinstance(needs, Mapping) else [needs]:
+        if not isinstance(modules, (list, tuple)) or not all(isinstance(module, str) for module in modules):
+            raise UsageError(f"task.{decorator}: needs must be a list of modules, as ['pyarrow'], not {modules!r}")
 
 
 def check_environment(decorator: str, environment: Any) -> None:
     """Raise `UsageError` if this is not the name of an environment, or names by device."""
     for name in environment.values() if isinstance(environment, Mapping) else [environment]:
+        if name == HERE:
+            raise UsageError(f"task.{decorator}: leave out environment={HERE!r}: without a name, it runs here")
         if not isinstance(name, str) or not ENVIRONMENT.fullmatch(name):
             raise UsageError(f"task.{decorator}: environment must be a name such as 'xgboost-3.4', not {name!r}")
 
 
 def check_memory(memory: Any) -> None:
     """Raise `UsageError` if this does not say how much memory an implementation holds."""
+    check_devices("memory", memory, ("cpu", "gpu"))
     said = memory.values() if isinstance(memory, Mapping) else [] if memory is None else [memory]
     if not all(isinstance(one, Memory) for one in said):
         raise UsageError(f'memory must be a Memory, or one by device, as {{"gpu": Memory(copies=2)}}, not {memory!r}')

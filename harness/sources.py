@@ -54,6 +54,20 @@ def imported_by(file: Path) -> tuple[Path, ...]:
     return _imported_by(file, status.st_mtime_ns, status.st_size)
 
 
+def origins(file: Path, tree: ast.Module) -> dict[str, tuple[Path, str]]:
+    """The names that a file imports from this project or from beside itself: the file of each, and its name in it.
+
+    The second is empty if the name is the module itself.
+    """
+    found = {}
+    for node in _statements(tree):
+        for alias, (level, names) in zip(getattr(node, "names", ()), _named(node), strict=False):
+            place = _module(file, level, names)
+            if place is not None:
+                found[alias.asname or alias.name] = (place, "" if place.stem == names[-1] else names[-1])
+    return found
+
+
 @cache  # for as long as the file stays as it is
 def _imported_by(file: Path, _changed: int, _size: int) -> tuple[Path, ...]:
     try:

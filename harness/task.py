@@ -52,6 +52,16 @@ def _place(device: Device, runner: Place, workers: int = 0) -> str:
     return device if runner == "local" else f"{workers or 'N'}x{device}"
 
 
+def _inside(name: str, what: str) -> str:
+    """An implementation's name, with the accelerator or the environment that it runs in; without one, as it is."""
+    return f"{name}{MARK}{what}" if what else name
+
+
+def _of_device(environments: Environments, device: Device) -> str:
+    """The name of the environment of one device; empty if it has none."""
+    return environments.get(device, "") if isinstance(environments, Mapping) else environments
+
+
 @dataclass(frozen=True)
 class Implementation:
     """One way to do a task: a library on a device."""
@@ -87,7 +97,7 @@ class Implementation:
         if self.environment or self.runner != "local" or not environment:
             return self
         twin = self.twin and self.twin.replace("@", f"{MARK}{environment}@")
-        return replace(self, name=f"{self.name}{MARK}{environment}", twin=twin, environment=environment)
+        return replace(self, name=_inside(self.name, environment), twin=twin, environment=environment)
 
     def on(self, workers: int) -> Implementation:
         """The same implementation on this many workers; one that is not for a cluster stays as it is."""
@@ -327,32 +337,37 @@ class Task:
     ) -> Callable[[F], F]:
         registration.check_libraries(decorator, libraries)
         registration.check_memory(memory)
+        registration.check_needs(decorator, needs)
+        registration.check_devices("needs", needs, libraries)
         registration.check_accelerator(decorator, unchanged, libraries.get("cpu", ""))
         registration.check_environment(decorator, environment)
+        registration.check_devices("environment", environment, libraries)
 
         def register(function: F) -> F:
             registration.check_function(decorator, function)
             file, line = registration.place_of_loading()
             name = function.__name__
 
-            def add(device: Device, library: str, of: Device, twin: str | None, **more: Any) -> None:
+            def add(called: str, device: Device, library: str, of: Device, twin: str | None, **more: Any) -> None:
                 modules = needs.get(of, ()) if isinstance(needs, Mapping) else needs
                 made = Implementation(
-                    name, device, library, function, runner, twin, tuple(modules), beside=beside,
+                    called, device, library, function, runner, None, tuple(modules), beside=beside,
                     file=file, line=line, memory=on(device, self.memory if memory is None else memory), **more,
                 )  # fmt: skip
-                made = made.within(environment.get(of, "") if isinstance(environment, Mapping) else environment)
+                made = replace(made.within(_of_device(environment, of)), twin=twin)
                 check_unique([known for known in self.implementations if known.file == file], made)
                 self.implementations.append(made)
 
+            sides = {
+                side: f"{_inside(name, _of_device(environment, side))}@{_place(side, runner)}" for side in libraries
+            }
             for device, library in libraries.items():
-                other = next((f"{name}@{_place(side, runner)}" for side in libraries if side != device), None)
-                add(device, library, device, other, plain=plain and device == "gpu")
+                other = next((sides[side] for side in libraries if side != device), None)
+                add(name, device, library, device, other, plain=plain and device == "gpu")
             if unchanged:
-                own = name
-                name = f"{own}{MARK}{unchanged}"
                 runs_in = ACCELERATORS[unchanged].runs_in
-                add("gpu", libraries["cpu"], "cpu", f"{own}@cpu", accelerator=unchanged, environment=runs_in)
+                called = _inside(name, unchanged)
+                add(called, "gpu", libraries["cpu"], "cpu", sides["cpu"], accelerator=unchanged, environment=runs_in)
             return function
 
         return register

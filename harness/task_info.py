@@ -35,7 +35,9 @@ class TaskInfo:
     limiter: str = ""  # what limits its time, if it is neither bytes nor operations
     expect: str = ""  # what its file expects as the answer; not recorded in older runs
     ways: dict[str, Way] = field(default_factory=dict)  # of local GPU implementations; not recorded in older runs
-    lines: dict[str, int] = field(default_factory=dict)  # of code, by function; not recorded in older runs
+    lines: dict[str, int] = field(
+        default_factory=dict
+    )  # of code, by function or implementation; not recorded in older runs
     stated: str = ""  # what all implementations of an approximate task promise; not recorded in older runs
 
     @classmethod
@@ -64,19 +66,18 @@ class TaskInfo:
                 for known in task.implementations
                 if known.device == "gpu" and known.runner == "local"
             },
-            {known.function_name: lines_of_code(known.function) for known in task.implementations},
+            _lines(task),
             task.stated,
         )
 
     def way_of(self, implementation: str) -> Way | None:
         """How an implementation uses a GPU; None if the run did not record it."""
-        name, _, place = implementation.partition("@")
-        own = f"{name.rpartition(MARK)[0]}@{place}"  # in an environment that the command line named
-        return self.ways.get(implementation) or self.ways.get(own)
+        return next((self.ways[name] for name in _names(implementation) if name in self.ways), None)
 
     def lines_of(self, implementation: str) -> int | None:
         """The lines of code of an implementation's function; None if the run did not record them."""
-        return self.lines.get(re.split(rf"[@{MARK}]", implementation)[0]) or None
+        function = re.split(rf"[@{MARK}]", implementation)[0]
+        return next((self.lines[name] for name in (*_names(implementation), function) if name in self.lines), 0) or None
 
     def twin_of(self, implementation: str) -> str | None:
         """The id of a pair's other side, on the same number of workers; None if there is none."""
@@ -91,6 +92,23 @@ class TaskInfo:
         """Whether the user's own data, or generated data, has fewer rows than the task's smallest size."""
         sizable = self.datasets.get(dataset) in {"generated", "own"}
         return sizable and rows is not None and rows < min(self.sizes.values())
+
+
+def _names(implementation: str) -> tuple[str, str]:
+    """The id as it is registered, and without the environment that the command line named."""
+    registered = re.sub(WORKERS, "@Nx", implementation)
+    name, _, place = registered.partition("@")
+    return registered, f"{name.rpartition(MARK)[0]}@{place}"
+
+
+def _lines(task: Task) -> dict[str, int]:
+    """Lines of code by function; by implementation if its function is not the only one of that name."""
+    found: dict[str, int] = {}
+    for known in task.implementations:
+        lines = lines_of_code(known.function)
+        if found.setdefault(known.function_name, lines) != lines:
+            found[known.id] = lines
+    return found
 
 
 def twin_by_name(implementation: str) -> str:

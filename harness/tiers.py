@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 REHEARSAL = "rehearsal"  # the runner in records of GPU code that was tried without a GPU; they hold no times
+STAYS = "would stay on the CPU on a GPU too: "  # the first words of a remark about a call that an accelerator took
 
 
 class Tier(IntEnum):

@@ -224,7 +224,9 @@ def _in_a_line(doubted: list[str]) -> str:
 
 
 def _no_doubts(found: Findings) -> str:
-    least = min(_replicates(found), default=0)
+    if not (counts := _replicates(found)):
+        return ""
+    least = min(counts)
     return f"Each was measured in {least} or more processes, and the machine was not busy as far as is known."
 
 

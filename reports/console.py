@@ -44,7 +44,8 @@ def show(found: Findings, console: Console, *, details: bool = False, saved: boo
     said = report(found)
     short = brief(found, said)
     _line(console, short.answer, "bold")
-    _line(console, short.doubts, "yellow" if short.is_doubted else "")
+    if short.doubts:
+        _line(console, short.doubts, "yellow" if short.is_doubted else "")
     if short.without_gpu:
         _line(console, short.without_gpu)
     _line(console, BELOW if details else MORE, "dim")

@@ -26,7 +26,7 @@ def show_all(found: Iterable[Listed], out: Console) -> None:
     """Print one line for each dataset."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("dataset", "kind", "what it is", "tasks", "here"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for listed in found:
         dataset = listed.dataset
         here = escape(listed.absent.partition(": ")[2]) if listed.absent else "yes"

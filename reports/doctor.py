@@ -44,7 +44,8 @@ def show(told: Mapping[str, Any], free: int, everything: bool, out: Console) -> 
     out.print("\n[bold]Environments[/] (run in one: residency run TASK --environments here,NAME)")
     for one in told["environments"]:
         python = f", Python {one['python']}" if one["python"] else ""
-        out.print(f"  {one['name']}{python}: {one['missing'] or 'ready'}", highlight=False, markup=False)
+        state = (one["missing"] or "ready").removeprefix(f"environment {one['name']} is ")
+        out.print(f"  {one['name']}{python}: {state}", highlight=False, markup=False)
         out.print(f"    {one['why']}", highlight=False, markup=False)
     out.print("\n[bold]Libraries[/]")
     libraries = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
@@ -123,7 +124,7 @@ def _show_environment(out: Console, surroundings: Mapping[str, Any], warnings: S
     """What changes the speed of the CPU side, and which of these settings are known to slow a library."""
     out.print("\n[bold]What the CPU side computes with[/]")
     if not surroundings["pools"]:
-        out.print("  not known: a worker cannot import NumPy, SciPy and scikit-learn here", style="yellow")
+        out.print("  not known: a worker could not import NumPy, SciPy and scikit-learn in a minute", style="yellow")
     for pool in surroundings["pools"]:
         out.print(f"  {escape(environment.described(pool))} ({escape(pool['file'])})", highlight=False)
     for name, value in surroundings["variables"].items():
@@ -137,7 +138,7 @@ def _show_environment(out: Console, surroundings: Mapping[str, Any], warnings: S
 def _show_implementations(out: Console, states: Sequence[Mapping[str, Any]], everything: bool) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("task", "can run here", "cannot"):
-        table.add_column(column, no_wrap=column == "task")
+        table.add_column(column, no_wrap=column == "task", overflow="fold")
     for task in dict.fromkeys(state["task"] for state in states):
         mine = [state for state in states if state["task"] == task]
         cannot = [state["implementation"] for state in mine if _obstacle(state)]
@@ -169,7 +170,7 @@ def _show_tiers(out: Console, states: Sequence[Mapping[str, Any]], everything: b
     names = ("task", "implementation") if everything else ("implementations",)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in (*names, "tested on this machine", "best in the recorded runs", "next"):
-        table.add_column(column, no_wrap=column in names)
+        table.add_column(column, no_wrap=column in names, overflow="fold")
     reached = [(state["tier"].label, state["tier_on_record"].label, state) for state in states if "tier" in state]
     if everything:
         for seen, recorded, state in reached:

@@ -19,7 +19,8 @@ def render(found: Findings) -> str:
     """A run as Markdown."""
     said = report(found)
     short = brief(found, said)
-    lines = [f"# {_text(said.title)}", "", f"**{_text(short.answer)}**", "", _text(short.doubts)]
+    lines = [f"# {_text(said.title)}", "", f"**{_text(short.answer)}**"]
+    lines += ["", _text(short.doubts)] if short.doubts else []
     lines += ["", f"**{_text(said.warning)}**"] if said.warning else []
     lines += ["", _text(short.without_gpu)] if short.without_gpu else []
     lines += ["", *(f"- **{_text(word)}** {_text(line)}" for word, line in glance.texts(found))]

@@ -18,6 +18,7 @@ from residency.harness import environment, statistics
 from residency.harness.errors import typed
 from residency.harness.outcomes import NOT_STARTED, Outcome, is_not_reached
 from residency.harness.records import Records, RunInfo
+from residency.harness.tiers import REHEARSAL
 from residency.reports import certainty, links, sentences, words
 from residency.reports.answers import Answer, answer
 from residency.reports.columns import Line, line
@@ -152,7 +153,7 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
     shown = [row for row in found.ranked if row.result.outcome != Outcome.UNAVAILABLE]
     failures = [_failure(row) for row in shown if row.result.outcome != Outcome.OK or row.result.reason]
     failures += _not_reached(group)
-    notes = list(dict.fromkeys(remark for row in group for remark in row.facts.remarks))
+    notes = list(dict.fromkeys(_named(row, remark) for row in group for remark in row.facts.remarks))
     notes += certainty.undecided(found.undecided, records.folder if _goes_on(whole) else None)
     notes += _at_odds(shown)
     notes += _throughput(shown) if unit != "rows" else []
@@ -265,7 +266,9 @@ def _taken(taken: Taken) -> str:
     inside = f", {words.resident(resident)} resident" if resident else ""
     moving = f"; {words.percent(taken.moving)} of its time moves data" if taken.moving else ""
     calls = [row.facts.parameters.get(f"calls_on_{device}") for device in ("gpu", "cpu")]
-    ran = "" if None in calls else f"; {calls[0]:,} calls on the GPU, {calls[1]:,} on the CPU"
+    on_cpu = row.facts.parameters.get("functions_on_cpu")
+    which = f" ({words.few(on_cpu)})" if on_cpu else ""
+    ran = "" if None in calls else f"; {calls[0]:,} calls on the GPU, {calls[1]:,} on the CPU{which}"
     return f"{said}: {words.times(speedup)} end to end{inside}{moving}{ran}"
 
 
@@ -425,6 +428,11 @@ def few_processes(found: Sequence[Row]) -> list[str]:
             "that earlier runs of such work showed."
         ]
     return []
+
+
+def _named(row: Row, remark: str) -> str:
+    """A remark; what a rehearsal saw of an implementation with its name, since it differs from one to the other."""
+    return f"{row.cell.implementation}: {remark}" if row.cell.runner == REHEARSAL else remark
 
 
 def processes(counts: set[int]) -> str:

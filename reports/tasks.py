@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from residency.harness.errors import typed
 from residency.harness.mistakes import shown
 from residency.harness.outcomes import Ending
 from residency.harness.task import Task
@@ -22,7 +23,8 @@ from residency.reports.tables import by_reason
 
 MEANT = (
     "Ways to use a GPU: a plain port is the CPU's program with another import; with zero code change, an accelerator "
-    "runs the CPU's program; the best code was written for a GPU. Lines of code are of the function alone."
+    "runs the CPU's program; the best code was written for a GPU. Lines of code count the function and what it "
+    "uses from the suites' files; what several share counts for each."
 )
 DIFFERENT = 1.25  # times the least need: beyond, both are shown
 
@@ -31,20 +33,23 @@ def show_all(tasks: Sequence[Task], out: Console) -> None:
     """Print one line for each task."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("task", "what it is", "implementations"):
-        table.add_column(column, no_wrap=column == "task")
+        table.add_column(column, no_wrap=column == "task", overflow="fold")
     for task in tasks:
         names = dict.fromkeys(implementation.id for implementation in task.implementations)
         table.add_row(task.path, escape(task.title) + _ways(task), ", ".join(names))
     out.print(table)
     topics = len({task.path.rpartition("/")[0] for task in tasks})
     count = f"{len(tasks)} task{'s' * (len(tasks) > 1)} in {topics} topic{'s' * (topics > 1)}"
-    out.print(f"{count}. To see one of them in full: residency list {tasks[0].path}", highlight=False)
+    out.print(
+        f"{count}. To see one of them in full: residency list {typed(tasks[0].path)}", highlight=False, markup=False
+    )
 
 
 def _ways(task: Task) -> str:
     """The ways in which a task uses a GPU, with the lines of code of each; nothing if there are not two."""
     info = TaskInfo.of(task)
-    found = {way: [info.lines_of(name) or 0 for name, own in info.ways.items() if own == way] for way in WAYS}
+    named = {way: [info.lines_of(name) for name, own in info.ways.items() if own == way] for way in WAYS}
+    found = {way: [lines for lines in known if lines is not None] for way, known in named.items()}
     told = [f"{words.WAYS[way]} {_range(lines)}" for way, lines in found.items() if lines]
     return f"\n[dim]Lines of code for a GPU: {', '.join(told)}[/]" if len(told) > 1 else ""
 

@@ -16,6 +16,7 @@ from residency.harness.task_info import Way
 
 Write = Callable[[float], str]
 """How a number is written."""
+FEW = 3  # names that stand for many
 WAYS: Mapping[Way, str] = {"plain": "plain port", "unchanged": "zero code change", "best": "best code"}
 STAGES_SHOWN = 3
 MOST_PLACES = 6  # digits after the point
@@ -242,6 +243,12 @@ def gpus(facts: Sequence[Mapping[str, Any]]) -> str:
     """`8 × NVIDIA H100 (80.0 GiB)`; unlike GPUs with commas between them."""
     counts = Counter(map(gpu, facts))
     return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
+
+
+def few(names: Sequence[str]) -> str:
+    """`fit, predict, score and 4 more`."""
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return f"{', '.join(names[:FEW])}{more}"
 
 
 def listed(numbers: Sequence[int]) -> str:

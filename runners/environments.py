@@ -27,22 +27,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from residency.harness import store
+from residency.harness import registration, store
 from residency.harness.errors import ResidencyError, UsageError, unknown
-from residency.harness.libraries import PROJECT, source
+from residency.harness.libraries import NAMED, PROJECT, normal, source
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.task import Implementation
 from residency.runners.about import code
 from residency.runners.process import Ended, Worker
 
 SHIPPED = Path(__file__).with_name("environments.toml")
+HERE = registration.HERE
 VARIABLE = "RESIDENCY_ENVIRONMENTS"
-HERE = "here"  # what the command line calls the environment of this process
 HOUSE = Path(__file__).resolve().parent.parent
 IN_CHECKOUT = (HOUSE / "Makefile").is_file()
 MADE = "made.json"  # written last: without it, an environment is not complete
 PATIENCE = 120.0  # seconds for a worker to tell what it runs in
-NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a distribution at the start of a requirement
+NOT_DESCRIBED = f"is not described: residency doctor lists the environments, and {VARIABLE}=FILE names more"
 FIELDS = ("why", "python", "requirements")
 
 
@@ -95,6 +95,8 @@ class Environment:
     def make(self, python: str = "") -> None:
         """Make it, from nothing; raises `UsageError` if its Python is not here or pip fails."""
         chosen = python or (_python(self.python) if self.python else sys.executable)
+        can = [chosen, "-c", "import ensurepip, venv"]
+        _run(can, f"environment {self.name}: {chosen} makes no environment")  # before the one that is there is removed
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         _run([chosen, "-m", "venv", str(self.folder)], f"environment {self.name}: {chosen} makes no environment")
@@ -124,9 +126,9 @@ class Environment:
         pins = HOUSE / "constraints.txt"
         if not pins.is_file() or self.python:  # another Python has other versions
             return ""
-        asked = {_normal(found[0]) for one in self.requirements if (found := NAMED.match(one))}
+        asked = {normal(found[0]) for one in self.requirements if (found := NAMED.match(one))}
         lines = pins.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if not ((found := NAMED.match(line)) and _is_part(_normal(found[0]), asked))]
+        kept = [line for line in lines if not ((found := NAMED.match(line)) and _is_part(normal(found[0]), asked))]
         return "\n".join(kept) + "\n"
 
 
@@ -140,6 +142,10 @@ class Described:
     packages: frozenset[str]  # that can be imported
     without_cuda: dict[str, str]  # why some of them cannot use a GPU
 
+    def has(self, module: str) -> bool:
+        """Whether a module's package can be imported there."""
+        return module.partition(".")[0] in self.packages
+
     @property
     def record(self) -> dict[str, Any]:
         """What a run keeps of it."""
@@ -148,21 +154,26 @@ class Described:
 
 def known() -> dict[str, Environment]:
     """All environments by name; raises `UsageError` if a file cannot be read."""
-    files = [SHIPPED, *(Path(part).absolute() for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part)]
+    files = [
+        SHIPPED,
+        *(Path(part).expanduser().absolute() for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part),
+    ]
     return {name: one for file in files for name, one in _read(file).items()}
 
 
-def environment(name: str) -> Environment:
-    """The environment of that name; raises `UsageError` with the alternatives."""
+def environment(name: str, *others: str) -> Environment:
+    """The environment of that name; raises `UsageError` with the alternatives, `others` among them."""
     found = known()
     if name not in found:
-        raise unknown("environment", name, [HERE, *found])
+        raise unknown("environment", name, [*others, *found])
     return found[name]
 
 
 def described(name: str) -> Described | Ending:
     """What runs in an environment, by its own word; the reason if nothing can."""
-    one = environment(name)
+    one = known().get(name)
+    if one is None:
+        return Ending(Outcome.UNAVAILABLE, f"environment {name} {NOT_DESCRIBED}")
     if one.missing:
         return Ending(Outcome.UNAVAILABLE, one.missing)
     return _described(one, (one.folder / MADE).stat().st_mtime_ns)
@@ -179,6 +190,15 @@ def _described(one: Environment, _made: int) -> Described | Ending:
         why = f"environment {one.name} has other code of this project: make it again: {one.remedy}"
         return Ending(Outcome.FAILED, why)
     return Described(**{**told, "packages": frozenset(told["packages"])})
+
+
+def lacking(name: str, modules: Sequence[str]) -> str | None:
+    """Why an environment cannot import all of these modules; None if it can."""
+    there = described(name)
+    if isinstance(there, Ending):
+        return there.reason
+    missing = dict.fromkeys(module for module in modules if not there.has(module))
+    return f"environment {name} has no {', '.join(missing)}" if missing else None
 
 
 def interpreter(name: str) -> Path | None:
@@ -270,12 +290,11 @@ def _is_part(name: str, asked: set[str]) -> bool:
     return any(f"{name}-".startswith(f"{one}-") for one in asked)
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def _run(command: Sequence[str], said: str) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    except OSError as error:
+        raise UsageError(f"{said}: {error.strerror}") from None
     if done.returncode:
         last = (done.stdout.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise UsageError(f"{said}: {last}")
@@ -295,7 +314,11 @@ def main() -> None:
         one.make(asked.python)
         told = described(one.name)
     except ResidencyError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"interrupted: environment {asked.name} is not complete", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
     if isinstance(told, Ending):
         sys.exit(told.reason)
     print(f"environment {one.name} is ready: Python {told.python}")  # noqa: T201

@@ -106,7 +106,7 @@ def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
             raise unknown("device", device, DEVICES)
     for name in selection.environments:
         if name != environments.HERE:
-            environments.environment(name)
+            environments.environment(name, environments.HERE)
     tasks = catalogue.select(selection.tasks)
     _check_names(catalogue, tasks, selection)
     groups = [group for task in tasks for group in groups_of(task, selection)]
@@ -122,12 +122,9 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
     modules = [implementation.library, *implementation.needs]
     if implementation.runner == "cluster":
         modules += ["distributed", *(["dask_cuda"] if implementation.device == "gpu" and not elsewhere else [])]
-    there = environments.described(implementation.environment) if implementation.environment else None
-    if isinstance(there, Ending):
-        return there
     modules += [ACCELERATORS[implementation.accelerator].needs] if implementation.accelerator else []
-    missing = [name for name in modules if not _is_there(name, there)]
-    reasons = []
+    there = environments.described(implementation.environment) if implementation.environment else None
+    reasons: list[str] = []
     if implementation.device == "gpu" and not elsewhere:
         gpus, why = machine.gpus()
         if not gpus:
@@ -135,17 +132,19 @@ def unavailable(implementation: Implementation, elsewhere: bool = False) -> Endi
         elif implementation.workers > len(gpus):
             workers = implementation.workers
             reasons.append(f"{workers} workers need {workers} GPUs; this machine has {len(gpus)}")
-        else:
-            reasons += [said for name in modules if name not in missing and (said := _without_cuda(name, there))]
-    if missing and there is not None:
-        reasons.append(f"environment {implementation.environment} has no {', '.join(dict.fromkeys(missing))}")
-    elif missing:
-        reasons.append(not_installed(missing, implementation.device))
+    if isinstance(there, Ending):
+        return Ending(Outcome.UNAVAILABLE, "; ".join([*reasons, there.reason])) if reasons else there
+    missing = [name for name in modules if not _is_there(name, there)]
+    if implementation.device == "gpu" and not elsewhere and not reasons:
+        reasons += [said for name in modules if name not in missing and (said := _without_cuda(name, there))]
+    if missing:
+        said = environments.lacking(implementation.environment, modules) if there is not None else None
+        reasons.append(said or not_installed(missing, implementation.device))
     return Ending(Outcome.UNAVAILABLE, "; ".join(dict.fromkeys(reasons))) if reasons else None
 
 
 def _is_there(module: str, there: Described | None) -> bool:
-    return is_installed(module) if there is None else module.partition(".")[0] in there.packages
+    return is_installed(module) if there is None else there.has(module)
 
 
 def _without_cuda(module: str, there: Described | None) -> str | None:

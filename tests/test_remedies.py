@@ -83,3 +83,10 @@ def test_from_elsewhere(came_from, tmp_path: Path, told: dict[str, Any] | None, 
 def test_the_extra_is_the_devices(came_from, tmp_path: Path, modules: list[str], device: str, extra: str) -> None:
     came_from(None, tmp_path)
     assert libraries.remedy(*modules, device=device) == f"pip install 'residency-bench[{extra}]'"
+
+
+def test_a_name_that_no_extra_brings_is_not_promised_by_a_command() -> None:
+    told = libraries.not_installed(["sklean.svm", "cupy", "num py"], "gpu")
+    ours, others = told.split("; ")
+    assert ours.startswith("cupy is not installed: ")
+    assert others == "sklean, num py are not installed, and no extra of this project brings them"

@@ -12,12 +12,14 @@ from residency.reports.page.parts import Block, Table, TableRow, Text, tags_of
 
 CAPTION = (
     "Ways to use a GPU: the CPU's program with another import (plain port), as it is, run by an accelerator "
-    "(zero code change), and code written for a GPU (best code)"
+    "(zero code change), and code written for a GPU (best code). Of each way the fastest is shown, with how many times "
+    "as fast as the strongest CPU implementation it is"
 )
 HEADER = (
     "way", "implementation", "end to end", "data resident", "where the time went", "calls on GPU / CPU", "lines of code"
 )  # fmt: skip
 CALLS = ("parameters/calls_on_gpu", "parameters/calls_on_cpu")  # that an accelerator ran on either device
+FUNCTIONS = "parameters/functions_on_cpu"
 
 
 def blocks(rows: Sequence[Row], numbers: Numbers) -> list[Block]:
@@ -43,8 +45,9 @@ def _cells(taken: Taken, numbers: Numbers) -> list[Text]:
 
 
 def _calls(found: RowNumbers) -> Text:
-    """`12 / 2`: how many calls ran on the GPU and on the CPU; `-` without an accelerator."""
+    """`12 / 2 (fit)`: how many calls ran on the GPU and on the CPU, and which; `-` without an accelerator."""
     if found.value(CALLS[0]) is None:
         return UNKNOWN
     on_gpu, on_cpu = (found.number(place, lambda value: words.count(int(value))) for place in CALLS)
-    return [on_gpu, " / ", on_cpu]
+    functions = found.value(FUNCTIONS)
+    return [on_gpu, " / ", on_cpu, *([f" ({words.few(functions)})"] if functions else [])]

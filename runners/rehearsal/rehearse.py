@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from residency.harness.accelerators import ACCELERATORS
 from residency.harness.libraries import distribution, is_installed, not_installed, version
 from residency.harness.outcomes import OK, Ending, Outcome
 from residency.harness.records import Cell
 from residency.harness.task import Implementation
-from residency.harness.tiers import REHEARSAL
+from residency.harness.tiers import REHEARSAL, STAYS
 from residency.runners import environments, machine
 from residency.runners.plan import Group
 from residency.runners.process import Ended, Worker
@@ -97,11 +98,8 @@ class _Pool:
         except Ended as ended:
             return Rehearsed(_cell(group, implementation, facts["rows"]), ended.ending, known)
         ending = Ending(Outcome(reply["ending"]["outcome"]), reply["ending"]["reason"])
-        if reply["checked"]:
-            known["remarks"] += _said(reply["checked"], reply["unchecked"], implementation)
-        called = {name.partition(".")[0] for name in reply["checked"]}
-        if ending == OK and (called or implementation.accelerator) and implementation.package not in called:
-            ending = Ending(Outcome.FAILED, f"it never called {implementation.package}")
+        known["remarks"] += _said(reply, implementation)
+        ending = _doubted(ending, reply, implementation)
         known |= {"quality": reply["quality"], "parameters": reply["parameters"], "data_hash": facts["hash"]}
         known |= {"reference": facts["reference"], "tier": int(how.tier) if ending == OK else None}
         return Rehearsed(_cell(group, implementation, facts["rows"]), ending, known)
@@ -131,14 +129,15 @@ def _sized(group: Group, how: Means) -> Group:
 
 def _missing(group: Group, implementation: Implementation) -> str | None:
     """The message if something that a rehearsal needs is not installed, including the CPU twin's library; else None."""
-    if implementation.environment:
-        there = environments.described(implementation.environment)
-        return there.reason if isinstance(there, Ending) else None
     modules = [implementation.library, *implementation.needs]
     if (twin := _twin(group, implementation)) is not None:
         modules.append(twin)
     if implementation.runner == "cluster":
         modules += ["distributed", "dask_cuda"]
+    if implementation.accelerator:
+        modules.append(ACCELERATORS[implementation.accelerator].needs)
+    if implementation.environment:
+        return environments.lacking(implementation.environment, modules)
     missing = [name for name in modules if not is_installed(name)]
     return not_installed(missing, "rehearsal") if missing else None
 
@@ -152,11 +151,40 @@ def _cell(group: Group, implementation: Implementation, rows: int | None = None)
     return replace(group.cell(implementation.on(1), rows), runner=REHEARSAL)
 
 
-def _said(checked: dict[str, int], unchecked: list[str], implementation: Implementation) -> list[str]:
-    """Remarks that name the callables to which calls were bound, and the versions of their libraries."""
+def _doubted(ending: Ending, reply: dict[str, Any], implementation: Implementation) -> Ending:
+    """A failure if a right result says nothing about the GPU, because its library would do nothing there."""
+    called = {name.partition(".")[0] for name in reply["checked"]}
+    if ending != OK:
+        return ending
+    if implementation.accelerator and not reply["taken"]:
+        return Ending(Outcome.FAILED, f"it never called {implementation.package}")
+    if implementation.accelerator and reply["stays"] and not called:
+        why = "; ".join(f"{name}: {reason}" for name, reason in reply["stays"].items())
+        return Ending(Outcome.FAILED, f"{implementation.accelerator} would leave every call on the CPU: {why}")
+    if called and not implementation.accelerator and implementation.package not in called:
+        return Ending(Outcome.FAILED, f"it never called {implementation.package}")
+    return ending
+
+
+def _said(reply: dict[str, Any], implementation: Implementation) -> list[str]:
+    """Remarks that name the callables to which calls were bound, the versions of their libraries, and what is left."""
+    checked, taken = reply["checked"], reply["taken"]
     there = environments.described(implementation.environment) if implementation.environment else None
     versions = there.versions if isinstance(there, environments.Described) else {}
-    tops = sorted({name.partition(".")[0] for name in checked})
-    libraries = ", ".join(f"{distribution(top)} {versions.get(distribution(top)) or version(top)}" for top in tops)
-    said = [f"{sum(checked.values())} calls of {len(checked)} callables bound to {libraries}: {', '.join(checked)}"]
-    return said + ([f"without a signature: {', '.join(unchecked)}"] if unchecked else [])
+    said = []
+    if checked:
+        tops = sorted({name.partition(".")[0] for name in checked})
+        libraries = ", ".join(f"{distribution(top)} {versions.get(distribution(top)) or version(top)}" for top in tops)
+        said.append(f"{_calls(checked)} bound to {libraries}: {', '.join(checked)}")
+    if reply["unchecked"]:
+        said.append(f"without a signature: {', '.join(reply['unchecked'])}")
+    if taken:
+        said.append(f"{implementation.accelerator} took {_calls(taken)}: {', '.join(taken)}")
+    said += [f"{STAYS}{name}: {reason}" for name, reason in reply["stays"].items()]
+    return said
+
+
+def _calls(counts: dict[str, int]) -> str:
+    """`6 calls of 4 functions`."""
+    calls, functions = sum(counts.values()), len(counts)
+    return f"{calls} call{'s' * (calls != 1)} of {functions} function{'s' * (functions != 1)}"

@@ -23,7 +23,7 @@ from residency.harness.run import Run
 from residency.harness.task import Implementation, Task
 from residency.harness.tiers import Tier
 from residency.runners.cluster import BACK_ENDS, DaskCluster, counters
-from residency.runners.rehearsal import graphs, pairs, stand_ins
+from residency.runners.rehearsal import accelerate, graphs, pairs, stand_ins
 from residency.runners.rehearsal.signatures import bind
 from residency.runners.settings import PROTOCOLS
 
@@ -32,8 +32,6 @@ SIMULATED_ROWS = 240  # of generated data: in the simulator every thread of the 
 SIMULATED_BLOCK = 32  # threads of a block, if the library has a setting for it
 EMULATED = ("torch", "jax", "xgboost", "nvforest")  # they have a CPU back end; the last two choose it by themselves
 REPLACED = tuple(dict.fromkeys(name.partition(".")[0] for name in pairs.MODULES))  # XGBoost only beside another of them
-ALL_FALLS_BACK = "itself, which takes every call and, without a GPU, passes it on to the CPU"
-TRANSLATED = "cuDF's engine for Polars translates every query for the GPU, and Polars computes it on the CPU"
 NO_OPENCL = "no OpenCL device was found: apt-get install pocl-opencl-icd"
 
 
@@ -51,9 +49,7 @@ def means(implementation: Implementation) -> Means | None:
     """How an implementation can be rehearsed; None if no way is known for its library."""
     top = implementation.package
     if implementation.accelerator:
-        polars = implementation.package == "polars"
-        how = TRANSLATED if polars else f"{implementation.accelerator} {ALL_FALLS_BACK}"
-        return Means(Tier.SIGNATURES, how, {"RAPIDS_NO_INITIALIZE": "1"})
+        return Means(Tier.SIGNATURES, accelerate.HOW[implementation.accelerator], {"RAPIDS_NO_INITIALIZE": "1"})
     if top in SIMULATED:
         simulator = {"NUMBA_ENABLE_CUDASIM": "1"}
         return Means(Tier.EMULATED, "its CUDA kernels in Numba's simulator", simulator, SIMULATED_ROWS)
@@ -119,7 +115,7 @@ def rehearse(
         graphs.emulate()
     if implementation.accelerator:
         devices.emulate()
-        _accelerate(implementation.accelerator)
+        accelerate.install(implementation.accelerator)
     elif implementation.package in EMULATED:
         devices.emulate()
     elif implementation.package in REPLACED:
@@ -145,14 +141,11 @@ def rehearse(
         "ending": asdict(ending),
         "quality": execution.quality,
         "parameters": execution.parameters,
-        "checked": {**stand_ins.CHECKED, **_named(implementation, calls)},
+        "checked": stand_ins.CHECKED,
         "unchecked": sorted(stand_ins.UNCHECKED),
+        "taken": {**calls.cpu, **calls.gpu},  # by an accelerator; where they would run does not count without a GPU
+        "stays": accelerate.STAYS,
     }
-
-
-def _named(implementation: Implementation, calls: Calls) -> dict[str, int]:
-    """The calls that an accelerator took, by full names. Where they would run does not count: there is no GPU."""
-    return {f"{implementation.package}.{name}": count for name, count in {**calls.cpu, **calls.gpu}.items()}
 
 
 def _counting(implementation: Implementation) -> AbstractContextManager[Calls]:
@@ -160,39 +153,6 @@ def _counting(implementation: Implementation) -> AbstractContextManager[Calls]:
     if not implementation.accelerator:
         return nullcontext(Calls())
     return ACCELERATORS[implementation.accelerator].counting()
-
-
-def _accelerate(name: str) -> None:
-    """Install an accelerator without a GPU.
-
-    cuml.accel would ask the driver: it is told that it can do nothing.
-    """
-    ACCELERATORS[name].install()
-    if name == "polars.gpu":
-        _translate_only()
-    if name == "cuml.accel":
-        proxies: Any = importlib.import_module("cuml.accel.estimator_proxy")
-        unsupported = importlib.import_module("cuml.internals.interop").UnsupportedOnGPU
-
-        def refuse(*_: Any, **__: Any) -> None:
-            raise unsupported("a rehearsal has no GPU")
-
-        proxies.ProxyBase._call_gpu_method = refuse
-
-
-def _translate_only() -> None:
-    """Let cuDF's engine for Polars translate every query, which needs no GPU, and leave the computing to Polars."""
-    engine: Any = importlib.import_module("cudf_polars")
-    settings: Any = importlib.import_module("cudf_polars.utils.config")
-    settings.get_total_device_memory = lambda: None  # as it says where the driver does not tell
-
-    def translate(plan: Any, _: Any, *, config: Any) -> None:
-        translator = engine.Translator(plan, config)
-        translator.translate_ir()
-        if (unsupported := translator.unsupported_operations_error()) is not None:
-            raise unsupported
-
-    engine.execute_with_cudf = translate
 
 
 def _install_stand_ins(implementation: Implementation, twin: str | None) -> None:

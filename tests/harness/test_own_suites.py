@@ -9,9 +9,11 @@ import pytest
 from residency.harness import own_suites
 from residency.harness.discovery import Catalogue, Suites
 from residency.harness.errors import UsageError
+from residency.harness.task_info import TaskInfo
 from residency.suites import SHIPPED
 
 IMPORTED = "from residency.suites.tabular.ridge import task\n"
+MINE = "\ndef mine(data, run, library): ..."
 ADDED = f'{IMPORTED}\n\n@task.on_cpu("numpy")\ndef mine(data, run, np):\n    """Mine."""\n'
 COPY = (SHIPPED.folder / "tabular" / "ridge.py").read_text(encoding="utf-8")
 OWN = """from residency.datasets.tabular.linear import linear
@@ -109,6 +111,13 @@ def test_a_helper_beside_it_is_imported_from_there(tmp_path: Path) -> None:
         (f'{IMPORTED}mine = task.on_cpu("numpy")(lambda a, b, c: 1)', ":2: task.on_cpu registers a function with"),
         (f'{IMPORTED}@task.pair(cpu="numpy")\ndef mine(a, b, c): ...', "It is written task.pair(cpu=..., gpu="),
         (f'{IMPORTED}@task.on_cpu("numpy", nees=[])\ndef mine(a, b, c): ...', "did you mean `needs`? It is written"),
+        (f'{IMPORTED}@task.on_cpu("numpy", needs="scipy"){MINE}', ":2: task.on_cpu: needs must be a list"),
+        (f'{IMPORTED}@task.on_cpu("numpy", needs={{"gpu": []}}){MINE}', ":2: needs is said for 'gpu', but"),
+        (f'{IMPORTED}@task.on_gpu("cupy", memory={{"gup": 1}}){MINE}', ":2: memory is said for 'gup', but"),
+        (f'{IMPORTED}@task.on_cpu("numpy", environment={{"gup": "x"}}){MINE}', ":2: environment is said"),
+        (f'{IMPORTED}@task.on_cpu("numpy", environment="here"){MINE}', ":2: task.on_cpu: leave out"),
+        (f'{IMPORTED}@task.on_cpu("numpy", unchanged="cuml.acel"){MINE}', "did you mean `cuml.accel`?"),
+        (f'{IMPORTED}@task.on_cpu("polars", unchanged="cudf.pandas"){MINE}', "runs pandas, not polars"),
         (f'{IMPORTED}@task.on_cluster()\ndef mine(a, b, c): ...', ":2: task.on_cluster needs a library"),
         (OWN.replace("tolerance", "tolerence"), ":3: Task() got an unexpected keyword argument 'tolerence'; did"),
         (OWN.replace("[linear]", "linear"), ":3: datasets must be a list"),
@@ -119,6 +128,37 @@ def test_a_helper_beside_it_is_imported_from_there(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, text: str, said: str) -> None:
     assert said in refused(tmp_path, text)
+
+
+TWO = f"""{IMPORTED}
+@task.pair(cpu="sklearn.svm", gpu="cuml.svm", environment={{"gpu": "newer"}}, unchanged="cuml.accel")
+def mine(data, run, svm): ...
+@task.on_gpu("cupy")
+def other(data, run, cupy): ...
+@task.on_cpu("numpy")
+def other(data, run, numpy):
+    return 1
+"""
+
+
+def test_sides_in_two_environments_are_twins_and_functions_of_one_name_keep_their_lines(tmp_path: Path) -> None:
+    write(tmp_path, "tabular/ridge.py", TWO)
+    task = Catalogue([SHIPPED, Suites(tmp_path)]).task("tabular/ridge")
+    twins = {one.id: one.twin for one in task.implementations[-5:]}
+    assert twins == {
+        "mine@cpu": "mine+newer@gpu",
+        "mine+newer@gpu": "mine@cpu",
+        "mine+cuml.accel@gpu": "mine@cpu",
+        "other@gpu": None,
+        "other@cpu": None,
+    }
+    info = TaskInfo.of(task)
+    assert [info.lines_of(name) for name in ("other@gpu", "other@cpu", "other+older@cpu", "mine+newer@gpu")] == [
+        1,
+        2,
+        2,
+        1,
+    ]
 
 
 def test_the_decorators_are_listed_and_the_near_one_is_named() -> None:

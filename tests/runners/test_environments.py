@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from residency.runners import environments
+from residency.harness.outcomes import Ending, Outcome
+from residency.harness.task import Implementation
+from residency.runners import environments, machine
+from residency.runners.plan import unavailable
 from tests.conftest import Residency
 
 HOUSE = environments.HOUSE
@@ -71,6 +74,21 @@ def test_an_environment_that_is_not_made_names_the_command(own: Path, residency:
     assert "did you mean `older`?" in done.err
 
 
+def test_why_not_is_said_without_asking_for_what_would_not_help(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task may name an environment that is not described here. Without a GPU, making one is not the first step."""
+    assert own
+    here = Implementation("f", "cpu", "numpy", len)
+    assert unavailable(here.within("nobody")) == Ending(
+        Outcome.UNAVAILABLE,
+        "environment nobody is not described: residency doctor lists the environments, and RESIDENCY_ENVIRONMENTS=FILE "
+        "names more",
+    )
+    monkeypatch.setattr(machine, "gpus", lambda: ([], "no GPU"))
+    on_gpu = unavailable(Implementation("f", "gpu", "cupy", len).within("older"))
+    assert on_gpu is not None
+    assert on_gpu.reason.startswith("no GPU; environment older is not here: ")
+
+
 def test_a_part_of_what_an_environment_asks_for_is_not_pinned() -> None:
     """The pins of `polars` and of `polars-runtime-32` would keep an older Polars away."""
     made = environments.environment("polars-gpu")
@@ -92,6 +110,17 @@ def test_other_code_of_this_project_is_not_measured(own: Path, residency: Reside
     (row,) = run_in(own, "changed", residency, "--json").json["rows"]
     assert row["outcome"] == "failed"
     assert "has other code of this project: make it again" in row["reason"]
+
+
+def test_a_wrong_python_is_one_line_and_keeps_the_environment(own: Path) -> None:
+    stands_for("older", own)
+    make = [sys.executable, "-m", "residency.runners.environments", "older", "--python", "/nowhere/python"]
+    done = subprocess.run(make, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "environment older: /nowhere/python makes no environment: No such file or directory\n"
+    assert not environments.environment("older").missing
+    with pytest.raises(environments.UsageError, match="no environment `here`; there are: `changed`, `older`"):
+        environments.environment("here")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def rows(residency_in, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
         ("lazy@cpu", "wrong", "is lazy"),
         ("lingers@cpu", "wrong", "returned before its work was done: sorting is still running"),
         ("changes_input@cpu", "failed", "changed its input"),
-        ("lacking@cpu", "unavailable", "a_library_nobody_has is not installed: "),
+        ("lacking@cpu", "unavailable", "a_library_nobody_has is not installed, and no extra"),
         ("paired@gpu", "unavailable", "no NVIDIA GPU"),
     ],
 )

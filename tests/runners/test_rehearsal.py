@@ -39,6 +39,10 @@ def planted(residency_in: Callable, tmp_path_factory: pytest.TempPathFactory):
         ("wrong_parameter", "got an unexpected keyword argument 'positive'"),
         ("wrong_attribute", "has no `rank_`"),
         ("never_called+cuml.accel", "it never called sklearn"),
+        (
+            "unsupported_parameter+cuml.accel",
+            "cuml.accel would leave every call on the CPU: Ridge.fit: `positive=True` is not supported",
+        ),
         ("wrong_replacement", "got an unexpected keyword argument 'replacement'"),
         ("wrong_delimiter", "got an unexpected keyword argument 'pat'"),
         ("wrong_row_groups", "cuDF or its rehearsal does not know row_group"),
@@ -104,10 +108,10 @@ def test_what_is_not_installed_is_unavailable_and_strictly_a_failure(residency) 
     if find_spec("cuml") is not None:
         pytest.skip("the GPU libraries are installed here")
     arguments = ("rehearse", "tabular/ridge", "--implementations", "estimator")
-    done = residency(*arguments)
+    done = residency(*arguments, COLUMNS="80")
     assert done.status == 0
-    assert "unavailable" in done.out
-    assert "[rehearsal]'" in done.out
+    assert "estimator+cuml.accel@gpu   unavailable" in done.out
+    assert done.out.count("[rehearsal]'") == 1  # the command, once for all that need it
     assert residency(*arguments, "--strict").status == 1
 
 
