@@ -25,11 +25,11 @@ def weekly_sales(rows: int, seed: int) -> Groups:
     """The logarithm of a shop's sales in each of 156 weeks: rows / 156 shops.
 
     It is a sum: the shop's level; a trend from -1 to 1 over the three years; the price in steps of 10 % above the usual
-    one, new every four weeks; promotions, in a fifth of the weeks; two waves of the year. Each shop has six coefficients
-    of its own, drawn from normal distributions that all shops share: a price that is 10 % higher lowers the logarithm
-    by 0.2 on average, with a standard deviation of 0.08 among the shops. Noise has Student's t distribution with four
-    degrees of freedom and a scale of 0.1, so a few weeks are far off. The coefficients are kept as the truth: of the
-    right 90 % intervals, 90 % hold them.
+    one, new every four weeks; promotions, in a fifth of the weeks; two waves of the year. Each shop has six
+    coefficients of its own, drawn from normal distributions that all shops share: a price that is 10 % higher lowers
+    the logarithm by 0.2 on average, with a standard deviation of 0.08 among the shops. Noise has Student's t
+    distribution with four degrees of freedom and a scale of 0.1, so a few weeks are far off. The coefficients are kept
+    as the truth: of the right 90 % intervals, 90 % hold them.
     """
     shops = max(1, rows // WEEKS)
     generator = np.random.default_rng(seed)
