@@ -129,9 +129,9 @@ def _predicted(data: Groups, draws: Mapping[str, NDArray[Any]]) -> Values:
     """Values of the later steps, one for each draw, with noise: shape (chains, draws, groups, later steps)."""
     assert data.x_test is not None
     later = data.x_test[_some(len(data.x_test))]
-    expected = np.einsum("cdgk,gkt->cdgt", draws["coefficients"], later, dtype=np.float64)
-    noise: Values = draws["noise"][:, :, None, None] * student(np.random.default_rng(0), expected.shape)
-    return expected + noise
+    expected: Values = np.einsum("cdgk,gkt->cdgt", draws["coefficients"], later, dtype=np.float64)
+    expected += draws["noise"][:, :, None, None] * student(np.random.default_rng(0), expected.shape)
+    return expected
 
 
 def student(generator: np.random.Generator, shape: tuple[int, ...]) -> Values:

@@ -87,10 +87,8 @@ def draw(keys: Any, x: Any, y: Any, *, chains: int) -> Any:
 
 
 @cache
-def compiled(chains: int, groups: int, columns: int, steps: int) -> Any:
+def compiled(jax: Any, chains: int, groups: int, columns: int, steps: int) -> Any:
     """`draw`, compiled once a process for data of one shape: NumPyro alone compiles again for each new sampler."""
-    import jax
-
     key = jax.ShapeDtypeStruct((chains, 2) if chains > 1 else (2,), np.uint32)
     x, y = (jax.ShapeDtypeStruct(shape, np.float32) for shape in ((groups, columns, steps), (groups, steps)))
     with jax.default_matmul_precision("float32"):
@@ -107,7 +105,7 @@ def sampled(data: Groups, run: Run, jax: Any, at_once: int) -> dict[str, Any]:
     with run.stage("compile"):  # takes time in the first execution only
         from numpyro.diagnostics import effective_sample_size
 
-        program = compiled(at_once, *data.x.shape)
+        program = compiled(jax, at_once, *data.x.shape)
     with run.stage("sample"), ThreadPoolExecutor(run.threads if run.device == "cpu" else 1) as pool:
         parts = list(pool.map(lambda key: jax.block_until_ready(program(key, x, y)), keys))
     with run.stage("get"):
