@@ -1,0 +1,143 @@
+"""The schema of a regression with coefficients for each group, and the metric of its intervals.
+
+All groups have the same columns. The coefficients of a group come from a normal distribution that the groups share: the
+population. An answer is a sample of all these numbers given the data (the posterior), drawn by several chains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from residency.harness.errors import WrongResult
+from residency.harness.quality import Items, estimate
+from residency.harness.truth import Truth
+
+DEGREES = 4  # of freedom of the noise, which has Student's t distribution: a few values lie far off
+CHAINS, DRAWS = 8, 200  # so many chains an answer has at least, and so many draws in each
+LEVEL = 0.9  # of the intervals
+NARROW = 0.5  # an interval counts up to this share of the width that one needs who knows nothing of the group
+MOST_R_HAT = 1.05
+BEYOND = 4.0  # standard errors: more intervals than that cannot hold the truth by chance
+JUDGED = 2_000  # groups at most, evenly spread
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Values of groups at the same number of steps, and the columns that explain them."""
+
+    x: NDArray[np.float32]  # (groups, columns, steps); the first column is 1
+    y: NDArray[np.float32]  # (groups, steps)
+    names: tuple[str, ...]  # of the columns
+    coefficients: Truth[Values | None] = None  # (groups, columns): those that made the values, if known
+    x_test: NDArray[np.float32] | None = None  # (groups, columns, later steps): what is known of the time after
+    y_test: Truth[Values | None] = None  # (groups, later steps)
+
+    @property
+    def rows(self) -> int:
+        """Values to learn from."""
+        return self.y.size
+
+    def fresh(self, _: np.random.Generator) -> Groups:
+        """The same values, each one higher: so is the first coefficient of every group."""
+        known, later = self.coefficients, self.y_test
+        higher = None if known is None else known + np.eye(known.shape[1])[0]
+        return replace(self, y=self.y + 1, coefficients=higher, y_test=None if later is None else later + 1)
+
+
+@estimate(name="coverage")
+def coverage(data: Groups, result: Any) -> Items:
+    """The share of the known numbers that lie in their 90 % intervals: about 0.9 is right.
+
+    The numbers are the coefficients of each group if they are known, or else the values of later steps. An interval
+    reaches from the 5 % to the 95 % quantile of the draws. If it is more than half as wide as the interval of one who
+    knows nothing of the group, it does not count. Chains that disagree (an R-hat above 1.05) are wrong, and so are
+    intervals that hold the truth far too often.
+    """
+    draws = checked(data, result)
+    if (worst := largest_r_hat(data, result)) > MOST_R_HAT:
+        raise WrongResult(f"the chains disagree: R-hat is {worst:.3g}, at most {MOST_R_HAT} is right")
+    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    if data.coefficients is not None:
+        known = data.coefficients
+        drawn, truth = draws["coefficients"], known[_some(len(known))]
+        nothing = np.broadcast_to(np.subtract(*np.quantile(known, ends[::-1], axis=0)), truth.shape)
+    else:
+        drawn, truth = _predicted(data, draws), _later(data)
+        nothing = np.full(truth.shape, np.subtract(*np.quantile(data.y, ends[::-1])))
+    low, high = np.quantile(drawn.reshape(-1, *truth.shape), ends, axis=0)
+    inside = (low <= truth) & (truth <= high)
+    if inside.mean() > LEVEL + BEYOND * np.sqrt(LEVEL * (1 - LEVEL) / inside.size):
+        raise WrongResult(f"the intervals are too wide: {inside.mean():.1%} of the known numbers lie in them, not 90 %")
+    counted = (inside & (high - low <= NARROW * nothing)).ravel().astype(np.float64)
+    return Items(lambda counted: float(counted.mean()), (counted,), chance=0.0, unit="known numbers")
+
+
+def largest_r_hat(data: Groups, result: Any) -> float:
+    """The largest R-hat of all numbers: how much more the halves of the chains differ than they would by chance."""
+    return max(float(r_hat(values).max()) for values in checked(data, result).values())
+
+
+def r_hat(draws: NDArray[Any]) -> Values:
+    """Split R-hat of each number (Gelman and others, Bayesian Data Analysis): 1 if all chains agree.
+
+    `draws` has the shape (chains, draws, ...). A number that never moves has an infinite R-hat.
+    """
+    half = draws.shape[1] // 2
+    halves = np.concatenate([draws[:, :half], draws[:, -half:]]).astype(np.float64)
+    within = np.atleast_1d(halves.var(axis=1, ddof=1).mean(axis=0))
+    between = half * np.atleast_1d(halves.mean(axis=1).var(axis=0, ddof=1))
+    ratio = np.divide(between, within, out=np.full(within.shape, np.inf), where=within > 0)
+    return np.asarray(np.sqrt((half - 1 + ratio) / half))
+
+
+def checked(data: Groups, result: Any) -> dict[str, NDArray[Any]]:
+    """The draws by name, of at most 2,000 groups; raises `WrongResult` if any are missing or are not finite."""
+    groups, columns, _ = data.x.shape
+    shapes = {"coefficients": (groups, columns), "mean": (columns,), "spread": (columns,), "noise": ()}
+    if not isinstance(result, Mapping) or set(result) != set(shapes):
+        raise WrongResult(f"the result must be a dict of draws: {', '.join(shapes)}")
+    for name, shape in shapes.items():
+        drawn = result[name].shape
+        if drawn[2:] != shape or len(drawn) < 2 or drawn[0] < CHAINS or drawn[1] < DRAWS:
+            wanted = f"({CHAINS} chains or more, {DRAWS} draws or more{''.join(f', {size}' for size in shape)})"
+            raise WrongResult(f"`{name}` has the shape {drawn}, expected {wanted}")
+    some = {**result, "coefficients": result["coefficients"][:, :, _some(groups)]}
+    if unknown := sum(int((~np.isfinite(values)).sum()) for values in some.values()):
+        raise WrongResult(f"{unknown} draws are not finite numbers")
+    return some
+
+
+def _some(groups: int) -> NDArray[np.intp]:
+    """The groups that are judged."""
+    return np.unique(np.linspace(0, groups - 1, min(groups, JUDGED)).astype(np.intp))
+
+
+def _later(data: Groups) -> Values:
+    if data.y_test is None:
+        raise WrongResult("nothing is known to judge the intervals by")
+    return data.y_test[_some(len(data.y_test))]
+
+
+def _predicted(data: Groups, draws: Mapping[str, NDArray[Any]]) -> Values:
+    """Values of the later steps, one for each draw, with noise: shape (chains, draws, groups, later steps)."""
+    assert data.x_test is not None
+    later = data.x_test[_some(len(data.x_test))]
+    expected: Values = np.einsum("cdgk,gkt->cdgt", draws["coefficients"], later, dtype=np.float64)
+    expected += draws["noise"][:, :, None, None] * student(np.random.default_rng(0), expected.shape)
+    return expected
+
+
+def student(generator: np.random.Generator, shape: tuple[int, ...]) -> Values:
+    """Noise of Student's t distribution, made of normal numbers alone."""
+    squares = np.zeros(shape)
+    for _ in range(DEGREES):
+        squares += generator.standard_normal(shape) ** 2
+    noise: Values = generator.standard_normal(shape) * np.sqrt(DEGREES / squares)
+    return noise

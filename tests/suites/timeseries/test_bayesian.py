@@ -1,0 +1,124 @@
+"""Hierarchical regression by Monte Carlo: which draws pass, and that shuffled data does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from residency.datasets.timeseries.groups import CHAINS, DRAWS, Groups, coverage, r_hat
+from residency.harness import store
+from residency.harness.dataset import Request
+from residency.harness.discovery import Catalogue
+from residency.harness.errors import WrongResult
+from residency.harness.execute import Execution, execute
+from residency.suites import SHIPPED
+
+TASK = Catalogue([SHIPPED]).task("timeseries/bayesian")
+ERROR = 0.02  # of a made-up estimate
+
+
+def make(name: str, **request: object) -> Groups:
+    return TASK.dataset(name).make(Request(name, **request), Path())
+
+
+@pytest.fixture(scope="module")
+def sales() -> Groups:
+    return make("weekly_sales", rows=40 * 156)
+
+
+def drawn(data: Groups, width: float = 1.0) -> dict[str, Any]:
+    """Draws as a sampler would have them, had it found each coefficient with an error; `width` is 1 if they know it."""
+    generator = np.random.default_rng(1)
+    found = data.coefficients + ERROR * generator.standard_normal(data.coefficients.shape)
+    each, shared = (CHAINS, DRAWS), (CHAINS, DRAWS, found.shape[1])
+    return {
+        "coefficients": found + width * ERROR * generator.standard_normal((*each, *found.shape)),
+        "mean": generator.standard_normal(shared),
+        "spread": generator.standard_normal(shared),
+        "noise": generator.standard_normal(each),
+    }
+
+
+def test_right_intervals_hold_nine_in_ten_of_the_known_numbers(sales: Groups) -> None:
+    assert coverage(sales, drawn(sales)) == pytest.approx(0.9, abs=0.05)
+    assert coverage(sales, drawn(sales, width=0.5)) < TASK.floor["weekly_sales"]  # as of a method that is too sure
+    with pytest.raises(WrongResult, match=r"the intervals are too wide: 100\.0% of the known numbers lie in them"):
+        coverage(sales, drawn(sales, width=2.0))
+
+
+def test_intervals_that_say_nothing_do_not_count(sales: Groups) -> None:
+    few = replace(sales, x=sales.x[:8], y=sales.y[:8], coefficients=sales.coefficients[:8])  # too few to be called wide
+    assert coverage(few, drawn(few, width=20.0)) < 0.5
+
+
+def test_draws_that_are_not_an_answer(sales: Groups) -> None:
+    right = drawn(sales)
+    shifted = right["mean"] + np.where(np.arange(CHAINS) == 3, 2.0, 0.0)[:, None, None]  # one chain is elsewhere
+    still = np.zeros((CHAINS, DRAWS))
+    for name, changed, reason in (
+        ("mean", shifted, "the chains disagree: R-hat is"),
+        ("noise", still, "the chains disagree: R-hat is inf"),
+        ("spread", np.full_like(shifted, np.nan), "draws are not finite"),
+        (
+            "coefficients",
+            right["coefficients"][:, : DRAWS - 1],
+            r"expected \(8 chains or more, 200 draws or more, 40, 6",
+        ),
+        ("noise", right["noise"][: CHAINS - 1], "`noise` has the shape"),
+    ):
+        with pytest.raises(WrongResult, match=reason):
+            coverage(sales, {**right, name: changed})
+    with pytest.raises(WrongResult, match="a dict of draws: coefficients, mean, spread, noise"):
+        coverage(sales, right["mean"])
+
+
+def test_r_hat_is_the_textbooks() -> None:
+    draws = np.random.default_rng(0).standard_normal((4, 100, 2)) + np.arange(4)[:, None, None] * [0.0, 1.0]
+    halves = draws.reshape(8, 50, 2)
+    within, between = halves.var(axis=1, ddof=1).mean(0), 50 * halves.mean(1).var(axis=0, ddof=1)
+    np.testing.assert_allclose(r_hat(draws), np.sqrt((49 / 50 * within + between / 50) / within))
+    assert r_hat(draws)[0] < 1.05 < r_hat(draws)[1]
+
+
+@pytest.mark.parametrize(("rows", "digest"), [(1_248, "136d206d85842637"), (31_200, "424b3fa9ce3697ef")])
+def test_a_seed_is_the_same_bytes_anywhere(rows: int, digest: str, tmp_path: Path) -> None:
+    dataset = TASK.dataset("weekly_sales")
+    assert store.hash_data(dataset.make(Request(dataset.name, rows=rows), tmp_path)).startswith(digest)
+
+
+def test_a_shops_sales_are_its_columns_times_its_coefficients(sales: Groups) -> None:
+    noise = sales.y - np.einsum("sk,skt->st", sales.coefficients, sales.x)
+    assert np.median(np.abs(noise)) == pytest.approx(0.1 * 0.741, rel=0.05)  # the quartile of Student's t is 0.741
+    assert np.abs(noise).max() > 0.8  # of a normal distribution, none would be
+    assert np.abs(sales.x[:, 1:].mean((0, 2))).max() < 0.05
+
+
+def run(data: Groups, dataset: str, identity: str = "chain_by_chain@cpu") -> Execution:
+    pytest.importorskip("numpyro")
+    return execute(TASK, TASK.implementation(identity), data, dataset=dataset, threads=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["weekly_sales", "grunfeld"])
+def test_shuffled_values_do_not_pass(name: str) -> None:
+    data = make(name, rows=TASK.sizes["smoke"])
+    done = run(data, name)
+    assert done.ending.outcome == "ok", done.ending
+    assert done.figures["R-hat, the largest"] < 1.05
+    assert done.figures["effective_draws_per_second"] > 0
+    values = np.random.default_rng(0).permutation(data.y.ravel()).reshape(data.y.shape)
+    ending = run(replace(data, y=values), name).ending
+    assert ending.outcome == "wrong"
+    assert "below the floor" in ending.reason
+
+
+def test_the_firms_are_those_of_grunfeld() -> None:
+    firms = make("grunfeld")
+    assert firms.x.shape == (11, 3, 17)
+    assert firms.y_test is not None
+    assert np.exp(firms.y_test[5, -1]) == pytest.approx(1486.7)  # General Motors in 1954
+    assert firms.coefficients is None
