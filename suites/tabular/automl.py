@@ -315,7 +315,12 @@ def search(run: Run, strategy: Strategy, start: Callable[[Any, int], Judge]) -> 
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    options = {"n_startup_trials": STARTUP, "n_ei_candidates": 24, "multivariate": True, "constant_liar": True}
+    options: dict[str, Any] = {
+        "n_startup_trials": STARTUP,
+        "n_ei_candidates": 24,
+        "multivariate": True,
+        "constant_liar": True,
+    }
     studies = {
         model: optuna.create_study(
             study_name=model,  # Hyperband draws from it which trials it stops how early
