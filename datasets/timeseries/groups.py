@@ -62,7 +62,7 @@ def coverage(data: Groups, result: Any) -> Items:
     """
     draws = checked(data, result)
     if (worst := largest_r_hat(data, result)) > MOST_R_HAT:
-        raise WrongResult(f"the chains disagree: R-hat is {worst:.3g}, at most {MOST_R_HAT} is right")
+        raise WrongResult(f"the chains disagree: R-hat is {worst:.4g}, more than {MOST_R_HAT}")
     ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     if data.coefficients is not None:
         known = data.coefficients
