@@ -86,7 +86,7 @@ def group(task: str, size: str, count: int, *names: str) -> Any:
     cells = {name: records.Cell(task, "linear", size, None, name, "numpy", "cpu", "local", 1) for name in names}
     return SimpleNamespace(
         task=SimpleNamespace(path=task), request=SimpleNamespace(rows=count), size=size, scale=size,
-        title=f"{task} at {size}", implementations=implementations, dataset=linear,
+        part=(task.partition("/")[0], size), title=f"{task} at {size}", implementations=implementations, dataset=linear,
         cell=lambda one, rows=None: replace(cells[one.id], rows=rows),
     )  # fmt: skip
 

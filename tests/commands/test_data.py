@@ -16,7 +16,8 @@ mirrored = pytest.mark.skipif(
 
 
 def test_public_data_that_is_not_here_is_unavailable_with_the_command(residency, tmp_path: Path) -> None:
-    done = residency("run", "tabular/etl", "--dataset", "taxis", "--json", RESIDENCY_CACHE=str(tmp_path / "cache"))
+    asked = ("tabular/etl", "--dataset", "taxis", "--implementations", "data_frame,sql", "--json")
+    done = residency("run", *asked, RESIDENCY_CACHE=str(tmp_path / "cache"))
     assert done.status == 1
     reasons = {row["reason"] for row in done.json["rows"] if row["device"] == "cpu"}
     assert reasons == {"dataset taxis is not here: residency data fetch taxis"}
