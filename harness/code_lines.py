@@ -23,9 +23,8 @@ class _File:
     lines: list[str] = field(default_factory=list)
     definitions: dict[str, Definition] = field(default_factory=dict)  # by name
     functions: dict[tuple[str, int], Definition] = field(default_factory=dict)  # by name and line, a decorator's if any
-    imported: dict[str, tuple[Path, str]] = field(
-        default_factory=dict
-    )  # file and name there; no name: the module itself
+    # By name, the file and the name there; a module itself has no name there.
+    imported: dict[str, tuple[Path, str]] = field(default_factory=dict)
 
 
 def lines_of_code(function: Callable[..., Any]) -> int:

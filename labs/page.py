@@ -15,7 +15,7 @@ from residency.labs.audit import PARTS, Record
 from residency.labs.contribution import EVIDENCE
 from residency.labs.feedback import KINDS
 from residency.labs.gradebook import Cohort, timing_problem
-from residency.labs.remarks import FEW, Remark, few, folded
+from residency.labs.remarks import FEW, Remark, folded
 from residency.reports import words
 from residency.reports.page.numbers import UNKNOWN, Places
 from residency.reports.page.parts import (
@@ -379,7 +379,7 @@ def _contribution(found: Cohort, numbers: Places, records: Sequence[tuple[int, R
 
 
 def _names(names: Sequence[str]) -> str:
-    return few([words.plain(name) for name in names], MANY)
+    return words.few([words.plain(name) for name in names], MANY)
 
 
 def _how(found: Cohort) -> list[Block]:

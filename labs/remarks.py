@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from residency.reports import words
+
 FEW = 5  # names in a sentence
 
 
@@ -32,10 +34,4 @@ def _sentence(alike: Sequence[Remark]) -> str:
     first = alike[0]
     if len(alike) == 1 or not first.many:
         return first.text
-    return first.many.format(count=len(alike), names=few([remark.name for remark in alike]))
-
-
-def few(names: Sequence[str], most: int = FEW) -> str:
-    """The first names, and how many there are beside them."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f", and {rest} more" if rest > 0 else "")
+    return first.many.format(count=len(alike), names=words.few([remark.name for remark in alike], FEW))

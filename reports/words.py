@@ -245,10 +245,10 @@ def gpus(facts: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
 
 
-def few(names: Sequence[str]) -> str:
-    """`fit, predict, score and 4 more`."""
-    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return f"{', '.join(names[:FEW])}{more}"
+def few(names: Sequence[str], most: int = FEW) -> str:
+    """The first names, and how many there are beside them: `fit, predict, score, and 4 more`."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f", and {rest} more" if rest > 0 else "")
 
 
 def listed(numbers: Sequence[int]) -> str:
