@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from residency.commands import common
+from residency.commands.options import Once
 from residency.harness import store
 from residency.harness.dataset import Dataset, Progress
 from residency.harness.errors import Unavailable, UsageError, unknown
@@ -22,7 +23,7 @@ app = typer.Typer(help="List the datasets, and download the public ones.", no_ar
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all.")]
 
 
-@app.command("list", epilog="Examples:  [bold]residency data list[/]   [bold]residency data list flights[/]")
+@app.command("list", cls=Once, epilog="Examples:  [bold]residency data list[/]   [bold]residency data list flights[/]")
 def list_data(name: Name = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the datasets with their kinds and tasks, or show one dataset's card."""
     found = _datasets()
@@ -49,7 +50,9 @@ def _document(listed: Listed) -> dict[str, Any]:
 
 
 @app.command(
-    "fetch", epilog="Examples:  [bold]residency data fetch taxis[/]   [bold]residency data fetch --mirror DIR[/]"
+    "fetch",
+    cls=Once,
+    epilog="Examples:  [bold]residency data fetch taxis[/]   [bold]residency data fetch --mirror DIR[/]",
 )
 def fetch(
     name: Name = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from residency.commands import common, lab_grade
+from residency.commands.options import Once
 from residency.harness.errors import UsageError
 from residency.labs import author, catalogue, driver, repository, sandbox, scratch, shown, tables
 from residency.labs import verify as verifying
@@ -20,7 +21,7 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command("list", epilog="Example:  [bold]residency lab list[/]")
+@app.command("list", cls=Once, epilog="Example:  [bold]residency lab list[/]")
 def list_labs(json: Json = False) -> None:
     """List the labs in the order in which they are taught, and the challenges for teams."""
     found = list(catalogue.labs().values())
@@ -32,7 +33,7 @@ def list_labs(json: Json = False) -> None:
     common.print_lines(shown.labs(found))
 
 
-@app.command("start", epilog="Example:  [bold]residency lab start foundations-vectorise[/]")
+@app.command("start", cls=Once, epilog="Example:  [bold]residency lab start foundations-vectorise[/]")
 def start(
     name: Annotated[str, typer.Argument(metavar="LAB", help="The lab's name, as `residency lab list` shows it.")],
     into: Annotated[
@@ -56,7 +57,7 @@ def start(
     )
 
 
-@app.command("check", epilog="Example:  [bold]residency lab check[/]   (in the lab's folder)")
+@app.command("check", cls=Once, epilog="Example:  [bold]residency lab check[/]   (in the lab's folder)")
 def check(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The lab's folder.")] = Path(),
     timing: Annotated[bool, typer.Option(help="Measure how fast it is, too.")] = True,
@@ -88,7 +89,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command("submit", epilog="Example:  [bold]residency lab submit[/]   (in the lab's folder)")
+@app.command("submit", cls=Once, epilog="Example:  [bold]residency lab submit[/]   (in the lab's folder)")
 def submit(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The lab's folder.")] = Path(),
 ) -> None:
@@ -100,7 +101,7 @@ def submit(
     common.print_lines(shown.by_people(lab, repository.unedited(lab, root)))
 
 
-@app.command("author", epilog="Example:  [bold]residency lab author tabular-my-lab --into our-labs[/]")
+@app.command("author", cls=Once, epilog="Example:  [bold]residency lab author tabular-my-lab --into our-labs[/]")
 def new_lab(
     name: Annotated[str, typer.Argument(metavar="NEW", help="The new lab's name, such as tabular-my-lab.")],
     into: Annotated[
@@ -111,7 +112,7 @@ def new_lab(
     common.print_lines(shown.authored(author.begin(name, into), into))
 
 
-@app.command("verify", epilog="Example:  [bold]residency lab verify[/]   (all labs)")
+@app.command("verify", cls=Once, epilog="Example:  [bold]residency lab verify[/]   (all labs)")
 def verify(
     names: Annotated[list[str] | None, typer.Argument(metavar="[LAB]...", help="Default: all.")] = None,
     json: Json = False,
@@ -136,7 +137,7 @@ def verify(
         raise typer.Exit(1)
 
 
-app.command("grade", epilog=lab_grade.EPILOG)(lab_grade.grade)
+app.command("grade", cls=Once, epilog=lab_grade.EPILOG)(lab_grade.grade)
 
 
 def _say_means() -> None:

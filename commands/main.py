@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import typer
 
+from residency.commands.options import Once
 from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
@@ -64,7 +65,7 @@ def app(typed: Sequence[str] = ()) -> typer.Typer:
         if isinstance(command, typer.Typer):
             made.add_typer(command, name=name)
         else:
-            made.command(name, epilog=module.EPILOG)(command)
+            made.command(name, cls=Once, epilog=module.EPILOG)(command)
     return made
 
 

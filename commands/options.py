@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from residency.harness.errors import UsageError, unknown
 from residency.harness.libraries import is_installed, not_installed
@@ -84,6 +85,21 @@ Rounds = Annotated[
     int | None,
     typer.Option(min=1, help=f"The most timed samples in each process. Default: {ROUNDS}, with --gate {GATE_ROUNDS}."),
 ]
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice, where the last value would count and nothing would say so."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments. Raises `UsageError` for an option that takes one value and was given several times."""
+        *_, order = self.make_parser(ctx).parse_args(args=list(args))
+        for option in dict.fromkeys(order):
+            if not isinstance(option, TyperOption) or option.multiple or option.is_flag:
+                continue
+            if order.count(option) > 1:
+                how = ", with commas between the values" if "comma" in (option.help or "") else ""
+                raise UsageError(f"{option.opts[0]} was given {order.count(option)} times: give it once{how}")
+        return super().parse_args(ctx, args)
 
 
 def number(value: float | None) -> float | None:
