@@ -119,7 +119,7 @@ class _Run:
             self.ledger.budget = budget = Budget(
                 seconds_for((prepared.group.part for prepared in all_prepared), settings)
             )
-        budget.waiting = sum(len(prepared.open) for prepared in all_prepared) if budget.kept else 0
+        budget.waiting = sum(len(prepared.open) for prepared in all_prepared)
         share = budget.seconds / max(1, len(all_prepared) * settings.replicates)
         for target in looks(settings):
             for turn in range(target):

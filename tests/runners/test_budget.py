@@ -56,6 +56,9 @@ def test_a_default_that_is_used_up_forbids_nothing(clock) -> None:
     assert not budget.used_up
     assert not budget.fits(1.0)  # but another replicate
     assert budget.sampling(share=5.0, spent=80.0, part=1.0) == 40.0  # one that was begun is worth half of what it took
+    assert budget.warms_up(1e9, 5.0, budget.part(1))
+    budget.waiting = 3
+    assert budget.sampling(share=5.0, spent=80.0, part=1.0) == 8.0  # others wait, and no time is left for them
 
 
 def test_what_is_left_is_shared_by_all_that_wait(clock) -> None:
@@ -97,9 +100,9 @@ def test_only_what_the_user_asked_for_is_kept() -> None:
     both = [("tabular", "smoke"), ("tabular", "lab")]
     assert seconds_for(both, Settings()) == 124.0
     assert seconds_for(both, Settings(budget=30.0)) == 30.0
-    assert seconds_for([("tabular", "smoke")] * 20, Settings()) == 240.0  # a large topic: four minutes
-    assert seconds_for([("tabular", "lab")] * 20, Settings()) == 1200.0
-    assert seconds_for([("tabular", "smoke")] * 20 + [("nlp", "smoke")] * 4, Settings()) == 336.0
+    assert seconds_for([("tabular", "smoke")] * 20, Settings()) == 200.0  # a large topic: four minutes with its data
+    assert seconds_for([("tabular", "lab")] * 20, Settings()) == 1080.0
+    assert seconds_for([("tabular", "smoke")] * 20 + [("nlp", "smoke")] * 4, Settings()) == 296.0
 
 
 def kept(folder: Path) -> list[dict[str, Any]]:
