@@ -170,14 +170,19 @@ def own_outliers(path: Path | None, target: str | None) -> outliers.Outliers:
     Missing numbers are filled with the median, categories become columns of 0 and 1, all columns are standardised.
     The remarks say what became of every column. Whether anomalies are far from other rows depends on your data.
     """
+    return marked_rows(path, target, "anomaly", "anomalies")
+
+
+def marked_rows(path: Path | None, target: str | None, one: str, many: str) -> outliers.Outliers:
+    """Your file, prepared for distances, and which rows have the rarer mark: the remarks call them `one` or `many`."""
     file = read_file(path)
     wanted = target_column(file, target)
     remarks = list(file.remarks)
-    anomaly = _known_anomalies(file, wanted, remarks)
+    marked = _rarer(file, wanted, remarks, one, many)
     columns = _features(file, wanted.name, wanted.present, remarks)
-    remarks += leaks(columns, anomaly)
+    remarks += leaks(columns, marked)
     x, names = _columns_of_numbers(columns, remarks)
-    return outliers.standardised(x, anomaly, names, remarks)
+    return outliers.standardised(x, marked, names, remarks)
 
 
 def _number_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.float64]:
@@ -216,8 +221,8 @@ def _two_valued_target(file: OwnFile, wanted: Column, remarks: list[str]) -> NDA
     return y
 
 
-def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.bool_]:
-    """Which of the marked rows are anomalies: those with the rarer mark; if both are equally frequent, the greater."""
+def _rarer(file: OwnFile, wanted: Column, remarks: list[str], one: str, many: str) -> NDArray[np.bool_]:
+    """Which rows have the rarer of two marks; if both are equally frequent, the greater."""
     labels = wanted.labels
     if len(labels) != 2:
         raise file.refusal(
@@ -229,10 +234,10 @@ def _known_anomalies(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArr
     remarks += file.remarks_on(wanted.name)
     marks = wanted.ranks()
     rarer = int(2 * marks.sum() <= len(marks))
-    anomaly: NDArray[np.bool_] = marks == rarer
-    known = "one anomaly" if anomaly.sum() == 1 else f"{int(anomaly.sum())} anomalies"
-    remarks.append(f"`{wanted.name}`: {labels[rarer]} marks the {known} of {len(marks)} rows")
-    return anomaly
+    marked: NDArray[np.bool_] = marks == rarer
+    count = f"one {one}" if marked.sum() == 1 else f"{int(marked.sum())} {many}"
+    remarks.append(f"`{wanted.name}`: {labels[rarer]} marks the {count} of {len(marks)} rows")
+    return marked
 
 
 def _known_groups(file: OwnFile, wanted: Column, remarks: list[str]) -> NDArray[np.intp]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from residency.datasets.tabular.outliers import Outliers
-from residency.datasets.tabular.own import own_outliers
+from residency.datasets.tabular.own import marked_rows
 from residency.datasets.tabular.table import Table, split
 from residency.harness.dataset import number_of, own_table
 from residency.harness.errors import UsageError
@@ -25,7 +23,7 @@ def own_rare(path: Path | None, target: str | None, seed: int) -> Table:
     for `own_outliers`, so distances between rows can be computed. The remarks say what became of every column. What
     quality to expect depends on your data.
     """
-    prepared = cast("Outliers", own_outliers.maker(path, target))
+    prepared = marked_rows(path, target, "rare row", "rare rows")
     count = int(prepared.y_test.sum())
     if count < LEAST_RARE:
         raise UsageError(

@@ -69,6 +69,7 @@ def test_the_rarer_value_is_the_event_and_no_cell_is_missing(tmp_path: Path) -> 
     assert data.y.sum() + data.y_test.sum() == 20
     assert np.isfinite(data.x).all()
     assert any("`same`: left out, constant" in remark for remark in data.remarks)
+    assert "`class`: broken marks the 20 rare rows of 250 rows" in data.remarks
     side = TASK.implementation("smote@cpu")
     assert execute(TASK, side, data, dataset="own_rare").ending.outcome == "ok"
 
