@@ -69,7 +69,7 @@ def ends(data: Panel) -> NDArray[np.int32]:
     return last
 
 
-def batches(data: Panel, steps: int, batch: int, seed: int) -> NDArray[np.int32]:
+def batches(data: Panel, plan: Windows, steps: int, batch: int, seed: int) -> NDArray[np.int32]:
     """The last rows read of the windows of each step of training, at random, shape (steps, batch).
 
     A series is drawn first and then a place in it, so that each series has the same weight, as in the metric.
@@ -77,7 +77,7 @@ def batches(data: Panel, steps: int, batch: int, seed: int) -> NDArray[np.int32]
     generator = np.random.default_rng(seed)
     lengths = np.bincount(data.series)
     latest = np.cumsum(lengths) - 2 * data.horizon - 1
-    first = latest - (lengths - 2 * data.horizon - windows(data).reach)
+    first = latest - (lengths - 2 * data.horizon - plan.reach)
     chosen = generator.integers(len(lengths), size=(steps, batch))
     drawn: NDArray[np.int32] = generator.integers(first[chosen], latest[chosen], endpoint=True).astype(np.int32)
     return drawn

@@ -38,7 +38,7 @@ from residency.datasets.image.digit_images import digit_images
 from residency.datasets.image.face_patches import face_patches
 from residency.datasets.image.labelled_images import LabelledImages, accuracy
 from residency.datasets.image.own_images import own_labelled
-from residency.datasets.image.residual import initial, operations, torch_layout
+from residency.datasets.image.residual import Weights, initial, operations, torch_layout
 from residency.datasets.image.shapes import shapes
 from residency.harness import Memory, Run, Task
 from residency.harness.cluster import Rows
@@ -115,17 +115,25 @@ def torch_descent(torch: Any, weights: Iterable[Any], updates: int) -> tuple[Any
     return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1.0 - step / updates)
 
 
+def drawn(data: LabelledImages, run: Run) -> tuple[NDArray[np.int32], Weights]:
+    """The pictures of each step of training and the initial weights: on the host, for both devices."""
+    with run.stage("draw"):
+        order = data.batches(*plan(data), run.seed)
+        return order, initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed)
+
+
 @task.pair(cpu="torch", gpu="torch", plain=True)
 def eager(data: LabelledImages, run: Run, torch):
     """Torch: Python runs line by line, and the device executes each operation when Python reaches it."""
     updates, batch = plan(data)
     torch.backends.cudnn.allow_tf32 = True  # no matter on a CPU
     run.effective(steps=updates, batch=batch, **SETTINGS, **LAYOUT, **run.only(gpu={"factors": "TF32"}))
+    places, first = drawn(data, run)
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y.astype(np.int64), data.x_test, into=torch)
-        order = run.to_device(data.batches(updates, batch, run.seed).astype(np.int64), into=torch)
-        first = torch_layout(initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed))
-        weights = {name: run.to_device(array, into=torch).requires_grad_() for name, array in first.items()}
+        order = run.to_device(places.astype(np.int64), into=torch)
+        layout = torch_layout(first).items()
+        weights = {name: run.to_device(array, into=torch).requires_grad_() for name, array in layout}
     network = functools.partial(torch_network, torch.nn.functional, weights, data)
     with run.stage("fit"):
         optimiser, schedule = torch_descent(torch, weights.values(), updates)
@@ -215,12 +223,12 @@ def replayed(data: LabelledImages, run: Run, torch: Any, *, fused: bool) -> NDAr
     torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True  # all batches have the same shape
     numbers = {"dtype": "bfloat16"} if fused else {"factors": "TF32"}
     run.effective(steps=updates, batch=batch, compiled=fused, **SETTINGS, **(LAYOUT | numbers))
+    places, first = drawn(data, run)
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y.astype(np.int64), data.x_test, into=torch)
-        order = run.to_device(data.batches(updates, batch, run.seed).astype(np.int64), into=torch)
+        order = run.to_device(places.astype(np.int64), into=torch)
         rates = run.to_device((RATE * (1.0 - np.arange(updates) / updates)).astype(np.float32), into=torch)
-        first = torch_layout(initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed))
-        first_weights = {name: run.to_device(array, into=torch) for name, array in first.items()}
+        first_weights = {name: run.to_device(array, into=torch) for name, array in torch_layout(first).items()}
     with run.stage("record"):
         scale, shape = Scale(data.mean, data.deviation), (batch, *data.x.shape[1:])
         training = torch_training(torch, run.torch_device, shape, len(data.classes), scale, fused=fused)
@@ -312,10 +320,10 @@ def jitted(data: LabelledImages, run: Run, jax: Any, dtype: str) -> NDArray[np.i
     factors = run.only(gpu={"factors": "TF32"}) if dtype == "float32" else {}
     run.effective(steps=updates, batch=batch, **SETTINGS, **(LAYOUT | {"dtype": dtype} | factors))
     start, step, predict = jax_functions(len(data.classes), updates, data.mean, data.deviation, dtype)
+    places, first = drawn(data, run)
     with run.stage("put"):
         x, y, x_test = run.to_device(data.x, data.y, data.x_test, into=jax)
-        order = run.to_device(data.batches(updates, batch, run.seed), into=jax)
-        first = initial(data.x.shape[-1], WIDTHS, len(data.classes), run.seed)
+        order = run.to_device(places, into=jax)
         weights = jax.tree.map(lambda array: run.to_device(array, into=jax), first)
     with run.stage("fit"):
         # Optax's own numbers are on no device in particular, those of a step are: left so, it would be compiled twice.

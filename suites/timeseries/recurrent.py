@@ -5,11 +5,13 @@ Question  A recurrent network needs the last step's result for the next one. Wha
 Expect    A gated recurrent unit reads 28 to 104 steps of a window. A step is one product of 32 numbers a window with a
           matrix of 32 x 96, and some element-wise operations: 13 MFLOP for 2,000 windows, a microsecond of arithmetic
           for a GPU, and less than it takes to ask for it. Forwards and backwards these are more than a hundred kernels,
-          one after the other, for each of hundreds of steps of training. So launches decide. `layer` gives Torch's
-          layer the whole window: on a GPU cuDNN walks through time and asks for its kernels itself, without Python. In
-          JAX, `scan` is a compiled loop, and each of its turns asks for kernels. `cuda_graph` records the whole step of
-          training. `whole_training` is one call for all steps. A CPU has no launches to save, but each call of Torch
-          costs microseconds there, too. The copy is 4 bytes a value, a unit and a column: nothing.
+          one after the other, for each of hundreds of steps of training. So the time for launches decides. With 56
+          million values we expect a GPU to be 6 to 9 times as fast as 16 cores (an estimate: no GPU has been seen).
+          `layer` gives Torch's layer the whole window: on a GPU cuDNN walks through time and asks for its kernels
+          itself, without Python. In JAX, `scan` is a compiled loop, and each of its turns asks for kernels.
+          `cuda_graph` records a step from its windows to the new weights; Python still cuts the windows, by some
+          fifteen calls. `whole_training` is one call for all steps. A CPU has no launches to save, but each call of
+          Torch costs microseconds there, too. The copy is 4 bytes a value, a unit and a column: nothing.
 
 Torch and JAX train the same network from the same weights on the same windows, in float32. They differ in the order of
 sums only. It is one network for all series; the report shows the quality of repeating the last value or season.
@@ -110,26 +112,35 @@ def torch_forecasts(torch: Any, network: TorchNetwork, plan: Windows, panel: tup
     return torch.cat(parts)
 
 
-def torch_inputs(data: Panel, plan: Windows, run: Run, torch: Any) -> tuple[Any, Any, Any, dict[str, Any]]:
-    """On the device: the panel, the windows of each step, the rows to forecast after, and the initial weights."""
-    steps, batch = training(data)
-    order, last = (
-        run.to_device(rows.astype(np.int64), into=torch) for rows in (batches(data, steps, batch, run.seed), ends(data))
-    )
-    first = {name: run.to_device(array, into=torch) for name, array in initial(plan, HIDDEN, run.seed).items()}
+def drawn(data: Panel, plan: Windows, run: Run) -> tuple[Any, Any, dict[str, Any]]:
+    """The windows of each step, the rows to forecast after, and the initial weights: on the host, for both devices."""
+    order = batches(data, plan, *training(data), run.seed)
+    return order, ends(data), initial(plan, HIDDEN, run.seed)
+
+
+def torch_inputs(
+    data: Panel, plan: Windows, run: Run, torch: Any, inputs: tuple[Any, Any, dict[str, Any]]
+) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """On the device: the panel, and what `drawn` has chosen."""
+    order, last = (run.to_device(rows.astype(np.int64), into=torch) for rows in inputs[:2])
+    first = {name: run.to_device(array, into=torch) for name, array in inputs[2].items()}
     return on_device(data, plan, run, torch), order, last, first
 
 
 @task.pair(cpu="torch", gpu="torch", plain=True)
 def layer(data: Panel, run: Run, torch):
     """Torch: one call of its recurrent layer walks through a window; Python asks for the rest, line by line."""
-    plan, (steps, batch) = windows(data), training(data)
+    steps, batch = training(data)
     threads = run.threads if batch >= MANY else 1
     torch.set_num_threads(threads)  # no matter on a GPU
-    torch.backends.cudnn.allow_tf32 = False
-    run.effective(steps=steps, batch=batch, **SETTINGS, **plan._asdict(), **run.only(cpu={"torch_threads": threads}))
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    with run.stage("draw"):
+        plan = windows(data)
+        inputs = drawn(data, plan, run)
+    run.effective(steps=steps, batch=batch, **SETTINGS, **plan._asdict(), matmul_precision="float32")
+    run.effective(**run.only(cpu={"torch_threads": threads}))
     with run.stage("put"):
-        panel, order, last, first = torch_inputs(data, plan, run, torch)
+        panel, order, last, first = torch_inputs(data, plan, run, torch, inputs)
     with run.stage("fit"):
         network = TorchNetwork(torch, first)
         optimiser = torch.optim.Adam(network.weights.values(), lr=RATE, betas=BETAS, eps=EPSILON)
@@ -188,11 +199,14 @@ def torch_step(torch: Any, place: str, plan: Windows, batch: int) -> Recorded:
 @task.on_gpu("torch")
 def cuda_graph(data: Panel, run: Run, torch):
     """Torch: a step of training is recorded as a CUDA graph, and one call replays it."""
-    plan, (steps, batch) = windows(data), training(data)
-    run.effective(steps=steps, batch=batch, **SETTINGS, **plan._asdict())
-    torch.backends.cudnn.allow_tf32 = False
+    steps, batch = training(data)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    with run.stage("draw"):
+        plan = windows(data)
+        inputs = drawn(data, plan, run)
+    run.effective(steps=steps, batch=batch, **SETTINGS, **plan._asdict(), matmul_precision="float32")
     with run.stage("put"):
-        panel, order, last, first = torch_inputs(data, plan, run, torch)
+        panel, order, last, first = torch_inputs(data, plan, run, torch, inputs)
         rates = run.to_device((RATE * (1.0 - np.arange(steps) / steps)).astype(np.float32), into=torch)
     with run.stage("record"):
         made = torch_step(torch, run.torch_device, plan, batch)
@@ -275,14 +289,17 @@ def whole_training(data: Panel, run: Run, jax):
 
 def jitted(data: Panel, run: Run, jax: Any, *, at_once: bool) -> NDArray[np.float32]:
     """Train, then forecast."""
-    plan, (steps, batch) = windows(data), training(data)
+    steps, batch = training(data)
+    with run.stage("draw"):
+        plan = windows(data)
+        rows, after, weights = drawn(data, plan, run)
     run.effective(steps=steps, batch=batch, **SETTINGS, **plan._asdict(), matmul_precision="float32")
     step, every_step, forecasts = jax_functions(plan, steps)
     with jax.default_matmul_precision("float32"):
         with run.stage("put"):
             panel = on_device(data, plan, run, jax)
-            order, last = run.to_device(batches(data, steps, batch, run.seed), ends(data), into=jax)
-            first = {name: run.to_device(array, into=jax) for name, array in initial(plan, HIDDEN, run.seed).items()}
+            order, last = run.to_device(rows, after, into=jax)
+            first = {name: run.to_device(array, into=jax) for name, array in weights.items()}
             number = run.to_device(np.zeros((), np.int32), into=jax)
         with run.stage("fit"):
             nothing = jax.tree.map(jax.numpy.zeros_like, first)

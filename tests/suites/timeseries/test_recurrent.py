@@ -44,7 +44,7 @@ def uneven() -> Panel:
 def test_windows_lie_within_one_series_and_before_the_future(uneven: Panel) -> None:
     plan = windows(uneven)
     assert (plan.reach, plan.season, plan.seasons, plan.horizon) == (28, 7, 4, 10)
-    drawn = batches(uneven, 50, 40, 1)
+    drawn = batches(uneven, plan, 50, 40, 1)
     rows = drawn.ravel()[:, None] + plan.around
     assert (uneven.series[rows] == uneven.series[rows[:, :1]]).all()
     assert not uneven.future[rows].any()
