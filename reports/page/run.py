@@ -208,7 +208,7 @@ def _task(group: GroupFindings, found: Findings, numbers: Numbers) -> list[Block
     if group.task and group.task.question:
         blocks.insert(0, Paragraph(prose(f"Question: {group.task.question}"), "question"))
     if group.task and group.task.stated:
-        blocks.insert(1, Paragraph(prose(f"All that is compared keeps one promise: {group.task.stated}.")))
+        blocks.insert(1, Paragraph(prose(f"All that is compared has this in common: {group.task.stated}.")))
     if chart := speedups.chart(group.rows, numbers, named="implementation"):
         blocks.append(chart)
     return [*blocks, *ways.blocks(group.rows, numbers)]
