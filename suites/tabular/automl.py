@@ -4,9 +4,10 @@ Question  Which model, with which parameters? What does each further round of th
           trials at a time, or a cluster gain?
 Expect    Each model has a share of the rounds. A round is a boosted tree, a tree of a forest, or a step of Newton's
           method for the linear model. Optuna proposes the parameters of a trial: the first ten of a model at random,
-          the others near the best ones so far (TPE, Bergstra et al. 2011). After 3, 9 and 27 rounds a trial stops if it
-          is not among the best third of those that came so far (asynchronous halving, Li et al. 2020); after 81 it is
-          finished. The best trial of all models predicts.
+          the others where good trials were frequent so far (TPE, tree-structured Parzen estimator; Bergstra et al.
+          2011). After 3, 9 and 27 rounds a trial stops if it is not among the best third of its model's trials that
+          came so far (asynchronous halving, Li et al. 2020); after 81 it is finished. The best trial of all models
+          predicts.
           The choice gets better with the budget. With 100,000 rows, AUC is 0.69 after 81 rounds, 0.70 after 243, and
           0.70 or 0.73 after 729, by the seed. `tuning` spends 729 rounds on boosted trees alone. On `flights` they are
           best, so it finds more there, 0.73 or 0.74: this search spends 324 rounds on the other models.
@@ -188,7 +189,7 @@ def train(shared: Settings, table: Prepared, trial: Candidate, rounds: int) -> C
 
 
 def grown(shared: Settings, table: Prepared, trial: Candidate, rounds: int) -> Any:
-    """More trees: a forest of their own beside those that there are."""
+    """New trees are a forest of their own, kept beside the earlier forests."""
     (x, y), count = table.learn, rounds - trial.rounds
     forest = shared.forest(n_estimators=count, random_state=shared.seed + trial.rounds, **trial.configuration)
     return (*(trial.booster or ()), (count, forest.fit(x, y.astype("int32"))))
@@ -370,7 +371,8 @@ def here(data: Table, run: Run, ensemble: Any, strategy: Strategy, lanes: int = 
 def begun_here(call: Callable[..., Any] | None, shared: Settings, table: Prepared, trial: Any, rounds: int) -> Judge:
     """With lanes, boosting begins in a free one. All else is trained when it is waited for, in the main thread.
 
-    oneDAL keeps to its share of the threads in the main thread alone. Meanwhile the lanes go on.
+    oneDAL keeps to its share of the threads in the main thread alone. On a CPU the lanes go on meanwhile. On a GPU,
+    CuPy's kernels and those of the lanes wait for each other.
     """
     if call is not None and trial.model == "boosting":
         learned = call(partial(train, shared), trial, rounds)
@@ -433,7 +435,10 @@ def halving(data: Table, run: Run, ensemble):
 
 @task.pair(cpu="sklearnex.ensemble", gpu="cuml.ensemble", needs=("optuna", "xgboost"))
 def halving_at_once(data: Table, run: Run, ensemble):
-    """`halving` with several trials at a time: up to nine on a GPU, on a CPU up to four that share its threads."""
+    """`halving` with several boosted trials at a time: up to nine on a GPU, up to four that share a CPU's threads.
+
+    Forests and linear models are trained one after the other.
+    """
     lanes = max(1, min(tuning.AT_ONCE[run.device], run.threads))
     return here(data, run, ensemble, HALVING, lanes)
 

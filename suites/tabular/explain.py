@@ -2,12 +2,14 @@
 
 Question  To predict, a row walks down a hundred trees. To explain the prediction, it meets every leaf of every tree.
           What is a GPU worth then?
-Expect    A tree of depth 6 has up to 64 leaves with six columns on the way to each. Every column of every path needs
-          the others (TreeSHAP: Lundberg, Erion, Lee 2018): 64 x 6² operations a tree, 230,000 for a hundred trees,
-          where a prediction takes 600. A row is 64 bytes, and its explanation 68, so arithmetic decides, not memory
-          and not the bus. Rows and paths do not depend on each other: a GPU has a warp for each path, a lane for each
-          column (GPUTreeShap: Mitchell, Frank, Holmes 2022; up to 19 times as fast on a V100 as on 40 cores).
-          Training is the same work on all CPU sides, and short: compare the stage `explain`.
+Expect    A column's Shapley value is how much the prediction changes when this column becomes known, on average over
+          all orders in which columns become known. A tree of depth 6 has up to 64 leaves with six columns on the way to
+          each. Every column of every path needs the others (TreeSHAP: Lundberg, Erion, Lee 2018): 64 x 6² operations a
+          tree, 230,000 for a hundred trees, where a prediction takes 600. A row is 64 bytes, and its explanation 68, so
+          arithmetic decides, not memory and not the bus. Rows and paths do not depend on each other: a GPU has a warp
+          for each path, a lane for each column (GPUTreeShap: Mitchell, Frank, Holmes 2022; up to 19 times as fast on a
+          V100 as on 40 cores). We expect 15 to 20 times with a million rows to explain (an estimate: no GPU has been
+          seen). Training is the same work on all CPU sides, and short: compare the stage `explain`.
 
 The contributions of a row, and the mean prediction, add up to its log odds. The metric computes eight rows exactly from
 the model's own trees (`datasets/tabular/contributions.py`): approximations do not pass. Codes of categories are taken

@@ -2,21 +2,23 @@
 
 Question  Nobody should learn from a model whether one row was in the table it was trained on. What does this cost in
           time and in quality, and does each group of rows pay the same?
-Expect    DP-SGD (Abadi and others 2016) draws the rows of a step at random, cuts each row's own gradient to a length of
-          1, and adds noise to their sum. Epsilon says how much a model may tell about one row: less is more private.
-          The noise hardly depends on the number of rows, so many rows drown it. On 16,000 rows, epsilon 1 took 0.01 off
-          the AUC. But the smaller group, a tenth of the rows, lost 0.04 to 0.11, the larger one 0.005: few gradients
-          stand against the same noise. Epsilon 8 cost the smaller group up to 0.03. On 320,000 rows, epsilon 1 cost
-          either group less than 0.005.
+Expect    DP-SGD (differentially private stochastic gradient descent, Abadi and others 2016) draws the rows of a step at
+          random, cuts each row's own gradient to a length of 1, and adds noise to their sum. Epsilon says how much a
+          model may tell about one row: less is more private. The noise hardly depends on the number of rows, so many
+          rows drown it. On 16,000 rows, epsilon 1 took 0.01 off the AUC. But the smaller group, a tenth of the rows,
+          lost 0.04 to 0.11, the larger one 0.005: few gradients stand against the same noise. Epsilon 8 cost the
+          smaller group up to 0.03. On 320,000 rows, epsilon 1 cost either group less than 0.005.
           In time, the gradients of single rows are the price: 1,153 numbers a row, which ordinary training never
           holds. Opacus and `per_example` write them to memory. `norms_first` does not: the length of a row's gradient
           follows from what enters each layer and what comes back, some 150 numbers. So each row has its weight before
           gradients are summed, which takes little longer than training without privacy. The network is small: on a
           GPU, launches decide. JAX asks once for all steps, Torch some hundred times for each. The copy is 68 bytes a
-          row.
+          row. With 10 million rows we expect four times with `norms_first`, and a GPU slower than the best CPU side
+          with Opacus (an estimate: no GPU has been seen).
 
 The task promises epsilon 1. `epsilon_8`, `not_private` and `torch_not_private` promise less: they are shown, and not
-compared. Opacus's accountant (by Renyi's divergence) finds the noise for an epsilon, and says which epsilon was spent.
+compared. An accountant adds up what all steps tell: Opacus's, which uses Rényi's divergence, finds the noise for an
+epsilon, and says which epsilon was spent. The promise may fail with a small probability, delta.
 Two things are not counted: the columns' means and deviations, and the choice of the learning rate. The noise has a
 seed, so that runs can be repeated; a model for others to see must not have one. Figures are of three seeds or fewer.
 Between seeds, the gap differs by up to 0.07 on 16,000 rows.
@@ -56,7 +58,7 @@ MANY = 4_000  # rows of a step: below, Torch's threads on a CPU wait for each ot
 class Plan(NamedTuple):
     """How a network is trained: each step draws each row with probability `rate`, `batch` rows on average.
 
-    So the steps from one drawn row to the next have a geometric distribution, and are what is drawn.
+    So the distances from one drawn row to the next have a geometric distribution: the code draws these distances.
     """
 
     rows: int
@@ -83,7 +85,7 @@ def training(data: Table) -> Plan:
     """The plan for so many rows."""
     rows = len(data.x)
     steps, batch = (300, 512) if rows < 100_000 else (1_000, 2_048) if rows < 4_000_000 else (2_000, 16_384)
-    steps = min(steps, max(FEWEST, rows // SOME))  # the noise of all steps is then no more than that of 15,000 rows
+    steps = min(steps, max(FEWEST, rows // SOME))  # each step adds noise, which few rows cannot drown
     return Plan(rows, steps, max(1, min(batch, rows // LEAST_SHARE)))
 
 

@@ -6,8 +6,9 @@ Expect    A row walks down 200 trees of six levels: 1,200 loads, each of which w
           in a core, tens of thousands on a GPU. For one row the call decides: ONNX Runtime was seen to answer in
           0.016 ms, XGBoost on the same core in 0.2 ms. On a GPU two copies and a launch come first, 0.1 to 0.3 ms, so
           the CPU wins clearly. In a large request, XGBoost takes 2.4 microseconds of a core for a row, ONNX Runtime
-          three times that. A GPU needs some 0.012 microseconds, and 0.003 for the copy of 84 bytes. So we expect it to
-          win with ten thousand rows.
+          three times that. A GPU needs some 0.012 microseconds, and 0.003 for the copy of 84 bytes. So we expect
+          about the same time for a hundred rows, and a GPU that is seven times as fast with ten thousand (an estimate:
+          no GPU has been seen).
 
 All score the same trees, which no library has grown, and every score is compared with the sum of the leaves in float64.
 A request begins with its rows in the host's memory and ends with their scores there; the next one waits for it. The

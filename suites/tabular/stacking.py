@@ -145,7 +145,10 @@ def by_hand(data: Table, run: Run, ensemble):
 
 @task.on_cpu("sklearn.ensemble", needs=("xgboost",), unchanged="cuml.accel")
 def estimator(data: Table, run: Run, ensemble):
-    """Scikit-learn's own stack, with its own forest, which tries every value of a column as a split."""
+    """Scikit-learn's own stack, with its own forest, which tries every value of a column as a split.
+
+    Under cuml.accel, XGBoost stays on the CPU: its parameters say so.
+    """
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import KFold
     from xgboost import XGBRegressor

@@ -3,11 +3,12 @@
 Question  What makes a search for the best parameters faster or better: a GPU, more workers, or stopping early what does
           not look promising?
 Expect    Random search trains nine configurations, 81 rounds each. Successive halving (Jamieson and Talwalkar 2016)
-          starts 81 configurations with 3 rounds each. The best third continues to three times as many rounds: 27 to 9,
-          9 to 27, 3 to 81. None starts again, so this too is 729 rounds, in little more time (the configurations that
-          continue are often deep), for nine times as many tries. It errs if the best configuration learns slowly, and
-          gains nothing if a good one happens to be among the nine.
-          A GPU spends as much on a small round as on a large one, some launches a level: at smoke size the CPU wins.
+          starts 81 configurations with 3 rounds each. The best third continues to three times as many rounds: 27 reach
+          9 rounds, 9 reach 27, and 3 reach 81. None starts again, so this too is 729 rounds, in little more time (the
+          configurations that continue are often deep), for nine times as many tries. It errs if the best configuration
+          learns slowly, and gains nothing if a good one happens to be among the nine.
+          A GPU spends as much on a small round as on a large one, some launches a level: with one trial after the other
+          we expect the CPU to win at `smoke` and `lab` size (an estimate: no GPU has been seen).
           Trials do not depend on each other, so several can share one card (`halving_at_once`): while one waits for a
           launch, others compute. That gains most where a round is small, and nothing where one round fills the card.
           The CPU side gets the same, with fewer threads for each trial: threads that wait for each other less.
@@ -309,13 +310,16 @@ def spread_random_search(data: Table, run: Run, xgboost):
 
 
 def on_ray(data: Table, run: Run, schedule: Mapping[int, int], tune):
-    """Ray Tune gives each trial to a process that Ray has started, as many at a time as in `at_once`."""
+    """Ray Tune gives each trial to a process that Ray has started, as many at a time as in `at_once`.
+
+    Its processes make the matrices themselves: that is part of the stage `search`.
+    """
     lanes = max(1, min(AT_ONCE["cpu"], run.threads))
     train, scheduler = trainer(run, schedule, lanes), ray_scheduler(schedule)
     run.effective(scheduler=type(scheduler).__name__)
     drawn = [dict(trial.configuration) for trial in draw(max(schedule.values()), run.seed)]
     with ray_processes(run) as folder, run.stage("search"):
-        trial = partial(ray_trial, train, tuple(schedule), ray_table(data))
+        trial = partial(ray_trial, train, tuple(schedule), ray_table(data), run.threads // lanes)
         found = tune.Tuner(
             tune.with_resources(trial, {"cpu": run.threads // lanes}),
             param_space={"configuration": tune.grid_search(drawn)},
@@ -358,13 +362,13 @@ def ray_scheduler(schedule: Mapping[int, int]):
     return ASHAScheduler("rounds", max_t=max(schedule), grace_period=min(schedule), reduction_factor=3)
 
 
-def ray_trial(train, rungs: Sequence[int], table, asked: Mapping[str, Any]) -> None:
+def ray_trial(train, rungs: Sequence[int], table, threads: int, asked: Mapping[str, Any]) -> None:
     """Runs in a process of Ray's: brings the trial from one number of rounds to the next, until Tune stops it."""
     from ray import tune
 
     trial = Trial(asked["configuration"])
     for rounds in rungs:
-        trial = train(binned_on_ray(table), trial, rounds)
+        trial = train(binned_on_ray(table, threads), trial, rounds)
         with TemporaryDirectory() as folder:
             trial.booster.save_model(Path(folder) / BOOSTER)
             last = tune.Checkpoint.from_directory(folder) if rounds == rungs[-1] else None
@@ -372,12 +376,12 @@ def ray_trial(train, rungs: Sequence[int], table, asked: Mapping[str, Any]) -> N
 
 
 @lru_cache(1)
-def binned_on_ray(table) -> tuple[Any, Any]:
+def binned_on_ray(table, threads: int) -> tuple[Any, Any]:
     """Runs in a process of Ray's: makes the matrices once, for all trials of that process."""
     import ray
 
     x, y, categorical = ray.get(table)
-    return binned((x, y), categorical, threads=1)
+    return binned((x, y), categorical, threads)
 
 
 @task.on_cpu("ray.tune", needs=["xgboost"], memory=Memory(copies=25, fixed=1e9))
