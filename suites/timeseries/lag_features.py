@@ -5,9 +5,9 @@ Expect    Sixteen features cost some thirty passes over columns of four bytes, a
           decide. At two million values a column is 9 MB, a millisecond or two for a CPU's memory, and for a GPU's less
           than a launch takes. pandas makes one column after the other on one core; Polars makes all of them at once on
           all cores. The trees then count every feature of every row once a level, 100 trees x 8 levels: hundreds of
-          times as much. So on a CPU the trees take about three quarters of the time or more, and should decide on a GPU, too.
-          With 56 million values we expect it to be 5 to 9 times as fast as 16 cores (an estimate: no GPU has been
-          seen).
+          times as much. So on a CPU the trees take about three quarters of the time or more, and should decide on a
+          GPU, too. With 56 million values we expect it to be 5 to 9 times as fast as 16 cores (an estimate: no GPU has
+          been seen).
           `lag_matrix` makes the same features without a data frame: one gather takes all lags, differences of one
           running sum are all windows, and rows that no tree sees are never made.
 
