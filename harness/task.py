@@ -93,11 +93,13 @@ class Implementation:
         return self.name.partition(MARK)[0]
 
     def within(self, environment: str) -> Implementation:
-        """The same implementation in a named environment; one that has its own, or is for a cluster, stays as it is."""
+        """The same in a named environment, with its twin as it was: `Task.within` knows that of the twin.
+
+        One that has its own, or is for a cluster, stays as it is.
+        """
         if self.environment or self.runner != "local" or not environment:
             return self
-        twin = self.twin and self.twin.replace("@", f"{MARK}{environment}@")
-        return replace(self, name=_inside(self.name, environment), twin=twin, environment=environment)
+        return replace(self, name=_inside(self.name, environment), environment=environment)
 
     def on(self, workers: int) -> Implementation:
         """The same implementation on this many workers; one that is not for a cluster stays as it is."""
@@ -238,12 +240,17 @@ class Task:
         name, _, environment = identity.partition("@")[0].rpartition(MARK)
         for implementation in self.implementations:
             if name == implementation.name and implementation.within(environment).id == identity:
-                return implementation.within(environment)
+                return self.within(implementation, environment)
             if placed := re.fullmatch(
                 rf"{re.escape(implementation.name)}@([1-9][0-9]*)x{implementation.device}", identity
             ):
                 return implementation.on(int(placed[1]))
         raise unknown("implementation", identity, (known.id for known in self.implementations), self.path)
+
+    def within(self, implementation: Implementation, environment: str) -> Implementation:
+        """An implementation in a named environment, and its twin there, too, unless that has one of its own."""
+        twin = implementation.twin and self.implementation(implementation.twin).within(environment).id
+        return replace(implementation.within(environment), twin=twin)
 
     def floor_for(self, dataset: str, rows: int | None = None) -> float | None:
         """The floor on this dataset; None if nobody knows what can be learned from it.

@@ -263,14 +263,19 @@ def _placed(task: Task, selection: Selection) -> list[Implementation]:
     for known in task.implementations:
         if known.device in selection.devices and known.runner in selection.runners:
             counts = selection.workers or (default_workers(known.device),)
-            placed += _in_environments(known, selection) if known.runner == "local" else [known.on(n) for n in counts]
+            local = known.runner == "local"
+            placed += _in_environments(task, known, selection) if local else [known.on(n) for n in counts]
     return placed
 
 
-def _in_environments(known: Implementation, selection: Selection) -> list[Implementation]:
+def _in_environments(task: Task, known: Implementation, selection: Selection) -> list[Implementation]:
     """A local implementation in each selected environment; one that has its own runs there alone."""
     chosen = selection.environments or (environments.HERE,)
-    return list(dict.fromkeys(known.within("" if name == environments.HERE else name) for name in chosen))
+    placed: dict[str, Implementation] = {}
+    for name in chosen:
+        one = task.within(known, "" if name == environments.HERE else name)
+        placed.setdefault(one.id, one)
+    return list(placed.values())
 
 
 def _aliases(implementation: Implementation) -> set[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from residency.harness.discovery import Catalogue, Suites
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.task import Implementation
 from residency.runners import environments, machine
@@ -72,6 +73,26 @@ def test_an_environment_that_is_not_made_names_the_command(own: Path, residency:
     done = run_in(own, "odler", residency)
     assert done.status == 2
     assert "did you mean `older`?" in done.err
+
+
+def test_in_an_environment_the_twin_is_named_as_it_runs_there(own: Path) -> None:
+    pairs = """
+@task.pair(cpu="numpy", gpu="cupy")
+def both(data, run, xp): ...
+
+@task.pair(cpu="numpy", gpu="cupy", environment={"gpu": "changed"})
+def apart(data, run, xp): ...
+"""
+    (own / "suites" / "lists" / "versions.py").write_text(TASK + pairs)
+    task = Catalogue([Suites(own / "suites")]).task("lists/versions")
+    there = (task.within(one, "older") for one in task.implementations)
+    assert {one.id: one.twin for one in there} == {
+        "in_order+older@cpu": None,
+        "both+older@cpu": "both+older@gpu",
+        "both+older@gpu": "both+older@cpu",
+        "apart+older@cpu": "apart+changed@gpu",
+        "apart+changed@gpu": "apart+older@cpu",
+    }
 
 
 def test_why_not_is_said_without_asking_for_what_would_not_help(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
