@@ -285,7 +285,7 @@ def random_search(data: Table, run: Run, xgboost):
     return here(data, run, RANDOM)
 
 
-@task.pair(cpu="xgboost", gpu="xgboost", memory=Memory(copies=130))
+@task.pair(cpu="xgboost", gpu="xgboost", memory=Memory(copies=150, fixed=0.25e9))
 def halving_at_once(data: Table, run: Run, xgboost):
     """`halving` with several trials at a time: up to nine on a GPU, on a CPU up to four that share its threads."""
     return at_once(data, run, HALVING)

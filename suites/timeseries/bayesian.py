@@ -61,7 +61,7 @@ task = Task(
     limiter="the chain of steps, if there are few shops",
     stated=f"{CHAINS} chains of {WARM_UP} + {DRAWS} draws, R-hat at most 1.05",
     unit="values",
-    memory={"cpu": Memory(copies=30, fixed=0.2e9), "gpu": Memory(copies=40, fixed=1e9)},  # draws are 9 times the data
+    memory={"cpu": Memory(copies=90, fixed=0.5e9), "gpu": Memory(copies=90, fixed=1e9)},  # draws are 9 times the data
 )
 
 

@@ -159,7 +159,7 @@ def data_frame(data: Panel, run: Run, frames):
     return boosted(data, run, made)
 
 
-@task.pair(cpu="numpy", gpu="cupy", needs=["xgboost"], memory=Memory(copies=6))
+@task.pair(cpu="numpy", gpu="cupy", needs=["xgboost"], memory=Memory(copies=6.5, fixed=0.16e9))
 def lag_matrix(data: Panel, run: Run, xp):
     """All lags by one gather, all windows from one running sum, and only in rows that the trees see."""
     with run.stage("put"):

@@ -104,7 +104,7 @@ def rated(run: Run, forecast):
     return forecast
 
 
-@task.on_cpu("statsforecast", environment="statsforecast", needs=["pandas"], memory=Memory(copies=6))
+@task.on_cpu("statsforecast", environment="statsforecast", needs=["pandas"], memory=Memory(copies=15, fixed=0.3e9))
 def series_by_series(data: Panel, run: Run, statsforecast):
     """The library that forecasters use: a model after the other, in C++, with a process for each core."""
     import pandas as pd
@@ -159,7 +159,7 @@ def smoothed(series, run: Run, numba, plan):
         return forecast.copy_to_host()
 
 
-@task.pair(cpu="jax", gpu="jax", memory=Memory(copies=4))
+@task.pair(cpu="jax", gpu="jax", memory=Memory(copies=7, fixed=0.05e9))
 def all_at_once(data: Panel, run: Run, jax):
     """A step of all series is one operation, for the six places of the search together. JAX compiles the loop."""
     plan = plan_of(data, run)

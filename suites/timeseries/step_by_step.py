@@ -81,7 +81,7 @@ task = Task(
     best_work=best_work,
     limiter=trees.LIMITER,
     unit="values",
-    memory=Memory(copies=40, fixed=0.2e9),  # some 340 features of four bytes, and of one byte when binned
+    memory={"cpu": Memory(copies=120, fixed=0.25e9), "gpu": Memory(copies=70, fixed=0.3e9)},  # 340 features, and bins
 )
 
 
@@ -161,7 +161,7 @@ def level_by_level(data: Panel, run: Run, xp):
         return run.to_host(forecast)
 
 
-@task.on_cpu("lightgbm")
+@task.on_cpu("lightgbm", memory=Memory(copies=175, fixed=0.05e9))
 def leaf_by_leaf(data: Panel, run: Run, lightgbm):
     """The same features; LightGBM's trees grow where the error falls most, with as many leaves."""
     parameters = {
