@@ -6,7 +6,7 @@ import numpy as np
 
 from residency.datasets.timeseries.groups import Groups, Values, student
 from residency.datasets.timeseries.series import wave
-from residency.harness.dataset import decoded, generated
+from residency.harness.dataset import decoded, generated_from
 
 YEAR = 52
 WEEKS = 3 * YEAR
@@ -16,13 +16,14 @@ SPREAD = np.array([0.8, 0.1, 0.08, 0.15, 0.1, 0.1])  # their standard deviation
 NOISE = 0.1
 PRICED = 4  # weeks for which a price holds
 PROMOTED = 0.2  # of all weeks
-FEWEST, CHUNK = 8, 1_000  # shops
+FEWEST = 8  # shops: fewer do not show how shops differ
+CHUNK = 1_000  # shops
 
 
 @decoded(28.3)
-@generated
+@generated_from(FEWEST * WEEKS)
 def weekly_sales(rows: int, seed: int) -> Groups:
-    """The logarithm of a shop's sales in each of 156 weeks: rows / 156 shops, but 8 at least.
+    """The logarithm of a shop's sales in each of 156 weeks: rows / 156 shops.
 
     It is a sum: the shop's level; a trend from -1 to 1 over the three years; the price in steps of 10 % above the usual
     one, new every four weeks; promotions, in a fifth of the weeks; two waves of the year. Each shop has six
@@ -31,7 +32,7 @@ def weekly_sales(rows: int, seed: int) -> Groups:
     distribution with four degrees of freedom and a scale of 0.1, so a few weeks are far off. The coefficients are kept
     as the truth: of the right 90 % intervals, 90 % hold them.
     """
-    shops = max(FEWEST, rows // WEEKS)  # fewer do not show how shops differ
+    shops = max(1, rows // WEEKS)
     generator = np.random.default_rng(seed)
     coefficients = MEAN + SPREAD * generator.standard_normal((shops, len(NAMES)))
     x = np.empty((shops, len(NAMES), WEEKS), np.float32)
