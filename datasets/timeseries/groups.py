@@ -23,7 +23,10 @@ LEVEL = 0.9  # of the intervals
 NARROW = 0.5  # an interval counts up to this share of the width that one needs who knows nothing of the group
 MOST_R_HAT = 1.05
 BEYOND = 4.0  # standard errors: more intervals than that cannot hold the truth by chance
+WIDTHS = (0.8, 1.25)  # of the draws, 1 is right; a width of 1,600 draws is known to a few percent
+FITTING = (0.5, 2.0)  # spread of the groups about their population, in units of the drawn spread; about 1 is right
 JUDGED = 2_000  # groups at most, evenly spread
+MEASURED = 50  # groups whose draws' width is measured
 
 Values = NDArray[np.float64]
 
@@ -58,11 +61,12 @@ def coverage(data: Groups, result: Any) -> Items:
     The numbers are the coefficients of each group if they are known, or else the values of later steps. An interval
     reaches from the 5 % to the 95 % quantile of the draws. If it is more than half as wide as the interval of one who
     knows nothing of the group, it does not count. Chains that disagree (an R-hat above 1.05) are wrong, and so are
-    intervals that hold the truth far too often.
+    intervals that hold the truth far too often, copied draws, and draws that do not fit the data or each other.
     """
     draws = checked(data, result)
     if (worst := largest_r_hat(data, result)) > MOST_R_HAT:
         raise WrongResult(f"the chains disagree: R-hat is {worst:.4g}, more than {MOST_R_HAT}")
+    _plausible(data, draws)
     ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     if data.coefficients is not None:
         known = data.coefficients
@@ -77,6 +81,50 @@ def coverage(data: Groups, result: Any) -> Items:
         raise WrongResult(f"the intervals are too wide: {inside.mean():.1%} of the known numbers lie in them, not 90 %")
     counted = (inside & (high - low <= NARROW * nothing)).ravel().astype(np.float64)
     return Items(lambda counted: float(counted.mean()), (counted,), chance=0.0, unit="known numbers")
+
+
+def _plausible(data: Groups, draws: Mapping[str, NDArray[Any]]) -> None:
+    """Raise `WrongResult` if draws are copies, or if they do not fit the data or each other."""
+    if copies := _copies(draws):
+        raise WrongResult(f"{copies} draws are copies of earlier ones: each chain must draw for itself")
+    for name in ("spread", "noise"):
+        if (draws[name] <= 0).any():
+            raise WrongResult(f"`{name}` has draws that are not positive")
+    apart = (draws["coefficients"] - draws["mean"][:, :, None]) / draws["spread"][:, :, None]
+    for column, found in zip(data.names, np.sqrt(np.mean(apart.astype(np.float64) ** 2, axis=(0, 1, 2))), strict=True):
+        if not FITTING[0] <= found <= FITTING[1]:
+            raise WrongResult(
+                f"`mean` and `spread` do not fit the coefficients of `{column}`: these lie {found:.3g} times the "
+                "spread from the mean, about 1 is right"
+            )
+    if not WIDTHS[0] <= (found := width(data, draws)) <= WIDTHS[1]:
+        raise WrongResult(f"the draws of the coefficients spread {found:.3g} times as widely as the data say")
+
+
+def _copies(draws: Mapping[str, NDArray[Any]]) -> int:
+    """How many draws were drawn before; a chain may stay where it is for some draws."""
+    shared = [draws[name].reshape(*draws[name].shape[:2], -1) for name in ("mean", "spread", "noise")]
+    drawn = np.concatenate(shared, axis=2)
+    moves = len(drawn) + int((drawn[:, 1:] != drawn[:, :-1]).any(axis=2).sum())
+    return moves - len(np.unique(drawn.reshape(-1, drawn.shape[2]), axis=0))
+
+
+def width(data: Groups, draws: Mapping[str, NDArray[Any]]) -> float:
+    """How widely the coefficients' draws spread, as a multiple of what is right given the other draws.
+
+    Of draws from any density p, (draw less mean) times the slope of log p at the draw is -1 on average, as integration
+    by parts shows. Draws that spread twice as widely have four times as much, if p is normal.
+    """
+    judged = _some(len(data.x))
+    mean, spread, noise = (draws[name].astype(np.float64) for name in ("mean", "spread", "noise"))
+    products = []
+    for place in np.unique(np.linspace(0, len(judged) - 1, min(len(judged), MEASURED)).astype(np.intp)):
+        x, y = data.x[judged[place]].astype(np.float64), data.y[judged[place]].astype(np.float64)
+        drawn = draws["coefficients"][:, :, place].astype(np.float64)
+        rest = y - drawn @ x
+        slope = ((DEGREES + 1) * rest / (DEGREES * noise[:, :, None] ** 2 + rest**2)) @ x.T + (mean - drawn) / spread**2
+        products.append(np.mean((drawn - drawn.mean(axis=(0, 1))) * slope))
+    return float(np.sqrt(max(0.0, -np.mean(products))))
 
 
 def largest_r_hat(data: Groups, result: Any) -> float:

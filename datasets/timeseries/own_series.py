@@ -36,6 +36,7 @@ Times must lie on a grid. Its step is the commonest distance between neighbours,
                                                the steps to forecast
     a series that is short, but long enough    used; features that look back beyond its beginning are missing
     a series that repeats its season exactly   left out; a remark says so: there is nothing to scale an error by
+    a series whose changes float32 cannot hold left out; a remark says so: implementations get its values as float32
 """
 
 from __future__ import annotations
@@ -79,12 +80,16 @@ def own_series(path: Path | None, target: str | None) -> Panel:
     short or never change.
     """
     file = read_file(path)
+    if file.frame.empty:
+        raise file.refusal(f"{file.name} holds no lines: write a line for each value, with its time")
     remarks = list(file.remarks)
     value = _value(file, target)
     remarks += file.remarks_on(value.name)
     times = times_of(file, value.name)
     remarks.append(f"{_listed(times.columns)}: the time, {in_days(times.moments, times.how)[1]}")
     kept = ~np.isnat(times.moments)
+    if not kept.any():
+        raise file.refusal(f"{file.name} holds no line with a time: write a line for each value, with its time")
     if not kept.all():
         remarks.append(f"lines without a time left out: {int((~kept).sum())}")
     series, names, keys = series_of(file, file.frame[kept], times.moments[kept], target=value.name, times=times.columns)
@@ -304,6 +309,9 @@ def _trouble(history: Values, season: int, horizon: int) -> _Trouble | None:
         return _Trouble(short, f"it has {number_of(len(history), 'step')}, {needed} are needed")
     if (gaps := float(np.isnan(history).mean())) > MOST_GAPS:
         return _Trouble(full, f"{gaps:.0%} of its steps are gaps")
-    if seasonal_difference(history[:-horizon], season) == 0:
+    change = seasonal_difference(history[:-horizon], season)
+    if change == 0:
         return _Trouble(constant, "it repeats its season without any change")
+    if change < max(np.spacing(np.nanmax(np.abs(history)).astype(np.float32)), np.finfo(np.float32).tiny):
+        return _Trouble(constant, "its changes are too small for float32: subtract a constant, or use a smaller unit")
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from residency.datasets.timeseries.series import Panel, Values, panel, wave
-from residency.harness.dataset import decoded, generated
+from residency.harness.dataset import decoded, generated_from
 
 HORIZON = 28  # days
 WEEK, YEAR = 7, 364  # a year of 52 weeks, so that weekdays and holidays come back together
@@ -15,11 +15,12 @@ NOISE = 0.15  # of the expected sales
 PROMOTED = 0.1  # of all weeks
 HOLIDAYS = (0, 5, 95, 98, 123, 134, 277, 358, 359)  # days of the year; two of them lie in the horizon
 WEEKDAYS = np.array([0.8, 0.75, 0.8, 0.95, 1.3, 1.6, 0.8])
+FEWEST = 8  # series: from fewer, trees learn too little
 CHUNK = 1_000  # series
 
 
 @decoded(29.4)
-@generated
+@generated_from(FEWEST * DAYS)
 def retail(rows: int, seed: int) -> Panel:
     """Sales of an article in a shop on 1,120 days; the last 28 are to be forecast: rows / 1,120 series.
 

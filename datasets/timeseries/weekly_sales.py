@@ -6,7 +6,7 @@ import numpy as np
 
 from residency.datasets.timeseries.groups import Groups, Values, student
 from residency.datasets.timeseries.series import wave
-from residency.harness.dataset import decoded, generated
+from residency.harness.dataset import decoded, generated_from
 
 YEAR = 52
 WEEKS = 3 * YEAR
@@ -16,11 +16,12 @@ SPREAD = np.array([0.8, 0.1, 0.08, 0.15, 0.1, 0.1])  # their standard deviation
 NOISE = 0.1
 PRICED = 4  # weeks for which a price holds
 PROMOTED = 0.2  # of all weeks
+FEWEST = 8  # shops: fewer do not show how shops differ
 CHUNK = 1_000  # shops
 
 
 @decoded(28.3)
-@generated
+@generated_from(FEWEST * WEEKS)
 def weekly_sales(rows: int, seed: int) -> Groups:
     """The logarithm of a shop's sales in each of 156 weeks: rows / 156 shops.
 

@@ -168,6 +168,9 @@ def test_lines_without_a_time_are_left_out(make) -> None:
             "no series that can be used: series A: it has 50 steps, 60 are needed",
         ),
         (lambda f: f.assign(amount=1.5), "amount", "no series that can be used: series A: it repeats its season"),
+        (lambda f: f.assign(amount=f["amount"] * 1e-3 + 1e9), "amount", "its changes are too small for float32"),
+        (lambda f: f[:0], "amount", "sales.csv holds no lines: write a line for each value"),
+        (lambda f: f.drop(columns="day").assign(time=np.nan), "amount", "holds no line with a time: write a line"),
         (lambda f: f.groupby("day").head(1).groupby("store").head(1), "amount", "every series has only one line"),
         (
             lambda f: f.assign(day=f["day"] + pd.to_timedelta(RANDOM.integers(0, 600, len(f)), "min")),
