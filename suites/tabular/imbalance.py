@@ -89,7 +89,7 @@ def smote(data: Table, run: Run, neighbors):
         events = x[y > 0]
         nearest = finder.fit(events).kneighbors(events, return_distance=False)[:, 1:]
     with run.stage("invent"):
-        count, draw = len(x) - 2 * len(events), xp.random.RandomState(run.seed)
+        count, draw = max(0, len(x) - 2 * len(events)), xp.random.RandomState(run.seed)
         start, place = draw.randint(0, len(events), count), draw.randint(0, nearest.shape[1], count)
         along = draw.random_sample(count).astype(x.dtype)[:, None]
         made = events[start] + along * (events[nearest[start, place]] - events[start])

@@ -91,3 +91,11 @@ def test_classes_that_do_not_do(classes: list[str], message: str, tmp_path: Path
 @pytest.mark.parametrize(("rows", "digest"), [(5_000, "341285de7516bf01"), (20_000, "33841422220a84ea")])
 def test_a_seed_is_the_same_bytes_anywhere(rows: int, digest: str, tmp_path: Path) -> None:
     assert hash_data(make("rare_events", tmp_path, rows))[:16] == digest
+
+
+def test_nothing_is_invented_if_events_happen_not_to_be_rarer_among_the_rows_to_learn_from() -> None:
+    x = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
+    y = (x[:, 0] < 0.5).astype(np.float32)
+    assert y.mean() > 0.5
+    ending = execute(TASK, TASK.implementation("smote@cpu"), Table(x, y, x, y, ("a", "b")), dataset="own_rare").ending
+    assert ending.outcome == "ok", ending
