@@ -166,6 +166,24 @@ def vector(result: Any, rows: int) -> NDArray[np.float64]:
     return values.reshape(-1).astype(np.float64)
 
 
+def numbers(result: Any, rows: int) -> NDArray[np.float64]:
+    """The same for metrics that rank or compare, which would take NaN for a value: it raises `WrongResult`, too."""
+    values = vector(result, rows)
+    if missing := int(np.isnan(values).sum()):
+        raise WrongResult(f"{missing} of {rows} values are NaN")
+    return values
+
+
+def array(result: Any, shape: tuple[int, ...], kinds: str) -> NDArray[Any]:
+    """The result if it is one array of this shape with whole numbers ("iu") or real ones ("f"), else `WrongResult`."""
+    wanted = f"expected {'real' if kinds == 'f' else 'whole'} numbers {shape}"
+    if not isinstance(result, np.ndarray):
+        raise WrongResult(f"the result is a {type(result).__name__}, {wanted}")
+    if result.shape != shape or result.dtype.kind not in kinds:
+        raise WrongResult(f"the result is {result.dtype} {result.shape}, {wanted}")
+    return result
+
+
 @estimate(name="R²")
 def r2(data: Supervised, predicted: Any) -> Items:
     """Coefficient of determination: 1 is exact, 0 is as good as the mean."""
@@ -194,7 +212,7 @@ def auc(data: Supervised, score: Any) -> Items:
             raise WrongResult("the truth holds one class only, AUC is undefined")
         return float((midrank[rank][positive].sum() - hits * (hits + 1) / 2.0) / (hits * misses))
 
-    return Items(area, (positive, vector(score, len(positive))), chance=0.5, classes=positive)
+    return Items(area, (positive, numbers(score, len(positive))), chance=0.5, classes=positive)
 
 
 @estimate(name="average precision")
@@ -211,4 +229,4 @@ def average_precision(data: Supervised, score: Any) -> Items:
         hits, seen = hits[last_of_tie], np.flatnonzero(last_of_tie) + 1
         return float((np.diff(np.append(0, hits)) * hits / seen).sum() / positive.sum())
 
-    return Items(mean, (positive, vector(score, len(positive))), chance=float(positive.mean()), classes=positive)
+    return Items(mean, (positive, numbers(score, len(positive))), chance=float(positive.mean()), classes=positive)

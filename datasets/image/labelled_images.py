@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.harness.quality import Items, estimate, vector
+from residency.harness.quality import Items, estimate, numbers
 from residency.harness.truth import Asked, Truth
 
 TEST_SHARE = 0.2
@@ -84,6 +84,6 @@ def held_out(y: NDArray[np.integer], seed: int) -> NDArray[np.bool_]:
 @estimate(name="accuracy")
 def accuracy(data: LabelledImages, result: Any) -> Items:
     """Share of the pictures to classify whose class was found."""
-    right = vector(result, len(data.y_test)) == data.y_test
+    right = numbers(result, len(data.y_test)) == data.y_test
     commonest = float(np.bincount(data.y_test).max() / len(data.y_test))
     return Items(lambda right: float(right.mean()), (right,), chance=commonest, unit="images")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
-from residency.harness.quality import metric
+from residency.harness.quality import array, metric
 from residency.harness.truth import Asked, Truth
 
 NEAREST = 10
@@ -68,10 +68,7 @@ def recall(data: Embeddings, found: Any) -> float:
 
     A document counts once. It counts if its cosine in float64 is at most EQUAL below that of the tenth nearest.
     """
-    found = np.asarray(found)
-    expected = (len(data.questions), NEAREST)
-    if found.shape != expected or found.dtype.kind not in "iu":
-        raise WrongResult(f"the result is {found.dtype} {found.shape}, expected whole numbers {expected}")
+    found = array(found, (len(data.questions), NEAREST), "iu")
     if found.min() < 0 or found.max() >= len(data.documents):
         raise WrongResult(
             f"the result names documents {found.min()} to {found.max()}, but there are {len(data.documents)}"

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.tabular.table import Table
-from residency.harness.quality import Items, estimate, vector
+from residency.harness.quality import Items, estimate, numbers
 
 
 @estimate(name="accuracy")
 def accuracy(data: Table, result: Any) -> Items:
     """Share of the rows to predict whose class was found: codes, as in the target."""
     truth = np.asarray(data.y_test)
-    right = vector(result, len(truth)) == truth
+    right = numbers(result, len(truth)) == truth
     _, counts = np.unique(truth, return_counts=True)
     return Items(lambda right: float(right.mean()), (right,), chance=float(counts.max() / len(truth)))
 

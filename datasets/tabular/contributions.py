@@ -53,7 +53,8 @@ def parts(data: Table, result: Any) -> tuple[Numbers, bytes]:
     """The contributions and the model; raises `WrongResult` if the result is anything else."""
     shape = (len(data.x_test), data.x_test.shape[1] + 1)
     found = [(array.shape, str(array.dtype)) for array in result] if isinstance(result, tuple) else type(result)
-    if not isinstance(found, list) or len(found) != 2 or found[0][0] != shape or found[1][1] != "uint8":
+    wanted = isinstance(found, list) and len(found) == 2 and found[0][0] == shape and found[1][1] == "uint8"
+    if not wanted or result[0].dtype.kind != "f":
         raise WrongResult(f"expected contributions of shape {shape}, and the model's JSON as uint8, not {found}")
     if not np.isfinite(result[0]).all():
         raise WrongResult("not all contributions are finite numbers")

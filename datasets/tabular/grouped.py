@@ -40,8 +40,8 @@ def split_groups(
         if all(len(part) and part.min() < part.max() for part in parts):
             return table
     raise UsageError(
-        f"`{names[-1]}`: the smaller group has {int(smaller.sum())} of {len(y)} rows: too few in one of the groups to "
-        "judge it by; each needs rows of both classes"
+        f"`{names[-1]}`: the smaller group has {int(smaller.sum())} of {len(y)} rows: too few of one class in one of "
+        "the groups to judge it by; each needs rows of both classes"
     )
 
 

@@ -76,10 +76,7 @@ def recall(data: Outliers, found: Any) -> float:
     A neighbour counts once, and a row is no neighbour of itself. A neighbour counts if its distance in float64 is at
     most that of the last of the nearest, or cannot be told from it in float32. MISSING stands for one not found.
     """
-    found = np.asarray(found)
-    expected = (len(data.x), data.neighbours)
-    if found.shape != expected or found.dtype.kind not in "iu":
-        raise WrongResult(f"the result is {found.dtype} {found.shape}, expected whole numbers {expected}")
+    found = quality.array(found, (len(data.x), data.neighbours), "iu")
     if found.min() < MISSING or found.max() >= len(data.x):
         raise WrongResult(f"the result names rows {found.min()} to {found.max()}, but there are {len(data.x)}")
     hits = 0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.harness.errors import WrongResult
-from residency.harness.quality import Items, estimate, metric
+from residency.harness.quality import Items, array, estimate, metric
 from residency.harness.truth import Asked, Truth
 
 ROUNDS = 25  # of Lloyd's algorithm
@@ -80,9 +80,9 @@ def initial_centres(sample: NDArray[np.float32], clusters: int, generator: np.ra
 @metric(name="unexplained variance", better="lower", relative=True)
 def unexplained(data: Points, result: tuple[np.ndarray, np.ndarray]) -> float:
     """The sum of squared distances of rows to their clusters' centres, divided by that to the mean of all rows."""
-    centres, labels = (np.asarray(part) for part in result)
-    if centres.shape != data.initial.shape or labels.shape != (data.rows,):
+    if not isinstance(result, tuple) or len(result) != 2:
         raise WrongResult(f"expected centres {data.initial.shape} and labels ({data.rows},)")
+    centres, labels = array(result[0], data.initial.shape, "f"), array(result[1], (data.rows,), "iu")
     if labels.min() < 0 or labels.max() >= len(centres):
         raise WrongResult(f"labels go from {labels.min()} to {labels.max()}, there are {len(centres)} centres")
     mean = data.x.mean(axis=0, dtype=np.float64)
@@ -124,11 +124,9 @@ def adjusted_rand(data: Points, found: Any) -> Items:
     Hubert and Arabie (1985), "Comparing partitions". The rows without a cluster are one more group, in the result as in
     the truth.
     """
-    found = np.asarray(found)
     if data.labels is None:
         raise WrongResult("the groups are not known")
-    if found.shape != (data.rows,) or found.dtype.kind not in "iu":
-        raise WrongResult(f"the result is {found.dtype} {found.shape}, expected whole numbers ({data.rows},)")
+    found = array(found, (data.rows,), "iu")
     codes = [np.unique(labels, return_inverse=True)[1] for labels in (data.labels, found)]
     return Items(rand_of, (codes[0], codes[1]), chance=0.0, classes=codes[0])
 

@@ -13,7 +13,7 @@ COLUMNS, TELLING = 16, 8
 SHARE = 0.01  # of the rows are events
 KINDS, WIDTH, APART = 12, 0.6, 1.2  # clusters of events, their deviation, and that of their centres
 CHUNK = 65_536  # rows
-LEAST_ROWS = 5_000  # so that there are some events to learn from, and some to judge by
+LEAST_ROWS = 20_000  # so that 40 events or so judge: with ten, chance decides
 
 
 @decoded(4 * COLUMNS + 4)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from residency.datasets.tabular.points import Points
 from residency.harness.errors import WrongResult
-from residency.harness.quality import Items, estimate
+from residency.harness.quality import Items, array, estimate
 
 NEIGHBOURS = 15  # on the map; fewer if there are not twice as many rows
 SAMPLE = 256  # rows whose neighbours are judged, evenly spread
@@ -29,9 +29,7 @@ def trustworthiness(data: Points, found: Any) -> Items:
     A row's neighbour on the map that is farther in the table than the 15th nearest costs as much as its rank is beyond
     15. Equals scikit-learn's function of the same name if all rows are sampled and no two distances are equal.
     """
-    places = np.asarray(found)
-    if places.shape != (data.rows, 2) or places.dtype.kind != "f":
-        raise WrongResult(f"the result is {places.dtype} {places.shape}, expected real numbers ({data.rows}, 2)")
+    places = array(found, (data.rows, 2), "f")
     if not np.isfinite(places).all():
         raise WrongResult(f"{int((~np.isfinite(places)).any(axis=1).sum())} rows have no place on the map")
     sample = np.unique(np.arange(SAMPLE) * data.rows // SAMPLE)

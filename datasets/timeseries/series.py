@@ -203,7 +203,9 @@ def smape(data: Panel, forecast: Any) -> float:
 
 
 def _matrix(data: Panel, forecast: Any) -> Values:
-    values = np.asarray(forecast)
+    if not isinstance(forecast, np.ndarray) or forecast.dtype.kind not in "biuf":
+        raise WrongResult(f"the result is not one array of real numbers of shape {data.y_test.shape}")
+    values = forecast
     if values.shape not in {data.y_test.shape, (data.y_test.size,)}:
         raise WrongResult(f"the result has shape {values.shape}, expected {data.y_test.shape}")
     if not np.isfinite(values).all():

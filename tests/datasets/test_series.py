@@ -124,7 +124,16 @@ def test_a_constant_series_has_no_scale() -> None:
     assert seasonal_difference(np.full(50, np.nan), 7) == 0
 
 
-@pytest.mark.parametrize("forecast", [np.zeros(3), np.full((4, 28), np.nan), np.full((4, 28), np.inf)])
+@pytest.mark.parametrize(
+    "forecast",
+    [
+        np.zeros(3),
+        np.full((4, 28), np.nan),
+        np.full((4, 28), np.inf),
+        np.full((4, 28), "1"),
+        (np.zeros(2), np.zeros(3)),
+    ],
+)
 def test_a_forecast_that_is_none_is_refused(forecast: np.ndarray) -> None:
     data = retail.make(Request("retail", rows=5_000), Path())
     with pytest.raises(WrongResult):

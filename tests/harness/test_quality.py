@@ -52,6 +52,9 @@ def test_a_result_of_another_shape_is_wrong(metric) -> None:
 def test_nan_never_passes() -> None:
     with pytest.raises(WrongResult, match="R² is nan"):
         quality.r2(data([0, 1, 0, 1]), np.full(4, np.nan))
+    for metric in (quality.auc, quality.average_precision):
+        with pytest.raises(WrongResult, match="1 of 4 values are NaN"):
+            metric(data([0, 1, 0, 1]), np.array([0.0, np.nan, 0.1, 0.9]))
 
 
 def test_shortfall_and_floor_follow_the_direction() -> None:

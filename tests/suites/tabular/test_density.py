@@ -44,7 +44,7 @@ def test_the_index_is_scikit_learns() -> None:
     data = Points(np.zeros((500, 1), np.float32), np.zeros((1, 1), np.float32), labels, ("x",))
     for found in (labels + 3, np.where(generator.random(500) < 0.5, labels, -1), np.zeros(500, int), np.arange(500)):
         assert adjusted_rand(data, found) == pytest.approx(adjusted_rand_score(labels, found), abs=1e-12)
-    for wrong in (labels[1:], labels.astype(float)):
+    for wrong in (labels[1:], labels.astype(float), (labels, labels[1:])):
         with pytest.raises(WrongResult):
             adjusted_rand(data, wrong)
     with pytest.raises(WrongResult, match="not known"):

@@ -32,7 +32,8 @@ def test_trustworthiness_is_scikit_learns() -> None:
         for places in (data.x[:, :2], generator.standard_normal((rows, 2))):
             score = expected(data.x.astype(np.float64), places, n_neighbors=NEIGHBOURS)
             assert trustworthiness(data, places) == pytest.approx(score, abs=1e-12)
-    for wrong in (places[1:], data.x[:, :3], places.astype(int), np.where(places > 1, np.nan, places)):
+    lost = np.where(places > 1, np.nan, places)
+    for wrong in (places[1:], data.x[:, :3], places.astype(int), lost, (places, places[0])):
         with pytest.raises(WrongResult):
             trustworthiness(data, wrong)
 

@@ -98,7 +98,13 @@ def test_no_other_division_of_the_prediction_passes(table: Table, result: tuple[
     for wrong in (np.zeros_like(right), evenly, constant, right + np.float32(2 * EXACT)):
         with pytest.raises(WrongResult, match="away from its exact value"):
             explained(table, (wrong, model))
-    for shapeless in (right, (right[1:], model), (right[:, :-1], model), (right, model.astype(np.int8))):
+    for shapeless in (
+        right,
+        (right[1:], model),
+        (right[:, :-1], model),
+        (right, model.astype(np.int8)),
+        (right.astype(str), model),
+    ):
         with pytest.raises(WrongResult, match="expected contributions of shape"):
             explained(table, shapeless)
 

@@ -123,6 +123,14 @@ def test_each_row_is_drawn_with_the_same_probability() -> None:
     assert counts.std() == pytest.approx((plan.batch * (1 - plan.rate)) ** 0.5, rel=0.1)
 
 
+@pytest.mark.parametrize("rows", [50, 1_000, 20_000, 400_000, 10_000_000, 200_000_000])
+def test_a_step_hardly_ever_leaves_out_a_row_that_was_drawn(rows: int, table: Table) -> None:
+    """The accountant assumes that each row is drawn on its own."""
+    binom = pytest.importorskip("scipy.stats").binom
+    plan = fair_private.training(replace(table, x=np.empty((rows * 4 // 5, 0), np.float32)))
+    assert plan.steps * binom.sf(plan.most, plan.rows, plan.rate) < plan.delta / 100
+
+
 def own(folder: Path, groups: list[str], head: str = "a,side,y") -> Table:
     lines = [f"{row % 7}.5,{group},{int(row % 7 + row % 3 > 4)}" for row, group in enumerate(groups)]
     (folder / "mine.csv").write_text("\n".join([head, *lines]) + "\n")
@@ -144,13 +152,18 @@ def test_the_commonest_value_against_all_others(head: str, tmp_path: Path) -> No
     [
         (["1", "2.5"] * 50, "a,side,y", "no column says which group a row belongs to: name one `group`"),
         (["left"] * 100, "a,group,y", "no column says which group"),
-        (["left"] * 98 + ["right"] * 2, "a,side,y", "has 2 of 100 rows: too few"),
+        (["left"] * 98 + ["right"] * 2, "a,side,y", "has 2 of 100 rows: too few of one class"),
     ],
     ids=["numbers", "one", "rare"],
 )
 def test_tables_without_two_groups(groups: list[str], head: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
         own(tmp_path, groups, head)
+
+
+def test_a_group_with_one_class_only(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="128 of 300 rows: too few of one class in one of the groups"):
+        own(tmp_path, ["left" if row % 7 + row % 3 > 4 else "right" for row in range(300)])
 
 
 def test_a_file_like_adult(tmp_path: Path) -> None:
