@@ -29,7 +29,8 @@ Sizes = Annotated[
 Datasets = Annotated[
     list[str] | None,
     typer.Option(
-        help="The name of a dataset, or a kind: generated, shipped, public. Default: each task's first dataset."
+        help="The name of a dataset, or a kind: generated, shipped, public. Repeat the option for several. "
+        "Default: each task's first dataset."
     ),
 ]
 Data = Annotated[

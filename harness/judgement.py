@@ -237,6 +237,15 @@ class _Comparison:
             return self.best_judged is not None
         return self.spread[1] < LEAST_FREEDOM
 
+    @property
+    def agrees(self) -> bool:
+        """Whether both are equally good in nearly every share, so that too few differ to tell their spread."""
+        if self.paired is None or not self.paired[0].shares or self.paired[0].fewest <= LEAST_FREEDOM:
+            return False
+        best, other = self.paired
+        apart = float(np.abs(np.array(best.shares) - np.array(other.shares)).mean())
+        return apart + self.short <= self.tolerance <= LEARNED * self.learned
+
     def reason(self) -> str | None:
         """Why it is wrong; None if it is not known to be wrong."""
         if self.is_untold or self.short <= self.tolerance + self.by_chance:
@@ -254,6 +263,8 @@ class _Comparison:
         if self.best_judged is None or self.short <= 0 or (not self.spread[0] and not self.is_untold):
             return ""
         judged = self.best_judged
+        if self.agrees:
+            return ""
         if not self.is_untold and self.tolerance + self.by_chance <= LEARNED * self.learned:
             return ""
         few = f"{judged.count}"

@@ -128,7 +128,8 @@ class _Lines:
             return _capital([lead, "nothing to compare between libraries: only one library of each task has a time."])
         said = [lead, f"{'clear winner in ' if cpu['wins'] else 'no clear winner in '}"]
         said += [f"{len(cpu['wins'])} of "] if cpu["wins"] else []
-        said += [self._count("cpu/compared"), " comparisons on the CPU", ": " if cpu["wins"] else ""]
+        total = cpu["compared"] - cpu["one_library"]
+        said += [f"{total} comparison{'s' * (total != 1)} of CPU libraries", ": " if cpu["wins"] else ""]
         sizes = len({win["size"] for win in cpu["wins"]}) > 1
         for index, win in enumerate(cpu["wins"][:WINS]):
             where = f" in {win['task']}{' ' + words.at_size(win['size']) if sizes else ''} ("
@@ -136,7 +137,7 @@ class _Lines:
             said += [*self._times(self._of, f"cpu/wins/{index}", "ratio"), f" as {win['rival']})"]
         more = len(cpu["wins"]) - WINS
         said += [f", and {more} more" if more > 0 else ""]
-        said += ["; only one library in ", self._count("cpu/one_library")] if cpu["one_library"] else []
+        said += ["; only one library in ", self._count("cpu/one_library"), " more"] if cpu["one_library"] else []
         return _capital([*said, "."])
 
     def _why_not_compared(self) -> str:
@@ -249,11 +250,10 @@ class _Lines:
                 said += [self._count("belief/timed"), f" result{'' if timed == 1 else 's'}"]
         total = self._of.value("belief/undecided") + self._of.value("belief/decided")
         if total:
-            said += [
-                "; ",
-                self._count("belief/undecided"),
-                f" of {total} comparison{'s' * (total != 1)} inconclusive",
-            ]
+            what = f"comparison{'s' * (total != 1)}"
+            if total > 1 and self._of.value("gain") is None:
+                what += " with the next implementation"
+            said += ["; ", self._count("belief/undecided"), f" of {total} {what} inconclusive"]
         for ending, text in ENDED.items():
             if ending in self._of.value("belief/outcomes"):
                 said += ["; ", self._count(f"belief/outcomes/{ending}"), f" {text}"]

@@ -110,6 +110,16 @@ def test_many_judged_things_tell_what_few_cannot() -> None:
     assert "too few rows (300, 6 of the rarest class) to tell a right result from a wrong one" in few["bad"].remark
 
 
+def test_results_that_hardly_differ_have_been_compared() -> None:
+    truth = (np.arange(20_000) < 5_000).astype(float)
+    good = 2 * truth + np.random.default_rng(5).standard_normal(20_000)
+    other = good.copy()
+    other[0] -= 2.0  # only one share is worse
+    found = outcomes_of([outcome("good", *of(truth, good)), outcome("bad", *of(truth, other))])
+    assert found["bad"].ending.outcome is Outcome.OK
+    assert not found["bad"].remark
+
+
 def test_right_scores_are_not_accused() -> None:
     for seed in range(200):
         generator = np.random.default_rng(seed)

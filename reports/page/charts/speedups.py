@@ -13,7 +13,7 @@ from residency.harness.statistics import Interval
 from residency.reports import endings, words
 from residency.reports.answers import name_of
 from residency.reports.page import doubts
-from residency.reports.page.numbers import UNKNOWN, Numbers
+from residency.reports.page.numbers import UNKNOWN, Numbers, escaped
 from residency.reports.page.parts import Chart, Table, TableRow, Text, tags_of
 
 MARGIN = 1.15  # factor beyond the outermost value
@@ -147,7 +147,7 @@ def _entry(row: Row, strongest: Baselines, numbers: Numbers, named: str, sizes: 
         "device": cell.device,
         "size": cell.size,
         "outcome": endings.ending(row) if row.measured is None else NOT_COMPARED,
-        "reason": _reason(row),
+        "reason": _reason(row, numbers),
         "rehearsed": _is_rehearsed(row),
     }
     if ratio is None:
@@ -190,11 +190,13 @@ def _named(opponent: Row | None, ratio: Speedup, numbers: Numbers) -> str:
     return f"{name_of(opponent)}, {_seconds(opponent, numbers)}" if opponent else ratio.baseline
 
 
-def _reason(row: Row) -> str:
+def _reason(row: Row, numbers: Numbers) -> str:
     if row.measured is None:
         return endings.reason(row)
     if in_doubt(row):
         return "it is not known whether it ran on the GPU"
+    if row.cell.implementation in (numbers.value(f"run/tasks/{escaped(row.cell.task)}/beside") or ()):
+        return "it does less than the task asks, so it is shown without a speedup"
     return "no right result of a CPU was measured beside it"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -172,6 +173,19 @@ def test_a_rehearsal_says_what_was_seen_and_that_nothing_was_timed(page_of) -> N
     assert "rehearsed: real signatures; nothing was timed" in page.text
 
 
+def test_what_does_less_than_the_task_says_why_it_has_no_speedup(residency, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(REFERENCE / "2-cores-amd-epyc-etl-lab", tmp_path / "run"))
+    info = json.loads((run / "run.json").read_text())
+    info["tasks"]["tabular/etl"]["beside"] = ["data_frame@cpu"]
+    (run / "run.json").write_text(json.dumps(info))
+    said = residency("report", run, "--format", "html")
+    assert said.status == 0, said.err
+    charts = json.loads(read(said.out).data)["charts"].values()
+    entries = [row for chart in charts if chart["spec"] == "speedups" for row in chart["rows"]]
+    (reason,) = {row["reason"] for row in entries if "data_frame@cpu" in row["label"]}
+    assert reason == "it does less than the task asks, so it is shown without a speedup"
+
+
 def test_a_page_without_a_gpu_says_nothing_about_gpus(page_of) -> None:
     page, document = page_of(REFERENCE / "2-cores-amd-epyc-tabular-lab")
     (answer,) = page.answers[:1]
@@ -181,7 +195,8 @@ def test_a_page_without_a_gpu_says_nothing_about_gpus(page_of) -> None:
     assert "without a clear winner. Measured in 2 to 3 processes. One task (etl)" in answer
     assert page.text.partition("How to read")[0].count("nothing about GPUs") == 1
     assert (
-        "No GPU has a time, so this says nothing about GPUs; clear winner in 3 of 6 comparisons on the CPU" in page.text
+        "No GPU has a time, so this says nothing about GPUs; clear winner in 3 of 6 comparisons of CPU libraries"
+        in page.text
     )
     best = document["glance"]["cpu"]["wins"][0]
     assert f"sklearnex in tabular/random_forest ({words.digits(best['ratio'])} × as fast [" in page.text
