@@ -48,12 +48,15 @@ def start_spark(builder: Any, threads: int) -> Any:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
+    usual, tempfile.tempdir = tempfile.tempdir, str(folder)  # PySpark's file of the connection, too
     try:
         return builder.config(map=settings).getOrCreate()
     except PySparkRuntimeError as error:
         if error.getErrorClass() != "JAVA_GATEWAY_EXITED":
             raise
         raise Unavailable(f"Spark did not start on {java}; {REMEDY}") from error
+    finally:
+        tempfile.tempdir = usual
 
 
 def spark_folder() -> Path:
