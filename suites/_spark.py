@@ -42,7 +42,7 @@ def start_spark(builder: Any, threads: int) -> Any:
         "spark.driver.memory": MEMORY,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f'-Djava.io.tmpdir="{folder}" -XX:-UsePerfData',
+        "spark.driver.extraJavaOptions": f'-Djava.io.tmpdir="{folder}" -XX:ErrorFile="{folder}/error" -XX:-UsePerfData',
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder),
         "spark.ui.enabled": "false",
