@@ -11,10 +11,12 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from residency.harness import Run
 from residency.harness.errors import Unavailable
+from residency.harness.scratch import take
 
 REMEDY = "MPI comes with the system: apt-get install openmpi-bin libopenmpi-dev"
 READY = b"all ranks have started\n"
@@ -52,14 +55,20 @@ def ranks(
             paths = [shared(files.enter_context(in_memory()), array) for array in arrays]
         rank = [sys.executable, "-m", __name__, function.__module__, function.__qualname__, *paths]
         with run.stage("start"):
+            held = files.enter_context(take(Path(tempfile.gettempdir()), "residency-mpi-"))
             process = subprocess.Popen(
-                ["mpirun", "-n", str(run.threads), *rank], env={**os.environ, **SETTINGS}, stdout=subprocess.PIPE
+                ["mpirun", "-n", str(run.threads), *rank], env=surroundings(held.folder), stdout=subprocess.PIPE
             )
             if cast("IO[bytes]", files.enter_context(process).stdout).readline() != READY:
                 raise Unavailable(f"mpirun started no ranks (exit status {process.wait()}); {REMEDY}")
         yield partial(answer, process)
         with run.stage("stop"):
             process.wait()
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    """The environment of `mpirun`: its files, and those for shared memory, lie in the folder. It may be killed."""
+    return {**os.environ, **SETTINGS, "TMPDIR": str(folder), "OMPI_MCA_btl_vader_backing_directory": str(folder)}
 
 
 def answer(process: subprocess.Popen[bytes]) -> NDArray[Any]:

@@ -42,18 +42,21 @@ def start_spark(builder: Any, threads: int) -> Any:
         "spark.driver.memory": MEMORY,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f'-Djava.io.tmpdir="{folder}" -XX:-UsePerfData',
+        "spark.driver.extraJavaOptions": f'-Djava.io.tmpdir="{folder}" -XX:ErrorFile="{folder}/error" -XX:-UsePerfData',
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
+    usual, tempfile.tempdir = tempfile.tempdir, str(folder)  # PySpark's file of the connection, too
     try:
         return builder.config(map=settings).getOrCreate()
     except PySparkRuntimeError as error:
         if error.getErrorClass() != "JAVA_GATEWAY_EXITED":
             raise
         raise Unavailable(f"Spark did not start on {java}; {REMEDY}") from error
+    finally:
+        tempfile.tempdir = usual
 
 
 def spark_folder() -> Path:

@@ -85,6 +85,16 @@ def test_ranks_that_die_at_work_are_a_failure(by_ranks: Callable[[str], Ending])
     assert "ended with status 9" in ending.reason
 
 
+def test_what_a_killed_mpirun_leaves_is_removed_later(by_ranks: Callable[[str], Ending], tmp_path: Path) -> None:
+    """Its files lie in a folder with a lock, which the next execution removes if the owner is dead."""
+    told = tmp_path / "told"
+    by_ranks(f"echo $TMPDIR > {told}; echo $OMPI_MCA_btl_vader_backing_directory >> {told}; exit 7")
+    session, shared = map(Path, told.read_text().split())
+    assert session == shared
+    assert session.name.startswith("residency-mpi-")
+    assert not session.exists()
+
+
 def rows_of(residency: Residency, name: str, *implementations: str, size: int = 5_000, **variables: str) -> Any:
     """What a run of these implementations says of each, on one thread."""
     done = residency(
