@@ -89,17 +89,22 @@ Rounds = Annotated[
 
 
 class Once(TyperCommand):
-    """A command that refuses an option given twice, where the last value would count and nothing would say so."""
+    """A command that refuses a list given twice: the last would count, and whoever gives two wants both.
+
+    Of other options given twice the last counts, as everywhere: so a script can add to a command.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments. Raises `UsageError` for an option that takes one value and was given several times."""
+        """Read the arguments. Raises `UsageError` if an option that takes several values with commas is repeated."""
         *_, order = self.make_parser(ctx).parse_args(args=list(args))
         for option in dict.fromkeys(order):
-            if not isinstance(option, TyperOption) or option.multiple or option.is_flag:
+            if not isinstance(option, TyperOption) or option.multiple or order.count(option) == 1:
                 continue
-            if order.count(option) > 1:
-                how = ", with commas between the values" if "comma" in (option.help or "") else ""
-                raise UsageError(f"{option.opts[0]} was given {order.count(option)} times: give it once{how}")
+            if "comma" in (option.help or "") or ",N" in str(option.metavar):
+                raise UsageError(
+                    f"{option.opts[0]} was given {order.count(option)} times: give it once, with commas between the "
+                    "values"
+                )
         return super().parse_args(ctx, args)
 
 

@@ -179,13 +179,14 @@ def test_an_unknown_option_ends_with_status_2(residency) -> None:
     assert "Traceback" not in done.err
 
 
-def test_an_option_given_twice_is_refused_unless_it_may_be_repeated(here) -> None:
+def test_a_list_given_twice_is_refused_unless_it_may_be_repeated(here) -> None:
     twice = ("--implementations", "estimator", "--implementations", "onedal")
     said = "residency: --implementations was given 2 times: give it once, with commas between the values"
     assert only_line(here("run", "tabular/ridge", *twice)) == said
-    into = ("--into", "here", "--into", "there")
-    assert only_line(here("lab", "start", "no-lab", *into)) == "residency: --into was given 2 times: give it once"
+    workers = ("--workers", "1", "--workers", "2")
+    assert "--workers was given 2 times" in only_line(here("scale", "tabular/ridge", *workers))
     assert "invalid size `huge`" in only_line(here("run", "tabular/ridge", "--size", "smoke", "--size", "huge"))
+    assert "invalid size `huge`" in only_line(here("run", "--seed", "1", "--seed", "2", "--size", "huge"))
 
 
 @pytest.mark.parametrize(
