@@ -85,8 +85,8 @@ def test_ranks_that_die_at_work_are_a_failure(by_ranks: Callable[[str], Ending])
     assert "ended with status 9" in ending.reason
 
 
-def test_what_a_killed_mpirun_leaves_is_removed_later(by_ranks: Callable[[str], Ending], tmp_path: Path) -> None:
-    """Its files lie in a folder with a lock, which the next execution removes if the owner is dead."""
+def test_the_files_of_mpirun_lie_in_a_folder_that_is_removed(by_ranks: Callable[[str], Ending], tmp_path: Path) -> None:
+    """The folder has a lock: if the process is killed, a later one removes the folder."""
     told = tmp_path / "told"
     by_ranks(f"echo $TMPDIR > {told}; echo $OMPI_MCA_btl_vader_backing_directory >> {told}; exit 7")
     session, shared = map(Path, told.read_text().split())

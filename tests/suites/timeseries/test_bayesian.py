@@ -73,6 +73,12 @@ def test_draws_spread_as_widely_as_the_data_say(sales: Groups) -> None:
             coverage(few, drawn(few, factor))
 
 
+def test_intervals_that_always_hold_the_truth_are_too_wide(sales: Groups) -> None:
+    at, _ = found(len(sales.x))
+    with pytest.raises(WrongResult, match=r"the intervals are too wide: 100\.0% of the known numbers lie in them"):
+        coverage(replace(sales, coefficients=at.astype(np.float32)), drawn(sales))
+
+
 def test_copied_draws_are_no_chains(sales: Groups) -> None:
     right = drawn(sales)
     one = {name: np.repeat(values[:1], CHAINS, axis=0) for name, values in right.items()}
