@@ -106,6 +106,13 @@ def write_file(path: Path, content: str | bytes) -> None:
             write_whole(place, content)
 
 
+def save_page(path: Path, html: str) -> None:
+    """Write a page, and say where it is; raises `UsageError` if it cannot be written."""
+    write_file(path, html)
+    if not is_special(path):
+        screen.progress().print(f"Page: {words.one_line(str(path))}", highlight=False, markup=False, soft_wrap=True)
+
+
 def write_page_of(measured: records.Records, path: Path | None) -> None:
     """Write the page of a run that was measured; None is no page.
 
@@ -117,11 +124,10 @@ def write_page_of(measured: records.Records, path: Path | None) -> None:
 
     html = render.page(run.page(findings(measured, here=is_here(measured.info))))
     try:
-        write_file(path, html)
+        save_page(path, html)
     except UsageError as error:
         again = f"residency report {typed(measured.folder)} --format html -o page.html"
         raise UsageError(f"{error}. What was measured is saved. Write its page with: {again}") from error
-    screen.progress().print(f"Page: {words.one_line(str(path))}", highlight=False, markup=False, soft_wrap=True)
 
 
 def kept_words(folder: Path, page: Path | None) -> str:

@@ -79,7 +79,7 @@ def compare_runs(
     if page is not None:
         command = ["residency", "compare", str(baseline), str(current), "--margin", f"{margin:g}"]
         command += [word for text in task_margin or [] for word in ("--task-margin", text)]
-        common.write_file(page, _page(found, document, [*command, *(["--confirm"] if confirm else [])]))
+        common.save_page(page, _page(found, document, [*command, *(["--confirm"] if confirm else [])]))
     if json:
         common.print_json(document)
     else:

@@ -62,7 +62,7 @@ def show_history(
     document = report.document(found, named, notes)
     command = ["residency", "history", *map(str, folders or ()), *_options(task or (), margin)]
     if page is not None:
-        common.write_file(page, _page(found, document, shlex.join(command)))
+        common.save_page(page, _page(found, document, shlex.join(command)))
     if json:
         common.print_json(document)
     else:

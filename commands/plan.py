@@ -85,8 +85,7 @@ def plan(
         from residency.planner import page as drawing
         from residency.reports.page import render
 
-        common.write_file(page, render.page(drawing.page(found, answering.document(found))))
-        screen.progress().print(f"Page: {words.one_line(str(page))}", highlight=False, markup=False, soft_wrap=True)
+        common.save_page(page, render.page(drawing.page(found, answering.document(found))))
     if json:
         common.print_json(answering.document(found))
     else:

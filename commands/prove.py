@@ -75,7 +75,7 @@ def _proved(course: Course, json: bool, page: Path | None) -> int:
         except (Interrupted, KeyboardInterrupt):
             interrupted, proved = True, write_page(folder, records.read(folder))
         if page is not None:
-            common.write_file(page, _page(proved))
+            common.save_page(page, _page(proved))
         if json:
             said = document.document(proved.records, proved.rows)
             common.print_json({**said, "proof": document.proof(proved.proof)})

@@ -53,7 +53,7 @@ def selftest(
         asked = [*(["--gate"] if gate else []), *(["--beside-load"] if beside_load else [])]
         asked += ["--work", work] if work else []
         command = ["residency", "selftest", "--processes", str(processes), *asked]
-        common.write_file(page, _page(found, text, command))
+        common.save_page(page, _page(found, text, command))
     if json:
         common.print_json(text)
     else:

@@ -194,11 +194,11 @@ def _doubts(found: Findings) -> list[str]:
     ]
     if found.busy and "busy" not in counted:
         disturbed.append(("the machine was busy", True))
+    ends = Counter(_end(row) for row in found.rows if _lacks_a_time(row))
+    parts += [", ".join(f"{count} {end}" for end, count in ends.most_common())] if ends else []
     parts += [said for said, mostly in disturbed if mostly]
     counts = _replicates(found)
     parts += [processes(counts)] if counts and min(counts) < ENOUGH_REPLICATES else []
-    ends = Counter(_end(row) for row in found.rows if _lacks_a_time(row))
-    parts += [", ".join(f"{count} {end}" for end, count in ends.most_common())] if ends else []
     return [*parts, *(said for said, mostly in disturbed if not mostly)]
 
 

@@ -16,7 +16,7 @@ from residency.datasets.tabular.table import Table
 from residency.datasets.target import target_column
 from residency.harness.dataset import number_of, own_table
 
-GROUP = "group"  # the column of this name says it
+GROUP = "group"  # the column of this name says it, in small or capital letters
 MOST_LEVELS = 20  # else the first column of text with at most so many different values
 
 
@@ -24,9 +24,9 @@ MOST_LEVELS = 20  # else the first column of text with at most so many different
 def own_grouped(path: Path | None, target: str | None, seed: int) -> Table:
     """Your file: one column with two values, to predict from the others; the rarer value is 1. A column holds groups.
 
-    The column `group` says which group a row belongs to; if there is none, the first column of text with 2 to 20
-    different values. The rows with its commonest value are one group, all others are the other group. Missing numbers
-    are filled with the median, categories become columns of 0 and 1, all columns are standardised: as for
+    The column `group`, or `Group`, says which group a row belongs to; if there is none, the first column of text with
+    2 to 20 different values. The rows with its commonest value are one group, all others are the other group. Missing
+    numbers are filled with the median, categories become columns of 0 and 1, all columns are standardised: as for
     `own_outliers`. The remarks say what became of every column. What quality to expect depends on your data.
     """
     prepared = cast("Outliers", own_outliers.maker(path, target))
@@ -48,9 +48,10 @@ def own_grouped(path: Path | None, target: str | None, seed: int) -> Table:
 def groups(file: OwnFile, target: str, present: NDArray[np.bool_]) -> tuple[str, NDArray[np.bool_], str]:
     """The column that holds the groups, which rows with a target are in the smaller one, and a remark about it."""
     frame = file.frame[present].drop(columns=target)
-    for name in [GROUP] if GROUP in frame.columns else list(frame.columns):
+    named = sorted((name for name in frame.columns if name.casefold() == GROUP), key=lambda name: name != GROUP)
+    for name in named[:1] or list(frame.columns):
         column, _ = typed(name, frame[name])
-        if name != GROUP and not (isinstance(column, Category) and 2 <= len(column.labels) <= MOST_LEVELS):
+        if not named and not (isinstance(column, Category) and 2 <= len(column.labels) <= MOST_LEVELS):
             continue
         if len(column.labels) < 2:
             break

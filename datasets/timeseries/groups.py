@@ -1,11 +1,13 @@
 """The schema of a regression with coefficients for each group, and the metric of its intervals.
 
 All groups have the same columns. The coefficients of a group come from a normal distribution that the groups share: the
-population. An answer is a sample of all these numbers given the data (the posterior), drawn by several chains.
+population. Its means and spreads have wide distributions before the data (`MEAN_PRIOR`, `SPREAD_PRIOR`). An answer is a
+sample of all these numbers given the data (the posterior), drawn by several chains.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +26,8 @@ NARROW = 0.5  # an interval counts up to this share of the width that one needs 
 MOST_R_HAT = 1.05
 BEYOND = 4.0  # standard errors: more intervals than that cannot hold the truth by chance
 WIDTHS = (0.8, 1.25)  # of the draws, 1 is right; a width of 1,600 draws is known to a few percent
+MEAN_PRIOR = 5.0  # before the data, a mean is normal with this deviation about 0
+SPREAD_PRIOR = 4.0, 10.0  # shape and rate of a spread's Gamma distribution before the data; chains get stuck near 0
 FITTING = (0.5, 2.0)  # spread of the groups about their population, in units of the drawn spread; about 1 is right
 JUDGED = 2_000  # groups at most, evenly spread
 MEASURED = 50  # groups whose draws' width is measured
@@ -67,6 +71,7 @@ def coverage(data: Groups, result: Any) -> Items:
     if (worst := largest_r_hat(data, result)) > MOST_R_HAT:
         raise WrongResult(f"the chains disagree: R-hat is {worst:.4g}, more than {MOST_R_HAT}")
     _plausible(data, draws)
+    _population(data, result)
     ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     if data.coefficients is not None:
         known = data.coefficients
@@ -101,6 +106,16 @@ def _plausible(data: Groups, draws: Mapping[str, NDArray[Any]]) -> None:
         raise WrongResult(f"the draws of the coefficients spread {found:.3g} times as widely as the data say")
 
 
+def _population(data: Groups, result: Any) -> None:
+    """Raise `WrongResult` if the draws of what all groups share are too narrow or too wide for the coefficients."""
+    for name, widths in population_widths(result).items():
+        for column, found in zip(data.names, widths, strict=True):
+            if not WIDTHS[0] <= found <= WIDTHS[1]:
+                raise WrongResult(
+                    f"the draws of `{name}` of `{column}` spread {found:.3g} times as widely as the coefficients say"
+                )
+
+
 def _copies(draws: Mapping[str, NDArray[Any]]) -> int:
     """How many draws were drawn before; a chain may stay where it is for some draws."""
     shared = [draws[name].reshape(*draws[name].shape[:2], -1) for name in ("mean", "spread", "noise")]
@@ -117,14 +132,36 @@ def width(data: Groups, draws: Mapping[str, NDArray[Any]]) -> float:
     """
     judged = _some(len(data.x))
     mean, spread, noise = (draws[name].astype(np.float64) for name in ("mean", "spread", "noise"))
-    products = []
+    squares = []
     for place in np.unique(np.linspace(0, len(judged) - 1, min(len(judged), MEASURED)).astype(np.intp)):
         x, y = data.x[judged[place]].astype(np.float64), data.y[judged[place]].astype(np.float64)
         drawn = draws["coefficients"][:, :, place].astype(np.float64)
         rest = y - drawn @ x
         slope = ((DEGREES + 1) * rest / (DEGREES * noise[:, :, None] ** 2 + rest**2)) @ x.T + (mean - drawn) / spread**2
-        products.append(np.mean((drawn - drawn.mean(axis=(0, 1))) * slope))
-    return float(np.sqrt(max(0.0, -np.mean(products))))
+        squares.append(_squares(drawn, slope))
+    return math.sqrt(max(0.0, float(np.mean(squares))))
+
+
+def _squares(draws: Values, slope: Values) -> Values:
+    """The squared widths of some numbers, from their draws and the slopes there: (chains, draws, numbers)."""
+    squares: Values = -np.mean((draws - draws.mean(axis=(0, 1))) * slope, axis=(0, 1))
+    return squares
+
+
+def population_widths(result: Any) -> dict[str, Values]:
+    """How widely the draws of the means, and of the logarithms of the spreads, spread given all others: as `width`.
+
+    Shape (columns,) each.
+    """
+    mean, spread = (result[name].astype(np.float64) for name in ("mean", "spread"))
+    each, groups = result["coefficients"], result["coefficients"].shape[2]
+    total = each.sum(axis=2, dtype=np.float64)
+    square = np.einsum("cdgk,cdgk->cdk", each, each, dtype=np.float64) - 2 * mean * total + groups * mean**2
+    shape, rate = SPREAD_PRIOR
+    of_mean: Values = (total - groups * mean) / spread**2 - mean / MEAN_PRIOR**2
+    of_spread: Values = square / spread**2 - groups + shape - rate * spread
+    squares = {"mean": _squares(mean, of_mean), "spread": _squares(np.log(spread), of_spread)}
+    return {name: np.sqrt(np.maximum(0.0, found)) for name, found in squares.items()}
 
 
 def largest_r_hat(data: Groups, result: Any) -> float:

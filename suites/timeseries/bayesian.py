@@ -32,7 +32,16 @@ from typing import Any
 
 import numpy as np
 
-from residency.datasets.timeseries.groups import CHAINS, DEGREES, DRAWS, Groups, coverage, largest_r_hat
+from residency.datasets.timeseries.groups import (
+    CHAINS,
+    DEGREES,
+    DRAWS,
+    MEAN_PRIOR,
+    SPREAD_PRIOR,
+    Groups,
+    coverage,
+    largest_r_hat,
+)
 from residency.datasets.timeseries.grunfeld import grunfeld
 from residency.datasets.timeseries.weekly_sales import weekly_sales
 from residency.harness import Memory, Run, Task
@@ -73,9 +82,8 @@ def model(x: Any, y: Any) -> None:
     from numpyro import distributions as dist
 
     columns = x.shape[1]
-    mean = numpyro.sample("mean", dist.Normal(0.0, 5.0).expand([columns]).to_event(1))
-    positive = dist.Gamma(4.0, 10.0)  # away from 0, where chains get stuck
-    spread = numpyro.sample("spread", positive.expand([columns]).to_event(1))
+    mean = numpyro.sample("mean", dist.Normal(0.0, MEAN_PRIOR).expand([columns]).to_event(1))
+    spread = numpyro.sample("spread", dist.Gamma(*SPREAD_PRIOR).expand([columns]).to_event(1))
     noise = numpyro.sample("noise", dist.HalfNormal(1.0))
     shops = numpyro.sample("coefficients", dist.Normal(mean, spread).expand([len(x), columns]).to_event(2))
     expected = jnp.einsum("skt,sk->st", x, shops)

@@ -83,7 +83,8 @@ def calls(data: Signal, run: Run, signal):
     run.effective(**settings(data))
     if run.device == "gpu" and data.rows > MOST:
         raise Unavailable(
-            f"CuPy's upfirdn counts samples in 32 bits, so it takes {MOST:,} at most; here are {data.rows:,}"
+            f"CuPy's upfirdn counts samples in 32 bits, so it takes {MOST:,} at most; here are {data.rows:,}: "
+            "choose a smaller --size, or --implementations blocks"
         )
     with run.stage("put"):
         values, taps, hann = run.to_device(data.values, data.taps, data.hann)

@@ -41,7 +41,7 @@ def test_many_tasks_are_one_table_that_fits(residency, lesson: Path, width: int)
         assert re.match(
             r"Mean of 12 tasks: the GPU was [\d.]+ × as fast \[[\d., ]+\] as the CPU; 12 faster\.$", lines[0]
         )
-        assert lines[1] == "Doubts: made-up numbers; 1 to 5 processes; 14 wrong, 14 failed; 1 more."
+        assert lines[1] == "Doubts: made-up numbers; 14 wrong, 14 failed; 1 to 5 processes; 1 more."
         assert lines[2].startswith("More: --details")
         assert lines[3] == ""
     text = words_of("\n".join(lines))
@@ -71,7 +71,7 @@ def test_one_task_shows_every_implementation(residency, written, made) -> None:
     assert re.match(
         r"(sklearn \(one@cpu\) is the fastest: 1\.00|Inconclusive: sklearn \(one@cpu\) had the shortest time)", lines[0]
     )
-    assert lines[1] == "Doubts: 1 to 5 processes; 1 timeout."
+    assert lines[1] == "Doubts: 1 timeout; 1 to 5 processes."
     rows = {line.split()[1]: line for line in lines if re.match(r"  \w+ \(", line)}
     assert list(rows) == ["(one@cpu)", "(two@cpu)", "(late@cpu)"]
     assert re.search(r"1\.00 \[.*\] s \*  .*baseline", rows["(one@cpu)"])

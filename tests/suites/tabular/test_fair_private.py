@@ -147,6 +147,12 @@ def test_the_commonest_value_against_all_others(head: str, tmp_path: Path) -> No
     assert smaller == 120
 
 
+@pytest.mark.parametrize("name", ["group", "Group", "GROUP"])
+def test_a_column_named_group_comes_first(name: str, tmp_path: Path) -> None:
+    data = own(tmp_path, ["north,1", "south,2", "north,1"] * 100, f"a,side,{name},y")
+    assert data.names[-1] == f"group by {name}"
+
+
 @pytest.mark.parametrize(
     ("groups", "head", "message"),
     [

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residency.datasets.timeseries.groups import CHAINS, DEGREES, DRAWS, Groups, coverage, r_hat, width
+from residency.datasets.timeseries.groups import (
+    CHAINS,
+    DEGREES,
+    DRAWS,
+    MEAN_PRIOR,
+    SPREAD_PRIOR,
+    Groups,
+    coverage,
+    population_widths,
+    r_hat,
+    width,
+)
 from residency.datasets.timeseries.weekly_sales import MEAN, NOISE, SPREAD
 from residency.harness import store
 from residency.harness.dataset import Request
@@ -46,22 +57,51 @@ def found(size: int) -> tuple[Any, Any]:
     return at, np.linalg.cholesky(np.linalg.inv(exact))
 
 
-def drawn(data: Groups, width: float = 1.0) -> dict[str, Any]:
-    """Draws that are nearly those of the posterior; a width of 2 makes the coefficients' twice as wide."""
+def drawn(data: Groups, width: float = 1.0, unknown: int | None = None) -> dict[str, Any]:
+    """Draws that are nearly those of the posterior; a width of 2 makes the coefficients' twice as wide.
+
+    Nothing is learned of the `unknown` column: its coefficients are those of any shop.
+    """
     generator = np.random.default_rng(1)
     at, factors = found(len(data.x))
     each = (CHAINS, DRAWS)
     noise = generator.standard_normal((*each, *at.shape))
+    coefficients = at + width * np.einsum("skl,cdsl->cdsk", factors, noise)
+    if unknown is not None:
+        coefficients[..., unknown] = MEAN[unknown] + SPREAD[unknown] * noise[..., unknown]
+    mean, spread = population(coefficients, generator)
     return {
-        "coefficients": at + width * np.einsum("skl,cdsl->cdsk", factors, noise),
-        "mean": MEAN + 0.01 * generator.standard_normal((*each, len(MEAN))),
-        "spread": SPREAD * np.exp(0.1 * generator.standard_normal((*each, len(MEAN)))),
+        "coefficients": coefficients,
+        "mean": mean,
+        "spread": spread,
         "noise": NOISE * np.exp(0.02 * generator.standard_normal(each)),
     }
 
 
+def population(coefficients: Any, generator: np.random.Generator) -> tuple[Any, Any]:
+    """Means and spreads drawn given the coefficients, in turns (Gibbs sampling); spreads from a fine grid."""
+    shops, spread = coefficients.shape[2], SPREAD
+    grid = np.geomspace(0.02, 3.0, 500)
+    shape, rate = SPREAD_PRIOR
+    for _ in range(4):
+        precision = shops / spread**2 + MEAN_PRIOR**-2
+        centre = coefficients.sum(axis=2) / spread**2 / precision
+        mean = centre + generator.standard_normal(centre.shape) / np.sqrt(precision)
+        square = ((coefficients - mean[:, :, None]) ** 2).sum(axis=2)[..., None]
+        logarithm = (shape - shops) * np.log(grid) - rate * grid - square / grid**2 / 2
+        spread = grid[np.argmax(logarithm + generator.gumbel(size=logarithm.shape), axis=-1)]
+    return mean, spread
+
+
 def test_right_intervals_hold_nine_in_ten_of_the_known_numbers(sales: Groups) -> None:
     assert coverage(sales, drawn(sales)) == pytest.approx(0.9, abs=0.05)
+
+
+def test_an_interval_that_tells_nothing_of_its_shop_does_not_count(sales: Groups) -> None:
+    price = sales.names.index("price")
+    x, y = sales.x.copy(), sales.y - sales.x[:, price] * sales.coefficients[:, price, None]
+    x[:, price] = 0.0
+    assert coverage(replace(sales, x=x, y=y), drawn(sales, unknown=price)) == pytest.approx(0.9 * 5 / 6, abs=0.05)
 
 
 def test_draws_spread_as_widely_as_the_data_say(sales: Groups) -> None:
@@ -71,6 +111,18 @@ def test_draws_spread_as_widely_as_the_data_say(sales: Groups) -> None:
     for factor in (0.5, 2.0):
         with pytest.raises(WrongResult, match=r"spread [\d.]+ times as widely as the data say"):
             coverage(few, drawn(few, factor))
+
+
+def test_draws_of_the_population_spread_as_widely_as_the_coefficients_say(sales: Groups) -> None:
+    right = drawn(sales)
+    for name in ("mean", "spread"):
+        centre = right[name].mean(axis=(0, 1))
+        for factor in (0.5, 1.0, 1.7):
+            changed = {**right, name: centre + factor * (right[name] - centre)}
+            assert population_widths(changed)[name] == pytest.approx(factor, rel=0.15)
+            if factor != 1.0:
+                with pytest.raises(WrongResult, match=rf"the draws of `{name}` of `level` spread [\d.]+ times as wide"):
+                    coverage(sales, changed)
 
 
 def test_intervals_that_always_hold_the_truth_are_too_wide(sales: Groups) -> None:
