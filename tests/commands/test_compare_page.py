@@ -66,7 +66,8 @@ def test_the_page_says_what_the_command_says(here, both, tmp_path: Path) -> None
     assert_says_the_same(page, found)
     assert "<li>numpy 2.4.5 in the baseline, 2.4.6 now</li>" in page
     assert "<script>alert" not in page
-    here("compare", *both, "--page", "b.html")
+    again = here("compare", *both, "--page", "b.html")
+    assert (done.err, again.err) == ("Page: a.html\n", "Page: b.html\n")
     assert (tmp_path / "b.html").read_bytes() == (tmp_path / "a.html").read_bytes()
 
 
