@@ -34,7 +34,10 @@ BELIEVED = 0.5  # share of the gap between the best possible answer and a perfec
 FORKED = "it called os.fork, and the child returned from the function too: end a child with os._exit"
 _CHILD_CAME_OUT = mmap.mmap(-1, 1)  # one byte that this process and its children share
 CHANGED = "the result changed after it was returned, while a thread of this process was running"
-OUT_OF_MEMORY = ("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate")
+OUT_OF_MEMORY = (
+    *("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate"),
+    *("memoryerror", "insufficient memory"),
+)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,9 @@ TORCH_SETTINGS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # if the use
 SETTLE_TIMEOUT = 1.0  # seconds
 SETTLE_STEP = 0.001
 START_TIMEOUT = 120.0  # seconds for Python and NumPy to start, on a busy or slow machine
+LONGEST_LINE = 300  # characters of its output in a reason
 LOG_BYTES = 2**20
+NOT_DONE = {Outcome.FAILED, Outcome.UNAVAILABLE}  # what a lack of memory may have been taken for
 END_TIMEOUT = 5.0  # seconds for a worker to end after it has closed its pipe
 LIMITS = (
     "OMP_NUM_THREADS",
@@ -209,8 +211,10 @@ class Worker:
         """Send a request and wait for the reply, with almost no use of the processor.
 
         Raises `Ended` if the worker dies, reports a failure, or takes longer than `timeout` seconds (then it and all it
-        started are killed). Raises `UsageError` if the worker says that the request cannot be met.
+        started are killed). Raises `UsageError` if the worker says that the request cannot be met. A failure is called
+        out of memory if a process that the worker had started ran out of it: its own error only says that this is gone.
         """
+        said = os.fstat(self._log.fileno()).st_size
         try:
             os.write(self._requests, (json.dumps(request, default=str) + "\n").encode())
         except BrokenPipeError:
@@ -218,6 +222,9 @@ class Worker:
         reply = self._answer(timeout, watch)
         if "usage" in reply:
             raise UsageError(reply["usage"])
+        for key in ("error", "ending"):
+            if key in reply and reply[key]["outcome"] in NOT_DONE and (why := self._lack_of_memory(said)):
+                reply[key] |= {"outcome": Outcome.OUT_OF_MEMORY, "reason": f"{why}; {reply[key]['reason']}"}
         if "error" in reply:
             raise Ended(Ending(Outcome(reply["error"]["outcome"]), reply["error"]["reason"]))
         return reply
@@ -315,6 +322,18 @@ class Worker:
             return Ended(Ending(Outcome.OUT_OF_MEMORY, f"killed by {name}{said}"))
         return Ended(Ending(Outcome.FAILED, f"the worker was killed by {name}{said}"))
 
+    def _lack_of_memory(self, said: int) -> str:
+        """What shows that a process of the worker's ran out of memory; empty if nothing does.
+
+        Of its output, only what comes after the first `said` bytes is read.
+        """
+        if machine.out_of_memory_kills() > self._kills:
+            return "the kernel ran out of memory and killed a process"
+        lines = os.pread(self._log.fileno(), LOG_BYTES, said).decode(errors="replace").splitlines()
+        signs = (line.strip(" #") for line in lines if any(sign in line.lower() for sign in OUT_OF_MEMORY))
+        line = next(signs, "")
+        return f"its output says: {line[:LONGEST_LINE]}" if line else ""
+
     def _kill_group(self) -> None:
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -324,4 +343,4 @@ class Worker:
     def _last_words(self) -> str:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return f": {lines[-1][:300]}" if lines else ""
+        return f": {lines[-1][:LONGEST_LINE]}" if lines else ""

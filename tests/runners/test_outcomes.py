@@ -42,6 +42,7 @@ def rows(residency_in, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
         ("quits@cpu", "failed", "it called sys.exit('enough') (suites/outcomes/endings.py:"),
         ("forks@cpu", "failed", "called os.fork, and the child returned from the function too"),
         ("hungry@cpu", "out_of_memory", "Unable to allocate"),
+        ("hungry_child@cpu", "out_of_memory", "its output says: MemoryError; CalledProcessError: Command"),
         ("lazy@cpu", "wrong", "is lazy"),
         ("lingers@cpu", "wrong", "returned before its work was done: sorting is still running"),
         ("changes_input@cpu", "failed", "changed its input"),

@@ -115,6 +115,16 @@ def test_spark_finds_the_table_wherever_its_clock_is_set(residency: Residency) -
     assert rows["spark"]["quality"] == 1.0
 
 
+@needs_spark
+@pytest.mark.slow
+def test_a_virtual_machine_without_memory_is_no_failure_of_ours(residency: Residency) -> None:
+    """Java ends and says so; PySpark only finds that nobody answers."""
+    done = residency("run", "tabular/etl", "--implementations", "spark", "--size", 20_000, "--memory", "0.6", "--json")
+    (row,) = done.json["rows"]
+    assert row["outcome"] == "out_of_memory"
+    assert "There is insufficient memory for the Java Runtime Environment" in row["reason"]
+
+
 @needs_mpi
 @pytest.mark.slow
 def test_ranks_find_what_one_process_finds(residency: Residency) -> None:
