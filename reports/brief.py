@@ -90,8 +90,8 @@ def _answer(found: Findings, contests: Sequence[Contest]) -> str:
     if all(row.measured is None for row in found.rows):
         if not found.rows:
             return "Nothing was measured: the run has no records."
-        if any(endings.ending(row) == endings.REHEARSED for row in found.rows):
-            return "Nothing was timed: GPU code was rehearsed without a GPU; what was seen is below the table."
+        if endings.is_rehearsal(found.rows):
+            return "Nothing was timed: GPU code was rehearsed without a GPU. What was seen is below."
         if any(row.result.outcome != Outcome.UNAVAILABLE for row in found.rows):
             return "No implementation has a time that counts; the reasons are below the table."
         return "Nothing was measured; the reasons are below the table."
@@ -270,7 +270,9 @@ def _without_time(found: Findings) -> list[str]:
 
 
 def _lacks_a_time(row: Row) -> bool:
-    """Whether it could have been measured here, and has no time that counts."""
+    """Whether it could have been measured here, and has no time that counts; a rehearsal measures nothing."""
+    if endings.ending(row) == endings.REHEARSED:
+        return False
     return row.measured is None and (row.result.outcome != Outcome.UNAVAILABLE or _is_late(row))
 
 

@@ -15,12 +15,11 @@ from rich.text import Text
 from residency.analysis.findings import Findings
 from residency.harness.errors import quoted
 from residency.harness.outcomes import Outcome
-from residency.reports import words
+from residency.reports import endings, rehearsal, words
 from residency.reports.brief import BELOW, MORE, Brief, Command, brief
 from residency.reports.brief_table import DISTURBED, BriefTable, Layout, Tone
 from residency.reports.brief_table import Column as BriefColumn
 from residency.reports.columns import RESIDENT, Column, Form, Line, shown
-from residency.reports.endings import REHEARSED
 from residency.reports.tables import Report, Table, report
 
 FIRST = (
@@ -39,6 +38,8 @@ STYLES: dict[Tone, str] = {"": "", "baseline": "bold", "win": "green", "unsure":
 def show(found: Findings, console: Console, *, details: bool = False, saved: bool = True) -> None:
     """Print a run: three lines that answer, then one table, or with `details` everything that is known.
 
+    The table of a rehearsal says how far each implementation was tested.
+
     With `saved`, also where the run is saved.
     """
     said = report(found)
@@ -51,6 +52,11 @@ def show(found: Findings, console: Console, *, details: bool = False, saved: boo
     _line(console, BELOW if details else MORE, "dim")
     if details:
         _show_details(said, found, console)
+    elif endings.is_rehearsal(found.rows):
+        console.print()
+        rehearsal.show(found.records.outcomes, len(found.records.outcomes), console)
+        console.print()
+        _line(console, short.measured, "dim")
     else:
         console.print()
         _show_brief(short, console)
@@ -297,7 +303,7 @@ def _grid(table: Table, forms: dict[str, Form], close: bool = False) -> Grid:
 
 
 def _style(line: Line) -> str:
-    if line.outcome not in {Outcome.OK, REHEARSED}:
+    if line.outcome not in {Outcome.OK, endings.REHEARSED}:
         return "red"
     if line.is_baseline:
         return "bold"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from residency.analysis.row import Row
 from residency.harness.outcomes import Outcome
 from residency.harness.tiers import REHEARSAL, Tier
 
 REHEARSED, UNTIMED = "rehearsed", "not timed"
+
+
+def is_rehearsal(rows: Sequence[Row]) -> bool:
+    """Whether these are the rows of `residency rehearse`, which times nothing."""
+    return bool(rows) and all(row.cell.runner == REHEARSAL for row in rows)
 
 
 def ending(row: Row) -> str:

@@ -163,3 +163,13 @@ def test_details_are_refused_where_everything_is_shown_anyway(refused, written, 
         "report", written(made(T, "one@cpu")), "--format", "json", "--details"
     )
     assert "--details is for the terminal" in refused("run", "tabular/ridge", "--json", "--details")
+
+
+def test_a_rehearsal_shows_how_far_each_was_tested(residency) -> None:
+    run = Path(__file__).parents[2] / "results" / "reference" / "2-cores-amd-epyc-rehearsal"
+    lines = residency("report", run, COLUMNS="120").out.splitlines()
+    assert lines[0] == "Nothing was timed: GPU code was rehearsed without a GPU. What was seen is below."
+    assert not any("Doubts" in line for line in lines)
+    (ridge,) = [line.split() for line in lines if line.startswith("tabular/ridge") and "normal_equations@gpu" in line]
+    assert ridge == ["tabular/ridge", "normal_equations@gpu", "ok", "real", "signatures"]
+    assert "Not rehearsed: only on a real GPU: LightGBM's CUDA has no emulation" in lines
