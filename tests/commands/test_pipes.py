@@ -17,6 +17,7 @@ ASKED = [
     *("run", "tabular/ridge", "--target", "y", "--implementations", "normal_equations", "--devices", "cpu"),
     *("--replicates", "1", "--rounds", "1"),
 ]
+SLOW = pytest.mark.slow  # repeats what a quicker test does
 Done = subprocess.CompletedProcess[str]
 Shell = Callable[[str], Done]
 
@@ -49,13 +50,13 @@ def shell(environment: dict[str, str], tmp_path: Path) -> Shell:
 @pytest.mark.parametrize(
     ("line", "origin"),
     [
-        ("cat plain.csv | R $C run tabular/ridge --data /dev/stdin", "standard input"),
         ("cat plain.csv | R $C run tabular/ridge --data -", "standard input"),
         ("R $C run tabular/ridge --data <(cat plain.csv)", "a pipe"),
-        ("mkfifo table; cat plain.csv > table & R $C run tabular/ridge --data table", "the pipe table"),
         pytest.param(
-            'R $C run tabular/ridge --data - <<< "$(cat plain.csv)"', "standard input", marks=pytest.mark.slow
+            "mkfifo table; cat plain.csv > table & R $C run tabular/ridge --data table", "the pipe table", marks=SLOW
         ),
+        pytest.param("cat plain.csv | R $C run tabular/ridge --data /dev/stdin", "standard input", marks=SLOW),
+        pytest.param('R $C run tabular/ridge --data - <<< "$(cat plain.csv)"', "standard input", marks=SLOW),
     ],
 )
 def test_a_pipe_is_read_once_and_told(shell: Shell, tmp_path: Path, line: str, origin: str) -> None:

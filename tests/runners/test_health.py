@@ -110,7 +110,7 @@ def test_opencl_without_the_driver(ill) -> None:
     assert "/etc/OpenCL/vendors/nvidia.icd" in found["remedy"]
 
 
-@pytest.mark.parametrize("text", [BROKEN, "import a_dependency_nobody_has\n"])
+@pytest.mark.parametrize("text", [BROKEN, pytest.param("import a_dependency_nobody_has\n", marks=pytest.mark.slow)])
 def test_a_run_fails_where_a_library_cannot_be_imported(residency, stand_in_gpu, tmp_path: Path, text: str) -> None:
     done = residency(
         "run", "tabular/ridge", "--implementations", "normal_equations", "--replicates", "1", "--rounds", "1", "--json",
@@ -146,7 +146,7 @@ def test_a_healthy_gpu(residency, stand_in_gpu) -> None:
 @pytest.mark.parametrize(
     ("code", "cause", "remedy"),
     [
-        (18, "of another version than the driver that runs", "restart"),
+        pytest.param(18, "of another version than the driver that runs", "restart", marks=pytest.mark.slow),
         (9, "the driver does not answer (Driver Not Loaded)", "modprobe nvidia"),
     ],
 )
