@@ -51,7 +51,7 @@ def refusal(unlike: Likeness, baseline: RunInfo) -> str:
     if unlike.environment:
         causes.append(f"unlike environments, which change speed: {'; '.join(map(difference, unlike.environment))}")
     commit = f" (commit {baseline.commit})" if baseline.commit else ""
-    again = f"measure the baseline{commit} again on this machine: {shlex.join(baseline.command)}"
+    again = f"measure the baseline{commit} again on the current run's machine: {shlex.join(baseline.command)}"
     if not unlike.machines:
         again = f"measure one of them again {_as_the_other(unlike)}"
     return f"{'; '.join(causes)}. Remedy: {again}"

@@ -79,7 +79,10 @@ def test_another_gpu_is_refused_with_both_and_the_remedy(here, both, h100, chang
     assert done.status == 2
     assert "Unlike machines: GPUs NVIDIA H100 80GB HBM3" in done.out
     assert said in done.out
-    assert "Remedy: measure the baseline (commit 0123456789ab) again on this machine: residency run" in done.out
+    assert (
+        "Remedy: measure the baseline (commit 0123456789ab) again on the current run's machine: residency run"
+        in done.out
+    )
 
 
 def test_the_order_of_gpus_is_no_difference_and_their_number_is(here, both, h100, made_run, made) -> None:
