@@ -42,7 +42,10 @@ def _checked(folder: Path) -> Suites:
             f"{VARIABLE} names a file, {shown(folder)}: name the folder above its topic's, {VARIABLE}={shown(whole)}"
         )
     if not folder.is_dir():
-        raise UsageError(f"{VARIABLE}: no folder of suites at {shown(folder)}")
+        raise UsageError(
+            f"{VARIABLE}: no folder of suites at {shown(folder)}: name a folder that holds TOPIC/NAME.py, which "
+            "docs/own-task.md explains"
+        )
     if not files_of(folder):
         raise UsageError(f"{VARIABLE} names {shown(folder)}, which holds no TOPIC/NAME.py{_instead(folder)}")
     return Suites(folder)

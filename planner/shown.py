@@ -116,7 +116,7 @@ def _facts(found: Answer, one: Evaluated) -> Iterator[str]:
         )
     yield _line("In use", f"{_share(one.busy.value)} of the paid time{idle}")
     if one.price is not None and one.price.overtime >= 0.5:
-        text = f"{one.price.overtime:,.0f} card hours a week, in which jobs still run; they are in the price"
+        text = f"{one.price.overtime:,.0f} card hours a week, in which jobs still run: they are paid"
         yield _line("Overtime", text)
     if one.price is not None:
         all_weeks = one.price.week * cohort.calendar.total / cohort.residents
@@ -221,9 +221,7 @@ def _assumed(found: Answer) -> Iterator[str]:
     if moved:
         said.append(f"{len(moved)} transferred from other hardware")
     are = f"{len(assumed)} numbers are assumptions" if len(assumed) != 1 else "1 number is an assumption"
-    yield _line(
-        "Not known", f"{are}; {', '.join(said)}. --details lists {'them' if len(found.assumptions) > 1 else 'it'}"
-    )
+    yield _line("Not known", f"{are}; {', '.join(said)}. See --details")
 
 
 def details(found: Answer) -> Iterator[str]:

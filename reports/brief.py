@@ -147,7 +147,7 @@ def _fastest_on_the_cpu(first: Row, second: Row, verdict: str) -> str:
 
 
 def _won(contests: Sequence[Contest]) -> str:
-    """`Clear winner in 2 of 6 comparisons of CPU libraries: scipy 2.57 × as fast as the next in anomaly, ...`."""
+    """`Clear winner in 2 of 6 comparisons of CPU libraries: scipy 2.57 × as fast as the next library in etl, ...`."""
     won = clear_wins(contests)
     total = sum(entry.rival is not None for entry in contests)
     if not total:
@@ -161,8 +161,8 @@ def _won(contests: Sequence[Contest]) -> str:
 
 
 def _of_win(win: Win, *, first: bool) -> str:
-    """`scipy 2.57 × as fast as the next in anomaly`; only the first says what the factor compares."""
-    factor = f"{words.digits(win.ratio.value)} ×{' as fast as the next' if first else ''}"
+    """`scipy 2.57 × as fast as the next library in anomaly`; only the first says what the factor compares."""
+    factor = f"{words.digits(win.ratio.value)} ×{' as fast as the next library' if first else ''}"
     return words.plain(f"{win.library} {factor} in {win.task.rpartition('/')[2]}")
 
 

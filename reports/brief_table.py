@@ -120,10 +120,12 @@ def _signed(texts: Sequence[str], signs: Sequence[str]) -> list[str]:
 
 
 def _paired(names: Sequence[str], numbers: Sequence[str]) -> list[str]:
-    """A name and its number in one cell, each below the others of its kind."""
+    """A name and its number in one cell, each below the others of its kind; one sign if there is neither."""
     first, second = (max(map(cell_len, texts), default=0) for texts in (names, numbers))
     return [
-        f"{set_cell_size(name, first)} {' ' * (second - cell_len(number))}{number}"
+        set_cell_size(name, first + 1 + second)
+        if name == number.strip() == NONE
+        else f"{set_cell_size(name, first)} {' ' * (second - cell_len(number))}{number}"
         for name, number in zip(names, numbers, strict=True)
     ]
 

@@ -7,10 +7,10 @@ while something is timed, so it also shows the time of day at which the budget e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
+from statistics import fmean, median
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -58,7 +58,7 @@ class Progress:
         self._group = ""
         self._status = ""
         self._lines: dict[str, tuple[str, str, str]] = {}
-        self._times: dict[tuple[str, str], list[float]] = {}
+        self._times: dict[tuple[str, str], dict[int, list[float]]] = {}  # seconds of each replicate
         self._done: dict[tuple[str, str], int] = {}  # replicates
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
@@ -91,10 +91,10 @@ class Progress:
         if group != self._group:
             self._group, self._lines = group, {}
         if isinstance(record, Sample):
-            times = self._times.setdefault((group, cell.implementation), [])
+            times = self._times.setdefault((group, cell.implementation), {})
             if record.phase == "timed":
-                times.append(record.seconds)
-            shown = words.seconds(median(times)) if times else f"{words.seconds(record.seconds)} ({record.phase})"
+                times.setdefault(record.replicate, []).append(record.seconds)
+            shown = _time(times) if times else f"{words.seconds(record.seconds)} ({record.phase})"
             self._lines[cell.implementation] = (cell.library, shown, _samples(times))
         else:
             self._count(record, (group, cell.implementation))
@@ -110,9 +110,9 @@ class Progress:
 
     def _ended(self, record: OutcomeRecord, group: str) -> None:
         cell = record.cell
-        times = self._times.get((group, cell.implementation), [])
+        times = self._times.get((group, cell.implementation), {})
         ok = record.outcome == Outcome.OK
-        result = f"{words.seconds(median(times))}, {_samples(times)}" if ok and times else record.reason
+        result = f"{_time(times)}, {_samples(times)}" if ok and times else record.reason
         self._lines[cell.implementation] = (cell.library, record.outcome, result)
         if self._live is None and record.outcome != Outcome.UNAVAILABLE:
             of = f" of {self._planned.replicates}" if record.replicate < self._planned.replicates else ""
@@ -167,8 +167,14 @@ class Progress:
         return table
 
 
-def _samples(times: list[float]) -> str:
-    return f"{len(times)} sample{'' if len(times) == 1 else 's'}"
+def _time(times: Mapping[int, Sequence[float]]) -> str:
+    """The time that the report will show: the mean, by logarithms, of the replicates' medians."""
+    return words.seconds(math.exp(fmean(median(map(math.log, replicate)) for replicate in times.values())))
+
+
+def _samples(times: Mapping[int, Sequence[float]]) -> str:
+    count = sum(map(len, times.values()))
+    return f"{count} sample{'' if count == 1 else 's'}"
 
 
 def _whole(seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -122,10 +122,12 @@ def _show_memory(forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:
         cells += [_fits(forecast["implementations"], card) for card in cards]
         table.add_row(forecast["size"], *cells)
     out.print(table)
+    for names, where in _misfits(forecasts, cards).items():
+        out.print(f"`not all`: {names} cannot run at {', '.join(where)}.", highlight=False)
     if cards:
         out.print("A card of 24 GB is counted as 24 x 10^9 bytes, of which nine tenths may be used.", highlight=False)
         if clusters:
-            out.print("`no (3)`: with --runner cluster, 3 such cards would do.", highlight=False)
+            out.print("`(3)`: with --runner cluster, 3 such cards would do.", highlight=False)
         if not any(one["measured"] for forecast in forecasts for one in forecast["implementations"]):
             out.print("Not yet seen on a real GPU: what it needs there is estimated.", highlight=False)
 
@@ -141,13 +143,29 @@ def _least_and_most(needs: Sequence[float]) -> str:
     return f"{least.removesuffix(f' {unit}')} to {most}"
 
 
+def _misfits(forecasts: Sequence[Mapping[str, Any]], cards: Iterable[str]) -> dict[str, list[str]]:
+    """The names for which a card is too small though it is large enough for others, with sizes and cards."""
+    where: dict[str, list[str]] = {}
+    for card in cards:
+        for forecast in forecasts:
+            alone, without = _alone(forecast["implementations"], card)
+            if without and len(without) < len(alone):
+                where.setdefault(", ".join(without), []).append(f"{forecast['size']} on {card}")
+    return where
+
+
 def _fits(implementations: Sequence[Mapping[str, Any]], card: str) -> str:
-    """`yes`, `no`, or what does not fit; and with how many workers a cluster of such cards would do."""
-    on_gpu = [one for one in implementations if one["fits"]]
-    alone = [one for one in on_gpu if "workers" not in one]
-    without = [one["implementation"].partition("@")[0] for one in alone if not one["fits"][card]]
+    """`yes`, `no` or `not all`; and with how many workers a cluster of such cards would do."""
+    alone, without = _alone(implementations, card)
     if not without:
         return "yes" if alone else "-"
-    counts = [one["workers"][card] for one in on_gpu if one.get("workers", {}).get(card)]
+    counts = [one["workers"][card] for one in implementations if one["fits"] and one.get("workers", {}).get(card)]
     cluster = f" ({min(counts)})" if counts else ""
-    return f"{'no' if len(without) == len(alone) else 'not ' + ', '.join(without)}{cluster}"
+    return f"{'no' if len(without) == len(alone) else 'not all'}{cluster}"
+
+
+def _alone(implementations: Sequence[Mapping[str, Any]], card: str) -> tuple[list[str], list[str]]:
+    """Those that run on one card, and those of them that do not fit on it."""
+    alone = [one for one in implementations if one["fits"] and "workers" not in one]
+    names = {one["implementation"].partition("@")[0]: one["fits"][card] for one in alone}
+    return list(names), [name for name, fit in names.items() if not fit]

@@ -31,8 +31,9 @@ from residency.reports.page.parts import (
 
 SUMMARY = "How was this measured?"
 COLUMNS = (
-    "median time: the median of the timed executions. Every process is a fresh one, and its first execution (cold) "
-    "does not count. Everything from an implementation's start to its return is timed, and the device synchronised.",
+    "median time: the median of a process's timed executions, then the geometric mean over the processes. Every "
+    "process is a fresh one, and its first execution (cold) does not count. Everything from an implementation's start "
+    "to its return is timed, and the device synchronised.",
     "[..]: a 95 % interval by the spread between processes. The process is the unit: its rounds depend on each other.",
     "times as fast: the time of the strongest right CPU implementation (the baseline) divided by this one's. They take "
     "turns; the ratio is taken inside each round, then the median over the rounds of a process, then the mean over the "

@@ -142,6 +142,15 @@ def test_a_line_a_replicate_says_what_is_left(made, capsys) -> None:
     assert capsys.readouterr().out == "now: t/a: two@cpu, replicate 1, warmup 1; 43 s so far: the time is up\n"
 
 
+def test_a_line_shows_the_time_that_the_report_will_show(made, capsys) -> None:
+    progress = Progress(Console(width=60), Planned(1, 2), lambda: 0.0)
+    one, four = made(T, "one@cpu", seconds=1.0), made(T, "one@cpu", seconds=4.0)
+    for record in (one.sample(0, "timed"), one.ended(0), *(four.sample(1, "timed") for _ in range(3)), four.ended(1)):
+        progress.record(record)
+    (last,) = [line for line in capsys.readouterr().out.splitlines() if "replicate 2" in line]
+    assert "ok, 2.00 s, 4 samples" in last  # a process counts once, however many samples it has
+
+
 def test_a_terminal_sees_how_many_processes_are_done(made) -> None:
     console = Console(width=60, force_terminal=True, color_system=None)
     with console.capture() as captured, Progress(console, Planned(2, 5, 30.0, True), lambda: 0.0) as progress:

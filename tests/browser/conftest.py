@@ -134,13 +134,15 @@ def plan_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def history_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a history of three made-up runs on three days. In the last one, some results are wrong."""
+    """The page of a history of three made-up runs at three times of a day. In the last one, some results are wrong."""
     folder = tmp_path_factory.mktemp("history")
-    days = [f"2026-01-0{day}T00:00:00.000Z" for day in (1, 2, 3)]
-    runs = [write(folder / day[:10], 2, replicates=2, rounds=2, started=day) for day in days]
-    for of_day in runs:
-        info = json.loads((of_day / "run.json").read_text())
-        (of_day / "run.json").write_text(json.dumps(info | {"id": of_day.name}))
+    runs = [
+        write(folder / f"run{hour}", 2, replicates=2, rounds=2, started=f"2026-01-01T0{hour}:00:00.000Z")
+        for hour in (1, 2, 3)
+    ]
+    for made_up in runs:
+        info = json.loads((made_up / "run.json").read_text())
+        (made_up / "run.json").write_text(json.dumps(info | {"id": made_up.name}))
     lines = [json.loads(line) for line in (runs[-1] / "records.jsonl").read_text().splitlines()]
     for line in lines:
         if line["kind"] == "outcome" and line["implementation"] == "array@gpu":

@@ -127,6 +127,13 @@ def test_list_shows_tasks_and_one_in_full(here) -> None:
     assert f"zero code change, {ways['estimator@cpu']['lines']} lines of code" in shown
 
 
+def test_a_narrow_data_list_keeps_names_and_commands_whole(residency) -> None:
+    lines = [line.rstrip() for line in residency("data", "list", COLUMNS="80").out.splitlines()]
+    assert "  to use: residency data fetch covertype_points" in lines
+    assert "  tabular/automl, tabular/explain, tabular/gradient_boosting," in lines
+    assert max(map(len, lines)) <= 80
+
+
 def test_data_list_shows_cards(here) -> None:
     listed = here("data", "list").out
     assert "linear" in listed

@@ -102,7 +102,7 @@ def test_several_groups_without_a_mean_are_counted(residency, written, made) -> 
     )
     rival = made(T, "z@cpu", seconds=9.0, library="scipy")
     said = residency("report", written(*sizes, rival, folder="rival")).out
-    assert "Clear winner in 1 of 1 comparison of CPU libraries: numpy 9.00 × as fast as the next in" in said
+    assert "Clear winner in 1 of 1 comparison of CPU libraries: numpy 9.00 × as fast as the next library in" in said
     alone = [made(T, "x@gpu", size) for size in ("smoke", "lab")]
     said = residency("report", written(*alone, folder="alone")).out
     assert said.startswith("Nothing to compare: only one implementation of each task has a time that counts.")

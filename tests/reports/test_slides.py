@@ -179,6 +179,7 @@ def test_without_a_gpu_the_class_votes_for_a_library(residency, tmp_path: Path) 
     etl = slides["tabular-etl-trips-lab"]
     choices = [choice.text for choice in etl.named(".choices")[0].named("li")]
     assert choices == ["A duckdb (sql@cpu)", "B pandas (data_frame@cpu)", "C polars (lazy_frame@cpu)"]
+    assert etl.named(".title")[0].text == "Which CPU library is fastest for tabular/etl?"
     assert "no GPU in this run" in etl.named(".shown")[0].text
     assert etl.named(".big")[0].text.startswith("Inconclusive: polars (lazy_frame@cpu) takes ")
     assert "Not measured: no GPU has a time." in slides["sizes"].text
@@ -236,4 +237,6 @@ def test_every_reference_run_makes_a_deck(residency, run: str) -> None:
     done = residency("report", REFERENCE / run, "--slides")
     assert done.status == 0, done.err
     assert len(done.out) < 1_500_000
-    assert all(slide.named(".title")[0].text for slide in read(done.out).values())
+    titles = [slide.named(".title")[0].text for slide in read(done.out).values()]
+    assert all(titles)
+    assert ("Which CPU implementation is fastest for tabular/etl?" in titles) == ("etl" in run)  # two are of pandas

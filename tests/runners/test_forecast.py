@@ -153,7 +153,8 @@ def test_list_shows_the_cards(residency: Callable[..., Any]) -> None:
     assert forecasts["lab", "streams@cpu"]["device_bytes"] is None
     assert forecasts["production", "shared@Nxgpu"]["workers"] == {"24 GB": 10, "48 GB": 5, "80 GB": 3, "141 GB": 2}
     shown = residency("list", "sized/tables", **SUITES).out
-    assert "10.7 to 30.7 GB  not generous (1)  yes" in shown
+    assert "10.7 to 30.7 GB  not all (1)  yes" in shown
+    assert "`not all`: generous cannot run at lab on 24 GB" in shown
     shown = residency("list", "tabular/ridge", COLUMNS="80").out
     assert "no (15)  no (8)  no (5)  no (3)" in " ".join(shown.split()).replace(" no", "  no")
     assert "…" not in shown.partition("Memory, by forecast")[2]

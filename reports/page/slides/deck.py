@@ -359,7 +359,7 @@ def _all_tasks(found: Findings, groups: Sequence[GroupFindings], numbers: Number
     axis = {**{name: whole.settings[name] for name in ("low", "high", "ticks")}, "axis": AXIS}  # the same on all slides
     on_gpu = sum(row.cell.device == "gpu" for row in rows)
     remark = [Paragraph("Where no GPU has a time, it is the second fastest.")] if 0 < on_gpu < len(rows) else []
-    title = "In which tasks does the GPU win?" if on_gpu else "How near is the second fastest library?"
+    title = "In which tasks does the GPU win?" if on_gpu else "How near is the second fastest?"
     sizes_differ = len({row.cell.size for row in rows}) > 1
     slides = []
     for number, (at, page) in enumerate(_parts_of(rows)):

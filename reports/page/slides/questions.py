@@ -64,7 +64,11 @@ def _title(task: str, asked: str, rivals: Contest) -> Text:
         return prose(asked_in(asked)[0])
     if len(rivals.measured) < 2:
         return f"How long does {task} take?"
-    return f"Which CPU library is fastest for {task}?" if rivals.gpu is None else f"Which is fastest for {task}?"
+    if rivals.gpu is not None:
+        return f"Which is fastest for {task}?"
+    libraries = {row.cell.library for row in rivals.measured}
+    what = "library" if len(libraries) == len(rivals.measured) else "implementation"
+    return f"Which CPU {what} is fastest for {task}?"
 
 
 def above(group: GroupFindings) -> str:
