@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from residency.harness.errors import UsageError
+from residency.harness.libraries import how_to_install
 from residency.labs.lab import Lab
 
 SOURCE, NOTEBOOK = "work.py", "work.ipynb"
@@ -21,7 +22,6 @@ cell_metadata_filter = "-all"
 """
 IGNORED = "*.ipynb\n.ipynb_checkpoints/\n"
 CHECK = "!residency lab check"
-REMEDY = "pip install 'residency-bench[notebooks]'"
 
 
 def files(lab: Lab) -> dict[str, bytes]:
@@ -66,4 +66,4 @@ def _jupytext() -> ModuleType:
     try:
         return importlib.import_module("jupytext")
     except ModuleNotFoundError:
-        raise UsageError(f"notebooks need Jupytext: {REMEDY}") from None
+        raise UsageError(f"a notebook needs Jupytext: {how_to_install('[notebooks]')}") from None
