@@ -14,6 +14,8 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+MOST_LISTED = 40  # names in an error
+
 
 class ResidencyError(Exception):
     """Base of every error this project raises on purpose."""
@@ -90,7 +92,7 @@ def _likeness(name: str, option: str) -> float:
 
 
 def unknown(what: str, name: str, known: Iterable[str], within: str = "") -> UsageError:
-    """The error for a name that does not exist: it lists similar names, or all names if none is similar.
+    """The error for a name that does not exist: it lists similar names, or all names (at most 40) if none is similar.
 
     `within` is the file or the task that was searched.
     """
@@ -100,4 +102,6 @@ def unknown(what: str, name: str, known: Iterable[str], within: str = "") -> Usa
         return UsageError(f"{said}; did you mean {' or '.join(f'`{visible(option)}`' for option in near)}?")
     if not options:
         return UsageError(f"{said}; there is none here")
-    return UsageError(f"{said}; there are: {', '.join(f'`{visible(option)}`' for option in options)}")
+    listed = ", ".join(f"`{visible(option)}`" for option in options[:MOST_LISTED])
+    more = f", and {len(options) - MOST_LISTED} more" if len(options) > MOST_LISTED else ""
+    return UsageError(f"{said}; there are: {listed}{more}")

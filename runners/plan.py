@@ -11,7 +11,7 @@ from residency.harness import piped, store
 from residency.harness.accelerators import ACCELERATORS
 from residency.harness.dataset import DEFAULT_SEED, LEAST_ROWS, Dataset, Request, printable
 from residency.harness.discovery import Catalogue
-from residency.harness.errors import UsageError, unknown
+from residency.harness.errors import UsageError, likely, unknown
 from residency.harness.libraries import is_installed, not_installed, remedy, version
 from residency.harness.outcomes import Ending, Outcome
 from residency.harness.records import Cell
@@ -186,7 +186,8 @@ def _check_names(catalogue: Catalogue, tasks: Sequence[Task], selection: Selecti
     names |= {implementation.id for task in tasks for implementation in _placed(task, selection)}
     for name in selection.implementations:
         if name not in names:
-            raise unknown("implementation", name, names)
+            short = [one for one in names if not set(one) & set("@+")]  # functions and libraries
+            raise unknown("implementation", name, names if likely(name, sorted(names)) else short)
     if selection.path is not None and not selection.path.exists():
         if (origin := piped.origin(selection.path)) is not None:
             raise UsageError(f"what came from {origin} was kept as {selection.path}, and is gone: start a new run")

@@ -51,6 +51,7 @@ def test_selecting_by_topic_and_name(folder: Path) -> None:
         ("tabular/ridgee", "no task `tabular/ridgee`; did you mean `tabular/ridge`?"),
         ("tabullar", "did you mean `tabular`"),
         ("zzz", "there are: "),
+        ("zzz", " more"),  # of many names, the first are enough
         ("rigde", "did you mean `tabular/ridge`"),
         ("image/ridge", "did you mean `tabular/ridge`"),
         ("classify", "2 tasks are called `classify`: name one of `image/classify`, `nlp/classify`"),
