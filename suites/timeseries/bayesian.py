@@ -21,7 +21,7 @@ of a chain resemble each other, and an effective one is worth an independent one
 
 The quality is the coverage: which share of the known numbers lies in its 90 % interval, so about 0.9 is right. R-hat
 compares the differences between chains with those within them: above 1.05 chains disagree, and the result is wrong.
-So are copied draws, and draws that spread much more or less widely, or lie elsewhere, than the model says, given the data.
+So are copied draws, and draws that lie elsewhere or spread much more or less widely than the model says of the data.
 """
 
 from __future__ import annotations
