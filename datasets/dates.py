@@ -133,7 +133,12 @@ def _iso(text: Any) -> Reading | None:
         return None
     if len(np.unique(shown - moments)) == 1:
         return moments, "read as ISO8601, "
-    return _on_a_grid([(moments, "read as ISO8601, in UTC, "), (shown, "read as ISO8601, as the clock showed, ")])
+    return in_utc_or_as_shown(moments, shown, "read as ISO8601, ")
+
+
+def in_utc_or_as_shown(moments: Moments, shown: Moments, read: str = "") -> Reading:
+    """Moments in UTC; or those that the clock showed, if this alone puts the times on a grid."""
+    return _on_a_grid([(moments, f"{read}in UTC, "), (shown, f"{read}as the clock showed, ")])
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ The whole file decides how it is read, never a part of it. If that is not obviou
     index            the column that pandas writes for a frame's index (`Unnamed: 0`) is left out if it holds whole
                      numbers that are not all years; an index of dates or text is kept
     refused          a NUL character, a quotation mark that is never closed, a row with more cells than there are names
-    Parquet's types  decimals become floats, dictionaries of strings become categories, times with a time zone become
-                     UTC; nested columns, bytes and times of day are left out, and a remark says so
+    Parquet's types  decimals become floats, dictionaries of strings become categories; times with a time zone become
+                     UTC, or what the clock showed there if this alone puts them on a grid. Nested columns, bytes and
+                     times of day are left out, and a remark says so
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from residency.datasets.dates import in_days, read_dates
+from residency.datasets.dates import in_days, in_utc_or_as_shown, read_dates
 from residency.datasets.delimited import read_delimited
 from residency.datasets.layout import is_table, text_of
 from residency.datasets.numerals import number_column
@@ -58,10 +59,10 @@ TABLES = {".csv", ".tsv", ".tab", ".psv", ".parquet", ".data"}  # suffixes of fi
 NOT_TEXT = {  # how files of other kinds begin, and what to do with them
     b"PK\x03\x04": "an Excel workbook or a ZIP archive: save the sheet as CSV, or unpack the archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook: save the sheet as CSV",
-    b"\x1f\x8b": "compressed: unpack it, with gunzip for example",
-    b"BZh": "compressed: unpack it, with bunzip2 for example",
-    b"\xfd7zXZ": "compressed: unpack it, with unxz for example",
-    b"\x28\xb5\x2f\xfd": "compressed: unpack it, with unzstd for example",
+    b"\x1f\x8b": "a compressed file: unpack it, with gunzip for example",
+    b"BZh": "a compressed file: unpack it, with bunzip2 for example",
+    b"\xfd7zXZ": "a compressed file: unpack it, with unxz for example",
+    b"\x28\xb5\x2f\xfd": "a compressed file: unpack it, with unzstd for example",
     **dict.fromkeys(
         (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*"),
         "a picture: the tasks of image and ocr take pictures; this one takes a table",
@@ -83,6 +84,7 @@ MARKUP = {  # how to tell them from a line of names such as `<TICKER>,<DATE>` or
     b"<": re.compile(rb"(?!<[^<>]*>\"?[ ]*[,;\t|])(<[?!]|.*(</|/>))", re.DOTALL),
 }
 
+MOST_SAID = 5  # remarks on a Parquet file's columns that an error repeats
 LARGEST = 1e38  # about the range of float32
 Kind = Literal["number", "whole number", "boolean", "date"]
 
@@ -243,7 +245,8 @@ def _of_parquet(file: str, content: bytes) -> OwnFile:
             values = column.values()
             whole = column.numerals.whole and not np.isnan(values).any() and (np.abs(values) < 2**53).all()
             frame[place] = values.astype(np.int64) if whole else values
-    return _named(file, frame, names, remarks, notes)
+    own = _named(file, frame, names, remarks, notes)
+    return replace(own, how=tuple(remarks[:MOST_SAID]))
 
 
 def _read_parquet(file: str, content: bytes) -> tuple[Any, list[str], list[str]]:
@@ -261,6 +264,9 @@ def _read_parquet(file: str, content: bytes) -> tuple[Any, list[str], list[str]]
             else:
                 kept.append(plain)
                 names.append(name)
+                if plain is not column and pa.types.is_timestamp(column.type):
+                    kept[-1], note = _without_zone(column, plain)
+                    remarks += [f"`{visible(name)}`: {note}"] if note else []
         numbered = pa.table(kept, names=[str(number) for number in range(len(kept))])
         frame = numbered.to_pandas(ignore_metadata=True, date_as_object=False)
     except (pa.ArrowException, OSError) as error:
@@ -279,15 +285,31 @@ def _plain(column: Any) -> Any:
     if kinds.is_dictionary(kind):
         strings = kinds.is_string(kind.value_type) or kinds.is_large_string(kind.value_type)
         return column if strings else _plain(column.cast(kind.value_type))
-    if kinds.is_decimal(kind):
+    if kinds.is_decimal(kind) or kinds.is_null(kind):
         return column.cast(pa.float64())
     if kinds.is_timestamp(kind) and kind.tz is not None:
         return column.cast(pa.timestamp(kind.unit))
     native = (
         kinds.is_boolean, kinds.is_integer, kinds.is_floating, kinds.is_date, kinds.is_timestamp, kinds.is_duration,
-        kinds.is_string, kinds.is_large_string, kinds.is_string_view, kinds.is_null,
+        kinds.is_string, kinds.is_large_string, kinds.is_string_view,
     )  # fmt: skip
     return column if any(of(kind) for of in native) else None
+
+
+def _without_zone(column: Any, utc: Any) -> tuple[Any, str]:
+    """Times with a time zone, given also in UTC: as `in_utc_or_as_shown`, and a remark if the offsets differ."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    try:
+        shown = compute.local_timestamp(column)
+    except pa.ArrowException:  # a zone that is not known here
+        return utc, ""
+    if len(compute.unique(compute.subtract(shown, utc).drop_null())) < 2:
+        return utc, ""
+    moments = utc.to_numpy()
+    read, how = in_utc_or_as_shown(moments, shown.to_numpy())
+    return utc if read is moments else shown, f"times of {column.type.tz}, {how.removesuffix(', ')}"
 
 
 def _named(

@@ -38,6 +38,11 @@ OUT_OF_MEMORY = (
     *("outofmemory", "out of memory", "out_of_memory", "bad_alloc", "resource_exhausted", "cannot allocate"),
     *("memoryerror", "insufficient memory"),
 )
+NOT_OUT_OF_MEMORY = (  # lines with such a sign that say something else
+    "static tls block",  # a library loaded too late
+    "not a failure",  # XLA and TensorFlow try again with less
+    "onoutofmemoryerror",  # an option of Java, in a command line
+)
 
 
 @dataclass(frozen=True)
@@ -326,10 +331,16 @@ def judge(
     return OK
 
 
+def says_out_of_memory(line: str) -> bool:
+    """Whether a line of a message or of a process's output says that memory ran out."""
+    lower = line.lower()
+    return any(sign in lower for sign in OUT_OF_MEMORY) and not any(sign in lower for sign in NOT_OUT_OF_MEMORY)
+
+
 def ending_of(error: BaseException, place: str = "") -> Ending:
     """The outcome for an exception, with its message as the reason; `place` is named if the exception has no line."""
     text = _describe(error, place)
-    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or says_out_of_memory(text):
         return Ending(Outcome.OUT_OF_MEMORY, text)
     if isinstance(error, Unavailable):
         return Ending(Outcome.UNAVAILABLE, str(error))

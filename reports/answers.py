@@ -22,6 +22,7 @@ OTHERS_NAMED = 4  # slower implementations that an answer names
 STAGES_NAMED = 2
 WON = {"faster": "The GPU wins", "slower": "The CPU wins", "equivalent": "GPU and CPU are equally fast"}
 UNDECIDED = "Inconclusive"
+LESS = "all that was measured does less than the task asks"
 NOT_TOLD = "it is not known whether anything ran on the GPU"
 
 
@@ -73,6 +74,8 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo, un
     others = _without_time([row for row in group if row not in measured])
     if not measured and untold:
         return Answer(f"no answer: {NOT_TOLD}", [f"No answer: {NOT_TOLD}."])
+    if any(row.measured for row in group if row not in untold) and not measured:
+        return Answer(f"nothing to compare: {LESS}", [f"Nothing to compare: {LESS}."])
     if not measured:
         late = all(_is_late(row) or _is_unavailable(row) for row in group) and any(map(_is_late, group))
         return Answer(

@@ -19,7 +19,7 @@ from residency.harness.errors import as_place
 from residency.harness.outcomes import Outcome, is_not_reached
 from residency.harness.statistics import ENOUGH_REPLICATES
 from residency.reports import endings, sentences, words
-from residency.reports.answers import UNDECIDED, WON
+from residency.reports.answers import LESS, UNDECIDED, WON
 from residency.reports.brief_table import DISTURBED, FEW, OPEN, TOO_FAST, BriefTable, named, table
 from residency.reports.page import doubts
 from residency.reports.tables import Missing, Report, processes
@@ -125,7 +125,9 @@ def _of_one(entry: Contest) -> str:
     """Who won the only comparison."""
     ratio, first, second = entry.ratio, entry.cpu, entry.opponent
     if first is None or second is None or ratio is None:
-        only = next(iter(entry.measured or entry.untold))
+        only = next(iter(entry.measured or entry.untold), None)
+        if only is None:
+            return f"Nothing to compare: {LESS}."
         time = words.interval(only.measured.seconds) if only.measured else ""
         return f"Nothing to compare: only {named(only)} has a time that counts, {time}."
     if entry.gpu is None:
@@ -168,6 +170,8 @@ def _of_win(win: Win, *, first: bool) -> str:
 
 def _not_compared(contests: Sequence[Contest]) -> str:
     """Why there is nothing to compare in any of several comparisons that have times."""
+    if not any(entry.measured or entry.untold for entry in contests):
+        return f"Nothing to compare: {LESS}."
     if not any(entry.measured for entry in contests):
         return "Nothing to compare: it is not known whether anything ran on the GPU."
     if all(len(entry.measured) < 2 for entry in contests):

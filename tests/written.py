@@ -81,6 +81,7 @@ def written(tmp_path: Path) -> Write:
         planned: tuple[Made, ...] = (),
         sizes: tuple[str, ...] = ("smoke", "lab", "lecture"),
         in_files: bool = False,
+        beside: tuple[str, ...] = (),
         folder: str = "run",
         gpus: tuple[dict[str, Any], ...] = (GPU,),
     ) -> Path:
@@ -97,7 +98,9 @@ def written(tmp_path: Path) -> Write:
             versions={},
             commit="0123456789ab",
             tasks={
-                one.task: TaskInfo("Title.", "R²", "higher", False, 1e-3, dict(ROWS), in_files=in_files)
+                one.task: TaskInfo(
+                    "Title.", "R²", "higher", False, 1e-3, dict(ROWS), in_files=in_files, beside=list(beside)
+                )
                 for one in (*made, *planned)
             },
             cells=[one.cell for one in planned],

@@ -34,7 +34,10 @@ def own_grouped(path: Path | None, target: str | None, seed: int) -> Table:
     wanted = target_column(file, target)
     name, smaller, how = groups(file, wanted.name, wanted.present)
     told = [remark for remark in prepared.remarks if " marks the " not in remark]  # here the rarer value is no anomaly
-    told.append(f"`{wanted.name}`: the target, 1 in {int(prepared.y_test.sum())} of {len(prepared.y_test)} rows")
+    rare, count = int(prepared.y_test.sum()), len(prepared.y_test)
+    one = wanted.labels[int(wanted.ranks()[prepared.y_test.argmax()])]
+    zero = next(label for label in wanted.labels if label != one)
+    told.append(f"`{wanted.name}`: the target, {one} is 1 ({number_of(rare, 'row')}), {zero} is 0 ({count - rare})")
     return split_groups(
         prepared.x,
         prepared.y_test,

@@ -1,8 +1,8 @@
 """The schema of a regression with coefficients for each group, and the metric of its intervals.
 
 All groups have the same columns. The coefficients of a group come from a normal distribution that the groups share: the
-population. Its means and spreads have wide distributions before the data (`MEAN_PRIOR`, `SPREAD_PRIOR`). An answer is a
-sample of all these numbers given the data (the posterior), drawn by several chains.
+population. Its means and spreads, and the noise, have wide distributions before the data (`MEAN_PRIOR`, `SPREAD_PRIOR`,
+`NOISE_PRIOR`). An answer is a sample of all these numbers given the data (the posterior), drawn by several chains.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ NARROW = 0.5  # an interval counts up to this share of the width that one needs 
 MOST_R_HAT = 1.05
 BEYOND = 4.0  # standard errors: more intervals than that cannot hold the truth by chance
 WIDTHS = (0.8, 1.25)  # of the draws, 1 is right; a width of 1,600 draws is known to a few percent
+FARTHEST = 0.5  # standard deviations that draws may lie off on average; of right ones, 0.1
 MEAN_PRIOR = 5.0  # before the data, a mean is normal with this deviation about 0
 SPREAD_PRIOR = 4.0, 10.0  # shape and rate of a spread's Gamma distribution before the data; chains get stuck near 0
+NOISE_PRIOR = 1.0  # before the data, the noise is half of a normal distribution with this deviation
 FITTING = (0.5, 2.0)  # spread of the groups about their population, in units of the drawn spread; about 1 is right
 JUDGED = 2_000  # groups at most, evenly spread
 MEASURED = 50  # groups whose draws' width is measured
+MOST_VALUES = 100_000  # of the data: with more, the draws of the noise are not judged, as each reads all values
 
 Values = NDArray[np.float64]
 
@@ -107,13 +110,19 @@ def _plausible(data: Groups, draws: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _population(data: Groups, result: Any) -> None:
-    """Raise `WrongResult` if the draws of what all groups share are too narrow or too wide for the coefficients."""
-    for name, widths in population_widths(result).items():
-        for column, found in zip(data.names, widths, strict=True):
-            if not WIDTHS[0] <= found <= WIDTHS[1]:
+    """Raise `WrongResult` if the draws of what all groups share are too narrow, too wide or elsewhere."""
+    for name, (draws, slope) in _shared(data, result).items():
+        sayer = "data" if name == "noise" else "coefficients"
+        widths, off = np.sqrt(np.maximum(0.0, _squares(draws, slope))), _off(slope)
+        for place, (found, far) in enumerate(zip(np.atleast_1d(widths), np.atleast_1d(off), strict=True)):
+            which = f"`{name}`" if name == "noise" else f"`{name}` of `{data.names[place]}`"
+            if abs(far) > FARTHEST:
+                side = "higher" if far > 0 else "lower"
                 raise WrongResult(
-                    f"the draws of `{name}` of `{column}` spread {found:.3g} times as widely as the coefficients say"
+                    f"the draws of {which} lie {abs(far):.3g} standard deviations {side} than the {sayer} say"
                 )
+            if not WIDTHS[0] <= found <= WIDTHS[1]:
+                raise WrongResult(f"the draws of {which} spread {found:.3g} times as widely as the {sayer} say")
 
 
 def _copies(draws: Mapping[str, NDArray[Any]]) -> int:
@@ -148,10 +157,16 @@ def _squares(draws: Values, slope: Values) -> Values:
     return squares
 
 
-def population_widths(result: Any) -> dict[str, Values]:
-    """How widely the draws of the means, and of the logarithms of the spreads, spread given all others: as `width`.
+def _off(slope: Values) -> Values:
+    """How far draws lie too high, in standard deviations: at right ones, the slope of log p is 0 on average."""
+    off: Values = -slope.mean(axis=(0, 1)) / np.maximum(slope.std(axis=(0, 1)), np.finfo(np.float64).tiny)
+    return off
 
-    Shape (columns,) each.
+
+def _shared(data: Groups, result: Any) -> dict[str, tuple[Values, Values]]:
+    """Draws of the means and of the logarithms of the spreads and of the noise, and the slopes there given all others.
+
+    Shape (chains, draws, columns) each, without columns for the noise.
     """
     mean, spread = (result[name].astype(np.float64) for name in ("mean", "spread"))
     each, groups = result["coefficients"], result["coefficients"].shape[2]
@@ -160,8 +175,20 @@ def population_widths(result: Any) -> dict[str, Values]:
     shape, rate = SPREAD_PRIOR
     of_mean: Values = (total - groups * mean) / spread**2 - mean / MEAN_PRIOR**2
     of_spread: Values = square / spread**2 - groups + shape - rate * spread
-    squares = {"mean": _squares(mean, of_mean), "spread": _squares(np.log(spread), of_spread)}
-    return {name: np.sqrt(np.maximum(0.0, found)) for name, found in squares.items()}
+    shared = {"mean": (mean, of_mean), "spread": (np.log(spread), of_spread)}
+    if data.y.size <= MOST_VALUES:
+        noise = result["noise"].astype(np.float64)
+        shared["noise"] = (np.log(noise), _slope_of_noise(data, each, noise))
+    return shared
+
+
+def _slope_of_noise(data: Groups, coefficients: NDArray[Any], noise: Values) -> Values:
+    """The slope of log p along the logarithm of the noise: shape (chains, draws)."""
+    slope: Values = 1 - (noise / NOISE_PRIOR) ** 2
+    for group, (x, y) in enumerate(zip(data.x.astype(np.float64), data.y.astype(np.float64), strict=True)):
+        square = ((y - coefficients[:, :, group].astype(np.float64) @ x) / noise[:, :, None]) ** 2
+        slope += ((DEGREES + 1) * square / (DEGREES + square) - 1).sum(axis=2)
+    return slope
 
 
 def largest_r_hat(data: Groups, result: Any) -> float:

@@ -53,11 +53,11 @@ from numpy.typing import NDArray
 
 from residency.datasets.dates import in_days
 from residency.datasets.reading import Numbers, OwnFile, read_file, typed
+from residency.datasets.target import check_named
 from residency.datasets.timeseries.series import Panel, Values, least_history, panel, seasonal_difference
 from residency.datasets.timeseries.series_keys import series_of
 from residency.datasets.timeseries.series_times import times_of
 from residency.harness.dataset import number_of, own_table, printable
-from residency.harness.errors import unknown
 
 HOUR = 1 / 24  # days
 MONTH, QUARTER, YEAR = 30.436875, 91.310625, 365.2425  # days on average
@@ -67,7 +67,7 @@ KNOWN = "known_"  # what the name of a column begins with whose future is known
 EARLIER = "earlier_"  # what the name of any other column begins with in the panel
 KINDS = ("too short", "mostly gaps", "without change")  # of series that cannot be used
 LONGEST = 40  # characters of a value in a message
-MOST_SAID = 20  # remarks on series that are left out
+MOST_SAID = 20  # remarks on series that are left out, and columns in a remark
 MOST_STEPS = 10_000_000  # of a series: with more, the step is probably wrong
 
 
@@ -127,7 +127,8 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def _named(columns: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in columns)
+    more = f" and {len(columns) - MOST_SAID} more" if len(columns) > MOST_SAID else ""
+    return ", ".join(f"`{name}`" for name in columns[:MOST_SAID]) + more
 
 
 def _driver(file: OwnFile, name: str) -> Numbers | None:
@@ -163,8 +164,7 @@ def _value(file: OwnFile, target: str | None) -> Numbers:
     if target is None:
         listed = ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
         raise file.refusal(f"{file.name}: name the column to forecast with --target COLUMN; there are: {listed}")
-    if target not in names or target in file.repeated:
-        raise unknown("column", printable(target), set(names) - file.repeated, file.name)
+    check_named(file, target)
     value, _ = typed(target, file.frame[target])
     if not isinstance(value, Numbers) or value.kind in {"date", "boolean"}:
         if isinstance(value, Numbers):
@@ -183,6 +183,10 @@ def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArra
         raise file.refusal(f"{file.name}: every series has only one line: write a line for each value, with its time")
     milliseconds, count = np.unique(np.round(apart * 86_400_000), return_counts=True)
     step = float(milliseconds[np.argmax(count)]) / 86_400_000
+    if not step:
+        raise file.refusal(
+            f"{file.name}: most of its times are less than a millisecond apart: resample it, to a millisecond or more"
+        )
     for average, spread in ((MONTH, 1.5), (QUARTER, 1.5), (YEAR, 0.5)):
         if average - 1.0 - spread <= step <= average + spread and step != 28.0 * round(step / 28.0):
             step = average
@@ -203,8 +207,17 @@ def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArra
 
 
 def _words(step: float) -> str:
-    names = {MONTH: "month", QUARTER: "quarter", YEAR: "year", 7.0: "week", 1.0: "day", HOUR: "hour"}
-    return next((name for days, name in names.items() if abs(days - step) < 1e-9), f"{step * 24:.6g} hours")
+    units = {7.0: "week", 1.0: "day", HOUR: "hour", HOUR / 60: "minute", HOUR / 3600: "second"}
+    named = next(
+        (
+            name
+            for days, name in {MONTH: "month", QUARTER: "quarter", YEAR: "year", **units}.items()
+            if abs(days - step) < 1e-9
+        ),
+        "",
+    )
+    unit = next((days for days in (HOUR, HOUR / 60) if step > days), HOUR / 3600)
+    return named or f"{step / unit:.6g} {units[unit]}s"
 
 
 def _seasons(step: float) -> tuple[int, int, int, str]:

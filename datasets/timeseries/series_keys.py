@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residency.datasets.dates import Moments, fullness
-from residency.datasets.reading import Category, OwnFile, typed
+from residency.datasets.reading import Category, Numbers, OwnFile, typed
 from residency.harness.errors import UsageError
 
 MOST_COLUMNS = 3  # of a key
@@ -94,7 +94,7 @@ def _columns(frame: Any, places: NDArray[np.intp], scattered: list[Key]) -> dict
         column, _ = typed(name, frame[name])
         if isinstance(column, Category):
             kind, codes = text, column.codes.astype(np.int64) + 1
-        elif column.kind == "whole number":
+        elif column.kind == "whole number" or (column.kind == "number" and _has_whole_numbers_and_gaps(column)):
             kind, codes = numbers, pd.factorize(column.values)[0].astype(np.int64) + 1
         else:
             continue
@@ -105,6 +105,11 @@ def _columns(frame: Any, places: NDArray[np.intp], scattered: list[Key]) -> dict
         elif kind is text and not _twice(codes, places):
             scattered.append(Key((name,), codes, 0))
     return dict(list((text | numbers).items())[:MOST_TRIED])
+
+
+def _has_whole_numbers_and_gaps(column: Numbers) -> bool:
+    """Whether all values are whole numbers and some are missing: pandas makes such a column one of floats."""
+    return not column.present.all() and bool((column.values[column.present] % 1 == 0).all())
 
 
 def _keys(columns: dict[str, Codes], places: NDArray[np.intp]) -> Iterator[Key]:

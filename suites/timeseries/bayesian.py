@@ -21,7 +21,7 @@ of a chain resemble each other, and an effective one is worth an independent one
 
 The quality is the coverage: which share of the known numbers lies in its 90 % interval, so about 0.9 is right. R-hat
 compares the differences between chains with those within them: above 1.05 chains disagree, and the result is wrong.
-So are copied draws, and draws that spread much more or less widely than the model says, given the data.
+So are copied draws, and draws that lie elsewhere or spread much more or less widely than the model says of the data.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from residency.datasets.timeseries.groups import (
     DEGREES,
     DRAWS,
     MEAN_PRIOR,
+    NOISE_PRIOR,
     SPREAD_PRIOR,
     Groups,
     coverage,
@@ -84,7 +85,7 @@ def model(x: Any, y: Any) -> None:
     columns = x.shape[1]
     mean = numpyro.sample("mean", dist.Normal(0.0, MEAN_PRIOR).expand([columns]).to_event(1))
     spread = numpyro.sample("spread", dist.Gamma(*SPREAD_PRIOR).expand([columns]).to_event(1))
-    noise = numpyro.sample("noise", dist.HalfNormal(1.0))
+    noise = numpyro.sample("noise", dist.HalfNormal(NOISE_PRIOR))
     shops = numpyro.sample("coefficients", dist.Normal(mean, spread).expand([len(x), columns]).to_event(2))
     expected = jnp.einsum("skt,sk->st", x, shops)
     numpyro.sample("y", dist.StudentT(DEGREES, expected, noise).to_event(2), obs=y)

@@ -81,7 +81,8 @@ def test_a_single_series_needs_no_name(make) -> None:
 @pytest.mark.parametrize(
     ("frequency", "count", "season", "horizon", "words"),
     [
-        ("30min", 1_000, 48, 96, "0.5 hours"),
+        ("s", 350_000, 86_400, 172_800, "one second"),
+        ("30min", 1_000, 48, 96, "30 minutes"),
         ("h", 500, 24, 48, "one hour"),
         ("12h", 100, 14, 14, "12 hours"),
         ("D", 200, 7, 28, "one day"),
@@ -136,6 +137,23 @@ def test_a_short_history_is_used(make) -> None:
     assert "56 values of 2 series are judged" in data.remarks
 
 
+def test_days_of_parquet_in_a_zone_that_sets_the_clock(tmp_path: Path) -> None:
+    frame = sales("A").assign(day=pd.date_range("2024-01-01", periods=DAYS, tz="Europe/Berlin"), raw=b"x")
+    path = tmp_path / "sales.parquet"
+    frame.to_parquet(path)
+    data = own_series.make(Request("own_series", path=path, target="amount"), tmp_path)
+    assert "a step is one day; 28 steps of each series are forecast, a season is 7" in data.remarks
+    how = "as the clock showed, because they then lie on a grid"
+    assert f"`day`: times of Europe/Berlin, {how}" in data.remarks
+    with pytest.raises(UsageError, match=r"no column `raw` in sales\.parquet.*`raw`: left out, binary is not a number"):
+        own_series.make(Request("own_series", path=path, target="raw"), tmp_path)
+
+
+def test_whole_numbers_with_a_gap_name_series(make) -> None:
+    frame = sales("ABC").replace({"store": {"A": 1, "B": 2, "C": None}})
+    assert "a series for each `store`" in make(frame).remarks
+
+
 def test_lines_without_a_time_are_left_out(make) -> None:
     frame = sales("A")
     frame.loc[0, "day"] = pd.NaT
@@ -176,6 +194,11 @@ def test_lines_without_a_time_are_left_out(make) -> None:
             lambda f: f.assign(day=f["day"] + pd.to_timedelta(RANDOM.integers(0, 600, len(f)), "min")),
             "amount",
             "its times are not evenly spaced",
+        ),
+        (
+            lambda f: f[:200].assign(day=pd.date_range("2024-01-01", periods=200, freq="us")),
+            "amount",
+            "most of its times are less than a millisecond apart: resample it",
         ),
     ],
 )

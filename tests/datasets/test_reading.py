@@ -130,7 +130,7 @@ def test_repeated_names_in_parquet(tmp_path: Path) -> None:
             "data.csv is neither CSV nor Parquet but looks like a picture: the tasks of image and ocr",
         ),
         (b"%PDF-1.7\n", "looks like a PDF document: write the table in it as CSV or Parquet"),
-        (b"\x1f\x8brest", "compressed: unpack it"),
+        (b"\x1f\x8brest", "looks like a compressed file: unpack it"),
         (b'[{"price": 1}]', "looks like JSON: write it as CSV or Parquet"),
         (b"\xff\xfea\0", "text in UTF-16: save it in UTF-8"),
         (b"a\0b\0", "data.csv is neither CSV nor Parquet: it is not text; write the table as CSV or Parquet"),

@@ -82,6 +82,14 @@ def test_one_task_shows_every_implementation(residency, written, made) -> None:
     assert f"Saved in {run}" in lines
 
 
+@pytest.mark.parametrize("sizes", [["smoke"], ["smoke", "lab"]])
+def test_what_does_less_than_the_task_alone_is_compared_with_nothing(residency, written, made, sizes) -> None:
+    run = written(*(made(T, "one@cpu", size) for size in sizes), beside=("one@cpu",))
+    said = "Nothing to compare: all that was measured does less than the task asks."
+    assert residency("report", run, COLUMNS="120").out.splitlines()[0] == said
+    assert f"Answer: {said}" in residency("report", run, "--details", COLUMNS="120").out
+
+
 def test_without_a_doubt_the_second_line_says_so(residency, written, made) -> None:
     run = written(made(T, "one@cpu", seconds=8.0), made(T, "one@gpu", seconds=0.5, transfer=1.5))
     lines = residency("report", run).out.splitlines()

@@ -142,6 +142,7 @@ def test_the_commonest_value_against_all_others(head: str, tmp_path: Path) -> No
     data = own(tmp_path, ["left", "right", "left", "middle", "left"] * 60, head)
     column = head.split(",")[1]
     assert f"`{column}`: the groups, left (180 rows) and all others (120)" in data.remarks
+    assert "`y`: the target, 1 is 1 (128 rows), 0 is 0 (172)" in data.remarks
     assert data.names[-1] == f"group by {column}"
     smaller = (data.x[:, -1] > 0).sum() + smaller_group(data).sum()
     assert smaller == 120

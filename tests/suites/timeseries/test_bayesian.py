@@ -15,10 +15,10 @@ from residency.datasets.timeseries.groups import (
     DEGREES,
     DRAWS,
     MEAN_PRIOR,
+    NOISE_PRIOR,
     SPREAD_PRIOR,
     Groups,
     coverage,
-    population_widths,
     r_hat,
     width,
 )
@@ -66,7 +66,8 @@ def drawn(data: Groups, width: float = 1.0, unknown: int | None = None) -> dict[
     at, factors = found(len(data.x))
     each = (CHAINS, DRAWS)
     noise = generator.standard_normal((*each, *at.shape))
-    coefficients = at + width * np.einsum("skl,cdsl->cdsk", factors, noise)
+    away = np.einsum("skl,cdsl->cdsk", factors, noise)
+    coefficients = at + width * away
     if unknown is not None:
         coefficients[..., unknown] = MEAN[unknown] + SPREAD[unknown] * noise[..., unknown]
     mean, spread = population(coefficients, generator)
@@ -74,8 +75,25 @@ def drawn(data: Groups, width: float = 1.0, unknown: int | None = None) -> dict[
         "coefficients": coefficients,
         "mean": mean,
         "spread": spread,
-        "noise": NOISE * np.exp(0.02 * generator.standard_normal(each)),
+        "noise": noise_of(data, at + away, generator),
     }
+
+
+def noise_of(data: Groups, coefficients: Any, generator: np.random.Generator) -> Any:
+    """Noise drawn given the coefficients: its logarithm is nearly normal, and Newton's method finds the centre."""
+    squares = ((data.y - np.einsum("cdsk,skt->cdst", coefficients, data.x, optimize=True)) ** 2).reshape(
+        CHAINS, DRAWS, -1
+    )
+    centre = np.full((CHAINS, DRAWS), np.log(NOISE))
+    for _ in range(3):
+        noise = np.exp(centre)
+        ratio = squares / noise[..., None] ** 2
+        slope = ((DEGREES + 1) * ratio / (DEGREES + ratio) - 1).sum(axis=2) + 1 - (noise / NOISE_PRIOR) ** 2
+        bend = (2 * DEGREES * (DEGREES + 1) * ratio / (DEGREES + ratio) ** 2).sum(axis=2) + 2 * (
+            noise / NOISE_PRIOR
+        ) ** 2
+        centre += slope / bend
+    return np.exp(centre + generator.standard_normal(centre.shape) / np.sqrt(bend))
 
 
 def population(coefficients: Any, generator: np.random.Generator) -> tuple[Any, Any]:
@@ -101,7 +119,8 @@ def test_an_interval_that_tells_nothing_of_its_shop_does_not_count(sales: Groups
     price = sales.names.index("price")
     x, y = sales.x.copy(), sales.y - sales.x[:, price] * sales.coefficients[:, price, None]
     x[:, price] = 0.0
-    assert coverage(replace(sales, x=x, y=y), drawn(sales, unknown=price)) == pytest.approx(0.9 * 5 / 6, abs=0.05)
+    data = replace(sales, x=x, y=y)
+    assert coverage(data, drawn(data, unknown=price)) == pytest.approx(0.9 * 5 / 6, abs=0.05)
 
 
 def test_draws_spread_as_widely_as_the_data_say(sales: Groups) -> None:
@@ -113,16 +132,17 @@ def test_draws_spread_as_widely_as_the_data_say(sales: Groups) -> None:
             coverage(few, drawn(few, factor))
 
 
-def test_draws_of_the_population_spread_as_widely_as_the_coefficients_say(sales: Groups) -> None:
+@pytest.mark.parametrize("name", ["mean", "spread", "noise"])
+def test_draws_of_what_shops_share_lie_and_spread_as_the_others_say(sales: Groups, name: str) -> None:
     right = drawn(sales)
-    for name in ("mean", "spread"):
-        centre = right[name].mean(axis=(0, 1))
-        for factor in (0.5, 1.0, 1.7):
-            changed = {**right, name: centre + factor * (right[name] - centre)}
-            assert population_widths(changed)[name] == pytest.approx(factor, rel=0.15)
-            if factor != 1.0:
-                with pytest.raises(WrongResult, match=rf"the draws of `{name}` of `level` spread [\d.]+ times as wide"):
-                    coverage(sales, changed)
+    centre, deviation = right[name].mean(axis=(0, 1)), right[name].std(axis=(0, 1))
+    which = "`noise`" if name == "noise" else f"`{name}` of `level`"
+    for factor in (0.5, 1.7):
+        with pytest.raises(WrongResult, match=rf"the draws of {which} spread [\d.]+ times as widely as the"):
+            coverage(sales, {**right, name: centre + factor * (right[name] - centre)})
+    for shift, side in ((-1.0, "lower"), (1.0, "higher")):
+        with pytest.raises(WrongResult, match=rf"the draws of {which} lie [\d.]+ standard deviations {side} than the"):
+            coverage(sales, {**right, name: right[name] + shift * deviation})
 
 
 def test_intervals_that_always_hold_the_truth_are_too_wide(sales: Groups) -> None:
