@@ -62,7 +62,7 @@ from residency.harness.dataset import number_of, own_table, printable
 HOUR = 1 / 24  # days
 MONTH, QUARTER, YEAR = 30.436875, 91.310625, 365.2425  # days on average
 CLOSE = 1e-3  # of a step: the most by which a time may miss the grid
-MOST_GAPS = 0.5
+MOST_GAPS, MANY_GAPS = 0.5, 0.9  # shares of a series' steps; from the second on, a wrong time is likely
 KNOWN = "known_"  # what the name of a column begins with whose future is known
 EARLIER = "earlier_"  # what the name of any other column begins with in the panel
 KINDS = ("too short", "mostly gaps", "without change")  # of series that cannot be used
@@ -318,10 +318,13 @@ def _trouble(history: Values, season: int, horizon: int) -> _Trouble | None:
     """Why a series cannot be used; None if it can."""
     short, full, constant = KINDS
     needed = least_history(horizon) + horizon
+    if not len(history):
+        return _Trouble(short, "it has no values")
     if len(history) < needed:
         return _Trouble(short, f"it has {number_of(len(history), 'step')}, {needed} are needed")
     if (gaps := float(np.isnan(history).mean())) > MOST_GAPS:
-        return _Trouble(full, f"{gaps:.0%} of its steps are gaps")
+        far = ": is one of its times far off?" if gaps > MANY_GAPS else ""
+        return _Trouble(full, f"{gaps:.0%} of its {len(history)} steps are gaps{far}")
     change = seasonal_difference(history[:-horizon], season)
     if change == 0:
         return _Trouble(constant, "it repeats its season without any change")

@@ -123,9 +123,9 @@ def test_series_of_no_use_are_left_out(make) -> None:
     data = make(frame)
     assert len(data.scale) == 1
     assert "series B: left out, it repeats its season without any change" in data.remarks
-    assert "series C: left out, 66% of its steps are gaps" in data.remarks
+    assert "series C: left out, 66% of its 200 steps are gaps" in data.remarks
     assert "series D: left out, it has 50 steps, 60 are needed" in data.remarks
-    assert "series E: left out, it has 0 steps, 60 are needed" in data.remarks
+    assert "series E: left out, it has no values" in data.remarks
     assert "4 of 5 series left out: 2 too short, 1 mostly gaps, 1 without change" in data.remarks
 
 

@@ -172,5 +172,5 @@ def test_a_flag_hides_no_line_of_a_series_that_is_there_twice(make) -> None:
 
 def test_what_tells_lines_apart_but_leaves_gaps_is_named(make) -> None:
     frame = stores(*({"store": store} for store in "ABCDEF"))
-    with pytest.raises(UsageError, match=r"no series that can be used: series A: \d+% of its steps are gaps"):
+    with pytest.raises(UsageError, match=r"no series that can be used: series A: \d+% of its \d+ steps are gaps"):
         make(frame[RANDOM.random(len(frame)) < 0.3].drop(columns=["id", "weather"]))
