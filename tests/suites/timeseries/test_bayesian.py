@@ -42,6 +42,12 @@ def sales() -> Groups:
     return make("weekly_sales", rows=40 * 156)
 
 
+@pytest.fixture(scope="module")
+def right(sales: Groups) -> dict[str, Any]:
+    """Right draws, nearly; no test changes them."""
+    return drawn(sales)
+
+
 @cache
 def found(size: int) -> tuple[Any, Any]:
     """The most probable coefficients of the first shops, and how they are spread: Cholesky factors."""
@@ -111,8 +117,8 @@ def population(coefficients: Any, generator: np.random.Generator) -> tuple[Any, 
     return mean, spread
 
 
-def test_right_intervals_hold_nine_in_ten_of_the_known_numbers(sales: Groups) -> None:
-    assert coverage(sales, drawn(sales)) == pytest.approx(0.9, abs=0.05)
+def test_right_intervals_hold_nine_in_ten_of_the_known_numbers(sales: Groups, right: Any) -> None:
+    assert coverage(sales, right) == pytest.approx(0.9, abs=0.05)
 
 
 def test_an_interval_that_tells_nothing_of_its_shop_does_not_count(sales: Groups) -> None:
@@ -133,8 +139,7 @@ def test_draws_spread_as_widely_as_the_data_say(sales: Groups) -> None:
 
 
 @pytest.mark.parametrize("name", ["mean", "spread", "noise"])
-def test_draws_of_what_shops_share_lie_and_spread_as_the_others_say(sales: Groups, name: str) -> None:
-    right = drawn(sales)
+def test_draws_of_what_shops_share_lie_and_spread_as_the_others_say(sales: Groups, right: Any, name: str) -> None:
     centre, deviation = right[name].mean(axis=(0, 1)), right[name].std(axis=(0, 1))
     which = "`noise`" if name == "noise" else f"`{name}` of `level`"
     for factor in (0.5, 1.7):
@@ -145,14 +150,13 @@ def test_draws_of_what_shops_share_lie_and_spread_as_the_others_say(sales: Group
             coverage(sales, {**right, name: right[name] + shift * deviation})
 
 
-def test_intervals_that_always_hold_the_truth_are_too_wide(sales: Groups) -> None:
+def test_intervals_that_always_hold_the_truth_are_too_wide(sales: Groups, right: Any) -> None:
     at, _ = found(len(sales.x))
     with pytest.raises(WrongResult, match=r"the intervals are too wide: 100\.0% of the known numbers lie in them"):
-        coverage(replace(sales, coefficients=at.astype(np.float32)), drawn(sales))
+        coverage(replace(sales, coefficients=at.astype(np.float32)), right)
 
 
-def test_copied_draws_are_no_chains(sales: Groups) -> None:
-    right = drawn(sales)
+def test_copied_draws_are_no_chains(sales: Groups, right: Any) -> None:
     one = {name: np.repeat(values[:1], CHAINS, axis=0) for name, values in right.items()}
     with pytest.raises(WrongResult, match="1400 draws are copies of earlier ones"):
         coverage(sales, one)
@@ -160,8 +164,7 @@ def test_copied_draws_are_no_chains(sales: Groups) -> None:
     assert coverage(sales, still) == coverage(sales, right)
 
 
-def test_draws_that_are_not_an_answer(sales: Groups) -> None:
-    right = drawn(sales)
+def test_draws_that_are_not_an_answer(sales: Groups, right: Any) -> None:
     shifted = right["mean"] + np.where(np.arange(CHAINS) == 3, 2.0, 0.0)[:, None, None]  # one chain is elsewhere
     still = np.zeros((CHAINS, DRAWS))
     for name, changed, reason in (
