@@ -35,7 +35,7 @@ def law(contention: float, coherence: float, seed: int, counts: tuple[int, ...] 
     return _law(timed, rows[0], rows)
 
 
-@pytest.mark.parametrize(("contention", "coherence"), [(0.1, 0.0), (0.05, 0.005)])
+@pytest.mark.parametrize(("contention", "coherence"), [pytest.param(0.1, 0.0, marks=pytest.mark.slow), (0.05, 0.005)])
 def test_intervals_of_the_law_hold_what_they_claim(contention: float, coherence: float) -> None:
     found = [law(contention, coherence, seed) for seed in range(50)]
     assert np.mean([one.contention.low <= contention <= one.contention.high for one in found]) >= 0.9

@@ -182,7 +182,9 @@ def test_a_control_with_the_focus_keeps_its_keys(show: Show) -> None:
     assert page.locator(f"#{QUESTION}").is_visible()
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1024, 768), (1920, 1080)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(390, 844), pytest.param(1024, 768, marks=pytest.mark.slow), (1920, 1080)]
+)
 def test_every_slide_fits_and_can_be_read_from_the_back_row(show: Show, width: int, height: int) -> None:
     page = show(width=width, height=height, color_scheme="dark" if width == 1920 else "light")
     font = page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")

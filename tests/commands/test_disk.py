@@ -208,7 +208,7 @@ def test_a_report_that_does_not_fit(disk: Disk) -> None:
 
 
 @pytest.mark.usefixtures("warm")
-@pytest.mark.parametrize("form", [["--json"], []], ids=["json", "tables"])
+@pytest.mark.parametrize("form", [["--json"], pytest.param([], marks=SLOW)], ids=["json", "tables"])
 def test_output_that_does_not_fit(environment: dict[str, str], tmp_path: Path, form: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

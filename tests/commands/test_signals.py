@@ -30,7 +30,14 @@ def left(pids: list[int]) -> list[int]:
     return [process.pid for process in stay if process.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.mark.parametrize("sent", [[TERM], [HUP], [INT, INT], [TERM, TERM, INT, INT, TERM]])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [TERM],
+        [INT, INT],
+        *(pytest.param(sent, marks=pytest.mark.slow) for sent in ([HUP], [TERM, TERM, INT, INT, TERM])),
+    ],
+)
 def test_how_to_go_on_is_said_whatever_comes(environment, tmp_path: Path, sent: list[signal.Signals]) -> None:
     process = subprocess.Popen(
         [*HEARD, COMMAND, "run", "outcomes", "--implementations", "waits_later", "--timeout", "600"],

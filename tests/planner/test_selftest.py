@@ -106,6 +106,7 @@ def test_an_interval_of_a_mean() -> None:
         interval.of_mean([1.0])
 
 
+@pytest.mark.slow
 def test_every_check_of_the_self_test_holds() -> None:
     found = selftest.checks(1)
     assert not [check for check in found if not check.holds]

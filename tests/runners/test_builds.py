@@ -69,7 +69,13 @@ def test_the_build_decides_the_devices(
     ("registered", "why"),
     [
         ("libpocl.so.2", "through OpenCL, for which NVIDIA's driver is not registered here: mkdir -p"),
-        ("libnvidia-opencl.so.nobody-has", "lightgbm says `No OpenCL device found`: install the driver's libnvidia"),
+        pytest.param(
+            *(
+                "libnvidia-opencl.so.nobody-has",
+                "lightgbm says `No OpenCL device found`: install the driver's libnvidia",
+            ),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_without_the_drivers_opencl_it_is_unavailable(

@@ -30,7 +30,7 @@ SLOW = pytest.mark.slow
 TWINS = [  # on a cluster, in one process
     ("clustering", "partial_sums", "array_operations"),
     pytest.param(("clustering", "partitioned_estimator", "estimator"), marks=SLOW),
-    ("gradient_boosting", "level_by_level_together", "level_by_level"),
+    pytest.param(("gradient_boosting", "level_by_level_together", "level_by_level"), marks=SLOW),
     pytest.param(("gradient_boosting", "leaf_by_leaf_together", "leaf_by_leaf"), marks=SLOW),
     ("random_forest", "shares_of_trees", "histograms"),
 ]
