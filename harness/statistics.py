@@ -133,8 +133,20 @@ class Estimate(Interval):
 
 def median_time(seconds: Replicates, shares: int = 1, conditions: Conditions = QUIET) -> Estimate:
     """The median time of an implementation, in seconds, with its interval."""
-    logs = [np.log(np.asarray(process, dtype=np.float64)) for process in seconds if len(process)]
-    return _estimate(logs, shares, conditions, sides=1)
+    return _estimate(_logs(seconds), shares, conditions, sides=1)
+
+
+def median_time_so_far(seconds: Replicates) -> float:
+    """The time that `median_time` estimates, without the work for its interval: for use while others are measured."""
+    return float(np.exp(_medians(_logs(seconds)).mean()))
+
+
+def _logs(seconds: Replicates) -> list[NDArray[np.float64]]:
+    return [np.log(np.asarray(process, dtype=np.float64)) for process in seconds if len(process)]
+
+
+def _medians(logs: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.array([np.median(replicate) for replicate in logs])
 
 
 def speed_ratio(baseline: Replicates, other: Replicates, shares: int = 1, conditions: Conditions = QUIET) -> Estimate:
@@ -194,7 +206,7 @@ def change(
 
 def _side(logs: list[NDArray[np.float64]], conditions: Conditions) -> tuple[float, float, float]:
     """The mean of the replicates' medians, its variance, and the degrees of freedom of that variance."""
-    medians = np.array([np.median(replicate) for replicate in logs])
+    medians = _medians(logs)
     count, freedom = len(medians), float(len(medians) - 1)
     variance = float(medians.var(ddof=1)) / count if count > 1 else 0.0
     if count < ENOUGH_REPLICATES:
@@ -271,7 +283,7 @@ def of_these(ratios: Sequence[Interval]) -> Interval:
 def _estimate(logs: list[NDArray[np.float64]], shares: int, conditions: Conditions, sides: int = 2) -> Estimate:
     """Estimate from logs of times (one side) or of ratios (two sides, which both wait): a vector for each replicate."""
     count = len(logs)
-    medians = np.array([np.median(replicate) for replicate in logs])
+    medians = _medians(logs)
     variance = float(medians.var(ddof=1)) / count if count > 1 else 0.0
     freedom = count - 1
     if count < ENOUGH_REPLICATES:

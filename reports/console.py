@@ -38,9 +38,7 @@ STYLES: dict[Tone, str] = {"": "", "baseline": "bold", "win": "green", "unsure":
 def show(found: Findings, console: Console, *, details: bool = False, saved: bool = True) -> None:
     """Print a run: three lines that answer, then one table, or with `details` everything that is known.
 
-    The table of a rehearsal says how far each implementation was tested.
-
-    With `saved`, also where the run is saved.
+    With `saved`, also where the run is saved. The table of a rehearsal says how far each implementation was tested.
     """
     said = report(found)
     short = brief(found, said)

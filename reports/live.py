@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import fmean, median
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -24,6 +23,7 @@ from rich.text import Text
 
 from residency.harness.outcomes import Outcome
 from residency.harness.records import OutcomeRecord, Sample
+from residency.harness.statistics import median_time_so_far
 from residency.reports import words
 
 REFRESH = 0.25  # seconds; nothing is drawn between events, so that drawing disturbs no sample
@@ -168,8 +168,8 @@ class Progress:
 
 
 def _time(times: Mapping[int, Sequence[float]]) -> str:
-    """The time that the report will show: the mean, by logarithms, of the replicates' medians."""
-    return words.seconds(math.exp(fmean(median(map(math.log, replicate)) for replicate in times.values())))
+    """The time that the report will show."""
+    return words.seconds(median_time_so_far(list(times.values())))
 
 
 def _samples(times: Mapping[int, Sequence[float]]) -> str:

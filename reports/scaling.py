@@ -164,10 +164,10 @@ def _ratio(ratio: Interval | None) -> str:
 def _share(ratio: Interval | None) -> str:
     if ratio is None:
         return "-"
-    value, low, high = (
-        f"{100 * share:.1f} %"
-        if share < 10
-        else f"{100 * share:,.0f} %"  # a law fitted to few times has wide intervals
-        for share in (ratio.value, ratio.low, ratio.high)
-    )
+    value, low, high = map(_percent, (ratio.value, ratio.low, ratio.high))
     return f"{value} [{low}, {high}]" if ratio.low != ratio.high else value
+
+
+def _percent(share: float) -> str:
+    """`12.3 %`; `26,252 %` where few times leave an interval wide."""
+    return f"{100 * share:.1f} %" if share < 10 else f"{100 * share:,.0f} %"

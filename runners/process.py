@@ -214,7 +214,7 @@ class Worker:
         started are killed). Raises `UsageError` if the worker says that the request cannot be met. A failure is called
         out of memory if a process that the worker had started ran out of it: its own error only says that this is gone.
         """
-        said, kills = os.fstat(self._log.fileno()).st_size, machine.out_of_memory_kills()
+        logged, kills = os.fstat(self._log.fileno()).st_size, machine.out_of_memory_kills()
         try:
             os.write(self._requests, (json.dumps(request, default=str) + "\n").encode())
         except BrokenPipeError:
@@ -223,7 +223,7 @@ class Worker:
         if "usage" in reply:
             raise UsageError(reply["usage"])
         for key in ("error", "ending"):
-            if key in reply and reply[key]["outcome"] in NOT_DONE and (why := self._lack_of_memory(said, kills)):
+            if key in reply and reply[key]["outcome"] in NOT_DONE and (why := self._lack_of_memory(logged, kills)):
                 reply[key] |= {"outcome": Outcome.OUT_OF_MEMORY, "reason": f"{why}; {reply[key]['reason']}"}
         if "error" in reply:
             raise Ended(Ending(Outcome(reply["error"]["outcome"]), reply["error"]["reason"]))
@@ -323,15 +323,14 @@ class Worker:
             return Ended(Ending(Outcome.OUT_OF_MEMORY, f"killed by {name}{said}"))
         return Ended(Ending(Outcome.FAILED, f"the worker was killed by {name}{said}"))
 
-    def _lack_of_memory(self, said: int, kills: int) -> str:
-        """What shows that a process of the worker's ran out of memory; empty if nothing does.
+    def _lack_of_memory(self, logged: int, kills: int) -> str:
+        """What shows that a process of the worker's ran out of memory during a request; empty if nothing does.
 
-        Of its output, only what comes after the first `said` bytes is read; the first `kills` by the kernel are older:
-        another worker's process may have been killed between two requests.
+        Older are the first `logged` bytes of its output, and the first `kills` of processes by the kernel.
         """
         if machine.out_of_memory_kills() > kills:
             return "the kernel ran out of memory and killed a process"
-        lines = os.pread(self._log.fileno(), LOG_BYTES, said).decode(errors="replace").splitlines()
+        lines = os.pread(self._log.fileno(), LOG_BYTES, logged).decode(errors="replace").splitlines()
         signs = (line.strip(" #") for line in lines if says_out_of_memory(line))
         line = next(signs, "")
         return f"its output says: {line[:LONGEST_LINE]}" if line else ""
