@@ -11,9 +11,11 @@ import pytest
 from residency.analysis.crossover import Point, crossover
 from residency.analysis.gain import gains
 from residency.analysis.row import Ratio, Speedup
+from residency.analysis.scaling import Law
 from residency.harness import statistics
+from residency.harness.statistics import Interval
 from residency.reports.crossover import sentence
-from residency.reports.scaling import headline
+from residency.reports.scaling import headline, law
 from residency.runners.local import half_width
 
 F, S, E, U = "faster", "slower", "equivalent", "inconclusive"
@@ -100,3 +102,8 @@ def test_precise_is_what_the_report_will_show() -> None:
     assert half_width(both, list(known), [("b@cpu", "b@gpu")]) > 0.1
     base = statistics.speed_ratio(list(known["a@cpu"].values()), list(known["b@cpu"].values()), statistics.LOOKS)
     assert narrow == pytest.approx((base.high / base.low) ** 0.5 - 1)
+
+
+def test_a_law_of_few_times_is_written_in_whole_percents() -> None:
+    said = law(Law(Interval(0.251, 0.0, 262.516), None, {}))
+    assert said.startswith("Universal Scalability Law: contention 25.1 % [0.0 %, 26,252 %]")
