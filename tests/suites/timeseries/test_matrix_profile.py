@@ -65,7 +65,7 @@ if __name__ == "__main__":
     cluster.close()
     assert type(found) is np.ndarray and found.dtype == np.float64
     np.testing.assert_allclose(found, exact_profile(data, np.arange(len(found))), atol=1e-6)
-    print("as exact, by", sum(count > 0 for count in tasks.values()), "workers")
+    print("as exact, in", sum(tasks.values()), "shares")  # a busy machine may give two of them to one worker
 """
 
 
@@ -130,7 +130,7 @@ def test_a_cluster_is_exact(environment: dict[str, str], tmp_path: Path) -> None
         timeout=240,
         check=False,
     )
-    assert done.stdout == "as exact, by 3 workers\n", done.stderr
+    assert done.stdout == "as exact, in 3 shares\n", done.stderr
 
 
 @pytest.mark.parametrize(("name", "rows"), [("machine_cycles", 10_000), ("el_nino", None)])
