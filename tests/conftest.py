@@ -68,7 +68,7 @@ def pytest_runtest_setup() -> None:
 
 def made_data(config: pytest.Config) -> Path:
     """The folder of data that tests have made. Its keys are hashes of the code that makes the data."""
-    if config.cache is None:
+    if getattr(config, "cache", None) is None:
         raise pytest.UsageError("the tests keep their data in pytest's cache: do not turn off its cacheprovider")
     return Path(config.cache.mkdir("residency"))
 
