@@ -55,6 +55,7 @@ task = Task(
     quality=correct,
     tolerance=0.0,
     floor=1.0,
+    reference=lambda _: 1.0,
     work=lambda data: (PASSES * 2.0 * (data.rows // 2), PASSES * 20.0 * (data.rows // 2)),
     unit="numbers",
     memory=Memory(copies=2.5),

@@ -58,6 +58,7 @@ task = Task(
     quality=correct,
     tolerance=0.0,
     floor=1.0,
+    reference=lambda _: 1.0,
     work=lambda data: (9.0 * data.rows, 8.0 * data.rows),
     unit="numbers",
     memory=Memory(copies=5),

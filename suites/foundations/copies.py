@@ -48,6 +48,7 @@ task = Task(
     quality=came_back,
     tolerance=0.0,
     floor=1.0,
+    reference=lambda _: 1.0,
     unit="numbers",
     memory={"cpu": Memory(copies=5.5), "gpu": Memory(copies=2, host=6)},
 )

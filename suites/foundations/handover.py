@@ -78,6 +78,7 @@ task = Task(
     quality=kept,
     tolerance=0.0,
     floor=1.0,
+    reference=lambda _: 1.0,
     unit="numbers",
     memory=Memory(copies=3.5, fixed=0.45e9),
 )

@@ -29,6 +29,7 @@ task = Task(
     quality=states_correct,
     tolerance=0.0,
     floor=1.0,
+    reference=lambda _: 1.0,
     work=lambda data: (float(data.steps * STATES), 8.0 * STATES),  # in one loop the states need not leave registers
     limiter="calls, one after the other",
     unit="steps",

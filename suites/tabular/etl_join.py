@@ -63,6 +63,7 @@ task = Task(
     quality=correct_cells,
     tolerance=0.0,
     floor=1.0,
+    reference=lambda _: 1.0,
     work=work,
     unit="lines",
     memory=Memory(copies=0.5),

@@ -54,6 +54,20 @@ AWKWARD = [
 ]
 
 
+LAST_BLANK = """
+import sys
+from pathlib import Path
+from residency.datasets.nlp.prose import counted
+from residency.harness.discovery import Catalogue
+from residency.harness.execute import execute
+from residency.suites import SHIPPED
+prose = counted(Path(sys.argv[1]), ["The last line ends with a full stop: the end."])
+task = Catalogue([SHIPPED]).task("nlp/word_count")
+for name in sys.argv[2:]:
+    print(name, execute(task, task.implementation(name), prose, dataset="invented_prose", threads=1).quality)
+"""
+
+
 def words_of(lines: Iterable[str]) -> Counter[str]:
     """By characters, not by regular expressions."""
     found: Counter[str] = Counter()
@@ -169,6 +183,20 @@ def test_awkward_lines(tmp_path: Path, implementation: Any, lines: list[str]) ->
     assert (done.ending, done.quality) == (OK, 1.0)
 
 
+def test_a_full_stop_at_the_very_end(environment: dict[str, str], tmp_path: Path) -> None:
+    """What lies behind it in memory, here bytes that the C library sets, is part of no word."""
+    names = [one.id for one in CPU]
+    done = subprocess.run(
+        [sys.executable, "-c", LAST_BLANK, str(tmp_path / "lines.parquet"), *names],
+        env={**environment, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_PERTURB_": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.stdout.splitlines() == [f"{name} 1.0" for name in names], done.stderr
+
+
 @pytest.mark.parametrize("implementation", CPU, ids=lambda one: one.id)
 def test_equally_frequent_words_stand_in_the_order_of_their_bytes(tmp_path: Path, implementation: Any) -> None:
     lines = [f"W{number} {number}w z{number}" for number in range(99, 9, -1)]
@@ -188,6 +216,30 @@ def test_long_lines_make_row_groups_of_their_own(tmp_path: Path, monkeypatch: py
     prose = counted(tmp_path / "lines.parquet", ["word " * 150] * 5)
     assert pq.read_metadata(prose.lines).num_row_groups == 3
     assert (prose.rows, prose.word.tolist(), prose.count.tolist()) == (5, ["word"], [750])
+
+
+AS_READ = """
+import numpy as np
+from residency.suites.nlp.word_count import task
+
+@task.on_cpu("numpy")
+def as_read(data, run, numpy):
+    return {"word": np.array(["two", "red", "blue"]), "count": np.array([2, 1, 1])}
+"""
+
+
+def test_a_wrong_answer_on_own_data_is_wrong_though_nobody_else_answers(
+    residency_in: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "my" / "nlp").mkdir(parents=True)
+    (tmp_path / "my" / "nlp" / "word_count.py").write_text(AS_READ)
+    (tmp_path / "mine.txt").write_text("two red\nblue two\n")
+    done = residency_in(
+        tmp_path, "run", "nlp/word_count", "--data", "mine.txt", "--implementations", "as_read", "--devices", "cpu",
+        "--replicates", "1", "--rounds", "1", "--threads", "1", RESIDENCY_SUITES="my",
+    )  # fmt: skip
+    assert done.status == 1
+    assert "as_read@cpu: right rows 0.333333 misses the exact solution's 1 by 0.667" in " ".join(done.out.split())
 
 
 @pytest.fixture(scope="module")
