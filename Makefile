@@ -68,7 +68,7 @@ demo: setup  ## run the quick tasks of all five topics at smoke size, print a re
 HANGS := --timeout 400  # seconds, four times as long as the longest test
 
 TESTS := $(BIN)/python -m pytest $(HANGS) --benchmark-disable --durations 15
-ASIDE := --numprocesses 3 --dist worksteal  # three processes on two cores, because many tests wait
+ASIDE := --numprocesses 4 --dist worksteal  # four processes on two cores, because many tests wait
 ALONE := --numprocesses 2 --dist loadfile $$(grep -rl --include=test_*.py mark.clock tests)  # each on its own core
 
 # First the tests that do not depend on times, then those that do, with one test at a time on each core.
