@@ -53,17 +53,19 @@ def memory_available() -> int:
 
 
 def out_of_memory_kills() -> int:
-    """How many processes the kernel has killed for lack of memory: in our cgroup, or if not known, on the machine.
+    """How many processes of our cgroup the kernel has killed for lack of memory; of the machine if that is not known.
 
-    The count for the machine includes other containers.
+    Those of other cgroups do not count, though they lie within ours: they have limits of their own.
     """
-    for folder in _cgroup_folders("memory"):
-        for line in (_read(folder / "memory.events") or "").splitlines():
+    counts = [
+        folder / name
+        for folder in _cgroup_folders("memory")
+        for name in ("memory.events.local", "memory.events", "memory.oom_control")  # the last of version 1
+    ]
+    for file in (*counts, Path("/proc/vmstat")):
+        for line in (_read(file) or "").splitlines():
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
-    for line in (_read(Path("/proc/vmstat")) or "").splitlines():
-        if line.startswith("oom_kill "):
-            return int(line.split()[1])
     return 0
 
 
