@@ -112,17 +112,17 @@ def _plausible(data: Groups, draws: Mapping[str, NDArray[Any]]) -> None:
 def _population(data: Groups, result: Any) -> None:
     """Raise `WrongResult` if the draws of what all groups share are too narrow, too wide or elsewhere."""
     for name, (draws, slope) in _shared(data, result).items():
-        sayer = "data" if name == "noise" else "coefficients"
+        evidence = "data" if name == "noise" else "coefficients"
         widths, off = np.sqrt(np.maximum(0.0, _squares(draws, slope))), _off(slope)
         for place, (found, far) in enumerate(zip(np.atleast_1d(widths), np.atleast_1d(off), strict=True)):
             which = f"`{name}`" if name == "noise" else f"`{name}` of `{data.names[place]}`"
             if abs(far) > FARTHEST:
                 side = "higher" if far > 0 else "lower"
                 raise WrongResult(
-                    f"the draws of {which} lie {abs(far):.3g} standard deviations {side} than the {sayer} say"
+                    f"the draws of {which} lie {abs(far):.3g} standard deviations {side} than the {evidence} say"
                 )
             if not WIDTHS[0] <= found <= WIDTHS[1]:
-                raise WrongResult(f"the draws of {which} spread {found:.3g} times as widely as the {sayer} say")
+                raise WrongResult(f"the draws of {which} spread {found:.3g} times as widely as the {evidence} say")
 
 
 def _copies(draws: Mapping[str, NDArray[Any]]) -> int:

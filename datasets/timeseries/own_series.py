@@ -207,17 +207,15 @@ def _grid(file: OwnFile, days: Values, series: NDArray[np.intp]) -> tuple[NDArra
 
 
 def _words(step: float) -> str:
-    units = {7.0: "week", 1.0: "day", HOUR: "hour", HOUR / 60: "minute", HOUR / 3600: "second"}
-    named = next(
-        (
-            name
-            for days, name in {MONTH: "month", QUARTER: "quarter", YEAR: "year", **units}.items()
-            if abs(days - step) < 1e-9
-        ),
-        "",
-    )
-    unit = next((days for days in (HOUR, HOUR / 60) if step > days), HOUR / 3600)
-    return named or f"{step / unit:.6g} {units[unit]}s"
+    """A step of so many days as people say it: `week`, `6 hours`."""
+    minute, second = HOUR / 60, HOUR / 3600
+    calendar = {MONTH: "month", QUARTER: "quarter", YEAR: "year", 7.0: "week", 1.0: "day"}
+    clock = {HOUR: "hour", minute: "minute", second: "second"}
+    for days, name in (calendar | clock).items():
+        if abs(days - step) < 1e-9:
+            return name
+    unit = next((days for days in clock if step > days), second)
+    return f"{step / unit:.6g} {clock[unit]}s"
 
 
 def _seasons(step: float) -> tuple[int, int, int, str]:
