@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import TextIO
 
 PLAIN = str.maketrans(  # one character for one character, so that tables stay aligned
     "×·µμ²³→←–—…‘’“”≤≥±−│─\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "x.uu23><--.''\"\"<>~-|-  "
@@ -44,6 +45,9 @@ def _open_streams() -> None:
     """Open all three standard streams, and replace characters that a stream cannot encode.
 
     The number of a closed stream would be given to the next opened file, for example to a run's records.
+
+    With PYTHONUNBUFFERED, as in many containers, Python loses what a pipe does not take at once, for example because
+    the command was stopped and continued. So text goes through a buffer, which is emptied after each line.
     """
     for number in range(3):
         try:
@@ -52,10 +56,17 @@ def _open_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115 (open to the end)
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stdout, sys.stderr = _buffered(sys.stdout), _buffered(sys.stderr)
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="plain")
+
+
+def _buffered(stream: TextIO) -> TextIO:
+    if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.RawIOBase):
+        return open(stream.fileno(), "w", 1, stream.encoding, stream.errors, closefd=False)
+    return stream
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.class_run import write
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 COMMAND = str(Path(sys.executable).parent / "residency")
@@ -51,6 +56,23 @@ def test_nobody_reads_the_report_of_a_run(environment, tmp_path: Path) -> None:
     assert done.returncode == 141, done.stderr
     (run,) = tmp_path.glob("results/runs/*")
     assert f"residency report {run.relative_to(tmp_path)}\n" in done.stderr
+
+
+def test_a_report_that_is_stopped_while_nobody_reads_is_whole(environment: dict[str, str], tmp_path: Path) -> None:
+    write(tmp_path / "run", replicates=1, rounds=1)
+    command = [COMMAND, "report", tmp_path / "run", "--format"]
+    subprocess.run([*command, "csv", "--output", tmp_path / "whole.csv"], env=environment, check=True)
+    whole = (tmp_path / "whole.csv").read_bytes()
+    unbuffered = {**environment, "PYTHONUNBUFFERED": "1"}  # as in containers
+    with subprocess.Popen([*command, "csv"], env=unbuffered, stdout=subprocess.PIPE) as report:
+        assert report.stdout is not None
+        fcntl.fcntl(report.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        assert len(whole) > fcntl.fcntl(report.stdout, fcntl.F_GETPIPE_SZ)
+        assert select.select([report.stdout], [], [], 60)[0]
+        for _ in range(3):
+            report.send_signal(signal.SIGSTOP)
+            report.send_signal(signal.SIGCONT)
+        assert report.stdout.read() == whole
 
 
 def test_output_that_is_closed(environment, tmp_path: Path) -> None:
