@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 Show = Callable[..., "Page"]
 QUESTION = "tabular-ridge-made-lab"
+# `toggle`, which comes a moment after an answer is shown, has been handled.
+AT_REST = "new Promise((done) => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))"
+# No chart of the slide waits for its turn.
+DRAWN = """() => [...document.querySelectorAll(".slide.now figure.chart")]
+    .every((figure) => !figure.checkVisibility() || figure.querySelector("svg"))"""
 # What does not fit: beyond the window, beside its slide, or a chart that is shown but not drawn.
 MISFITS = """() => {
     const stage = document.querySelector(".slide.now .stage");
@@ -99,9 +104,11 @@ def status(page: Page) -> str:
 
 
 def press(page: Page, *keys: str) -> None:
+    """Press one key after the other, each when the page has done what the last one asked for."""
     for key in keys:
         page.keyboard.press(key)
-        page.wait_for_timeout(30)  # `toggle` comes a moment after the answer is shown
+        page.evaluate(AT_REST)
+        page.wait_for_function(DRAWN)
 
 
 def test_keys_reveal_and_move_and_the_address_keeps_the_slide(show: Show) -> None:
