@@ -99,6 +99,7 @@ def test_other_code_cannot_confirm(residency, measure, baseline: Path, tmp_path:
     assert len(done.err.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_wrong_results_outrank_a_slow_down(residency, measure, baseline: Path) -> None:
     done = residency(
         "compare", baseline, measure("--replicates", "3", TEST_WRONG="yes", TEST_NAP="0.12"), "--margin", "0.1"

@@ -121,6 +121,7 @@ def test_a_read_only_container(start: Start, cache: Path, tmp_path: Path) -> Non
     assert process.returncode == 0, said
 
 
+@pytest.mark.slow
 def test_containers_share_a_cache(start: Start, tmp_path: Path) -> None:
     """Data that is being made in one is left alone by another, in which its maker's process id means nobody."""
     (tmp_path / "suites" / "shared").mkdir(parents=True)

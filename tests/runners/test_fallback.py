@@ -306,6 +306,7 @@ def test_the_words_of_xgboost_are_quoted(run) -> None:
     assert "from GPU to CPU" in row["reason"] or "setting device to CPU" in row["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     OPENCL != ["pocl.icd"], reason="needs a CPU as the only device of OpenCL: apt-get install pocl-opencl-icd"
 )

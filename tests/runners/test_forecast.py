@@ -126,7 +126,7 @@ def refusals(done: Any) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("gpus", "size"), [(1, 24), (2, 24), (8, 80)])
+@pytest.mark.parametrize(("gpus", "size"), [(1, 24), pytest.param(2, 24, marks=pytest.mark.slow), (8, 80)])
 def test_every_gpu_of_a_machine_is_asked(environment, stand_in_gpu, gpus: int, size: int) -> None:
     machine = stand_in_gpu(gpus=gpus, memory=size * 10**9, name=f"NVIDIA {size}", **{f"{gpus - 1}.held": 9 * 10**9})
     done = subprocess.run(
