@@ -12,7 +12,7 @@ import typer
 from residency.analysis.rows import rows
 from residency.commands import common, options
 from residency.harness import contract, records
-from residency.harness.contract import Check
+from residency.harness.contract import WRONG, Check
 from residency.harness.outcomes import Outcome
 from residency.harness.task import Task
 from residency.reports import screen
@@ -21,7 +21,6 @@ from residency.runners.plan import Selection, plan
 from residency.runners.settings import Settings
 from residency.studies.measuring import info_of, measure
 
-REMEDY = "correct the result, or if right code cannot do better, change the task's tolerance"
 EPILOG = """
 Examples:  [bold]residency check tabular/ridge[/]
 [bold]RESIDENCY_SUITES=my residency check tabular/ridge --implementations mine[/]
@@ -44,12 +43,13 @@ def check(
             help="Check only these functions, libraries or implementations, separated by commas.",
         ),
     ] = "",
+    timeout: options.Timeout = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
 ) -> None:
     """Run a task's implementations once at smoke size. Say which rules they keep, which they break, and the remedy."""
     found = common.one_task(task)
     with tempfile.TemporaryDirectory(prefix="residency-check-") as folder:
-        measured, chosen = _measured(found, options.split(implementations), Path(folder) / "run")
+        measured, chosen = _measured(found, options.split(implementations), timeout, Path(folder) / "run")
     checks = [*contract.checks(found, measured, chosen), *_judged(found, measured)]
     holds = not any(each.holds is False for each in checks)
     if json:
@@ -61,12 +61,14 @@ def check(
     raise typer.Exit(0 if holds else 1)
 
 
-def _measured(task: Task, names: tuple[str, ...], folder: Path) -> tuple[records.Records, set[str]]:
+def _measured(
+    task: Task, names: tuple[str, ...], timeout: float | None, folder: Path
+) -> tuple[records.Records, set[str]]:
     """Run the task. Returns the records, and the ids of the implementations that were asked for."""
     size = "smoke" if "smoke" in task.sizes else next(iter(task.sizes))
     selection = Selection(tasks=(task.path,), sizes=(size,), implementations=names)
     groups = plan(common.catalogue(), selection)
-    settings = Settings(replicates=1, rounds=3)
+    settings = Settings(replicates=1, rounds=3, timeout=timeout)
     if measure(groups, settings, info_of(groups, settings, selection), folder, None):
         raise typer.Exit(130)
     return records.read(folder), {implementation.id for group in groups for implementation in group.implementations}
@@ -80,7 +82,7 @@ def _judged(task: Task, measured: records.Records) -> list[Check]:
             False,
             f"{task.path} on {row.cell.dataset}: {row.cell.implementation}",
             f"{row.result.outcome}: {row.result.reason}",
-            REMEDY,
+            WRONG,
         )
         for row in rows(measured)
         if row.cell.implementation in ok and row.result.outcome != Outcome.OK

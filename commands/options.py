@@ -34,7 +34,12 @@ Datasets = Annotated[
     ),
 ]
 Data = Annotated[
-    Path | None, typer.Option(metavar="PATH", help="Use your own CSV or Parquet file. - reads standard input.")
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="Use your own data: a CSV or Parquet file, plain text, or a folder of pictures. `residency data list` "
+        "says which tasks take what. - reads standard input.",
+    ),
 ]
 Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of your file that is to be predicted.")]
 Devices = Annotated[str, typer.Option(help="cpu, gpu, or both with a comma between them.")]

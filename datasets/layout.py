@@ -10,10 +10,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -107,7 +109,7 @@ def text_of(content: bytes, file: str) -> Text:
         line = content.count(b"\n", 0, nul) + 1
         raise UsageError(
             f"{file}: line {line} holds a NUL character (\\0), which text never does; remove it, for example with "
-            f"tr -d '\\000' < {file} > clean.csv"
+            f"tr -d '\\000' < {shlex.quote(file)} > clean{Path(file).suffix or '.csv'}"
         )
     content = content.removeprefix(b"\xef\xbb\xbf")
     content, notes = _utf8(content, file)

@@ -216,7 +216,8 @@ def _content(path: Path | None, kinds: str) -> tuple[str, bytes]:
         ) from error
     file = printable(path.name)
     if not content.strip():
-        raise UsageError(f"{file} is empty: name a {kinds} file that holds a table")
+        what = "text or a table" if kinds.startswith("text") else "a table"
+        raise UsageError(f"{file} is empty: name a {kinds} file that holds {what}")
     return file, content
 
 

@@ -18,6 +18,7 @@ UNCOVERED = 0.01  # stages and `other` must add up to the whole within this shar
 OTHER = 0.25  # of a warm execution that no stage may cover, beyond `OTHER_SECONDS`
 OTHER_SECONDS = 0.002
 COVER = 'put the work under `with run.stage("fit"):`'
+WRONG = "correct the result; or if the task is yours and right code cannot do better, change its tolerance and floor"
 NEEDED = ("smoke", "lab", "lecture")
 
 
@@ -118,7 +119,7 @@ def _outcome(task: Task, outcome: OutcomeRecord, samples: list[Sample]) -> list[
             return [Check(False, about, "unavailable without a reason", "say what is missing")]
         return [Check(None, about, f"cannot run here: {outcome.reason}")]
     if outcome.outcome != Outcome.OK:
-        return [Check(False, about, f"{outcome.outcome}: {outcome.reason}", _mend(outcome.outcome))]
+        return [Check(False, about, f"{outcome.outcome}: {outcome.reason}", _mend(outcome))]
     made = []
     phases = [sample.phase for sample in samples]
     if phases[:1] != ["cold"] or "timed" not in phases:
@@ -148,14 +149,16 @@ def _outside(samples: list[Sample], about: str) -> Iterator[Check]:
         yield Check(False, about, found, COVER)
 
 
-def _mend(outcome: str) -> str:
+def _mend(outcome: OutcomeRecord) -> str:
     """What to do about an outcome; its reason already says what happened."""
+    if outcome.outcome == Outcome.WRONG and outcome.quality is None:
+        return "correct what the reason names"  # no metric can judge it
     return {
-        Outcome.WRONG: "correct the result, or if right code cannot do better, change the task's tolerance and floor",
-        Outcome.TIMEOUT: "make the smoke size smaller",
-        Outcome.OUT_OF_MEMORY: "make the smoke size smaller, or hold fewer copies",
+        Outcome.WRONG: WRONG,
+        Outcome.TIMEOUT: "make it faster; or if the task is yours, make its smoke size smaller",
+        Outcome.OUT_OF_MEMORY: "hold fewer copies; or if the task is yours, make its smoke size smaller",
         Outcome.FELL_BACK: "see that the work is done on the GPU",
-    }.get(Outcome(outcome), "correct the line that is named")
+    }.get(Outcome(outcome.outcome), "correct the line that is named")
 
 
 def _sample(task: Task, sample: Sample, about: str) -> Iterator[Check]:

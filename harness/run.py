@@ -219,7 +219,7 @@ def check_result(result: Any) -> None:
     for value in values:
         if type(value) is not np.ndarray:
             devices.refuse_lazy(value)
-            kind = f"{type(value).__module__}.{type(value).__name__}"
+            kind = f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
             raise WrongResult(f"a result must be NumPy arrays (run.to_host gives them), not {kind}")
         if value.dtype == object and any(callable(getattr(entry, "compute", None)) for entry in value.flat):
             raise WrongResult("a result holds lazy objects")

@@ -94,7 +94,8 @@ def timed(one: Timed, most: int) -> Iterator[str]:
     against = f"{one.ratio:.2f} x the solution's time [{one.low:.2f}, {one.high:.2f}]"
     yield f"time      {words.seconds(one.seconds)} a call, {against}: {one.share * most:g} of {most} points"
     if one.least is not None and one.handed_over is not None:
-        yield f"          of it {words.seconds(one.handed_over)} hand the data over, which no code can change"
+        share = words.seconds(one.handed_over) if one.handed_over < one.seconds else "nearly all"  # timed apart
+        yield f"          of it {share} to hand the data over, which no code can change"
         yield f"limit     {words.seconds(one.least)}: what this machine needs at least for the memory and arithmetic"
 
 

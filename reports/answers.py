@@ -90,10 +90,12 @@ def _uncompared(measured: Sequence[Row], group: Sequence[Row], info: RunInfo, un
 
 
 def _without_time(rows: Sequence[Row]) -> str:
-    """Which implementations have no time, and why: `x@cpu ended as wrong, 2 unavailable`."""
-    parts = []
-    failed = [row for row in rows if row.result.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}]
-    parts += [f"{row.cell.implementation} ended as {row.result.outcome}" for row in failed]
+    """Which implementations have no time, and why: `x@cpu and y@cpu ended as wrong, 2 unavailable`."""
+    failed: dict[str, list[str]] = {}
+    for row in rows:
+        if row.result.outcome not in {Outcome.OK, Outcome.UNAVAILABLE}:
+            failed.setdefault(row.result.outcome, []).append(row.cell.implementation)
+    parts = [f"{words.joined(names)} ended as {outcome}" for outcome, names in failed.items()]
     absent = [row for row in rows if row.result.outcome == Outcome.UNAVAILABLE]
     late = [row for row in absent if _is_late(row)]
     if late:

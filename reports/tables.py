@@ -147,7 +147,8 @@ def _table(found: GroupFindings, whole: Findings) -> Table:
         least = f"at most {task.tolerance:.3g}{share} worse than" if task.tolerance else "no worse than"
         caption += f"Quality: {task.metric}, {task.better} is better, {least} {of}{more}."
         generated = task.datasets.get(cell.dataset) == "generated"  # own data has no floor
-        if generated and task.is_below(cell.dataset, found.count):
+        exact = found.reference is not None and not task.tolerance  # a floor requires nothing more
+        if not exact and generated and task.is_below(cell.dataset, found.count):
             caption += f" With fewer {unit} than {words.count(min(task.sizes.values()))}, nothing more is required."
     caption += sentences.unbeaten(task, found.unbeaten)
     shown = [row for row in found.ranked if row.result.outcome != Outcome.UNAVAILABLE]

@@ -106,7 +106,6 @@ def _show_card(card: str, out: Console) -> None:
 def _show_memory(forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:
     """What each size needs in memory, and which cards have it."""
     cards: Mapping[str, bool] = next((one["fits"] for one in forecasts[0]["implementations"] if one["fits"]), {})
-    clusters = any(one.get("workers") for forecast in forecasts for one in forecast["implementations"])
     out.print("Memory, by forecast; `host` and `GPU` are the most that an implementation in one process needs:")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for column in ("size", "data decoded", "host", *(["GPU"] if cards else []), *cards):
@@ -126,8 +125,8 @@ def _show_memory(forecasts: Sequence[Mapping[str, Any]], out: Console) -> None:
         out.print(f"`not all`: {names} cannot run at {', '.join(where)}.", highlight=False)
     if cards:
         out.print("A card of 24 GB is counted as 24 x 10^9 bytes, of which nine tenths may be used.", highlight=False)
-        if clusters:
-            out.print("`(3)`: with --runner cluster, 3 such cards would do.", highlight=False)
+        if any("(" in _fits(forecast["implementations"], card) for forecast in forecasts for card in cards):
+            out.print("`(N)`: with --runner cluster, N such cards would do.", highlight=False)
         if not any(one["measured"] for forecast in forecasts for one in forecast["implementations"]):
             out.print("Not yet seen on a real GPU: what it needs there is estimated.", highlight=False)
 

@@ -23,7 +23,7 @@ MOST_PLACES = 6  # digits after the point
 STAGE_SHARE = 0.02  # of the time; a smaller stage is not shown
 ROUND_BY_ROUND = (
     "A ratio compares times round by round, so slow moments of the machine cancel. "
-    "It can differ a little from the ratio of the medians."
+    "It can differ from the ratio of the medians, on a busy machine by much."
 )
 INCONCLUSIVE = "inconclusive: the run cannot tell; verdicts are stricter than the 95 % interval"
 COLD = "cold (first call in a fresh process)"  # where a reader first meets the word

@@ -113,6 +113,8 @@ def plan(catalogue: Catalogue, selection: Selection) -> list[Group]:
     if not groups:
         reasons = list(dict.fromkeys(selection.left_out)) or ["there is no task"]
         more = f"; and {len(reasons) - SHOWN_REASONS} more" if len(reasons) > SHOWN_REASONS else ""
+        which = any(": takes no " in reason for reason in reasons)
+        more += "; `residency data list` says which tasks take which data" if which else ""
         raise UsageError(f"nothing to run: {'; '.join(reasons[:SHOWN_REASONS])}{more}")
     return groups
 
@@ -217,8 +219,8 @@ def groups_of(task: Task, selection: Selection) -> list[Group]:
         return []
     datasets = _datasets(task, selection)
     if not datasets:
-        wanted = "own data" if selection.path else ", ".join(selection.datasets)
-        selection.left_out.append(f"{task.path}: takes no {wanted}")
+        wanted = "no own data" if selection.path else f"no {' or '.join(selection.datasets)} dataset"
+        selection.left_out.append(f"{task.path}: takes {wanted}")
     groups = []
     for dataset in datasets:
         for size in dict.fromkeys(selection.sizes) if dataset.kind == "generated" else (FULL,):

@@ -56,7 +56,7 @@ def _of_turns(turns: Sequence[float], replicates: int) -> str:
     if not turns:
         return "Nothing of this can run here."
     if unknown == len(turns):
-        return "How long this takes is not known yet: no earlier run on this machine is on record."
+        return "How long this takes is not known yet: no earlier run of it on this machine is on record."
     each = "process" if replicates == 1 else "processes"
     whole = words.seconds(WORTH * sum(turns) * replicates)
     but = f", and {unknown} of {len(turns)} implementations whose time is not known" if unknown else ""

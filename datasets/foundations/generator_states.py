@@ -45,7 +45,8 @@ def generator_states(rows: int, seed: int) -> States:
 def states_correct(data: States, found: Any) -> float:
     """Share of the generators whose state is right after all steps."""
     if not isinstance(found, np.ndarray) or found.shape != data.first.shape or found.dtype != np.int32:
-        raise WrongResult(f"the result is not int32 {data.first.shape}")
+        found = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+        raise WrongResult(f"the result is {found}, not int32 {data.first.shape}")
     factor = pow(MULTIPLIER, data.steps, 2**32)
     expected = [(factor * state) % 2**32 for state in data.first.tolist()]
     return float(np.mean(found.view(np.uint32) == np.array(expected, np.uint32)))

@@ -28,7 +28,7 @@ ENDED = {
     "wrong": "wrong",
     "failed": "failed",
     "out_of_memory": "out of memory",
-    "timeout": "too slow",
+    "timeout": "timeout",
     "fell_back": "fell back to the CPU",
     "unavailable": "unavailable",
     "not_reached": "not reached",
@@ -170,7 +170,7 @@ class _Lines:
         for kind, text in INSIDE.items():
             count = self._of.value(f"spent/{index}/{kind}")
             if count and count == results:
-                said += [f", {text}"]
+                said += [f" ({text})"]
             elif count:
                 said += [f" ({text} in ", self._count(f"spent/{index}/{kind}"), f" of {results})"]
         return said

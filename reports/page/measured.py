@@ -37,7 +37,7 @@ COLUMNS = (
     "[..]: a 95 % interval by the spread between processes. The process is the unit: its rounds depend on each other.",
     "times as fast: the time of the strongest right CPU implementation (the baseline) divided by this one's. They take "
     "turns; the ratio is taken inside each round, then the median over the rounds of a process, then the mean over the "
-    "processes. So it can differ a little from the ratio of the two medians.",
+    "processes. So it can differ from the ratio of the two medians, on a busy machine by much.",
     "mean over tasks: the geometric mean, one ratio for each task. Its interval says where the mean over other tasks "
     "like these probably is: it comes from the spread between the tasks, and it is never narrower than the intervals "
     "of these tasks allow. A single task keeps its own interval.",

@@ -117,7 +117,7 @@ def test_earlier_runs_tell_what_to_expect(measured) -> None:
         (5.0, ("one@cpu",), "The budget of 5 s is too short for everything; the cheapest implementations go first."),
         (300.0, ("one@cpu",), "Nothing new starts after 300 s. The report names what was not measured."),
         (30.0, ("one@cpu", "x@cpu"), "and 1 of 2 implementations whose time is not known. Nothing new starts after"),
-        (30.0, ("x@cpu",), "How long this takes is not known yet: no earlier run on this machine is on record."),
+        (30.0, ("x@cpu",), "How long this takes is not known yet: no earlier run of it on this machine is on record."),
     ],
 )
 def test_what_is_expected_is_said(measured, budget: float | None, names: tuple[str, ...], said: str) -> None:

@@ -22,6 +22,13 @@ def good(data, run, np):
 def bad(data, run, np):
     """Forgets to return."""
     run.effective(alpha=0.0)
+
+
+@task.on_cpu("numpy")
+def endless(data, run, np):
+    """Does not come to an end."""
+    while True:
+        pass
 '''
 
 
@@ -41,11 +48,14 @@ def test_it_tells_what_holds_and_what_does_not(residency, tmp_path: Path) -> Non
     assert broken["about"] == "tabular/ridge on linear: bad@cpu"
     assert "it returned nothing" in broken["found"]
     assert "my/tabular/ridge.py:12" in broken["found"]
-    assert broken["remedy"]
+    assert broken["remedy"] == "correct what the reason names"
     done = residency("check", "tabular/ridge", "--implementations", "good", **suites)
     assert done.status == 0, done.out + done.err
     assert "good@cpu: ok: R² 0.494" in done.out
     assert not (tmp_path / "results").exists()
+    done = residency("check", "ridge", "--implementation", "endless", "--timeout", "0.5", **suites)
+    assert done.status == 1
+    assert "timeout: took longer than 0.5 s" in " ".join(done.out.split())
     done = residency("check", "tabular", **suites)
     assert (done.status, done.err) == (2, "residency: tabular: name one task, for example tabular/etl\n")
 

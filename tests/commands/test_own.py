@@ -93,7 +93,11 @@ def test_the_tasks_that_take_a_table() -> None:
             "this task predicts two classes: try tabular/random_forest",
         ),
         ("tabular/tuning", ["--target", "rent"], "this task predicts two classes: try tabular/random_forest"),
-        ("nlp/search", ["--target", "rent"], "nothing to run: nlp/search: takes no own data"),
+        (
+            "nlp/search",
+            ["--target", "rent"],
+            "nothing to run: nlp/search: takes no own data; `residency data list` says which tasks take which data",
+        ),
     ],
 )
 def test_a_table_that_does_not_suit(refused, table: Path, task: str, target: list[str], message: str) -> None:

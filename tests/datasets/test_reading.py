@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from residency.datasets.reading import read_file
+from residency.datasets.reading import read_file, read_lines
 from residency.harness.errors import UsageError
 
 COLUMNS = {"size": [1.5, 2.25, -3.0], "name": ["a, b", "c; 'd'", 'e | "f"'], "count": [1, 2, 3]}
@@ -111,6 +111,19 @@ def test_types_of_parquet(tmp_path: Path) -> None:
     assert found.frame.iloc[0].tolist() == [1.5, "x", 7, pd.Timestamp("2023-12-31T23:00")]
     assert found.remarks[0] == "`list`: left out, list<element: int64> is not a number, date or text"
     assert len(found.remarks) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b" \n", "a novel.txt is empty: name a text, CSV or Parquet file that holds text or a table"),
+        (b"a\0b\n", r"tr -d '\000' < 'a novel.txt' > clean.txt"),  # as CSV, a text would be read as a table
+    ],
+)
+def test_plain_text_that_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a novel.txt").write_bytes(content)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        read_lines(tmp_path / "a novel.txt")
 
 
 def test_repeated_names_in_parquet(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def in_a_library(data, run, np):
     ("function", "outcome", "reason"),
     [
         (returns(None), "wrong", "it returned nothing: `return` is missing"),
-        (returns([1.0] * 10), "wrong", "must be NumPy arrays (run.to_host gives them), not builtins.list"),
+        (returns([1.0] * 10), "wrong", "must be NumPy arrays (run.to_host gives them), not list"),
         (returns({"y": np.zeros(10)}), "wrong", "the result is a dict, expected one array of shape (10,)"),
         (returns(np.zeros(9)), "wrong", "the result has shape (9,), expected (10,)"),
         (returns(np.zeros((10, 10))), "wrong", "the result has shape (10, 10), expected (10,)"),

@@ -204,6 +204,7 @@ def test_a_page_without_a_gpu_says_nothing_about_gpus(page_of) -> None:
     assert document["glance"]["cost"]["peak"]["bytes"] == most
     assert f"memory up to {words.size(most)} (the most of 17 right results: pandas (data_frame@cpu)" in page.text
     assert "The fastest spends 100\N{NO-BREAK SPACE}% of its time computing (reading included in 1 of 6)." in page.text
+    assert '<span class="option">--replicates</span> 5 ' in page.source  # no line breaks within it
     command = next(code for code in page.code if code.startswith("residency run tabular/ridge "))
     assert command == (
         "residency run tabular/ridge --size lab --dataset linear --implementations "

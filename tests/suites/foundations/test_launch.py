@@ -62,7 +62,7 @@ def test_states_are_odd_and_of_all_sizes(data: States) -> None:
 
 @pytest.mark.parametrize("found", [np.ones(STATES), np.ones(STATES - 1, np.int32), [1] * STATES])
 def test_what_are_no_states_is_refused(data: States, found: object) -> None:
-    with pytest.raises(WrongResult, match="is not int32"):
+    with pytest.raises(WrongResult, match="not int32"):
         states_correct(data, found)
 
 

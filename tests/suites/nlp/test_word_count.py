@@ -27,7 +27,7 @@ from residency.datasets.nlp.own_prose import own_prose
 from residency.datasets.nlp.prose import ROW_GROUP, STOP_WORDS, TOP, WORD, Prose, counted, ranked, right_rows
 from residency.harness import records
 from residency.harness.errors import UsageError, WrongResult
-from residency.harness.execute import Execution, execute
+from residency.harness.execute import Execution, execute, judge
 from residency.harness.libraries import remedy
 from residency.harness.outcomes import OK, Outcome
 from residency.suites._spark import spark_folder
@@ -240,6 +240,14 @@ def test_a_wrong_answer_on_own_data_is_wrong_though_nobody_else_answers(
     )  # fmt: skip
     assert done.status == 1
     assert "as_read@cpu: right rows 0.333333 misses the exact solution's 1 by 0.667" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize(
+    ("dataset", "rows"), [("invented_prose", 100_000), ("invented_prose", 200), ("own_prose", None)]
+)
+def test_a_wrong_answer_is_told_in_the_same_words_on_all_data(dataset: str, rows: int | None) -> None:
+    ending = judge(task, 0.99, dataset=dataset, reference=1.0, rows=rows)
+    assert ending.reason == "right rows 0.99 misses the exact solution's 1 by 0.01; the tolerance is 0"
 
 
 @pytest.fixture(scope="module")
