@@ -24,6 +24,7 @@ from residency.studies import parting
 
 AND = "\nresidency: "  # between several errors in one
 DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO}
+NO_TEMPORARY = "No usable temporary directory"  # how `tempfile` begins
 
 COMMANDS = {  # in the order of `--help`: the module of this folder, and what is its command or its group of commands
     "doctor": ("doctor", "doctor"),
@@ -112,6 +113,9 @@ def _run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
+        if str(error.strerror).startswith(NO_TEMPORARY):  # as in a container with a read-only file system
+            print(f"residency: {error.strerror}; set TMPDIR to a folder that can be written", file=sys.stderr)
+            sys.exit(2)
         if error.errno not in DISK:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

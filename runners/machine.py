@@ -164,7 +164,7 @@ def commit() -> str | None:
     try:
         head = _git(here, "rev-parse", "--short=12", "HEAD")
         return f"{head}+" if _git(here, "status", "--porcelain", "--untracked-files=no") else head
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return None
 
 
@@ -175,7 +175,7 @@ def changed() -> set[Path]:
         return set()
     try:
         return {here / name for name in _git(here, "diff", "--name-only", "-z", "HEAD").split("\0") if name}
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return set()
 
 
