@@ -99,9 +99,11 @@ def _run() -> None:
             command()
         finally:
             sys.stdout.flush()
-    except SystemExit:
+    except SystemExit as ending:
         if interrupts.received():
             _end_interrupted()
+        if isinstance(ending.__context__, BrokenPipeError):  # Typer makes status 1 of it, which has another meaning
+            _end_unread()
         raise
     except UsageError as error:
         for line in str(error).split(AND):
@@ -109,9 +111,8 @@ def _run() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         _end_interrupted()
-    except BrokenPipeError:  # `residency report | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except BrokenPipeError:
+        _end_unread()
     except OSError as error:
         if str(error.strerror).startswith(NO_TEMPORARY):  # as in a container with a read-only file system
             print(f"residency: {error.strerror}; set TMPDIR to a folder that can be written", file=sys.stderr)
@@ -121,6 +122,12 @@ def _run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"residency: cannot write the output: {error.strerror}", file=sys.stderr)
         sys.exit(2)
+
+
+def _end_unread() -> NoReturn:
+    """End as nobody reads the output any more: `residency report | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)
 
 
 def _end_interrupted() -> NoReturn:
