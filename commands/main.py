@@ -19,6 +19,7 @@ from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
 from residency.reports import words
+from residency.runners.machine import NO_PROC
 from residency.runners.process import close_all
 from residency.studies import parting
 
@@ -114,14 +115,23 @@ def _run() -> None:
     except BrokenPipeError:
         _end_unread()
     except OSError as error:
-        if str(error.strerror).startswith(NO_TEMPORARY):  # as in a container with a read-only file system
-            print(f"residency: {error.strerror}; set TMPDIR to a folder that can be written", file=sys.stderr)
+        if why := _lacking(error):
+            print(f"residency: {why}", file=sys.stderr)
             sys.exit(2)
         if error.errno not in DISK:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"residency: cannot write the output: {error.strerror}", file=sys.stderr)
         sys.exit(2)
+
+
+def _lacking(error: OSError) -> str:
+    """What this system lacks, if that is why something failed, with the remedy; else empty."""
+    if str(error.strerror).startswith(NO_TEMPORARY):  # as in a container with a read-only file system
+        return f"{error.strerror}; set TMPDIR to a folder that can be written"
+    if str(error.filename).startswith("/proc/") and not os.path.lexists("/proc/self"):
+        return NO_PROC
+    return ""
 
 
 def _end_unread() -> NoReturn:

@@ -23,6 +23,7 @@ from residency.harness.libraries import PROJECT
 from residency.runners import nvml
 
 CGROUP = Path("/sys/fs/cgroup")
+NO_PROC = "/proc is not mounted here, and without it no process can be watched; mount it"
 
 
 def cores() -> int:
@@ -120,7 +121,7 @@ def check_processes() -> None:
     try:
         number = str(Path("/proc/self").readlink())
     except OSError:
-        raise UsageError("/proc is not mounted here, and without it no process can be watched; mount it") from None
+        raise UsageError(NO_PROC) from None
     if number != str(os.getpid()):
         raise UsageError(
             f"/proc shows another namespace, in which this process is {number} and not {os.getpid()}: mount it anew "
