@@ -19,11 +19,13 @@ from residency.harness import interrupts
 from residency.harness.errors import UsageError
 from residency.harness.libraries import PROJECT
 from residency.reports import words
+from residency.runners.machine import NO_PROC
 from residency.runners.process import close_all
 from residency.studies import parting
 
 AND = "\nresidency: "  # between several errors in one
 DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO}
+NO_TEMPORARY = "No usable temporary directory"  # how `tempfile` begins
 
 COMMANDS = {  # in the order of `--help`: the module of this folder, and what is its command or its group of commands
     "doctor": ("doctor", "doctor"),
@@ -98,9 +100,11 @@ def _run() -> None:
             command()
         finally:
             sys.stdout.flush()
-    except SystemExit:
+    except SystemExit as ending:
         if interrupts.received():
             _end_interrupted()
+        if isinstance(ending.__context__, BrokenPipeError):  # Typer makes status 1 of it, which has another meaning
+            _end_unread()
         raise
     except UsageError as error:
         for line in str(error).split(AND):
@@ -108,15 +112,32 @@ def _run() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         _end_interrupted()
-    except BrokenPipeError:  # `residency report | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except BrokenPipeError:
+        _end_unread()
     except OSError as error:
+        if why := _lacking(error):
+            print(f"residency: {why}", file=sys.stderr)
+            sys.exit(2)
         if error.errno not in DISK:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"residency: cannot write the output: {error.strerror}", file=sys.stderr)
         sys.exit(2)
+
+
+def _lacking(error: OSError) -> str:
+    """What this system lacks, if that is why something failed, with the remedy; else empty."""
+    if str(error.strerror).startswith(NO_TEMPORARY):  # as in a container with a read-only file system
+        return f"{error.strerror}; set TMPDIR to a folder that can be written"
+    if str(error.filename).startswith("/proc/") and not os.path.lexists("/proc/self"):
+        return NO_PROC
+    return ""
+
+
+def _end_unread() -> NoReturn:
+    """End as nobody reads the output any more: `residency report | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)
 
 
 def _end_interrupted() -> NoReturn:

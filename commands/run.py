@@ -21,6 +21,7 @@ from residency.reports.document import document
 from residency.runners import machine
 from residency.runners.cluster import workers_at
 from residency.runners.plan import Group, Selection, absent, plan
+from residency.runners.process import Ended
 from residency.runners.settings import GATE_ROUNDS, ROUNDS, Settings
 from residency.runners.turn import make
 from residency.studies.expecting import expectation, seen
@@ -195,6 +196,8 @@ def _usable(groups: list[Group], settings: Settings, selection: Selection, hashe
             if group.dataset.kind == "own" and absent(group.dataset) is None:
                 hashes[group.title] = make(group, settings.threads)["hash"]
             usable.append(group)
+        except Ended:
+            usable.append(group)  # the run tries again, and records the outcome
         except UsageError as error:
             refused = error
             selection.left_out.append(f"{group.task.path}: {error}")

@@ -6,11 +6,14 @@ cold execution.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import sys
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ TABLES = {".csv", ".tsv", ".parquet"}
 MAKING = ".making-"  # prefix of the folder of data that is being made
 CHUNK = 16 * 2**20  # bytes hashed at a time
 UNUSABLE = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)  # the folder cannot be made
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # it takes no more, but may hold other data
 
 
 def cache_folder() -> Path:
@@ -116,6 +120,18 @@ def hash_data(data: Any) -> str:
     return digest.hexdigest()
 
 
+@contextmanager
+def _advised(numbers: AbstractSet[int | None]) -> Iterator[None]:
+    """Add the remedy to an error with one of these numbers."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in numbers:
+            error.add_note(f"cannot write the cache {printable(cache_folder())}; set RESIDENCY_CACHE to another folder")
+        raise
+
+
+@_advised(DISK)
 def make(dataset: Dataset, request: Request) -> Stored:
     """The data of this request; make it if the cache does not hold it yet.
 
@@ -136,7 +152,8 @@ def make(dataset: Dataset, request: Request) -> Stored:
         files = held.folder / "files"
         files.mkdir()
         data = dataset.make(request, files)
-        size = save(data, held.folder)
+        with _advised({None}):  # NumPy does not say why only a part of an array was written
+            size = save(data, held.folder)
         made = Stored(folder, hash_data(data), int(data.rows), size, decoded_bytes(data, size))
         facts = {"hash": made.hash, "rows": made.rows, "bytes": made.bytes, "decoded": made.decoded}
         (held.folder / "stored.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")

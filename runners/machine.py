@@ -23,6 +23,7 @@ from residency.harness.libraries import PROJECT
 from residency.runners import nvml
 
 CGROUP = Path("/sys/fs/cgroup")
+NO_PROC = "/proc is not mounted here, and without it no process can be watched; mount it"
 
 
 def cores() -> int:
@@ -120,7 +121,7 @@ def check_processes() -> None:
     try:
         number = str(Path("/proc/self").readlink())
     except OSError:
-        raise UsageError("/proc is not mounted here, and without it no process can be watched; mount it") from None
+        raise UsageError(NO_PROC) from None
     if number != str(os.getpid()):
         raise UsageError(
             f"/proc shows another namespace, in which this process is {number} and not {os.getpid()}: mount it anew "
@@ -164,7 +165,7 @@ def commit() -> str | None:
     try:
         head = _git(here, "rev-parse", "--short=12", "HEAD")
         return f"{head}+" if _git(here, "status", "--porcelain", "--untracked-files=no") else head
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return None
 
 
@@ -175,7 +176,7 @@ def changed() -> set[Path]:
         return set()
     try:
         return {here / name for name in _git(here, "diff", "--name-only", "-z", "HEAD").split("\0") if name}
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return set()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pwd
@@ -37,6 +38,8 @@ LONGEST_LINE = 300  # characters of its output in a reason
 LOG_BYTES = 2**20
 NOT_DONE = {Outcome.FAILED, Outcome.UNAVAILABLE}  # what a lack of memory may have been taken for
 END_TIMEOUT = 5.0  # seconds for a worker to end after it has closed its pipe
+TOO_MANY = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+NO_START = "a limit on processes, open files or memory is too low (ulimit -a, or the container's)"
 LIMITS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -177,6 +180,14 @@ class Worker:
                 stderr=self._log,
                 start_new_session=True,
             )
+        except OSError as error:
+            os.close(self._requests)
+            os.close(self._replies)
+            self._log.close()
+            if error.errno not in TOO_MANY:
+                raise
+            why = f"the worker could not be started: {error.strerror}; {NO_START}"
+            raise Ended(Ending(Outcome.FAILED, why)) from None
         finally:
             os.close(request_end)
             os.close(reply_end)

@@ -24,6 +24,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -168,7 +169,10 @@ def _about(task: Task, dataset: Dataset, stored: store.Stored) -> dict[str, Any]
             "ceiling": ceiling_of(task, data),
             "remarks": list(getattr(data, "remarks", ())),
         }
-        write_whole(file, json.dumps(about))
+        text = json.dumps(about)
+        with suppress(OSError):  # a cache that others made may be read-only
+            write_whole(file, text)
+        return dict(json.loads(text))
     return dict(json.loads(file.read_text(encoding="utf-8")))
 
 

@@ -79,7 +79,7 @@ def info_of(groups: list[Group], settings: Settings, selection: Selection, name:
     chosen = {**asdict(selection), "path": str(selection.path.absolute()) if selection.path else None}
     del chosen["left_out"]
     environment = environment_of_workers(settings.threads)
-    warn(slowed(environment, settings.threads, bool(machine.gpus()[0])))
+    warn([*_crowded(settings), *slowed(environment, settings.threads, bool(machine.gpus()[0]))])
     return records.RunInfo(
         id="-".join(filter(None, (f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z", host, name))),
         started=records.now(),
@@ -101,6 +101,16 @@ def _environments(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
     names = {name for group in groups for name in environments.of(group.implementations)}
     told = {name: environments.record(name) for name in sorted(names)}
     return {name: record for name, record in told.items() if record is not None}
+
+
+def _crowded(settings: Settings) -> list[Slowed]:
+    """The warning that there are more threads than cores, so that libraries differ in how many they start."""
+    cores = machine.cores()
+    if settings.scheduler is not None or settings.threads <= cores:
+        return []
+    start = f"{cores} core{'s' if cores > 1 else ''} can be used, so OpenBLAS starts no more threads than that"
+    cause = f"{start}, and those of other libraries take turns"
+    return [Slowed("--threads", str(settings.threads), cause, "leave it out")]
 
 
 def warn(slowing: Sequence[Slowed]) -> None:

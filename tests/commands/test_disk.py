@@ -231,11 +231,33 @@ def test_data_that_does_not_fit_is_an_outcome(disk: Disk) -> None:
     (ended,) = intact(run).outcomes
     assert ended.outcome == "failed"
     assert ended.reason.startswith("making the data: OSError:")
+    assert ended.reason.endswith(f"; cannot write the cache {disk.folder}/cache; set RESIDENCY_CACHE to another folder")
     assert not list(disk.root.rglob("cache/data/*"))
     disk.make_room()
     disk.remount("size=8m")
     done = disk.residency(*asked, "more", RESIDENCY_CACHE=str(disk.folder / "cache"))
     assert done.returncode == 0, done.stderr
+
+
+def test_own_data_that_does_not_fit_is_an_outcome(disk: Disk, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("x,y\n" + "".join(f"{row % 7},{row * row}\n" for row in range(9_000)))
+    disk.fill(8)
+    own = ["run", "tabular/ridge", "--implementations", "normal_equations@cpu", "--data", tmp_path / "own.csv"]
+    asked = [*own, "--target", "y", "--results", tmp_path / "runs"]
+    done = disk.residency(*asked, RESIDENCY_CACHE=str(disk.folder / "cache"))
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    (ended,) = intact(run).outcomes
+    assert ended.reason.endswith(f"; cannot write the cache {disk.folder}/cache; set RESIDENCY_CACHE to another folder")
+
+
+def test_no_folder_for_temporary_files(environment: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", COMMAND, "check", "tabular/ridge"], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert refusal(done).endswith("; set TMPDIR to a folder that can be written")
 
 
 @pytest.mark.usefixtures("warm")
@@ -269,7 +291,19 @@ def test_a_read_only_cache_is_an_outcome(disk: Disk, tmp_path: Path) -> None:
     (ended,) = intact(run).outcomes
     assert ended.outcome == "failed"
     assert "Read-only file system" in ended.reason
-    assert str(disk.folder / "cache") in ended.reason
+    assert ended.reason.endswith(f"; cannot write the cache {disk.folder}/cache; set RESIDENCY_CACHE to another folder")
+
+
+def test_a_read_only_cache_of_others(disk: Disk, tmp_path: Path) -> None:
+    disk.remount("size=8m")
+    asked = [*STEADY, "--replicates", "1", "--results", tmp_path / "runs"]
+    cache = str(disk.folder / "cache")
+    assert disk.residency(*asked, RESIDENCY_CACHE=cache).returncode == 0
+    (about,) = disk.root.glob("cache/data/*/about-*.json")
+    about.unlink()  # as if another task had made the data
+    disk.remount("ro")
+    done = disk.residency(*asked, RESIDENCY_CACHE=cache)
+    assert done.returncode == 0, done.stderr
 
 
 def limited(environment: dict[str, str], folder: Path, limit: int, *arguments: str | Path) -> Done:

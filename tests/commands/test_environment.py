@@ -13,6 +13,7 @@ import pytest
 
 from residency.harness import records
 from residency.harness.environment import blas_of
+from residency.runners import machine
 from residency.runners.speed import environment_of_workers
 
 RUN = (
@@ -199,3 +200,10 @@ def test_doctor_counts_what_is_alike_and_names_all_when_asked(here) -> None:
     assert sum(name in short for name in names) < 10  # a few that have a reason of their own
     assert "cannot run here: " in short
     assert "can run here" in short
+
+
+def test_more_threads_than_cores_are_warned_of(residency) -> None:
+    more = str(machine.cores() + 1)
+    done = residency(*RUN, "--threads", more)
+    assert done.status == 0, done.err
+    assert f"warning: --threads is `{more}`: " in done.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import select
 import signal
 import subprocess
@@ -56,6 +57,17 @@ def test_nobody_reads_the_report_of_a_run(environment, tmp_path: Path) -> None:
     assert done.returncode == 141, done.stderr
     (run,) = tmp_path.glob("results/runs/*")
     assert f"residency report {run.relative_to(tmp_path)}\n" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["list", "--json"], ["report", "--format", "html"]])
+def test_nobody_reads_what_is_printed(environment, measured: Path, arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [COMMAND, *arguments], cwd=measured, env=environment, stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_report_that_is_stopped_while_nobody_reads_is_whole(environment: dict[str, str], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from residency.harness import records
+from residency.runners import machine
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suites"
 COMMAND = str(Path(sys.executable).parent / "residency")
@@ -230,3 +231,16 @@ def test_a_user_without_a_name_or_a_home(environment: dict[str, str], tmp_path: 
     )
     done = run(RESIDENCY_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is not installed")
+def test_without_proc_doctor_says_what_to_do(environment: dict[str, str], tmp_path: Path) -> None:
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    enter = ["unshare", *user, "--mount", "sh", "-c", 'umount -l /proc && exec "$@"', "sh"]
+    if subprocess.run([*enter, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no mount namespace here")
+    done = subprocess.run(
+        [*enter, COMMAND, "doctor"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"residency: {machine.NO_PROC}\n"

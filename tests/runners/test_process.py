@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, process_time, sleep
@@ -119,3 +121,26 @@ def test_short_calls_are_timed_among_others_like_them(residency, options: list[s
     found = {row["implementation"]: row["seconds"]["median"] for row in done.json["rows"]}
     assert 0.003 < found["short@cpu"] < 0.01  # without the 30 ms after a rest
     assert found["long@cpu"] > 0.085  # which cost so little there that nothing is run before the clock
+
+
+def test_a_worker_that_cannot_be_started_is_an_outcome() -> None:
+    crowded = """
+import os, resource
+from residency.runners.process import Ended, Worker
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+taken = []
+try:
+    while True:
+        taken.append(os.dup(0))
+except OSError:
+    for number in taken[-5:]:  # for its output and its two pipes
+        os.close(number)
+try:
+    Worker("cpu", 1)
+except Ended as ended:
+    print(ended.ending.outcome, ended.ending.reason)
+"""
+    done = subprocess.run([sys.executable, "-c", crowded], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("failed the worker could not be started: Too many open files; a limit on"), (
+        done.stderr
+    )
