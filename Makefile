@@ -76,7 +76,7 @@ test: setup  ## run the tests without the slow ones (six minutes on two cores)
 	$(TESTS) $(ASIDE) -m 'not clock and not slow'
 	$(TESTS) $(ALONE) -m 'clock and not slow'
 
-test-slow: setup  ## run only the slow tests (about ten seconds or more each)
+test-slow: setup  ## run only the slow tests (five seconds or more each)
 	$(TESTS) $(ASIDE) -m 'not clock and slow'
 	$(TESTS) $(ALONE) -m 'clock and slow'
 

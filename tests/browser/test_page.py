@@ -101,6 +101,7 @@ def tab_to(window: Watched, name: str) -> None:
     raise AssertionError(f"Tab does not reach {name}")
 
 
+@pytest.mark.slow
 def test_redrawing_moves_nothing(small_page: Path, opened: Open) -> None:
     window = opened(small_page)
     window.drawn()
@@ -117,6 +118,7 @@ def test_redrawing_moves_nothing(small_page: Path, opened: Open) -> None:
     assert window.ask("scrolled") == 0
 
 
+@pytest.mark.slow
 def test_filtering_keeps_the_place_of_the_reader(class_page: Path, opened: Open) -> None:
     window = opened(class_page)
     window.drawn()
@@ -133,6 +135,7 @@ def test_filtering_keeps_the_place_of_the_reader(class_page: Path, opened: Open)
     assert abs(now["y"] - place["y"]) < 2  # pixels
 
 
+@pytest.mark.slow
 def test_the_dark_scheme_needs_no_redrawing(small_page: Path, opened: Open) -> None:
     window = opened(small_page)
     window.drawn()

@@ -202,6 +202,7 @@ def test_doctor_counts_what_is_alike_and_names_all_when_asked(here) -> None:
     assert "can run here" in short
 
 
+@pytest.mark.slow
 def test_more_threads_than_cores_are_warned_of(residency) -> None:
     more = str(machine.cores() + 1)
     done = residency(*RUN, "--threads", more)

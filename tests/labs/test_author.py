@@ -45,6 +45,7 @@ def started(residency: Residency, *options: str) -> Done:
     return residency("lab", "start", "foundations-vectorise", "--into", "mine", *options)
 
 
+@pytest.mark.slow
 @boxed
 def test_a_new_lab_is_found_by_its_name(residency: Residency, tmp_path: Path) -> None:
     own = {"RESIDENCY_LABS": str(tmp_path / "our labs")}

@@ -22,8 +22,9 @@ import dataclasses
 import importlib.util
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,9 +35,10 @@ pytestmark = pytest.mark.skipif(sandbox.means().kind != "bubblewrap", reason="ne
 
 HERE = Path(__file__).parent
 CHEATS, CONTROLS = (sorted((HERE / kind).glob("*.py")) for kind in ("cheats", "controls"))
-LONG = {  # they wait for a limit, or fill one: a second or more each
+LONG = {  # they wait for a limit, fill one or compile: a second or more each
     "closes_the_channel", "daemon_burns_on", "drips", "fork_bomb", "fork_chain", "list_of_a_million",
-    "memory_bomb_of_children", "never_imported", "patched_clock", "searches_the_disk", "thread_burns_on",
+    "long_and_tidy", "memory_bomb_of_children", "never_imported", "never_returns", "numba_loop", "patched_clock",
+    "searches_the_disk", "thread_burns_on",
 }  # fmt: skip
 FORGER = """
 import json, os, struct, sys
@@ -143,11 +145,11 @@ def no_word(submission: Submission, what: str) -> bool:
     return what.isprintable() and len(what) < 200 and (submission.line("Never") or "\0") not in what
 
 
-@pytest.mark.parametrize(
-    "file",
-    [pytest.param(file, marks=pytest.mark.slow) if file.stem in LONG else file for file in CHEATS],
-    ids=[file.stem for file in CHEATS],
-)
+def marked(files: Iterable[Path]) -> list[Any]:
+    return [pytest.param(file, id=file.stem, marks=[pytest.mark.slow] * (file.stem in LONG)) for file in files]
+
+
+@pytest.mark.parametrize("file", marked(CHEATS))
 def test_a_cheat_fails_for_its_own_reason(file, graded, monkeypatch) -> None:
     submission = Submission(file.read_text())
     skip_without(submission)
@@ -165,7 +167,7 @@ def test_a_cheat_fails_for_its_own_reason(file, graded, monkeypatch) -> None:
     assert not submission.line("At") or place == submission.line("At")
 
 
-@pytest.mark.parametrize("file", CONTROLS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", marked(CONTROLS))
 def test_an_honest_control_passes(file, graded) -> None:
     submission = Submission(file.read_text())
     skip_without(submission)

@@ -98,6 +98,7 @@ def test_feedback_names_the_mistake_and_nothing_of_others(graded: tuple[Done, Pa
     assert "Nothing could be graded: this clone has no tag" in untagged
 
 
+@pytest.mark.slow
 @boxed
 def test_an_audit_grades_again_to_the_same_verdict(
     graded: tuple[Done, Path], residency_in: Residency, tmp_path

@@ -449,6 +449,7 @@ def test_objects_that_a_partial_clone_lacks_are_not_fetched(clone, evil, monkeyp
     assert "ext" in seen()  # plain Git falls into the trap
 
 
+@pytest.mark.slow
 def test_a_tree_that_is_endless_when_it_is_listed_is_cut_off(clone, monkeypatch) -> None:
     blob = git(clone, "rev-parse", "HEAD:work.py")
     tree = git(clone, "mktree", given=b"".join(b"100644 blob %s\t%d\n" % (blob.encode(), n) for n in range(10)))

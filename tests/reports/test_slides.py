@@ -86,6 +86,7 @@ def at_a_terminal(folder: Path, said: str) -> None:
     assert text.decode().startswith(said)
 
 
+@pytest.mark.slow
 def test_slides_at_a_terminal_go_into_a_file(residency, tmp_path: Path) -> None:
     write(tmp_path / "run", tasks=1)
     text = residency("report", "run", "--slides").out

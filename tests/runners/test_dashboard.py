@@ -30,6 +30,7 @@ def health(port: int) -> str | None:
         return None
 
 
+@pytest.mark.slow
 def test_the_dashboard_is_served_while_the_cluster_runs(environment: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
     command = [str(Path(sys.executable).parent / "residency"), "run", "cluster/faults", "--runner", "cluster"]

@@ -152,6 +152,7 @@ def test_a_program_that_is_not_changed_fell_back_if_no_call_ran_on_the_gpu(rows:
     assert row["reason"] == "asked for the GPU, ran on the CPU: 1 of 1 calls (DataFrame.query)"
 
 
+@pytest.mark.slow
 def test_a_query_of_polars_runs_on_the_gpu_unchanged_or_fails(
     residency_in, stand_in_gpu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,6 +318,7 @@ def test_opencl_on_a_cpu_is_no_gpu(run) -> None:
     assert "no process of this worker came to hold memory on the GPU" in row["reason"]
 
 
+@pytest.mark.slow
 def test_a_build_without_cuda_is_unavailable_with_its_remedy(run) -> None:
     torch = pytest.importorskip("torch")
     if torch.version.cuda is not None:

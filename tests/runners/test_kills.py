@@ -226,6 +226,7 @@ def test_workers_are_killed_again_and_again(environment, residency, tmp_path: Pa
     assert status == 0, family.said
 
 
+@pytest.mark.slow
 def test_the_process_that_makes_the_data_is_killed(environment, residency, tmp_path: Path) -> None:
     family = Family(environment, tmp_path)
     asked = ["--implementations", "left,right,steady", "--replicates", "1", "--rounds", "1", "--results", "runs"]

@@ -102,6 +102,7 @@ def test_a_single_wrong_number_is_seen(data: Numbers) -> None:
     assert correct(data, right) == 1.0 - 1.0 / len(b)
 
 
+@pytest.mark.slow
 def test_the_kernels_are_correct_in_a_simulator(environment: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SIMULATED],

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from residency.datasets.nlp.themed_answers import themed_answers
 from residency.harness import store
 from residency.harness.dataset import Request
@@ -28,6 +30,7 @@ def careless(data, run, faiss):
 '''
 
 
+@pytest.mark.slow
 def test_who_finds_less_than_the_stated_recall_is_wrong(residency_in: Callable[..., Any], tmp_path: Path) -> None:
     own = tmp_path / "my" / "nlp"
     own.mkdir(parents=True)

@@ -129,6 +129,7 @@ def test_an_interval_that_tells_nothing_of_its_shop_does_not_count(sales: Groups
     assert coverage(data, drawn(data, unknown=price)) == pytest.approx(0.9 * 5 / 6, abs=0.05)
 
 
+@pytest.mark.slow
 def test_draws_spread_as_widely_as_the_data_say(sales: Groups) -> None:
     few = replace(sales, x=sales.x[:8], y=sales.y[:8], coefficients=sales.coefficients[:8])  # too few to be called wide
     for factor in (0.5, 1.0, 2.0):

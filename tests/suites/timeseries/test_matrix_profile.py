@@ -158,6 +158,7 @@ def test_what_is_found_of_known_anomalies(tmp_path, *, name, source, points, fir
     assert TASK.floor_for(name) <= anomalies_found(data, profile) == np.mean(found)
 
 
+@pytest.mark.slow
 def test_two_equal_anomalies_hide_each_other() -> None:
     data = make("machine_cycles", rows=6_000)
     begin, end = data.anomalies[0]
