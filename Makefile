@@ -68,20 +68,21 @@ demo: setup  ## run the quick tasks of all five topics at smoke size, print a re
 HANGS := --timeout 400  # seconds, four times as long as the longest test
 
 TESTS := $(BIN)/python -m pytest $(HANGS) --benchmark-disable --durations 15
-ASIDE := --numprocesses 4 --dist worksteal  # four processes on two cores, because many tests wait
+# More processes than cores, because many tests wait. Slow ones take more memory, so fewer at once.
+ASIDE := --dist worksteal --numprocesses
 ALONE := --numprocesses 2 --dist loadfile $$(grep -rl --include=test_*.py mark.clock tests)  # each on its own core
 
 # First the tests that do not depend on times, then those that do, with one test at a time on each core.
 test: setup  ## run the tests without the slow ones (six minutes on two cores)
-	$(TESTS) $(ASIDE) -m 'not clock and not slow'
+	$(TESTS) $(ASIDE) 4 -m 'not clock and not slow'
 	$(TESTS) $(ALONE) -m 'clock and not slow'
 
 test-slow: setup  ## run only the slow tests (five seconds or more each)
-	$(TESTS) $(ASIDE) -m 'not clock and slow'
+	$(TESTS) $(ASIDE) 3 -m 'not clock and slow'
 	$(TESTS) $(ALONE) -m 'clock and slow'
 
 test-all: setup  ## run all tests, with the slow ones, the contract of every task, and thirty kills instead of six
-	$(TESTS) --thorough $(ASIDE) -m 'not clock'
+	$(TESTS) --thorough $(ASIDE) 3 -m 'not clock'
 	$(TESTS) --thorough $(ALONE) -m clock
 
 lint: setup  ## check style and types, and list the largest files and functions
