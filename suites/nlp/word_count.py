@@ -91,9 +91,9 @@ def data_frame(data: Prose, run: Run, frames):
 
 
 def cut(lines: Any) -> Any:
-    """A row for each word, those of no letter and of one letter among them.
+    """A row for each word, also for empty words and for those of one letter.
 
-    `split()` would be wrong here: on the last line, Arrow may take a blank at its end as part of the word
+    `split()` would be wrong here: Arrow may take a blank at the end of the last line as part of the word
     (github.com/apache/arrow/issues/37757).
     """
     return lines.str.replace("[^0-9A-Za-z]+", " ", regex=True).str.lower().str.split(" ").explode(ignore_index=True)
