@@ -39,7 +39,7 @@ LOG_BYTES = 2**20
 NOT_DONE = {Outcome.FAILED, Outcome.UNAVAILABLE}  # what a lack of memory may have been taken for
 END_TIMEOUT = 5.0  # seconds for a worker to end after it has closed its pipe
 TOO_MANY = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-NO_START = "a limit on processes, open files or memory is too low (ulimit -a, or the container's)"
+NO_START = "a limit on processes, open files or memory is too low: raise it (ulimit -a, or the container's)"
 LIMITS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
